@@ -1,0 +1,24 @@
+"""What every policy can do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.codecs.types import Observation
+
+
+class Policy(Protocol):
+    """Turns observations into chunks; one thread calls it at a time."""
+
+    def open(self) -> None:
+        """Load what is needed and warm up; raises UserError when that cannot be."""
+
+    def reset(self, instruction: str) -> None:
+        """Forget the running episode; `instruction` is the task of the next one."""
+
+    def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
+        """Chunk for an observation; `prefix` holds steps that will be executed meanwhile."""
+
+    def close(self) -> None:
+        """Release memory and devices; `open` may follow."""
