@@ -2,4 +2,4 @@
 
 
 class UserError(ValueError):
-    """A mistake of the user, told in one sentence: the thing, what was expected, how to mend it."""
+    """A user's mistake in one sentence: the thing, what was expected, how to mend it."""

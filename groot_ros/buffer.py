@@ -1,0 +1,193 @@
+"""Streams of a robot over a short time, and the observation that they make.
+
+The live node and the converter of recorded data both use this, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.codecs.types import Observation
+from groot_ros.geometry import interpolate_pose
+from groot_ros.robot import RobotConfig
+
+Array = NDArray[np.float64]
+Decode = Callable[[], NDArray[np.uint8]]
+T = TypeVar("T")
+
+HISTORY_NS = 2_000_000_000
+
+
+class NotReady(Exception):
+    """No observation can be made now; the message names the stream and why."""
+
+
+@dataclass(frozen=True)
+class Ages:
+    """Age in s of each stream's newest sample when an observation was made."""
+
+    by_stream: dict[str, float]
+    observation_s: float
+
+
+@dataclass
+class _History(Generic[T]):
+    """Samples in the order of their stamps, the newest HISTORY_NS of them."""
+
+    name: str
+    max_age_s: float
+    stamps: deque[int] = field(default_factory=deque)
+    values: deque[T] = field(default_factory=deque)
+
+    def add(self, stamp_ns: int, value: T) -> None:
+        if self.stamps and stamp_ns <= self.stamps[-1]:
+            # A clock that was set back starts a new history; a repeated stamp is the same sample.
+            if self.stamps[-1] - stamp_ns > HISTORY_NS:
+                self.stamps.clear()
+                self.values.clear()
+            else:
+                return
+        self.stamps.append(stamp_ns)
+        self.values.append(value)
+        while stamp_ns - self.stamps[0] > HISTORY_NS:
+            self.stamps.popleft()
+            self.values.popleft()
+
+    def newest(self, now_ns: int, latency_ns: int = 0) -> tuple[int, T]:
+        """Time and value of the newest sample; NotReady when there is none or it is too old."""
+        if not self.stamps:
+            raise NotReady(f"{self.name}: nothing received yet")
+        age_s = (now_ns - (self.stamps[-1] - latency_ns)) / 1e9
+        if age_s > self.max_age_s:
+            raise NotReady(
+                f"{self.name}: {age_s:.2f} s old, at most {self.max_age_s:g} s allowed (max_age)"
+            )
+        return self.stamps[-1] - latency_ns, self.values[-1]
+
+    def around(self, time_ns: int) -> tuple[T, T, float]:
+        """The samples around a time and the fraction between them; the ends hold their value."""
+        index = bisect.bisect_left(self.stamps, time_ns)
+        if index == 0:
+            if self.stamps[0] - time_ns > self.max_age_s * 1e9:
+                raise NotReady(f"{self.name}: starts after the pictures were taken")
+            return self.values[0], self.values[0], 0.0
+        if index == len(self.stamps):
+            return self.values[-1], self.values[-1], 0.0
+        start, end = self.stamps[index - 1], self.stamps[index]
+        return self.values[index - 1], self.values[index], (time_ns - start) / (end - start)
+
+
+class ObservationBuffer:
+    """Newest samples of a robot's streams; safe to use from several threads.
+
+    `fields` are the state fields that an observation must have, out of ee_pose, joint_position,
+    grip; `cameras` the pictures. Everything that is added is stored as it is: pictures as a
+    function that decodes them, called only when an observation wants them.
+    """
+
+    def __init__(self, robot: RobotConfig, fields: Iterable[str], cameras: Iterable[str]) -> None:
+        streams = robot.observations
+        self._lock = threading.Lock()
+        self._state: dict[str, _History[Array]] = {
+            name: _History(name, getattr(streams, name).max_age_s) for name in fields
+        }
+        self._cameras: dict[str, _History[Decode]] = {
+            name: _History(f"camera {name}", streams.cameras[name].max_age_s) for name in cameras
+        }
+        self._latency_ns = {
+            name: int(streams.cameras[name].latency_s * 1e9) for name in self._cameras
+        }
+
+    def add_ee_pose(self, stamp_ns: int, pose: Array) -> None:
+        """A pose (7,) xyz + quaternion wxyz in the base frame."""
+        self._add_state("ee_pose", stamp_ns, pose)
+
+    def add_joint_position(self, stamp_ns: int, position: Array) -> None:
+        """Joint positions (J,) in rad, in the robot file's order."""
+        self._add_state("joint_position", stamp_ns, position)
+
+    def add_grip(self, stamp_ns: int, closure: float) -> None:
+        """Gripper closure in [0, 1]."""
+        self._add_state("grip", stamp_ns, np.float64(closure))
+
+    def _add_state(self, name: str, stamp_ns: int, value: Array) -> None:
+        if name in self._state:
+            with self._lock:
+                self._state[name].add(stamp_ns, value)
+
+    def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
+        """A picture that `decode` turns into (H, W, 3) uint8 RGB."""
+        if camera in self._cameras:
+            with self._lock:
+                self._cameras[camera].add(stamp_ns, decode)
+
+    def clear(self) -> None:
+        """Forget everything, for example after a jump of the clock."""
+        with self._lock:
+            for history in (*self._state.values(), *self._cameras.values()):
+                history.stamps.clear()
+                history.values.clear()
+
+    def observation_stamp_ns(self, now_ns: int) -> int:
+        """Time of the observation that could be made now; NotReady says why none can."""
+        with self._lock:
+            return self._stamp_ns(now_ns)
+
+    def _stamp_ns(self, now_ns: int) -> int:
+        for history in self._state.values():
+            history.newest(now_ns)
+        if not self._cameras:
+            raise NotReady("no cameras are configured")
+        return min(
+            history.newest(now_ns, self._latency_ns[name])[0]
+            for name, history in self._cameras.items()
+        )
+
+    def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
+        """Observation at the time of the oldest of the cameras' newest pictures.
+
+        State is interpolated at that time, linear and SLERP. NotReady says which stream is
+        missing or older than its max_age.
+        """
+        with self._lock:
+            stamp_ns = self._stamp_ns(now_ns)
+            decoders = {name: history.values[-1] for name, history in self._cameras.items()}
+            around = {name: history.around(stamp_ns) for name, history in self._state.items()}
+            ages = Ages(
+                by_stream={
+                    history.name: (now_ns - history.stamps[-1]) / 1e9
+                    for history in (*self._state.values(), *self._cameras.values())
+                },
+                observation_s=(now_ns - stamp_ns) / 1e9,
+            )
+        state = {name: _between(name, *samples) for name, samples in around.items()}
+        grip = state.get("grip")
+        observation = Observation(
+            stamp_ns=stamp_ns,
+            images={name: decode() for name, decode in decoders.items()},
+            instruction=instruction,
+            ee_pose=state.get("ee_pose"),
+            joint_position=state.get("joint_position"),
+            grip=None if grip is None else float(grip),
+        )
+        return observation, ages
+
+
+def _between(name: str, start: Array, end: Array, fraction: float) -> Array:
+    if name == "ee_pose":
+        return interpolate_pose(start, end, fraction)
+    return (1.0 - fraction) * start + fraction * end
+
+
+def pick_joints(joints: Sequence[str], names: Sequence[str], positions: Sequence[float]) -> Array:
+    """Positions of `joints`, in their order, out of a message; KeyError names a missing joint."""
+    by_name = dict(zip(names, positions, strict=False))
+    return np.array([by_name[joint] for joint in joints], dtype=np.float64)

@@ -1,0 +1,127 @@
+"""Reading a YAML mapping with errors that name the key, what was found and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from groot_ros.errors import UserError
+
+
+class Section:
+    """A mapping of a configuration file; every key that is read is ticked off."""
+
+    def __init__(self, values: Any, source: str, path: str = "") -> None:
+        self._source = source
+        self._path = path
+        if not isinstance(values, Mapping):
+            raise self.error("", f"is {_shown(values)}, expected a mapping of keys to values")
+        self._values = dict(values)
+        self._read: list[str] = []
+
+    def error(self, key: str, problem: str) -> UserError:
+        """The one sentence for a key of this section."""
+        name = ".".join(part for part in (self._path, key) if part) or "the file"
+        return UserError(f"{self._source}: {name} {problem}")
+
+    def __contains__(self, key: str) -> bool:
+        return self._values.get(key) is not None
+
+    def _get(self, key: str, expected: str) -> Any:
+        self._read.append(key)
+        if key not in self:
+            raise self.error(key, f"is missing, expected {expected}")
+        return self._values[key]
+
+    def section(self, key: str) -> Section:
+        """A mapping below this one."""
+        path = f"{self._path}.{key}" if self._path else key
+        return Section(self._get(key, "a mapping"), self._source, path)
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """All keys, each a mapping."""
+        for key in self._values:
+            yield str(key), self.section(key)
+
+    def text(self, key: str, expected: str = "a text") -> str:
+        value = self._get(key, expected)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(key, f"is {_shown(value)}, expected {expected}")
+        return value
+
+    def topic(self, key: str) -> str:
+        """A topic name without blanks."""
+        value = self.text(key, "a topic name such as /joint_states")
+        if any(char.isspace() for char in value):
+            raise self.error(key, f"is {_shown(value)}, expected a topic name without blanks")
+        return value
+
+    def choice(self, key: str, allowed: Sequence[str]) -> str:
+        value = self.text(key, f"one of {', '.join(allowed)}")
+        if value not in allowed:
+            raise self.error(key, f"is {_shown(value)}, expected one of {', '.join(allowed)}")
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value = self._get(key, "true or false")
+        if not isinstance(value, bool):
+            raise self.error(key, f"is {_shown(value)}, expected true or false")
+        return value
+
+    def number(self, key: str, unit: str, low: float = -math.inf, high: float = math.inf) -> float:
+        """A finite number in [low, high]."""
+        return self._number(key, self._get(key, f"a number in {unit}"), unit, low, high)
+
+    def positive(self, key: str, unit: str) -> float:
+        value = self.number(key, unit, low=0.0)
+        if value == 0.0:
+            raise self.error(key, f"is 0, expected a number in {unit} above 0")
+        return value
+
+    def numbers(self, key: str, unit: str, length: int) -> tuple[float, ...]:
+        """A list of `length` finite numbers."""
+        values = self._get(key, f"a list of {length} numbers in {unit}")
+        if not isinstance(values, list) or len(values) != length:
+            raise self.error(
+                key, f"is {_shown(values)}, expected a list of {length} numbers in {unit}"
+            )
+        return tuple(self._number(key, value, unit, -math.inf, math.inf) for value in values)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A list of distinct names."""
+        values = self._get(key, "a list of names")
+        if (
+            not isinstance(values, list)
+            or not values
+            or not all(isinstance(v, str) for v in values)
+        ):
+            raise self.error(key, f"is {_shown(values)}, expected a list of names")
+        if len(set(values)) != len(values):
+            raise self.error(key, f"is {_shown(values)}, expected every name once")
+        return tuple(values)
+
+    def _number(self, key: str, value: Any, unit: str, low: float, high: float) -> float:
+        allowed = f"a number in {unit}"
+        if low > -math.inf or high < math.inf:
+            allowed += f" from {low:g} to {high:g}" if high < math.inf else f", at least {low:g}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error(key, f"is {_shown(value)}, expected {allowed}")
+        if not math.isfinite(value) or not low <= value <= high:
+            raise self.error(key, f"is {value}, expected {allowed}")
+        return float(value)
+
+    def finish(self) -> None:
+        """Raise for a key that nobody read: most likely it is misspelt."""
+        for key in self._values:
+            if key not in self._read:
+                near = difflib.get_close_matches(str(key), self._read, n=1)
+                allowed = ", ".join(dict.fromkeys(self._read))
+                hint = f"did you mean {near[0]}?" if near else f"allowed here: {allowed}"
+                raise self.error(str(key), f"is not a known key; {hint}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,329 @@
+"""The one YAML file that describes a robot, read by every node and by the converter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from groot_ros.config_section import Section
+from groot_ros.errors import UserError
+from groot_ros.share import share_file
+
+STATE_MAX_AGE_S = 0.2
+CAMERA_MAX_AGE_S = 0.3
+OUTPUT_PROFILES = ("pose", "joint_trajectory", "joint_stream")
+
+
+@dataclass(frozen=True)
+class JointStream:
+    """Arm joints out of a JointState topic, in the order that the codec uses."""
+
+    topic: str
+    joints: tuple[str, ...]
+    max_age_s: float = STATE_MAX_AGE_S
+
+
+@dataclass(frozen=True)
+class PoseStream:
+    """End-effector pose in the base frame, a PoseStamped topic."""
+
+    topic: str
+    max_age_s: float = STATE_MAX_AGE_S
+
+
+@dataclass(frozen=True)
+class GripStream:
+    """Gripper position, a joint of a JointState topic or a Float64 topic when `joint` is None.
+
+    `open` and `closed` are the raw values that mean closure 0 and 1.
+    """
+
+    topic: str
+    joint: str | None
+    open: float
+    closed: float
+    max_age_s: float = STATE_MAX_AGE_S
+
+    def closure(self, raw: float) -> float:
+        """Closure in [0, 1] of a raw value."""
+        return min(1.0, max(0.0, (raw - self.open) / (self.closed - self.open)))
+
+    def raw(self, closure: float) -> float:
+        """Raw value of a closure in [0, 1]."""
+        return self.open + closure * (self.closed - self.open)
+
+
+@dataclass(frozen=True)
+class CameraStream:
+    """A camera; the picture was taken `latency_s` before its stamp. `key` is its dataset key."""
+
+    topic: str
+    key: str
+    compressed: bool
+    latency_s: float = 0.0
+    max_age_s: float = CAMERA_MAX_AGE_S
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Streams that the robot offers; None or absent where it has no such stream."""
+
+    cameras: Mapping[str, CameraStream]
+    joint_position: JointStream | None = None
+    ee_pose: PoseStream | None = None
+    grip: GripStream | None = None
+
+
+@dataclass(frozen=True)
+class GripCommand:
+    """Gripper command topic, Float64; `open` and `closed` are the values for closure 0 and 1."""
+
+    topic: str
+    open: float
+    closed: float
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Topics that move the robot: what a demonstrator asked for and what the executor sends."""
+
+    ee_pose: str | None = None
+    joint_position: str | None = None
+    grip: GripCommand | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the robot may do; None where the file sets no limit.
+
+    workspace (3,) in m in the base frame; velocities in m/s and rad/s, accelerations in m/s^2 and
+    rad/s^2; joint values per joint.
+    """
+
+    workspace_min: tuple[float, ...] | None = None
+    workspace_max: tuple[float, ...] | None = None
+    linear_velocity: float | None = None
+    angular_velocity: float | None = None
+    linear_acceleration: float | None = None
+    angular_acceleration: float | None = None
+    joint_lower: tuple[float, ...] | None = None
+    joint_upper: tuple[float, ...] | None = None
+    joint_velocity: tuple[float, ...] | None = None
+    joint_acceleration: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the executor commands the robot: message profile and rate in Hz."""
+
+    profile: str
+    rate_hz: float
+
+
+@dataclass(frozen=True)
+class RobotConfig:
+    """A robot as its file describes it."""
+
+    name: str
+    base_frame: str
+    observations: Observations
+    commands: Commands
+    output: Output
+    limits: Limits = field(default_factory=Limits)
+    untested: bool = False
+    """The file was written from the driver's documentation and never ran on the hardware."""
+
+
+def robot_names() -> list[str]:
+    """Names of the robot files that ship with the package."""
+    return sorted(path.stem for path in share_file("config/robots").glob("*.yaml"))
+
+
+def load_robot(name_or_path: str | Path) -> RobotConfig:
+    """A robot by the name of a shipped file or by path; UserError names key, value and remedy."""
+    path = _robot_path(str(name_or_path))
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_robot(values, source=path.name)
+
+
+def _robot_path(name: str) -> Path:
+    if name in robot_names():
+        return share_file(f"config/robots/{name}.yaml")
+    if (path := Path(name).expanduser()).is_file():
+        return path
+    raise UserError(
+        f"robot {name!r} is neither a file nor one of {', '.join(robot_names())}: give the name "
+        "of a shipped robot or the path of your own robot file"
+    )
+
+
+def parse_robot(values: object, source: str) -> RobotConfig:
+    """A robot from the parsed YAML; `source` names the file in errors."""
+    root = Section(values, source)
+    robot = RobotConfig(
+        name=root.text("robot", "the robot's name"),
+        base_frame=root.text("base_frame", "a frame name such as fr3_link0"),
+        observations=_observations(root.section("observations")),
+        commands=_commands(root.section("commands")),
+        output=_output(root.section("output")),
+        untested=root.boolean("untested") if "untested" in root else False,
+    )
+    if "limits" in root:
+        joints = robot.observations.joint_position
+        limits = _limits(root.section("limits"), len(joints.joints) if joints else 0)
+        robot = replace(robot, limits=limits)
+    root.finish()
+    _check_output(robot, root)
+    return robot
+
+
+def _observations(section: Section) -> Observations:
+    cameras = {}
+    if "cameras" in section:
+        cameras = {name: _camera(name, s) for name, s in section.section("cameras").sections()}
+    observations = Observations(
+        cameras=cameras,
+        joint_position=_joints(section) if "joint_position" in section else None,
+        ee_pose=_pose(section.section("ee_pose")) if "ee_pose" in section else None,
+        grip=_grip(section.section("grip")) if "grip" in section else None,
+    )
+    section.finish()
+    return observations
+
+
+def _max_age_s(section: Section, default: float) -> float:
+    return section.positive("max_age", "s") if "max_age" in section else default
+
+
+def _joints(parent: Section) -> JointStream:
+    section = parent.section("joint_position")
+    stream = JointStream(
+        topic=section.topic("topic"),
+        joints=section.names("joints"),
+        max_age_s=_max_age_s(section, STATE_MAX_AGE_S),
+    )
+    section.finish()
+    return stream
+
+
+def _pose(section: Section) -> PoseStream:
+    stream = PoseStream(section.topic("topic"), _max_age_s(section, STATE_MAX_AGE_S))
+    section.finish()
+    return stream
+
+
+def _open_closed(section: Section) -> tuple[float, float]:
+    opened = section.number("open", "the raw value's unit") if "open" in section else 0.0
+    closed = section.number("closed", "the raw value's unit") if "closed" in section else 1.0
+    if opened == closed:
+        raise section.error("closed", f"is {closed:g} like open, expected two different values")
+    return opened, closed
+
+
+def _grip(section: Section) -> GripStream:
+    opened, closed = _open_closed(section)
+    stream = GripStream(
+        topic=section.topic("topic"),
+        joint=section.text("joint", "a joint name") if "joint" in section else None,
+        open=opened,
+        closed=closed,
+        max_age_s=_max_age_s(section, STATE_MAX_AGE_S),
+    )
+    section.finish()
+    return stream
+
+
+def _camera(name: str, section: Section) -> CameraStream:
+    topic = section.topic("topic")
+    stream = CameraStream(
+        topic=topic,
+        key=section.text("key", "a video key") if "key" in section else _video_key(name),
+        compressed=topic.rsplit("/", 1)[-1] == "compressed",
+        latency_s=section.number("latency", "s", 0.0, 10.0) if "latency" in section else 0.0,
+        max_age_s=_max_age_s(section, CAMERA_MAX_AGE_S),
+    )
+    section.finish()
+    return stream
+
+
+def _video_key(camera: str) -> str:
+    return {"exterior": "exterior_image_1"}.get(camera, f"{camera}_image")
+
+
+def _commands(section: Section) -> Commands:
+    commands = Commands(
+        ee_pose=_command_topic(section, "ee_pose"),
+        joint_position=_command_topic(section, "joint_position"),
+        grip=_grip_command(section.section("grip")) if "grip" in section else None,
+    )
+    section.finish()
+    return commands
+
+
+def _command_topic(section: Section, key: str) -> str | None:
+    if key not in section:
+        return None
+    command = section.section(key)
+    topic = command.topic("topic")
+    command.finish()
+    return topic
+
+
+def _grip_command(section: Section) -> GripCommand:
+    opened, closed = _open_closed(section)
+    command = GripCommand(section.topic("topic"), opened, closed)
+    section.finish()
+    return command
+
+
+def _output(section: Section) -> Output:
+    output = Output(
+        profile=section.choice("profile", OUTPUT_PROFILES),
+        rate_hz=section.number("rate", "Hz", 1.0, 1000.0),
+    )
+    section.finish()
+    return output
+
+
+def _limits(section: Section, joint_count: int) -> Limits:
+    values: dict[str, object] = {}
+    if "workspace" in section:
+        box = section.section("workspace")
+        low, high = box.numbers("min", "m", 3), box.numbers("max", "m", 3)
+        box.finish()
+        if any(a >= b for a, b in zip(low, high, strict=True)):
+            raise box.error("min", f"is {list(low)}, expected less than max on every axis")
+        values["workspace_min"], values["workspace_max"] = low, high
+    for key, unit in (
+        ("linear_velocity", "m/s"),
+        ("angular_velocity", "rad/s"),
+        ("linear_acceleration", "m/s^2"),
+        ("angular_acceleration", "rad/s^2"),
+    ):
+        if key in section:
+            values[key] = section.positive(key, unit)
+    for key, unit in (
+        ("joint_lower", "rad"),
+        ("joint_upper", "rad"),
+        ("joint_velocity", "rad/s"),
+        ("joint_acceleration", "rad/s^2"),
+    ):
+        if key in section:
+            values[key] = section.numbers(key, unit, joint_count)
+    section.finish()
+    return Limits(**values)  # type: ignore[arg-type]
+
+
+def _check_output(robot: RobotConfig, root: Section) -> None:
+    needed = "ee_pose" if robot.output.profile == "pose" else "joint_position"
+    if getattr(robot.commands, needed) is None:
+        raise root.error(
+            f"commands.{needed}",
+            f"is missing, expected a topic because output.profile is {robot.output.profile}",
+        )
