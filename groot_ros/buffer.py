@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ Array = NDArray[np.float64]
 Decode = Callable[[], NDArray[np.uint8]]
 T = TypeVar("T")
 
-HISTORY_NS = 2_000_000_000
+STATE_HISTORY_NS = 2_000_000_000
+CLOCK_JUMP_NS = 2_000_000_000
 
 
 class NotReady(Exception):
@@ -40,24 +41,25 @@ class Ages:
 
 @dataclass
 class _History(Generic[T]):
-    """Samples in the order of their stamps, the newest HISTORY_NS of them."""
+    """Samples in the order of their stamps, those within `span_ns` of the newest."""
 
     name: str
     max_age_s: float
+    span_ns: int
     stamps: deque[int] = field(default_factory=deque)
     values: deque[T] = field(default_factory=deque)
 
     def add(self, stamp_ns: int, value: T) -> None:
         if self.stamps and stamp_ns <= self.stamps[-1]:
             # A clock that was set back starts a new history; a repeated stamp is the same sample.
-            if self.stamps[-1] - stamp_ns > HISTORY_NS:
+            if self.stamps[-1] - stamp_ns > CLOCK_JUMP_NS:
                 self.stamps.clear()
                 self.values.clear()
             else:
                 return
         self.stamps.append(stamp_ns)
         self.values.append(value)
-        while stamp_ns - self.stamps[0] > HISTORY_NS:
+        while stamp_ns - self.stamps[0] > self.span_ns:
             self.stamps.popleft()
             self.values.popleft()
 
@@ -97,11 +99,14 @@ class ObservationBuffer:
         streams = robot.observations
         self._lock = threading.Lock()
         self._state: dict[str, _History[Array]] = {
-            name: _History(name, getattr(streams, name).max_age_s) for name in fields
+            name: _History(name, getattr(streams, name).max_age_s, STATE_HISTORY_NS)
+            for name in fields
         }
         self._cameras: dict[str, _History[Decode]] = {
-            name: _History(f"camera {name}", streams.cameras[name].max_age_s) for name in cameras
+            name: _History(f"camera {name}", streams.cameras[name].max_age_s, span_ns=0)
+            for name in cameras
         }
+        self._histories: list[_History[Any]] = [*self._state.values(), *self._cameras.values()]
         self._latency_ns = {
             name: int(streams.cameras[name].latency_s * 1e9) for name in self._cameras
         }
@@ -116,7 +121,7 @@ class ObservationBuffer:
 
     def add_grip(self, stamp_ns: int, closure: float) -> None:
         """Gripper closure in [0, 1]."""
-        self._add_state("grip", stamp_ns, np.float64(closure))
+        self._add_state("grip", stamp_ns, np.asarray(closure))
 
     def _add_state(self, name: str, stamp_ns: int, value: Array) -> None:
         if name in self._state:
@@ -132,7 +137,7 @@ class ObservationBuffer:
     def clear(self) -> None:
         """Forget everything, for example after a jump of the clock."""
         with self._lock:
-            for history in (*self._state.values(), *self._cameras.values()):
+            for history in self._histories:
                 history.stamps.clear()
                 history.values.clear()
 
@@ -164,7 +169,7 @@ class ObservationBuffer:
             ages = Ages(
                 by_stream={
                     history.name: (now_ns - history.stamps[-1]) / 1e9
-                    for history in (*self._state.values(), *self._cameras.values())
+                    for history in self._histories
                 },
                 observation_s=(now_ns - stamp_ns) / 1e9,
             )

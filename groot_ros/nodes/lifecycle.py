@@ -1,0 +1,165 @@
+"""What every lifecycle node here shares: guarded transitions, parameters, an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle.node import LifecycleNodeMixin
+from rclpy.node import Node
+
+from groot_ros.errors import UserError
+from groot_ros.nodes import parameters
+
+_CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
+
+
+class GuardedLifecycleNode(LifecycleNode):
+    """A lifecycle node that a wrong request or a failing transition cannot kill.
+
+    Subclasses implement `configure`, `activate`, `deactivate`, `cleanup`; a UserError there
+    refuses the transition and is logged as it is, anything else with its traceback.
+    """
+
+    NAME = ""
+    PARAMETERS: type
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(self.NAME, **kwargs)
+        parameters.declare(self, self.PARAMETERS)
+        parameters.guard(self, self.PARAMETERS, self._is_configured, self.parameter_changed)
+
+    def configure(self) -> None:
+        """Read parameters, build everything that is needed."""
+
+    def activate(self) -> None:
+        """Start working."""
+
+    def deactivate(self) -> None:
+        """Stop working; called also when the node ends."""
+
+    def cleanup(self) -> None:
+        """Undo configure; called also when the node ends and after a configure that failed."""
+
+    def parameter_changed(self, name: str, value: Any) -> None:
+        """A parameter that is not read-only has a new, checked value."""
+
+    @property
+    def state_id(self) -> int:
+        return int(self._state_machine.current_state[0])
+
+    @property
+    def is_active(self) -> bool:
+        return self.state_id == State.PRIMARY_STATE_ACTIVE
+
+    def _is_configured(self) -> bool:
+        return self.state_id != State.PRIMARY_STATE_UNCONFIGURED
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = self._guarded("configure", self.configure, super().on_configure, state)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self._guarded("cleanup", self.cleanup, super().on_cleanup, state)
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        # Publishers must be active before `activate` starts what publishes.
+        result = super().on_activate(state)
+        if result != TransitionCallbackReturn.SUCCESS:
+            return result
+        result = self._guarded("activate", self.activate, None, state)
+        if result != TransitionCallbackReturn.SUCCESS:
+            super().on_deactivate(state)
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guarded("deactivate", self.deactivate, super().on_deactivate, state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guarded("cleanup", self.cleanup, super().on_cleanup, state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.end()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.end()
+        return TransitionCallbackReturn.SUCCESS
+
+    def end(self) -> None:
+        """Stop and free everything, whatever the state."""
+        for step in (self.deactivate, self.cleanup):
+            try:
+                step()
+            except Exception:
+                self.get_logger().error(f"while ending: {traceback.format_exc()}")
+
+    def _guarded(
+        self,
+        name: str,
+        own: Callable[[], None],
+        inherited: Callable[[LifecycleState], TransitionCallbackReturn] | None,
+        state: LifecycleState,
+    ) -> TransitionCallbackReturn:
+        try:
+            own()
+            return inherited(state) if inherited else TransitionCallbackReturn.SUCCESS
+        except UserError as error:
+            self.get_logger().error(f"{name} refused: {error}")
+        except Exception:
+            # rclpy swallows exceptions of transitions; without this nobody would see them.
+            self.get_logger().error(f"{name} failed: {traceback.format_exc()}")
+        return TransitionCallbackReturn.FAILURE
+
+    def _LifecycleNodeMixin__on_change_state(  # noqa: N802 (overrides a mangled private)
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        """In rclpy an invalid transition request raises out of spin and ends the node."""
+        wanted: Transition = request.transition
+        available = self._state_machine.available_transitions
+        possible = {t[1] for t in available} if wanted.label else {t[0] for t in available}
+        if (wanted.label or wanted.id) not in possible:
+            label = self._state_machine.current_state[1]
+            self.get_logger().warning(
+                f"transition {wanted.label or wanted.id} is not possible from state {label}"
+            )
+            response.success = False
+            return response
+        answer: ChangeState.Response = _CHANGE_STATE(self, request, response)
+        return answer
+
+
+def run_node(node_class: Callable[[], Node]) -> int:
+    """Spin a node until SIGINT or shutdown, then end it; the exit code is 0."""
+    rclpy.init(args=sys.argv)
+    node = node_class()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        with contextlib.suppress(KeyboardInterrupt):
+            if isinstance(node, GuardedLifecycleNode):
+                node.end()
+            node.destroy_node()
+            rclpy.try_shutdown()
+    _leave()
+    return 0
+
+
+def _leave() -> None:
+    """A network in the middle of a long computation must not delay the end of the process."""
+    workers = [t for t in threading.enumerate() if t is not threading.main_thread() and t.daemon]
+    if workers:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
