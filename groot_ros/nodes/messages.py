@@ -1,0 +1,152 @@
+"""Between our types and ROS messages; quaternions are wxyz inside and xyzw on messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Pose, PoseStamped, Transform, Twist
+from numpy.typing import NDArray
+from std_msgs.msg import Header
+from trajectory_msgs.msg import (
+    JointTrajectory,
+    JointTrajectoryPoint,
+    MultiDOFJointTrajectory,
+    MultiDOFJointTrajectoryPoint,
+)
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
+from groot_ros_msgs.msg import ActionChunk
+
+Array = NDArray[np.float64]
+NS = 1_000_000_000
+
+
+def to_ns(stamp: Time | Duration) -> int:
+    """Nanoseconds of a message's time or duration."""
+    return int(stamp.sec) * NS + int(stamp.nanosec)
+
+
+def to_time(stamp_ns: int) -> Time:
+    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+
+
+def to_duration(duration_ns: int) -> Duration:
+    return Duration(sec=duration_ns // NS, nanosec=duration_ns % NS)
+
+
+def to_pose(pose: Array) -> Pose:
+    """Pose message of (7,) xyz + wxyz."""
+    message = Pose()
+    message.position.x, message.position.y, message.position.z = map(float, pose[:3])
+    message.orientation.w, message.orientation.x = float(pose[3]), float(pose[4])
+    message.orientation.y, message.orientation.z = float(pose[5]), float(pose[6])
+    return message
+
+
+def from_pose(message: Pose) -> Array:
+    """(7,) xyz + wxyz of a pose message."""
+    p, q = message.position, message.orientation
+    return np.array([p.x, p.y, p.z, q.w, q.x, q.y, q.z])
+
+
+def pose_stamped(pose: Array, stamp_ns: int, frame: str) -> PoseStamped:
+    return PoseStamped(header=Header(stamp=to_time(stamp_ns), frame_id=frame), pose=to_pose(pose))
+
+
+def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> ActionChunk:
+    """The message of a chunk; ids, ages and durations are the sender's to fill in."""
+    message = ActionChunk(
+        header=Header(stamp=to_time(chunk.stamp_ns), frame_id=frame),
+        step_duration=to_duration(chunk.step_ns),
+        epoch=chunk.epoch,
+        horizon=len(chunk),
+    )
+    if chunk.ee_pose is not None:
+        message.has_ee_poses = True
+        message.ee_poses = [to_pose(pose) for pose in chunk.ee_pose]
+    if chunk.joint_position is not None:
+        message.has_joint_positions = True
+        message.joint_names = list(joint_names)
+        message.joint_positions = chunk.joint_position.reshape(-1).tolist()
+    if chunk.grip is not None:
+        message.has_grips = True
+        message.grips = chunk.grip.tolist()
+    return message
+
+
+def from_action_chunk(message: ActionChunk) -> Chunk:
+    """The chunk of a message; ValueError when its parts do not fit together."""
+    joints = None
+    if message.has_joint_positions:
+        joints = np.array(message.joint_positions).reshape(
+            message.horizon, len(message.joint_names)
+        )
+    poses = None
+    if message.has_ee_poses:
+        poses = np.array([from_pose(pose) for pose in message.ee_poses])
+    chunk = Chunk(
+        stamp_ns=to_ns(message.header.stamp),
+        step_ns=to_ns(message.step_duration),
+        epoch=message.epoch,
+        ee_pose=poses,
+        joint_position=joints,
+        grip=np.array(message.grips) if message.has_grips else None,
+    )
+    if len(chunk) != message.horizon:
+        raise ValueError(f"chunk has {len(chunk)} steps, its horizon says {message.horizon}")
+    return chunk
+
+
+def joint_trajectory(chunk: Chunk, joint_names: Sequence[str]) -> JointTrajectory:
+    """Standard trajectory of a chunk's joint positions, velocities filled.
+
+    header.stamp is the observation time; the first point is the chunk's second step, because
+    controllers want a first time_from_start above zero.
+    """
+    assert chunk.joint_position is not None
+    velocities = joint_velocities(chunk.joint_position, chunk.step_ns / NS)
+    return JointTrajectory(
+        header=Header(stamp=to_time(chunk.stamp_ns)),
+        joint_names=list(joint_names),
+        points=[
+            JointTrajectoryPoint(
+                positions=chunk.joint_position[i].tolist(),
+                velocities=velocities[i].tolist(),
+                time_from_start=to_duration(i * chunk.step_ns),
+            )
+            for i in range(1, len(chunk))
+        ],
+    )
+
+
+def ee_trajectory(chunk: Chunk, frame: str, tool: str) -> MultiDOFJointTrajectory:
+    """Standard trajectory of a chunk's poses, twists in the base frame filled."""
+    assert chunk.ee_pose is not None
+    linear, angular = pose_velocities(chunk.ee_pose, chunk.step_ns / NS)
+    points = []
+    for i in range(1, len(chunk)):
+        point = MultiDOFJointTrajectoryPoint(time_from_start=to_duration(i * chunk.step_ns))
+        point.transforms = [_transform(chunk.ee_pose[i])]
+        point.velocities = [_twist(linear[i], angular[i])]
+        points.append(point)
+    header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
+    return MultiDOFJointTrajectory(header=header, joint_names=[tool], points=points)
+
+
+def _transform(pose: Array) -> Transform:
+    message, transform = to_pose(pose), Transform()
+    transform.translation.x = message.position.x
+    transform.translation.y = message.position.y
+    transform.translation.z = message.position.z
+    transform.rotation = message.orientation
+    return transform
+
+
+def _twist(linear: Array, angular: Array) -> Twist:
+    twist = Twist()
+    twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
+    twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
+    return twist
