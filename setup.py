@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "groot_ros"
+
+
+def share_files(*folders: str) -> list[tuple[str, list[str]]]:
+    """Every file below the folders, as data_files entries that keep their place below share."""
+    entries: dict[str, list[str]] = {}
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                entries.setdefault(f"share/{PACKAGE}/{path.parent}", []).append(str(path))
+    return sorted(entries.items())
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="GR00T policies for ROS 2 arms: record, convert, train, run in closed loop.",
+    maintainer="groot_ros maintainers",
+    maintainer_email="maintainers@example.com",
+    license="Apache-2.0",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+        *share_files("config", "hook", "launch", "urdf"),
+    ],
+    python_requires=">=3.11,<3.13",
+    # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.
+    install_requires=[
+        "numpy>=1.26",
+        "opencv-python-headless>=4.6",
+        "pillow>=10.2",
+        "PyYAML>=6.0",
+        "rich>=13.7",
+        "safetensors>=0.5",
+        "scipy>=1.11",
+        "tokenizers>=0.22",
+        "torch>=2.7",
+        "transformers>=5.0,<6",
+    ],
+    extras_require={
+        "sim": ["av>=14", "daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=3.3"],
+        "train": ["av>=14", "rosbags>=0.10"],
+        "test": ["hypothesis>=6.98", "pytest>=8,<9"],
+    },
+    entry_points={
+        "console_scripts": [
+            "groot-ros = groot_ros.cli.main:main",
+            "executor_node = groot_ros.nodes.executor_node:main",
+            "policy_node = groot_ros.nodes.policy_node:main",
+            "sim_node = groot_ros.nodes.sim_node:main",
+        ],
+    },
+    zip_safe=True,
+)
