@@ -1,0 +1,70 @@
+"""Flow matching between noise (t = 0) and actions (t = 1), and in-painting of a running chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class NoisySample:
+    """A training example: noisy actions and velocity (B, H, D), time bucket (B,)."""
+
+    noisy: Tensor
+    velocity: Tensor
+    timestep: Tensor
+
+
+def sample_time(
+    batch: int, alpha: float, beta: float, scale: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Times (B,) in [0, scale]: (1 - s) scale with s ~ Beta(alpha, beta), float32 on the CPU."""
+    shape = torch.tensor([[alpha, beta]]).expand(batch, 2)
+    gamma = torch._standard_gamma(shape, generator=generator)
+    return (1 - gamma[:, 0] / gamma.sum(-1)) * scale
+
+
+def noisy_sample(actions: Tensor, noise: Tensor, time: Tensor, buckets: int) -> NoisySample:
+    """Mix actions with noise (B, H, D) at times (B,)."""
+    t = time[:, None, None]
+    return NoisySample((1 - t) * noise + t * actions, actions - noise, (time * buckets).long())
+
+
+def masked_loss(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over the valid steps and dimensions, mask (B, H, D)."""
+    return ((velocity - target).square() * mask).sum() / (mask.sum() + 1e-6)
+
+
+def buckets(steps: int, num_buckets: int) -> list[int]:
+    """Time bucket of each Euler step: 0, 250, 500, 750 for 4 steps of 1000 buckets."""
+    return [int(step / steps * num_buckets) for step in range(steps)]
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Actions of the chunk in execution that a new chunk must continue.
+
+    actions (B, P, D), normalised, in the reference of the NEW observation: step 0 is the new
+    chunk's step 0. The first `frozen_steps` are kept, the rest gives way at `ramp_rate` (real-time
+    chunking as in NVIDIA's N1.7 policy).
+    """
+
+    actions: Tensor
+    frozen_steps: int
+    ramp_rate: float
+
+    def start(self, noise: Tensor) -> Tensor:
+        """Where denoising starts: the prefix, then noise (B, H, D)."""
+        overlap = self.actions.shape[1]
+        return torch.cat([self.actions.to(noise), noise[:, overlap:]], dim=1)
+
+    def strength(self, horizon: int) -> Tensor:
+        """How far each step follows the velocity, (H, 1): 0 frozen, 1 free."""
+        overlap = self.actions.shape[1]
+        t = torch.linspace(0.0, 1.0, overlap - self.frozen_steps + 2)
+        ramp = 1 - torch.exp(-self.ramp_rate * t)
+        ramp = (ramp / ramp[-1].clamp_min(1e-8))[1:-1]
+        frozen, free = torch.zeros(self.frozen_steps), torch.ones(horizon - overlap)
+        return torch.cat([frozen, ramp, free])[:, None]
