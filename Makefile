@@ -1,0 +1,33 @@
+# What a user types; CONTRIBUTING.md says more. TORCH, TORCH_INDEX and PYTHON are for setup.
+SHELL := /bin/bash
+export TORCH TORCH_INDEX PYTHON
+
+.PHONY: help setup demo test lint clean
+
+help:
+	@echo "make setup   Python environment in .venv and colcon build; again after a git pull."
+	@echo "             Beside the ROS 2 that is sourced, otherwise with ROS 2 from wheels."
+	@echo "             TORCH=torch==2.12.1         another torch than the tested one"
+	@echo "             TORCH_INDEX=URL             where it comes from, such as"
+	@echo "                                         https://download.pytorch.org/whl/cu130"
+	@echo "                                         (without an NVIDIA GPU: the CPU wheels there)"
+	@echo "             PYTHON=/path/to/python3.11  the Python to use"
+	@echo "make demo    the simulated arm with two policies; writes demo/"
+	@echo "make test    colcon test, colcon test-result"
+	@echo "make lint    ruff, mypy"
+	@echo "make clean   removes what was built, not .venv"
+
+setup:
+	@scripts/setup.sh
+
+demo:
+	@source ./env.sh && python -m groot_ros.cli.demo
+
+test:
+	@source ./env.sh && scripts/test.sh
+
+lint:
+	@source ./env.sh && ruff check . && ruff format --check . && mypy
+
+clean:
+	rm -rf build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis
