@@ -48,8 +48,11 @@ class _History(Generic[T]):
     span_ns: int
     stamps: deque[int] = field(default_factory=deque)
     values: deque[T] = field(default_factory=deque)
+    problem: str = ""
+    """Why the newest message could not be used."""
 
     def add(self, stamp_ns: int, value: T) -> None:
+        self.problem = ""
         if self.stamps and stamp_ns <= self.stamps[-1]:
             # A clock that was set back starts a new history; a repeated stamp is the same sample.
             if self.stamps[-1] - stamp_ns > CLOCK_JUMP_NS:
@@ -66,11 +69,12 @@ class _History(Generic[T]):
     def newest(self, now_ns: int, latency_ns: int = 0) -> tuple[int, T]:
         """Time and value of the newest sample; NotReady when there is none or it is too old."""
         if not self.stamps:
-            raise NotReady(f"{self.name}: nothing received yet")
+            raise NotReady(f"{self.name}: {self.problem or 'nothing received yet'}")
         age_s = (now_ns - (self.stamps[-1] - latency_ns)) / 1e9
         if age_s > self.max_age_s:
             raise NotReady(
                 f"{self.name}: {age_s:.2f} s old, at most {self.max_age_s:g} s allowed (max_age)"
+                + (f"; {self.problem}" if self.problem else "")
             )
         return self.stamps[-1] - latency_ns, self.values[-1]
 
@@ -97,6 +101,7 @@ class ObservationBuffer:
 
     def __init__(self, robot: RobotConfig, fields: Iterable[str], cameras: Iterable[str]) -> None:
         streams = robot.observations
+        self.robot = robot
         self._lock = threading.Lock()
         self._state: dict[str, _History[Array]] = {
             name: _History(name, getattr(streams, name).max_age_s, STATE_HISTORY_NS)
@@ -110,6 +115,14 @@ class ObservationBuffer:
         self._latency_ns = {
             name: int(streams.cameras[name].latency_s * 1e9) for name in self._cameras
         }
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(self._state)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(self._cameras)
 
     def add_ee_pose(self, stamp_ns: int, pose: Array) -> None:
         """A pose (7,) xyz + quaternion wxyz in the base frame."""
@@ -134,12 +147,23 @@ class ObservationBuffer:
             with self._lock:
                 self._cameras[camera].add(stamp_ns, decode)
 
+    def report(self, stream: str, problem: str) -> None:
+        """A message of a stream could not be used; the reason is told once the stream is stale."""
+        if history := self._state.get(stream) or self._cameras.get(stream):
+            with self._lock:
+                history.problem = problem
+
     def clear(self) -> None:
         """Forget everything, for example after a jump of the clock."""
         with self._lock:
             for history in self._histories:
                 history.stamps.clear()
                 history.values.clear()
+
+    def newest_state(self, stream: str, now_ns: int) -> Array:
+        """Newest sample of a state stream; NotReady when there is none or it is too old."""
+        with self._lock:
+            return self._state[stream].newest(now_ns)[1]
 
     def observation_stamp_ns(self, now_ns: int) -> int:
         """Time of the observation that could be made now; NotReady says why none can."""

@@ -42,6 +42,10 @@ class Counts:
     """Times when no observation could be made."""
     failed: int = 0
     """Inferences that gave no chunk."""
+    action_rate_hz: float = 0.0
+    """Steps per second of the newest chunk."""
+    observation_age_s: float = 0.0
+    """Of the newest chunk, when it was done."""
     ended_s: deque[float] = field(default_factory=lambda: deque(maxlen=RATE_WINDOW))
 
     @property
@@ -56,15 +60,16 @@ class InferenceLoop:
     """Runs a policy on the newest observation, as soon as the last inference has ended or at
     `rate_hz` when that is above 0; only new pictures make a new chunk.
 
-    `observe(instruction)` makes the observation or raises NotReady, `publish` takes what came
-    out, `warn` a sentence for the operator. A reset, a new instruction and a start begin a new
+    `observe(instruction, after_ns)` makes the observation, None when it would not be newer than
+    `after_ns`, NotReady when it cannot; `publish` takes what came out, `warn` a sentence for the
+    operator. A reset, a new instruction and a start begin a new
     epoch; a chunk of an older one is never published.
     """
 
     def __init__(
         self,
         policy: Policy,
-        observe: Callable[[str], tuple[Observation, Ages]],
+        observe: Callable[[str, int], tuple[Observation, Ages] | None],
         publish: Callable[[Inference], None],
         warn: Callable[[str], None],
         instruction: str,
@@ -124,7 +129,8 @@ class InferenceLoop:
     def _new_epoch(self, instruction: str | None) -> int:
         if instruction is not None:
             self._instruction = instruction
-        self._epoch += 1
+        # Wall time, so that a node that was restarted does not fall behind its own past.
+        self._epoch = max(self._epoch + 1, int(time.time()))
         self._needs_reset = True
         self._wake.set()
         return self._epoch
@@ -169,14 +175,15 @@ class InferenceLoop:
             self._last_stamp_ns = -1
         started_s = time.monotonic()
         try:
-            observation, ages = self._observe(instruction)
+            seen = self._observe(instruction, self._last_stamp_ns)
         except NotReady as reason:
             self.counts.refused += 1
             self._report_waiting(str(reason))
             return
         self._report_waiting("")
-        if observation.stamp_ns == self._last_stamp_ns:
+        if seen is None:
             return
+        observation, ages = seen
         self._last_stamp_ns = observation.stamp_ns
         decoded_s = time.monotonic()
         chunk = replace(self._policy.predict(observation), epoch=epoch)
@@ -186,9 +193,17 @@ class InferenceLoop:
             if not self._running or epoch != self._epoch:
                 self.counts.void += 1
                 return
-            self.counts.chunks += 1
-            self.counts.ended_s.append(ended_s)
+            self._count(inference, ended_s)
             self._publish(inference)
+
+    def _count(self, inference: Inference, ended_s: float) -> None:
+        counts = self.counts
+        counts.chunks += 1
+        counts.ended_s.append(ended_s)
+        counts.action_rate_hz = 1e9 / inference.chunk.step_ns
+        counts.observation_age_s = (
+            inference.ages.observation_s + inference.decode_s + inference.model_s
+        )
 
     def _report_waiting(self, reason: str) -> None:
         if reason and not self.waiting_for:

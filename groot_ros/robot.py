@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -51,10 +52,6 @@ class GripStream:
         """Closure in [0, 1] of a raw value."""
         return min(1.0, max(0.0, (raw - self.open) / (self.closed - self.open)))
 
-    def raw(self, closure: float) -> float:
-        """Raw value of a closure in [0, 1]."""
-        return self.open + closure * (self.closed - self.open)
-
 
 @dataclass(frozen=True)
 class CameraStream:
@@ -84,6 +81,10 @@ class GripCommand:
     topic: str
     open: float
     closed: float
+
+    def raw(self, closure: float) -> float:
+        """Command value of a closure in [0, 1]."""
+        return self.open + closure * (self.closed - self.open)
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,22 @@ class RobotConfig:
     limits: Limits = field(default_factory=Limits)
     untested: bool = False
     """The file was written from the driver's documentation and never ran on the hardware."""
+
+
+def with_max_ages(robot: RobotConfig, state_s: float, camera_s: float) -> RobotConfig:
+    """The robot with other limits on the age of its streams in s; 0 leaves the file's."""
+    streams = robot.observations
+
+    def aged(stream: Any, max_age_s: float) -> Any:
+        return replace(stream, max_age_s=max_age_s) if stream and max_age_s > 0 else stream
+
+    observations = Observations(
+        cameras={name: aged(camera, camera_s) for name, camera in streams.cameras.items()},
+        joint_position=aged(streams.joint_position, state_s),
+        ee_pose=aged(streams.ee_pose, state_s),
+        grip=aged(streams.grip, state_s),
+    )
+    return replace(robot, observations=observations)
 
 
 def robot_names() -> list[str]:

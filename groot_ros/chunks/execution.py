@@ -30,6 +30,7 @@ class Execution:
     executed: int
     dropped: int
     starved: int
+    arrived_ns: int
     seam: Jump
 
 
@@ -123,6 +124,7 @@ class ChunkExecutor:
                 executed=max(0, chunk.passed_steps(now_ns) - running.dropped),
                 dropped=running.dropped,
                 starved=max(0, now_ns - chunk.end_ns) // chunk.step_ns,
+                arrived_ns=running.arrived_ns,
                 seam=running.seam,
             )
         )

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.codecs.types import Observation
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a policy reads of an Observation: its state fields and its cameras by name."""
+
+    fields: tuple[str, ...]
+    cameras: tuple[str, ...]
+
+
 class Policy(Protocol):
     """Turns observations into chunks; one thread calls it at a time."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """What an observation must hold; known before `open`."""
 
     def open(self) -> None:
         """Load what is needed and warm up; raises UserError when that cannot be."""

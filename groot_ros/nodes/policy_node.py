@@ -1,0 +1,300 @@
+"""Lifecycle node that runs a policy on live topics and publishes what it wants to do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
+
+from groot_ros.buffer import Ages, ObservationBuffer
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.codecs.types import Observation
+from groot_ros.inference import Inference, InferenceLoop
+from groot_ros.nodes import parameters
+from groot_ros.nodes.diagnostics import DiagnosticsPublisher
+from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
+from groot_ros.nodes.messages import ee_trajectory, joint_trajectory, to_action_chunk
+from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.run_policy import RunPolicyServer
+from groot_ros.nodes.streams import StreamSubscriptions
+from groot_ros.policies.factory import POLICIES, PolicyChoice, make_policy
+from groot_ros.robot import RobotConfig, load_robot, with_max_ages
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
+from groot_ros_msgs.srv import SetInstruction
+
+# A chunk that the executor could not take at once is worth nothing when the next one is there.
+CHUNK_QOS = QoSProfile(depth=1)
+# A rviz2 or Foxglove that joins late wants to see the newest report.
+REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# The process has two seconds to end; what is left of an inference is abandoned after this.
+CLOSE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True)
+class PolicyParameters:
+    """Parameters of the policy node."""
+
+    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+    policy: str = parameter("local", "what makes the chunks", choices=POLICIES, read_only=True)
+    variant: str = parameter(
+        "ee_rot6d_joints",
+        "codec and modality config that the checkpoint was trained with",
+        choices=tuple(VARIANTS),
+        read_only=True,
+    )
+    checkpoints_dir: str = parameter(
+        "", "folder of a checkpoint, or of an experiment with checkpoint-N inside", read_only=True
+    )
+    checkpoint: str = parameter(
+        "", "which checkpoint-N of an experiment; empty takes the latest", read_only=True
+    )
+    device: str = parameter("auto", "auto, cpu, cuda or cuda:N", read_only=True)
+    dtype: str = parameter(
+        "auto",
+        "numbers that the network computes with; auto is bfloat16 on a GPU, float32 on a CPU",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        read_only=True,
+    )
+    instruction: str = parameter("pick up the red cube", "what to do, in words")
+    replan_rate: float = parameter(
+        0.0,
+        "inferences per second at most; 0 starts one as soon as the last has ended",
+        "Hz",
+        0.0,
+        100.0,
+    )
+    state_max_age: float = parameter(
+        0.0,
+        "oldest joint, pose or grip state that is used; 0 takes the robot file's",
+        "s",
+        0.0,
+        10.0,
+        read_only=True,
+    )
+    camera_max_age: float = parameter(
+        0.0,
+        "oldest picture that is used; 0 takes the robot file's",
+        "s",
+        0.0,
+        10.0,
+        read_only=True,
+    )
+
+
+class PolicyNode(GuardedLifecycleNode):
+    """Codec and policy on live topics: observation in, ActionChunk and trajectories out."""
+
+    NAME = "policy"
+    PARAMETERS = PolicyParameters
+    _loop: InferenceLoop | None = None
+    _streams: StreamSubscriptions | None = None
+    _policy: Any = None
+
+    def configure(self) -> None:
+        self._settings = parameters.read(self, PolicyParameters)
+        p = self._settings
+        self._robot = with_max_ages(load_robot(p.robot), p.state_max_age, p.camera_max_age)
+        self._policy = self._open_policy(self._robot)
+        self._chunk_id = 0
+        self._create_publishers()
+        inputs = self._policy.inputs
+        self._buffer = ObservationBuffer(self._robot, inputs.fields, inputs.cameras)
+        self._loop = InferenceLoop(
+            policy=self._policy,
+            observe=self._observe,
+            publish=self._publish,
+            warn=lambda sentence: self.get_logger().warning(sentence),
+            instruction=p.instruction,
+            rate_hz=p.replan_rate,
+        )
+        self._streams = StreamSubscriptions(self, self._buffer, self._loop.notify)
+        self._create_services(self._loop)
+        self._diagnostics = DiagnosticsPublisher(self, self._status)
+
+    def _open_policy(self, robot: RobotConfig) -> Any:
+        p = self._settings
+        choice = PolicyChoice(
+            p.policy, p.variant, p.checkpoints_dir, p.checkpoint, p.device, p.dtype
+        )
+        policy = make_policy(choice, robot)
+        started_s = time.monotonic()
+        policy.open()
+        seconds = time.monotonic() - started_s
+        self.get_logger().info(f"policy {p.policy} is loaded and warm after {seconds:.1f} s")
+        return policy
+
+    def _create_publishers(self) -> None:
+        create = self.create_lifecycle_publisher
+        self._chunks = create(ActionChunk, "~/action_chunk", CHUNK_QOS)
+        self._reports = create(ChunkReport, "~/chunk_report", REPORT_QOS)
+        self._joint_trajectories = create(JointTrajectory, "~/joint_trajectory", CHUNK_QOS)
+        self._ee_trajectories = create(MultiDOFJointTrajectory, "~/ee_trajectory", CHUNK_QOS)
+
+    def _create_services(self, loop: InferenceLoop) -> None:
+        self._own_services = [
+            self.create_service(SetInstruction, "~/set_instruction", self._on_set_instruction),
+            self.create_service(Trigger, "~/reset", self._on_reset),
+            self.create_service(Trigger, "~/start", self._on_start),
+            self.create_service(Trigger, "~/stop", self._on_stop),
+        ]
+        self._run_policy = RunPolicyServer(self, loop, self._start, self._stop)
+
+    def activate(self) -> None:
+        self._start(None)
+
+    def deactivate(self) -> None:
+        if self._loop and self._loop.running:
+            self._stop()
+
+    def cleanup(self) -> None:
+        if self._streams:
+            self._run_policy.close()
+            self._diagnostics.close()
+            self._streams.close()
+            for service in self._own_services:
+                self.destroy_service(service)
+            self._streams = None
+        for name in ("_chunks", "_reports", "_joint_trajectories", "_ee_trajectories"):
+            if publisher := self.__dict__.pop(name, None):
+                self.destroy_lifecycle_publisher(publisher)
+        idle = self._loop.close(CLOSE_TIMEOUT_S) if self._loop else True
+        self._loop = None
+        if self._policy and idle:
+            self._policy.close()
+        self._policy = None
+
+    def parameter_changed(self, name: str, value: Any) -> None:
+        if self._loop and name == "instruction":
+            self._set_instruction(value)
+        elif self._loop and name == "replan_rate":
+            self._loop.rate_hz = value
+
+    def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
+        now_ns = self.get_clock().now().nanoseconds
+        if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
+            return None
+        return self._buffer.observe(now_ns, instruction)
+
+    def _publish(self, inference: Inference) -> None:
+        """Called from the inference thread."""
+        started_s = time.monotonic()
+        self._chunk_id += 1
+        message = self._chunk_message(inference)
+        self._chunks.publish(message)
+        self._publish_trajectory(inference)
+        report = ChunkReport(
+            header=message.header,
+            source=ChunkReport.POLICY,
+            chunk_id=message.chunk_id,
+            epoch=message.epoch,
+            horizon=message.horizon,
+            observation_age=message.observation_age,
+            decode_time=message.decode_time,
+            model_time=message.model_time,
+            publish_time=time.monotonic() - started_s,
+        )
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._reports.publish(report)
+
+    def _chunk_message(self, inference: Inference) -> ActionChunk:
+        message = to_action_chunk(inference.chunk, self._robot.base_frame, self._joint_names)
+        message.chunk_id = self._chunk_id
+        message.variant = self._settings.variant
+        message.instruction = inference.instruction
+        message.input_names = list(inference.ages.by_stream)
+        message.input_ages = list(inference.ages.by_stream.values())
+        message.decode_time, message.model_time = inference.decode_s, inference.model_s
+        age_ns = self.get_clock().now().nanoseconds - inference.chunk.stamp_ns
+        message.observation_age = age_ns / 1e9
+        return message
+
+    @property
+    def _joint_names(self) -> tuple[str, ...]:
+        stream = self._robot.observations.joint_position
+        return stream.joints if stream else ()
+
+    def _publish_trajectory(self, inference: Inference) -> None:
+        chunk = inference.chunk
+        if chunk.ee_pose is not None:
+            tool = f"{self._robot.name}_tcp"
+            self._ee_trajectories.publish(ee_trajectory(chunk, self._robot.base_frame, tool))
+        if chunk.joint_position is not None:
+            self._joint_trajectories.publish(joint_trajectory(chunk, self._joint_names))
+
+    def _start(self, instruction: str | None) -> None:
+        assert self._loop is not None
+        self._cancel_motion(self._loop.start(instruction))
+
+    def _stop(self) -> None:
+        assert self._loop is not None
+        self._cancel_motion(self._loop.stop())
+
+    def _cancel_motion(self, epoch: int) -> None:
+        """Tell the executor that everything before this epoch is void."""
+        message = ActionChunk(epoch=epoch, variant=self._settings.variant)
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self._robot.base_frame
+        self._chunks.publish(message)
+
+    def _set_instruction(self, instruction: str) -> None:
+        assert self._loop is not None
+        self._cancel_motion(self._loop.reset(instruction))
+
+    def _on_set_instruction(
+        self, request: SetInstruction.Request, response: SetInstruction.Response
+    ) -> SetInstruction.Response:
+        response.success = bool(request.instruction.strip())
+        if response.success:
+            self._set_instruction(request.instruction)
+            response.message = f"now: {request.instruction}"
+        else:
+            response.message = "the instruction is empty, expected what to do in words"
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert self._loop is not None
+        self._cancel_motion(self._loop.reset())
+        response.success, response.message = True, "a new episode begins"
+        return response
+
+    def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self.is_active
+        if self.is_active:
+            self._start(None)
+        response.message = "running" if self.is_active else "activate the node first"
+        return response
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert self._loop is not None
+        if self._loop.running:
+            self._stop()
+        response.success, response.message = True, "stopped; ~/start goes on"
+        return response
+
+    def _status(self) -> tuple[str, dict[str, str]]:
+        """Problem, empty when there is none, and what an operator may want to know."""
+        assert self._loop is not None
+        loop, counts = self._loop, self._loop.counts
+        problem = loop.failure or (f"waiting: {loop.waiting_for}" if loop.waiting_for else "")
+        return problem, {
+            "instruction": loop.instruction,
+            "running": str(loop.running).lower(),
+            "chunks": str(counts.chunks),
+            "inference rate [Hz]": f"{counts.rate_hz:.2f}",
+            "chunks void": str(counts.void),
+            "inferences failed": str(counts.failed),
+        }
+
+
+def main() -> int:
+    """Entry point of `ros2 run groot_ros policy_node`."""
+    return run_node(PolicyNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Finding the checkpoint that a user means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from groot_ros.errors import UserError
+
+_STEP = re.compile(r"checkpoint-(\d+)")
+
+
+def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
+    """The checkpoint folder in an experiment folder, or the folder itself when it is one.
+
+    `checkpoint` is the name or the step (zero-padded or not) of a `checkpoint-N` folder; empty
+    picks the highest step. UserError lists what is there.
+    """
+    root = Path(checkpoints_dir).expanduser()
+    if not root.is_dir():
+        raise UserError(
+            f"checkpoints_dir {str(checkpoints_dir)!r} is not a folder: give the "
+            "folder of a checkpoint or of an experiment with checkpoint-N inside"
+        )
+    steps = {
+        int(match[1]): path
+        for path in sorted(root.iterdir())
+        if path.is_dir() and (match := _STEP.fullmatch(path.name))
+    }
+    if not checkpoint:
+        return _newest(root, steps)
+    if match := re.fullmatch(r"(?:checkpoint-)?(\d+)", checkpoint):
+        if (step := int(match[1])) in steps:
+            return steps[step]
+    elif (root / checkpoint / "config.json").is_file():
+        return root / checkpoint
+    found = ", ".join(path.name for _, path in sorted(steps.items())) or "no checkpoint-N folder"
+    raise UserError(f"{root} has no checkpoint {checkpoint!r}, found {found}")
+
+
+def _newest(root: Path, steps: dict[int, Path]) -> Path:
+    if steps:
+        return steps[max(steps)]
+    if (root / "config.json").is_file():
+        return root
+    raise UserError(
+        f"{root} holds neither config.json nor a checkpoint-N folder: give the folder of a GR00T "
+        "checkpoint or of an experiment"
+    )

@@ -1,0 +1,40 @@
+"""Policies by name, each imported only when it is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.errors import UserError
+from groot_ros.policies.base import Policy
+from groot_ros.robot import RobotConfig
+
+POLICIES = ("local", "scripted")
+
+
+@dataclass(frozen=True)
+class PolicyChoice:
+    """What a user says about the policy."""
+
+    policy: str
+    variant: str
+    checkpoints_dir: str = ""
+    checkpoint: str = ""
+    device: str = "auto"
+    dtype: str = "auto"
+
+
+def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
+    """A policy that is not open yet; UserError when the robot cannot serve it."""
+    if choice.policy == "scripted":
+        from groot_ros.policies.scripted import ScriptedPolicy
+
+        return ScriptedPolicy()
+    if choice.policy == "local":
+        from groot_ros.policies.local import LocalPolicy
+
+        codec = find_variant(choice.variant).codec(robot)
+        return LocalPolicy(
+            choice.checkpoints_dir, choice.checkpoint, codec, choice.device, choice.dtype
+        )
+    raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")
