@@ -68,6 +68,14 @@ class PolicyParameters:
         0.0,
         100.0,
     )
+    action_rate: float = parameter(
+        0.0,
+        "steps per second of a chunk; 0 takes the checkpoint's, or 15",
+        unit="Hz",
+        low=0.0,
+        high=200.0,
+        read_only=True,
+    )
     state_max_age: float = parameter(
         0.0,
         "oldest joint, pose or grip state that is used; 0 takes the robot file's",
@@ -119,7 +127,13 @@ class PolicyNode(GuardedLifecycleNode):
     def _open_policy(self, robot: RobotConfig) -> Any:
         p = self._settings
         choice = PolicyChoice(
-            p.policy, p.variant, p.checkpoints_dir, p.checkpoint, p.device, p.dtype
+            p.policy,
+            p.variant,
+            p.checkpoints_dir,
+            p.checkpoint,
+            p.device,
+            p.dtype,
+            p.action_rate,
         )
         policy = make_policy(choice, robot)
         started_s = time.monotonic()

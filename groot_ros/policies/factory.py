@@ -14,7 +14,7 @@ POLICIES = ("local", "scripted")
 
 @dataclass(frozen=True)
 class PolicyChoice:
-    """What a user says about the policy."""
+    """What a user says about the policy; `action_rate_hz` 0 takes the checkpoint's."""
 
     policy: str
     variant: str
@@ -22,6 +22,7 @@ class PolicyChoice:
     checkpoint: str = ""
     device: str = "auto"
     dtype: str = "auto"
+    action_rate_hz: float = 0.0
 
 
 def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
@@ -31,10 +32,14 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
 
         return ScriptedPolicy()
     if choice.policy == "local":
-        from groot_ros.policies.local import LocalPolicy
+        from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 
-        codec = find_variant(choice.variant).codec(robot)
-        return LocalPolicy(
-            choice.checkpoints_dir, choice.checkpoint, codec, choice.device, choice.dtype
+        config = LocalPolicyConfig(
+            choice.checkpoints_dir,
+            choice.checkpoint,
+            choice.device,
+            choice.dtype,
+            choice.action_rate_hz,
         )
+        return LocalPolicy(config, find_variant(choice.variant), robot)
     raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")

@@ -1,0 +1,58 @@
+"""What the launch files share."""
+
+from __future__ import annotations
+
+import os
+
+from launch import LaunchContext
+from launch.actions import EmitEvent, RegisterEventHandler, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from lifecycle_msgs.msg import Transition
+
+from groot_ros.share import share_file
+
+# Both names are read: the first by Fast DDS before version 3, the second from then on.
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
+
+def fast_dds_profile() -> list[SetEnvironmentVariable]:
+    """Lets Fast DDS carry whole pictures in shared memory, unless the user set a profile."""
+    if any(os.environ.get(name) for name in PROFILE_VARIABLES):
+        return []
+    profile = str(share_file("config/fastdds.xml"))
+    return [SetEnvironmentVariable(name, profile) for name in PROFILE_VARIABLES]
+
+
+def is_true(context: LaunchContext, argument: str) -> bool:
+    """Value of a boolean launch argument."""
+    return LaunchConfiguration(argument).perform(context).lower() == "true"
+
+
+def configure(node: LifecycleNode) -> EmitEvent:
+    """Configures a lifecycle node as soon as it runs."""
+    return _transition(node, Transition.TRANSITION_CONFIGURE)
+
+
+def activate_when_configured(node: LifecycleNode) -> RegisterEventHandler:
+    """Activates a lifecycle node once it has been configured for the first time."""
+    return RegisterEventHandler(
+        OnStateTransition(
+            target_lifecycle_node=node,
+            start_state="configuring",
+            goal_state="inactive",
+            entities=[_transition(node, Transition.TRANSITION_ACTIVATE)],
+            handle_once=True,
+        )
+    )
+
+
+def _transition(node: LifecycleNode, transition_id: int) -> EmitEvent:
+    def is_node(action: object) -> bool:
+        return action is node
+
+    return EmitEvent(
+        event=ChangeState(lifecycle_node_matcher=is_node, transition_id=transition_id)
+    )

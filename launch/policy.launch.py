@@ -1,0 +1,140 @@
+"""Policy and executor for a robot, with the simulated arm and rviz2 if wanted."""
+
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.launching import activate_when_configured, configure, fast_dds_profile, is_true
+from groot_ros.policies.factory import POLICIES
+from groot_ros.robot import robot_names
+from groot_ros.share import share_file
+
+BOOLEAN = ["true", "false"]
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        "robot",
+        default_value="sim",
+        description=f"robot file: one of {', '.join(robot_names())}, or the path of your own",
+    ),
+    DeclareLaunchArgument(
+        "sim", default_value="false", choices=BOOLEAN, description="start the simulated arm too"
+    ),
+    DeclareLaunchArgument(
+        "policy", default_value="local", choices=POLICIES, description="what makes the chunks"
+    ),
+    DeclareLaunchArgument(
+        "variant",
+        default_value="ee_rot6d_joints",
+        choices=list(VARIANTS),
+        description="codec and modality config of the checkpoint",
+    ),
+    DeclareLaunchArgument(
+        "checkpoints_dir",
+        default_value="",
+        description="folder of a checkpoint, or of an experiment with checkpoint-N inside",
+    ),
+    DeclareLaunchArgument(
+        "checkpoint", default_value="", description="which checkpoint-N; empty takes the latest"
+    ),
+    DeclareLaunchArgument(
+        "instruction", default_value="pick up the red cube", description="what to do, in words"
+    ),
+    DeclareLaunchArgument("device", default_value="auto", description="auto, cpu, cuda or cuda:N"),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="false",
+        choices=BOOLEAN,
+        description="activate the policy at once; otherwise `ros2 lifecycle set /policy activate`",
+    ),
+    DeclareLaunchArgument(
+        "dry_run",
+        default_value="auto",
+        choices=["auto", *BOOLEAN],
+        description="publish setpoints but command nothing; auto: for robot files marked untested",
+    ),
+    DeclareLaunchArgument(
+        "rviz", default_value="false", choices=BOOLEAN, description="show it in rviz2"
+    ),
+    DeclareLaunchArgument(
+        "gui", default_value="false", choices=BOOLEAN, description="open the simulator's window"
+    ),
+    DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
+    DeclareLaunchArgument(
+        "use_sim_time", default_value="false", choices=BOOLEAN, description="take time from /clock"
+    ),
+]
+
+
+def _lifecycle_node(name: str, *settings: str) -> LifecycleNode:
+    parameters = {setting: LaunchConfiguration(setting) for setting in settings}
+    return LifecycleNode(
+        package="groot_ros",
+        executable=f"{name}_node",
+        name=name,
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[parameters],
+        output="screen",
+    )
+
+
+def _nodes(context: LaunchContext) -> list[Action]:
+    policy = _lifecycle_node(
+        "policy",
+        "robot",
+        "policy",
+        "variant",
+        "checkpoints_dir",
+        "checkpoint",
+        "instruction",
+        "device",
+        "use_sim_time",
+    )
+    executor = _lifecycle_node("executor", "robot", "dry_run", "use_sim_time")
+    actions: list[Action] = [activate_when_configured(executor)]
+    if is_true(context, "autostart"):
+        actions.append(activate_when_configured(policy))
+    actions += [policy, executor, configure(policy), configure(executor)]
+    if is_true(context, "sim"):
+        actions.append(_simulation())
+    if is_true(context, "rviz"):
+        actions += _rviz(context)
+    return actions
+
+
+def _simulation() -> IncludeLaunchDescription:
+    arguments = {
+        name: LaunchConfiguration(name) for name in ("robot", "gui", "namespace", "use_sim_time")
+    }
+    source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
+    return IncludeLaunchDescription(source, launch_arguments=arguments.items())
+
+
+def _rviz(context: LaunchContext) -> list[Action]:
+    common = {
+        "namespace": LaunchConfiguration("namespace"),
+        "output": "screen",
+    }
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", str(share_file("config/rviz/policy.rviz"))],
+        **common,
+    )
+    if not is_true(context, "sim"):
+        return [rviz]
+    description = share_file("urdf/sim_arm.urdf").read_text()
+    state_publisher = Node(
+        package="robot_state_publisher",
+        executable="robot_state_publisher",
+        parameters=[{"robot_description": description}],
+        **common,
+    )
+    return [state_publisher, rviz]
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*fast_dds_profile(), *ARGUMENTS, OpaqueFunction(function=_nodes)])
