@@ -74,7 +74,12 @@ class ActionHead(nn.Module):
         return tokens
 
     def velocity(
-        self, actions: Tensor, timestep: Tensor, state_token: Tensor, context: Context, slot: Tensor
+        self,
+        actions: Tensor,
+        timestep: Tensor,
+        state_token: Tensor,
+        context: Context,
+        slot: Tensor,
     ) -> Tensor:
         """Velocity (B, H, D) of noisy actions (B, H, D) at time buckets (B,)."""
         tokens = self.embed_actions(actions, timestep, slot)
@@ -87,9 +92,7 @@ class ActionHead(nn.Module):
         time = sample_time(
             len(actions), config.noise_beta_alpha, config.noise_beta_beta, config.noise_s
         ).to(actions)
-        return noisy_sample(
-            actions, torch.randn_like(actions), time, config.num_timestep_buckets
-        )
+        return noisy_sample(actions, torch.randn_like(actions), time, config.num_timestep_buckets)
 
     def loss(
         self, sample: NoisySample, mask: Tensor, state: Tensor, context: Context, slot: Tensor

@@ -52,10 +52,10 @@ class PromptLayout:
     attention_mask: Tensor | None
 
 
-def qwen_config(values: Mapping[str, Any], num_layers: int) -> Qwen3VLConfig:
+def qwen_config(values: Mapping[str, Any], num_layers: int) -> Any:
     """transformers' configuration of the backbone, cut to `num_layers` text layers."""
     text = {**values["text_config"], "num_hidden_layers": num_layers}
-    config = Qwen3VLConfig(**{**values, "text_config": text})
+    config: Any = Qwen3VLConfig(**{**values, "text_config": text})
     for part in (config, config.text_config, config.vision_config):
         part._attn_implementation = "sdpa"
     return config
@@ -64,7 +64,7 @@ def qwen_config(values: Mapping[str, Any], num_layers: int) -> Qwen3VLConfig:
 class QwenVL(nn.Module):
     """Names as in the checkpoint: `model` and the unused `lm_head`, tied to the embedding."""
 
-    def __init__(self, config: Qwen3VLConfig) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self.model = Qwen3VLModel(config)
         # Their tables are not part of a checkpoint and stay behind on the meta device.
@@ -72,6 +72,10 @@ class QwenVL(nn.Module):
         del self.model.visual.rotary_pos_emb
         text = config.text_config
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.tie()
+
+    def tie(self) -> None:
+        """Make the head the embedding's own parameter."""
         self.lm_head.weight = self.model.language_model.embed_tokens.weight
 
 
@@ -91,11 +95,11 @@ class Backbone(nn.Module):
         self._grids: dict[tuple[Grid, torch.device], GridTables] = {}
 
     @property
-    def visual(self) -> nn.Module:
+    def visual(self) -> Any:
         return self.model.model.visual
 
     @property
-    def language_model(self) -> nn.Module:
+    def language_model(self) -> Any:
         return self.model.model.language_model
 
     def forward(self, layout: PromptLayout, patches: Tensor, grids: Sequence[Grid]) -> Tensor:
@@ -107,7 +111,8 @@ class Backbone(nn.Module):
     ) -> PromptLayout:
         """Positions and masks of token ids (B, S) with image tokens for `grids`, in order."""
         is_image = input_ids == self.config.image_token_id
-        positions, _ = self.model.model.get_rope_index(
+        qwen: Any = self.model.model
+        positions, _ = qwen.get_rope_index(
             input_ids.cpu(),
             mm_token_type_ids=is_image.int().cpu(),
             image_grid_thw=torch.tensor([(1, *grid) for grid in grids]),
@@ -115,7 +120,7 @@ class Backbone(nn.Module):
         )
         dtype = self.language_model.embed_tokens.weight.dtype
         cosine, sine = text_tables(
-            self.config, positions.to(input_ids.device), dtype, self.precision
+            self.config.text_config, positions.to(input_ids.device), dtype, self.precision
         )
         image_index = is_image.flatten().nonzero()[:, 0]
         return PromptLayout(input_ids, cosine, sine, image_index, attention_mask)
@@ -152,10 +157,8 @@ class Backbone(nn.Module):
         return visual.merger(x), deepstack
 
     @staticmethod
-    def _vision_attention(attention: nn.Module, x: Tensor, tables: GridTables) -> Tensor:
-        query, key, value = (
-            attention.qkv(x).unflatten(-1, (3, attention.num_heads, -1)).unbind(-3)
-        )
+    def _vision_attention(attention: Any, x: Tensor, tables: GridTables) -> Tensor:
+        query, key, value = attention.qkv(x).unflatten(-1, (3, attention.num_heads, -1)).unbind(-3)
         query, key = apply_rotary_pos_emb_vision(query, key, tables.cosine, tables.sine)
         attended = F.scaled_dot_product_attention(
             query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
@@ -174,7 +177,7 @@ class Backbone(nn.Module):
                 spatial_merge_size=merge,
             )
             rows, columns = get_vision_position_ids(thw, merge).unbind(-1)
-            cosine, sine = vision_tables(self.config, rows, columns, self.precision)
+            cosine, sine = vision_tables(self.config.vision_config, rows, columns, self.precision)
             self._grids[grid, device] = GridTables(
                 *(tensor.to(device) for tensor in (index, weight, cosine, sine))
             )

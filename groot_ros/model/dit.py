@@ -7,7 +7,8 @@ odd blocks attend among the state and action tokens.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +76,7 @@ class AlternateVLDiT(nn.Module):
         dim = config.inner_dim
         self.text_every = text_every
         self.timestep_encoder = TimestepEncoder(dim)
-        self.transformer_blocks = nn.ModuleList(
+        blocks = [
             DiTBlock(
                 dim,
                 config.num_attention_heads,
@@ -84,14 +85,19 @@ class AlternateVLDiT(nn.Module):
                 config.final_dropout,
             )
             for index in range(config.num_layers)
-        )
+        ]
+        self.transformer_blocks = nn.ModuleList(blocks)
         self.proj_out_1 = nn.Linear(dim, 2 * dim)
         self.proj_out_2 = nn.Linear(dim, output_dim)
+
+    @property
+    def blocks(self) -> Iterator[DiTBlock]:
+        return cast(Iterator[DiTBlock], iter(self.transformer_blocks))
 
     def keys_values(self, context: Context) -> list[KeyValue | None]:
         """Keys and values of each cross-attention block; None for a self-attention block."""
         result: list[KeyValue | None] = []
-        for index, block in enumerate(self.transformer_blocks):
+        for index, block in enumerate(self.blocks):
             if index % 2:
                 result.append(None)
                 continue
@@ -102,7 +108,7 @@ class AlternateVLDiT(nn.Module):
     def modulation(self, timestep: Tensor) -> Modulation:
         """Scale and shift of every norm for time buckets (B,)."""
         embedding = self.timestep_encoder(timestep)
-        blocks = [block.norm1.modulation(embedding) for block in self.transformer_blocks]
+        blocks = [block.norm1.modulation(embedding) for block in self.blocks]
         return Modulation(torch.stack(blocks), self.proj_out_1(F.silu(embedding))[:, None])
 
     def denoise(
@@ -110,7 +116,7 @@ class AlternateVLDiT(nn.Module):
     ) -> Tensor:
         """One pass over state and action tokens (B, T, D) -> (B, T, output_dim)."""
         for block, key_value, block_modulation in zip(
-            self.transformer_blocks, keys_values, modulation.blocks, strict=True
+            self.blocks, keys_values, modulation.blocks, strict=True
         ):
             hidden = block(hidden, block_modulation, key_value)
         shift, scale = modulation.output.chunk(2, dim=-1)

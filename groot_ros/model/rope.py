@@ -8,10 +8,10 @@ and with it the frequencies: `RopePrecision.BFLOAT16` gives its numbers.
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Qwen3VLConfig
 
 
 class RopePrecision(enum.Enum):
@@ -20,14 +20,13 @@ class RopePrecision(enum.Enum):
 
 
 def text_tables(
-    config: Qwen3VLConfig, positions: Tensor, dtype: torch.dtype, precision: RopePrecision
+    text: Any, positions: Tensor, dtype: torch.dtype, precision: RopePrecision
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine (B, S, head_dim) of positions (3, B, S): time, height, width interleaved.
+    """Cosine and sine (B, S, head_dim) of positions (3, B, S), for a Qwen3-VL text config.
 
-    Channel j takes its position from height where j % 3 is 1, from width where it is 2 (up to
-    three times the section's length), else from time.
+    The axes are interleaved: channel j takes its position from height where j % 3 is 1, from
+    width where it is 2 (up to three times the section's length), else from time.
     """
-    text = config.text_config
     parameters = text.rope_parameters
     frequencies = _frequencies(parameters["rope_theta"], text.head_dim, positions.device)
     if precision is RopePrecision.BFLOAT16:
@@ -42,10 +41,9 @@ def text_tables(
 
 
 def vision_tables(
-    config: Qwen3VLConfig, rows: Tensor, columns: Tensor, precision: RopePrecision
+    vision: Any, rows: Tensor, columns: Tensor, precision: RopePrecision
 ) -> tuple[Tensor, Tensor]:
-    """Cosine and sine (P, head_dim) of patches at rows and columns (P,)."""
-    vision = config.vision_config
+    """Cosine and sine (P, head_dim) of patches at rows and columns (P,), for a vision config."""
     head_dim = vision.hidden_size // vision.num_heads
     frequencies = _frequencies(10000.0, head_dim // 2, rows.device)
     positions = torch.stack([rows, columns], dim=-1)[..., None].float()

@@ -1,0 +1,71 @@
+"""Loading and saving checkpoint folders in NVIDIA's layout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from groot_ros.errors import UserError
+from groot_ros.model import weights
+from groot_ros.model.folder import CheckpointFolder
+from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.rope import RopePrecision
+
+
+def load_network(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    *,
+    slot: int | None = None,
+    precision: RopePrecision = RopePrecision.FLOAT32,
+) -> Gr00tN1d7:
+    """The network of a checkpoint folder, with every weight from its files.
+
+    With `slot` only that embodiment's weights are read and kept: for serving. UserError names
+    what is missing, mis-shaped or broken.
+    """
+    config = CheckpointFolder(folder).config
+    if slot is not None:
+        config = config.single_slot()
+    network = Gr00tN1d7.on_meta(config, precision)
+    weights.load(network, folder, torch.device(device), dtype, slot)
+    return network.eval()
+
+
+def save_checkpoint(
+    folder: Path,
+    network: Gr00tN1d7,
+    processor_config: Mapping[str, Any],
+    statistics: Mapping[str, Any],
+    slots: Mapping[str, int],
+    extra_files: Mapping[str, str] | None = None,
+) -> None:
+    """Write a checkpoint folder beside its name and rename it.
+
+    `extra_files` {name: text} holds a tokenizer and the like. UserError when the folder exists.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} exists already: name another output folder or remove it")
+    if network.config.max_num_embodiments != network.config.raw["max_num_embodiments"]:
+        raise ValueError("a network that was loaded for one embodiment cannot be saved")
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    contents = {
+        "config.json": network.config.raw,
+        "processor_config.json": processor_config,
+        "statistics.json": statistics,
+        "embodiment_id.json": slots,
+    }
+    for name, content in contents.items():
+        (partial / name).write_text(json.dumps(content, indent=2) + "\n")
+    for name, text in (extra_files or {}).items():
+        (partial / name).write_text(text)
+    weights.save(network, partial)
+    partial.rename(folder)

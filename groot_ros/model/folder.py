@@ -1,0 +1,152 @@
+"""A checkpoint folder in NVIDIA's layout: where its files are and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from groot_ros.errors import UserError
+from groot_ros.model.config import Gr00tConfig, read_json
+from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.modality import ModalityConfig
+from groot_ros.model.processor import Processor, PromptProcessor
+from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
+from groot_ros.model.tokenizer import find_tokenizer, image_processor_config, load_tokenizer
+
+# Slots of the released embodiments, for checkpoints without embodiment_id.json.
+RELEASED_SLOTS = {
+    "simpler_env_google": 0,
+    "simpler_env_widowx": 1,
+    "libero_sim": 2,
+    "new_embodiment": 10,
+    "oxe_droid_relative_eef_relative_joint": 24,
+    "real_g1_relative_eef_relative_joints": 25,
+    "unitree_g1_full_body_with_waist_height_nav_cmd": 25,
+    "real_r1_pro_sharpa_relative_eef": 26,
+    "real_r1_pro_sharpa_relative_eef_human": 26,
+    "real_r1_pro_sharpa_relative_eef_maxinsights": 26,
+    "real_r1_pro_sharpa_relative_eef_mecka": 26,
+    "xdof_relative_eef_relative_joint": 27,
+    "xdof_relative_eef_relative_joint_subtask": 27,
+}
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """The small files of a checkpoint, read when asked for; no weights."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        if not self.path.is_dir():
+            raise UserError(
+                f"{self.path} is no folder, expected a GR00T checkpoint folder: check the path"
+            )
+
+    @cached_property
+    def config(self) -> Gr00tConfig:
+        return Gr00tConfig.from_folder(self.path)
+
+    @property
+    def processor_folders(self) -> list[Path]:
+        """Where processor files may be: a fine-tune's checkpoint-N may share its parent's."""
+        folders = [self.path, self.path / "processor"]
+        if self.path.name.startswith("checkpoint-"):
+            folders += [self.path.parent, self.path.parent / "processor"]
+        return folders
+
+    @cached_property
+    def processor_config(self) -> dict[str, Any]:
+        """The whole of `processor_config.json`."""
+        return self._processor_json("processor_config.json")
+
+    @property
+    def processor_kwargs(self) -> dict[str, Any]:
+        kwargs = self.processor_config.get("processor_kwargs")
+        if not isinstance(kwargs, dict):
+            raise UserError(
+                f"processor_config.json in {self.path} has no processor_kwargs: expected the "
+                "processor_config.json of a GR00T checkpoint"
+            )
+        return kwargs
+
+    @cached_property
+    def statistics(self) -> dict[str, Any]:
+        return self._processor_json("statistics.json")
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """Content of `groot_ros.json`, which only this package writes; empty without it."""
+        file = self.path / "groot_ros.json"
+        return read_json(file, "what groot-ros wrote") if file.exists() else {}
+
+    @cached_property
+    def slots(self) -> dict[str, int]:
+        """Slot of each embodiment."""
+        for folder in self.processor_folders:
+            if (folder / "embodiment_id.json").exists():
+                own = read_json(folder / "embodiment_id.json", "embodiment slots")
+                return {**RELEASED_SLOTS, **own}
+        return RELEASED_SLOTS
+
+    @property
+    def embodiments(self) -> list[str]:
+        """Embodiments that can be served: with a modality config and statistics."""
+        configs = self.processor_kwargs.get("modality_configs", {})
+        return [name for name in configs if name in self.statistics]
+
+    def choose(self, embodiment: str | None) -> str:
+        """The embodiment to serve, by default the only one; UserError lists the right ones."""
+        known = self.embodiments
+        if embodiment is None and len(known) == 1:
+            return known[0]
+        if embodiment in known and embodiment in self.slots:
+            return embodiment
+        asked = "no embodiment is named" if embodiment is None else f"embodiment {embodiment!r}"
+        raise UserError(
+            f"{asked} but the checkpoint {self.path.name} serves "
+            f"{', '.join(known) or 'none (no embodiment has statistics)'}: name one of them"
+        )
+
+    def numbers(self, embodiment: str) -> StateActionProcessor:
+        """State and action processing of an embodiment."""
+        kwargs = self.processor_kwargs
+        configs: Mapping[str, Any] = kwargs["modality_configs"]
+        return StateActionProcessor(
+            ProcessorConfig.from_dict(kwargs),
+            ModalityConfig.from_dict(configs[embodiment], embodiment),
+            self.statistics,
+            embodiment,
+            self.slots[embodiment],
+        )
+
+    def images(self) -> ImagePipeline:
+        """The image pipeline of all embodiments."""
+        qwen = image_processor_config(self.processor_folders)
+        return ImagePipeline(
+            CropConfig.from_dict(self.processor_kwargs), PatchConfig.from_dict(qwen)
+        )
+
+    def processor(self, embodiment: str) -> Processor:
+        """Everything between an observation and the network."""
+        config = self.config
+        tokenizer = load_tokenizer(
+            find_tokenizer(self.processor_folders, config.model_name),
+            config.backbone["image_token_id"],
+        )
+        formalize = bool(self.processor_kwargs.get("formalize_language", True))
+        return Processor(
+            self.images(), PromptProcessor(tokenizer, formalize), self.numbers(embodiment)
+        )
+
+    def _processor_json(self, name: str) -> dict[str, Any]:
+        for folder in self.processor_folders:
+            if (folder / name).exists():
+                return read_json(folder / name, "a GR00T processor's file")
+        raise UserError(
+            f"{name} not found in {self.path} nor in its processor/ folder: copy it from the "
+            "checkpoint's source"
+        )

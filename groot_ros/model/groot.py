@@ -1,0 +1,175 @@
+"""GR00T as the rest of the package uses it: a checkpoint folder in, actions out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from groot_ros.codecs.types import ModelInput
+from groot_ros.errors import UserError
+from groot_ros.model.checkpoint import load_network
+from groot_ros.model.flow_matching import Prefix
+from groot_ros.model.folder import CheckpointFolder
+from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.modality import Modality
+from groot_ros.model.processor import Processor
+from groot_ros.model.rope import RopePrecision
+
+Array = NDArray[np.float64]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class ActionPrefix:
+    """Steps of the running chunk that a new chunk continues, from its own first step on.
+
+    actions {key: (P, D)} absolute, in physical units; the first `frozen_steps` stay as they are,
+    the others give way at `ramp_rate`, by default the checkpoint's.
+    """
+
+    actions: Mapping[str, Array]
+    frozen_steps: int
+    ramp_rate: float | None = None
+
+
+class Groot:
+    """One embodiment of a checkpoint, ready to predict."""
+
+    def __init__(
+        self,
+        network: Gr00tN1d7,
+        processor: Processor,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.network = network
+        self.processor = processor
+        self.metadata = metadata or {}
+        """Content of groot_ros.json: variant, robot, joints, step rate; empty when absent."""
+        parameter = next(network.action_head.parameters())
+        self._device, self._dtype = parameter.device, parameter.dtype
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        device: str = "auto",
+        dtype: str = "auto",
+        embodiment: str | None = None,
+        rope: RopePrecision = RopePrecision.FLOAT32,
+    ) -> Groot:
+        """Load a checkpoint folder; UserError says in one sentence what is wrong with it.
+
+        `auto` is the first GPU with bfloat16, without one the CPU with float32.
+        """
+        target = find_device(device)
+        number_type = find_dtype(dtype, target)
+        checkpoint = CheckpointFolder(Path(folder))
+        processor = checkpoint.processor(checkpoint.choose(embodiment))
+        slot = processor.modality.slot
+        network = load_network(checkpoint.path, target, number_type, slot=slot, precision=rope)
+        return cls(network, processor, checkpoint.metadata)
+
+    @property
+    def modality(self) -> Modality:
+        """Keys, sizes, representations and horizon of the embodiment."""
+        return self.processor.modality
+
+    @property
+    def noise_shape(self) -> tuple[int, int]:
+        """Shape of the noise that denoising starts from: all steps, all dimensions."""
+        config = self.network.config
+        return config.action_horizon, config.max_action_dim
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        inputs: ModelInput,
+        *,
+        noise: ArrayLike | None = None,
+        seed: int | None = None,
+        prefix: ActionPrefix | None = None,
+    ) -> dict[str, Array]:
+        """Actions {key: (horizon, D)} in physical, absolute units.
+
+        The noise (see `noise_shape`) is given, or drawn from `seed`, or anew each time. UserError
+        names an input that does not fit the checkpoint.
+        """
+        encoded = self.processor.encode(inputs, self._device)
+        state = self.processor.state(inputs)
+        batch = Batch(
+            input_ids=torch.tensor([encoded.input_ids], device=self._device),
+            patches=encoded.patches,
+            grids=encoded.grids,
+            state=torch.from_numpy(encoded.state)[None].to(self._device, self._dtype),
+            slot=torch.zeros(1, dtype=torch.long, device=self._device),
+        )
+        start = self._noise(noise, seed)[None].to(self._device, self._dtype)
+        actions = self.network.actions(batch, start, self._prefix(prefix, state))
+        answer = actions[0].float().cpu().numpy()
+        if not np.all(np.isfinite(answer)):
+            raise UserError(
+                "the network's answer holds NaN or infinity: load the checkpoint with dtype "
+                "float32 or bfloat16, or check its weights with groot-ros inspect --weights"
+            )
+        return self.processor.numbers.decode_actions(answer, state)
+
+    def _noise(self, noise: ArrayLike | None, seed: int | None) -> torch.Tensor:
+        if noise is None:
+            generator = torch.Generator()
+            if seed is None:
+                generator.seed()
+            else:
+                generator.manual_seed(seed)
+            return torch.randn(self.noise_shape, generator=generator)
+        given = torch.as_tensor(np.asarray(noise, dtype=np.float32))
+        if tuple(given.shape) != self.noise_shape:
+            raise ValueError(f"noise has shape {tuple(given.shape)}, expected {self.noise_shape}")
+        return given
+
+    def _prefix(self, prefix: ActionPrefix | None, state: Mapping[str, Array]) -> Prefix | None:
+        if prefix is None:
+            return None
+        encoded, _ = self.processor.numbers.encode_actions(prefix.actions, state)
+        steps = len(next(iter(prefix.actions.values())))
+        if not 0 <= prefix.frozen_steps <= steps <= self.modality.horizon:
+            raise ValueError(
+                f"a prefix of {steps} steps, {prefix.frozen_steps} of them frozen, does not fit "
+                f"a horizon of {self.modality.horizon}"
+            )
+        rate = prefix.ramp_rate
+        return Prefix(
+            actions=torch.from_numpy(encoded[:steps])[None],
+            frozen_steps=prefix.frozen_steps,
+            ramp_rate=self.network.config.rtc_ramp_rate if rate is None else rate,
+        )
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name or `auto`; UserError when this machine has none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise UserError(
+            f"device {name!r} is not available on this machine, expected cpu"
+            f"{' or cuda' if torch.cuda.is_available() else ''}: choose another device or "
+            "install PyTorch for this GPU"
+        ) from None
+    return device
+
+
+def find_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The number type of that name or `auto`; UserError lists the right ones."""
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    if name not in DTYPES:
+        raise UserError(f"dtype {name!r} is unknown, expected auto, {', '.join(DTYPES)}")
+    return DTYPES[name]

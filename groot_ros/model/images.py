@@ -1,0 +1,182 @@
+"""Pictures -> patches of the vision tower, as GR00T's processor and Qwen3-VL's make them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from groot_ros.errors import UserError
+from groot_ros.model.resize import resize_antialias, resize_area
+
+# preprocessor_config.json of Qwen3-VL-2B and Cosmos-Reason2-2B.
+QWEN3_VL_PROCESSOR: dict[str, Any] = {
+    "size": {"shortest_edge": 65536, "longest_edge": 16777216},
+    "patch_size": 16,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """GR00T's own part: sizes in pixels, all from `processor_config.json`.
+
+    With albumentations: shortest edge to `shortest_edge` (or the whole picture to `target_size`
+    when that is None), centre crop of `crop_fraction`, and the resize again. Without it:
+    torchvision's resize to `target_size`, centre crop of `crop_size`, resize again.
+    """
+
+    target_size: tuple[int, int] | None
+    crop_size: tuple[int, int] | None
+    shortest_edge: int | None
+    crop_fraction: float | None
+    albumentations: bool
+    letter_box: bool
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CropConfig:
+        """Read `processor_kwargs`; UserError when sizes are missing."""
+        albumentations = bool(values.get("use_albumentations", False))
+        target, crop = values.get("image_target_size"), values.get("image_crop_size")
+        edge = values.get("shortest_image_edge", 256)
+        fraction = values.get("crop_fraction", 0.95)
+        needs_sizes = not albumentations or edge is None or fraction is None
+        if needs_sizes and (target is None or crop is None):
+            raise UserError(
+                "processor_config.json has no image_target_size and image_crop_size, which its "
+                "image pipeline needs: get the checkpoint's own file"
+            )
+        return cls(
+            target_size=None if target is None else (target[0], target[1]),
+            crop_size=None if crop is None else (crop[0], crop[1]),
+            shortest_edge=edge,
+            crop_fraction=fraction,
+            albumentations=albumentations,
+            letter_box=bool(values.get("letter_box_transform", False)),
+        )
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Resize and crop frames (N, H, W, 3) uint8."""
+        if self.letter_box:
+            frames = _letter_box(frames)
+        if not self.albumentations:
+            assert self.target_size is not None and self.crop_size is not None
+            frames = resize_antialias(frames, *self.target_size, mode="bilinear")
+            frames = _center_crop(frames, *self.crop_size, rounding=round)
+            return resize_antialias(frames, *self.target_size, mode="bilinear")
+        frames = self._resize(frames)
+        height, width = (max(1, int(size * self._fraction)) for size in frames.shape[1:3])
+        return self._resize(_center_crop(frames, height, width, rounding=math.floor))
+
+    @property
+    def _fraction(self) -> float:
+        if self.crop_fraction is not None:
+            return self.crop_fraction
+        assert self.target_size is not None and self.crop_size is not None
+        return self.crop_size[0] / self.target_size[0]
+
+    def _resize(self, frames: Tensor) -> Tensor:
+        if self.shortest_edge is None:
+            assert self.target_size is not None
+            return resize_area(frames, *self.target_size)
+        height, width = frames.shape[1:3]
+        scale = self.shortest_edge / min(height, width)
+        return resize_area(frames, round(height * scale), round(width * scale))
+
+
+def _center_crop(frames: Tensor, height: int, width: int, rounding: Any) -> Tensor:
+    top = int(rounding((frames.shape[1] - height) / 2))
+    left = int(rounding((frames.shape[2] - width) / 2))
+    return frames[:, top : top + height, left : left + width]
+
+
+def _letter_box(frames: Tensor) -> Tensor:
+    height, width = frames.shape[1:3]
+    vertical, horizontal = max(width - height, 0), max(height - width, 0)
+    left, top = horizontal // 2, vertical // 2
+    return F.pad(frames, (0, 0, left, horizontal - left, top, vertical - top))
+
+
+@dataclass(frozen=True)
+class PatchConfig:
+    """Qwen's part: whole patches within a pixel budget, normalised, in merge-block order."""
+
+    patch_size: int
+    temporal_patch_size: int
+    merge_size: int
+    min_pixels: int
+    max_pixels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PatchConfig:
+        """Read `preprocessor_config.json`."""
+        return cls(
+            patch_size=values["patch_size"],
+            temporal_patch_size=values["temporal_patch_size"],
+            merge_size=values["merge_size"],
+            min_pixels=values["size"]["shortest_edge"],
+            max_pixels=values["size"]["longest_edge"],
+            mean=tuple(values["image_mean"]),
+            std=tuple(values["image_std"]),
+        )
+
+    def fitted_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in whole merge blocks, aspect kept, within the pixel budget."""
+        block = self.patch_size * self.merge_size
+        rows, columns = round(height / block), round(width / block)
+        area = rows * columns * block * block
+        if area > self.max_pixels:
+            shrink = math.sqrt(height * width / self.max_pixels)
+            rows = max(1, math.floor(height / shrink / block))
+            columns = max(1, math.floor(width / shrink / block))
+        elif area < self.min_pixels:
+            grow = math.sqrt(self.min_pixels / (height * width))
+            rows, columns = math.ceil(height * grow / block), math.ceil(width * grow / block)
+        return rows * block, columns * block
+
+    def tokens(self, grid: tuple[int, int]) -> int:
+        """Tokens that the language model sees of an image with this patch grid."""
+        return grid[0] * grid[1] // self.merge_size**2
+
+    def __call__(self, frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Frames (N, H, W, 3) uint8 -> patches (N P, patch numbers) float32 and their grid.
+
+        A patch holds channel, time, row, column; time repeats the still picture.
+        """
+        frames = resize_antialias(frames, *self.fitted_size(*frames.shape[1:3]), mode="bicubic")
+        mean = torch.tensor(self.mean, device=frames.device) * 255
+        std = torch.tensor(self.std, device=frames.device) * 255
+        pixels = (frames.float() - mean) / std
+        patch, merge = self.patch_size, self.merge_size
+        grid = frames.shape[1] // patch, frames.shape[2] // patch
+        blocks = pixels.unflatten(2, (grid[1] // merge, merge, patch))
+        blocks = blocks.unflatten(1, (grid[0] // merge, merge, patch))
+        blocks = blocks.permute(0, 1, 4, 2, 5, 7, 3, 6).unsqueeze(6)
+        blocks = blocks.expand(*(-1,) * 6, self.temporal_patch_size, -1, -1)
+        return blocks.flatten(5).flatten(0, 4), grid
+
+
+@dataclass(frozen=True)
+class ImagePipeline:
+    """Both parts, over pictures of any sizes."""
+
+    crop: CropConfig
+    patches: PatchConfig
+
+    def __call__(self, frames: list[Tensor]) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
+        """Frames (H, W, 3) uint8 -> patches of all, in order, and each one's grid."""
+        if len({frame.shape for frame in frames}) == 1:
+            patches, grid = self.patches(self.crop(torch.stack(frames)))
+            return patches, (grid,) * len(frames)
+        parts = [self.patches(self.crop(frame[None])) for frame in frames]
+        return torch.cat([patches for patches, _ in parts]), tuple(grid for _, grid in parts)

@@ -1,0 +1,138 @@
+"""From physical units to the network's and back, from the statistics of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.errors import UserError
+
+Array = NDArray[np.float64]
+
+
+class Normalizer(Protocol):
+    """Two directions for values (..., T, D); `dim` is D in physical units, `size` normalised."""
+
+    @property
+    def dim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    def apply(self, values: Array) -> Array: ...
+    def invert(self, values: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """[low, high] -> [-1, 1]; bounds (D,) or one row per time step (T, D).
+
+    A dimension without range becomes 0. The inverse clips to [-1, 1] first, as in training.
+    """
+
+    low: Array
+    high: Array
+    clip: bool
+
+    @property
+    def dim(self) -> int:
+        return self.low.shape[-1]
+
+    size = dim
+
+    def apply(self, values: Array) -> Array:
+        low, high = self._rows(values)
+        flat = np.isclose(high, low)
+        scaled = 2 * (values - low) / np.where(flat, 1.0, high - low) - 1
+        scaled = np.where(flat, 0.0, scaled)
+        return np.clip(scaled, -1, 1) if self.clip else scaled
+
+    def invert(self, values: Array) -> Array:
+        low, high = self._rows(values)
+        return (np.clip(values, -1, 1) + 1) / 2 * (high - low) + low
+
+    def _rows(self, values: Array) -> tuple[Array, Array]:
+        if self.low.ndim == 1:
+            return self.low, self.high
+        steps = values.shape[-2]
+        return self.low[:steps], self.high[:steps]
+
+
+@dataclass(frozen=True)
+class MeanStd:
+    """Zero mean, unit deviation; a dimension without deviation stays as it is."""
+
+    mean: Array
+    std: Array
+    clip: bool
+
+    @property
+    def dim(self) -> int:
+        return self.mean.shape[-1]
+
+    size = dim
+
+    def apply(self, values: Array) -> Array:
+        flat = self.std == 0
+        scaled = (values - self.mean) / np.where(flat, 1.0, self.std)
+        scaled = np.where(flat, values, scaled)
+        return np.clip(scaled, -1, 1) if self.clip else scaled
+
+    def invert(self, values: Array) -> Array:
+        return np.where(self.std == 0, values, values * self.std + self.mean)
+
+
+@dataclass(frozen=True)
+class SinCos:
+    """Angles -> sines, then cosines: twice the size, no statistics, no way back."""
+
+    dim: int
+
+    @property
+    def size(self) -> int:
+        return 2 * self.dim
+
+    def apply(self, values: Array) -> Array:
+        return np.concatenate([np.sin(values), np.cos(values)], axis=-1)
+
+    def invert(self, values: Array) -> Array:
+        raise ValueError("sines and cosines are a state encoding, actions cannot have it")
+
+
+@dataclass(frozen=True)
+class KeyStatistics:
+    """The statistics of one key: arrays by name (min, max, mean, std, q01, q99)."""
+
+    name: str
+    values: Mapping[str, Any]
+
+    def array(self, kind: str) -> Array:
+        if kind not in self.values:
+            raise UserError(
+                f"statistics.json has no {kind!r} for {self.name}: compute the dataset's "
+                "statistics again"
+            )
+        return np.asarray(self.values[kind], dtype=np.float64)
+
+    @property
+    def dim(self) -> int:
+        return self.array("min").shape[-1]
+
+    def bounds(self, percentiles: bool) -> tuple[Array, Array]:
+        low, high = ("q01", "q99") if percentiles else ("min", "max")
+        return self.array(low), self.array(high)
+
+
+def key_statistics(
+    statistics: Mapping[str, Any], embodiment: str, group: str, key: str
+) -> KeyStatistics:
+    """Statistics of a state, action or relative_action key; UserError when there are none."""
+    found = statistics.get(embodiment, {}).get(group, {})
+    if key not in found:
+        raise UserError(
+            f"statistics.json has no {group}.{key} for embodiment {embodiment!r}: fine-tune on "
+            "this embodiment or copy the statistics of the dataset it was trained on"
+        )
+    return KeyStatistics(f"{embodiment}.{group}.{key}", found[key])

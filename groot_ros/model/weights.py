@@ -1,0 +1,209 @@
+"""Reading and writing the weights: safetensors, every name and shape accounted for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from groot_ros.errors import UserError
+from groot_ros.model.gr00t import Gr00tN1d7
+
+SHARD_BYTES = 5_000_000_000
+# Mapped pages count as the process's memory until the file is closed: it is reopened this often.
+MAPPED_BYTES = 128 * 2**20
+TIED = "backbone.model.lm_head.weight"
+EMBEDDING = "backbone.model.model.language_model.embed_tokens.weight"
+TEXT_LAYER = re.compile(r"backbone\.model\.model\.language_model\.layers\.(\d+)\.")
+SLOT_WEIGHT = re.compile(r"action_head\.(state_encoder|action_encoder|action_decoder)\..*\.[Wb]$")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor as it lies in a file; dtype as safetensors writes it, such as BF16."""
+
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def stored_tensors(folder: Path) -> dict[str, Stored]:
+    """All tensors of a folder's safetensors files, from their headers alone."""
+    files = sorted(folder.glob("model*.safetensors"))
+    if not files:
+        raise UserError(
+            f"no model*.safetensors in {folder}: expected the weights of a GR00T checkpoint, "
+            "copy them there"
+        )
+    tensors = {}
+    for file in files:
+        for name, entry in _header(file).items():
+            tensors[name] = Stored(file, entry["dtype"], tuple(entry["shape"]))
+    _check_index(folder, tensors)
+    return tensors
+
+
+def _header(file: Path) -> dict[str, dict]:
+    try:
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(size)) if size < file.stat().st_size else None
+        if header is None:
+            raise ValueError("its header is longer than the file")
+        header.pop("__metadata__", None)
+        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+        if file.stat().st_size != 8 + size + end:
+            raise ValueError(f"{file.stat().st_size} bytes, expected {8 + size + end}")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{file} is corrupt or not completely copied ({error}): copy it again"
+        ) from None
+    return header
+
+
+def _check_index(folder: Path, tensors: Mapping[str, Stored]) -> None:
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return
+    for name, file in json.loads(index.read_text())["weight_map"].items():
+        if name not in tensors and not (folder / file).exists():
+            raise UserError(f"{file} not found in {folder}: its index names it, copy it there")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which stored tensor fills which parameter."""
+
+    parameters: Mapping[str, Stored]
+    slot: int | None
+
+
+def plan(network: Gr00tN1d7, stored: Mapping[str, Stored], slot: int | None) -> Plan:
+    """Match every parameter with a stored tensor; UserError holds the table of differences.
+
+    Not read: the tied output head, text layers above those of the network, and, with `slot`,
+    the other embodiments' weights.
+    """
+    expected = {name: tuple(p.shape) for name, p in network.named_parameters()}
+    problems = []
+    for name, shape in expected.items():
+        if name not in stored:
+            problems.append((name, "missing", _size(shape)))
+            continue
+        found = stored[name].shape
+        if slot is not None and SLOT_WEIGHT.match(name):
+            shape = (found[0] if found[0] > slot else slot + 1, *shape[1:])
+        if found != shape:
+            problems.append((name, _size(found), _size(shape)))
+    layers = 1 + max(
+        int(match[1]) for match in map(TEXT_LAYER.match, expected) if match is not None
+    )
+    for name, tensor in stored.items():
+        if name not in expected and not _unused(name, layers):
+            problems.append((name, _size(tensor.shape), "no such tensor"))
+    if problems:
+        raise UserError(_table(problems))
+    return Plan({name: stored[name] for name in expected}, slot)
+
+
+def _unused(name: str, layers: int) -> bool:
+    match = TEXT_LAYER.match(name)
+    return name == TIED or (match is not None and int(match[1]) >= layers)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _table(problems: list[tuple[str, str, str]]) -> str:
+    shown = [("tensor", "checkpoint", "network"), *problems[:20]]
+    widths = [max(len(row[column]) for row in shown) for column in range(3)]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in shown
+    ]
+    more = [f"... and {len(problems) - 20} more"] if len(problems) > 20 else []
+    return (
+        f"{len(problems)} tensors of the checkpoint do not fit the network of its config.json: "
+        "get config.json and weights of the same checkpoint\n"
+        + "\n".join(line.rstrip() for line in lines + more)
+    )
+
+
+def load(
+    network: Gr00tN1d7, folder: Path, device: torch.device, dtype: torch.dtype, slot: int | None
+) -> None:
+    """Fill a network built on the meta device, tensor by tensor, straight to device and dtype."""
+    assigned: dict[str, Tensor] = {}
+    for name, tensor in read(plan(network, stored_tensors(folder), slot)):
+        # A sum finds any NaN without a second tensor of this size.
+        if not torch.isfinite(tensor.sum(dtype=torch.float32)) and not tensor.isfinite().all():
+            raise UserError(
+                f"tensor {name} in {folder} holds NaN or infinity: the training that wrote it "
+                "diverged or the file is damaged, use another checkpoint"
+            )
+        assigned[name] = tensor.to(device=device, dtype=dtype, copy=True)
+    network.load_state_dict({**assigned, TIED: assigned[EMBEDDING]}, strict=True, assign=True)
+    network.backbone.model.tie()
+
+
+def read(tensors: Plan) -> Iterator[tuple[str, Tensor]]:
+    """The planned tensors in file order, mapped; each is valid until the next one."""
+    by_file: dict[Path, list[str]] = {}
+    for name, stored in tensors.parameters.items():
+        by_file.setdefault(stored.file, []).append(name)
+    for file, names in by_file.items():
+        try:
+            for group in _groups(names, tensors.parameters):
+                with safe_open(file, framework="pt") as opened:
+                    for name in group:
+                        if tensors.slot is not None and SLOT_WEIGHT.match(name):
+                            part = opened.get_slice(name)
+                            yield name, part[tensors.slot : tensors.slot + 1]
+                        else:
+                            yield name, opened.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{file} cannot be read ({error}): copy it again") from None
+
+
+def _groups(names: list[str], stored: Mapping[str, Stored]) -> Iterator[list[str]]:
+    group: list[str] = []
+    size = 0
+    for name in names:
+        group.append(name)
+        size += 4 * int(torch.Size(stored[name].shape).numel())
+        if size > MAPPED_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def save(network: Gr00tN1d7, folder: Path) -> None:
+    """Write the weights in sorted order, the tied head left out, in shards with an index."""
+    tensors = {name: p.detach().cpu() for name, p in sorted(network.named_parameters())}
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        if size + tensor.nbytes > SHARD_BYTES and shards[-1]:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor.contiguous()
+        size += tensor.nbytes
+    weight_map = {}
+    for number, shard in enumerate(shards, start=1):
+        file = "model.safetensors"
+        if len(shards) > 1:
+            file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        save_file(shard, folder / file, metadata={"format": "pt"})
+        weight_map.update(dict.fromkeys(shard, file))
+    if len(shards) > 1:
+        total = sum(tensor.nbytes for tensor in tensors.values())
+        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
