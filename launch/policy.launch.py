@@ -8,7 +8,12 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
 from groot_ros.codecs.catalog import VARIANTS
-from groot_ros.launching import activate_when_configured, configure, fast_dds_profile, is_true
+from groot_ros.nodes.launching import (
+    activate_when_configured,
+    configure,
+    fast_dds_profile,
+    is_true,
+)
 from groot_ros.policies.factory import POLICIES
 from groot_ros.robot import robot_names
 from groot_ros.share import share_file

@@ -12,7 +12,6 @@ from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Timing
 from groot_ros.codecs.types import Observation, Steps
 from groot_ros.errors import UserError
-from groot_ros.geometry import Array
 from groot_ros.model.groot import ActionPrefix, Groot
 from groot_ros.policies.base import Inputs
 from groot_ros.policies.checkpoint_folder import find_checkpoint
@@ -22,6 +21,7 @@ from groot_ros.robot import RobotConfig
 # The first inferences allocate memory and choose kernels; none of them may meet the robot.
 WARM_UP_INFERENCES = 2
 WARM_UP_IMAGE = (480, 640, 3)
+WARM_UP_POSE = (0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,16 @@ class LocalPolicy:
             self.predict(self._blank_observation())
 
     def _blank_observation(self) -> Observation:
-        fields: dict[str, Array | float] = {}
-        for part in self._codec.state.parts:
-            fields[part.field] = {
-                "ee_pose": np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
-                "grip": 0.0,
-            }.get(part.field, np.zeros(len(part.names)))
+        sizes = {part.field: len(part.names) for part in self._codec.state.parts}
         cameras = self._codec.video.cameras.values()
-        images = {camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras}
-        return Observation(0, images, "warm up", **fields)  # type: ignore[arg-type]
+        return Observation(
+            stamp_ns=0,
+            images={camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras},
+            instruction="warm up",
+            ee_pose=np.array(WARM_UP_POSE),
+            joint_position=np.zeros(sizes.get("joint_position", 0)),
+            grip=0.0,
+        )
 
     def reset(self, instruction: str) -> None:
         """Nothing to forget: GR00T reads one observation at a time."""
