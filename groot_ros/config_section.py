@@ -11,7 +11,7 @@ from groot_ros.errors import UserError
 
 
 class Section:
-    """A mapping of a configuration file; every key that is read is ticked off."""
+    """A mapping of a configuration file; keys that nobody asked for are mistakes."""
 
     def __init__(self, values: Any, source: str, path: str = "") -> None:
         self._source = source
@@ -19,7 +19,7 @@ class Section:
         if not isinstance(values, Mapping):
             raise self.error("", f"is {_shown(values)}, expected a mapping of keys to values")
         self._values = dict(values)
-        self._read: list[str] = []
+        self._known: list[str] = []
 
     def error(self, key: str, problem: str) -> UserError:
         """The one sentence for a key of this section."""
@@ -27,10 +27,10 @@ class Section:
         return UserError(f"{self._source}: {name} {problem}")
 
     def __contains__(self, key: str) -> bool:
+        self._known.append(key)
         return self._values.get(key) is not None
 
     def _get(self, key: str, expected: str) -> Any:
-        self._read.append(key)
         if key not in self:
             raise self.error(key, f"is missing, expected {expected}")
         return self._values[key]
@@ -113,11 +113,11 @@ class Section:
         return float(value)
 
     def finish(self) -> None:
-        """Raise for a key that nobody read: most likely it is misspelt."""
+        """Raise for a key that nobody asked for: most likely it is misspelt."""
         for key in self._values:
-            if key not in self._read:
-                near = difflib.get_close_matches(str(key), self._read, n=1)
-                allowed = ", ".join(dict.fromkeys(self._read))
+            if key not in self._known:
+                near = difflib.get_close_matches(str(key), self._known, n=1)
+                allowed = ", ".join(dict.fromkeys(self._known))
                 hint = f"did you mean {near[0]}?" if near else f"allowed here: {allowed}"
                 raise self.error(str(key), f"is not a known key; {hint}")
 

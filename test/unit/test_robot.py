@@ -1,0 +1,113 @@
+"""Robot files: the shipped ones load, mistakes are named."""
+
+import copy
+
+import pytest
+import yaml
+
+from groot_ros.errors import UserError
+from groot_ros.robot import load_robot, parse_robot, robot_names, with_max_ages
+from groot_ros.share import share_file
+
+SIM = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
+
+
+def changed(path, value):
+    """The sim file with one value replaced, or removed when the value is None."""
+    values = copy.deepcopy(SIM)
+    *parents, last = path.split(".")
+    section = values
+    for key in parents:
+        section = section[key]
+    if value is None:
+        del section[last]
+    else:
+        section[last] = value
+    return values
+
+
+@pytest.mark.parametrize("name", ["sim", "franka", "ur5e", "so101"])
+def test_shipped_robots_load(name):
+    robot = load_robot(name)
+    assert robot.name == name
+    assert robot.untested == (name != "sim")
+    assert set(robot.observations.cameras) == {"exterior", "wrist"}
+
+
+def test_the_shipped_robots_are_listed():
+    assert robot_names() == ["franka", "sim", "so101", "ur5e"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("robot", None, "robot is missing, expected the robot's name"),
+        ("base_frame", 3, "base_frame is 3, expected a frame name"),
+        (
+            "observations.ee_pose.topic",
+            None,
+            "observations.ee_pose.topic is missing, expected a topic",
+        ),
+        ("observations.joint_position.joints", "a", "joints is 'a', expected a list of names"),
+        ("observations.joint_position.joints", ["a", "a"], "expected every name once"),
+        ("observations.grip.closed", 0.04, "closed is 0.04 like open"),
+        ("observations.grip.open", "wide", "observations.grip.open is 'wide', expected a number"),
+        (
+            "observations.cameras.wrist.latency",
+            -1,
+            "wrist.latency is -1, expected a number in s from 0",
+        ),
+        (
+            "observations.cameras.wrist.latnecy",
+            0.1,
+            "latnecy is not a known key; did you mean latency",
+        ),
+        (
+            "observations.camera",
+            {},
+            "observations.camera is not a known key; did you mean cameras",
+        ),
+        ("output.profile", "servo", "expected one of pose, joint_trajectory, joint_stream"),
+        ("output.rate", True, "output.rate is True, expected a number in Hz"),
+        ("commands.ee_pose", None, "commands.ee_pose is missing, expected a topic because"),
+        ("limits.joint_velocity", [1.0], "joint_velocity is .*, expected a list of 7 numbers"),
+        ("limits.workspace", {"min": [0, 0, 0], "max": [1, 1, 0]}, "expected less than max"),
+        ("limits.linear_velocity", 0, "expected a number in m/s above 0"),
+    ],
+)
+def test_mistakes_are_named(path, value, sentence):
+    with pytest.raises(UserError, match=sentence) as caught:
+        parse_robot(changed(path, value), "mine.yaml")
+    assert str(caught.value).startswith("mine.yaml: ")
+
+
+def test_a_robot_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="'panda' is neither a file nor one of franka, sim"):
+        load_robot("panda")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("robot: [")
+    with pytest.raises(UserError, match="broken.yaml is not valid YAML"):
+        load_robot(broken)
+    broken.write_text("- a list")
+    with pytest.raises(UserError, match="expected a mapping"):
+        load_robot(broken)
+
+
+def test_own_robot_file_by_path(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(changed("robot", "mine")))
+    assert load_robot(path).name == "mine"
+
+
+def test_closure_is_clipped_and_follows_open_and_closed():
+    grip = load_robot("sim").observations.grip
+    assert [grip.closure(raw) for raw in (0.05, 0.04, 0.02, 0.0, -0.1)] == [0, 0, 0.5, 1, 1]
+    command = load_robot("so101").commands.grip
+    assert command.raw(0.0) == 1.745
+    assert command.raw(1.0) == pytest.approx(-0.175)
+
+
+def test_max_ages_can_be_overridden():
+    aged = with_max_ages(load_robot("sim"), state_s=0.0, camera_s=1.5)
+    assert aged.observations.cameras["wrist"].max_age_s == 1.5
+    assert aged.observations.ee_pose.max_age_s == 0.2
