@@ -1,0 +1,105 @@
+"""Our numbers against those of an independent implementation with the same weights and noise.
+
+The golden files hold its outputs (see docs/model.md); weights and inputs come from seeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import networks
+import numpy as np
+import pytest
+import torch
+
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.flow_matching import Prefix, noisy_sample
+from groot_ros.model.gr00t import Batch, Gr00tN1d7
+
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Case:
+    size: str
+    network: Gr00tN1d7
+    batch: Batch
+    golden: dict[str, np.ndarray]
+
+    @property
+    def config(self) -> Gr00tConfig:
+        return self.network.config
+
+
+@pytest.fixture(scope="module", params=["tiny", "mid"])
+def case(request: pytest.FixtureRequest) -> Case:
+    config = Gr00tConfig.from_dict(networks.CONFIGS[request.param]())
+    network = Gr00tN1d7(config).eval()
+    networks.seed_weights(network)
+    golden = dict(np.load(networks.DATA / f"golden_{request.param}.npz"))
+    return Case(request.param, network, networks.batch(config), golden)
+
+
+def assert_agrees(found: torch.Tensor, golden: np.ndarray) -> None:
+    np.testing.assert_allclose(found.detach().numpy(), golden, rtol=0, atol=TOLERANCE)
+
+
+@torch.no_grad()
+def test_backbone_features(case: Case) -> None:
+    backbone, batch = case.network.backbone, case.batch
+    layout = backbone.layout(batch.input_ids, batch.grids, batch.attention_mask)
+    features = backbone(layout, batch.patches, batch.grids)
+    assert_agrees(features[:, :: networks.EVERY[case.size]], case.golden["features"])
+
+
+@torch.no_grad()
+def test_velocity(case: Case) -> None:
+    head, batch = case.network.action_head, case.batch
+    velocity = head.velocity(
+        networks.actions(case.config, "noisy"),
+        torch.full((2,), networks.TIMESTEP),
+        head.encode_state(batch.state, batch.slot),
+        case.network.context(batch),
+        batch.slot,
+    )
+    assert_agrees(velocity, case.golden["velocity"])
+
+
+@torch.no_grad()
+def test_actions(case: Case) -> None:
+    noise = networks.actions(case.config, "noise")
+    assert_agrees(case.network.actions(case.batch, noise), case.golden["actions"])
+
+
+@torch.no_grad()
+def test_continued_actions(case: Case) -> None:
+    prefix = Prefix(
+        actions=networks.actions(case.config, "prefix")[:, : networks.RTC["overlap"]],
+        frozen_steps=networks.RTC["frozen"],
+        ramp_rate=networks.RTC["rate"],
+    )
+    noise = networks.actions(case.config, "noise")
+    continued = case.network.actions(case.batch, noise, prefix)
+    assert_agrees(continued, case.golden["continued"])
+    frozen = prefix.frozen_steps
+    torch.testing.assert_close(continued[:, :frozen], prefix.actions[:, :frozen])
+
+
+def test_loss_and_gradients(case: Case) -> None:
+    sample = noisy_sample(
+        networks.actions(case.config, "actions"),
+        networks.actions(case.config, "noise"),
+        networks.TIMES,
+        case.config.num_timestep_buckets,
+    )
+    case.network.zero_grad()
+    loss = case.network.loss(case.batch, sample, networks.action_mask(case.config))
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), case.golden["loss"], rtol=0, atol=TOLERANCE)
+    found = networks.gradient_summary(case.network)
+    assert sorted(found) == case.golden["gradient_names"].tolist()
+    summary = np.stack([found[name] for name in sorted(found)])
+    np.testing.assert_allclose(summary, case.golden["gradients"], rtol=0, atol=TOLERANCE)
+    scale = np.abs(case.golden["gradients"]).max(axis=1)
+    relative = np.abs(summary - case.golden["gradients"]).max(axis=1)[scale > 1e-3]
+    assert np.all(relative < TOLERANCE * scale[scale > 1e-3])
