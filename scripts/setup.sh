@@ -43,7 +43,8 @@ once() {
 
 # Checksum of the files $@ and of everything that decides which Python packages are installed.
 checksum() {
-    { cat "$@" "${requirements[@]/#/requirements/}"; echo "$torch ${TORCH_INDEX:-}"; } |
+    local files=("${requirements[@]/#/requirements/}")
+    { cat "$@" "${files[@]/%/.txt}" && echo "$torch ${TORCH_INDEX:-}"; } |
         sha256sum | cut -d ' ' -f 1
 }
 
@@ -189,8 +190,8 @@ if ! $system_ros; then
         extract_ros_tools
 
     step "ros2 launch and ros2 lifecycle"
-    once verbs "$(checksum ros2cli_verbs/setup.py)" \
-        "$venv/bin/pip" install --quiet --no-deps --no-build-isolation --editable ros2cli_verbs
+    once verbs "$(checksum ros2cli_verbs/setup.py ros2cli_verbs/groot_ros2cli/*.py)" \
+        "$venv/bin/pip" install --quiet --no-deps --no-build-isolation ./ros2cli_verbs
 fi
 
 step "colcon build"
