@@ -41,8 +41,9 @@ ALLOWED_LICENCE = re.compile(
     r"|(2-clause |3-clause )?bsd(-2-clause|-3-clause)?( license)?",
     re.IGNORECASE,
 )
-# requires.txt names ament packages as PyPI does not know them, and pip would complain.
+# The requirements name ament packages as PyPI does not know them, and pip would complain.
 LEFT_OUT = ("/requires.txt", "/SOURCES.txt", ".so", ".pyc")
+REQUIREMENT = re.compile(rb"^Requires-Dist:.*\n", re.MULTILINE)
 # A shebang line cannot hold a path with spaces; sh reads the first lines, Python the rest.
 SCRIPT = """#!/bin/sh
 '''exec' "{python}" "$0" "$@"
@@ -137,8 +138,11 @@ def copy_package(wheel: RosWheel, package: str, site: Path, prefix: Path) -> Non
             target = site / re.sub(r"-py3\.\d+\.egg-info", egg_tag, name.removeprefix("rclpy/"))
         else:
             target = prefix / name
+        content = wheel.read(name)
+        if name.endswith("/PKG-INFO"):
+            content = REQUIREMENT.sub(b"", content)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(wheel.read(name))
+        target.write_bytes(content)
     for command, entry in wheel.console_scripts(package).items():
         module, function = (part.strip() for part in entry.split(":"))
         script = prefix / "bin" / command.strip()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,8 @@ def ros_wheel(path: Path, licences: dict[str, str]) -> Path:
     with zipfile.ZipFile(path, "w") as wheel:
         for package, licence in licences.items():
             egg_info = f"{root}rclpy/{package}-1.0.0-py3.12.egg-info"
-            header = f"Name: {package}\n" + (f"License: {licence}\n" if licence else "")
+            header = f"Name: {package}\nVersion: 1.0.0\nRequires-Dist: unheard-of\n"
+            header += f"License: {licence}\n" if licence else ""
             wheel.writestr(f"{egg_info}/PKG-INFO", header)
             wheel.writestr(f"{egg_info}/top_level.txt", package)
             wheel.writestr(f"{egg_info}/requires.txt", "unheard-of")
@@ -178,7 +180,8 @@ def test_packages_with_a_free_licence_are_copied_without_binaries(tmp_path: Path
         assert f"{package}: {licences[package]}" in result.stdout
         assert (tmp_path / "target" / "site" / package / "__init__.py").exists()
     assert not list((tmp_path / "target").rglob("*.so"))
-    assert not list((tmp_path / "target").rglob("requires.txt"))
+    [launch] = metadata.distributions(name="launch", path=[str(tmp_path / "target" / "site")])
+    assert launch.version == "1.0.0" and not launch.requires
     assert os.access(tmp_path / "target" / "bin" / "ros2", os.X_OK)
 
 
