@@ -135,13 +135,13 @@ class Groot:
     def _prefix(self, prefix: ActionPrefix | None, state: Mapping[str, Array]) -> Prefix | None:
         if prefix is None:
             return None
-        encoded, _ = self.processor.numbers.encode_actions(prefix.actions, state)
         steps = len(next(iter(prefix.actions.values())))
         if not 0 <= prefix.frozen_steps <= steps <= self.modality.horizon:
             raise ValueError(
                 f"a prefix of {steps} steps, {prefix.frozen_steps} of them frozen, does not fit "
                 f"a horizon of {self.modality.horizon}"
             )
+        encoded, _ = self.processor.numbers.encode_actions(prefix.actions, state)
         rate = prefix.ramp_rate
         return Prefix(
             actions=torch.from_numpy(encoded[:steps])[None],

@@ -17,7 +17,7 @@ from groot_ros.codecs.types import ModelInput
 from groot_ros.errors import UserError
 from groot_ros.model.images import ImagePipeline
 from groot_ros.model.modality import Modality
-from groot_ros.model.prompt import formalize, prompt
+from groot_ros.model.prompt import SPECIAL_TOKENS, formalize, prompt
 
 if TYPE_CHECKING:
     from groot_ros.model.state_action import StateActionProcessor
@@ -39,6 +39,12 @@ class PromptProcessor:
 
     def _tokenize(self, instruction: str, image_tokens: tuple[int, ...]) -> list[int]:
         text = formalize(instruction) if self._formalize else instruction
+        special = [token for token in SPECIAL_TOKENS if token in text]
+        if special:
+            raise UserError(
+                f"the instruction {instruction!r} holds the reserved {', '.join(special)}: "
+                "leave it out"
+            )
         return self._tokenizer.encode(prompt(text, image_tokens), add_special_tokens=False).ids
 
 

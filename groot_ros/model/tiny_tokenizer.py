@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from groot_ros.model.prompt import SPECIAL_TOKENS
 
-VOCABULARY = 384
+VOCABULARY = 640
 WORDS = (
     "user pick place put push pull move reach grasp lift lower open close press stack turn slide "
     "up down in on into onto to the a from of and left right front back top above box bowl plate "

@@ -1,0 +1,65 @@
+"""`groot-ros init-checkpoint` for every variant."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checkpoints import observation
+
+from groot_ros.cli import init_checkpoint
+from groot_ros.codecs.catalog import VARIANTS, find_variant
+from groot_ros.errors import UserError
+from groot_ros.model.groot import Groot
+from groot_ros.model.modality import ActionFormat, ActionType
+from groot_ros.robot import load_robot
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    init_checkpoint.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["init-checkpoint", *arguments])
+    return args.run(args)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_codec_understands_the_answer(variant: str, tmp_path: Path) -> None:
+    assert run("--variant", variant, "--output", str(tmp_path / "out")) == 0
+    groot = Groot.load(tmp_path / "out")
+    codec = find_variant(variant).codec(load_robot("sim"))
+    features = codec.features
+    assert groot.modality.state == {feature.key: feature.size for feature in features.state}
+    assert groot.modality.video_keys == tuple(features.video)
+    assert groot.modality.horizon == codec.timing.horizon
+    steps = codec.decode(groot.predict(observation(groot.modality), seed=0))
+    assert len(steps) == 16
+    relative = groot.modality.actions[0].config
+    assert relative.relative is find_variant(variant).relative
+    if relative.relative:
+        assert (relative.type, relative.format) == (ActionType.EEF, ActionFormat.XYZ_ROT6D)
+
+
+def test_what_the_handshake_reads(tmp_path: Path) -> None:
+    run("--variant", "ee_rot6d_joints", "--output", str(tmp_path / "out"))
+    metadata = json.loads((tmp_path / "out" / "groot_ros.json").read_text())
+    robot = load_robot("sim")
+    assert metadata["variant"] == metadata["codec"] == "ee_rot6d_joints"
+    assert metadata["joints"] == list(robot.observations.joint_position.joints)
+    assert metadata["cameras"] == {"exterior_image_1": "exterior", "wrist_image": "wrist"}
+    assert metadata["base_frame"] == "fr3_link0"
+    np.testing.assert_allclose(metadata["action_rate_hz"], 15.0, rtol=1e-6)
+
+
+def test_answers_stay_in_the_robots_workspace(tmp_path: Path) -> None:
+    run("--variant", "joints_traj", "--output", str(tmp_path / "out"))
+    groot, limits = Groot.load(tmp_path / "out"), load_robot("sim").limits
+    joints = groot.predict(observation(groot.modality), seed=0)["joint_position"]
+    assert np.all(joints > limits.joint_lower) and np.all(joints < limits.joint_upper)
+
+
+def test_an_unknown_variant(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="variant 'nothing' is unknown"):
+        run("--variant", "nothing", "--output", str(tmp_path / "out"))

@@ -1,0 +1,102 @@
+"""Prompt and tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models
+
+from groot_ros.errors import UserError
+from groot_ros.model.config import QWEN3_VL_2B_NAMES
+from groot_ros.model.processor import PromptProcessor
+from groot_ros.model.prompt import formalize, prompt
+from groot_ros.model.tiny_tokenizer import tiny_tokenizer
+from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
+
+
+def test_images_come_first_and_no_answer_is_opened() -> None:
+    assert prompt("lift it", [2, 1]) == (
+        "<|im_start|>user\n"
+        "<|vision_start|><|image_pad|><|image_pad|><|vision_end|>"
+        "<|vision_start|><|image_pad|><|vision_end|>"
+        "lift it<|im_end|>\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("instruction", "formal"),
+    [
+        ("Pick up the RED cube, now!", "pick up the red cube now"),
+        ("don't_stop: 3.5 cm", "dont_stop 35 cm"),
+        ("Öffne die Schublade.", "öffne die schublade"),
+    ],
+)
+def test_formalize(instruction: str, formal: str) -> None:
+    assert formalize(instruction) == formal
+
+
+def test_tokens_of_the_tiny_prompt() -> None:
+    tokenizer = tiny_tokenizer()
+    ids = PromptProcessor(tokenizer, formalize_language=True)("Pick up the red cube.", [3, 1])
+    text = "<|im_start|>user\n" + prompt("pick up the red cube", [3, 1]).partition("\n")[2]
+    assert tokenizer.decode(ids, skip_special_tokens=False) == text
+    assert ids.count(tokenizer.token_to_id("<|image_pad|>")) == 4
+    # A word that the tokenizer knows is one token.
+    assert len(ids) == 3 + (3 + 2) + (1 + 2) + 5 + 2
+
+
+def test_any_text_is_tokenised() -> None:
+    tokenizer = tiny_tokenizer()
+    text = "Σ 你好 zzz"
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids) == text
+
+
+def test_instructions_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = PromptProcessor(tiny_tokenizer(), formalize_language=True)
+    first = prompts("lift", [1])
+    monkeypatch.setattr(prompts, "_tokenizer", None)
+    assert prompts("lift", [1]) is first
+
+
+def test_a_missing_tokenizer_says_which_files_to_put_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groot_ros.model.tokenizer.try_to_load_from_cache", lambda *_: None)
+    with pytest.raises(UserError) as error:
+        find_tokenizer([tmp_path], QWEN3_VL_2B_NAMES[0])
+    message = str(error.value)
+    for part in (str(tmp_path), "tokenizer.json", "huggingface-cli download", "licence"):
+        assert part in message
+    assert all(name in message for name in QWEN3_VL_2B_NAMES)
+
+
+def test_the_cache_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    public = QWEN3_VL_2B_NAMES[1]
+    cached = tmp_path / "snapshot" / "tokenizer.json"
+    monkeypatch.setattr(
+        "groot_ros.model.tokenizer.try_to_load_from_cache",
+        lambda repository, name: (
+            str(cached) if (repository, name) == (public, cached.name) else None
+        ),
+    )
+    assert find_tokenizer([tmp_path], QWEN3_VL_2B_NAMES[0]) == cached.parent
+
+
+def test_the_checkpoints_own_tokenizer_goes_first(tmp_path: Path) -> None:
+    processor = tmp_path / "processor"
+    processor.mkdir()
+    (processor / "tokenizer.json").write_text("{}")
+    assert find_tokenizer([tmp_path, processor], "tiny") == processor
+
+
+def test_another_models_tokenizer_is_refused(tmp_path: Path) -> None:
+    Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(UserError, match=r"not the backbone's: it has <\|image_pad\|> as None"):
+        load_tokenizer(tmp_path, 151655)
+
+
+def test_a_broken_tokenizer_file(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_tokenizer(tmp_path, 151655)
