@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -13,14 +13,17 @@ from typing import Any
 import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.node import LifecycleNodeMixin
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 
+# How often a node looks whether a signal has come.
+SIGNAL_PERIOD_S = 0.1
 _CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
 
 
@@ -139,19 +142,22 @@ class GuardedLifecycleNode(LifecycleNode):
 
 
 def run_node(node_class: Callable[[], Node]) -> int:
-    """Spin a node until SIGINT or shutdown, then end it; the exit code is 0."""
-    rclpy.init(args=sys.argv)
+    """Spin a node until SIGINT, SIGTERM or shutdown, then end it; the exit code is 0."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    # rclpy's own handler ends the middleware before the node could say goodbye.
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        with contextlib.suppress(KeyboardInterrupt):
-            if isinstance(node, GuardedLifecycleNode):
-                node.end()
-            node.destroy_node()
-            rclpy.try_shutdown()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not stop.is_set() and rclpy.ok():
+        executor.spin_once(timeout_sec=SIGNAL_PERIOD_S)
+    if isinstance(node, GuardedLifecycleNode):
+        node.end()
+    executor.shutdown(timeout_sec=SIGNAL_PERIOD_S)
+    node.destroy_node()
+    rclpy.try_shutdown()
     _leave()
     return 0
 

@@ -89,6 +89,9 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
     wanted = type(field.default)
     if wanted is float and type(value) is int:
         value = float(value)
+    if wanted is str and type(value) in (bool, int, float):
+        # YAML reads `checkpoint:=300` and `dry_run:=true` as a number and a boolean.
+        value = str(value).lower()
     if type(value) is not wanted:
         raise UserError(f"parameter {field.name} is {value!r}, expected a {wanted.__name__}")
     choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))

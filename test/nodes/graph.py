@@ -1,0 +1,199 @@
+"""A robot in the test process, nodes in their own: what the node tests talk with."""
+
+from __future__ import annotations
+
+import array
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.client import Client
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter, parameter_value_to_python
+from sensor_msgs.msg import Image, JointState
+
+WAIT_S = 60.0
+JOINTS = [*(f"fr3_joint{i}" for i in range(1, 8)), "fr3_finger_joint1"]
+TRANSITIONS = {
+    "configure": Transition.TRANSITION_CONFIGURE,
+    "activate": Transition.TRANSITION_ACTIVATE,
+    "deactivate": Transition.TRANSITION_DEACTIVATE,
+    "cleanup": Transition.TRANSITION_CLEANUP,
+}
+
+
+class Graph:
+    """A node of the test's own, spun in a thread."""
+
+    def __init__(self) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self.node = Node("test", context=self._context)
+        self._changed = threading.Condition()
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._thread.join(WAIT_S)
+        self.node.destroy_node()
+        self._context.shutdown()
+
+    def collect(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
+        """A list that grows with every message of a topic."""
+        messages: list[Any] = []
+
+        def store(message: Any) -> None:
+            with self._changed:
+                messages.append(message)
+                self._changed.notify_all()
+
+        self.node.create_subscription(kind, topic, store, qos)
+        return messages
+
+    def wait_for(self, condition: Callable[[], Any], what: str, timeout_s: float = WAIT_S) -> Any:
+        """The condition's value once it is true; it is looked at after every message."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not (value := condition()):
+                left = deadline - time.monotonic()
+                assert left > 0, f"waited {timeout_s:g} s for {what}"
+                self._changed.wait(min(left, 0.1))
+        return value
+
+    def client(self, kind: type, name: str) -> Client:
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(WAIT_S), f"no service {name}"
+        return client
+
+    def call(self, kind: type, name: str, request: Any) -> Any:
+        """Answer of a service."""
+        client = self.client(kind, name)
+        return self.result(client.call_async(request), f"answer of {name}")
+
+    def result(self, future: Any, what: str) -> Any:
+        return self.wait_for(lambda: future.done() and (future.result() or True), what)
+
+    def set_parameter(self, node: str, name: str, value: Any) -> SetParametersResult:
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        answer: SetParameters.Response = self.call(
+            SetParameters, f"{node}/set_parameters", request
+        )
+        return answer.results[0]
+
+    def get_parameter(self, node: str, name: str) -> Any:
+        request = GetParameters.Request(names=[name])
+        answer: GetParameters.Response = self.call(
+            GetParameters, f"{node}/get_parameters", request
+        )
+        return parameter_value_to_python(answer.values[0])
+
+    def transition(self, node: str, name: str) -> bool:
+        """Whether a lifecycle transition succeeded."""
+        request = ChangeState.Request(transition=Transition(id=TRANSITIONS[name]))
+        return bool(self.call(ChangeState, f"{node}/change_state", request).success)
+
+    def state(self, node: str) -> str:
+        state: State = self.call(GetState, f"{node}/get_state", GetState.Request()).current_state
+        return str(state.label)
+
+
+class FakeRobot:
+    """Joint states and poses at 50 Hz, pictures at 20 Hz, on the topics of the sim robot file."""
+
+    def __init__(self, graph: Graph, width: int = 64, height: int = 48) -> None:
+        node = graph.node
+        self._node = node
+        self.pose = [0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]
+        self.joint_names = list(JOINTS)
+        self.frame = "fr3_link0"
+        self.silent: set[str] = set()
+        self._states = node.create_publisher(JointState, "joint_states", 10)
+        self._poses = node.create_publisher(PoseStamped, "ee_pose", 10)
+        self._cameras = {
+            name: node.create_publisher(Image, f"{name}/image_raw", 1)
+            for name in ("exterior", "wrist")
+        }
+        pixels = np.full((height, width, 3), 90, np.uint8)
+        self._image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
+        self._image.data = array.array("B", pixels.tobytes())
+        node.create_timer(0.02, self._publish_state)
+        node.create_timer(0.05, self._publish_images)
+
+    def _publish_state(self) -> None:
+        now = self._node.get_clock().now().to_msg()
+        if "joint_states" not in self.silent:
+            states = JointState(name=self.joint_names, position=[0.02] * len(self.joint_names))
+            states.header.stamp = now
+            self._states.publish(states)
+        if "ee_pose" not in self.silent:
+            message = PoseStamped()
+            message.header.stamp, message.header.frame_id = now, self.frame
+            p, q = message.pose.position, message.pose.orientation
+            p.x, p.y, p.z, q.w, q.x, q.y, q.z = self.pose
+            self._poses.publish(message)
+
+    def _publish_images(self) -> None:
+        for name, publisher in self._cameras.items():
+            if name not in self.silent:
+                self._image.header.stamp = self._node.get_clock().now().to_msg()
+                publisher.publish(self._image)
+
+
+class NodeProcess:
+    """A node of the package in a process of its own; its output is kept."""
+
+    def __init__(self, module: str, **parameters: Any) -> None:
+        arguments: list[str] = []
+        for name, value in parameters.items():
+            arguments += ["-p", f"{name}:={value}"]
+        command = [sys.executable, "-m", f"groot_ros.nodes.{module}"]
+        if arguments:
+            command += ["--ros-args", *arguments]
+        self.output: list[str] = []
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        self.output.extend(self._process.stdout)
+
+    def said(self, words: str) -> bool:
+        """Whether the node has logged these words."""
+        return any(words in line for line in self.output)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def interrupt(self) -> tuple[int, float]:
+        """Exit code after SIGINT, and how long it took in s."""
+        started_s = time.monotonic()
+        self._process.send_signal(signal.SIGINT)
+        code = self._process.wait(WAIT_S)
+        return code, time.monotonic() - started_s
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(WAIT_S)
+        self._reader.join(WAIT_S)

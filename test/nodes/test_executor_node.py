@@ -1,0 +1,184 @@
+"""The executor node on real topics, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from graph import FakeRobot, Graph, NodeProcess
+from rclpy.publisher import Publisher
+from std_msgs.msg import Float64
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.nodes.messages import to_action_chunk
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
+
+STEP_NS = 1_000_000_000 // 15
+DOWN = (0.0, 1.0, 0.0, 0.0)
+
+
+@pytest.fixture
+def executor(graph: Graph, robot: FakeRobot, start: Callable[..., NodeProcess]) -> NodeProcess:
+    return start("executor_node", watchdog=0.5)
+
+
+@pytest.fixture
+def chunks(graph: Graph) -> Publisher:
+    return graph.node.create_publisher(ActionChunk, "/policy/action_chunk", 1)
+
+
+def activate(graph: Graph, chunks: Publisher) -> None:
+    """Bring the executor up and wait until it hears us and the robot."""
+    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
+    graph.wait_for(lambda: chunks.get_subscription_count() > 0, "the executor's subscription")
+    graph.wait_for(
+        lambda: graph.node.count_subscribers("/ee_pose") > 0, "the executor's view of the robot"
+    )
+
+
+def forward(graph: Graph, chunk_id: int, start_x: float = 0.5, epoch: int = 1) -> ActionChunk:
+    """A chunk that moves 0.1 m/s along x from now on and closes the gripper at its end."""
+    x = start_x + 0.1 * STEP_NS / 1e9 * np.arange(16)
+    quats = np.tile(DOWN, (16, 1))
+    poses = np.column_stack([x, np.zeros(16), np.full(16, 0.3), quats])
+    now_ns = graph.node.get_clock().now().nanoseconds
+    chunk = Chunk(now_ns, STEP_NS, epoch, ee_pose=poses, grip=(np.arange(16) > 7).astype(float))
+    message = to_action_chunk(chunk, "fr3_link0", [])
+    message.chunk_id = chunk_id
+    return message
+
+
+def publish_until(graph: Graph, send: Callable[[], None], done: Callable[[], bool]) -> None:
+    """Publish again until it has had its effect: discovery may lose the first messages."""
+    for _ in range(20):
+        send()
+        try:
+            graph.wait_for(done, "an effect", timeout_s=3.0)
+            return
+        except AssertionError:
+            continue
+    raise AssertionError("published 20 times without effect")
+
+
+def test_chunk_becomes_commands_is_held_and_then_ends(graph, executor, chunks) -> None:
+    poses = graph.collect(PoseStamped, "/target_pose")
+    grips = graph.collect(Float64, "/gripper/command")
+    reports = graph.collect(ChunkReport, "/executor/chunk_report")
+    activate(graph, chunks)
+    sent = iter(range(1, 100))
+    publish_until(graph, lambda: chunks.publish(forward(graph, next(sent))), lambda: bool(poses))
+    end = graph.wait_for(
+        lambda: [r for r in reports if r.executed_steps > 0 and not r.rejected], "the report"
+    )[-1]
+    assert end.source == ChunkReport.EXECUTOR and end.horizon == 16
+    assert end.executed_steps + end.dropped_steps <= 16
+    assert end.starved_steps > 0
+    x = np.array([p.pose.position.x for p in poses])
+    assert np.all(np.diff(x) >= -1e-9) and x[-1] == pytest.approx(0.6, abs=1e-3)
+    assert np.diff(x).max() < 0.5 * 0.2
+    assert poses[0].header.frame_id == "fr3_link0"
+    assert {g.data for g in grips} == {0.0, 1.0}
+    ended = len(poses)
+    diagnosed = graph.collect(ChunkReport, "/executor/chunk_report")
+    publish_until(
+        graph,
+        lambda: chunks.publish(forward(graph, next(sent), epoch=0)),
+        lambda: any(r.rejected for r in diagnosed),
+    )
+    assert len(poses) == ended
+
+
+def test_commands_keep_the_robots_rate(graph, executor, chunks) -> None:
+    poses = graph.collect(PoseStamped, "/target_pose", 100)
+    activate(graph, chunks)
+    sent = iter(range(1, 100))
+    publish_until(graph, lambda: chunks.publish(forward(graph, next(sent))), lambda: bool(poses))
+    graph.wait_for(lambda: len(poses) > 50, "commands")
+    stamps = np.array([p.header.stamp.sec + p.header.stamp.nanosec / 1e9 for p in poses])
+    assert np.median(np.diff(stamps)) == pytest.approx(0.01, rel=0.5)
+
+
+def test_deactivation_ends_the_commands_and_a_new_activation_needs_a_new_chunk(
+    graph, executor, chunks
+) -> None:
+    poses = graph.collect(PoseStamped, "/target_pose")
+    activate(graph, chunks)
+    sent = iter(range(1, 100))
+    publish_until(graph, lambda: chunks.publish(forward(graph, next(sent))), lambda: bool(poses))
+    assert graph.transition("/executor", "deactivate")
+    stopped = len(poses)
+    assert graph.transition("/executor", "activate")
+    assert graph.state("/executor") == "active"
+    assert len(poses) <= stopped + 1
+    assert graph.transition("/executor", "deactivate") and graph.transition("/executor", "cleanup")
+    assert not graph.transition("/executor", "activate")
+    assert graph.transition("/executor", "configure")
+    code, seconds = executor.interrupt()
+    assert code == 0 and seconds < 2, executor.output
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"frame_id": "world"}, "frame 'world', expected 'fr3_link0'"),
+        ({"horizon": 5}, "chunk has 16 steps, its horizon says 5"),
+        ({"has_ee_poses": False}, "a chunk needs ee_pose or joint_position"),
+        ({"nan": True}, "ee_pose holds NaN"),
+    ],
+)
+def test_unusable_chunks_are_refused_with_the_reason(
+    graph, executor, chunks, change, reason
+) -> None:
+    poses = graph.collect(PoseStamped, "/target_pose")
+    reports = graph.collect(ChunkReport, "/executor/chunk_report")
+    activate(graph, chunks)
+
+    def send() -> None:
+        message = forward(graph, 1)
+        for name, value in change.items():
+            if name == "frame_id":
+                message.header.frame_id = value
+            elif name == "nan":
+                message.ee_poses[3].position.x = float("nan")
+            else:
+                setattr(message, name, value)
+        chunks.publish(message)
+
+    publish_until(graph, send, lambda: any(reason in r.rejected for r in reports))
+    assert not poses
+
+
+def test_without_the_robots_state_nothing_moves(graph, start, chunks) -> None:
+    start("executor_node")
+    poses = graph.collect(PoseStamped, "/target_pose")
+    reports = graph.collect(ChunkReport, "/executor/chunk_report")
+    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
+    sentence = "the robot's state is not known: ee_pose: nothing received yet"
+    publish_until(
+        graph,
+        lambda: chunks.publish(forward(graph, 1)),
+        lambda: any(r.rejected == sentence for r in reports),
+    )
+    assert not poses
+
+
+def test_dry_run_shows_setpoints_and_commands_nothing(graph, robot, start, chunks) -> None:
+    executor = start("executor_node", dry_run="true")
+    setpoints = graph.collect(PoseStamped, "/executor/setpoint")
+    poses = graph.collect(PoseStamped, "/target_pose")
+    activate(graph, chunks)
+    sent = iter(range(1, 100))
+    publish_until(
+        graph, lambda: chunks.publish(forward(graph, next(sent))), lambda: len(setpoints) > 10
+    )
+    assert not poses
+    assert executor.said("dry run: setpoints are published, nothing is commanded")
+
+
+def test_a_robot_marked_untested_is_a_dry_run(graph, start) -> None:
+    executor = start("executor_node", robot="franka")
+    assert graph.transition("/executor", "configure")
+    graph.wait_for(lambda: executor.said("dry run"), "the warning")
+    assert graph.transition("/executor", "cleanup")
