@@ -31,12 +31,12 @@ def observation(
 ) -> ModelInput:
     """Random pictures and a plausible state."""
     generator = np.random.default_rng(seed)
-    pose = np.array([0.5, 0.0, 0.3, 1, 0, 0, 0, -1, 0])
-    pose[:3] += generator.uniform(-0.05, 0.05, 3)
-    state = {
-        key: pose[None] if key == "ee_pose" else generator.uniform(0, 1, (1, dim))
-        for key, dim in modality.state.items()
-    }
+    pose = {7: [0.5, 0, 0.3, 0, 1, 0, 0], 9: [0.5, 0, 0.3, 1, 0, 0, 0, -1, 0]}
+    state = {key: generator.uniform(0, 1, (1, dim)) for key, dim in modality.state.items()}
+    if "ee_pose" in state:
+        shift = generator.uniform(-0.05, 0.05, 3)
+        state["ee_pose"] = np.array([pose[modality.state["ee_pose"]]], dtype=np.float64)
+        state["ee_pose"][0, :3] += shift
     video = {
         key: generator.integers(0, 256, (1, height, width, 3), dtype=np.uint8)
         for key in modality.video_keys
