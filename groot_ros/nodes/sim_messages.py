@@ -54,7 +54,7 @@ def image(picture: NDArray[np.uint8], stamp_ns: int, camera: str) -> Image:
     )
     # Anything but an array.array would be copied and checked number by number.
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(picture)).cast("B"))
+    data.frombytes(np.ascontiguousarray(picture).data)
     message.data = data
     return message
 

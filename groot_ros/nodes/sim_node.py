@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import array
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import PoseStamped
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Bool, Float64, Header, Int64, String
+from std_msgs.msg import Bool, Float64, Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from groot_ros.buffer import pick_joints
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 from groot_ros.nodes.lifecycle import run_node
-from groot_ros.nodes.messages import NS, from_pose, pose_stamped, to_ns, to_time
+from groot_ros.nodes.messages import from_pose, pose_stamped, to_time
 from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.sim_messages import image, joint_path, joint_state
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.sim.live import LiveSimulation, Pictures, State
-from groot_ros.sim.scene import ARM_JOINTS, BASE_FRAME, CAMERAS, CUBE_COLORS, FINGER_JOINTS
+from groot_ros.sim.scene import ARM_JOINTS, BASE_FRAME, CAMERAS, CUBE_COLORS
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
@@ -68,21 +67,21 @@ class SimNode(Node):
         super().__init__("sim", **kwargs)
         parameters.declare(self, SimParameters)
         settings = parameters.read(self, SimParameters)
-        self._robot = load_robot(settings.robot)
-        _check_robot(self._robot)
-        self._seed = settings.seed
+        self._robot = _load_robot(settings.robot)
         self._task = Task.parse(settings.task)
-        simulation = Simulation(_config(settings))
-        self._viewer = _open_viewer(simulation) if settings.gui else None
-        self._with_clock = settings.clock
-        self._create_publishers()
+        self._next_seed = settings.seed
+        self._newest_ns = 0
+        self._told_success: bool | None = None
+        self._create_publishers(settings)
         self._live = LiveSimulation(
-            simulation,
+            Simulation(_config(settings)),
             settings.image_rate,
-            self._take_stamp,
+            self._stamp,
             self._publish_state,
             self._publish_pictures,
         )
+        if settings.gui:
+            self._live.open_viewer()
         self._reset_scene()
         self._create_subscriptions()
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -93,33 +92,61 @@ class SimNode(Node):
     def destroy_node(self) -> None:
         """Stop the simulation first: its threads publish."""
         self._live.close()
-        if self._viewer:
-            self._viewer.close()
         super().destroy_node()
 
-    def _create_publishers(self) -> None:
+    def _create_publishers(self, settings: SimParameters) -> None:
         streams = self._robot.observations
         assert streams.joint_position and streams.ee_pose
-        self._states = self.create_publisher(
-            JointState, streams.joint_position.topic, STATE_DEPTH
-        )
+        self._states = self.create_publisher(JointState, streams.joint_position.topic, STATE_DEPTH)
         self._poses = self.create_publisher(PoseStamped, streams.ee_pose.topic, STATE_DEPTH)
         self._cameras = {
             name: self.create_publisher(Image, camera.topic, IMAGE_DEPTH)
             for name, camera in streams.cameras.items()
         }
-        self._clock_time = self.create_publisher(Clock, "/clock", 1) if self._with_clock else None
+        self._time = self.create_publisher(Clock, "/clock", 1) if settings.clock else None
         self._success = self.create_publisher(Bool, "~/success", LATCHED)
         self._task_text = self.create_publisher(String, "~/task", LATCHED)
         self._scene_seed = self.create_publisher(Int64, "~/seed", LATCHED)
-        self._told_success: bool | None = None
+
+    def _stamp(self, elapsed_ns: int) -> int:
+        """Time of a state that was simulated this long after the start."""
+        return elapsed_ns if self._time else int(self.get_clock().now().nanoseconds)
+
+    def _publish_state(self, state: State) -> None:
+        self._newest_ns = state.stamp_ns
+        if self._time:
+            self._send(self._time, Clock(clock=to_time(state.stamp_ns)))
+        self._send(self._states, joint_state(state))
+        self._send(self._poses, pose_stamped(state.ee_pose, state.stamp_ns, BASE_FRAME))
+        if state.succeeded != self._told_success:
+            self._told_success = state.succeeded
+            self._send(self._success, Bool(data=state.succeeded))
+
+    def _publish_pictures(self, state: State, pictures: Pictures) -> None:
+        for name, publisher in self._cameras.items():
+            self._send(publisher, image(pictures[name], state.stamp_ns, name))
+        if (lost_s := self._live.take_lost_s()) > 0:
+            self.get_logger().warning(
+                f"the simulation lost {lost_s:.1f} s: this machine is too slow for it, lower "
+                "image_rate or make the pictures smaller",
+                throttle_duration_sec=5.0,
+            )
+
+    def _send(self, publisher: Publisher, message: Any) -> None:
+        try:
+            publisher.publish(message)
+        except RCLError:
+            # SIGINT ends the context before this node can stop its threads.
+            if self.context.ok():
+                raise
 
     def _create_subscriptions(self) -> None:
         commands = self._robot.commands
+        grip_topic = commands.grip.topic if commands.grip else None
         wanted: tuple[tuple[type, str | None, Callable[[Any], None]], ...] = (
             (PoseStamped, commands.ee_pose, self._on_pose),
             (JointTrajectory, commands.joint_position, self._on_trajectory),
-            (Float64, commands.grip and commands.grip.topic, self._on_grip),
+            (Float64, grip_topic, self._on_grip),
         )
         for kind, topic, obey in wanted:
             if topic:
@@ -143,7 +170,7 @@ class SimNode(Node):
             simulation.set_pose_target(from_pose(message.pose))
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        path = joint_path(message, self._now_ns())
+        path = joint_path(message, self._newest_ns)
         with self._live.paused() as simulation:
             simulation.set_joint_trajectory(path.times_s, path.positions, path.velocities)
 
@@ -189,8 +216,45 @@ class SimNode(Node):
     def _tell_task(self) -> None:
         self._task_text.publish(String(data=self._task.instruction))
 
-    def _now_ns(self) -> int:
-        return self._live.time_ns if self._with_clock else self._wall_ns()
 
-    def _wall_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
+def _load_robot(name: str) -> RobotConfig:
+    robot = load_robot(name)
+    streams = robot.observations
+    same_arm = streams.joint_position and streams.joint_position.joints == ARM_JOINTS
+    if not (same_arm and streams.ee_pose and robot.base_frame == BASE_FRAME):
+        raise UserError(
+            f"robot file {name!r} describes another robot than the simulated one, expected "
+            f"base_frame {BASE_FRAME}, an ee_pose, and the joints {', '.join(ARM_JOINTS)}"
+        )
+    if unknown := set(streams.cameras) - set(CAMERAS):
+        raise UserError(
+            f"robot file {name!r} has the cameras {sorted(unknown)}, the simulated robot only "
+            f"{list(CAMERAS)}"
+        )
+    return robot
+
+
+def _config(settings: SimParameters) -> SimConfig:
+    cubes = tuple(settings.cubes.replace(" ", "").split(","))
+    if not set(cubes) <= set(CUBE_COLORS) or len(set(cubes)) < len(cubes):
+        raise UserError(
+            f"parameter cubes is {settings.cubes!r}, expected some of {','.join(CUBE_COLORS)}"
+        )
+    return SimConfig(
+        world=WorldConfig(cubes=cubes),
+        image_width=settings.image_width,
+        image_height=settings.image_height,
+    )
+
+
+def main() -> int:
+    """Entry point of `ros2 run groot_ros sim_node`."""
+    try:
+        return run_node(SimNode)
+    except UserError as error:
+        print(f"sim_node: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -55,6 +55,7 @@ class Simulation:
         self._substeps = round(self._period_s / self.config.world.timestep_s)
         self._arm = np.array([self.model.joint(name).qposadr[0] for name in ARM_JOINTS])
         self._arm_dofs = np.array([self.model.joint(name).dofadr[0] for name in ARM_JOINTS])
+        self._joint_range = np.transpose([self.model.joint(name).range for name in ARM_JOINTS])
         # The servos damp absolute velocity; a target this far ahead makes up for it.
         arm = slice(0, len(ARM_JOINTS))
         self._servo_lead_s = (
@@ -98,11 +99,13 @@ class Simulation:
 
     def set_pose_target(self, pose: ArrayLike) -> None:
         """Lead the tool center point to a pose (7,)."""
-        self._reference: Reference = PoseReference(self._kinematics, pose)
+        self._reference: Reference = PoseReference(self._kinematics, _finite("pose", pose, 7))
 
     def set_joint_target(self, joints: ArrayLike) -> None:
         """Lead the arm's joints to positions (7,) in rad."""
-        self._reference = JointReference(self._kinematics.velocity_limits, joints)
+        self._reference = JointReference(
+            self._kinematics.velocity_limits, _finite("joint target", joints, len(ARM_JOINTS))
+        )
 
     def set_joint_trajectory(
         self, times_s: ArrayLike, positions: ArrayLike, velocities: ArrayLike | None = None
@@ -114,13 +117,14 @@ class Simulation:
         self._reference = TrajectoryReference(
             self._kinematics.velocity_limits,
             np.append(0.0, times_s) + self.time_s,
-            np.vstack([self._joint_target, positions]),
+            np.vstack([self._joint_target, _finite("positions", positions, len(ARM_JOINTS))]),
             None if velocities is None else np.vstack([self._joint_speed, velocities]),
         )
 
     def set_grip_target(self, grip: float) -> None:
         """Close the gripper to a closure in [0, 1]; it stops at what is between the fingers."""
-        self._opening_target = FINGER_OPEN_M * (1.0 - float(np.clip(grip, 0.0, 1.0)))
+        closure = float(np.clip(_finite("grip", [grip], 1)[0], 0.0, 1.0))
+        self._opening_target = FINGER_OPEN_M * (1.0 - closure)
 
     def advance(self, duration_s: float) -> None:
         """Let time pass in whole control periods; what is left over counts next time."""
@@ -135,7 +139,9 @@ class Simulation:
         self._opening += float(np.clip(self._opening_target - self._opening, -travel, travel))
         self._data.ctrl[len(ARM_JOINTS)] = self._opening
         for _ in range(self._substeps):
-            self._joint_target = self._joint_target + speed * self._period_s / self._substeps
+            self._joint_target = np.clip(
+                self._joint_target + speed * self._period_s / self._substeps, *self._joint_range
+            )
             self._data.ctrl[: len(ARM_JOINTS)] = self._joint_target + speed * self._servo_lead_s
             mujoco.mj_step(self.model, self._data)
         self._joint_speed = speed
@@ -181,6 +187,11 @@ class Simulation:
         return float(self._data.joint(FINGER_JOINTS[0]).qpos[0])
 
     @property
+    def finger_velocity(self) -> float:
+        """Speed of one finger away from the middle in m/s."""
+        return float(self._data.joint(FINGER_JOINTS[0]).qvel[0])
+
+    @property
     def grip(self) -> float:
         """Closure of the gripper in [0, 1], as measured."""
         return float(np.clip(1.0 - self.finger_position / FINGER_OPEN_M, 0.0, 1.0))
@@ -208,3 +219,10 @@ class Simulation:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+
+def _finite(name: str, values: ArrayLike, size: int) -> Array:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape[-1:] != (size,) or not np.all(np.isfinite(array)):
+        raise UserError(f"{name} is {array.tolist()}, expected {size} finite numbers")
+    return array

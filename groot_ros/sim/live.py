@@ -1,0 +1,150 @@
+"""A simulation that runs by itself in real time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.sim.rendering import SceneRenderer
+from groot_ros.sim.scene import CAMERAS
+from groot_ros.sim.simulation import Simulation
+
+if TYPE_CHECKING:
+    from groot_ros.sim.viewer import Viewer
+
+Array = NDArray[np.float64]
+Pictures = dict[str, NDArray[np.uint8]]
+
+# A pause longer than this is not made up for: the machine slept, or is too slow.
+LONGEST_CATCH_UP_S = 0.2
+
+
+@dataclass(frozen=True)
+class State:
+    """The robot at one control period: joints rad, rad/s; pose of the tool center point."""
+
+    stamp_ns: int
+    joint_position: Array
+    joint_velocity: Array
+    finger_position: float
+    finger_velocity: float
+    ee_pose: Array
+    succeeded: bool
+    configuration: Array
+
+
+class LiveSimulation:
+    """Steps a simulation in one thread and draws its pictures in another.
+
+    `stamp` gives each state its time in ns, from the simulated time since the start in ns.
+    Drawing never holds the robot up: it works on a copy of the newest state. `on_state` and
+    `on_pictures` are called in these threads.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        image_rate_hz: float,
+        stamp: Callable[[int], int],
+        on_state: Callable[[State], None],
+        on_pictures: Callable[[State, Pictures], None],
+    ) -> None:
+        self._simulation = simulation
+        self._stamp = stamp
+        self._on_state = on_state
+        self._on_pictures = on_pictures
+        self._image_period_s = 1.0 / image_rate_hz
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._state: State | None = None
+        self._lost_s = 0.0
+        self._viewer: Viewer | None = None
+        self._threads = [
+            threading.Thread(target=self._run, name="physics"),
+            threading.Thread(target=self._draw, name="cameras"),
+        ]
+
+    def start(self) -> None:
+        """Let time pass from now on."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop; returns when both threads have ended."""
+        self._ended.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        if self._viewer:
+            self._viewer.close()
+
+    def open_viewer(self) -> None:
+        """Show the scene in a window too; UserError where there is no display."""
+        from groot_ros.sim.viewer import Viewer
+
+        self._viewer = Viewer(self._simulation.model)
+
+    def take_lost_s(self) -> float:
+        """Time that was dropped since the last call because the machine was too slow."""
+        lost_s, self._lost_s = self._lost_s, 0.0
+        return lost_s
+
+    @contextmanager
+    def paused(self) -> Iterator[Simulation]:
+        """The simulation between two periods, to command or to reset it."""
+        with self._lock:
+            yield self._simulation
+
+    def _run(self) -> None:
+        period_s = 1.0 / self._simulation.config.control_rate_hz
+        due_s, periods = time.monotonic(), 0
+        while not self._ended.is_set():
+            due_s += period_s
+            periods += 1
+            self._wait_until(due_s)
+            if (late_s := time.monotonic() - due_s) > LONGEST_CATCH_UP_S:
+                self._lost_s += late_s
+                due_s += late_s
+            with self._lock:
+                self._simulation.advance(period_s)
+                self._state = state = self._measure(self._stamp(round(periods * period_s * 1e9)))
+            self._on_state(state)
+
+    def _measure(self, stamp_ns: int) -> State:
+        simulation = self._simulation
+        return State(
+            stamp_ns,
+            simulation.joint_position,
+            simulation.joint_velocity,
+            simulation.finger_position,
+            simulation.finger_velocity,
+            simulation.ee_pose,
+            simulation.succeeded,
+            simulation.configuration,
+        )
+
+    def _draw(self) -> None:
+        config = self._simulation.config
+        renderer = SceneRenderer(self._simulation.model, config.image_width, config.image_height)
+        due_s = time.monotonic()
+        while not self._ended.is_set():
+            due_s = max(due_s + self._image_period_s, time.monotonic())
+            self._wait_until(due_s)
+            if (state := self._state) is not None:
+                renderer.place(state.configuration)
+                pictures = {camera: renderer.render(camera) for camera in CAMERAS}
+                self._on_pictures(state, pictures)
+                if self._viewer:
+                    self._viewer.show(state.configuration)
+        renderer.close()
+
+    def _wait_until(self, time_s: float) -> None:
+        if (pause_s := time_s - time.monotonic()) > 0:
+            self._ended.wait(pause_s)

@@ -1,0 +1,60 @@
+"""The simulated arm, alone."""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from groot_ros.nodes.launching import fast_dds_profile
+
+BOOLEAN = ["true", "false"]
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        "robot", default_value="sim", description="robot file that names the topics"
+    ),
+    DeclareLaunchArgument(
+        "task",
+        default_value="pick up the red cube",
+        description="what counts as success, in words: pick or reach, and a color",
+    ),
+    DeclareLaunchArgument(
+        "seed", default_value="0", description="first scene; each reset goes one on"
+    ),
+    DeclareLaunchArgument(
+        "cubes", default_value="red", description="some of red,green,blue, separated by commas"
+    ),
+    DeclareLaunchArgument("image_width", default_value="320", description="pixels"),
+    DeclareLaunchArgument("image_height", default_value="240", description="pixels"),
+    DeclareLaunchArgument(
+        "image_rate", default_value="15.0", description="pictures per second and camera"
+    ),
+    DeclareLaunchArgument(
+        "gui", default_value="false", choices=BOOLEAN, description="open a window with the scene"
+    ),
+    DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
+    DeclareLaunchArgument(
+        "use_sim_time",
+        default_value="false",
+        choices=BOOLEAN,
+        description="publish the simulation's time on /clock and stamp with it",
+    ),
+]
+
+
+def generate_launch_description() -> LaunchDescription:
+    names = ("robot", "seed", "image_width", "image_height", "image_rate", "gui")
+    parameters = {name: LaunchConfiguration(name) for name in names}
+    # As YAML these would be read as something else, a list for example.
+    for name in ("task", "cubes"):
+        parameters[name] = ParameterValue(LaunchConfiguration(name), value_type=str)
+    parameters["clock"] = LaunchConfiguration("use_sim_time")
+    node = Node(
+        package="groot_ros",
+        executable="sim_node",
+        name="sim",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[parameters],
+        output="screen",
+    )
+    return LaunchDescription([*fast_dds_profile(), *ARGUMENTS, node])
