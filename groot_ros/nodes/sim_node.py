@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
-from rclpy._rclpy_pybind11 import RCLError
 from rclpy.node import Node
-from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
@@ -115,30 +113,22 @@ class SimNode(Node):
     def _publish_state(self, state: State) -> None:
         self._newest_ns = state.stamp_ns
         if self._time:
-            self._send(self._time, Clock(clock=to_time(state.stamp_ns)))
-        self._send(self._states, joint_state(state))
-        self._send(self._poses, pose_stamped(state.ee_pose, state.stamp_ns, BASE_FRAME))
+            self._time.publish(Clock(clock=to_time(state.stamp_ns)))
+        self._states.publish(joint_state(state))
+        self._poses.publish(pose_stamped(state.ee_pose, state.stamp_ns, BASE_FRAME))
         if state.succeeded != self._told_success:
             self._told_success = state.succeeded
-            self._send(self._success, Bool(data=state.succeeded))
+            self._success.publish(Bool(data=state.succeeded))
 
     def _publish_pictures(self, state: State, pictures: Pictures) -> None:
         for name, publisher in self._cameras.items():
-            self._send(publisher, image(pictures[name], state.stamp_ns, name))
+            publisher.publish(image(pictures[name], state.stamp_ns, name))
         if (lost_s := self._live.take_lost_s()) > 0:
             self.get_logger().warning(
                 f"the simulation lost {lost_s:.1f} s: this machine is too slow for it, lower "
                 "image_rate or make the pictures smaller",
                 throttle_duration_sec=5.0,
             )
-
-    def _send(self, publisher: Publisher, message: Any) -> None:
-        try:
-            publisher.publish(message)
-        except RCLError:
-            # SIGINT ends the context before this node can stop its threads.
-            if self.context.ok():
-                raise
 
     def _create_subscriptions(self) -> None:
         commands = self._robot.commands
