@@ -68,10 +68,13 @@ class ActionHead(nn.Module):
 
     def embed_actions(self, actions: Tensor, timestep: Tensor, slot: Tensor) -> Tensor:
         """Noisy actions (B, H, D) at time buckets (B,) -> tokens (B, H, dim)."""
-        tokens = self.action_encoder(actions, timestep, slot)
-        if self.config.add_pos_embed:
-            tokens = tokens + self.position_embedding.weight[: tokens.shape[1]]
-        return tokens
+        return self.add_positions(self.action_encoder(actions, timestep, slot))
+
+    def add_positions(self, tokens: Tensor) -> Tensor:
+        """Action tokens (B, H, dim) with their place in the chunk."""
+        if not self.config.add_pos_embed:
+            return tokens
+        return tokens + self.position_embedding.weight[: tokens.shape[1]]
 
     def velocity(
         self,

@@ -104,7 +104,7 @@ class Backbone(nn.Module):
 
     def forward(self, layout: PromptLayout, patches: Tensor, grids: Sequence[Grid]) -> Tensor:
         """Features (B, S, D) of a prompt and its images' patches (sum of P, patch size)."""
-        return self.text(layout, *self.vision(patches, grids))
+        return self.text(layout, self.vision(patches, grids))
 
     def layout(
         self, input_ids: Tensor, grids: Sequence[Grid], attention_mask: Tensor | None = None
@@ -125,23 +125,23 @@ class Backbone(nn.Module):
         image_index = is_image.flatten().nonzero()[:, 0]
         return PromptLayout(input_ids, cosine, sine, image_index, attention_mask)
 
-    def vision(self, patches: Tensor, grids: Sequence[Grid]) -> tuple[Tensor, list[Tensor]]:
-        """Image tokens (N, D) and the deepstack features (N, D) of patches in image order."""
-        patches = patches.to(self.visual.patch_embed.proj.weight.dtype)
+    def vision(self, patches: Tensor, grids: Sequence[Grid]) -> list[Tensor]:
+        """Image tokens (N, D), then the deepstack levels' (N, D), of patches in image order."""
         sizes = [rows * columns for rows, columns in grids]
         if len(set(grids)) == 1:
-            return self._vision_batch(patches.unflatten(0, (len(grids), -1)), grids[0])
-        images = patches.split(sizes)
+            images = patches.unflatten(0, (len(grids), -1))
+            return self.encode_images(images, self.grid_tables(grids[0], patches.device))
         parts = [
-            self._vision_batch(image[None], grid)
-            for image, grid in zip(images, grids, strict=True)
+            self.encode_images(image[None], self.grid_tables(grid, patches.device))
+            for image, grid in zip(patches.split(sizes), grids, strict=True)
         ]
-        tokens = torch.cat([part[0] for part in parts])
-        return tokens, [torch.cat(level) for level in zip(*(p[1] for p in parts), strict=True)]
+        return [torch.cat(level) for level in zip(*parts, strict=True)]
 
-    def _vision_batch(self, patches: Tensor, grid: Grid) -> tuple[Tensor, list[Tensor]]:
-        visual, tables = self.visual, self._grid_tables(grid, patches.device)
+    def encode_images(self, patches: Tensor, tables: GridTables) -> list[Tensor]:
+        """`vision` for patches (images, P, patch size) of one grid."""
+        visual = self.visual
         projection = visual.patch_embed.proj
+        patches = patches.to(projection.weight.dtype)
         # A convolution whose stride is its kernel is a matrix product.
         x = F.linear(patches, projection.weight.flatten(1), projection.bias)
         positions = visual.pos_embed(tables.interpolation_index)
@@ -154,7 +154,7 @@ class Backbone(nn.Module):
             if index in visual.deepstack_visual_indexes:
                 level = visual.deepstack_visual_indexes.index(index)
                 deepstack.append(visual.deepstack_merger_list[level](x))
-        return visual.merger(x), deepstack
+        return [visual.merger(x), *deepstack]
 
     @staticmethod
     def _vision_attention(attention: Any, x: Tensor, tables: GridTables) -> Tensor:
@@ -165,7 +165,8 @@ class Backbone(nn.Module):
         )
         return attention.proj(attended.transpose(1, 2).flatten(2))
 
-    def _grid_tables(self, grid: Grid, device: torch.device) -> GridTables:
+    def grid_tables(self, grid: Grid, device: torch.device) -> GridTables:
+        """The tables of a grid, computed once."""
         if (grid, device) not in self._grids:
             thw = torch.tensor([(1, *grid)])
             merge = self.visual.spatial_merge_size
@@ -183,8 +184,12 @@ class Backbone(nn.Module):
             )
         return self._grids[grid, device]
 
-    def text(self, layout: PromptLayout, image_tokens: Tensor, deepstack: list[Tensor]) -> Tensor:
-        """Features (B, S, D): the last layer's own output, without norm or deepstack."""
+    def text(self, layout: PromptLayout, images: Sequence[Tensor]) -> Tensor:
+        """Features (B, S, D) of a prompt with `vision`'s tokens in it.
+
+        They are the last layer's own output: no norm, no deepstack after it.
+        """
+        image_tokens, *deepstack = images
         hidden = self.language_model.embed_tokens(layout.input_ids)
         flat = hidden.flatten(0, 1).index_copy(0, layout.image_index, image_tokens)
         hidden = flat.view_as(hidden)

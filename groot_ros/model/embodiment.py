@@ -53,6 +53,17 @@ class ActionEncoder(nn.Module):
         frequencies = torch.exp(-math.log(10000) / half * torch.arange(half).float())
         return torch.cat(sinusoid(timestep, frequencies), dim=-1)[:, None]
 
+    def time_share(self, timestep: Tensor) -> Tensor:
+        """What a time bucket (B,) adds in the second layer, (B, 1, dim); single slot only."""
+        time = self.time_embedding(timestep).to(self.W2.W.dtype)
+        return time @ self.W2.W[0, time.shape[-1] :] + self.W2.b[0]
+
+    def embed(self, actions: Tensor, time_share: Tensor) -> Tensor:
+        """`forward` with the time's share computed beforehand; single slot only."""
+        embedded = actions @ self.W1.W[0] + self.W1.b[0]
+        hidden = F.silu(embedded @ self.W2.W[0, : embedded.shape[-1]] + time_share)
+        return hidden @ self.W3.W[0] + self.W3.b[0]
+
     def forward(self, actions: Tensor, timestep: Tensor, slot: Tensor) -> Tensor:
         embedded = self.W1(actions, slot)
         time = self.time_embedding(timestep).to(embedded.dtype).expand_as(embedded)

@@ -12,7 +12,8 @@ from groot_ros.errors import UserError
 from groot_ros.model.config import Gr00tConfig, read_json
 from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.modality import ModalityConfig
-from groot_ros.model.processor import Processor, PromptProcessor
+from groot_ros.model.processor import Processor
+from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
 from groot_ros.model.tokenizer import find_tokenizer, image_processor_config, load_tokenizer
 

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from groot_ros.codecs.types import ModelInput
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import load_network
+from groot_ros.model.compilation import CompileMode
 from groot_ros.model.flow_matching import Prefix
 from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.gr00t import Gr00tN1d7
 from groot_ros.model.modality import Modality
 from groot_ros.model.processor import Processor
 from groot_ros.model.rope import RopePrecision
+from groot_ros.model.serving import Serving
 
 Array = NDArray[np.float64]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -46,13 +48,12 @@ class Groot:
         network: Gr00tN1d7,
         processor: Processor,
         metadata: Mapping[str, Any] | None = None,
+        mode: CompileMode = CompileMode.OFF,
     ) -> None:
-        self.network = network
+        self.serving = Serving(network, processor.images, processor.prompts, mode)
         self.processor = processor
         self.metadata = metadata or {}
         """Content of groot_ros.json: variant, robot, joints, step rate; empty when absent."""
-        parameter = next(network.action_head.parameters())
-        self._device, self._dtype = parameter.device, parameter.dtype
 
     @classmethod
     def load(
@@ -62,18 +63,21 @@ class Groot:
         dtype: str = "auto",
         embodiment: str | None = None,
         rope: RopePrecision = RopePrecision.FLOAT32,
+        compile: str = "off",
     ) -> Groot:
         """Load a checkpoint folder; UserError says in one sentence what is wrong with it.
 
-        `auto` is the first GPU with bfloat16, without one the CPU with float32.
+        `auto` is the first GPU with bfloat16, without one the CPU with float32. `compile` is off,
+        default or max: the first predictions then take minutes, so warm up.
         """
         target = find_device(device)
         number_type = find_dtype(dtype, target)
+        mode = find_compile_mode(compile)
         checkpoint = CheckpointFolder(Path(folder))
         processor = checkpoint.processor(checkpoint.choose(embodiment))
         slot = processor.modality.slot
         network = load_network(checkpoint.path, target, number_type, slot=slot, precision=rope)
-        return cls(network, processor, checkpoint.metadata)
+        return cls(network, processor, checkpoint.metadata, mode)
 
     @property
     def modality(self) -> Modality:
@@ -83,7 +87,7 @@ class Groot:
     @property
     def noise_shape(self) -> tuple[int, int]:
         """Shape of the noise that denoising starts from: all steps, all dimensions."""
-        config = self.network.config
+        config = self.serving.network.config
         return config.action_horizon, config.max_action_dim
 
     @torch.inference_mode()
@@ -100,18 +104,15 @@ class Groot:
         The noise (see `noise_shape`) is given, or drawn from `seed`, or anew each time. UserError
         names an input that does not fit the checkpoint.
         """
-        encoded = self.processor.encode(inputs, self._device)
-        state = self.processor.state(inputs)
-        batch = Batch(
-            input_ids=torch.tensor([encoded.input_ids], device=self._device),
-            patches=encoded.patches,
-            grids=encoded.grids,
-            state=torch.from_numpy(encoded.state)[None].to(self._device, self._dtype),
-            slot=torch.zeros(1, dtype=torch.long, device=self._device),
+        frames, state = self.processor.frames(inputs), self.processor.state(inputs)
+        actions = self.serving.actions(
+            frames,
+            inputs.language,
+            self.processor.numbers.encode_state(state),
+            self._noise(noise, seed),
+            self._prefix(prefix, state),
         )
-        start = self._noise(noise, seed)[None].to(self._device, self._dtype)
-        actions = self.network.actions(batch, start, self._prefix(prefix, state))
-        answer = actions[0].float().cpu().numpy()
+        answer = actions.float().cpu().numpy()
         if not np.all(np.isfinite(answer)):
             raise UserError(
                 "the network's answer holds NaN or infinity: load the checkpoint with dtype "
@@ -146,7 +147,7 @@ class Groot:
         return Prefix(
             actions=torch.from_numpy(encoded[:steps])[None],
             frozen_steps=prefix.frozen_steps,
-            ramp_rate=self.network.config.rtc_ramp_rate if rate is None else rate,
+            ramp_rate=self.serving.network.config.rtc_ramp_rate if rate is None else rate,
         )
 
 
@@ -173,3 +174,12 @@ def find_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in DTYPES:
         raise UserError(f"dtype {name!r} is unknown, expected auto, {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def find_compile_mode(name: str) -> CompileMode:
+    """The compile mode of that name; UserError lists the right ones."""
+    try:
+        return CompileMode(name)
+    except ValueError:
+        names = ", ".join(mode.value for mode in CompileMode)
+        raise UserError(f"compile mode {name!r} is unknown, expected one of {names}") from None

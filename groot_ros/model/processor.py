@@ -1,87 +1,41 @@
-"""Model input in physical units -> network input, and the network's answer back."""
+"""Observations of one embodiment checked against what its checkpoint reads."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
-from torch import Tensor
 
 from groot_ros.codecs.types import ModelInput
 from groot_ros.errors import UserError
 from groot_ros.model.images import ImagePipeline
 from groot_ros.model.modality import Modality
-from groot_ros.model.prompt import SPECIAL_TOKENS, formalize, prompt
-
-if TYPE_CHECKING:
-    from groot_ros.model.state_action import StateActionProcessor
+from groot_ros.model.prompt import PromptProcessor
+from groot_ros.model.state_action import StateActionProcessor
 
 Array = NDArray[np.float64]
 
 
-class PromptProcessor:
-    """Instructions -> token ids; each instruction is tokenised once."""
-
-    def __init__(self, tokenizer: Tokenizer, formalize_language: bool) -> None:
-        self._tokenizer = tokenizer
-        self._formalize = formalize_language
-        self._encode = functools.lru_cache(maxsize=32)(self._tokenize)
-
-    def __call__(self, instruction: str, image_tokens: Sequence[int]) -> list[int]:
-        """Token ids of the prompt with images of so many tokens each."""
-        return self._encode(instruction, tuple(image_tokens))
-
-    def _tokenize(self, instruction: str, image_tokens: tuple[int, ...]) -> list[int]:
-        text = formalize(instruction) if self._formalize else instruction
-        special = [token for token in SPECIAL_TOKENS if token in text]
-        if special:
-            raise UserError(
-                f"the instruction {instruction!r} holds the reserved {', '.join(special)}: "
-                "leave it out"
-            )
-        return self._tokenizer.encode(prompt(text, image_tokens), add_special_tokens=False).ids
-
-
 @dataclass(frozen=True)
-class Encoded:
-    """One observation for the network: token ids, patches with grids, state (T, D)."""
-
-    input_ids: list[int]
-    patches: Tensor
-    grids: tuple[tuple[int, int], ...]
-    state: NDArray[np.float32]
-
-
 class Processor:
     """The whole way of one embodiment: pictures, prompt, state and actions."""
 
-    def __init__(
-        self, images: ImagePipeline, prompts: PromptProcessor, numbers: StateActionProcessor
-    ) -> None:
-        self.images = images
-        self.prompts = prompts
-        self.numbers = numbers
+    images: ImagePipeline
+    prompts: PromptProcessor
+    numbers: StateActionProcessor
 
     @property
     def modality(self) -> Modality:
         return self.numbers.modality
 
-    def encode(self, inputs: ModelInput, device: torch.device) -> Encoded:
-        """Network input of one observation; UserError names what does not fit."""
-        frames = self._frames(inputs, device)
-        patches, grids = self.images(frames)
-        tokens = [self.images.patches.tokens(grid) for grid in grids]
-        ids = self.prompts(inputs.language, tokens)
-        return Encoded(ids, patches, grids, self.numbers.encode_state(self.state(inputs)))
+    def frames(self, inputs: ModelInput) -> list[NDArray[np.uint8]]:
+        """Frames (H, W, 3) in time order, the views side by side within each time.
 
-    def _frames(self, inputs: ModelInput, device: torch.device) -> list[Tensor]:
-        """Frames in time order, the views side by side within each time."""
+        UserError names a picture that is missing or of the wrong type or shape.
+        """
         modality = self.modality
         _check_keys("video", inputs.video, modality.video_keys)
         steps = len(modality.video_delta)
@@ -97,11 +51,7 @@ class Processor:
                     f"video {key!r} has {len(video)} frames, expected {steps} at steps "
                     f"{list(modality.video_delta)}: the checkpoint was trained so"
                 )
-        videos = [
-            torch.from_numpy(np.ascontiguousarray(inputs.video[key])).to(device)
-            for key in modality.video_keys
-        ]
-        return [video[step] for step in range(steps) for video in videos]
+        return [inputs.video[key][step] for step in range(steps) for key in modality.video_keys]
 
     def state(self, inputs: ModelInput) -> dict[str, Array]:
         """The state in float64; UserError names a key or size that does not fit."""

@@ -9,8 +9,7 @@ from tokenizers import Tokenizer, models
 
 from groot_ros.errors import UserError
 from groot_ros.model.config import QWEN3_VL_2B_NAMES
-from groot_ros.model.processor import PromptProcessor
-from groot_ros.model.prompt import formalize, prompt
+from groot_ros.model.prompt import PromptProcessor, formalize, prompt
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
 

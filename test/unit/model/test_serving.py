@@ -1,0 +1,261 @@
+"""Every rewrite for speed gives what the plain network gives."""
+
+from __future__ import annotations
+
+import copy
+
+import networks
+import numpy as np
+import pytest
+import torch
+from pictures import picture
+
+from groot_ros.model.compilation import Compiled, CompileMode, compile_stage
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.denoiser import Denoiser
+from groot_ros.model.flow_matching import Prefix, buckets
+from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.prompt import PromptProcessor
+from groot_ros.model.serving import Serving
+from groot_ros.model.tiny_tokenizer import tiny_tokenizer
+from groot_ros.model.weights import SLOT_WEIGHT
+
+TOLERANCE = 1e-5
+SLOT = 1
+CROP = {"use_albumentations": True, "shortest_image_edge": 64, "crop_fraction": 0.95}
+TOKENIZER = tiny_tokenizer()
+
+
+def raw_config() -> dict:
+    raw = networks.tiny()
+    backbone = raw["backbone_config"]
+    backbone["image_token_id"] = TOKENIZER.token_to_id("<|image_pad|>")
+    backbone["text_config"]["vocab_size"] = TOKENIZER.get_vocab_size()
+    return raw
+
+
+@pytest.fixture(scope="module")
+def network() -> Gr00tN1d7:
+    """All slots: the plain network."""
+    network = Gr00tN1d7(Gr00tConfig.from_dict(raw_config())).eval()
+    networks.seed_weights(network)
+    return network
+
+
+@pytest.fixture(scope="module")
+def sliced(network: Gr00tN1d7) -> Gr00tN1d7:
+    """The same with one slot's weights."""
+    one = Gr00tN1d7(network.config.single_slot()).eval()
+    state = copy.deepcopy(network.state_dict())
+    for name in state:
+        if SLOT_WEIGHT.match(name):
+            state[name] = state[name][SLOT : SLOT + 1]
+    one.load_state_dict(state)
+    return one
+
+
+@pytest.fixture
+def serving(sliced: Gr00tN1d7) -> Serving:
+    qwen = {**QWEN3_VL_PROCESSOR, "size": {"shortest_edge": 4096, "longest_edge": 16777216}}
+    pipeline = ImagePipeline(CropConfig.from_dict(CROP), PatchConfig.from_dict(qwen))
+    return Serving(sliced, pipeline, PromptProcessor(TOKENIZER, formalize_language=True))
+
+
+def plain_actions(
+    network: Gr00tN1d7,
+    serving: Serving,
+    frames: list[np.ndarray],
+    instruction: str,
+    noise: torch.Tensor,
+    prefix: Prefix | None = None,
+) -> torch.Tensor:
+    patches, grids = serving.images([torch.from_numpy(frame) for frame in frames])
+    prompts = PromptProcessor(TOKENIZER, formalize_language=True)
+    ids = prompts(instruction, [serving.images.patches.tokens(grid) for grid in grids])
+    batch = Batch(
+        input_ids=torch.tensor([ids]),
+        patches=patches,
+        grids=grids,
+        state=state(network)[None],
+        slot=torch.tensor([SLOT]),
+    )
+    return network.actions(batch, noise[None], prefix)[0]
+
+
+def state(network: Gr00tN1d7) -> torch.Tensor:
+    return networks.normal(3, "state", (1, network.config.max_state_dim))
+
+
+def noise(network: Gr00tN1d7) -> torch.Tensor:
+    return networks.actions(network.config, "noise")[0]
+
+
+FRAMES = [picture(48, 64), picture(64, 64)]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "frames", [FRAMES, FRAMES[1:] * 2, FRAMES * 2], ids=["two", "same", "four"]
+)
+@pytest.mark.parametrize("with_prefix", [False, True])
+def test_answers_are_the_plain_networks(
+    network: Gr00tN1d7, serving: Serving, frames: list[np.ndarray], with_prefix: bool
+) -> None:
+    prefix = None
+    if with_prefix:
+        prefix = Prefix(networks.actions(network.config, "prefix")[:1, :5], 2, 6.0)
+    expected = plain_actions(network, serving, frames, "Lift it!", noise(network), prefix)
+    for _ in range(2):
+        found = serving.actions(frames, "Lift it!", state(network).numpy(), noise(network), prefix)
+        torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)
+
+
+@torch.no_grad()
+def test_one_slot_sliced_out(network: Gr00tN1d7, sliced: Gr00tN1d7) -> None:
+    actions, timestep = noise(network)[None], torch.tensor([250])
+    slot, only = torch.tensor([SLOT]), torch.tensor([0])
+    torch.testing.assert_close(
+        sliced.action_head.embed_actions(actions, timestep, only),
+        network.action_head.embed_actions(actions, timestep, slot),
+        rtol=0,
+        atol=TOLERANCE,
+    )
+    torch.testing.assert_close(
+        sliced.action_head.encode_state(state(network)[None], only),
+        network.action_head.encode_state(state(network)[None], slot),
+        rtol=0,
+        atol=TOLERANCE,
+    )
+
+
+@torch.no_grad()
+def test_only_visible_tokens(sliced: Gr00tN1d7) -> None:
+    head, denoiser = sliced.action_head, Denoiser(sliced.action_head)
+    config = sliced.config
+    features = networks.normal(4, "features", (1, 23, config.backbone_embedding_dim))
+    is_image = torch.arange(23)[None] % 3 == 0
+    masked = head.masked_context(features, is_image, None)
+    visible = denoiser.visible(
+        features, (~is_image[0]).nonzero()[:, 0], is_image[0].nonzero()[:, 0]
+    )
+    hidden = networks.normal(4, "hidden", (1, 13, config.input_embedding_dim))
+    timestep = torch.tensor([500])
+    torch.testing.assert_close(
+        head.model(hidden, visible, timestep),
+        head.model(hidden, masked, timestep),
+        rtol=0,
+        atol=TOLERANCE,
+    )
+
+
+@torch.no_grad()
+def test_constants_of_the_time_buckets(sliced: Gr00tN1d7) -> None:
+    denoiser, head = Denoiser(sliced.action_head), sliced.action_head
+    actions = noise(sliced)[None]
+    for bucket, step in zip(buckets(4, 1000), denoiser.steps, strict=True):
+        timestep = torch.tensor([bucket])
+        torch.testing.assert_close(
+            step.modulation, head.model.modulation(timestep), rtol=0, atol=0
+        )
+        torch.testing.assert_close(
+            head.action_encoder.embed(actions, step.time_share),
+            head.action_encoder(actions, timestep, torch.tensor([0])),
+            rtol=0,
+            atol=TOLERANCE,
+        )
+
+
+def test_buckets() -> None:
+    assert buckets(4, 1000) == [0, 250, 500, 750]
+
+
+def test_the_denoiser_wants_one_slot(network: Gr00tN1d7) -> None:
+    with pytest.raises(ValueError, match="one embodiment"):
+        Denoiser(network.action_head)
+
+
+def test_a_prompt_is_laid_out_once(serving: Serving) -> None:
+    grids = ((4, 4), (4, 4))
+    first = serving.prompt("lift it", grids)
+    assert serving.prompt("lift it", grids) is first
+    assert serving.prompt("lift it", grids[:1]) is not first
+    anew = serving.network.backbone.layout(first.layout.input_ids, grids)
+    torch.testing.assert_close(anew.cosine, first.layout.cosine, rtol=0, atol=0)
+    for number in range(40):
+        serving.prompt(f"task {number}", grids)
+    assert len(serving._prompt_cache) <= 16
+    assert serving.prompt("lift it", grids) is not first
+
+
+class Counter:
+    """Counts the images that a stage encodes."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._encode = serving._encode_images
+        self.images = 0
+        serving._encode_images = self
+
+    def __call__(self, patches: torch.Tensor, tables: object) -> list[torch.Tensor]:
+        self.images += len(patches)
+        return self._encode(patches, tables)
+
+
+@torch.no_grad()
+def test_only_new_pictures_are_encoded(serving: Serving) -> None:
+    counter = Counter(serving)
+    first, second, other = picture(64, 64), picture(64, 65)[:, :64], picture(65, 64)[:64]
+    before = serving.encode([first, second])
+    assert serving.encode([first.copy(), second.copy()]) == before
+    assert counter.images == 2
+    after = serving.encode([first, other])
+    assert counter.images == 3 and after[0] is before[0]
+    changed = other.copy()
+    changed[0, 0, 0] ^= 1
+    serving.encode([first, changed])
+    assert counter.images == 4
+    serving.encode([first])
+    assert counter.images == 5
+
+
+@torch.no_grad()
+def test_a_picture_that_its_owner_changes_is_new(serving: Serving) -> None:
+    counter, frame = Counter(serving), picture(64, 64)
+    serving.encode([frame])
+    frame[:] = 0
+    serving.encode([frame])
+    assert counter.images == 2
+
+
+@torch.no_grad()
+def test_stages_are_one_graph_each(sliced: Gr00tN1d7, serving: Serving) -> None:
+    """What CUDA graphs and torch.compile need: no way through Python between the kernels."""
+    expected = serving.actions(FRAMES, "lift", state(sliced).numpy(), noise(sliced))
+    for name in ("_encode_images", "_text", "_denoise"):
+        plain = getattr(serving, name)
+        torch._dynamo.reset()
+        compiled = torch.compile(plain, backend="eager", fullgraph=True)
+        setattr(serving, name, compiled)
+    serving._last_images = []
+    found = serving.actions(FRAMES, "lift", state(sliced).numpy(), noise(sliced))
+    torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)
+    torch._dynamo.reset()
+
+
+def test_a_stage_that_cannot_be_compiled_runs_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(
+        "groot_ros.model.compilation.logger.warning",
+        lambda text, *values: warnings.append(text % values),
+    )
+
+    def broken(x: int) -> int:
+        raise RuntimeError("no compiler here\nand more")
+
+    stage = Compiled(lambda x: torch.tensor(x + 1), broken, "vision")
+    assert stage(1).item() == 2 and stage(2).item() == 3
+    assert warnings == ["the vision runs uncompiled: no compiler here"]
+
+
+def test_off_is_the_stage_itself() -> None:
+    assert compile_stage(len, CompileMode.OFF, "x") is len
