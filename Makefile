@@ -21,7 +21,7 @@ setup:
 	@scripts/setup.sh
 
 demo: setup
-	@source ./env.sh && python -m groot_ros.cli.demo
+	@source ./env.sh && groot-ros demo
 
 test: setup
 	@source ./env.sh && scripts/test.sh

@@ -67,6 +67,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "gui", default_value="false", choices=BOOLEAN, description="open the simulator's window"
     ),
+    DeclareLaunchArgument("seed", default_value="0", description="scene of the simulated arm"),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
     DeclareLaunchArgument(
         "use_sim_time", default_value="false", choices=BOOLEAN, description="take time from /clock"
@@ -111,9 +112,8 @@ def _nodes(context: LaunchContext) -> list[Action]:
 
 
 def _simulation() -> IncludeLaunchDescription:
-    arguments = {
-        name: LaunchConfiguration(name) for name in ("robot", "gui", "namespace", "use_sim_time")
-    }
+    names = ("robot", "gui", "seed", "namespace", "use_sim_time")
+    arguments = {name: LaunchConfiguration(name) for name in names}
     source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
     return IncludeLaunchDescription(source, launch_arguments=arguments.items())
 

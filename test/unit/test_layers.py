@@ -18,9 +18,10 @@ LAYERS = [
     {"errors", "share", "geometry", "config_section", "__init__"},
     {"robot", "codecs", "chunks", "buffer", "image_messages"},
     {"model", "policies", "data", "sim", "inference"},
-    {"training", "nodes", "cli", "launching"},
+    {"demo"},
+    {"training", "nodes", "cli"},
 ]
-ROS_PARTS = {"nodes", "launching"}
+ROS_PARTS = {"nodes"}
 TORCH_PARTS = ("model/", "training/", "policies/local.py")
 TORCH_PACKAGES = {"torch", "torchvision", "transformers"}
 ROS_PACKAGES = {"rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "tf2_ros"}

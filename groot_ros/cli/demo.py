@@ -1,0 +1,137 @@
+"""groot-ros demo: the simulated arm, moved by the scripted expert and by GR00T."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from groot_ros.demo.trace import Summary, Trace, summarize
+from groot_ros.robot import load_robot
+
+VARIANT = "ee_rot6d_joints"
+LEAST_MOVED_M = 0.05
+END_WAIT_S = 20.0
+# What ros2 launch says when a process of it ended by itself.
+DIED = "process has died"
+
+
+def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `demo`."""
+    parser = verbs.add_parser("demo", help="move the simulated arm with two policies, film it")
+    parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the results")
+    parser.add_argument("--seconds", type=float, default=10.0, help="longest run of each policy")
+    parser.add_argument("--seed", type=int, default=0, help="scene")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run both policies; 1 when a node died, nothing was executed or the expert failed."""
+    from groot_ros.demo.plots import write_chunk_plot
+
+    console = Console()
+    args.output.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    problems: list[str] = []
+    traces = []
+    for policy, arguments in (
+        ("scripted", ["policy:=scripted"]),
+        ("groot", ["policy:=local", f"checkpoints_dir:={_tiny_checkpoint(console, args.output)}"]),
+    ):
+        console.print(f"running {policy} for at most {args.seconds:g} s")
+        traces.append(_run_policy(policy, arguments, args, problems))
+    console.print("drawing chunks.png")
+    write_chunk_plot(traces, args.output / "chunks.png")
+    summaries = [summarize(trace) for trace in traces]
+    console.print(_table(summaries))
+    console.print(f"{args.output}/ has the films and chunks.png")
+    problems += [problem for summary in summaries for problem in _problems(summary)]
+    if not summaries[0].succeeded:
+        problems.append("scripted: the cube was not picked up")
+    for problem in problems:
+        console.print(f"[red]{problem}[/red]")
+    return 1 if problems else 0
+
+
+def _tiny_checkpoint(console: Console, output: Path) -> Path:
+    from groot_ros.cli.main import main
+
+    folder = output / "checkpoint"
+    if not folder.exists():
+        console.print("making a tiny GR00T N1.7 with untrained weights")
+        main(["init-checkpoint", "--size=tiny", f"--variant={VARIANT}", f"--output={folder}"])
+    return folder
+
+
+def _run_policy(
+    policy: str, arguments: list[str], args: argparse.Namespace, problems: list[str]
+) -> Trace:
+    from groot_ros.demo.film import write_film
+    from groot_ros.nodes.witness_node import watch_run
+
+    trace = Trace(policy)
+    log = args.output / f"{policy}.log"
+    launch = ["launch", "groot_ros", "policy.launch.py", "sim:=true", f"variant:={VARIANT}"]
+    with _ros2([*launch, f"seed:={args.seed}", *arguments], log) as alive:
+        watch_run(load_robot("sim"), trace, alive, lambda trace: trace.succeeded, args.seconds)
+    if DIED in log.read_text():
+        problems.append(f"{policy}: a node died, see {log}")
+    write_film(trace, args.output / f"{policy}.mp4")
+    return trace
+
+
+@contextmanager
+def _ros2(arguments: list[str], log: Path) -> Iterator[Callable[[], bool]]:
+    """A ros2 command in the background, ended by SIGINT; yields whether it still runs."""
+    with log.open("w") as output:
+        process = subprocess.Popen(["ros2", *arguments], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield lambda: process.poll() is None
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(END_WAIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                output.write(f"\n{DIED}: it did not end within {END_WAIT_S:g} s of SIGINT\n")
+
+
+def _problems(summary: Summary) -> Iterator[str]:
+    if summary.executed_steps == 0:
+        yield f"{summary.policy}: no step of a chunk was executed"
+    if summary.moved_m < LEAST_MOVED_M:
+        yield f"{summary.policy}: the arm moved only {summary.moved_m * 1000:.0f} mm"
+
+
+def _table(summaries: list[Summary]) -> Table:
+    table = Table("", *(summary.policy for summary in summaries), title="what the nodes did")
+    rows: list[tuple[str, Callable[[Summary], str]]] = [
+        ("chunks", lambda s: str(s.chunks)),
+        (r"inference rate \[Hz]", lambda s: f"{s.inference_rate_hz:.1f}"),
+        (r"action rate \[Hz]", lambda s: f"{s.action_rate_hz:.1f}"),
+        (r"command rate \[Hz]", lambda s: f"{s.command_rate_hz:.1f}"),
+        (r"observation age, median / p95 \[ms]", lambda s: _milliseconds(s.observation_age_s)),
+        (r"model time, median / p95 \[ms]", lambda s: _milliseconds(s.model_s)),
+        ("steps executed", lambda s: str(s.executed_steps)),
+        ("steps dropped", lambda s: str(s.dropped_steps)),
+        ("steps starved", lambda s: str(s.starved_steps)),
+        (r"way of the hand \[m]", lambda s: f"{s.moved_m:.2f}"),
+        ("cube picked up", lambda s: "yes" if s.succeeded else "no"),
+    ]
+    for name, value in rows:
+        table.add_row(name, *(value(summary) for summary in summaries))
+    return table
+
+
+def _milliseconds(pair: tuple[float, float]) -> str:
+    return f"{pair[0] * 1000:.0f} / {pair[1] * 1000:.0f}"

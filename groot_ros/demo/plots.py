@@ -1,0 +1,66 @@
+"""Predicted chunks over what was commanded and measured, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+
+from groot_ros.demo.trace import Sample, Trace  # noqa: E402
+
+CHANNELS = ("x [m]", "y [m]", "z [m]", "grip closure")
+PREDICTED, COMMANDED, MEASURED = "#9ecae1", "#d94801", "#222222"
+DPI = 110
+
+
+def write_chunk_plot(traces: list[Trace], path: Path) -> None:
+    """Write a PNG: a column for each run, a row for each of x, y, z and grip."""
+    figure, axes = plt.subplots(
+        len(CHANNELS), len(traces), figsize=(6.5 * len(traces), 9), sharex="col", squeeze=False
+    )
+    for column, trace in enumerate(traces):
+        axes[0][column].set_title(f"{trace.policy}: '{trace.instruction}'")
+        for row, channel in enumerate(CHANNELS):
+            _draw(axes[row][column], trace, row)
+            axes[row][column].set_ylabel(channel)
+            axes[row][column].grid(alpha=0.3)
+        axes[-1][column].set_xlabel("time [s]")
+    axes[0][0].legend(loc="best", fontsize=8)
+    figure.tight_layout()
+    part = path.with_suffix(".part.png")
+    figure.savefig(part, dpi=DPI)
+    plt.close(figure)
+    part.replace(path)
+
+
+def _draw(axis: Axes, trace: Trace, channel: int) -> None:
+    start_ns = trace.measured[0].stamp_ns if trace.measured else 0
+    grip = channel == len(CHANNELS) - 1
+    for index, published in enumerate(trace.chunks):
+        chunk = published.chunk
+        values = (
+            chunk.grip if grip else None if chunk.ee_pose is None else chunk.ee_pose[:, channel]
+        )
+        if values is None:
+            continue
+        times = (chunk.step_times_ns() - start_ns) / 1e9
+        label = "predicted chunks" if index == 0 else None
+        axis.plot(times, values, color=PREDICTED, linewidth=0.8, alpha=0.6, label=label)
+    commanded = trace.commanded_grips if grip else trace.commanded
+    measured = trace.measured_grips if grip else trace.measured
+    index = 0 if grip else channel
+    _line(axis, commanded, index, start_ns, COMMANDED, "executed (commanded)")
+    _line(axis, measured, index, start_ns, MEASURED, "measured")
+
+
+def _line(
+    axis: Axes, samples: list[Sample], channel: int, start_ns: int, color: str, label: str
+) -> None:
+    times = [(sample.stamp_ns - start_ns) / 1e9 for sample in samples]
+    values = np.array([sample.values[channel] for sample in samples])
+    axis.plot(times, values, color=color, linewidth=1.2, label=label)

@@ -1,0 +1,36 @@
+"""docs/parameters.md, made from the parameter dataclasses: `python -m` this module > the page."""
+
+from __future__ import annotations
+
+import sys
+
+from groot_ros.nodes.executor_node import ExecutorParameters
+from groot_ros.nodes.parameters import markdown_rows
+from groot_ros.nodes.policy_node import PolicyParameters
+from groot_ros.nodes.sim_node import SimParameters
+
+NODES = {
+    "policy_node": PolicyParameters,
+    "executor_node": ExecutorParameters,
+    "sim_node": SimParameters,
+}
+HEADING = (
+    "| parameter | default | unit | allowed | fixed | meaning |",
+    "|---|---|---|---|---|---|",
+)
+INTRODUCTION = """# Parameters of the nodes
+
+Set them in a launch file, in a parameter file or with `-p name:=value`. Those marked fixed cannot
+change while the node is configured; the others take effect at once."""
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [INTRODUCTION]
+    for name, cls in NODES.items():
+        lines += ["", f"## {name}", "", *HEADING, *markdown_rows(cls)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
