@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from geometry_msgs.msg import PoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
@@ -33,6 +34,7 @@ CHUNK_QOS = QoSProfile(depth=1)
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # The process has two seconds to end; what is left of an inference is abandoned after this.
 CLOSE_TIMEOUT_S = 1.0
+PUBLISHERS = ("_chunks", "_reports", "_chunk_poses", "_joint_trajectories", "_ee_trajectories")
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ class PolicyNode(GuardedLifecycleNode):
         self._chunks = create(ActionChunk, "~/action_chunk", CHUNK_QOS)
         self._reports = create(ChunkReport, "~/chunk_report", REPORT_QOS)
         self._joint_trajectories = create(JointTrajectory, "~/joint_trajectory", CHUNK_QOS)
+        self._chunk_poses = create(PoseArray, "~/chunk_poses", CHUNK_QOS)
         self._ee_trajectories = create(MultiDOFJointTrajectory, "~/ee_trajectory", CHUNK_QOS)
 
     def _create_services(self, loop: InferenceLoop) -> None:
@@ -173,7 +176,7 @@ class PolicyNode(GuardedLifecycleNode):
             for service in self._own_services:
                 self.destroy_service(service)
             self._streams = None
-        for name in ("_chunks", "_reports", "_joint_trajectories", "_ee_trajectories"):
+        for name in PUBLISHERS:
             if publisher := self.__dict__.pop(name, None):
                 self.destroy_lifecycle_publisher(publisher)
         idle = self._loop.close(CLOSE_TIMEOUT_S) if self._loop else True
@@ -200,9 +203,10 @@ class PolicyNode(GuardedLifecycleNode):
         self._chunk_id += 1
         message = self._chunk_message(inference)
         self._chunks.publish(message)
+        if message.has_ee_poses:
+            self._chunk_poses.publish(PoseArray(header=message.header, poses=message.ee_poses))
         self._publish_trajectory(inference)
         report = ChunkReport(
-            header=message.header,
             source=ChunkReport.POLICY,
             chunk_id=message.chunk_id,
             epoch=message.epoch,
@@ -213,6 +217,7 @@ class PolicyNode(GuardedLifecycleNode):
             publish_time=time.monotonic() - started_s,
         )
         report.header.stamp = self.get_clock().now().to_msg()
+        report.header.frame_id = message.header.frame_id
         self._reports.publish(report)
 
     def _chunk_message(self, inference: Inference) -> ActionChunk:

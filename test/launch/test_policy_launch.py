@@ -1,0 +1,93 @@
+"""policy.launch.py with the simulated arm, from configure to the end of all processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+import tempfile
+import unittest
+from functools import partial
+from pathlib import Path
+
+import launch_testing
+import launch_testing.actions
+import launch_testing.asserts
+import pytest
+from domain_coordinator import domain_id
+from geometry_msgs.msg import PoseStamped
+from launch import LaunchDescription
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "nodes"))
+from graph import Graph  # noqa: E402
+
+from groot_ros.cli.main import main  # noqa: E402
+from groot_ros.share import share_file  # noqa: E402
+from groot_ros_msgs.msg import ActionChunk, ChunkReport  # noqa: E402
+
+RESOURCES = contextlib.ExitStack()
+
+
+@pytest.mark.launch_test
+def generate_test_description() -> LaunchDescription:
+    domain = RESOURCES.enter_context(domain_id(partial(random.randint, 1, 100)))
+    os.environ["ROS_DOMAIN_ID"] = str(domain)
+    checkpoint = str(Path(RESOURCES.enter_context(tempfile.TemporaryDirectory())) / "tiny")
+    main(["init-checkpoint", "--size=tiny", "--variant=ee_rot6d_joints", f"--output={checkpoint}"])
+    launched = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(share_file("launch/policy.launch.py"))),
+        launch_arguments={"sim": "true", "checkpoints_dir": checkpoint}.items(),
+    )
+    return LaunchDescription([launched, launch_testing.actions.ReadyToTest()])
+
+
+class TestPolicyLaunch(unittest.TestCase):
+    """One life of the nodes; the order of the steps matters, so it is one test."""
+
+    def test_from_configure_to_cleanup(self) -> None:
+        graph = Graph()
+        self.addCleanup(graph.close)
+        chunks = graph.collect(ActionChunk, "/policy/action_chunk")
+        commands = graph.collect(PoseStamped, "/target_pose")
+        poses = graph.collect(PoseStamped, "/ee_pose")
+        reports = graph.collect(ChunkReport, "/executor/chunk_report")
+        graph.wait_for(lambda: graph.state("/policy") == "inactive", "the policy configured")
+        graph.wait_for(lambda: graph.state("/executor") == "active", "the executor active")
+        graph.wait_for(lambda: poses, "the simulated arm")
+        self.assertFalse(commands)
+
+        self.assertTrue(graph.transition("/policy", "activate"))
+        graph.wait_for(lambda: len([c for c in chunks if c.horizon]) > 5, "chunks")
+        graph.wait_for(lambda: len(commands) > 100, "commands")
+        graph.wait_for(lambda: any(r.executed_steps > 0 for r in reports), "executed steps")
+        graph.wait_for(lambda: moved_m(poses) > 0.02, "the arm to move")
+
+        self.assertTrue(graph.transition("/policy", "deactivate"))
+        graph.wait_for(lambda: chunks[-1].horizon == 0, "the end of the motion")
+        self.assertTrue(graph.transition("/executor", "deactivate"))
+        stopped = len(commands)
+        newest = len(poses)
+        graph.wait_for(lambda: len(poses) > newest + 50, "the arm to go on living")
+        self.assertLessEqual(len(commands), stopped + 1)
+
+        for node in ("/policy", "/executor"):
+            self.assertTrue(graph.transition(node, "cleanup"))
+            self.assertEqual(graph.state(node), "unconfigured")
+
+
+def moved_m(poses: list[PoseStamped]) -> float:
+    """How far the hand is from where it began."""
+    start, now = poses[0].pose.position, poses[-1].pose.position
+    return float(((start.x - now.x) ** 2 + (start.y - now.y) ** 2 + (start.z - now.z) ** 2) ** 0.5)
+
+
+@launch_testing.post_shutdown_test()
+class TestShutdown(unittest.TestCase):
+    """After SIGINT to all."""
+
+    def test_exit_codes(self, proc_info) -> None:  # type: ignore[no-untyped-def]
+        launch_testing.asserts.assertExitCodes(proc_info)
+        RESOURCES.close()
