@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 # impedance control do.
 RESPONSE_TIME_S = 0.04
 POSTURE_TIME_S = 0.5
+# Smooths jumps of the target for the servos; what plans a motion keeps far below.
+ACCELERATION_RAD_S2 = 50.0
 
 
 class Reference(Protocol):
@@ -133,6 +135,12 @@ class TrajectoryReference:
     def velocity(self, joints: Array, time_s: float, duration_s: float) -> Array:
         goal = self._curve(min(time_s + duration_s, self._end_s))
         return np.clip((goal - joints) / duration_s, -self._limits, self._limits)
+
+
+def limit_change(values: Array, wanted: Array, most: float) -> Array:
+    """As far from `values` towards `wanted` as no number changes by more than `most`."""
+    change = wanted - values
+    return values + change * min(1.0, most / max(float(np.abs(change).max()), most))
 
 
 def _gain(duration_s: float, response_time_s: float) -> float:

@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.sim.control import (
+    ACCELERATION_RAD_S2,
     JointReference,
     Kinematics,
     PoseReference,
     Reference,
     TrajectoryReference,
+    limit_change,
 )
 from groot_ros.sim.rendering import SceneRenderer
 from groot_ros.sim.scene import ARM_JOINTS, EE_FRAME, FINGER_JOINTS, FINGER_OPEN_M
@@ -134,14 +136,12 @@ class Simulation:
             self._due_s -= self._period_s
 
     def _control(self) -> None:
-        speed = self._reference.velocity(self._joint_target, self.time_s, self._period_s)
+        speed = self._next_speed()
         travel = FINGER_SPEED_M_S * self._period_s
         self._opening += float(np.clip(self._opening_target - self._opening, -travel, travel))
         self._data.ctrl[len(ARM_JOINTS)] = self._opening
         for _ in range(self._substeps):
-            self._joint_target = np.clip(
-                self._joint_target + speed * self._period_s / self._substeps, *self._joint_range
-            )
+            self._joint_target = self._joint_target + speed * self._period_s / self._substeps
             self._data.ctrl[: len(ARM_JOINTS)] = self._joint_target + speed * self._servo_lead_s
             mujoco.mj_step(self.model, self._data)
         self._joint_speed = speed
@@ -149,6 +149,13 @@ class Simulation:
         mujoco.mj_kinematics(self.model, self._data)
         cube = self.cube_position(self.task.color)
         self._success.update(self.ee_pose[:3], cube, self._period_s)
+
+    def _next_speed(self) -> Array:
+        """What the reference wants, smoothed and kept within the joint limits."""
+        wanted = self._reference.velocity(self._joint_target, self.time_s, self._period_s)
+        speed = limit_change(self._joint_speed, wanted, ACCELERATION_RAD_S2 * self._period_s)
+        goal = np.clip(self._joint_target + speed * self._period_s, *self._joint_range)
+        return (goal - self._joint_target) / self._period_s
 
     @property
     def task(self) -> Task:
