@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from groot_ros.errors import UserError
+
 logger = logging.getLogger(__name__)
 
 
@@ -61,3 +63,12 @@ def _kept(result: Any) -> Any:
     if isinstance(result, torch.Tensor):
         return result.clone() if result.is_cuda else result
     return [_kept(part) for part in result]
+
+
+def find_compile_mode(name: str) -> CompileMode:
+    """The compile mode of that name; UserError lists the right ones."""
+    try:
+        return CompileMode(name)
+    except ValueError:
+        names = ", ".join(mode.value for mode in CompileMode)
+        raise UserError(f"compile mode {name!r} is unknown, expected one of {names}") from None

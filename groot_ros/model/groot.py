@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from groot_ros.codecs.types import ModelInput
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import load_network
-from groot_ros.model.compilation import CompileMode
+from groot_ros.model.compilation import CompileMode, find_compile_mode
+from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import Prefix
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00tN1d7
@@ -24,7 +25,6 @@ from groot_ros.model.rope import RopePrecision
 from groot_ros.model.serving import Serving
 
 Array = NDArray[np.float64]
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -149,37 +149,3 @@ class Groot:
             frozen_steps=prefix.frozen_steps,
             ramp_rate=self.serving.network.config.rtc_ramp_rate if rate is None else rate,
         )
-
-
-def find_device(name: str) -> torch.device:
-    """The device of that name or `auto`; UserError when this machine has none."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise UserError(
-            f"device {name!r} is not available on this machine, expected cpu"
-            f"{' or cuda' if torch.cuda.is_available() else ''}: choose another device or "
-            "install PyTorch for this GPU"
-        ) from None
-    return device
-
-
-def find_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The number type of that name or `auto`; UserError lists the right ones."""
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    if name not in DTYPES:
-        raise UserError(f"dtype {name!r} is unknown, expected auto, {', '.join(DTYPES)}")
-    return DTYPES[name]
-
-
-def find_compile_mode(name: str) -> CompileMode:
-    """The compile mode of that name; UserError lists the right ones."""
-    try:
-        return CompileMode(name)
-    except ValueError:
-        names = ", ".join(mode.value for mode in CompileMode)
-        raise UserError(f"compile mode {name!r} is unknown, expected one of {names}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,24 +186,29 @@ def _groups(names: list[str], stored: Mapping[str, Stored]) -> Iterator[list[str
 
 
 def save(network: Gr00tN1d7, folder: Path) -> None:
-    """Write the weights in sorted order, the tied head left out, in shards with an index."""
-    tensors = {name: p.detach().cpu() for name, p in sorted(network.named_parameters())}
-    shards: list[dict[str, Tensor]] = [{}]
-    size = 0
-    for name, tensor in tensors.items():
-        if size + tensor.nbytes > SHARD_BYTES and shards[-1]:
-            shards.append({})
-            size = 0
-        shards[-1][name] = tensor.contiguous()
-        size += tensor.nbytes
+    """Write the weights, the tied head left out."""
+    tensors = dict(network.named_parameters())
+    sizes = {name: tensor.nbytes for name, tensor in tensors.items()}
+    write(folder, sizes, lambda name: tensors[name].detach().cpu().contiguous())
+
+
+def write(folder: Path, sizes: Mapping[str, int], tensor: Callable[[str], Tensor]) -> None:
+    """Write tensors of known sizes in bytes, by name, in shards of SHARD_BYTES with an index."""
+    shards: list[list[str]] = [[]]
+    filled = 0
+    for name in sorted(sizes):
+        if filled + sizes[name] > SHARD_BYTES and shards[-1]:
+            shards.append([])
+            filled = 0
+        shards[-1].append(name)
+        filled += sizes[name]
     weight_map = {}
-    for number, shard in enumerate(shards, start=1):
+    for number, names in enumerate(shards, start=1):
         file = "model.safetensors"
         if len(shards) > 1:
             file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        save_file(shard, folder / file, metadata={"format": "pt"})
-        weight_map.update(dict.fromkeys(shard, file))
+        save_file({name: tensor(name) for name in names}, folder / file, {"format": "pt"})
+        weight_map.update(dict.fromkeys(names, file))
     if len(shards) > 1:
-        total = sum(tensor.nbytes for tensor in tensors.values())
-        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+        index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": weight_map}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")

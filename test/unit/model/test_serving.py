@@ -184,7 +184,7 @@ def test_a_prompt_is_laid_out_once(serving: Serving) -> None:
     torch.testing.assert_close(anew.cosine, first.layout.cosine, rtol=0, atol=0)
     for number in range(40):
         serving.prompt(f"task {number}", grids)
-    assert len(serving._prompt_cache) <= 16
+    assert len(serving._prompts) <= 16
     assert serving.prompt("lift it", grids) is not first
 
 
@@ -214,8 +214,10 @@ def test_only_new_pictures_are_encoded(serving: Serving) -> None:
     changed[0, 0, 0] ^= 1
     serving.encode([first, changed])
     assert counter.images == 4
-    serving.encode([first])
-    assert counter.images == 5
+    assert len(serving.encode([first])) == 1
+    assert counter.images == 4
+    serving.encode([first, second])
+    assert counter.images == 6
 
 
 @torch.no_grad()
@@ -236,7 +238,7 @@ def test_stages_are_one_graph_each(sliced: Gr00tN1d7, serving: Serving) -> None:
         torch._dynamo.reset()
         compiled = torch.compile(plain, backend="eager", fullgraph=True)
         setattr(serving, name, compiled)
-    serving._last_images = []
+    serving._last = []
     found = serving.actions(FRAMES, "lift", state(sliced).numpy(), noise(sliced))
     torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)
     torch._dynamo.reset()

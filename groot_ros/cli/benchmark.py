@@ -1,0 +1,47 @@
+"""`groot-ros benchmark model`: how fast GR00T is on this machine.
+
+Where only PyTorch and transformers are installed: `python -m groot_ros.cli.benchmark model`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("benchmark", help="measure time and memory")
+    add_subjects(parser)
+
+
+def add_subjects(parser: argparse.ArgumentParser) -> None:
+    subjects = parser.add_subparsers(title="subjects", metavar="SUBJECT", required=True)
+    model = subjects.add_parser("model", help="GR00T N1.7, random weights, beside its plain form")
+    model.add_argument("--config", choices=["full", "mid", "tiny"], default="full")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    model.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
+    model.add_argument("--compile", choices=["off", "default", "max"], default="off")
+    model.add_argument("--repeats", type=int, default=10, help="measured runs (default: 10)")
+    model.add_argument("--json", action="store_true", help="print one JSON object")
+    model.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from groot_ros.model.benchmark import Benchmark, Options, report
+
+    options = Options(args.config, args.device, args.dtype, args.compile, args.repeats)
+    result = Benchmark(options).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        report(options, result)
+    return 0
+
+
+if __name__ == "__main__":
+    own_parser = argparse.ArgumentParser(description=__doc__)
+    add_subjects(own_parser)
+    own_args = own_parser.parse_args()
+    sys.exit(own_args.run(own_args))

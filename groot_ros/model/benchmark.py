@@ -1,0 +1,289 @@
+"""Time and memory of N1.7 with random weights, beside its plain form.
+
+Imports torch, transformers, numpy and safetensors only, so it runs where there is no ROS.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from groot_ros.model import memory, weights
+from groot_ros.model.benchmark_config import CONFIGS
+from groot_ros.model.compilation import CompileMode
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.device import find_device, find_dtype
+from groot_ros.model.flow_matching import buckets
+from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.serving import Serving
+
+VIEWS, EDGE, TEXT_TOKENS = 2, 256, 20
+SLOT = 0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured, how often, and on what."""
+
+    config: str = "full"
+    device: str = "auto"
+    dtype: str = "bfloat16"
+    compile: str = "off"
+    repeats: int = 10
+
+
+class FixedPrompt:
+    """A prompt of a fixed length in the place of a tokenizer."""
+
+    def __init__(self, config: Gr00tConfig) -> None:
+        self._backbone = config.backbone
+
+    def __call__(self, instruction: str, image_tokens: Sequence[int]) -> list[int]:
+        start, end = (self._backbone[f"vision_{edge}_token_id"] for edge in ("start", "end"))
+        image = self._backbone["image_token_id"]
+        images = [id_ for count in image_tokens for id_ in (start, *[image] * count, end)]
+        return images + list(range(10, 10 + TEXT_TOKENS))
+
+
+def random_checkpoint(config: Gr00tConfig, dtype: torch.dtype, folder: Path) -> None:
+    """Write random weights in the layout of a checkpoint."""
+    network = Gr00tN1d7.on_meta(config)
+    shapes = {name: p.shape for name, p in network.named_parameters()}
+    block = 0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(0))
+    block = block.to(dtype)
+
+    def tensor(name: str) -> Tensor:
+        shape = shapes[name]
+        if len(shape) == 1 and "norm" in name and name.endswith("weight"):
+            return torch.ones(shape, dtype=dtype)
+        return block.repeat(shape.numel() // len(block) + 1)[: shape.numel()].view(shape)
+
+    sizes = {name: shape.numel() * block.element_size() for name, shape in shapes.items()}
+    weights.write(folder, sizes, tensor)
+
+
+def plain_network(network: Gr00tN1d7, config: Gr00tConfig) -> Gr00tN1d7:
+    """The network with all slots, sharing the memory of one with a single slot."""
+    plain = Gr00tN1d7.on_meta(config)
+    shared = {
+        name: tensor.expand(config.max_num_embodiments, *tensor.shape[1:])
+        if weights.SLOT_WEIGHT.match(name)
+        else tensor
+        for name, tensor in network.state_dict().items()
+    }
+    plain.load_state_dict(shared, assign=True)
+    return plain.eval()
+
+
+class Benchmark:
+    """A network with random weights, loaded as a checkpoint is, and inputs for it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.device = find_device(options.device)
+        dtype = find_dtype(options.dtype, self.device)
+        self.config = Gr00tConfig.from_dict(CONFIGS[options.config])
+        self.network = Gr00tN1d7.on_meta(self.config.single_slot())
+        with tempfile.TemporaryDirectory() as folder:
+            random_checkpoint(self.config, dtype, Path(folder))
+            memory.reset_peak()
+            before = memory.resident_bytes()
+            weights.load(self.network, Path(folder), self.device, dtype, SLOT)
+            self.load_peak_bytes = memory.peak_bytes() - before
+        self.network.eval().requires_grad_(False)
+        self.plain = plain_network(self.network, self.config)
+        vision = self.config.backbone["vision_config"]
+        patches = {
+            **QWEN3_VL_PROCESSOR,
+            "patch_size": vision["patch_size"],
+            "merge_size": vision["spatial_merge_size"],
+        }
+        crop = {"use_albumentations": True, "shortest_image_edge": EDGE, "crop_fraction": 0.95}
+        self.images = ImagePipeline(CropConfig.from_dict(crop), PatchConfig.from_dict(patches))
+        self.prompt = FixedPrompt(self.config)
+        self.serving = Serving(
+            self.network, self.images, self.prompt, CompileMode(options.compile)
+        )
+        self._generator = np.random.default_rng(0)
+        shape = self.config.action_horizon, self.config.max_action_dim
+        self.noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        self.state = np.zeros(
+            (self.config.state_history_length, self.config.max_state_dim), np.float32
+        )
+
+    def frames(self) -> list[np.ndarray]:
+        """New random pictures."""
+        shape = VIEWS, EDGE, EDGE, 3
+        return list(self._generator.integers(0, 256, shape, dtype=np.uint8))
+
+    def time_ms(self, function: Callable[[], Any]) -> float:
+        """Wall time of a call, the device's work included."""
+        self._synchronize()
+        start = time.perf_counter()
+        function()
+        self._synchronize()
+        return (time.perf_counter() - start) * 1e3
+
+    def _synchronize(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def serve(self) -> dict[str, float]:
+        """One observation through the prepared network: times of the stages and the whole."""
+        frames, serving = self.frames(), self.serving
+        stages: dict[str, Any] = {}
+
+        def preprocess() -> None:
+            stages["patches"], stages["grids"] = serving.patches(frames)
+
+        def backbone() -> None:
+            images = serving.encode_patches(stages["patches"], stages["grids"])
+            stages["prompt"] = serving.prompt("", stages["grids"])
+            stages["features"] = serving.features(stages["prompt"], images)
+
+        def head() -> None:
+            serving.denoise(stages["features"], stages["prompt"], self.state, self.noise, None)
+
+        times = {"preprocess": self.time_ms(preprocess), "backbone": self.time_ms(backbone)}
+        times["head"] = self.time_ms(head)
+        frames = self.frames()
+        times["total"] = self.time_ms(
+            lambda: serving.actions(frames, "", self.state, self.noise).cpu()
+        )
+        return times
+
+    def serve_plainly(self) -> dict[str, float]:
+        """The same without any rewrite: everything anew, all slots, masked attention."""
+        frames = self.frames()
+
+        def whole() -> None:
+            batch = self._batch(frames)
+            self.plain.actions(batch, self._start()).cpu()
+
+        batch = self._batch(frames)
+        context = self.plain.context(batch)
+
+        def head() -> None:
+            features = self.plain.action_head.encode_features(context.text.features)
+            masked = context._replace(
+                text=context.text._replace(features=features),
+                image=context.image._replace(features=features),
+            )
+            self.plain.action_head.sample(self._start(), batch.state, masked, batch.slot)
+
+        return {"plain_head": self.time_ms(head), "plain_total": self.time_ms(whole)}
+
+    def _start(self) -> Tensor:
+        return self.noise[None].to(self.device, self.serving.dtype)
+
+    def _batch(self, frames: list[np.ndarray]) -> Batch:
+        patches, grids = self.serving.patches(frames)
+        ids = self.prompt("", [self.images.patches.tokens(grid) for grid in grids])
+        return Batch(
+            input_ids=torch.tensor([ids], device=self.device),
+            patches=patches,
+            grids=grids,
+            state=torch.from_numpy(self.state)[None].to(self.device, self.serving.dtype),
+            slot=torch.tensor([SLOT], device=self.device),
+        )
+
+    def rewrites_ms(self) -> dict[str, float]:
+        """What each rewrite saves per observation, measured on the piece of work it avoids."""
+        head, plain, serving = self.network.action_head, self.plain.action_head, self.serving
+        steps = self.config.num_inference_timesteps
+        batch = self._batch(self.frames())
+        prompt = serving.prompt("", tuple(batch.grids))
+        features = serving.features(prompt, serving.encode_patches(batch.patches, batch.grids))
+        is_image = batch.input_ids == self.network.backbone.config.image_token_id
+        masked = head.masked_context(features, is_image, None)
+        visible = serving.denoiser.visible(features, prompt.text_index, prompt.image_index)
+        actions, slot = self._start(), serving.denoiser.slot
+        bucket = torch.full_like(slot, buckets(steps, 1000)[1])
+        constants = serving.denoiser.steps[1]
+
+        def slot_work(action_head: Any) -> None:
+            action_head.action_encoder(actions, bucket, slot)
+            action_head.action_decoder(hidden, slot)
+
+        hidden = torch.zeros(
+            1, self.config.action_horizon, self.config.hidden_size, device=self.device
+        ).to(self.serving.dtype)
+        everything = self._median(lambda: head.model.keys_values(masked))
+        pieces = {
+            "keys_values_once": (steps - 1) * everything,
+            "visible_tokens_only": everything
+            - self._median(lambda: head.model.keys_values(visible)),
+            "modulation_once": steps * self._median(lambda: head.model.modulation(bucket)),
+            "one_slot": steps
+            * (self._median(lambda: slot_work(plain)) - self._median(lambda: slot_work(head))),
+            "time_share_once": steps
+            * (
+                self._median(lambda: head.action_encoder(actions, bucket, slot))
+                - self._median(lambda: head.action_encoder.embed(actions, constants.time_share))
+            ),
+            "layout_once": self._median(
+                lambda: self.network.backbone.layout(batch.input_ids, batch.grids)
+            ),
+        }
+        return {name: round(value, 3) for name, value in pieces.items()}
+
+    def _median(self, function: Callable[[], Any]) -> float:
+        function()
+        return float(np.median([self.time_ms(function) for _ in range(self.options.repeats)]))
+
+    @torch.inference_mode()
+    def run(self) -> dict[str, Any]:
+        """All measurements; plain and prepared runs alternate, so that both see the same load."""
+        self.serve()
+        self.serve_plainly()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        self.serve()
+        peak = self._peak_bytes()
+        runs = [self.serve() | self.serve_plainly() for _ in range(self.options.repeats)]
+        result: dict[str, Any] = {}
+        for name in runs[0]:
+            values = [run[name] for run in runs]
+            result[f"{name}_ms"] = round(float(np.median(values)), 3)
+            result[f"{name}_p95_ms"] = round(float(np.percentile(values, 95)), 3)
+        return {
+            **vars(self.options),
+            "weights": "random",
+            "threads": torch.get_num_threads(),
+            **result,
+            "rewrites_ms": self.rewrites_ms(),
+            "peak_memory_bytes": peak,
+            "load_peak_bytes": self.load_peak_bytes,
+            "weights_bytes": sum(p.nbytes for p in self.network.parameters()),
+            "parameters": sum(p.numel() for p in self.plain.parameters()),
+        }
+
+    def _peak_bytes(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return memory.peak_bytes()
+
+
+def report(options: Options, result: dict[str, Any]) -> None:
+    """Print the measurements as a table."""
+    print(
+        f"GR00T N1.7 {options.config}, random weights, {options.device} {options.dtype}, "
+        f"compile {options.compile}, {VIEWS} pictures {EDGE}x{EDGE}"
+    )
+    for name in ("preprocess", "backbone", "head", "total", "plain_head", "plain_total"):
+        median, p95 = result[f"{name}_ms"], result[f"{name}_p95_ms"]
+        print(f"  {name:<12} median {median:9.1f} ms   p95 {p95:9.1f} ms")
+    for name, value in result["rewrites_ms"].items():
+        print(f"  {name:<20} saves {value:9.2f} ms")
+    for name in ("peak_memory_bytes", "load_peak_bytes", "weights_bytes"):
+        print(f"  {name:<20} {result[name] / 1e9:9.2f} GB")
+    print(f"  parameters           {result['parameters']:,}")
