@@ -28,7 +28,14 @@ CLOCK_JUMP_NS = 2_000_000_000
 
 
 class NotReady(Exception):
-    """No observation can be made now; the message names the stream and why."""
+    """No observation can be made now; the message names the stream and why.
+
+    `cause` says it without numbers, so that equal causes can be counted.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause or message
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,28 @@ class Ages:
 
     by_stream: dict[str, float]
     observation_s: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an observation is made of: state at `stamp_ns`, pictures not yet decoded."""
+
+    stamp_ns: int
+    state: dict[str, Array]
+    pictures: dict[str, Decode]
+    ages: Ages
+
+    def observation(self, instruction: str) -> Observation:
+        """The observation; UserError when a picture does not decode."""
+        grip = self.state.get("grip")
+        return Observation(
+            stamp_ns=self.stamp_ns,
+            images={name: decode() for name, decode in self.pictures.items()},
+            instruction=instruction,
+            ee_pose=self.state.get("ee_pose"),
+            joint_position=self.state.get("joint_position"),
+            grip=None if grip is None else float(grip),
+        )
 
 
 @dataclass
@@ -74,7 +103,8 @@ class _History(Generic[T]):
         if age_s > self.max_age_s:
             raise NotReady(
                 f"{self.name}: {age_s:.2f} s old, at most {self.max_age_s:g} s allowed (max_age)"
-                + (f"; {self.problem}" if self.problem else "")
+                + (f"; {self.problem}" if self.problem else ""),
+                cause=f"{self.name}: {self.problem or 'older than max_age'}",
             )
         return self.stamps[-1] - latency_ns, self.values[-1]
 
@@ -180,15 +210,15 @@ class ObservationBuffer:
             for name, history in self._cameras.items()
         )
 
-    def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
-        """Observation at the time of the oldest of the cameras' newest pictures.
+    def snapshot(self, now_ns: int) -> Snapshot:
+        """The streams at the time of the oldest of the cameras' newest pictures.
 
         State is interpolated at that time, linear and SLERP. NotReady says which stream is
         missing or older than its max_age.
         """
         with self._lock:
             stamp_ns = self._stamp_ns(now_ns)
-            decoders = {name: history.values[-1] for name, history in self._cameras.items()}
+            pictures = {name: history.values[-1] for name, history in self._cameras.items()}
             around = {name: history.around(stamp_ns) for name, history in self._state.items()}
             ages = Ages(
                 by_stream={
@@ -198,16 +228,12 @@ class ObservationBuffer:
                 observation_s=(now_ns - stamp_ns) / 1e9,
             )
         state = {name: _between(name, *samples) for name, samples in around.items()}
-        grip = state.get("grip")
-        observation = Observation(
-            stamp_ns=stamp_ns,
-            images={name: decode() for name, decode in decoders.items()},
-            instruction=instruction,
-            ee_pose=state.get("ee_pose"),
-            joint_position=state.get("joint_position"),
-            grip=None if grip is None else float(grip),
-        )
-        return observation, ages
+        return Snapshot(stamp_ns, state, pictures, ages)
+
+    def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
+        """The observation of `snapshot`, its pictures decoded."""
+        snapshot = self.snapshot(now_ns)
+        return snapshot.observation(instruction), snapshot.ages
 
 
 def _between(name: str, start: Array, end: Array, fraction: float) -> Array:

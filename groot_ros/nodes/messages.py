@@ -18,15 +18,10 @@ from trajectory_msgs.msg import (
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
+from groot_ros.message_fields import NS, from_pose, to_ns
 from groot_ros_msgs.msg import ActionChunk
 
 Array = NDArray[np.float64]
-NS = 1_000_000_000
-
-
-def to_ns(stamp: Time | Duration) -> int:
-    """Nanoseconds of a message's time or duration."""
-    return int(stamp.sec) * NS + int(stamp.nanosec)
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -44,12 +39,6 @@ def to_pose(pose: Array) -> Pose:
     message.orientation.w, message.orientation.x = float(pose[3]), float(pose[4])
     message.orientation.y, message.orientation.z = float(pose[5]), float(pose[6])
     return message
-
-
-def from_pose(message: Pose) -> Array:
-    """(7,) xyz + wxyz of a pose message."""
-    p, q = message.position, message.orientation
-    return np.array([p.x, p.y, p.z, q.w, q.x, q.y, q.z])
 
 
 def pose_stamped(pose: Array, stamp_ns: int, frame: str) -> PoseStamped:

@@ -16,7 +16,15 @@ PACKAGE = ROOT / "groot_ros"
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
     {"errors", "share", "geometry", "config_section", "__init__"},
-    {"robot", "codecs", "chunks", "buffer", "image_messages"},
+    {
+        "robot",
+        "codecs",
+        "chunks",
+        "buffer",
+        "image_messages",
+        "message_fields",
+        "stream_store",
+    },
     {"model", "policies", "data", "sim", "inference"},
     {"demo"},
     {"training", "nodes", "cli"},

@@ -1,0 +1,147 @@
+"""From messages to an ObservationBuffer: the same code for live topics and for bags.
+
+Messages are any objects with the fields of their ROS type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.buffer import ObservationBuffer, pick_joints
+from groot_ros.message_fields import from_pose, to_ns
+from groot_ros.robot import GripStream, JointStream
+
+DecodePicture = Callable[[Any], NDArray[np.uint8]]
+Store = Callable[[Any, int], None]
+"""Takes a message and the time of its arrival in ns."""
+
+JOINT_STATE = "sensor_msgs/msg/JointState"
+POSE = "geometry_msgs/msg/PoseStamped"
+FLOAT = "std_msgs/msg/Float64"
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the messages of a topic go; `streams` are the names of what they feed."""
+
+    topic: str
+    type_name: str
+    streams: tuple[str, ...]
+    store: Store
+    is_camera: bool = False
+
+
+def routes(buffer: ObservationBuffer, decode: DecodePicture) -> list[Route]:
+    """The topics that feed a buffer; `decode` turns a picture's message into RGB, when wanted."""
+    streams = buffer.robot.observations
+    found: list[Route] = []
+    if "joint_position" in buffer.fields and (joints := streams.joint_position):
+        store = partial(_store_joints, buffer, joints)
+        found.append(Route(joints.topic, JOINT_STATE, ("joint_position",), store))
+    if "grip" in buffer.fields and (grip := streams.grip):
+        found.append(_grip_route(buffer, grip))
+    if "ee_pose" in buffer.fields and (pose := streams.ee_pose):
+        found.append(Route(pose.topic, POSE, ("ee_pose",), partial(_store_pose, buffer)))
+    merged = _merged(found)
+    for name in buffer.cameras:
+        camera = streams.cameras[name]
+        kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
+        store = partial(_store_image, buffer, decode, name)
+        merged.append(Route(camera.topic, kind, (name,), store, is_camera=True))
+    return merged
+
+
+def _grip_route(buffer: ObservationBuffer, stream: GripStream) -> Route:
+    if stream.joint is None:
+        return Route(stream.topic, FLOAT, ("grip",), partial(_store_grip, buffer, stream))
+    store = partial(_store_grip_joint, buffer, stream, stream.joint)
+    return Route(stream.topic, JOINT_STATE, ("grip",), store)
+
+
+def _merged(found: list[Route]) -> list[Route]:
+    """One route for each topic and type."""
+    merged: dict[tuple[str, str], Route] = {}
+    for route in found:
+        key = (route.topic, route.type_name)
+        if other := merged.get(key):
+            streams = (*other.streams, *route.streams)
+            both = partial(_store_both, other.store, route.store)
+            merged[key] = Route(*key, streams, both)
+        else:
+            merged[key] = route
+    return list(merged.values())
+
+
+def _store_both(first: Store, second: Store, message: Any, arrival_ns: int) -> None:
+    first(message, arrival_ns)
+    second(message, arrival_ns)
+
+
+def _stamp_ns(buffer: ObservationBuffer, stream: str, message: Any) -> int:
+    stamp_ns = to_ns(message.header.stamp)
+    if stamp_ns == 0:
+        buffer.report(
+            stream, "messages carry no time (header.stamp is 0): let the driver stamp them"
+        )
+    return stamp_ns
+
+
+def _store_joints(
+    buffer: ObservationBuffer, stream: JointStream, message: Any, arrival_ns: int
+) -> None:
+    if stamp_ns := _stamp_ns(buffer, "joint_position", message):
+        try:
+            position = pick_joints(stream.joints, message.name, message.position)
+        except KeyError as missing:
+            buffer.report("joint_position", _no_joint(stream.topic, missing, message))
+        else:
+            buffer.add_joint_position(stamp_ns, position)
+
+
+def _store_grip_joint(
+    buffer: ObservationBuffer, stream: GripStream, joint: str, message: Any, arrival_ns: int
+) -> None:
+    if stamp_ns := _stamp_ns(buffer, "grip", message):
+        try:
+            raw = pick_joints([joint], message.name, message.position)[0]
+        except KeyError as missing:
+            buffer.report("grip", _no_joint(stream.topic, missing, message))
+        else:
+            buffer.add_grip(stamp_ns, stream.closure(float(raw)))
+
+
+def _store_grip(
+    buffer: ObservationBuffer, stream: GripStream, message: Any, arrival_ns: int
+) -> None:
+    buffer.add_grip(arrival_ns, stream.closure(float(message.data)))
+
+
+def _store_pose(buffer: ObservationBuffer, message: Any, arrival_ns: int) -> None:
+    base = buffer.robot.base_frame
+    if message.header.frame_id.lstrip("/") != base:
+        buffer.report(
+            "ee_pose",
+            f"messages are in frame {message.header.frame_id!r}, the robot file's base_frame "
+            f"is {base!r}",
+        )
+    elif stamp_ns := _stamp_ns(buffer, "ee_pose", message):
+        buffer.add_ee_pose(stamp_ns, from_pose(message.pose))
+
+
+def _store_image(
+    buffer: ObservationBuffer, decode: DecodePicture, camera: str, message: Any, arrival_ns: int
+) -> None:
+    if stamp_ns := _stamp_ns(buffer, camera, message):
+        buffer.add_image(camera, stamp_ns, partial(decode, message))
+
+
+def _no_joint(topic: str, missing: KeyError, message: Any) -> str:
+    return f"{topic} has no joint {missing}, only {', '.join(message.name)}: check the robot file"
