@@ -13,6 +13,7 @@ from groot_ros.nodes.launching import (
     configure,
     fast_dds_profile,
     is_true,
+    untrained_checkpoint,
 )
 from groot_ros.policies.factory import POLICIES
 from groot_ros.robot import robot_names
@@ -40,7 +41,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "checkpoints_dir",
         default_value="",
-        description="folder of a checkpoint, or of an experiment with checkpoint-N inside",
+        description="folder of a checkpoint, or of an experiment with checkpoint-N inside; "
+        "empty with sim:=true: a tiny untrained one",
     ),
     DeclareLaunchArgument(
         "checkpoint", default_value="", description="which checkpoint-N; empty takes the latest"
@@ -88,6 +90,7 @@ def _lifecycle_node(name: str, *settings: str) -> LifecycleNode:
 
 
 def _nodes(context: LaunchContext) -> list[Action]:
+    _choose_checkpoint(context)
     policy = _lifecycle_node(
         "policy",
         "robot",
@@ -109,6 +112,14 @@ def _nodes(context: LaunchContext) -> list[Action]:
     if is_true(context, "rviz"):
         actions += _rviz(context)
     return actions
+
+
+def _choose_checkpoint(context: LaunchContext) -> None:
+    arguments = context.launch_configurations
+    if is_true(context, "sim") and arguments["policy"] == "local":
+        arguments["checkpoints_dir"] = arguments["checkpoints_dir"] or str(
+            untrained_checkpoint(arguments["variant"])
+        )
 
 
 def _simulation() -> IncludeLaunchDescription:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from launch import LaunchContext
 from launch.actions import EmitEvent, RegisterEventHandler, SetEnvironmentVariable
@@ -24,6 +25,17 @@ def fast_dds_profile() -> list[SetEnvironmentVariable]:
         return []
     profile = str(share_file("config/fastdds.xml"))
     return [SetEnvironmentVariable(name, profile) for name in PROFILE_VARIABLES]
+
+
+def untrained_checkpoint(variant: str) -> Path:
+    """A tiny untrained checkpoint of a variant for the simulated arm, made once per user."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groot_ros"
+    folder = cache / f"untrained_{variant}"
+    if not (folder / "config.json").exists():
+        from groot_ros.cli.main import main
+
+        main(["init-checkpoint", "--size=tiny", f"--variant={variant}", f"--output={folder}"])
+    return folder
 
 
 def is_true(context: LaunchContext, argument: str) -> bool:

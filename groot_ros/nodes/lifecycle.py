@@ -22,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often a node looks whether a signal has come.
 SIGNAL_PERIOD_S = 0.1
 _CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
@@ -144,7 +145,7 @@ class GuardedLifecycleNode(LifecycleNode):
 def run_node(node_class: Callable[[], Node]) -> int:
     """Spin a node until SIGINT, SIGTERM or shutdown, then end it; the exit code is 0."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     # rclpy's own handler ends the middleware before the node could say goodbye.
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
@@ -157,7 +158,11 @@ def run_node(node_class: Callable[[], Node]) -> int:
         node.end()
     executor.shutdown(timeout_sec=SIGNAL_PERIOD_S)
     node.destroy_node()
-    rclpy.try_shutdown()
+    if rclpy.ok():
+        rclpy.shutdown(uninstall_handlers=False)
+    # Ctrl-C reaches a launched node twice; the second one must not kill it on its way out.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     _leave()
     return 0
 

@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import random
-import sys
 import tempfile
 import unittest
-from functools import partial
 from pathlib import Path
 
 import launch_testing
-import launch_testing.actions
 import launch_testing.asserts
 import pytest
-from domain_coordinator import domain_id
 from geometry_msgs.msg import PoseStamped
+from graph import Graph
 from launch import LaunchDescription
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launching import enter_domain, policy_launch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "nodes"))
-from graph import Graph  # noqa: E402
-
-from groot_ros.cli.main import main  # noqa: E402
-from groot_ros.share import share_file  # noqa: E402
-from groot_ros_msgs.msg import ActionChunk, ChunkReport  # noqa: E402
+from groot_ros.cli.main import main
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 RESOURCES = contextlib.ExitStack()
 
 
 @pytest.mark.launch_test
 def generate_test_description() -> LaunchDescription:
-    domain = RESOURCES.enter_context(domain_id(partial(random.randint, 1, 100)))
-    os.environ["ROS_DOMAIN_ID"] = str(domain)
+    enter_domain(RESOURCES)
     checkpoint = str(Path(RESOURCES.enter_context(tempfile.TemporaryDirectory())) / "tiny")
     main(["init-checkpoint", "--size=tiny", "--variant=ee_rot6d_joints", f"--output={checkpoint}"])
-    launched = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(share_file("launch/policy.launch.py"))),
-        launch_arguments={"sim": "true", "checkpoints_dir": checkpoint}.items(),
-    )
-    return LaunchDescription([launched, launch_testing.actions.ReadyToTest()])
+    return policy_launch(sim="true", checkpoints_dir=checkpoint)
 
 
 class TestPolicyLaunch(unittest.TestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import signal
 import subprocess
 import sys
@@ -185,10 +186,19 @@ class NodeProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def interrupt(self) -> tuple[int, float]:
-        """Exit code after SIGINT, and how long it took in s."""
+    def wait(self) -> int:
+        """Exit code once the node has ended by itself."""
+        code = self._process.wait(WAIT_S)
+        self._reader.join(WAIT_S)
+        return code
+
+    def interrupt(self, times: int = 1) -> tuple[int, float]:
+        """Exit code after SIGINT, sent several times in a row, and how long it took in s."""
         started_s = time.monotonic()
-        self._process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(WAIT_S if times == 1 else 0.02)
         code = self._process.wait(WAIT_S)
         return code, time.monotonic() - started_s
 

@@ -164,6 +164,11 @@ def test_without_the_robots_state_nothing_moves(graph, start, chunks) -> None:
     assert not poses
 
 
+def test_ctrl_c_reaches_a_launched_node_twice(graph, executor) -> None:
+    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
+    assert executor.interrupt(times=20)[0] == 0, executor.output
+
+
 def test_dry_run_shows_setpoints_and_commands_nothing(graph, robot, start, chunks) -> None:
     executor = start("executor_node", dry_run="true")
     setpoints = graph.collect(PoseStamped, "/executor/setpoint")
