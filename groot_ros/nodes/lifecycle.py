@@ -25,6 +25,8 @@ from groot_ros.nodes import parameters
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often a node looks whether a signal has come.
 SIGNAL_PERIOD_S = 0.1
+# How long a callback may keep the node from ending.
+NOTICE_S = 1.0
 _CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
 
 
@@ -144,9 +146,14 @@ class GuardedLifecycleNode(LifecycleNode):
 
 def run_node(node_class: Callable[[], Node]) -> int:
     """Spin a node until SIGINT, SIGTERM or shutdown, then end it; the exit code is 0."""
-    stop = threading.Event()
+    stop, noticed = threading.Event(), threading.Event()
+
+    def on_signal(*_: object) -> None:
+        stop.set()
+        threading.Thread(target=_leave_unless, args=[noticed], daemon=True).start()
+
     for number in STOP_SIGNALS:
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, on_signal)
     # rclpy's own handler ends the middleware before the node could say goodbye.
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
@@ -154,6 +161,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
     executor.add_node(node)
     while not stop.is_set() and rclpy.ok():
         executor.spin_once(timeout_sec=SIGNAL_PERIOD_S)
+    noticed.set()
     if isinstance(node, GuardedLifecycleNode):
         node.end()
     executor.shutdown(timeout_sec=SIGNAL_PERIOD_S)
@@ -165,6 +173,12 @@ def run_node(node_class: Callable[[], Node]) -> int:
         signal.signal(number, signal.SIG_IGN)
     _leave()
     return 0
+
+
+def _leave_unless(noticed: threading.Event) -> None:
+    """A transition that takes long, such as loading a model, must not delay the end either."""
+    if not noticed.wait(NOTICE_S):
+        os._exit(0)
 
 
 def _leave() -> None:
