@@ -34,6 +34,7 @@ setup(
     # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.
     install_requires=[
         "huggingface-hub>=1.0",
+        "mcap>=1.6",
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
         "pillow>=10.2",
