@@ -1,0 +1,106 @@
+"""A checkpoint is compared with variant and robot before anything moves."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groot_ros.cli.main import main
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.codecs.types import Observation
+from groot_ros.errors import UserError
+from groot_ros.policies.factory import PolicyChoice, make_policy
+from groot_ros.robot import load_robot
+
+ROBOT = load_robot("sim")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One untrained checkpoint for each variant."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    for name in VARIANTS:
+        assert main(["init-checkpoint", f"--variant={name}", f"--output={root / name}"]) == 0
+    return root
+
+
+def choice(checkpoints: Path, checkpoint: str, variant: str) -> PolicyChoice:
+    return PolicyChoice("local", variant, str(checkpoints / checkpoint), device="cpu")
+
+
+def observation() -> Observation:
+    rng = np.random.default_rng(0)
+    return Observation(
+        stamp_ns=5,
+        images={
+            name: rng.integers(0, 255, (48, 64, 3), np.uint8) for name in ("exterior", "wrist")
+        },
+        instruction="pick up the red cube",
+        ee_pose=np.array([0.5, 0.1, 0.3, 0.0, 1.0, 0.0, 0.0]),
+        joint_position=np.array([0.0, -0.8, 0.0, -2.3, 0.0, 1.5, 0.8]),
+        grip=0.2,
+    )
+
+
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_every_variant_answers_a_finite_chunk(checkpoints: Path, variant: str) -> None:
+    policy = make_policy(choice(checkpoints, variant, variant), ROBOT)
+    policy.open()
+    chunk = policy.predict(observation())
+    assert (chunk.stamp_ns, len(chunk)) == (5, 16)
+    assert 1e9 / chunk.step_ns == pytest.approx(15.0, abs=0.01)
+    motion = chunk.joint_position if variant == "joints_traj" else chunk.ee_pose
+    assert motion is not None and np.all(np.isfinite(motion))
+    assert chunk.grip is not None and np.all((chunk.grip >= 0) & (chunk.grip <= 1))
+    policy.close()
+    policy.open()
+    assert len(policy.predict(observation())) == 16
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "variant", "row"),
+    [
+        ("ee_rot6d_joints", "ee_joints", "ee_pose[9]"),
+        ("ee_rot6d_joints", "ee_rot6d", "choose the variant that it was trained with"),
+        ("ee_rot6d", "ee_rot6d_joints", "joint_position[7]"),
+        ("ee_rot6d_rel", "ee_rot6d", "relative"),
+        ("ee_rot6d", "ee_rot6d_traj", "codec"),
+        ("joints_traj", "ee", "joint_position[7] grip[1]"),
+    ],
+)
+def test_another_variant_is_refused_with_a_table(
+    checkpoints: Path, checkpoint: str, variant: str, row: str
+) -> None:
+    policy = make_policy(choice(checkpoints, checkpoint, variant), ROBOT)
+    with pytest.raises(UserError) as caught:
+        policy.open()
+    table = str(caught.value)
+    assert f"does not fit variant {variant} and robot sim" in table
+    assert row in table and "how to mend it" in table
+
+
+def test_another_robot_is_refused_with_a_table(checkpoints: Path) -> None:
+    streams = ROBOT.observations
+    joints = dataclasses.replace(
+        streams.joint_position, joints=streams.joint_position.joints[::-1]
+    )
+    camera = dataclasses.replace(streams.cameras["wrist"], key="left_wrist_image")
+    cameras = {"exterior": streams.cameras["exterior"], "wrist": camera}
+    observations = dataclasses.replace(streams, joint_position=joints, cameras=cameras)
+    robot = dataclasses.replace(ROBOT, observations=observations, base_frame="world")
+    policy = make_policy(choice(checkpoints, "ee_rot6d_joints", "ee_rot6d_joints"), robot)
+    with pytest.raises(UserError) as caught:
+        policy.open()
+    rows = str(caught.value).splitlines()
+    assert [row.split("  ")[1] for row in rows[2:]] == ["cameras", "joints", "base frame"]
+
+
+def test_without_a_checkpoint_there_is_one_sentence() -> None:
+    policy = make_policy(PolicyChoice("local", "ee"), ROBOT)
+    with pytest.raises(UserError, match="checkpoints_dir is empty: give the folder"):
+        policy.open()
+    with pytest.raises(UserError, match="policy 'magic' is unknown, expected one of local, scr"):
+        make_policy(PolicyChoice("magic", "ee"), ROBOT)
