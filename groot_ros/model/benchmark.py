@@ -81,6 +81,7 @@ def plain_network(network: Gr00tN1d7, config: Gr00tConfig) -> Gr00tN1d7:
         for name, tensor in network.state_dict().items()
     }
     plain.load_state_dict(shared, assign=True)
+    plain.backbone.model.tie()
     return plain.eval()
 
 

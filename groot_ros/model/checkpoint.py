@@ -14,6 +14,7 @@ from groot_ros.errors import UserError
 from groot_ros.model import weights
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.memory import available_bytes
 from groot_ros.model.rope import RopePrecision
 
 
@@ -34,8 +35,36 @@ def load_network(
     if slot is not None:
         config = config.single_slot()
     network = Gr00tN1d7.on_meta(config, precision)
-    weights.load(network, folder, torch.device(device), dtype, slot)
+    target = torch.device(device)
+    _check_memory(network, target, dtype)
+    try:
+        weights.load(network, folder, target, dtype, slot)
+    except torch.OutOfMemoryError:
+        raise out_of_memory(target) from None
     return network.eval()
+
+
+def _check_memory(network: Gr00tN1d7, device: torch.device, dtype: torch.dtype) -> None:
+    numbers = sum(parameter.numel() for parameter in network.parameters())
+    needed, free = numbers * dtype.itemsize, available_bytes(device)
+    if needed <= free:
+        return
+    smaller = 2 * numbers
+    advice = "use a machine with more memory"
+    if dtype.itemsize > 2 and smaller <= free:
+        advice = f"bfloat16 needs {smaller / 1e9:.1f} GB and would fit"
+    raise UserError(
+        f"the weights need {needed / 1e9:.1f} GB as {str(dtype).removeprefix('torch.')}, but "
+        f"{device} has {free / 1e9:.1f} GB free: {advice}"
+    )
+
+
+def out_of_memory(device: torch.device) -> UserError:
+    """What to tell a user whose device ran out of memory."""
+    return UserError(
+        f"{device} ran out of memory ({available_bytes(device) / 1e9:.1f} GB left): end other "
+        "programs on it, load with dtype bfloat16, or see what is needed with groot-ros inspect"
+    )
 
 
 def save_checkpoint(

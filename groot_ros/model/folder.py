@@ -89,8 +89,7 @@ class CheckpointFolder:
         """Slot of each embodiment."""
         for folder in self.processor_folders:
             if (folder / "embodiment_id.json").exists():
-                own = read_json(folder / "embodiment_id.json", "embodiment slots")
-                return {**RELEASED_SLOTS, **own}
+                return read_json(folder / "embodiment_id.json", "embodiment slots")
         return RELEASED_SLOTS
 
     @property

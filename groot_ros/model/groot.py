@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from groot_ros.codecs.types import ModelInput
 from groot_ros.errors import UserError
-from groot_ros.model.checkpoint import load_network
+from groot_ros.model import weights
+from groot_ros.model.checkpoint import load_network, out_of_memory
 from groot_ros.model.compilation import CompileMode, find_compile_mode
 from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import Prefix
@@ -64,11 +65,13 @@ class Groot:
         embodiment: str | None = None,
         rope: RopePrecision = RopePrecision.FLOAT32,
         compile: str = "off",
+        verify: bool = False,
     ) -> Groot:
         """Load a checkpoint folder; UserError says in one sentence what is wrong with it.
 
         `auto` is the first GPU with bfloat16, without one the CPU with float32. `compile` is off,
-        default or max: the first predictions then take minutes, so warm up.
+        default or max: the first predictions then take minutes, so warm up. `verify` compares
+        every weight in memory with its file.
         """
         target = find_device(device)
         number_type = find_dtype(dtype, target)
@@ -77,6 +80,8 @@ class Groot:
         processor = checkpoint.processor(checkpoint.choose(embodiment))
         slot = processor.modality.slot
         network = load_network(checkpoint.path, target, number_type, slot=slot, precision=rope)
+        if verify:
+            weights.verify(network, checkpoint.path, slot)
         return cls(network, processor, checkpoint.metadata, mode)
 
     @property
@@ -105,13 +110,16 @@ class Groot:
         names an input that does not fit the checkpoint.
         """
         frames, state = self.processor.frames(inputs), self.processor.state(inputs)
-        actions = self.serving.actions(
-            frames,
-            inputs.language,
-            self.processor.numbers.encode_state(state),
-            self._noise(noise, seed),
-            self._prefix(prefix, state),
-        )
+        try:
+            actions = self.serving.actions(
+                frames,
+                inputs.language,
+                self.processor.numbers.encode_state(state),
+                self._noise(noise, seed),
+                self._prefix(prefix, state),
+            )
+        except torch.OutOfMemoryError:
+            raise out_of_memory(self.serving.device) from None
         answer = actions.float().cpu().numpy()
         if not np.all(np.isfinite(answer)):
             raise UserError(

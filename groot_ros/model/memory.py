@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import resource
@@ -15,7 +16,10 @@ RESET_PEAK = "5"
 
 
 def reset_peak() -> None:
-    """Forget the peak so far, where the system can."""
+    """Give freed memory back and forget the peak so far, where the system can."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
     if RESET.exists():
         RESET.write_text(RESET_PEAK)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from groot_ros.errors import UserError
 from groot_ros.model.gr00t import Gr00tN1d7
 
+DTYPES = ("F32", "BF16", "F16")
 SHARD_BYTES = 5_000_000_000
 # Mapped pages count as the process's memory until the file is closed: it is reopened this often.
 MAPPED_BYTES = 128 * 2**20
@@ -102,6 +103,8 @@ def plan(network: Gr00tN1d7, stored: Mapping[str, Stored], slot: int | None) -> 
             shape = (found[0] if found[0] > slot else slot + 1, *shape[1:])
         if found != shape:
             problems.append((name, _size(found), _size(shape)))
+        if stored[name].dtype not in DTYPES:
+            problems.append((name, stored[name].dtype, " or ".join(DTYPES)))
     layers = 1 + max(
         int(match[1]) for match in map(TEXT_LAYER.match, expected) if match is not None
     )
@@ -151,6 +154,21 @@ def load(
         assigned[name] = tensor.to(device=device, dtype=dtype, copy=True)
     network.load_state_dict({**assigned, TIED: assigned[EMBEDDING]}, strict=True, assign=True)
     network.backbone.model.tie()
+
+
+def verify(network: Gr00tN1d7, folder: Path, slot: int | None) -> None:
+    """Read the files again and compare every parameter in memory; UserError names the others."""
+    parameters = dict(network.named_parameters())
+    different = [
+        name
+        for name, tensor in read(plan(network, stored_tensors(folder), slot))
+        if not torch.equal(parameters[name].cpu(), tensor.to(parameters[name].dtype))
+    ]
+    if different:
+        raise UserError(
+            f"{len(different)} tensors in memory differ from {folder}, such as {different[0]}: "
+            "test this machine's memory and load again"
+        )
 
 
 def read(tensors: Plan) -> Iterator[tuple[str, Tensor]]:

@@ -85,6 +85,24 @@ def test_every_loaded_weight_is_the_files(checkpoint: Path) -> None:
     assert head is network.backbone.language_model.embed_tokens.weight
 
 
+def test_verified_loading_compares_memory_with_the_files(checkpoint: Path) -> None:
+    Groot.load(checkpoint, dtype="bfloat16", verify=True)
+    network = load_network(checkpoint, slot=0)
+    with torch.no_grad():
+        network.action_head.vlln.weight[0] += 1
+    with pytest.raises(UserError, match="1 tensors in memory differ .* action_head.vlln.weight"):
+        weights.verify(network, checkpoint, slot=0)
+
+
+def test_integers_are_no_weights(copy: Path) -> None:
+    def damage(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["action_head.vlln.weight"] = tensors["action_head.vlln.weight"].int()
+
+    rewrite(copy, damage)
+    with pytest.raises(UserError, match="action_head.vlln.weight  I32 +F32 or BF16 or F16"):
+        load_network(copy)
+
+
 def test_one_slot_is_that_slots_weights(checkpoint: Path) -> None:
     stored = load_file(checkpoint / WEIGHTS)
     network = load_network(checkpoint, slot=1)
