@@ -60,13 +60,17 @@ class Kinematics:
         self._frame.set_target(mink.SE3(np.concatenate([pose[3:], pose[:3]])))
         self._frame.gain = _gain(duration_s, RESPONSE_TIME_S)
         self._posture.gain = _gain(duration_s, POSTURE_TIME_S)
-        return mink.solve_ik(
-            self._configuration,
-            [self._frame, self._posture],
-            duration_s,
-            solver="daqp",
-            limits=self._limits,
-        )
+        try:
+            return mink.solve_ik(
+                self._configuration,
+                [self._frame, self._posture],
+                duration_s,
+                solver="daqp",
+                limits=self._limits,
+            )
+        except mink.NoSolutionFound:
+            # Standing still is always within the limits.
+            return np.zeros_like(joints)
 
     def solve(self, pose: ArrayLike, start: ArrayLike = HOME_RAD, iterations: int = 300) -> Array:
         """Joints (7,) that put the tool center point at a pose; UserError out of reach."""

@@ -66,6 +66,8 @@ class LiveSimulation:
         self._state: State | None = None
         self._lost_s = 0.0
         self._viewer: Viewer | None = None
+        # Where pictures cannot be drawn this says so here and not in a thread.
+        self._make_renderer().close()
         self._threads = [
             threading.Thread(target=self._run, name="physics"),
             threading.Thread(target=self._draw, name="cameras"),
@@ -130,9 +132,12 @@ class LiveSimulation:
             simulation.configuration,
         )
 
-    def _draw(self) -> None:
+    def _make_renderer(self) -> SceneRenderer:
         config = self._simulation.config
-        renderer = SceneRenderer(self._simulation.model, config.image_width, config.image_height)
+        return SceneRenderer(self._simulation.model, config.image_width, config.image_height)
+
+    def _draw(self) -> None:
+        renderer = self._make_renderer()
         due_s = time.monotonic()
         while not self._ended.is_set():
             due_s = max(due_s + self._image_period_s, time.monotonic())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,10 @@ class SceneRenderer:
         self._option.geomgroup[COLLISION_GROUP] = 0
         try:
             self._renderer = mujoco.Renderer(model, height, width)
-        except (ImportError, RuntimeError, AttributeError) as error:
+        except (mujoco.FatalError, ImportError, RuntimeError, AttributeError) as error:
             raise UserError(
-                f"cannot draw pictures ({error}): install libegl1, or libosmesa6 and set "
-                "MUJOCO_GL=osmesa"
+                f"cannot draw pictures with MUJOCO_GL={os.environ.get('MUJOCO_GL')}: install the "
+                f"package libegl1 and do not set MUJOCO_GL ({error})"
             ) from error
         flags = self._renderer.scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0

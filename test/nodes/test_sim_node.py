@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -187,10 +188,16 @@ def test_success_of_a_task_is_told(graph: Graph, states) -> None:
     graph.wait_for(lambda: not success[-1].data, "the new scene's failure")
 
 
-def mapped_segments(process: NodeProcess) -> set[Path]:
-    """Files in shared memory that a process has open."""
-    lines = Path(f"/proc/{process.pid}/maps").read_text().splitlines()
-    return {Path(line.split()[5]) for line in lines if str(SHM) in line}
+def mapped_segments(pids: str = "[0-9]*") -> set[Path]:
+    """Files in shared memory that processes have open."""
+    segments: set[Path] = set()
+    for maps in Path("/proc").glob(f"{pids}/maps"):
+        with contextlib.suppress(OSError):
+            lines = [line.split() for line in maps.read_text().splitlines()]
+            segments |= {
+                Path(line[5]) for line in lines if line[5:] and SHM in Path(line[5]).parents
+            }
+    return segments
 
 
 def test_sigint_ends_it_and_leaves_nothing(graph: Graph, ros_domain: int, start) -> None:
@@ -198,13 +205,16 @@ def test_sigint_ends_it_and_leaves_nothing(graph: Graph, ros_domain: int, start)
     sim = start("sim_node", image_rate=30.0)
     states = graph.collect(JointState, "joint_states", 100)
     graph.wait_for(lambda: len(states) > 50, "joint states")
-    own = mapped_segments(sim) - before
-    assert own
+    new = mapped_segments(str(sim.pid)) - before
+    assert new
     code, seconds = sim.interrupt()
     assert code == 0, sim.output
     assert seconds < 2
     assert not sim.said("Traceback")
-    assert not {segment for segment in own if segment.exists()}
+    left = {segment for segment in new if segment.exists()}
+    # A port belongs to all who use it; the last one removes it.
+    shared_ports = {path for path in mapped_segments() if "port" in path.name}
+    assert not left - shared_ports
 
 
 MISTAKES = [
@@ -226,3 +236,12 @@ def test_mistakes_end_it_with_one_sentence(
     sim = start("sim_node", **settings)
     assert sim.wait() == 2
     assert sim.said(sentence) and not sim.said("Traceback")
+
+
+def test_without_opengl_it_says_what_to_install(
+    ros_domain: int, start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUJOCO_GL", "disable")
+    sim = start("sim_node")
+    assert sim.wait() == 2
+    assert sim.said("install the package libegl1") and not sim.said("Traceback")
