@@ -40,6 +40,7 @@ setup(
         "pillow>=10.2",
         "PyYAML>=6.0",
         "rich>=13.7",
+        "rosbags>=0.10",
         "safetensors>=0.5",
         "scipy>=1.11",
         "tokenizers>=0.22",
@@ -48,7 +49,7 @@ setup(
     ],
     extras_require={
         "sim": ["av>=14", "daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=3.3"],
-        "train": ["av>=14", "rosbags>=0.10"],
+        "train": ["av>=14"],
         "test": ["hypothesis>=6.98", "pytest>=8,<9"],
     },
     entry_points={
@@ -56,6 +57,7 @@ setup(
             "groot-ros = groot_ros.cli.main:main",
             "executor_node = groot_ros.nodes.executor_node:main",
             "policy_node = groot_ros.nodes.policy_node:main",
+            "recorder_node = groot_ros.nodes.recorder_node:main",
             "sim_node = groot_ros.nodes.sim_node:main",
         ],
     },

@@ -18,6 +18,11 @@ CAMERA_MAX_AGE_S = 0.3
 OUTPUT_PROFILES = ("pose", "joint_trajectory", "joint_stream")
 
 
+def _clamped(closure: float) -> float:
+    # In this order of arguments min and max hand NaN on.
+    return min(max(closure, 0.0), 1.0)
+
+
 @dataclass(frozen=True)
 class JointStream:
     """Arm joints out of a JointState topic, in the order that the codec uses."""
@@ -49,8 +54,8 @@ class GripStream:
     max_age_s: float = STATE_MAX_AGE_S
 
     def closure(self, raw: float) -> float:
-        """Closure in [0, 1] of a raw value."""
-        return min(1.0, max(0.0, (raw - self.open) / (self.closed - self.open)))
+        """Closure in [0, 1] of a raw value; NaN stays NaN."""
+        return _clamped((raw - self.open) / (self.closed - self.open))
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,10 @@ class GripCommand:
     def raw(self, closure: float) -> float:
         """Command value of a closure in [0, 1]."""
         return self.open + closure * (self.closed - self.open)
+
+    def closure(self, raw: float) -> float:
+        """Closure in [0, 1] of a command value; NaN stays NaN."""
+        return _clamped((raw - self.open) / (self.closed - self.open))
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,7 @@ def robot_names() -> list[str]:
 
 def load_robot(name_or_path: str | Path) -> RobotConfig:
     """A robot by the name of a shipped file or by path; UserError names key, value and remedy."""
-    path = _robot_path(str(name_or_path))
+    path = robot_path(str(name_or_path))
     try:
         values = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -169,7 +178,8 @@ def load_robot(name_or_path: str | Path) -> RobotConfig:
     return parse_robot(values, source=path.name)
 
 
-def _robot_path(name: str) -> Path:
+def robot_path(name: str) -> Path:
+    """Path of a robot file, given the name of a shipped one or the path itself."""
     if name in robot_names():
         return share_file(f"config/robots/{name}.yaml")
     if (path := Path(name).expanduser()).is_file():

@@ -291,6 +291,11 @@ class RecordingHealth:
         """Mark the episode."""
         self._flags[subject, problem.kind] = f"{subject}: {problem.sentence}"
 
+    @property
+    def flag_kinds(self) -> set[tuple[str, str]]:
+        """Which topics are flagged for what."""
+        return set(self._flags)
+
     def flags(self, now_ns: int) -> list[str]:
         """What is or was wrong in this episode, in sentences."""
         flags = list(self._flags.values())

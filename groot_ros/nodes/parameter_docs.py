@@ -7,11 +7,13 @@ import sys
 from groot_ros.nodes.executor_node import ExecutorParameters
 from groot_ros.nodes.parameters import markdown_rows
 from groot_ros.nodes.policy_node import PolicyParameters
+from groot_ros.nodes.recorder_node import RecorderParameters
 from groot_ros.nodes.sim_node import SimParameters
 
 NODES = {
     "policy_node": PolicyParameters,
     "executor_node": ExecutorParameters,
+    "recorder_node": RecorderParameters,
     "sim_node": SimParameters,
 }
 HEADING = (

@@ -1,0 +1,190 @@
+"""Raw subscriptions to whatever is published: found as it appears, with fitting QoS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from groot_ros.data.bag_metadata import Qos, Topic
+from groot_ros.data.episode_recorder import Arrival
+from groot_ros.errors import UserError
+
+LOOK_PERIOD_S = 0.2
+# Messages that may wait in the middleware while this process is busy; pictures are large.
+DEPTH = 1000
+PICTURE_DEPTH = 60
+PICTURE_TYPES = (
+    "sensor_msgs/msg/Image",
+    "sensor_msgs/msg/CompressedImage",
+    "sensor_msgs/msg/PointCloud2",
+)
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """What a subscription must ask for to hear every publisher of its topic."""
+
+    reliable: bool
+    latched: bool
+
+
+@dataclass
+class _Subscribed:
+    subscription: Subscription
+    demand: _Demand
+    publishers: int
+
+
+class RawTopics:
+    """Subscribes to every topic that `wanted` accepts.
+
+    `found(topic, latched)` comes before the first message of a topic and again when its
+    publishers change what is possible; a UserError there leaves the topic out. `received(name,
+    arrival)` comes with every message.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        wanted: Callable[[str], bool],
+        found: Callable[[Topic, bool], None],
+        received: Callable[[str, Arrival], None],
+    ) -> None:
+        self._node = node
+        self._wanted = wanted
+        self._found = found
+        self._received = received
+        self._topics: dict[str, _Subscribed] = {}
+        self._left_out: set[str] = set()
+        # With simulated time, a message's log time is simulated too, as in rosbag2.
+        self._own_clock = bool(node.get_parameter("use_sim_time").value)
+        self._timer = node.create_timer(LOOK_PERIOD_S, self.look)
+        self.look()
+
+    @property
+    def names(self) -> list[str]:
+        """Topics that are subscribed to."""
+        return sorted(self._topics)
+
+    def look(self) -> None:
+        """Subscribe to what is new."""
+        for name, types in self._node.get_topic_names_and_types():
+            if name in self._left_out or not self._wanted(name):
+                continue
+            if len(types) > 1:
+                self._leave_out(name, f"has several types, {', '.join(types)}")
+                continue
+            self._update(name, types[0])
+
+    def _update(self, name: str, message_type: str) -> None:
+        publishers = self._node.get_publishers_info_by_topic(name)
+        demand = _demand(publishers)
+        known = self._topics.get(name)
+        if known and (known.demand == demand or not publishers):
+            known.publishers = len(publishers)
+            return
+        topic = Topic(name, message_type, tuple(map(_qos, publishers)))
+        try:
+            kind = _message_class(message_type)
+            self._found(topic, demand.latched)
+        except UserError as error:
+            self._leave_out(name, str(error))
+            return
+        # The new subscription first, so that nothing falls between the two.
+        subscription = self._node.create_subscription(
+            kind,
+            name,
+            self._callback(name),  # type: ignore[arg-type]
+            _profile(message_type, demand),
+            raw=True,
+        )
+        if known:
+            self._node.destroy_subscription(known.subscription)
+        self._topics[name] = _Subscribed(subscription, demand, len(publishers))
+
+    def _callback(self, name: str) -> Callable[[bytes, dict[str, Any]], None]:
+        """rclpy looks at the number of arguments, hence no partial."""
+
+        def take(data: bytes, info: dict[str, Any]) -> None:
+            log_ns = self._now_ns() if self._own_clock else info["received_timestamp"]
+            single = self._topics[name].publishers == 1
+            sequence = info["publication_sequence_number"] if single else None
+            self._received(name, Arrival(log_ns, info["source_timestamp"], sequence, data))
+
+        return take
+
+    def _now_ns(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        self._left_out.add(name)
+        self._node.get_logger().warning(f"{name} is not recorded: {reason}")
+
+    def close(self) -> None:
+        self._node.destroy_timer(self._timer)
+        for topic in self._topics.values():
+            self._node.destroy_subscription(topic.subscription)
+        self._topics.clear()
+
+
+def _message_class(message_type: str) -> type:
+    from rosidl_runtime_py.utilities import get_message
+
+    try:
+        return get_message(message_type)
+    except (AttributeError, ModuleNotFoundError, ValueError) as error:
+        raise UserError(
+            f"its type {message_type} is not installed: source the workspace that has it"
+        ) from error
+
+
+def _demand(publishers: list[TopicEndpointInfo]) -> _Demand:
+    """The most that all publishers offer; best effort and volatile before there is any."""
+    profiles = [publisher.qos_profile for publisher in publishers]
+    return _Demand(
+        reliable=bool(profiles)
+        and all(p.reliability == ReliabilityPolicy.RELIABLE for p in profiles),
+        latched=bool(profiles)
+        and all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in profiles),
+    )
+
+
+def _profile(message_type: str, demand: _Demand) -> QoSProfile:
+    reliability, durability = ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE
+    if demand.reliable:
+        reliability = ReliabilityPolicy.RELIABLE
+    if demand.latched:
+        durability = DurabilityPolicy.TRANSIENT_LOCAL
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=PICTURE_DEPTH if message_type in PICTURE_TYPES else DEPTH,
+        reliability=reliability,
+        durability=durability,
+    )
+
+
+def _qos(publisher: TopicEndpointInfo) -> Qos:
+    profile = publisher.qos_profile
+    return {
+        "history": profile.history.name.lower(),
+        "depth": profile.depth,
+        "reliability": profile.reliability.name.lower(),
+        "durability": profile.durability.name.lower(),
+        "deadline": _duration(profile.deadline),
+        "lifespan": _duration(profile.lifespan),
+        "liveliness": profile.liveliness.name.lower(),
+        "liveliness_lease_duration": _duration(profile.liveliness_lease_duration),
+        "avoid_ros_namespace_conventions": profile.avoid_ros_namespace_conventions,
+    }
+
+
+def _duration(duration: Duration) -> dict[str, int]:
+    seconds, nanoseconds = divmod(duration.nanoseconds, 1_000_000_000)
+    return {"sec": seconds, "nsec": nanoseconds}
