@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -168,6 +169,9 @@ def run_node(node_class: Callable[[], Node]) -> int:
     node.destroy_node()
     if rclpy.ok():
         rclpy.shutdown(uninstall_handlers=False)
+    # The middleware gives its shared memory back with the last reference, before _leave().
+    del node, executor
+    gc.collect()
     # Ctrl-C reaches a launched node twice; the second one must not kill it on its way out.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
