@@ -8,7 +8,7 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer
+from transformers import Qwen2Tokenizer
 
 from groot_ros.errors import UserError
 from groot_ros.model.config import QWEN3_VL_2B_NAMES, read_json
@@ -46,8 +46,8 @@ def load_tokenizer(folder: Path, image_token_id: int) -> Tokenizer:
         if (folder / "tokenizer.json").exists():
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         else:
-            slow: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            tokenizer = slow.backend_tokenizer
+            loaded: Any = Qwen2Tokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = loaded.backend_tokenizer
     except Exception as error:
         raise UserError(
             f"the tokenizer in {folder} cannot be read ({error}): copy its files again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,26 @@ def test_another_models_tokenizer_is_refused(tmp_path: Path) -> None:
     Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(UserError, match=r"not the backbone's: it has <\|image_pad\|> as None"):
         load_tokenizer(tmp_path, 151655)
+
+
+def test_a_tokenizer_of_vocabulary_and_merges(tmp_path: Path) -> None:
+    """Older downloads of Qwen's tokenizer have no tokenizer.json."""
+    model = json.loads(tiny_tokenizer().to_str())
+    names = [token["content"] for token in model["added_tokens"]]
+    words = [word for word in model["model"]["vocab"] if word not in names]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    specials = {name: number for number, name in enumerate(names, start=len(words))}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    merges = "\n".join(" ".join(pair) for pair in model["model"]["merges"])
+    (tmp_path / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
+    decoder = {str(id_): {"content": token, "special": True} for token, id_ in specials.items()}
+    config = {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": decoder}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    text = prompt("pick up the red cube", [2])
+    tokenizer = load_tokenizer(tmp_path, specials["<|image_pad|>"])
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert tokenizer.decode(ids, skip_special_tokens=False) == text
+    assert ids.count(specials["<|image_pad|>"]) == 2
 
 
 def test_a_broken_tokenizer_file(tmp_path: Path) -> None:

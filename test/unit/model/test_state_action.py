@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import numpy as np
 import pytest
+from droid import DIMS, DROID, KWARGS, STATISTICS, bounds, per_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks import DATA
 
 from groot_ros import geometry
 from groot_ros.errors import UserError
@@ -20,54 +19,9 @@ from groot_ros.model.normalization import MeanStd, MinMax, SinCos
 from groot_ros.model.relative import to_absolute, to_relative
 from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
 
-DROID = "oxe_droid_relative_eef_relative_joint"
-KWARGS = json.loads((DATA / "gr00t_n17_droid" / "processor_config.json").read_text())[
-    "processor_kwargs"
-]
 POSE_ROT6D = ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D)
 POSE_ROTVEC = ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROTVEC)
 NUMBERS = ActionConfig(True)
-
-
-def bounds(dim: int, low: float = -2.0, high: float = 3.0) -> dict[str, Any]:
-    """Statistics whose percentiles differ from their extremes."""
-    one = np.ones(dim)
-    return {
-        "min": (low * one).tolist(),
-        "max": (high * one).tolist(),
-        "mean": (0.25 * one).tolist(),
-        "std": (0.5 * one).tolist(),
-        "q01": (low / 2 * one).tolist(),
-        "q99": (high / 2 * one).tolist(),
-    }
-
-
-def per_step(dim: int, steps: int = 40) -> dict[str, Any]:
-    growth = np.arange(1, steps + 1)[:, None] * np.ones(dim)
-    return {
-        "min": (-0.1 * growth).tolist(),
-        "max": (0.1 * growth).tolist(),
-        "mean": (0 * growth).tolist(),
-        "std": growth.tolist(),
-        "q01": (-0.05 * growth).tolist(),
-        "q99": (0.05 * growth).tolist(),
-    }
-
-
-def near_identity(steps: int = 40) -> dict[str, Any]:
-    """Relative statistics of xyz + rot6d that hold a rotation in their middle."""
-    rows = np.tile([0.0, 0, 0, 1, 0, 0, 0, 1, 0], (steps, 1))
-    return per_step(9, steps) | {"min": (rows - 0.5).tolist(), "max": (rows + 0.5).tolist()}
-
-
-DIMS = {"eef_9d": 9, "gripper_position": 1, "joint_position": 7}
-STATISTICS: dict[str, Any] = {
-    DROID: {
-        "state": {key: bounds(dim) for key, dim in DIMS.items()},
-        "action": {key: bounds(dim) for key, dim in DIMS.items()},
-        "relative_action": {"eef_9d": near_identity(), "joint_position": per_step(7)},
-    }
-}
 
 
 def processor(
