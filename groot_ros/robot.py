@@ -11,6 +11,7 @@ import yaml
 
 from groot_ros.config_section import Section
 from groot_ros.errors import UserError
+from groot_ros.robot_limits import Limits, read_limits
 from groot_ros.share import share_file
 
 STATE_MAX_AGE_S = 0.2
@@ -106,26 +107,6 @@ class Commands:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What the robot may do; None where the file sets no limit.
-
-    workspace (3,) in m in the base frame; velocities in m/s and rad/s, accelerations in m/s^2 and
-    rad/s^2; joint values per joint.
-    """
-
-    workspace_min: tuple[float, ...] | None = None
-    workspace_max: tuple[float, ...] | None = None
-    linear_velocity: float | None = None
-    angular_velocity: float | None = None
-    linear_acceleration: float | None = None
-    angular_acceleration: float | None = None
-    joint_lower: tuple[float, ...] | None = None
-    joint_upper: tuple[float, ...] | None = None
-    joint_velocity: tuple[float, ...] | None = None
-    joint_acceleration: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
 class Output:
     """How the executor commands the robot: message profile and rate in Hz."""
 
@@ -203,7 +184,7 @@ def parse_robot(values: object, source: str) -> RobotConfig:
     )
     if "limits" in root:
         joints = robot.observations.joint_position
-        limits = _limits(root.section("limits"), len(joints.joints) if joints else 0)
+        limits = read_limits(root.section("limits"), len(joints.joints) if joints else 0)
         robot = replace(robot, limits=limits)
     root.finish()
     _check_output(robot, root)
@@ -316,35 +297,6 @@ def _output(section: Section) -> Output:
     )
     section.finish()
     return output
-
-
-def _limits(section: Section, joint_count: int) -> Limits:
-    values: dict[str, object] = {}
-    if "workspace" in section:
-        box = section.section("workspace")
-        low, high = box.numbers("min", "m", 3), box.numbers("max", "m", 3)
-        box.finish()
-        if any(a >= b for a, b in zip(low, high, strict=True)):
-            raise box.error("min", f"is {list(low)}, expected less than max on every axis")
-        values["workspace_min"], values["workspace_max"] = low, high
-    for key, unit in (
-        ("linear_velocity", "m/s"),
-        ("angular_velocity", "rad/s"),
-        ("linear_acceleration", "m/s^2"),
-        ("angular_acceleration", "rad/s^2"),
-    ):
-        if key in section:
-            values[key] = section.positive(key, unit)
-    for key, unit in (
-        ("joint_lower", "rad"),
-        ("joint_upper", "rad"),
-        ("joint_velocity", "rad/s"),
-        ("joint_acceleration", "rad/s^2"),
-    ):
-        if key in section:
-            values[key] = section.numbers(key, unit, joint_count)
-    section.finish()
-    return Limits(**values)  # type: ignore[arg-type]
 
 
 def _check_output(robot: RobotConfig, root: Section) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.buffer import ObservationBuffer, pick_joints
+from groot_ros.buffer import Decode, pick_joints
 from groot_ros.message_fields import from_pose, to_ns
-from groot_ros.robot import GripStream, JointStream
+from groot_ros.robot import GripStream, JointStream, RobotConfig
 
 DecodePicture = Callable[[Any], NDArray[np.uint8]]
 Store = Callable[[Any, int], None]
@@ -26,6 +26,22 @@ POSE = "geometry_msgs/msg/PoseStamped"
 FLOAT = "std_msgs/msg/Float64"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+
+
+class Sink(Protocol):
+    """What an ObservationBuffer offers to those who fill it."""
+
+    robot: RobotConfig
+
+    @property
+    def fields(self) -> tuple[str, ...]: ...
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
+    def add_ee_pose(self, stamp_ns: int, pose: NDArray[np.float64]) -> None: ...
+    def add_joint_position(self, stamp_ns: int, position: NDArray[np.float64]) -> None: ...
+    def add_grip(self, stamp_ns: int, closure: float) -> None: ...
+    def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None: ...
+    def report(self, stream: str, problem: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class Route:
     is_camera: bool = False
 
 
-def routes(buffer: ObservationBuffer, decode: DecodePicture) -> list[Route]:
+def routes(buffer: Sink, decode: DecodePicture) -> list[Route]:
     """The topics that feed a buffer; `decode` turns a picture's message into RGB, when wanted."""
     streams = buffer.robot.observations
     found: list[Route] = []
@@ -59,7 +75,7 @@ def routes(buffer: ObservationBuffer, decode: DecodePicture) -> list[Route]:
     return merged
 
 
-def _grip_route(buffer: ObservationBuffer, stream: GripStream) -> Route:
+def _grip_route(buffer: Sink, stream: GripStream) -> Route:
     if stream.joint is None:
         return Route(stream.topic, FLOAT, ("grip",), partial(_store_grip, buffer, stream))
     store = partial(_store_grip_joint, buffer, stream, stream.joint)
@@ -85,7 +101,7 @@ def _store_both(first: Store, second: Store, message: Any, arrival_ns: int) -> N
     second(message, arrival_ns)
 
 
-def _stamp_ns(buffer: ObservationBuffer, stream: str, message: Any) -> int:
+def _stamp_ns(buffer: Sink, stream: str, message: Any) -> int:
     stamp_ns = to_ns(message.header.stamp)
     if stamp_ns == 0:
         buffer.report(
@@ -94,9 +110,7 @@ def _stamp_ns(buffer: ObservationBuffer, stream: str, message: Any) -> int:
     return stamp_ns
 
 
-def _store_joints(
-    buffer: ObservationBuffer, stream: JointStream, message: Any, arrival_ns: int
-) -> None:
+def _store_joints(buffer: Sink, stream: JointStream, message: Any, arrival_ns: int) -> None:
     if stamp_ns := _stamp_ns(buffer, "joint_position", message):
         try:
             position = pick_joints(stream.joints, message.name, message.position)
@@ -107,7 +121,7 @@ def _store_joints(
 
 
 def _store_grip_joint(
-    buffer: ObservationBuffer, stream: GripStream, joint: str, message: Any, arrival_ns: int
+    buffer: Sink, stream: GripStream, joint: str, message: Any, arrival_ns: int
 ) -> None:
     if stamp_ns := _stamp_ns(buffer, "grip", message):
         try:
@@ -118,13 +132,11 @@ def _store_grip_joint(
             buffer.add_grip(stamp_ns, stream.closure(float(raw)))
 
 
-def _store_grip(
-    buffer: ObservationBuffer, stream: GripStream, message: Any, arrival_ns: int
-) -> None:
+def _store_grip(buffer: Sink, stream: GripStream, message: Any, arrival_ns: int) -> None:
     buffer.add_grip(arrival_ns, stream.closure(float(message.data)))
 
 
-def _store_pose(buffer: ObservationBuffer, message: Any, arrival_ns: int) -> None:
+def _store_pose(buffer: Sink, message: Any, arrival_ns: int) -> None:
     base = buffer.robot.base_frame
     if message.header.frame_id.lstrip("/") != base:
         buffer.report(
@@ -137,7 +149,7 @@ def _store_pose(buffer: ObservationBuffer, message: Any, arrival_ns: int) -> Non
 
 
 def _store_image(
-    buffer: ObservationBuffer, decode: DecodePicture, camera: str, message: Any, arrival_ns: int
+    buffer: Sink, decode: DecodePicture, camera: str, message: Any, arrival_ns: int
 ) -> None:
     if stamp_ns := _stamp_ns(buffer, camera, message):
         buffer.add_image(camera, stamp_ns, partial(decode, message))

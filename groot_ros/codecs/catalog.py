@@ -117,3 +117,14 @@ def find_variant(name: str) -> Variant:
     if name not in VARIANTS:
         raise UserError(f"variant {name!r} is unknown, expected one of {', '.join(VARIANTS)}")
     return VARIANTS[name]
+
+
+def find_codec(name: str) -> Variant:
+    """A variant by its own name or by that of its codec; UserError lists the right ones."""
+    if name in VARIANTS:
+        return VARIANTS[name]
+    for variant in _ALL:
+        if variant.codec_name == name:
+            return variant
+    names = dict.fromkeys([*VARIANTS, *(variant.codec_name for variant in _ALL)])
+    raise UserError(f"codec {name!r} is unknown, expected one of {', '.join(names)}")

@@ -1,0 +1,50 @@
+"""Progress of a conversion in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.progress import Task as BarTask
+
+from groot_ros.data.convert import Conversion, Progress, Report, convert
+from groot_ros.data.extract import EpisodeResult
+from groot_ros.data.jobs import Failure
+
+
+class _Speed(TextColumn):
+    def render(self, task: BarTask):  # type: ignore[no-untyped-def]
+        task.fields["speed"] = f"{task.speed:.0f} frames/s" if task.speed else ""
+        return super().render(task)
+
+
+class _BarProgress(Progress):
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._episodes = bar.add_task("episodes", speed="")
+        self._frames = bar.add_task("frames", speed="")
+
+    def plan(self, episodes: int, frames: int) -> None:
+        self._bar.update(self._episodes, total=episodes)
+        self._bar.update(self._frames, total=frames)
+
+    def frames(self, count: int) -> None:
+        self._bar.advance(self._frames, count)
+
+    def episode(self, outcome: EpisodeResult | Failure) -> None:
+        self._bar.advance(self._episodes)
+        if isinstance(outcome, Failure):
+            self._bar.console.print(f"left out: {outcome.reason}", markup=False)
+
+
+def convert_with_progress(conversion: Conversion) -> Report:
+    """Convert with bars for episodes and frames, speed and time left, on standard error."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        return convert(conversion, _BarProgress(bar))

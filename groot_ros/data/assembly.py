@@ -1,0 +1,111 @@
+"""Extracted episodes to one dataset."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.dataset import DatasetEpisode, DatasetWriter, relative_pairs
+from groot_ros.data.dataset_v3 import DatasetWriterV3
+from groot_ros.data.episode_info import SUCCESS
+from groot_ros.data.extract import EpisodeResult
+from groot_ros.data.statistics import relative_statistics
+from groot_ros.model.modality import ActionConfig, ActionFormat, ActionType
+from groot_ros.robot import RobotConfig
+
+FORMAT = 1
+FORMATS: dict[str, type[DatasetWriter]] = {
+    "gr00t": DatasetWriter,
+    "lerobot-v3": DatasetWriterV3,
+}
+RELATIVE = {
+    "se3": ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D, "ee_pose"),
+    "elementwise": ActionConfig(True, ActionType.NON_EEF, ActionFormat.DEFAULT, "ee_pose"),
+}
+RELATIVE_KEY = "ee_pose"
+IMAGE_PIPELINE = (
+    "decoded to RGB, scaled to fit with bilinear filtering, aspect kept, padded black; H.264"
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is common to all episodes of a dataset."""
+
+    robot: RobotConfig
+    variant: Variant
+    codec: Codec
+    fps: int
+    relative: str
+    """se3 or elementwise: how `_rel` variants make actions relative."""
+    format: str
+
+
+def assemble(
+    folder: Path,
+    recipe: Recipe,
+    episodes: Sequence[tuple[Path, EpisodeResult]],
+    hashes: Mapping[str, str],
+) -> int:
+    """Write the dataset of extracted episodes into a new folder; returns its frames.
+
+    `episodes` are pairs of work folder and result, `hashes` the bags' SHA-256 by path.
+    """
+    writer = FORMATS[recipe.format](folder, recipe.codec, recipe.fps, recipe.robot.name)
+    sources = []
+    for work, result in episodes:
+        for part in result.parts:
+            is_last = part is result.parts[-1]
+            succeeded = result.outcome == SUCCESS and is_last
+            index = len(writer.episodes)
+            writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
+            sources.append({"episode_index": index, "source": result.name, "part": part.folder})
+    writer.finish(_own_metadata(recipe, episodes, hashes, sources), _relative(recipe, writer))
+    return writer.frames
+
+
+def _relative(recipe: Recipe, writer: DatasetWriter) -> dict[str, Any]:
+    if not recipe.variant.relative:
+        return {}
+    pairs = relative_pairs(recipe.codec, writer.pairs(), RELATIVE_KEY)
+    horizon = recipe.codec.timing.horizon
+    return {RELATIVE_KEY: relative_statistics(pairs, RELATIVE[recipe.relative], horizon)}
+
+
+def _own_metadata(
+    recipe: Recipe,
+    episodes: Sequence[tuple[Path, EpisodeResult]],
+    hashes: Mapping[str, str],
+    sources: list[dict[str, Any]],
+) -> dict[str, Any]:
+    robot, codec, video = recipe.robot, recipe.codec, recipe.codec.video
+    joints = robot.observations.joint_position
+    return {
+        "format": FORMAT,
+        "variant": recipe.variant.name,
+        "codec": codec.name,
+        "labels": codec.labels,
+        "relative": recipe.relative if recipe.variant.relative else None,
+        "horizon": codec.timing.horizon,
+        "action_rate_hz": codec.timing.action_rate_hz,
+        "fps": recipe.fps,
+        "robot": robot.name,
+        "base_frame": robot.base_frame,
+        "joints": list(joints.joints) if joints else [],
+        "robot_file": asdict(robot),
+        "cameras": dict(video.cameras),
+        "images": {"width": video.width, "height": video.height, "pipeline": IMAGE_PIPELINE},
+        "bags": {
+            Path(path).name: {"sha256": digest, "path": path} for path, digest in hashes.items()
+        },
+        "sources": [result.to_dict() for _, result in episodes],
+        "episodes": sources,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("av", "pyarrow", "rosbags")
+        },
+    }

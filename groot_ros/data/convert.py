@@ -1,0 +1,215 @@
+"""Bags to a dataset."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.codec import Timing
+from groot_ros.data.assembly import FORMATS, RELATIVE, Recipe, assemble
+from groot_ros.data.bag import BagError, bag_files, find_bags, open_bag
+from groot_ros.data.episode_info import SUCCESS
+from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
+from groot_ros.data.extract import EpisodeResult, ExtractOptions
+from groot_ros.data.jobs import Failure, Job, run_jobs
+from groot_ros.errors import UserError
+from groot_ros.robot import load_robot
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What to convert, and how."""
+
+    bags: Sequence[Path]
+    robot: str
+    codec: str
+    output: Path
+    fps: int = 15
+    choice: EpisodeChoice = field(default_factory=EpisodeChoice)
+    only_success: bool = False
+    trim_idle: bool = False
+    relative: str = "se3"
+    format: str = "gr00t"
+    workers: int = 1
+    resume: bool = False
+
+
+@dataclass
+class Report:
+    """What became of everything."""
+
+    output: str
+    episodes: list[EpisodeResult] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Episodes without success, left out by --only-success."""
+    frames: int = 0
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Dropped steps by reason."""
+        total: Counter[str] = Counter()
+        for episode in self.episodes:
+            total.update(episode.dropped)
+        return dict(total)
+
+    @property
+    def exit_code(self) -> int:
+        """1 when something was left out because a bag is bad."""
+        return 1 if self.failures else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "output": self.output,
+            "episodes": sum(len(episode.parts) for episode in self.episodes),
+            "frames": self.frames,
+            "duplicates": sum(episode.duplicates for episode in self.episodes),
+            "dropped": self.dropped,
+            "skipped": self.skipped,
+            "failures": [asdict(failure) for failure in self.failures],
+        }
+
+
+class Progress:
+    """Told what happens during a conversion; a display of it is a subclass."""
+
+    def plan(self, episodes: int, frames: int) -> None:
+        """How much there is to do, the frames estimated."""
+
+    def frames(self, count: int) -> None:
+        """Frames were added; may be called from another thread."""
+
+    def episode(self, outcome: EpisodeResult | Failure) -> None:
+        """An episode is done."""
+
+
+def convert(conversion: Conversion, progress: Progress | None = None) -> Report:
+    """Write the dataset; UserError before anything is written when that cannot be.
+
+    Works in `<output>.part`, which an interrupted run leaves behind for `resume`.
+    """
+    return _Run(conversion, progress or Progress()).run()
+
+
+class _Run:
+    def __init__(self, conversion: Conversion, progress: Progress) -> None:
+        self._conversion = conversion
+        self._progress = progress
+        self._robot = load_robot(conversion.robot)
+        self._variant = find_codec(conversion.codec)
+        if not 1 <= conversion.fps <= 240:
+            raise UserError(f"fps is {conversion.fps}, expected 1 to 240")
+        timing = Timing(step_ns=round(1e9 / conversion.fps))
+        self._codec = self._variant.codec(self._robot, timing)
+        for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
+            if (value := getattr(conversion, name)) not in allowed:
+                raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
+        self._report = Report(str(conversion.output))
+        output = conversion.output
+        self._part = output.with_name(f"{output.name}.part")
+
+    def run(self) -> Report:
+        bags = find_bags(self._conversion.bags)
+        self._prepare(bags)
+        episodes = self._plan(bags)
+        results, hashes = self._extract(episodes)
+        if not results:
+            shutil.rmtree(self._part)
+            reasons = [failure.reason for failure in self._report.failures]
+            what = "; ".join(reasons) or "no episode was marked as a success"
+            raise UserError(f"no episode could be converted: {what}")
+        self._assemble(results, hashes)
+        return self._report
+
+    def _prepare(self, bags: Sequence[Path]) -> None:
+        output, part = self._conversion.output, self._part
+        if output.exists():
+            raise UserError(
+                f"{output} exists already and is never overwritten: choose another --output"
+            )
+        plan = self._fingerprint(bags)
+        if part.exists() and not self._conversion.resume:
+            raise UserError(
+                f"{part} is left over from a conversion that was interrupted: go on with "
+                "--resume or delete it"
+            )
+        part.mkdir(parents=True, exist_ok=True)
+        path = part / PLAN
+        if path.exists() and json.loads(path.read_text()) != plan:
+            raise UserError(
+                f"{part} was begun with other bags or options: repeat those, or delete it"
+            )
+        path.write_text(json.dumps(plan))
+
+    def _fingerprint(self, bags: Sequence[Path]) -> dict[str, Any]:
+        c = self._conversion
+        files = [file for bag in bags for file in bag_files(bag)]
+        return {
+            "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+            "options": repr((self._robot, c.codec, c.fps, c.choice, c.trim_idle)),
+        }
+
+    def _plan(self, bags: Sequence[Path]) -> list[Episode]:
+        episodes = []
+        for path in bags:
+            try:
+                with open_bag(path) as bag:
+                    episodes += find_episodes(bag, self._conversion.choice)
+            except BagError as error:
+                self._fail(Failure(str(path), "", str(error)))
+        if self._conversion.only_success:
+            self._report.skipped = [e.name for e in episodes if e.outcome != SUCCESS]
+            episodes = [e for e in episodes if e.outcome == SUCCESS]
+        estimate = sum(episode.duration_s * self._conversion.fps for episode in episodes)
+        self._progress.plan(len(episodes), round(estimate))
+        return episodes
+
+    def _fail(self, failure: Failure) -> None:
+        self._report.failures.append(failure)
+        self._progress.episode(failure)
+
+    def _extract(
+        self, episodes: Sequence[Episode]
+    ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
+        """Work folders and results in the order of the episodes, and hashes of their bags."""
+        options = ExtractOptions(self._conversion.fps, self._conversion.trim_idle)
+        jobs = [
+            Job(episode, self._robot, self._codec, options, self._work_folder(index))
+            for index, episode in enumerate(episodes)
+        ]
+        results: dict[Path, EpisodeResult] = {}
+        hashes: dict[str, str] = {}
+        bags = list(dict.fromkeys(episode.bag for episode in episodes))
+        count = self._progress.frames
+        for work, outcome in run_jobs(jobs, bags, self._conversion.workers, count):
+            if isinstance(work, Path):
+                hashes[str(work)] = str(outcome)
+            elif isinstance(outcome, Failure):
+                self._fail(outcome)
+            elif isinstance(outcome, EpisodeResult):
+                results[work.folder] = outcome
+                self._progress.episode(outcome)
+        done = [(job.folder, results[job.folder]) for job in jobs if job.folder in results]
+        return done, hashes
+
+    def _work_folder(self, index: int) -> Path:
+        return self._part / "episodes" / f"{index:06d}"
+
+    def _assemble(
+        self, results: Sequence[tuple[Path, EpisodeResult]], hashes: dict[str, str]
+    ) -> None:
+        c, folder = self._conversion, self._part / "dataset"
+        shutil.rmtree(folder, ignore_errors=True)
+        recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
+        self._report.frames = assemble(folder, recipe, results, hashes)
+        self._report.episodes = [result for _, result in results]
+        folder.rename(c.output)
+        shutil.rmtree(self._part)

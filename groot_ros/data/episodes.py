@@ -1,0 +1,272 @@
+"""Where the episodes of a bag begin and end, what they are about and how they went."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from pathlib import Path
+
+from groot_ros.data.bag import Bag, BagError
+from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
+from groot_ros.data.topics import EVENT_TOPIC, EVENT_TYPE, absolute
+from groot_ros.errors import UserError
+
+STRING = "std_msgs/msg/String"
+TABLE_COLUMNS = ("bag", "instruction", "start_s", "end_s", "success")
+
+
+class Event(IntEnum):
+    """The constants of groot_ros_msgs/EpisodeEvent."""
+
+    START = 0
+    STOP = 1
+    DISCARD = 2
+    SUCCESS = 3
+    FAILURE = 4
+    INSTRUCTION = 5
+    RESET = 6
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A part of a bag, by times of arrival in ns: from `start_ns` on and before `stop_ns`."""
+
+    bag: Path
+    name: str
+    start_ns: int
+    stop_ns: int
+    instruction: str = ""
+    outcome: str = ""
+    """success, failure, or empty where nobody said."""
+    namespace: str = "/"
+    """What relative topics of the robot file are below."""
+
+    @property
+    def duration_s(self) -> float:
+        return (self.stop_ns - self.start_ns) / 1e9
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """Seconds since the beginning of the bag."""
+
+    start_s: float
+    stop_s: float
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A line of the table of episodes; None and empty where it says nothing."""
+
+    instruction: str = ""
+    range: TimeRange | None = None
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class EpisodeChoice:
+    """What the user said about the episodes, beside what is in the bags."""
+
+    instruction: str = ""
+    instruction_topic: str = ""
+    ranges: Sequence[TimeRange] = ()
+    table: Mapping[str, Sequence[TableRow]] = field(default_factory=dict)
+    namespace: str = ""
+    """Empty takes what the bag says."""
+
+
+def parse_range(text: str) -> TimeRange:
+    """START:END in seconds, such as 12.5:30."""
+    try:
+        start, end = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UserError(f"range {text!r} is not START:END in seconds such as 12.5:30") from None
+    return _checked_range(start, end, f"range {text!r}")
+
+
+def _checked_range(start_s: float, end_s: float, what: str) -> TimeRange:
+    if not 0 <= start_s < end_s:
+        raise UserError(f"{what} goes from {start_s:g} to {end_s:g} s, expected 0 <= START < END")
+    return TimeRange(start_s, end_s)
+
+
+def read_table(path: Path) -> dict[str, list[TableRow]]:
+    """Rows by the bag's name from a CSV with the columns bag, instruction and, as wanted,
+    start_s, end_s, success; UserError names the line."""
+    try:
+        with path.open(newline="") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"table of episodes {path} cannot be read: {error}") from error
+    columns = set(lines[0]) if lines else set()
+    if "bag" not in columns or not columns <= set(TABLE_COLUMNS):
+        raise UserError(
+            f"table of episodes {path} has the columns {sorted(map(str, columns))}, expected "
+            f"bag and any of {', '.join(TABLE_COLUMNS[1:])} in its first line"
+        )
+    table: dict[str, list[TableRow]] = {}
+    for number, line in enumerate(lines, start=2):
+        row = _table_row(line, f"{path}, line {number}")
+        table.setdefault(Path(line["bag"].strip()).name, []).append(row)
+    return table
+
+
+def _table_row(line: Mapping[str, str | None], where: str) -> TableRow:
+    def cell(column: str) -> str:
+        return (line.get(column) or "").strip()
+
+    start, end = cell("start_s"), cell("end_s")
+    if bool(start) != bool(end):
+        raise UserError(f"{where}: give both start_s and end_s or neither")
+    outcomes = {"": "", "1": SUCCESS, "true": SUCCESS, "0": FAILURE, "false": FAILURE}
+    if cell("success").lower() not in outcomes:
+        raise UserError(f"{where}: success is {cell('success')!r}, expected true or false")
+    try:
+        seconds = _checked_range(float(start), float(end), where) if start else None
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{where}: start_s {start!r} or end_s {end!r} is not a number") from None
+    return TableRow(cell("instruction"), seconds, outcomes[cell("success").lower()])
+
+
+def find_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
+    """Episodes of a bag: from the table, from the ranges, from its events, or the whole of it.
+
+    BagError for an episode without an instruction.
+    """
+    whole = _whole(bag, choice)
+    if rows := choice.table.get(bag.name):
+        episodes = [_from_row(whole, row, index) for index, row in enumerate(rows)]
+    elif choice.ranges:
+        rows = [TableRow(range=seconds) for seconds in choice.ranges]
+        episodes = [_from_row(whole, row, index) for index, row in enumerate(rows)]
+    else:
+        episodes = _from_events(bag, whole) or [whole]
+    if choice.instruction and not rows:
+        episodes = [replace(episode, instruction=choice.instruction) for episode in episodes]
+    return [_with_instruction(episode, choice) for episode in episodes]
+
+
+def _whole(bag: Bag, choice: EpisodeChoice) -> Episode:
+    info = bag.info or EpisodeInfo()
+    namespace = choice.namespace or info.namespace
+    instruction = info.instruction or bag.custom_data.get("instruction", "")
+    if not instruction and choice.instruction_topic:
+        instruction = _topic_instruction(bag, absolute(choice.instruction_topic, namespace))
+    return Episode(
+        bag.path, bag.name, bag.start_ns, bag.end_ns, instruction, info.outcome, namespace
+    )
+
+
+def _with_instruction(episode: Episode, choice: EpisodeChoice) -> Episode:
+    instruction = (episode.instruction or choice.instruction).strip()
+    if not instruction:
+        raise BagError(
+            f"episode {episode.name} of bag {episode.bag} has no instruction: give one with "
+            "--instruction, or per bag with --episodes TABLE.csv"
+        )
+    return replace(episode, instruction=instruction)
+
+
+def _from_row(whole: Episode, row: TableRow, index: int) -> Episode:
+    start_ns, stop_ns = whole.start_ns, whole.stop_ns
+    if row.range:
+        start_ns = whole.start_ns + round(row.range.start_s * 1e9)
+        stop_ns = min(whole.stop_ns, whole.start_ns + round(row.range.stop_s * 1e9))
+        if start_ns >= whole.stop_ns:
+            raise BagError(
+                f"range from {row.range.start_s:g} s of bag {whole.bag} lies behind its end at "
+                f"{whole.duration_s:.1f} s"
+            )
+    return replace(
+        whole,
+        name=f"{whole.name}#{index}" if row.range else whole.name,
+        start_ns=start_ns,
+        stop_ns=stop_ns,
+        instruction=row.instruction or whole.instruction,
+        outcome=row.outcome or whole.outcome,
+    )
+
+
+def _topic_instruction(bag: Bag, topic: str) -> str:
+    if topic not in bag.topics or bag.topics[topic].type_name != STRING:
+        raise BagError(f"bag {bag.path} has no topic {topic} of type {STRING} for the instruction")
+    texts = [str(message.data) for _, _, message in bag.messages([topic])]
+    return next((text for text in texts if text.strip()), "")
+
+
+def _from_events(bag: Bag, whole: Episode) -> list[Episode]:
+    topics = [
+        topic
+        for topic, info in bag.topics.items()
+        if info.type_name == EVENT_TYPE and topic.rsplit("/", 1)[-1] == EVENT_TOPIC
+    ]
+    own = absolute(EVENT_TOPIC, whole.namespace)
+    events = [(ns, m) for _, ns, m in bag.messages([own] if own in topics else topics)]
+    return split_by_events(whole, events)
+
+
+def split_by_events(whole: Episode, events: Iterable[tuple[int, object]]) -> list[Episode]:
+    """Episodes between START and what ends them, the discarded ones left out.
+
+    A mark of success or failure counts for the episode that runs or ended last. A changed
+    instruction ends an episode and begins the next one.
+    """
+    marks = _Marks(whole)
+    for time_ns, event in events:
+        marks.take(time_ns, event)
+    return marks.finish()
+
+
+class _Marks:
+    def __init__(self, whole: Episode) -> None:
+        self._whole = whole
+        self._instruction = whole.instruction
+        self._running: Episode | None = None
+        self._done: list[Episode] = []
+
+    def take(self, time_ns: int, event: object) -> None:
+        kind = Event(event.event)  # type: ignore[attr-defined]
+        instruction = str(event.instruction).strip()  # type: ignore[attr-defined]
+        if kind is Event.START:
+            self._end(time_ns)
+            self._begin(time_ns, instruction or self._instruction)
+        elif kind in (Event.STOP, Event.RESET):
+            self._end(time_ns)
+        elif kind is Event.DISCARD:
+            if self._running:
+                self._running = None
+            elif self._done:
+                self._done.pop()
+        elif kind in (Event.SUCCESS, Event.FAILURE):
+            self._mark(SUCCESS if kind is Event.SUCCESS else FAILURE)
+        elif kind is Event.INSTRUCTION and instruction != self._instruction:
+            if self._running:
+                self._end(time_ns)
+                self._begin(time_ns, instruction)
+            self._instruction = instruction
+
+    def _begin(self, time_ns: int, instruction: str) -> None:
+        self._instruction = instruction
+        name = f"{self._whole.name}#{len(self._done)}"
+        self._running = replace(
+            self._whole, name=name, start_ns=time_ns, stop_ns=0, instruction=instruction
+        )
+
+    def _end(self, time_ns: int) -> None:
+        if self._running and time_ns > self._running.start_ns:
+            self._done.append(replace(self._running, stop_ns=time_ns))
+        self._running = None
+
+    def _mark(self, outcome: str) -> None:
+        if self._running:
+            self._running = replace(self._running, outcome=outcome)
+        elif self._done:
+            self._done[-1] = replace(self._done[-1], outcome=outcome)
+
+    def finish(self) -> list[Episode]:
+        self._end(self._whole.stop_ns)
+        return self._done

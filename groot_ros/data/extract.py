@@ -1,0 +1,233 @@
+"""One episode of a bag to parts of a dataset, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import ModelInput
+from groot_ros.data.bag import BagError
+from groot_ros.data.episodes import Episode
+from groot_ros.data.frames import (
+    Drops,
+    Frame,
+    StepClock,
+    observations,
+    picture_period_ns,
+    take_frames,
+)
+from groot_ros.data.idle import moving_range
+from groot_ros.data.labels import Labels, make_labels
+from groot_ros.data.parts import PartWriter, load_rows
+from groot_ros.data.replay import EpisodeSignals, Source, make_buffer, read_signals
+from groot_ros.data.stream_health import StreamHealth
+from groot_ros.errors import UserError
+
+DONE = "done.json"
+
+NO_COMMAND = "no command yet"
+IDLE = "idle before or after the movement"
+SHORT = "part shorter than the horizon"
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """A part that became an episode of the dataset."""
+
+    folder: str
+    frames: int
+    sign_flips: int
+    """Neighbouring rows whose quaternions have opposite signs."""
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """What became of an episode; times in s since its beginning."""
+
+    name: str
+    bag: str
+    instruction: str
+    outcome: str
+    duration_s: float
+    start_ns: int
+    picture_period_s: float
+    parts: list[PartResult]
+    dropped: dict[str, int]
+    duplicates: int
+    health: dict[str, dict[str, Any]]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def frames(self) -> int:
+        return sum(part.frames for part in self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EpisodeResult:
+        parts = [PartResult(**part) for part in values["parts"]]
+        return cls(**{**values, "parts": parts})
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """How frames are taken."""
+
+    fps: int
+    trim_idle: bool = False
+
+
+Progress = Callable[[int], None]
+"""Called with the number of frames that were added."""
+
+
+def extract(
+    source: Source, episode: Episode, options: ExtractOptions, folder: Path, progress: Progress
+) -> EpisodeResult:
+    """Write the parts of an episode and, last, its result into a new folder.
+
+    BagError when the bag lacks a topic or no frame can be used.
+    """
+    signals = read_signals(source, episode)
+    extraction = _Extraction(source.codec, options, folder, _labels(source, signals))
+    if options.trim_idle:
+        extraction.keep = moving_range(signals.states)
+    buffer = make_buffer(source.robot, source.codec)
+    streams = source.streams(buffer)
+    health = {topic: StreamHealth(topic) for topic in streams}
+    period_ns = picture_period_ns(source.bag, streams, episode.start_ns)
+    cameras = source.robot.observations.cameras
+    max_age_s = min(cameras[name].max_age_s for name in buffer.cameras)
+    step_ns = source.codec.timing.step_ns
+    clock = StepClock(step_ns, min(period_ns, step_ns) // 2, round(max_age_s * 1e9))
+    observed = observations(buffer, source.play(buffer, episode, health), episode.start_ns)
+    for frame in take_frames(observed, clock, episode.start_ns, extraction.drops):
+        extraction.take(frame, episode.instruction, progress)
+    extraction.end_part()
+    _check(episode, health, extraction)
+    result = EpisodeResult(
+        name=episode.name,
+        bag=str(episode.bag),
+        instruction=episode.instruction,
+        outcome=episode.outcome,
+        duration_s=round(episode.duration_s, 6),
+        start_ns=episode.start_ns,
+        picture_period_s=period_ns / 1e9,
+        parts=extraction.parts,
+        dropped=dict(extraction.drops.by_reason),
+        duplicates=extraction.drops.duplicates,
+        health={t: h.report(episode.start_ns).to_dict() for t, h in health.items()},
+    )
+    write_result(folder, result)
+    return result
+
+
+def _labels(source: Source, signals: EpisodeSignals) -> Labels:
+    return make_labels(source.codec, signals.states, signals.commands)
+
+
+def _check(episode: Episode, health: Mapping[str, StreamHealth], extraction: _Extraction) -> None:
+    if extraction.parts:
+        return
+    for stream in health.values():
+        stream.check_clock()
+    dropped = extraction.drops.by_reason.most_common(1)
+    if dropped:
+        reason, count = dropped[0]
+        why = f"{sum(extraction.drops.by_reason.values())} steps dropped, {count} because of: "
+        why += reason
+    else:
+        why = "no pictures were recorded"
+    raise BagError(f"episode {episode.name} of bag {episode.bag} is empty: {why}")
+
+
+def write_result(folder: Path, result: EpisodeResult) -> None:
+    """Mark an episode's folder as complete."""
+    beside = folder / f"{DONE}.new"
+    beside.write_text(json.dumps(result.to_dict()))
+    beside.rename(folder / DONE)
+
+
+def read_result(folder: Path) -> EpisodeResult | None:
+    """The result in a complete folder, else None."""
+    path = folder / DONE
+    return EpisodeResult.from_dict(json.loads(path.read_text())) if path.exists() else None
+
+
+class _Extraction:
+    def __init__(
+        self, codec: Codec, options: ExtractOptions, folder: Path, labels: Labels
+    ) -> None:
+        self.drops = Drops()
+        self.parts: list[PartResult] = []
+        self.keep: tuple[int, int] | None = None
+        self._codec = codec
+        self._options = options
+        self._folder = folder
+        self._labels = labels
+        self._writer: PartWriter | None = None
+        self._next = -1
+        self._started = 0
+
+    def take(self, frame: Frame, instruction: str, progress: Progress) -> None:
+        """Add a frame to the running part, or drop it and end the part."""
+        encoded = self._encode(frame, instruction)
+        if encoded is None:
+            self.end_part()
+            return
+        if frame.index != self._next:
+            self.end_part()
+        if self._writer is None:
+            path = self._folder / f"part-{self._started:03d}"
+            self._writer = PartWriter(path, self._codec, self._options.fps)
+            self._started += 1
+        self._writer.add(frame, encoded)
+        self.drops.duplicates += frame.is_duplicate
+        self._next = frame.index + 1
+        progress(1)
+
+    def _encode(self, frame: Frame, instruction: str) -> ModelInput | None:
+        if frame.time_ns < self._labels.from_ns:
+            self.drops.add(NO_COMMAND)
+            return None
+        if self.keep and not self.keep[0] <= frame.time_ns <= self.keep[1]:
+            self.drops.add(IDLE)
+            return None
+        try:
+            return self._codec.encode(frame.snapshot.observation(instruction))
+        except UserError as error:
+            self.drops.add(str(error))
+            return None
+
+    def end_part(self) -> None:
+        """Close the running part; one that is shorter than a chunk of actions is dropped."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        if len(writer) < self._codec.timing.horizon:
+            self.drops.add(SHORT, len(writer))
+            writer.discard()
+            return
+        writer.finish(self._labels)
+        flips = _sign_flips(self._codec, writer.folder)
+        self.parts.append(PartResult(writer.folder.name, len(writer), flips))
+
+
+def _sign_flips(codec: Codec, folder: Path) -> int:
+    rows, flips = load_rows(folder), 0
+    for values, features in (
+        (rows.state, codec.features.state),
+        (rows.action, codec.features.action),
+    ):
+        names = [name for feature in features for name in feature.names]
+        if "qw" in names:
+            quats = values[:, names.index("qw") : names.index("qw") + 4]
+            flips += int(np.sum(np.sum(quats[1:] * quats[:-1], axis=1) < 0))
+    return flips

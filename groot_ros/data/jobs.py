@@ -1,0 +1,124 @@
+"""The work on single episodes, in this process or side by side in several."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.bag import BagError, bag_hash, open_bag
+from groot_ros.data.episodes import Episode
+from groot_ros.data.extract import EpisodeResult, ExtractOptions, extract, read_result
+from groot_ros.data.replay import Source
+from groot_ros.errors import UserError
+from groot_ros.robot import RobotConfig
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True)
+class Job:
+    """An episode to be extracted into a folder."""
+
+    episode: Episode
+    robot: RobotConfig
+    codec: Codec
+    options: ExtractOptions
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A bag, or an episode of it, that was left out."""
+
+    bag: str
+    episode: str
+    reason: str
+
+
+Outcome = EpisodeResult | Failure
+_report: Callable[[int], None] = lambda frames: None  # noqa: E731
+
+
+def run_job(job: Job, progress: Callable[[int], None]) -> Outcome:
+    """Extract an episode, unless that was done before; a bag that is at fault gives a Failure."""
+    if done := read_result(job.folder):
+        progress(done.frames)
+        return done
+    beside = job.folder.with_name(f"{job.folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        with open_bag(job.episode.bag) as bag:
+            source = Source(bag, job.robot, job.codec, job.episode.namespace)
+            result = extract(source, job.episode, job.options, beside, progress)
+        beside.rename(job.folder)
+        return result
+    except BagError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        return Failure(str(job.episode.bag), job.episode.name, str(error))
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        if error.errno in NO_SPACE:
+            raise UserError(
+                f"cannot write to {job.folder.parent}: {error.strerror}; free space and go on "
+                "with --resume"
+            ) from error
+        raise
+
+
+def _start_worker(queue: Any) -> None:
+    global _report
+    _report = queue.put
+
+
+def _work(job: Job) -> Outcome:
+    return run_job(job, _report)
+
+
+def run_jobs(
+    jobs: Sequence[Job], bags: Sequence[Path], workers: int, progress: Callable[[int], None]
+) -> Iterator[tuple[Job | Path, Outcome | str]]:
+    """Results of the jobs and hashes of the bags as they are ready."""
+    if workers <= 1:
+        for job in jobs:
+            yield job, run_job(job, progress)
+        for bag in bags:
+            yield bag, bag_hash(bag)
+        return
+    # A forked process would inherit the threads of libraries in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    listener = threading.Thread(target=_listen, args=(queue, progress), daemon=True)
+    listener.start()
+    with ProcessPoolExecutor(workers, context, _start_worker, (queue,)) as pool:
+        futures: dict[Future[Any], Job | Path] = {}
+        for job in jobs:
+            futures[pool.submit(_work, job)] = job
+        for bag in bags:
+            futures[pool.submit(bag_hash, bag)] = bag
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a worker process was killed, most likely for want of memory: go on with "
+                "--resume and fewer --workers"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+            queue.put(None)
+            listener.join()
+
+
+def _listen(queue: Any, progress: Callable[[int], None]) -> None:
+    while (frames := queue.get()) is not None:
+        progress(frames)

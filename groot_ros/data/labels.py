@@ -1,0 +1,67 @@
+"""The actions of a dataset: what was commanded, or what the robot reached, at given times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import Steps
+from groot_ros.data.bag import BagError
+from groot_ros.data.signals import Signal, Times
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Signals that actions are read from, by field; `from_ns` is when the first actions exist."""
+
+    codec: Codec
+    signals: Mapping[str, Signal]
+    from_ns: int
+
+    def steps(self, times_ns: Times) -> Steps:
+        """Actions at times: poses and joints interpolated, the grip's newest decision."""
+        values: dict[str, Array] = {}
+        for part in self.codec.action.parts:
+            signal = self.signals[part.field]
+            hold = part.field == "grip" and self.codec.labels == "commanded"
+            values[part.field] = signal.held(times_ns) if hold else signal.interpolated(times_ns)
+        return Steps(**values)
+
+    def columns(self, times_ns: Times) -> Array:
+        """Action columns (T, D) of the codec at times."""
+        encoded = self.codec.action.encode(self.steps(times_ns))
+        return np.concatenate([encoded[f.key] for f in self.codec.features.action], axis=-1)
+
+
+def make_labels(
+    codec: Codec, states: Mapping[str, Signal], commands: Mapping[str, Signal]
+) -> Labels:
+    """Labels of an episode; BagError names a signal that has no samples or is not finite.
+
+    A gripper that nobody has commanded yet keeps the closure that it has at the first command
+    of the pose.
+    """
+    signals: dict[str, Signal] = {}
+    reached = codec.labels == "reached"
+    for part in codec.action.parts:
+        signal = (states if reached else commands).get(part.field)
+        if not reached and part.field == "grip" and not signal:
+            signal = states.get("grip")
+            signal = signal and Signal(signal.times_ns[:1], signal.values[:1])
+        if not signal:
+            kind = "states" if reached else "commands"
+            raise BagError(
+                f"the episode has no {kind} of {part.field}, the labels of codec {codec.name}: "
+                "check that its topic was published while recording"
+            )
+        if not np.all(np.isfinite(signal.values)):
+            raise BagError(f"the labels of {part.field} hold NaN or infinity: check the publisher")
+        signals[part.field] = signal
+    first = [int(s.times_ns[0]) for field, s in signals.items() if field != "grip" or reached]
+    return Labels(codec, signals, max(first))

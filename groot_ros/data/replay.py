@@ -1,0 +1,140 @@
+"""A bag played into an ObservationBuffer as its messages arrived: what the live node would see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.buffer import Decode, ObservationBuffer
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.bag import Bag, BagError
+from groot_ros.data.episodes import Episode
+from groot_ros.data.signals import Signal
+from groot_ros.data.stream_health import StreamHealth
+from groot_ros.data.topics import CommandTopics, find_commands, find_streams
+from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
+from groot_ros.message_fields import from_pose, to_ns
+from groot_ros.robot import RobotConfig
+from groot_ros.stream_store import Route, routes
+
+# An episode inside a longer bag begins with what was received just before it.
+PREROLL_NS = 1_000_000_000
+
+
+def message_to_rgb(message: Any) -> NDArray[np.uint8]:
+    """Picture (H, W, 3) uint8 RGB of an Image or CompressedImage."""
+    return image_to_rgb(message) if hasattr(message, "encoding") else compressed_to_rgb(message)
+
+
+def make_buffer(robot: RobotConfig, codec: Codec) -> ObservationBuffer:
+    """A buffer with what a codec reads, as the policy node has it."""
+    fields = [part.field for part in codec.state.parts]
+    return ObservationBuffer(robot, fields, codec.video.cameras.values())
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open bag seen as recordings of a robot for a codec."""
+
+    bag: Bag
+    robot: RobotConfig
+    codec: Codec
+    namespace: str = "/"
+
+    def streams(self, buffer: ObservationBuffer) -> dict[str, Route]:
+        """Topics that feed a buffer; BagError for one that is missing or of another type."""
+        return find_streams(self.bag, routes(buffer, message_to_rgb), self.namespace)
+
+    def commands(self) -> CommandTopics:
+        """Topics of the labels; BagError like `streams`."""
+        return find_commands(self.bag, self.robot, self.codec, self.namespace)
+
+    def play(
+        self, buffer: ObservationBuffer, episode: Episode, health: Mapping[str, StreamHealth]
+    ) -> Iterator[tuple[Route, int]]:
+        """Store the messages of an episode one by one; the route and arrival in ns of each."""
+        streams = self.streams(buffer)
+        start_ns = episode.start_ns - PREROLL_NS
+        for topic, arrival_ns, message in self.bag.messages(streams, start_ns, episode.stop_ns):
+            route = streams[topic]
+            if arrival_ns >= episode.start_ns:
+                header = getattr(message, "header", None)
+                health[topic].add(arrival_ns, header and to_ns(header.stamp))
+            route.store(message, arrival_ns)
+            yield route, arrival_ns
+
+
+@dataclass
+class _Collector:
+    """Stands in for an ObservationBuffer and keeps every sample of the state."""
+
+    robot: RobotConfig
+    fields: tuple[str, ...]
+    cameras: tuple[str, ...] = ()
+    samples: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+
+    def add_ee_pose(self, stamp_ns: int, pose: Any) -> None:
+        self.samples.setdefault("ee_pose", []).append((stamp_ns, pose))
+
+    def add_joint_position(self, stamp_ns: int, position: Any) -> None:
+        self.samples.setdefault("joint_position", []).append((stamp_ns, position))
+
+    def add_grip(self, stamp_ns: int, closure: float) -> None:
+        self.samples.setdefault("grip", []).append((stamp_ns, closure))
+
+    def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
+        """There are no cameras."""
+
+    def report(self, stream: str, problem: str) -> None:
+        """The replay counts what cannot be used."""
+
+
+@dataclass(frozen=True)
+class EpisodeSignals:
+    """States and commands of an episode by field."""
+
+    states: Mapping[str, Signal]
+    commands: Mapping[str, Signal]
+
+
+def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
+    """Everything of an episode but the pictures."""
+    codec, robot = source.codec, source.robot
+    parts = (*codec.state.parts, *codec.action.parts)
+    available = dict.fromkeys(
+        part.field for part in parts if getattr(robot.observations, part.field)
+    )
+    collector = _Collector(robot, tuple(available))
+    streams = find_streams(source.bag, routes(collector, message_to_rgb), source.namespace)
+    topics = source.commands()
+    commands: dict[str, list[tuple[int, Any]]] = {"ee_pose": [], "grip": []}
+    for topic, arrival_ns, message in source.bag.messages(
+        {*streams, *topics.all}, episode.start_ns - PREROLL_NS, episode.stop_ns
+    ):
+        if topic in streams:
+            streams[topic].store(message, arrival_ns)
+        if topic == topics.ee_pose:
+            _check_frame(source, topic, message)
+            # A command without a time is meant for now.
+            stamp_ns = to_ns(message.header.stamp) or arrival_ns
+            commands["ee_pose"].append((stamp_ns, from_pose(message.pose)))
+        elif topic == topics.grip and robot.commands.grip:
+            closure = robot.commands.grip.closure(float(message.data))
+            commands["grip"].append((arrival_ns, closure))
+    return EpisodeSignals(_signals(collector.samples), _signals(commands))
+
+
+def _signals(samples: Mapping[str, Iterable[tuple[int, Any]]]) -> dict[str, Signal]:
+    return {name: Signal.of(pairs) for name, pairs in samples.items()}
+
+
+def _check_frame(source: Source, topic: str, message: Any) -> None:
+    frame, base = message.header.frame_id.lstrip("/"), source.robot.base_frame
+    if frame != base:
+        raise BagError(
+            f"commands on {topic} are in frame {frame!r}, the robot file's base_frame is {base!r}"
+        )

@@ -1,0 +1,87 @@
+"""How well a stream was recorded: its rate, gaps and stamps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from groot_ros.data.bag import BagError
+
+# Messages take their time, but not this long: then the stamps are of another clock.
+CLOCK_OFFSET_S = 1.0
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """Rates in Hz and times in s of a topic's messages; None where there are too few."""
+
+    messages: int
+    rate_hz: float | None
+    longest_gap_s: float | None
+    unstamped: int
+    backwards: int
+    latency_s: float | None
+    """Median time from stamp to arrival."""
+    gap_at_s: float | None
+    """When the longest gap began, since the beginning of the episode."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class StreamHealth:
+    """Follows one topic; times in ns, stamp None for types without one."""
+
+    topic: str
+    arrivals: list[int] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
+
+    def add(self, arrival_ns: int, stamp_ns: int | None) -> None:
+        self.arrivals.append(arrival_ns)
+        if stamp_ns is not None:
+            self.stamps.append(stamp_ns)
+
+    @property
+    def times(self) -> np.ndarray:
+        """Stamps where there are any, else arrivals (N,) in ns."""
+        stamps = np.array(self.stamps, dtype=np.int64)
+        return stamps[stamps > 0] if np.any(stamps > 0) else np.array(self.arrivals, np.int64)
+
+    def report(self, start_ns: int) -> StreamReport:
+        times = np.sort(self.times)
+        gaps = np.diff(times)
+        worst = int(np.argmax(gaps)) if len(gaps) else 0
+        stamps = np.array(self.stamps, dtype=np.int64)
+        span_s = (times[-1] - times[0]) / NS if len(times) > 1 else 0.0
+        return StreamReport(
+            messages=len(self.arrivals),
+            rate_hz=round(len(gaps) / span_s, 3) if span_s > 0 else None,
+            longest_gap_s=round(float(gaps[worst]) / NS, 4) if len(gaps) else None,
+            unstamped=int(np.sum(stamps == 0)),
+            backwards=int(np.sum(np.diff(stamps[stamps > 0]) < 0)),
+            latency_s=None if (offset := self._offset_s()) is None else round(offset, 4),
+            gap_at_s=round(float(times[worst] - start_ns) / NS, 3) if len(gaps) else None,
+        )
+
+    def _offset_s(self) -> float | None:
+        stamps = np.array(self.stamps, dtype=np.int64)
+        if not np.any(stamps > 0):
+            return None
+        arrivals = np.array(self.arrivals, dtype=np.int64)
+        return float(np.median((arrivals - stamps)[stamps > 0])) / NS
+
+    def check_clock(self) -> None:
+        """BagError when the stamps are of another clock than the times of arrival."""
+        offset_s = self._offset_s()
+        if offset_s is not None and abs(offset_s) > CLOCK_OFFSET_S:
+            side = "behind" if offset_s > 0 else "ahead of"
+            raise BagError(
+                f"the stamps of {self.topic} are {abs(offset_s):.3g} s {side} the times at which "
+                f"the bag received them, expected less than {CLOCK_OFFSET_S:g} s: they are of "
+                "another clock; let driver and recorder use the same one (use_sim_time in "
+                "simulation)"
+            )

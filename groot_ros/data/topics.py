@@ -1,0 +1,97 @@
+"""Which topics of a bag carry a robot's streams and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.bag import Bag, BagError, TopicInfo
+from groot_ros.errors import UserError
+from groot_ros.robot import RobotConfig
+from groot_ros.stream_store import FLOAT, POSE, Route
+
+EVENT_TOPIC = "episode_events"
+EVENT_TYPE = "groot_ros_msgs/msg/EpisodeEvent"
+
+
+def absolute(topic: str, namespace: str = "/") -> str:
+    """The name under which a topic of the robot file is in the bag."""
+    if topic.startswith("/"):
+        return topic
+    return f"/{namespace.strip('/')}/{topic}" if namespace.strip("/") else f"/{topic}"
+
+
+@dataclass(frozen=True)
+class CommandTopics:
+    """Topics of the commanded pose and grip, the labels; None for a signal without labels."""
+
+    ee_pose: str | None = None
+    grip: str | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(topic for topic in (self.ee_pose, self.grip) if topic)
+
+
+def find_streams(bag: Bag, routes: list[Route], namespace: str) -> dict[str, Route]:
+    """Routes by the topic's name in the bag; BagError for a topic that is missing or another
+    type."""
+    found = {}
+    for route in routes:
+        name = absolute(route.topic, namespace)
+        _check(bag, name, route.type_name, f"the robot file's {' and '.join(route.streams)}")
+        found[name] = route
+    return found
+
+
+def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> CommandTopics:
+    """Topics with the labels of a codec; none of them where the reached pose is the label."""
+    if codec.labels == "reached":
+        return CommandTopics()
+    fields = [part.field for part in codec.action.parts]
+    if "joint_position" in fields:
+        raise UserError(
+            f"codec {codec.name} needs commanded joint positions, which bags do not hold as "
+            "labels: choose a codec with commanded poses or joints_traj"
+        )
+    commands = robot.commands
+    if commands.ee_pose is None or commands.grip is None:
+        missing = "ee_pose" if commands.ee_pose is None else "grip"
+        raise UserError(
+            f"robot {robot.name} has no commands.{missing}, the label topic of codec "
+            f"{codec.name}: add it to the robot file or choose a codec that ends in _traj"
+        )
+    topics = CommandTopics(
+        absolute(commands.ee_pose, namespace), absolute(commands.grip.topic, namespace)
+    )
+    hint = "; without commands choose a codec that ends in _traj, which learns the reached pose"
+    for topic, kind in ((topics.ee_pose, POSE), (topics.grip, FLOAT)):
+        _check(bag, str(topic), kind, f"the labels of codec {codec.name}", hint)
+    return topics
+
+
+def _check(bag: Bag, name: str, type_name: str, use: str, hint: str = "") -> None:
+    info = bag.topics.get(name)
+    if info is None:
+        near = _near(name, bag.topics)
+        raise BagError(
+            f"bag {bag.path} has no topic {name}, which {use} needs; it has "
+            f"{', '.join(sorted(bag.topics)) or 'none'}"
+            + (f": did you mean {near}? Name it in the robot file" if near else "")
+            + hint
+        )
+    if info.type_name != type_name:
+        raise BagError(
+            f"topic {name} of bag {bag.path} is {info.type_name or 'of several types'}, expected "
+            f"{type_name} for {use}: name another topic in the robot file"
+        )
+
+
+def _near(name: str, topics: Mapping[str, TopicInfo]) -> str:
+    for topic in sorted(topics):
+        if topic == f"{name}/compressed" or name == f"{topic}/compressed":
+            return topic
+    last = name.rsplit("/", 1)[-1]
+    ending = [topic for topic in sorted(topics) if topic.rsplit("/", 1)[-1] == last]
+    return ending[0] if len(ending) == 1 else ""

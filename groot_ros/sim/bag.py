@@ -1,0 +1,193 @@
+"""Bags of simulated episodes, as the recorder would write them but without ROS and faster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.typesys import Stores, get_typestore
+
+from groot_ros.chunks.chunk import Setpoint
+from groot_ros.data.bag_metadata import Topic
+from groot_ros.data.bag_writer import BagWriter
+from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
+from groot_ros.message_fields import NS
+from groot_ros.policies.base import Policy
+from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.sim.rollout import observe
+from groot_ros.sim.scene import ARM_JOINTS, CAMERAS, FINGER_JOINTS
+from groot_ros.sim.simulation import Simulation
+from groot_ros.stream_store import FLOAT, IMAGE, JOINT_STATE, POSE
+
+Array = NDArray[np.float64]
+
+# Any time that is not zero, which would mean that there is none.
+BEGIN_NS = 1_700_000_000 * NS
+
+
+@dataclass(frozen=True)
+class BagOptions:
+    """How an episode is recorded; the robot executes `executed_steps` of each chunk."""
+
+    image_rate_hz: float = 30.0
+    executed_steps: int = 4
+    time_limit_s: float = 15.0
+    lead_s: float = 0.0
+    """Time before the first command."""
+    tail_s: float = 0.3
+    """Time after the task is done or the limit has come."""
+    begin_ns: int = BEGIN_NS
+    compress: bool = False
+
+
+class _Messages:
+    """Serialised messages of the standard types."""
+
+    def __init__(self) -> None:
+        self._store = get_typestore(Stores.ROS2_JAZZY)
+
+    def make(self, type_name: str, **fields: Any) -> bytes:
+        return bytes(self._store.serialize_cdr(self.new(type_name, **fields), type_name))
+
+    def new(self, type_name: str, **fields: Any) -> Any:
+        return self._store.types[type_name](**fields)
+
+    def header(self, stamp_ns: int, frame: str) -> Any:
+        stamp = self.new("builtin_interfaces/msg/Time", sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+        return self.new("std_msgs/msg/Header", stamp=stamp, frame_id=frame)
+
+    def joint_state(self, stamp_ns: int, positions: Mapping[str, float]) -> bytes:
+        return self.make(
+            JOINT_STATE,
+            header=self.header(stamp_ns, ""),
+            name=list(positions),
+            position=np.array(list(positions.values())),
+            velocity=np.zeros(0),
+            effort=np.zeros(0),
+        )
+
+    def pose(self, stamp_ns: int, frame: str, pose: Array) -> bytes:
+        x, y, z, qw, qx, qy, qz = map(float, pose)
+        position = self.new("geometry_msgs/msg/Point", x=x, y=y, z=z)
+        orientation = self.new("geometry_msgs/msg/Quaternion", x=qx, y=qy, z=qz, w=qw)
+        value = self.new("geometry_msgs/msg/Pose", position=position, orientation=orientation)
+        return self.make(POSE, header=self.header(stamp_ns, frame), pose=value)
+
+    def image(self, stamp_ns: int, frame: str, picture: NDArray[np.uint8]) -> bytes:
+        height, width, _ = picture.shape
+        return self.make(
+            IMAGE,
+            header=self.header(stamp_ns, frame),
+            height=height,
+            width=width,
+            encoding="rgb8",
+            is_bigendian=0,
+            step=3 * width,
+            data=np.ascontiguousarray(picture).ravel(),
+        )
+
+
+class SimulationRecorder:
+    """Writes what a simulated robot measures and is told into a bag."""
+
+    def __init__(
+        self, path: Path, simulation: Simulation, robot: RobotConfig, options: BagOptions
+    ) -> None:
+        self._simulation = simulation
+        self._robot = robot
+        self._options = options
+        self._messages = _Messages()
+        self._pictures = 0
+        self.writer = BagWriter(path, options.compress)
+        for topic, type_name in self._topics().items():
+            self.writer.add_topic(Topic(f"/{topic.lstrip('/')}", type_name))
+
+    def _topics(self) -> dict[str, str]:
+        streams, commands = self._robot.observations, self._robot.commands
+        assert streams.joint_position and streams.ee_pose and commands.ee_pose and commands.grip
+        topics = {streams.joint_position.topic: JOINT_STATE, streams.ee_pose.topic: POSE}
+        topics |= {streams.cameras[name].topic: IMAGE for name in CAMERAS}
+        return {**topics, commands.ee_pose: POSE, commands.grip.topic: FLOAT}
+
+    @property
+    def now_ns(self) -> int:
+        return self._options.begin_ns + round(self._simulation.time_s * NS)
+
+    def _write(self, topic: str, data: bytes) -> None:
+        now_ns = self.now_ns
+        self.writer.write(f"/{topic.lstrip('/')}", now_ns, now_ns, data)
+
+    def measure(self) -> None:
+        """Record the state, and pictures when they are due."""
+        simulation, streams = self._simulation, self._robot.observations
+        assert streams.joint_position and streams.ee_pose
+        positions = dict(zip(ARM_JOINTS, simulation.joint_position.tolist(), strict=True))
+        positions |= dict.fromkeys(FINGER_JOINTS, simulation.finger_position)
+        self._write(
+            streams.joint_position.topic, self._messages.joint_state(self.now_ns, positions)
+        )
+        pose = self._messages.pose(self.now_ns, self._robot.base_frame, simulation.ee_pose)
+        self._write(streams.ee_pose.topic, pose)
+        # The times of the control periods are sums of floating point numbers.
+        if simulation.time_s * self._options.image_rate_hz + 1e-6 >= self._pictures:
+            self._pictures += 1
+            for camera in CAMERAS:
+                picture = self._messages.image(self.now_ns, camera, simulation.render(camera))
+                self._write(streams.cameras[camera].topic, picture)
+
+    def command(self, setpoint: Setpoint) -> None:
+        """Record a setpoint and lead the robot there."""
+        commands = self._robot.commands
+        assert commands.ee_pose and commands.grip and setpoint.ee_pose is not None
+        pose = self._messages.pose(self.now_ns, self._robot.base_frame, setpoint.ee_pose)
+        self._write(commands.ee_pose, pose)
+        self._simulation.set_pose_target(setpoint.ee_pose)
+        if setpoint.grip is not None:
+            value = commands.grip.raw(setpoint.grip)
+            self._write(commands.grip.topic, self._messages.make(FLOAT, data=value))
+            self._simulation.set_grip_target(setpoint.grip)
+
+    def advance(self) -> None:
+        """Let one control period pass and record what is then."""
+        self._simulation.advance(1.0 / self._simulation.config.control_rate_hz)
+        self.measure()
+
+
+def record_episode(
+    path: Path, policy: Policy, simulation: Simulation, options: BagOptions | None = None
+) -> EpisodeInfo:
+    """Run a policy on a simulation that was just reset and record it as a bag at `path`."""
+    options = options or BagOptions()
+    robot = load_robot("sim")
+    recorder = SimulationRecorder(path, simulation, robot, options)
+    instruction = simulation.task.instruction
+    policy.reset(instruction)
+    recorder.measure()
+    _wait(recorder, simulation, options.lead_s)
+    while simulation.time_s < options.time_limit_s and not simulation.succeeded:
+        chunk = policy.predict(observe(simulation, instruction))
+        end_ns = chunk.stamp_ns + options.executed_steps * chunk.step_ns
+        while round(simulation.time_s * NS) < end_ns:
+            recorder.command(chunk.sample(round(simulation.time_s * NS)))
+            recorder.advance()
+    _wait(recorder, simulation, options.tail_s)
+    info = EpisodeInfo(
+        episode=path.name,
+        robot=robot.name,
+        instruction=instruction,
+        outcome=SUCCESS if simulation.succeeded else FAILURE,
+        reason="stopped",
+    )
+    recorder.writer.annotate(info.to_custom_data())
+    recorder.writer.finish()
+    return info
+
+
+def _wait(recorder: SimulationRecorder, simulation: Simulation, duration_s: float) -> None:
+    end_s = simulation.time_s + duration_s
+    while simulation.time_s < end_s - 1e-9:
+        recorder.advance()
