@@ -38,6 +38,7 @@ setup(
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
         "pillow>=10.2",
+        "psutil>=5.9",
         "PyYAML>=6.0",
         "rich>=13.7",
         "rosbags>=0.10",

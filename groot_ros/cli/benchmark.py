@@ -1,6 +1,6 @@
-"""`groot-ros benchmark model`: how fast GR00T is on this machine.
+"""`groot-ros benchmark`: how fast GR00T, and recording, is on this machine.
 
-Where only PyTorch and transformers are installed: `python -m groot_ros.cli.benchmark model`.
+For the model PyTorch and transformers are enough: `python -m groot_ros.cli.benchmark model`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -25,10 +26,32 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--compile", choices=["off", "default", "max"], default="off")
     model.add_argument("--repeats", type=int, default=10, help="measured runs (default: 10)")
     model.add_argument("--json", action="store_true", help="print one JSON object")
-    model.set_defaults(run=run)
+    model.set_defaults(run=run_model)
+    recorder = subjects.add_parser("recorder", help="loss and load of recording raw cameras")
+    recorder.add_argument("--cameras", type=int, default=2, help="640x480, 30 Hz (default: 2)")
+    recorder.add_argument("--seconds", type=float, default=20.0, help="default: 20")
+    recorder.add_argument("--output", type=Path, help="folder on the disk to measure")
+    recorder.add_argument("--json", action="store_true", help="print one JSON object")
+    recorder.set_defaults(run=run_recorder)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_recorder(args: argparse.Namespace) -> int:
+    from groot_ros.nodes.recorder_benchmark import Load, run
+
+    result = run(Load(args.cameras, args.seconds), args.output)
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"{args.cameras} cameras and joint states for {result['seconds']:.1f} s: "
+            f"{result['lost']} of {result['published']} messages lost, recorder "
+            f"{result['cpu_percent']:.0f} % of a core, load {result['load_average']:.1f} on "
+            f"{result['cores']} cores"
+        )
+    return 0
+
+
+def run_model(args: argparse.Namespace) -> int:
     from groot_ros.model.benchmark import Benchmark, Options, report
 
     options = Options(args.config, args.device, args.dtype, args.compile, args.repeats)
