@@ -58,13 +58,13 @@ def assemble(
     """
     writer = FORMATS[recipe.format](folder, recipe.codec, recipe.fps, recipe.robot.name)
     sources = []
-    for work, result in episodes:
-        for part in result.parts:
-            is_last = part is result.parts[-1]
+    for source, (work, result) in enumerate(episodes):
+        for number, part in enumerate(result.parts):
+            is_last = number == len(result.parts) - 1
             succeeded = result.outcome == SUCCESS and is_last
             index = len(writer.episodes)
             writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
-            sources.append({"episode_index": index, "source": result.name, "part": part.folder})
+            sources.append({"episode_index": index, "source": source, "part": number})
     writer.finish(_own_metadata(recipe, episodes, hashes, sources), _relative(recipe, writer))
     return writer.frames
 
@@ -100,9 +100,7 @@ def _own_metadata(
         "robot_file": asdict(robot),
         "cameras": dict(video.cameras),
         "images": {"width": video.width, "height": video.height, "pipeline": IMAGE_PIPELINE},
-        "bags": {
-            Path(path).name: {"sha256": digest, "path": path} for path, digest in hashes.items()
-        },
+        "bags": {path: {"sha256": digest} for path, digest in hashes.items()},
         "sources": [result.to_dict() for _, result in episodes],
         "episodes": sources,
         "versions": {

@@ -42,6 +42,8 @@ class PartResult:
 
     folder: str
     frames: int
+    first_due_ns: int
+    """When the actions of the first row are due; the others follow at the frame rate."""
     sign_flips: int
     """Neighbouring rows whose quaternions have opposite signs."""
 
@@ -54,6 +56,7 @@ class EpisodeResult:
     bag: str
     instruction: str
     outcome: str
+    namespace: str
     duration_s: float
     start_ns: int
     picture_period_s: float
@@ -117,6 +120,7 @@ def extract(
         bag=str(episode.bag),
         instruction=episode.instruction,
         outcome=episode.outcome,
+        namespace=episode.namespace,
         duration_s=round(episode.duration_s, 6),
         start_ns=episode.start_ns,
         picture_period_s=period_ns / 1e9,
@@ -217,7 +221,7 @@ class _Extraction:
             return
         writer.finish(self._labels)
         flips = _sign_flips(self._codec, writer.folder)
-        self.parts.append(PartResult(writer.folder.name, len(writer), flips))
+        self.parts.append(PartResult(writer.folder.name, len(writer), writer.due[0], flips))
 
 
 def _sign_flips(codec: Codec, folder: Path) -> int:

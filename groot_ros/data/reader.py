@@ -1,0 +1,156 @@
+"""Reading datasets, in LeRobot's formats v2.1 and v3.0."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from groot_ros.data.dataset import INFO, MODALITY, OWN_METADATA
+from groot_ros.errors import UserError
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether a folder looks like a dataset."""
+    return (path / INFO).is_file()
+
+
+@dataclass(frozen=True)
+class EpisodeFiles:
+    """An episode of a dataset and where it lies."""
+
+    index: int
+    length: int
+    tasks: tuple[str, ...]
+    data: Path
+    videos: dict[str, Path]
+    """By column."""
+
+
+class Dataset:
+    """A dataset that is read; UserError where a file is missing or damaged."""
+
+    def __init__(self, path: Path) -> None:
+        if not is_dataset(path):
+            raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
+        self.path = path
+        self.info: dict[str, Any] = self.json(INFO)
+
+    def json(self, name: str) -> dict[str, Any]:
+        """A JSON file below the dataset."""
+        try:
+            return dict(json.loads((self.path / name).read_text()))
+        except FileNotFoundError:
+            raise UserError(f"{self.path / name} is missing") from None
+        except (json.JSONDecodeError, TypeError, ValueError) as error:
+            raise UserError(f"{self.path / name} is not valid JSON: {error}") from error
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """A file with a JSON value per line."""
+        try:
+            text = (self.path / name).read_text()
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        except FileNotFoundError:
+            raise UserError(f"{self.path / name} is missing") from None
+        except json.JSONDecodeError as error:
+            raise UserError(f"{self.path / name} is not valid JSON: {error}") from error
+
+    @property
+    def is_v3(self) -> bool:
+        return str(self.info.get("codebase_version", "")).startswith("v3")
+
+    @property
+    def fps(self) -> float:
+        return float(self.info["fps"])
+
+    @cached_property
+    def modality(self) -> dict[str, Any]:
+        return self.json(MODALITY)
+
+    @cached_property
+    def own(self) -> dict[str, Any]:
+        """What groot_ros wrote about the dataset's making; empty for other datasets."""
+        return self.json(OWN_METADATA) if (self.path / OWN_METADATA).exists() else {}
+
+    @property
+    def video_columns(self) -> list[str]:
+        return [n for n, f in self.info["features"].items() if f["dtype"] == "video"]
+
+    @cached_property
+    def tasks(self) -> dict[int, str]:
+        """Tasks by their index."""
+        if self.is_v3:
+            table = read_table(self.path / "meta" / "tasks.parquet").to_pydict()
+            names = next(values for name, values in table.items() if name != "task_index")
+            return dict(zip(table["task_index"], names, strict=True))
+        return {line["task_index"]: line["task"] for line in self.lines("meta/tasks.jsonl")}
+
+    @cached_property
+    def episodes(self) -> list[EpisodeFiles]:
+        """All episodes."""
+        if self.is_v3:
+            tables = sorted((self.path / "meta" / "episodes").glob("*/*.parquet"))
+            return [self._v3(row) for table in tables for row in read_table(table).to_pylist()]
+        return [self._v21(line) for line in self.lines("meta/episodes.jsonl")]
+
+    def _v21(self, line: dict[str, Any]) -> EpisodeFiles:
+        index = line["episode_index"]
+        place = {"episode_chunk": index // self.info["chunks_size"], "episode_index": index}
+        return EpisodeFiles(
+            index,
+            line["length"],
+            tuple(line["tasks"]),
+            self.path / self.info["data_path"].format(**place),
+            {
+                column: self.path / self.info["video_path"].format(**place, video_key=column)
+                for column in self.video_columns
+            },
+        )
+
+    def _v3(self, row: dict[str, Any]) -> EpisodeFiles:
+        def at(pattern: str, prefix: str, video_key: str = "") -> Path:
+            place = {name: row[f"{prefix}/{name}"] for name in ("chunk_index", "file_index")}
+            return self.path / pattern.format(**place, video_key=video_key)
+
+        return EpisodeFiles(
+            row["episode_index"],
+            row["length"],
+            tuple(row["tasks"]),
+            at(self.info["data_path"], "data"),
+            {
+                column: at(self.info["video_path"], f"videos/{column}", column)
+                for column in self.video_columns
+            },
+        )
+
+    def columns(self, episode: EpisodeFiles) -> dict[str, NDArray[Any]]:
+        """Columns (T,) or (T, D) of an episode."""
+        table = read_table(episode.data)
+        return {name: _array(table[name]) for name in table.column_names}
+
+
+def read_table(path: Path) -> pa.Table:
+    """A parquet file; UserError when it is missing or damaged."""
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+    if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+        rows = len(column)
+        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        if rows == 0 or len(flat) % rows:
+            raise UserError(f"a list column has {len(flat)} numbers in {rows} rows")
+        return np.asarray(flat).reshape(rows, -1)
+    return np.asarray(column.to_numpy())
