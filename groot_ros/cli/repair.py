@@ -1,0 +1,28 @@
+"""`groot-ros repair`: make bags readable that a crash or a full disk left behind."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "repair",
+        help="make a bag readable that was not finished",
+        description="Completes the files of a bag in place: index, metadata.yaml, final name. "
+        "Whole messages are never removed.",
+    )
+    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="folder of a bag")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from groot_ros.data.repair import repair_bag
+
+    for bag in args.bags:
+        repaired = repair_bag(bag)
+        done = "; ".join(repaired.actions) or "nothing to repair"
+        print(f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {done}")
+    return 0
