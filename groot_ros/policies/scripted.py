@@ -108,13 +108,8 @@ class ScriptedPolicy:
 
     def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
         """16 steps of 1/15 s towards the goal of `observation.instruction`."""
-        if observation.ee_pose is None or observation.grip is None:
-            raise UserError(
-                "the scripted policy needs ee_pose and grip: name both in the robot file's "
-                "observations"
-            )
         task = Task.parse(observation.instruction)
-        hand = self._measured_hand(observation.stamp_ns, observation.ee_pose, observation.grip)
+        hand = self._measured_hand(observation, task)
         if not hand.holds_cube:
             self._look(observation, task.color)
         poses, grips = [], []
@@ -131,11 +126,18 @@ class ScriptedPolicy:
         )
         return self._last_chunk
 
-    def _measured_hand(self, stamp_ns: int, pose: Array, grip: float) -> _Hand:
-        command = None if self._last_chunk is None else self._last_chunk.sample(stamp_ns).grip
+    def _measured_hand(self, observation: Observation, task: Task) -> _Hand:
+        pose, grip = observation.ee_pose, observation.grip
+        if pose is None or grip is None:
+            raise UserError(
+                "the scripted policy needs ee_pose and grip: name both in the robot file's "
+                "observations"
+            )
+        last = self._last_chunk
+        was_told_to_open = last is not None and last.sample(observation.stamp_ns).grip == 0.0
         is_still = abs(grip - self._last_grip) < GRIP_TOLERANCE
         self._last_grip = grip
-        return _Hand(np.asarray(pose, dtype=np.float64), grip, command == 1.0, is_still)
+        return _Hand(pose, grip, task.kind == "pick" and not was_told_to_open, is_still)
 
     def _look(self, observation: Observation, color: str) -> None:
         seen = self._locate(observation, color)

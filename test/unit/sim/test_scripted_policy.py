@@ -101,6 +101,15 @@ def test_without_a_cube_in_sight_the_hand_rises_open(observation) -> None:
     assert np.all(chunk.grip == 0.0)
 
 
+def test_a_cube_in_the_hand_is_kept_for_pick_and_dropped_for_reach(observation) -> None:
+    held = replace(observation, grip=0.5)
+    chunk = ScriptedPolicy().predict(held)
+    assert np.all(chunk.grip == 1.0)
+    np.testing.assert_allclose(chunk.ee_pose[-1, :2], observation.ee_pose[:2])
+    chunk = ScriptedPolicy().predict(replace(held, instruction=REACH.instruction))
+    assert np.all(chunk.grip == 0.0)
+
+
 def test_what_is_missing_is_said(observation) -> None:
     with pytest.raises(UserError, match="ee_pose and grip"):
         ScriptedPolicy().predict(replace(observation, grip=None))
