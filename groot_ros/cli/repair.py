@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from groot_ros.errors import UserError
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -22,7 +24,12 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.data.repair import repair_bag
 
     for bag in args.bags:
-        repaired = repair_bag(bag)
+        try:
+            repaired = repair_bag(bag)
+        except OSError as error:
+            raise UserError(
+                f"{bag} cannot be repaired now: {error}; make room, then again"
+            ) from error
         done = "; ".join(repaired.actions) or "nothing to repair"
         print(f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {done}")
     return 0

@@ -139,6 +139,9 @@ class TopicHealth:
         self._recent_offset_ns: int | None = None
         self._window_ns = self.started_ns
         self._window_messages = 0
+        self._window_has_gap = False
+        self._rate_hz = 0.0
+        self._fell_from_hz: float | None = None
         self._rates: deque[float] = deque(maxlen=RATE_WINDOWS)
         self._begun_ns = self.started_ns
 
@@ -174,6 +177,7 @@ class TopicHealth:
         self.counts.longest_gap_s = max(self.counts.longest_gap_s, gap_s)
         if self.expectation and gap_s > self.expectation.max_age_s:
             self.counts.gaps += 1
+            self._window_has_gap = True
 
     def _take_stamp(self, arrival_ns: int, stamp_ns: int) -> None:
         if stamp_ns == 0:
@@ -194,33 +198,37 @@ class TopicHealth:
             self._recent_offset_ns = offset_ns
 
     def report(self, now_ns: int) -> TopicReport:
-        """State now; call it about once a second, it closes the windows of the rate."""
-        earlier = list(self._rates)
-        self._close_window(now_ns)
-        rate_hz = self._rates[-1] if self._rates else 0.0
+        """State now; call it several times a second, it closes the windows of the rate."""
+        if now_ns - self._window_ns >= RATE_WINDOW_S * NS:
+            self._close_window(now_ns)
         age_s = None if self._newest_ns is None else (now_ns - self._newest_ns) / NS
         offset_s = None if self._offset_ns is None else self._offset_ns / NS
-        problems = tuple(self._problems(now_ns, age_s, rate_hz, earlier, offset_s))
-        expected = self.expectation is not None
-        counts = replace(self.counts)
-        return TopicReport(self.topic, expected, rate_hz, age_s, offset_s, counts, problems)
+        problems = tuple(self._problems(now_ns, age_s, offset_s))
+        return TopicReport(
+            topic=self.topic,
+            expected=self.expectation is not None,
+            rate_hz=self._rate_hz,
+            age_s=age_s,
+            clock_offset_s=offset_s,
+            counts=replace(self.counts),
+            problems=problems,
+        )
 
     def _close_window(self, now_ns: int) -> None:
-        elapsed_s = (now_ns - self._window_ns) / NS
-        if elapsed_s < RATE_WINDOW_S:
-            return
-        self._rates.append(self._window_messages / elapsed_s)
-        self._window_ns, self._window_messages = now_ns, 0
+        self._rate_hz = self._window_messages * NS / (now_ns - self._window_ns)
+        usual_hz = median(self._rates) if len(self._rates) >= RATE_WINDOWS_LEAST else 0.0
+        # A gap has a problem of its own.
+        judged = self._window_messages > 0 and not self._window_has_gap
+        fell = judged and usual_hz >= JUDGED_RATE_HZ and self._rate_hz < RATE_FALL * usual_hz
+        self._fell_from_hz = usual_hz if fell else None
+        if judged:
+            self._rates.append(self._rate_hz)
+        self._window_ns, self._window_messages, self._window_has_gap = now_ns, 0, False
         if self._recent_offset_ns is not None:
             self._offset_ns, self._recent_offset_ns = self._recent_offset_ns, None
 
     def _problems(
-        self,
-        now_ns: int,
-        age_s: float | None,
-        rate_hz: float,
-        earlier: list[float],
-        offset_s: float | None,
+        self, now_ns: int, age_s: float | None, offset_s: float | None
     ) -> Iterator[Problem]:
         if self.expectation is None:
             return
@@ -235,9 +243,9 @@ class TopicHealth:
         elif counts.gaps:
             longest = f"the longest {counts.longest_gap_s:.1f} s"
             yield Problem("gap", f"{counts.gaps} gaps over max_age {limit_s:g} s, {longest}")
-        usual_hz = median(earlier) if len(earlier) >= RATE_WINDOWS_LEAST else 0.0
-        if usual_hz >= JUDGED_RATE_HZ and rate_hz < RATE_FALL * usual_hz:
-            yield Problem("rate", f"rate fell from {usual_hz:.0f} to {rate_hz:.0f} Hz")
+        if self._fell_from_hz is not None:
+            rates = f"from {self._fell_from_hz:.0f} to {self._rate_hz:.0f} Hz"
+            yield Problem("rate", f"rate fell {rates}")
         if counts.dropped:
             yield Problem("dropped", f"{counts.dropped} messages lost on the way")
         if counts.unstamped:

@@ -10,9 +10,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import BytesIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from mcap.data_stream import ReadDataStream, RecordBuilder
 from mcap.exceptions import EndOfFile, McapError
@@ -97,17 +96,18 @@ class _Scan:
 
 def repair(path: Path) -> RepairedFile:
     """Cut off what a crash tore, write the index; a complete file is left as it is."""
-    with path.open("r+b") as file:
+    # Unbuffered, so that nothing is tried again behind our back when the disk is full.
+    with path.open("r+b", buffering=0) as file:
         scan = _scan(file, path)
         if scan.complete:
             return RepairedFile(scan.contents, ())
-        file.truncate(scan.end)
-        file.seek(scan.end)
-        _write_message_indexes(file, scan)
-        _write_rest(file, scan)
-        _write_summary(file, scan.contents)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            _append(file, scan)
+        except OSError:
+            # A full disk: better an index without the torn chunk than none.
+            file.truncate(scan.end)
+            scan = _scan(file, path)
+            _append(file, scan)
     actions = [f"index of {scan.contents.messages} messages written"]
     if saved := sum(isinstance(record, Message) for record in scan.rest):
         actions.append(f"{saved} messages saved from a torn chunk")
@@ -116,7 +116,7 @@ def repair(path: Path) -> RepairedFile:
     return RepairedFile(scan.contents, tuple(actions))
 
 
-def _scan(file: BinaryIO, path: Path) -> _Scan:
+def _scan(file: RawIOBase, path: Path) -> _Scan:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if file.read(len(MCAP0_MAGIC)) != MCAP0_MAGIC:
@@ -140,13 +140,24 @@ def _scan(file: BinaryIO, path: Path) -> _Scan:
     return scan
 
 
-def _ends_properly(file: BinaryIO, size: int) -> bool:
+def _append(file: RawIOBase, scan: _Scan) -> None:
+    """Everything that the file lacks, in the place of what is torn."""
+    file.truncate(scan.end)
+    file.seek(scan.end)
+    _write_message_indexes(file, scan)
+    _write_rest(file, scan)
+    _write_summary(file, scan.contents)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _ends_properly(file: RawIOBase, size: int) -> bool:
     file.seek(size - _FOOTER_BYTES)
     tail = file.read()
     return tail[0] == Opcode.FOOTER and tail.endswith(MCAP0_MAGIC)
 
 
-def _check_tail_is_empty(file: BinaryIO, end: int, path: Path) -> None:
+def _check_tail_is_empty(file: RawIOBase, end: int, path: Path) -> None:
     """A power cut leaves zeros behind the last record; anything else must not be cut off."""
     file.seek(end)
     while block := file.read(_BLOCK):
@@ -247,7 +258,7 @@ def _torn_records(body: bytes) -> Iterator[McapRecord]:
         position += length
 
 
-def _write_message_indexes(file: BinaryIO, scan: _Scan) -> None:
+def _write_message_indexes(file: RawIOBase, scan: _Scan) -> None:
     """Those of the newest chunk that the file does not have."""
     for channel_id, entries in scan.unindexed.items():
         offset = file.tell()
@@ -255,7 +266,7 @@ def _write_message_indexes(file: BinaryIO, scan: _Scan) -> None:
         _add_message_index(scan.contents.chunks[-1], channel_id, offset, file.tell() - offset)
 
 
-def _write_rest(file: BinaryIO, scan: _Scan) -> None:
+def _write_rest(file: RawIOBase, scan: _Scan) -> None:
     """What a torn chunk held, as a chunk of its own."""
     times = [record.log_time for record in scan.rest if isinstance(record, Message)]
     if not times:
@@ -283,13 +294,19 @@ def _write_rest(file: BinaryIO, scan: _Scan) -> None:
     _write_message_indexes(file, scan)
 
 
-def _write(file: BinaryIO, record: McapRecord) -> None:
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _write(file: RawIOBase, record: McapRecord) -> None:
     builder = RecordBuilder()
     record.write(builder)
-    file.write(builder.end())
+    _write_all(file, builder.end())
 
 
-def _write_summary(file: BinaryIO, contents: Contents) -> None:
+def _write_summary(file: RawIOBase, contents: Contents) -> None:
     _write(file, DataEnd(0))
     start = file.tell()
     statistics = Statistics(
@@ -322,9 +339,9 @@ def _write_summary(file: BinaryIO, contents: Contents) -> None:
     for offset in offsets:
         offset.write(builder)
     summary = builder.end()
-    file.write(summary)
+    _write_all(file, summary)
     # The checksum covers the footer too, up to itself.
     head = _RECORD.pack(Opcode.FOOTER, 20) + struct.pack("<QQ", start, offset_start)
     checksum = zlib.crc32(head, zlib.crc32(summary))
     _write(file, Footer(start, offset_start, checksum))
-    file.write(MCAP0_MAGIC)
+    _write_all(file, MCAP0_MAGIC)
