@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,14 @@ from groot_ros.data.frames import (
 from groot_ros.data.idle import moving_range
 from groot_ros.data.labels import Labels, make_labels
 from groot_ros.data.parts import PartWriter, load_rows
-from groot_ros.data.replay import EpisodeSignals, Source, make_buffer, read_signals
+from groot_ros.data.prefetch import prefetched
+from groot_ros.data.replay import SignalReader, Source, make_buffer, read_signals
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.errors import UserError
 
 DONE = "done.json"
+# Reading the bag and encoding pictures take turns on the interpreter, but mostly run without it.
+FRAMES_AHEAD = 8
 
 NO_COMMAND = "no command yet"
 IDLE = "idle before or after the movement"
@@ -98,23 +101,28 @@ def extract(
 
     BagError when the bag lacks a topic or no frame can be used.
     """
-    signals = read_signals(source, episode)
-    extraction = _Extraction(source.codec, options, folder, _labels(source, signals))
+    extraction = _Extraction(source.codec, options, folder)
     if options.trim_idle:
-        extraction.keep = moving_range(signals.states)
-    buffer = make_buffer(source.robot, source.codec)
+        extraction.keep = moving_range(read_signals(source, episode).states)
+    buffer, signals = make_buffer(source.robot, source.codec), SignalReader(source)
     streams = source.streams(buffer)
     health = {topic: StreamHealth(topic) for topic in streams}
     period_ns = picture_period_ns(source.bag, streams, episode.start_ns)
-    cameras = source.robot.observations.cameras
-    max_age_s = min(cameras[name].max_age_s for name in buffer.cameras)
-    step_ns = source.codec.timing.step_ns
-    clock = StepClock(step_ns, min(period_ns, step_ns) // 2, round(max_age_s * 1e9))
-    observed = observations(buffer, source.play(buffer, episode, health), episode.start_ns)
-    for frame in take_frames(observed, clock, episode.start_ns, extraction.drops):
-        extraction.take(frame, episode.instruction, progress)
+    clock = _clock(source, period_ns)
+    played = source.play(buffer, episode, health, signals)
+    observed = observations(buffer, played, episode.start_ns)
+    drops = Drops()
+    frames = take_frames(observed, clock, episode.start_ns, drops)
+    with prefetched(_labelled(frames, signals, source.codec), FRAMES_AHEAD) as ahead:
+        for frame, has_label in ahead:
+            extraction.take(frame, has_label, episode.instruction, progress)
     extraction.end_part()
-    _check(episode, health, extraction)
+    extraction.drops.by_reason.update(drops.by_reason)
+    for stream in health.values():
+        stream.check_clock()
+    kept = signals.signals()
+    extraction.finish(make_labels(source.codec, kept.states, kept.commands))
+    _check(episode, extraction)
     result = EpisodeResult(
         name=episode.name,
         bag=str(episode.bag),
@@ -133,15 +141,26 @@ def extract(
     return result
 
 
-def _labels(source: Source, signals: EpisodeSignals) -> Labels:
-    return make_labels(source.codec, signals.states, signals.commands)
+def _clock(source: Source, picture_period_ns: int) -> StepClock:
+    cameras = source.robot.observations.cameras
+    max_age_s = min(cameras[name].max_age_s for name in source.codec.video.cameras.values())
+    step_ns = source.codec.timing.step_ns
+    return StepClock(step_ns, min(picture_period_ns, step_ns) // 2, round(max_age_s * 1e9))
 
 
-def _check(episode: Episode, health: Mapping[str, StreamHealth], extraction: _Extraction) -> None:
+def _labelled(
+    frames: Iterator[Frame], signals: SignalReader, codec: Codec
+) -> Iterator[tuple[Frame, bool]]:
+    """Frames and whether there was something to imitate: the reached pose, or a command."""
+    for frame in frames:
+        first_ns = signals.first_command_ns
+        has_command = first_ns is not None and first_ns <= frame.time_ns
+        yield frame, codec.labels == "reached" or has_command
+
+
+def _check(episode: Episode, extraction: _Extraction) -> None:
     if extraction.parts:
         return
-    for stream in health.values():
-        stream.check_clock()
     dropped = extraction.drops.by_reason.most_common(1)
     if dropped:
         reason, count = dropped[0]
@@ -166,23 +185,21 @@ def read_result(folder: Path) -> EpisodeResult | None:
 
 
 class _Extraction:
-    def __init__(
-        self, codec: Codec, options: ExtractOptions, folder: Path, labels: Labels
-    ) -> None:
+    def __init__(self, codec: Codec, options: ExtractOptions, folder: Path) -> None:
         self.drops = Drops()
         self.parts: list[PartResult] = []
         self.keep: tuple[int, int] | None = None
         self._codec = codec
         self._options = options
         self._folder = folder
-        self._labels = labels
         self._writer: PartWriter | None = None
+        self._ended: list[PartWriter] = []
         self._next = -1
         self._started = 0
 
-    def take(self, frame: Frame, instruction: str, progress: Progress) -> None:
+    def take(self, frame: Frame, has_label: bool, instruction: str, progress: Progress) -> None:
         """Add a frame to the running part, or drop it and end the part."""
-        encoded = self._encode(frame, instruction)
+        encoded = self._encode(frame, has_label, instruction)
         if encoded is None:
             self.end_part()
             return
@@ -197,8 +214,8 @@ class _Extraction:
         self._next = frame.index + 1
         progress(1)
 
-    def _encode(self, frame: Frame, instruction: str) -> ModelInput | None:
-        if frame.time_ns < self._labels.from_ns:
+    def _encode(self, frame: Frame, has_label: bool, instruction: str) -> ModelInput | None:
+        if not has_label:
             self.drops.add(NO_COMMAND)
             return None
         if self.keep and not self.keep[0] <= frame.time_ns <= self.keep[1]:
@@ -219,9 +236,16 @@ class _Extraction:
             self.drops.add(SHORT, len(writer))
             writer.discard()
             return
-        writer.finish(self._labels)
-        flips = _sign_flips(self._codec, writer.folder)
-        self.parts.append(PartResult(writer.folder.name, len(writer), writer.due[0], flips))
+        writer.close()
+        self._ended.append(writer)
+
+    def finish(self, labels: Labels) -> None:
+        """Write the rows of all parts, now that every label is known."""
+        for writer in self._ended:
+            writer.finish(labels)
+            flips = _sign_flips(self._codec, writer.folder)
+            part = PartResult(writer.folder.name, len(writer), writer.due[0], flips)
+            self.parts.append(part)
 
 
 def _sign_flips(codec: Codec, folder: Path) -> int:

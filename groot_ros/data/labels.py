@@ -18,11 +18,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Labels:
-    """Signals that actions are read from, by field; `from_ns` is when the first actions exist."""
+    """Signals that actions are read from, by field."""
 
     codec: Codec
     signals: Mapping[str, Signal]
-    from_ns: int
 
     def steps(self, times_ns: Times) -> Steps:
         """Actions at times: poses and joints interpolated, the grip's newest decision."""
@@ -63,5 +62,4 @@ def make_labels(
         if not np.all(np.isfinite(signal.values)):
             raise BagError(f"the labels of {part.field} hold NaN or infinity: check the publisher")
         signals[part.field] = signal
-    first = [int(s.times_ns[0]) for field, s in signals.items() if field != "grip" or reached]
-    return Labels(codec, signals, max(first))
+    return Labels(codec, signals)

@@ -89,10 +89,13 @@ class PartWriter:
     def __len__(self) -> int:
         return len(self.due)
 
-    def finish(self, labels: Labels) -> None:
-        """Write what is left, the actions taken from the labels."""
+    def close(self) -> None:
+        """End the videos."""
         for writer in self._videos.values():
             writer.close()
+
+    def finish(self, labels: Labels) -> None:
+        """Write the rows, the actions taken from the labels; after `close`."""
         due = np.array(self.due, dtype=np.int64)
         np.savez(
             self.folder / ROWS,
@@ -106,6 +109,5 @@ class PartWriter:
 
     def discard(self) -> None:
         """Delete the part."""
-        for writer in self._videos.values():
-            writer.close()
+        self.close()
         shutil.rmtree(self.folder)

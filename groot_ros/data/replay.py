@@ -54,13 +54,24 @@ class Source:
         return find_commands(self.bag, self.robot, self.codec, self.namespace)
 
     def play(
-        self, buffer: ObservationBuffer, episode: Episode, health: Mapping[str, StreamHealth]
+        self,
+        buffer: ObservationBuffer,
+        episode: Episode,
+        health: Mapping[str, StreamHealth],
+        signals: SignalReader | None = None,
     ) -> Iterator[tuple[Route, int]]:
-        """Store the messages of an episode one by one; the route and arrival in ns of each."""
+        """Store the messages of an episode one by one; the route and arrival in ns of each.
+
+        `signals` reads its own messages on the way.
+        """
         streams = self.streams(buffer)
+        topics = {*streams, *(signals.topics if signals else ())}
         start_ns = episode.start_ns - PREROLL_NS
-        for topic, arrival_ns, message in self.bag.messages(streams, start_ns, episode.stop_ns):
-            route = streams[topic]
+        for topic, arrival_ns, message in self.bag.messages(topics, start_ns, episode.stop_ns):
+            if signals:
+                signals.take(topic, arrival_ns, message)
+            if (route := streams.get(topic)) is None:
+                continue
             if arrival_ns >= episode.start_ns:
                 header = getattr(message, "header", None)
                 health[topic].add(arrival_ns, header and to_ns(header.stamp))
@@ -101,40 +112,62 @@ class EpisodeSignals:
     commands: Mapping[str, Signal]
 
 
-def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
-    """Everything of an episode but the pictures."""
-    codec, robot = source.codec, source.robot
-    parts = (*codec.state.parts, *codec.action.parts)
-    available = dict.fromkeys(
-        part.field for part in parts if getattr(robot.observations, part.field)
-    )
-    collector = _Collector(robot, tuple(available))
-    streams = find_streams(source.bag, routes(collector, message_to_rgb), source.namespace)
-    topics = source.commands()
-    commands: dict[str, list[tuple[int, Any]]] = {"ee_pose": [], "grip": []}
-    for topic, arrival_ns, message in source.bag.messages(
-        {*streams, *topics.all}, episode.start_ns - PREROLL_NS, episode.stop_ns
-    ):
-        if topic in streams:
-            streams[topic].store(message, arrival_ns)
-        if topic == topics.ee_pose:
-            _check_frame(source, topic, message)
+class SignalReader:
+    """Keeps the states and commands of an episode out of its messages, one after the other."""
+
+    def __init__(self, source: Source) -> None:
+        codec, robot = source.codec, source.robot
+        parts = (*codec.state.parts, *codec.action.parts)
+        fields = dict.fromkeys(
+            part.field for part in parts if getattr(robot.observations, part.field)
+        )
+        self._robot = robot
+        self._collector = _Collector(robot, tuple(fields))
+        self._streams = find_streams(
+            source.bag, routes(self._collector, message_to_rgb), source.namespace
+        )
+        self._commands = source.commands()
+        self._samples: dict[str, list[tuple[int, Any]]] = {"ee_pose": [], "grip": []}
+        self.topics = {*self._streams, *self._commands.all}
+        self.first_command_ns: int | None = None
+        """When the first commanded pose was meant for."""
+
+    def take(self, topic: str, arrival_ns: int, message: Any) -> None:
+        """Keep what a message says; BagError for commands in another frame."""
+        if route := self._streams.get(topic):
+            route.store(message, arrival_ns)
+        if topic == self._commands.ee_pose:
+            self._check_frame(topic, message)
             # A command without a time is meant for now.
             stamp_ns = to_ns(message.header.stamp) or arrival_ns
-            commands["ee_pose"].append((stamp_ns, from_pose(message.pose)))
-        elif topic == topics.grip and robot.commands.grip:
-            closure = robot.commands.grip.closure(float(message.data))
-            commands["grip"].append((arrival_ns, closure))
-    return EpisodeSignals(_signals(collector.samples), _signals(commands))
+            self._samples["ee_pose"].append((stamp_ns, from_pose(message.pose)))
+            if self.first_command_ns is None:
+                self.first_command_ns = stamp_ns
+        elif topic == self._commands.grip and self._robot.commands.grip:
+            closure = self._robot.commands.grip.closure(float(message.data))
+            self._samples["grip"].append((arrival_ns, closure))
+
+    def _check_frame(self, topic: str, message: Any) -> None:
+        frame, base = message.header.frame_id.lstrip("/"), self._robot.base_frame
+        if frame != base:
+            raise BagError(
+                f"commands on {topic} are in frame {frame!r}, the robot file's base_frame is "
+                f"{base!r}"
+            )
+
+    def signals(self) -> EpisodeSignals:
+        """All that was kept."""
+        return EpisodeSignals(_signals(self._collector.samples), _signals(self._samples))
+
+
+def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
+    """Everything of an episode but the pictures."""
+    reader = SignalReader(source)
+    start_ns = episode.start_ns - PREROLL_NS
+    for message in source.bag.messages(reader.topics, start_ns, episode.stop_ns):
+        reader.take(*message)
+    return reader.signals()
 
 
 def _signals(samples: Mapping[str, Iterable[tuple[int, Any]]]) -> dict[str, Signal]:
     return {name: Signal.of(pairs) for name, pairs in samples.items()}
-
-
-def _check_frame(source: Source, topic: str, message: Any) -> None:
-    frame, base = message.header.frame_id.lstrip("/"), source.robot.base_frame
-    if frame != base:
-        raise BagError(
-            f"commands on {topic} are in frame {frame!r}, the robot file's base_frame is {base!r}"
-        )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.typesys import Stores, get_typestore
 
 from groot_ros.chunks.chunk import Setpoint
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
+from groot_ros.data.serialized import MessageMaker
 from groot_ros.message_fields import NS
 from groot_ros.policies.base import Policy
 from groot_ros.robot import RobotConfig, load_robot
@@ -44,53 +42,6 @@ class BagOptions:
     compress: bool = False
 
 
-class _Messages:
-    """Serialised messages of the standard types."""
-
-    def __init__(self) -> None:
-        self._store = get_typestore(Stores.ROS2_JAZZY)
-
-    def make(self, type_name: str, **fields: Any) -> bytes:
-        return bytes(self._store.serialize_cdr(self.new(type_name, **fields), type_name))
-
-    def new(self, type_name: str, **fields: Any) -> Any:
-        return self._store.types[type_name](**fields)
-
-    def header(self, stamp_ns: int, frame: str) -> Any:
-        stamp = self.new("builtin_interfaces/msg/Time", sec=stamp_ns // NS, nanosec=stamp_ns % NS)
-        return self.new("std_msgs/msg/Header", stamp=stamp, frame_id=frame)
-
-    def joint_state(self, stamp_ns: int, positions: Mapping[str, float]) -> bytes:
-        return self.make(
-            JOINT_STATE,
-            header=self.header(stamp_ns, ""),
-            name=list(positions),
-            position=np.array(list(positions.values())),
-            velocity=np.zeros(0),
-            effort=np.zeros(0),
-        )
-
-    def pose(self, stamp_ns: int, frame: str, pose: Array) -> bytes:
-        x, y, z, qw, qx, qy, qz = map(float, pose)
-        position = self.new("geometry_msgs/msg/Point", x=x, y=y, z=z)
-        orientation = self.new("geometry_msgs/msg/Quaternion", x=qx, y=qy, z=qz, w=qw)
-        value = self.new("geometry_msgs/msg/Pose", position=position, orientation=orientation)
-        return self.make(POSE, header=self.header(stamp_ns, frame), pose=value)
-
-    def image(self, stamp_ns: int, frame: str, picture: NDArray[np.uint8]) -> bytes:
-        height, width, _ = picture.shape
-        return self.make(
-            IMAGE,
-            header=self.header(stamp_ns, frame),
-            height=height,
-            width=width,
-            encoding="rgb8",
-            is_bigendian=0,
-            step=3 * width,
-            data=np.ascontiguousarray(picture).ravel(),
-        )
-
-
 class SimulationRecorder:
     """Writes what a simulated robot measures and is told into a bag."""
 
@@ -100,7 +51,7 @@ class SimulationRecorder:
         self._simulation = simulation
         self._robot = robot
         self._options = options
-        self._messages = _Messages()
+        self._messages = MessageMaker()
         self._pictures = 0
         self.writer = BagWriter(path, options.compress)
         for topic, type_name in self._topics().items():
@@ -148,7 +99,7 @@ class SimulationRecorder:
         self._simulation.set_pose_target(setpoint.ee_pose)
         if setpoint.grip is not None:
             value = commands.grip.raw(setpoint.grip)
-            self._write(commands.grip.topic, self._messages.make(FLOAT, data=value))
+            self._write(commands.grip.topic, self._messages.float64(value))
             self._simulation.set_grip_target(setpoint.grip)
 
     def advance(self) -> None:
