@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Beta
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,9 @@ class NoisySample:
     timestep: Tensor
 
 
-def sample_time(
-    batch: int, alpha: float, beta: float, scale: float, generator: torch.Generator | None = None
-) -> Tensor:
+def sample_time(batch: int, alpha: float, beta: float, scale: float) -> Tensor:
     """Times (B,) in [0, scale]: (1 - s) scale with s ~ Beta(alpha, beta), float32 on the CPU."""
-    shape = torch.tensor([[alpha, beta]]).expand(batch, 2)
-    gamma = torch._standard_gamma(shape, generator=generator)
-    return (1 - gamma[:, 0] / gamma.sum(-1)) * scale
+    return (1 - Beta(alpha, beta).sample(torch.Size([batch]))) * scale
 
 
 def noisy_sample(actions: Tensor, noise: Tensor, time: Tensor, buckets: int) -> NoisySample:

@@ -115,13 +115,31 @@ class CheckpointFolder:
         """State and action processing of an embodiment."""
         kwargs = self.processor_kwargs
         configs: Mapping[str, Any] = kwargs["modality_configs"]
-        return StateActionProcessor(
+        numbers = StateActionProcessor(
             ProcessorConfig.from_dict(kwargs),
             ModalityConfig.from_dict(configs[embodiment], embodiment),
             self.statistics,
             embodiment,
             self.slots[embodiment],
         )
+        self._check_sizes(numbers)
+        return numbers
+
+    def _check_sizes(self, numbers: StateActionProcessor) -> None:
+        config, modality = self.config, numbers.modality
+        sizes = (
+            ("max_state_dim", numbers.config.max_state_dim, config.max_state_dim),
+            ("max_action_dim", numbers.config.max_action_dim, config.max_action_dim),
+            ("state delta_indices", len(modality.state_delta), config.state_history_length),
+            ("slot", modality.slot, min(modality.slot, config.max_num_embodiments - 1)),
+            ("horizon", modality.horizon, min(modality.horizon, config.action_horizon)),
+        )
+        for name, found, expected in sizes:
+            if found != expected:
+                raise UserError(
+                    f"the processor of embodiment {modality.embodiment!r} has {name} {found}, but "
+                    f"the network of config.json has {expected}: get both files of one checkpoint"
+                )
 
     def images(self) -> ImagePipeline:
         """The image pipeline of all embodiments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from groot_ros.model.rope import RopePrecision
 from groot_ros.model.serving import Serving
 
 Array = NDArray[np.float64]
+WARM_UP_INSTRUCTIONS = ("warm up", "warm up once more with a longer prompt")
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,14 @@ class Groot:
                 "float32 or bfloat16, or check its weights with groot-ros inspect --weights"
             )
         return self.processor.numbers.decode_actions(answer, state)
+
+    def warm_up(self, inputs: ModelInput) -> None:
+        """Predict for two prompts of different length, so that no real observation has to wait.
+
+        Compiled stages then know pictures of this size, and prompts of any length.
+        """
+        for language in WARM_UP_INSTRUCTIONS:
+            self.predict(replace(inputs, language=language), seed=0)
 
     def _noise(self, noise: ArrayLike | None, seed: int | None) -> torch.Tensor:
         if noise is None:

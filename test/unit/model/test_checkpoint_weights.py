@@ -243,6 +243,29 @@ def test_a_fine_tunes_checkpoint_shares_its_parents_processor(copy: Path) -> Non
     assert Groot.load(step).modality.embodiment == "new_embodiment"
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"max_state_dim": 64}, "max_state_dim 32, but the network of config.json has 64"),
+        ({"max_action_dim": 8}, "max_action_dim 16, but the network of config.json has 8"),
+        ({"action_horizon": 8}, "horizon 16, but the network of config.json has 8"),
+        ({"state_history_length": 2}, "state delta_indices 1, but .* has 2"),
+    ],
+)
+def test_processor_and_network_of_different_checkpoints(
+    copy: Path, edit_json: EditJson, change: dict[str, int], message: str
+) -> None:
+    edit_json(copy / "config.json", lambda raw: raw.update(change))
+    with pytest.raises(UserError, match=message):
+        Groot.load(copy)
+
+
+def test_a_slot_that_the_network_lacks(copy: Path, edit_json: EditJson) -> None:
+    edit_json(copy / "embodiment_id.json", lambda slots: slots.update(new_embodiment=7))
+    with pytest.raises(UserError, match="slot 7, but the network of config.json has 1"):
+        Groot.load(copy)
+
+
 def test_an_existing_folder_is_not_overwritten(checkpoint: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
         init_checkpoint(checkpoint, spec())

@@ -193,6 +193,20 @@ def test_reserved_tokens_in_an_instruction(copy: Path, groot: Groot) -> None:
         Groot.load(copy).predict(inputs)
 
 
+def test_warming_up_changes_nothing(groot: Groot) -> None:
+    inputs = observation(groot.modality)
+    before = groot.predict(inputs, seed=0)
+    groot.warm_up(observation(groot.modality, seed=5))
+    np.testing.assert_array_equal(groot.predict(inputs, seed=0)["ee_pose"], before["ee_pose"])
+
+
+def test_unknown_compile_mode(checkpoint: Path) -> None:
+    with pytest.raises(
+        UserError, match="compile mode 'fast' .* expected one of off, default, max"
+    ):
+        Groot.load(checkpoint, compile="fast")
+
+
 def test_metadata(groot: Groot, copy: Path) -> None:
     assert groot.metadata == {"variant": "ee_rot6d_joints"}
     (copy / "groot_ros.json").unlink()
