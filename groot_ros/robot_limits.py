@@ -1,0 +1,86 @@
+"""What a robot may do: the section `limits` of its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.config_section import Section
+
+CARTESIAN = {
+    "linear_velocity": "m/s",
+    "angular_velocity": "rad/s",
+    "linear_acceleration": "m/s^2",
+    "angular_acceleration": "rad/s^2",
+    "linear_jerk": "m/s^3",
+    "angular_jerk": "rad/s^3",
+    "linear_deceleration": "m/s^2",
+    "angular_deceleration": "rad/s^2",
+    "linear_jump": "m",
+    "angular_jump": "rad",
+    "grip_speed": "1/s",
+}
+JOINTS = {
+    "joint_lower": "rad",
+    "joint_upper": "rad",
+    "joint_velocity": "rad/s",
+    "joint_acceleration": "rad/s^2",
+    "joint_jerk": "rad/s^3",
+    "joint_deceleration": "rad/s^2",
+    "joint_jump": "rad",
+}
+RANGE = ("joint_lower", "joint_upper")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the robot may do; None where the file sets no limit.
+
+    workspace (3,) in m in the base frame; velocities in m/s and rad/s, accelerations in m/s^2 and
+    rad/s^2, jerks in m/s^3 and rad/s^3; joint values per joint. Decelerations are for stops and
+    are the accelerations where they are missing. A jump is the farthest that two steps of a chunk,
+    or the motion and a new chunk, may be apart. grip_speed is in closures per second.
+    """
+
+    workspace_min: tuple[float, ...] | None = None
+    workspace_max: tuple[float, ...] | None = None
+    linear_velocity: float | None = None
+    angular_velocity: float | None = None
+    linear_acceleration: float | None = None
+    angular_acceleration: float | None = None
+    linear_jerk: float | None = None
+    angular_jerk: float | None = None
+    linear_deceleration: float | None = None
+    angular_deceleration: float | None = None
+    linear_jump: float | None = None
+    angular_jump: float | None = None
+    grip_speed: float | None = None
+    joint_lower: tuple[float, ...] | None = None
+    joint_upper: tuple[float, ...] | None = None
+    joint_velocity: tuple[float, ...] | None = None
+    joint_acceleration: tuple[float, ...] | None = None
+    joint_jerk: tuple[float, ...] | None = None
+    joint_deceleration: tuple[float, ...] | None = None
+    joint_jump: tuple[float, ...] | None = None
+
+
+def read_limits(section: Section, joint_count: int) -> Limits:
+    """The limits of a robot with so many arm joints; UserError names a mistake."""
+    values: dict[str, object] = {}
+    if "workspace" in section:
+        box = section.section("workspace")
+        low, high = box.numbers("min", "m", 3), box.numbers("max", "m", 3)
+        box.finish()
+        if any(a >= b for a, b in zip(low, high, strict=True)):
+            raise box.error("min", f"is {list(low)}, expected less than max on every axis")
+        values["workspace_min"], values["workspace_max"] = low, high
+    for key, unit in CARTESIAN.items():
+        if key in section:
+            values[key] = section.positive(key, unit)
+    for key, unit in JOINTS.items():
+        if key in section:
+            numbers = section.numbers(key, unit, joint_count)
+            if key not in RANGE and min(numbers) <= 0:
+                raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
+            values[key] = numbers
+    section.finish()
+    return Limits(**values)  # type: ignore[arg-type]
