@@ -106,9 +106,8 @@ class SimNode(Node):
         self._task_text = self.create_publisher(String, "~/task", LATCHED)
         self._scene_seed = self.create_publisher(Int64, "~/seed", LATCHED)
 
-    def _stamp(self, elapsed_ns: int) -> int:
-        """Time of a state that was simulated this long after the start."""
-        return elapsed_ns if self._time else int(self.get_clock().now().nanoseconds)
+    def _stamp(self, elapsed_ns: int, late_ns: int) -> int:
+        return elapsed_ns if self._time else int(self.get_clock().now().nanoseconds) - late_ns
 
     def _publish_state(self, state: State) -> None:
         self._newest_ns = state.stamp_ns

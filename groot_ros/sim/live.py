@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Pictures = dict[str, NDArray[np.uint8]]
 
+NS = 1_000_000_000
 # A pause longer than this is not made up for: the machine slept, or is too slow.
 LONGEST_CATCH_UP_S = 0.2
 
@@ -43,16 +44,16 @@ class State:
 class LiveSimulation:
     """Steps a simulation in one thread and draws its pictures in another.
 
-    `stamp` gives each state its time in ns, from the simulated time since the start in ns.
-    Drawing never holds the robot up: it works on a copy of the newest state. `on_state` and
-    `on_pictures` are called in these threads.
+    `stamp` gives each state its time in ns, from the simulated time since the start and from
+    how late the state is, both in ns. Drawing never holds the robot up: it works on a copy of
+    the newest state. `on_state` and `on_pictures` are called in these threads.
     """
 
     def __init__(
         self,
         simulation: Simulation,
         image_rate_hz: float,
-        stamp: Callable[[int], int],
+        stamp: Callable[[int, int], int],
         on_state: Callable[[State], None],
         on_pictures: Callable[[State, Pictures], None],
     ) -> None:
@@ -116,7 +117,9 @@ class LiveSimulation:
                 due_s += late_s
             with self._lock:
                 self._simulation.advance(period_s)
-                self._state = state = self._measure(self._stamp(round(periods * period_s * 1e9)))
+                late_s = time.monotonic() - due_s
+                stamp_ns = self._stamp(round(periods * period_s * NS), round(late_s * NS))
+                self._state = state = self._measure(stamp_ns)
             self._on_state(state)
 
     def _measure(self, stamp_ns: int) -> State:
