@@ -69,11 +69,7 @@ def features(codec: Codec, fps: int) -> dict[str, Any]:
         for key in video.cameras
     }
     for column, parts in ((STATE, codec.features.state), (ACTION, codec.features.action)):
-        names = [
-            name if part.size > 1 or name == part.key else f"{part.key}.{name}"
-            for part in parts
-            for name in part.names
-        ]
+        names = [name for part in parts for name in part.names]
         described[column] = {"dtype": "float32", "shape": [len(names)], "names": names}
     scalars = {
         "timestamp": "float32",

@@ -169,7 +169,7 @@ class _Steps:
             self._drops.add(refusal.cause)
             return
         if newest is None or due_ns - newest.stamp_ns > self._clock.max_age_ns:
-            self._drops.add(NO_PICTURES)
+            self._drops.add(refusal.cause if refusal else NO_PICTURES)
             return
         duplicate = newest is self._used
         self._used = newest

@@ -1,0 +1,280 @@
+"""Bags with faults: each is named, and nothing half-written is left under its final name."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from arm_bags import (
+    BEGIN_NS,
+    NS,
+    ArmBag,
+    Message,
+    compressed_image,
+    conversion,
+    image,
+    write_bag,
+)
+from rosbags.rosbag2 import StoragePlugin
+
+from groot_ros.data.convert import convert
+from groot_ros.data.episodes import EpisodeChoice
+from groot_ros.data.reader import Dataset
+from groot_ros.data.validate import validate
+from groot_ros.errors import UserError
+from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, JOINT_STATE
+
+Change = Callable[[list[Message]], list[Message]]
+
+
+def without(topic: str) -> Change:
+    return lambda messages: [m for m in messages if m.topic != topic]
+
+
+def replaced(topic: str, data: Callable[[float], bytes], type_name: str = "") -> Change:
+    """The same topic with other content, and perhaps another type."""
+
+    def change(messages: list[Message]) -> list[Message]:
+        return [
+            Message(m.topic, type_name or m.type_name, m.arrival_s, data(m.arrival_s))
+            if m.topic == topic
+            else m
+            for m in messages
+        ]
+
+    return change
+
+
+def nan_joints(time_s: float) -> bytes:
+    arm = ArmBag()
+    names = ["fr3_finger_joint1", *arm.joint_names]
+    return arm.maker.joint_state(arm.stamp_ns(time_s), dict.fromkeys(names, float("nan")))
+
+
+def nan_pose(time_s: float) -> bytes:
+    arm = ArmBag()
+    return arm.maker.pose(arm.stamp_ns(time_s), arm.frame, np.full(7, np.nan))
+
+
+def unstamped_pose(time_s: float) -> bytes:
+    arm = ArmBag()
+    return arm.maker.pose(0, arm.frame, np.array([0.4, 0, 0.3, 0, 1, 0, 0]))
+
+
+FAULTS: dict[str, tuple[Change, str]] = {
+    "topic missing": (
+        without("/ee_pose"),
+        r"has no topic /ee_pose, which the robot file's ee_pose needs; it has /exterior",
+    ),
+    "camera missing": (without("/wrist/image_raw"), "has no topic /wrist/image_raw"),
+    "no label topic": (
+        without("/target_pose"),
+        "has no topic /target_pose, which the labels of codec ee_quat_joints needs.*_traj",
+    ),
+    "wrong type": (
+        replaced("/ee_pose", ArmBag().joint_state, JOINT_STATE),
+        "topic /ee_pose of bag .* is sensor_msgs/msg/JointState, expected geometry_msgs",
+    ),
+    "wrong label type": (
+        replaced("/target_pose", lambda _: ArmBag().maker.float64(1.0), FLOAT),
+        "topic /target_pose of bag .* is std_msgs/msg/Float64, expected geometry_msgs",
+    ),
+    "unknown encoding": (
+        replaced("/exterior/image_raw", lambda t: image(t, encoding="fancy8")),
+        "image encoding 'fancy8' is not understood",
+    ),
+    "picture shorter than its rows": (
+        replaced("/exterior/image_raw", lambda t: image(t, step=300)),
+        "has step 300 and 9216 bytes",
+    ),
+    "stamps zero": (replaced("/ee_pose", unstamped_pose), "ee_pose: messages carry no time"),
+    "NaN in joints": (replaced("/joint_states", nan_joints), "holds NaN or infinity"),
+    "NaN in pose": (replaced("/ee_pose", nan_pose), "quaternion of length nan"),
+    "NaN in labels": (replaced("/target_pose", nan_pose), "labels of ee_pose hold NaN"),
+    "no commands": (
+        lambda messages: [m for m in messages if m.topic != "/target_pose" or m.arrival_s > 99],
+        "has no topic /target_pose",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_named_and_nothing_is_left(tmp_path: Path, fault: str) -> None:
+    change, sentence = FAULTS[fault]
+    write_bag(tmp_path / "bag", change(ArmBag(seconds=1.5).messages()))
+    with pytest.raises(UserError, match=sentence):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bag"]
+
+
+def test_unknown_joint(tmp_path: Path) -> None:
+    names = ("panda_joint1", *ArmBag().joint_names[1:])
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5, joint_names=names).messages())
+    sentence = "joint_position: joint_states has no joint 'fr3_joint1', only .*panda_joint1"
+    with pytest.raises(UserError, match=sentence):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
+
+
+@pytest.mark.parametrize(("offset_s", "side"), [(-1000.0, "behind"), (5.0, "ahead of")])
+def test_stamps_of_another_clock(tmp_path: Path, offset_s: float, side: str) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5, clock_offset_s=offset_s).messages())
+    with pytest.raises(UserError, match=f"s {side} the times at which .* another clock"):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
+
+
+def test_pose_in_another_frame(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5, frame="world").messages())
+    with pytest.raises(UserError, match="are in frame 'world', the robot file's base_frame is"):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
+
+
+def test_stamps_that_go_backwards_are_reported_and_not_used(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=3.0)
+    messages = arm.messages()
+    for time_s in (1.0, 1.5, 2.0):
+        data = arm.maker.pose(
+            arm.stamp_ns(time_s - 0.5), arm.frame, np.array([9, 9, 9, 0, 1, 0, 0])
+        )
+        messages.append(Message("/ee_pose", "geometry_msgs/msg/PoseStamped", time_s + 0.001, data))
+    write_bag(tmp_path / "bag", messages)
+    report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    assert report.episodes[0].health["/ee_pose"]["backwards"] == 3
+    dataset = Dataset(tmp_path / "out")
+    state = dataset.columns(dataset.episodes[0])["observation.state"]
+    assert np.max(state[:, 1:4]) < 1.0
+
+
+def test_one_picture_that_does_not_decode_drops_its_frame(tmp_path: Path) -> None:
+    robot = tmp_path / "robot.yaml"
+    from groot_ros.share import share_file
+
+    text = share_file("config/robots/sim.yaml").read_text()
+    robot.write_text(text.replace("image_raw}", "image_raw/compressed}"))
+    arm = ArmBag(seconds=4.0)
+    messages = [*arm.states(), *arm.commands()]
+    for index in range(120):
+        for camera in ("exterior", "wrist"):
+            data = compressed_image(index / 30, camera, ".jpg")
+            if index == 60 and camera == "wrist":
+                maker = arm.maker
+                header = maker.header(BEGIN_NS + 2 * NS, camera)
+                empty = np.arange(10, dtype=np.uint8)
+                data = maker.make(COMPRESSED_IMAGE, header=header, format="jpeg", data=empty)
+            topic = f"/{camera}/image_raw/compressed"
+            messages.append(Message(topic, COMPRESSED_IMAGE, index / 30 + 0.03, data))
+    write_bag(tmp_path / "bag", messages)
+    report = convert(conversion(tmp_path / "bag", tmp_path / "out", robot=str(robot)))
+    [(reason, count)] = report.dropped.items()
+    assert "of 10 bytes with format 'jpeg' does not decode" in reason and count == 1
+    assert len(Dataset(tmp_path / "out").episodes) == 2
+
+
+def test_compressed_topic_is_offered_where_the_raw_one_is_missing(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=1.5)
+    data = compressed_image(0.0, "wrist")
+    other = Message("/wrist/image_raw/compressed", COMPRESSED_IMAGE, 0.0, data)
+    write_bag(tmp_path / "bag", [*arm.states(), *arm.commands(), *arm.images(["exterior"]), other])
+    with pytest.raises(UserError, match="did you mean /wrist/image_raw/compressed?"):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
+
+
+def test_empty_episode(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=1.5)
+    kept = [m for m in arm.messages() if not m.topic.endswith("image_raw") or m.arrival_s < 0.05]
+    write_bag(tmp_path / "bag", kept)
+    with pytest.raises(UserError, match="episode bag of bag .* is empty: .* steps dropped"):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
+
+
+def test_missing_instruction(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    with pytest.raises(UserError, match="has no instruction: give one with --instruction"):
+        convert(conversion(tmp_path / "bag", tmp_path / "out", choice=EpisodeChoice()))
+
+
+def test_bad_bag_is_skipped_and_the_exit_code_says_so(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bags" / "bad", without("/ee_pose")(ArmBag(seconds=1.5).messages()))
+    write_bag(tmp_path / "bags" / "good", ArmBag(seconds=1.5).messages())
+    report = convert(conversion(tmp_path / "bags", tmp_path / "out"))
+    assert report.exit_code == 1
+    [failure] = report.failures
+    assert Path(failure.bag).name == "bad" and "no topic /ee_pose" in failure.reason
+    assert validate(tmp_path / "out").problems == []
+
+
+def test_truncated_mcap_asks_for_repair(tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    file = bag / "bag.mcap"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(UserError, match=f"damaged or was cut off, run `groot-ros repair {bag}`"):
+        convert(conversion(bag, tmp_path / "out"))
+
+
+def test_damage_in_the_middle_of_an_mcap_is_no_traceback(tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    file = bag / "bag.mcap"
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 60_000] = bytes(60_000)
+    file.write_bytes(bytes(content))
+    with pytest.raises(UserError, match="cannot be read|is empty"):
+        convert(conversion(bag, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_bag_without_metadata_asks_for_repair(tmp_path: Path, storage: StoragePlugin) -> None:
+    bag = write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages(), storage)
+    (bag / "metadata.yaml").unlink()
+    with pytest.raises(UserError, match=r"has no metadata.yaml: .* run `groot-ros repair"):
+        convert(conversion(bag, tmp_path / "out"))
+
+
+def test_no_bag_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist, expected a bag"):
+        convert(conversion(tmp_path / "nothing", tmp_path / "out"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no bags"):
+        convert(conversion(tmp_path / "empty", tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"codec": "ee_euler"}, "codec 'ee_euler' is unknown, expected one of ee, "),
+        ({"robot": "r2d2"}, "robot 'r2d2' is neither a file nor one of"),
+        ({"fps": 0}, "fps is 0, expected 1 to 240"),
+        ({"format": "csv"}, "format is 'csv', expected one of gr00t, lerobot-v3"),
+    ],
+)
+def test_wrong_options(tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    with pytest.raises(UserError, match=sentence):
+        convert(conversion(tmp_path / "bag", tmp_path / "out", **changes))
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_full_disk_keeps_what_is_done_for_resume(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=3.0).messages())
+    command = [sys.executable, "-m", "groot_ros.cli.main", "convert"]
+    command += ["--bags", str(tmp_path / "bag"), "--robot", "sim", "--codec", "ee_quat"]
+    command += ["--output", str(tmp_path / "out"), "--instruction", "x", "--workers", "1"]
+    # No file may grow beyond this: to the writer it looks like a full disk.
+    limit = 20_000
+    process = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert process.returncode == 2, process.stderr
+    assert "cannot write to" in process.stderr and "--resume" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "out").exists()
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert validate(tmp_path / "out").problems == []
