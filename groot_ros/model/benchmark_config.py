@@ -28,6 +28,8 @@ FULL: dict[str, Any] = {
         "dropout": 0.2,
         "final_dropout": True,
         "positional_embeddings": None,
+        "norm_type": "ada_norm",
+        "interleave_self_attention": True,
     },
     "vl_self_attention_cfg": {
         "num_layers": 4,

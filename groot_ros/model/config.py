@@ -245,11 +245,13 @@ def _check_version(raw: Mapping[str, Any]) -> None:
             f"config.json has model_type {found!r}, expected {MODEL_TYPE!r}: "
             "this is not a GR00T checkpoint"
         )
-    if not raw.get("use_alternate_vl_dit"):
-        raise UserError(
-            "config.json has use_alternate_vl_dit false, expected true as in every released "
-            "GR00T N1.7 checkpoint"
-        )
+    dit = raw.get("diffusion_model_cfg", {})
+    for name, values in (("use_alternate_vl_dit", raw), ("interleave_self_attention", dit)):
+        if not values.get(name):
+            raise UserError(
+                f"config.json has {name} {values.get(name)}, expected true as in every released "
+                "GR00T N1.7 checkpoint"
+            )
 
 
 def _backbone(raw: Mapping[str, Any]) -> Mapping[str, Any]:

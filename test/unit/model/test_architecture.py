@@ -82,6 +82,13 @@ def test_a_missing_key_is_named() -> None:
         Gr00tConfig.from_dict(raw)
 
 
+def test_a_dit_without_self_attention_is_refused() -> None:
+    raw = droid_config()
+    raw["diffusion_model_cfg"]["interleave_self_attention"] = False
+    with pytest.raises(UserError, match="interleave_self_attention False, expected true"):
+        Gr00tConfig.from_dict(raw)
+
+
 def test_positional_embeddings_are_refused() -> None:
     raw = droid_config()
     raw["diffusion_model_cfg"]["positional_embeddings"] = "sinusoidal"
