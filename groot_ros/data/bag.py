@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backports.zstd import ZstdError
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
-from rosbags.rosbag2.errors import ReaderError
 from rosbags.typesys import Stores, get_typestore
 
 from groot_ros.data.episode_info import EpisodeInfo
@@ -21,17 +19,7 @@ from groot_ros.errors import UserError
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
 METADATA = "metadata.yaml"
-_READ_ERRORS = (
-    AnyReaderError,
-    ReaderError,
-    ZstdError,
-    AssertionError,
-    FileNotFoundError,
-    IndexError,
-    KeyError,
-    TypeError,
-    struct.error,
-)
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class BagError(UserError):
@@ -105,8 +93,11 @@ class Bag:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except _READ_ERRORS as error:
-        if isinstance(error, UserError):
+    except UserError:
+        raise
+    except Exception as error:
+        # A damaged bag makes the reader fail in any way: its sizes and offsets are noise.
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise BagError(

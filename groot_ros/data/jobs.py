@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import shutil
 import threading
@@ -14,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.data.bag import BagError, bag_hash, open_bag
+from groot_ros.data.bag import NO_SPACE, BagError, bag_hash, open_bag
 from groot_ros.data.episodes import Episode
 from groot_ros.data.extract import EpisodeResult, ExtractOptions, extract, read_result
 from groot_ros.data.replay import Source
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
-
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
