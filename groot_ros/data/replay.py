@@ -170,4 +170,4 @@ def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
 
 
 def _signals(samples: Mapping[str, Iterable[tuple[int, Any]]]) -> dict[str, Signal]:
-    return {name: Signal.of(pairs) for name, pairs in samples.items()}
+    return {name: Signal.of(pairs, name == "ee_pose") for name, pairs in samples.items()}

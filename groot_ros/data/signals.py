@@ -20,19 +20,21 @@ COMMAND_GAP_NS = 200_000_000
 
 @dataclass(frozen=True)
 class Signal:
-    """Samples (T, ...) at strictly increasing times (T,) in ns."""
+    """Samples (T, ...) at strictly increasing times (T,) in ns; poses are (T, 7)."""
 
     times_ns: Times
     values: Array
+    is_pose: bool = False
 
     @classmethod
-    def of(cls, samples: Iterable[tuple[int, Any]]) -> Signal:
+    def of(cls, samples: Iterable[tuple[int, Any]], is_pose: bool = False) -> Signal:
         """From pairs of time and value in any order; of equal times the last one counts."""
         by_time = dict(samples)
         times = sorted(by_time)
         return cls(
             np.array(times, dtype=np.int64),
             np.array([by_time[time] for time in times], dtype=np.float64),
+            is_pose,
         )
 
     def __len__(self) -> int:
@@ -44,14 +46,14 @@ class Signal:
         return self.values[np.maximum(index, 0)]
 
     def interpolated(self, times_ns: Times, gap_ns: int = COMMAND_GAP_NS) -> Array:
-        """Linear, SLERP for poses (T, 7); the ends hold, and so does a gap above `gap_ns`."""
+        """Linear, SLERP for poses; the ends hold, and so does a gap above `gap_ns`."""
         end = np.searchsorted(self.times_ns, times_ns, side="left")
         upper = np.clip(end, 0, len(self) - 1)
         lower = np.clip(end - 1, 0, len(self) - 1)
         span = self.times_ns[upper] - self.times_ns[lower]
         fraction = (times_ns - self.times_ns[lower]) / np.where(span == 0, 1, span)
         fraction = np.where((span > gap_ns) & (fraction < 1.0), 0.0, np.clip(fraction, 0.0, 1.0))
-        if self.values.ndim == 2 and self.values.shape[1] == 7:
+        if self.is_pose:
             return interpolate_pose(self.values[lower], self.values[upper], fraction)
         weight = fraction.reshape(-1, *[1] * (self.values.ndim - 1))
         return (1.0 - weight) * self.values[lower] + weight * self.values[upper]

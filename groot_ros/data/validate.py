@@ -110,7 +110,8 @@ class _Check:
             yield from _shape(name, feature, columns[name], episode.length)
         for name in set(columns) - set(features):
             yield f"column {name} is not among the features of info.json"
-        yield from self._indices(episode, columns, first)
+        if all(len(values) == episode.length for values in columns.values()):
+            yield from self._indices(episode, columns, first)
 
     def _indices(self, episode: EpisodeFiles, columns: Columns, first: int) -> Iterator[str]:
         frame = np.arange(episode.length)

@@ -199,6 +199,15 @@ def test_reached_poses_are_the_labels_of_traj(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[ACTION][:, 7], closed)
 
 
+def test_seven_joints_are_no_pose(tmp_path: Path) -> None:
+    arm = ArmBag()
+    write_bag(tmp_path / "bag", [*arm.states(), *arm.images()])
+    convert(conversion(tmp_path / "bag", tmp_path / "out", codec="joints_traj"))
+    found = rows(tmp_path / "out")
+    reached = [joints(t) for t in seconds(found[STAMP])]
+    np.testing.assert_allclose(found[ACTION][:, :7], reached, atol=1e-6)
+
+
 def test_gripper_that_nobody_commanded_stays_as_it_is(tmp_path: Path) -> None:
     arm = ArmBag(motion=lambda time_s: time_s + 3.0)
     late = [m for m in arm.commands() if m.topic != "/gripper/command" or m.arrival_s > 2.0]
