@@ -42,6 +42,7 @@ setup(
         "PyYAML>=6.0",
         "rich>=13.7",
         "rosbags>=0.10",
+        "ruckig>=0.14",
         "safetensors>=0.5",
         "scipy>=1.11",
         "tokenizers>=0.22",

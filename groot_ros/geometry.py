@@ -185,3 +185,34 @@ def rotation_angle(start: ArrayLike, end: ArrayLike) -> Array:
     """Angle in rad (...) of the rotation between quaternions (..., 4)."""
     dot = np.abs(np.sum(normalize_quat(start) * normalize_quat(end), axis=-1))
     return 2.0 * np.arccos(np.clip(dot, 0.0, 1.0))
+
+
+def multiply_quats(left: ArrayLike, right: ArrayLike) -> Array:
+    """Products (..., 4) of quaternions wxyz: first `right`, then `left`."""
+    w, x, y, z = np.moveaxis(_array(left, 4, "quaternion"), -1, 0)
+    a, b, c, d = np.moveaxis(_array(right, 4, "quaternion"), -1, 0)
+    product = (
+        w * a - x * b - y * c - z * d,
+        w * b + x * a + y * d - z * c,
+        w * c - x * d + y * a + z * b,
+        w * d + x * c - y * b + z * a,
+    )
+    return np.stack(product, axis=-1)
+
+
+def rotvec_to_quat(rotvec: ArrayLike) -> Array:
+    """Quaternions (..., 4) wxyz of rotation vectors (..., 3) in rad."""
+    rotvec = _array(rotvec, 3, "rotation vector")
+    half = np.linalg.norm(rotvec, axis=-1, keepdims=True) / 2
+    # np.sinc(x) is sin(pi x) / (pi x), 1 at 0.
+    return np.concatenate([np.cos(half), rotvec * np.sinc(half / np.pi) / 2], axis=-1)
+
+
+def quat_to_rotvec(quat: ArrayLike) -> Array:
+    """Rotation vectors (..., 3) in rad, no longer than pi, of unit quaternions (..., 4) wxyz."""
+    quat = _array(quat, 4, "quaternion")
+    quat = np.where(quat[..., :1] < 0, -quat, quat)
+    sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, quat[..., :1])
+    near = sine < 1e-12
+    return quat[..., 1:] * np.where(near, 2.0, angle / np.where(near, 1.0, sine))

@@ -16,7 +16,15 @@ from groot_ros.share import share_file
 
 STATE_MAX_AGE_S = 0.2
 CAMERA_MAX_AGE_S = 0.3
-OUTPUT_PROFILES = ("pose", "joint_trajectory", "joint_stream")
+# What the executor sends -> the command whose topic it needs.
+OUTPUT_PROFILES = {
+    "pose": "ee_pose",
+    "twist": "twist",
+    "joint_trajectory": "joint_position",
+    "jtc_upsampling": "joint_position",
+    "joint_stream": "joint_position",
+}
+GRIP_TYPES = ("float64", "gripper_command", "trajectory")
 
 
 def _clamped(closure: float) -> float:
@@ -82,11 +90,18 @@ class Observations:
 
 @dataclass(frozen=True)
 class GripCommand:
-    """Gripper command topic, Float64; `open` and `closed` are the values for closure 0 and 1."""
+    """Gripper command; `open` and `closed` are the values for closure 0 and 1.
+
+    type float64 is a Float64 topic, gripper_command an action of control_msgs with `max_effort`
+    in N, trajectory the channel `joint` of the arm's joint trajectory (then without a topic).
+    """
 
     topic: str
     open: float
     closed: float
+    type: str = "float64"
+    joint: str = ""
+    max_effort: float = 0.0
 
     def raw(self, closure: float) -> float:
         """Command value of a closure in [0, 1]."""
@@ -104,14 +119,34 @@ class Commands:
     ee_pose: str | None = None
     joint_position: str | None = None
     grip: GripCommand | None = None
+    twist: str | None = None
+
+
+@dataclass(frozen=True)
+class ToolKinematics:
+    """Where joints for a pose come from: the link at the tool center point and the URDF, a file,
+    or empty for the topic robot_description."""
+
+    tool: str
+    urdf: str = ""
 
 
 @dataclass(frozen=True)
 class Output:
-    """How the executor commands the robot: message profile and rate in Hz."""
+    """How the executor commands the robot: message profile and rate in Hz.
+
+    With kinematics a profile of joints follows chunks of poses.
+    """
 
     profile: str
     rate_hz: float
+    kinematics: ToolKinematics | None = None
+
+    @property
+    def signal(self) -> str:
+        """What chunks must hold: ee_pose or joint_position."""
+        poses = self.profile in ("pose", "twist") or self.kinematics is not None
+        return "ee_pose" if poses else "joint_position"
 
 
 @dataclass(frozen=True)
@@ -269,6 +304,7 @@ def _commands(section: Section) -> Commands:
         ee_pose=_command_topic(section, "ee_pose"),
         joint_position=_command_topic(section, "joint_position"),
         grip=_grip_command(section.section("grip")) if "grip" in section else None,
+        twist=_command_topic(section, "twist"),
     )
     section.finish()
     return commands
@@ -285,24 +321,55 @@ def _command_topic(section: Section, key: str) -> str | None:
 
 def _grip_command(section: Section) -> GripCommand:
     opened, closed = _open_closed(section)
-    command = GripCommand(section.topic("topic"), opened, closed)
+    kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
+    in_trajectory = kind == "trajectory"
+    command = GripCommand(
+        "" if in_trajectory else section.topic("topic"),
+        opened,
+        closed,
+        kind,
+        section.text("joint", "the gripper's joint name") if in_trajectory else "",
+        section.positive("max_effort", "N") if "max_effort" in section else 0.0,
+    )
     section.finish()
     return command
 
 
 def _output(section: Section) -> Output:
+    kinematics = None
+    if "kinematics" in section:
+        part = section.section("kinematics")
+        urdf = part.text("urdf", "the path of a URDF file") if "urdf" in part else ""
+        kinematics = ToolKinematics(part.text("tool", "the link at the tool"), urdf)
+        part.finish()
     output = Output(
-        profile=section.choice("profile", OUTPUT_PROFILES),
+        profile=section.choice("profile", tuple(OUTPUT_PROFILES)),
         rate_hz=section.number("rate", "Hz", 1.0, 1000.0),
+        kinematics=kinematics,
     )
     section.finish()
     return output
 
 
 def _check_output(robot: RobotConfig, root: Section) -> None:
-    needed = "ee_pose" if robot.output.profile == "pose" else "joint_position"
+    profile = robot.output.profile
+    needed = OUTPUT_PROFILES[profile]
     if getattr(robot.commands, needed) is None:
         raise root.error(
             f"commands.{needed}",
-            f"is missing, expected a topic because output.profile is {robot.output.profile}",
+            f"is missing, expected a topic because output.profile is {profile}",
         )
+    grip = robot.commands.grip
+    if grip and grip.type == "trajectory" and needed != "joint_position":
+        raise root.error(
+            "commands.grip.type",
+            f"is trajectory, expected float64 or gripper_command because output.profile is "
+            f"{profile}",
+        )
+    for signal in {robot.output.signal, "joint_position" if robot.output.kinematics else ""}:
+        if signal and getattr(robot.observations, signal) is None:
+            raise root.error(
+                f"observations.{signal}",
+                f"is missing, expected a topic because output.profile is {profile}: a motion "
+                "begins where the robot is",
+            )

@@ -14,11 +14,24 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Setpoint:
-    """What the robot should do at one time: ee_pose (7,), joint_position (J,), grip in [0, 1]."""
+    """What the robot should do at one time: ee_pose (7,), joint_position (J,), grip in [0, 1].
+
+    `velocity` is that of the pose, linear then angular (6,), or of the joints (J,).
+    """
 
     ee_pose: Array | None
     joint_position: Array | None
     grip: float | None
+    velocity: Array | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Setpoints at N times: ee_pose (N, 7), joint_position (N, J), grip (N,)."""
+
+    ee_pose: Array | None
+    joint_position: Array | None
+    grip: Array | None
 
 
 @dataclass(frozen=True)
@@ -65,25 +78,42 @@ class Chunk:
         """How many steps lie before `time_ns`."""
         return int(np.clip(-((self.stamp_ns - time_ns) // self.step_ns), 0, len(self)))
 
+    def is_past(self, time_ns: int) -> bool:
+        """Whether all steps lie before a time."""
+        return time_ns > self.end_ns
+
+    def is_future(self, time_ns: int) -> bool:
+        """Whether no step's time has come yet."""
+        return time_ns < self.stamp_ns
+
     def sample(self, time_ns: int) -> Setpoint:
         """Setpoint at a time: linear, SLERP for rotation; the grip of the step that is due.
 
         Before the first step it is the first one, after the last step the last one.
         """
-        position = np.clip((time_ns - self.stamp_ns) / self.step_ns, 0.0, len(self) - 1.0)
-        lower = int(position)
-        upper = min(lower + 1, len(self) - 1)
-        fraction = position - lower
+        samples = self.sample_many(np.array([time_ns], dtype=np.int64))
         return Setpoint(
+            ee_pose=None if samples.ee_pose is None else samples.ee_pose[0],
+            joint_position=None if samples.joint_position is None else samples.joint_position[0],
+            grip=None if samples.grip is None else float(samples.grip[0]),
+        )
+
+    def sample_many(self, times_ns: NDArray[np.int64]) -> Samples:
+        """`sample` at times (N,)."""
+        position = np.clip((times_ns - self.stamp_ns) / self.step_ns, 0.0, len(self) - 1.0)
+        lower = position.astype(int)
+        upper = np.minimum(lower + 1, len(self) - 1)
+        fraction = position - lower
+        joints = self.joint_position
+        return Samples(
             ee_pose=None
             if self.ee_pose is None
             else interpolate_pose(self.ee_pose[lower], self.ee_pose[upper], fraction),
             joint_position=None
-            if self.joint_position is None
-            else (1 - fraction) * self.joint_position[lower]
-            + fraction * self.joint_position[upper],
+            if joints is None
+            else joints[lower] + fraction[:, None] * (joints[upper] - joints[lower]),
             # A gripper command is a decision: blending two decisions is neither of them.
-            grip=None if self.grip is None else float(self.grip[lower]),
+            grip=None if self.grip is None else self.grip[lower],
         )
 
     def after(self, time_ns: int) -> Chunk | None:

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
+import math
+from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from groot_ros.chunks.blend import Jump, blend, jump, limit_speed
+from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.robot import Limits
+from groot_ros.chunks.consumption import Consumption
+from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.measures import Jump, SeamMeter
+from groot_ros.chunks.motion import Joined, Motion, join, rest, stop
+from groot_ros.chunks.progress import Progress
+from groot_ros.chunks.stopping import Activity, StopMachine, StopReason
+from groot_ros.chunks.strategies import make_strategy
+from groot_ros.robot_limits import Limits
+
+Array = NDArray[np.float64]
+
+# No policy makes more chunks than this in FLOOD_NS.
+FLOOD_CHUNKS = 50
+FLOOD_NS = 500_000_000
+# The first command after a seam may fall on the seam itself.
+SEAM_COMMANDS = 2
 
 
-class Motion(Enum):
-    """What the executor does now."""
+@dataclass(frozen=True)
+class ExecutionSettings:
+    """How chunks are executed.
 
-    IDLE = "idle"
-    EXECUTING = "executing"
-    HOLDING = "holding"
+    blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
+    long the policy may be silent, rejected_in_row how many chunks may be refused one after the
+    other, longest_gap_s the longest time between two commands of a motion that goes on.
+    """
+
+    signal: str = "ee_pose"
+    strategy: str = "latest"
+    blend_s: float = 0.15
+    watchdog_s: float = 1.0
+    rejected_in_row: int = 5
+    longest_gap_s: float = 0.25
 
 
 @dataclass(frozen=True)
 class Execution:
-    """What became of one chunk; `starved` and `executed` in steps."""
+    """What became of one chunk; `executed`, `dropped` and `starved` in steps.
+
+    `gap` lay between the motion and the chunk when it was joined, `seam` is the jump that was
+    commanded all the same, beyond what the last two commands led to.
+    """
 
     chunk_id: int
     epoch: int
@@ -31,139 +61,382 @@ class Execution:
     dropped: int
     starved: int
     arrived_ns: int
+    gap: Jump
     seam: Jump
+    rate: float
+    limited_by: str
 
 
 @dataclass
 class _Running:
     chunk_id: int
     chunk: Chunk
+    curve: Curve
+    joined: Joined
     arrived_ns: int
-    dropped: int
+    joined_step: float
+    gap: Jump
     seam: Jump
 
+    def step_at(self, time_ns: int) -> float:
+        """Position in the chunk in steps, beyond its last one when that has passed."""
+        passed_s = (time_ns - self.joined.motion.start_ns) / 1e9 * self.joined.rate
+        return (self.joined.from_s + passed_s) / self.curve.step_s
 
-@dataclass
+    def passed(self, time_ns: int) -> int:
+        """How many steps lie before a time."""
+        return min(math.ceil(self.step_at(time_ns) - 1e-6), len(self.chunk))
+
+    def grip_at(self, time_ns: int) -> float | None:
+        """The grip of the step that is due."""
+        grips = self.chunk.grip
+        if grips is None:
+            return None
+        return float(grips[min(math.floor(self.step_at(time_ns) + 1e-6), len(grips) - 1)])
+
+
 class ChunkExecutor:
-    """Samples the newest chunk, eases from the last one into it, holds when it has run out.
+    """Follows the chunks that it is given, within the robot's limits, and stops in order.
 
-    Speed stays within the robot's limits: where a chunk asks for more, the setpoint lags behind.
-
-    A chunk of an older epoch, one whose steps have all passed and one that is not finite are
-    refused with a reason. Holding lasts `watchdog_ns`, then nothing is commanded any more.
+    The motion is continuous in position and velocity, whatever happens, and every motion that was
+    planned ends at rest. A chunk that is void, late or beyond the limits is refused with a reason
+    and the old one goes on.
     """
 
-    limits: Limits = field(default_factory=Limits)
-    blend_ns: int = 150_000_000
-    watchdog_ns: int = 1_000_000_000
-    epoch: int = 0
-    motion: Motion = Motion.IDLE
-    _running: _Running | None = None
-    _leaving: Chunk | None = None
-    _last: Setpoint | None = None
-    _last_ns: int = 0
-    _hold_since_ns: int = 0
-    _ended: list[Execution] = field(default_factory=list)
+    def __init__(
+        self, limits: Limits | None = None, settings: ExecutionSettings | None = None
+    ) -> None:
+        self.settings = settings or ExecutionSettings()
+        self.limits = limits or Limits()
+        self.activity = Activity.IDLE
+        self.stops = StopMachine()
+        self.epoch = 0
+        self.speed_scale = 1.0
+        self._bounds = Bounds.of(self.limits, self.settings.signal)
+        self._strategy = make_strategy(self.settings.strategy)
+        self._consumption = Consumption()
+        self._meter = SeamMeter(self._bounds.space)
+        self._motion: Motion | None = None
+        self._running: _Running | None = None
+        self._waiting: tuple[int, Chunk, int] | None = None
+        self._grip: float | None = None
+        self._last_ns = 0
+        self._last_value: Array | None = None
+        self._heard_ns = 0
+        self._hold_since_ns = 0
+        self._refused_in_row = 0
+        self._arrivals: deque[int] = deque(maxlen=FLOOD_CHUNKS)
+        self._seam_commands = 0
+        self._ended: list[Execution] = []
 
-    def start_from(self, setpoint: Setpoint, now_ns: int) -> None:
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is commanded, so that a motion has to start where the robot is."""
+        return self.activity is Activity.IDLE
+
+    @property
+    def is_at_rest(self) -> bool:
+        return self.activity in (Activity.IDLE, Activity.HOLDING)
+
+    def start_from(self, value: Array, grip: float | None, now_ns: int) -> None:
         """Where the robot is, before the first chunk: the motion begins there."""
-        if self._last is None:
-            self._last, self._last_ns = setpoint, now_ns
+        if self.is_idle:
+            self._motion = rest(self._bounds, value, now_ns)
+            self._grip = grip
+            self._last_ns = now_ns
+            self._meter.clear()
 
     def accept(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
         """Take a chunk from `now_ns` on; the reason when it is refused."""
-        if reason := self._refusal(chunk, now_ns):
+        self._heard_ns = now_ns
+        if self._is_flooded(now_ns):
+            self.halt(StopReason.FLOOD, now_ns)
+        if reason := self._void(chunk, now_ns):
             return reason
-        self._end_running(now_ns)
-        self.epoch = chunk.epoch
-        self._leaving = self._running.chunk if self._running else None
-        seam = Jump(0.0, 0.0, ())
-        if self._running and self._last:
-            seam = jump(self._last, chunk.sample(now_ns))
-        dropped = chunk.passed_steps(now_ns)
-        self._running = _Running(chunk_id, chunk, now_ns, dropped, seam)
-        self.motion = Motion.EXECUTING
-        return None
+        reason = refusal(chunk, self.settings.signal, self.limits)
+        if reason is None:
+            reason = self._take(chunk_id, chunk, now_ns)
+        self.count_refusal(reason, now_ns)
+        return reason
 
-    def _refusal(self, chunk: Chunk, now_ns: int) -> str | None:
+    def _is_flooded(self, now_ns: int) -> bool:
+        self._arrivals.append(now_ns)
+        full = len(self._arrivals) == FLOOD_CHUNKS
+        return full and now_ns - self._arrivals[0] < FLOOD_NS
+
+    def _void(self, chunk: Chunk, now_ns: int) -> str | None:
+        """Why a chunk has nothing to say any more, or nothing may be said now."""
         if chunk.epoch < self.epoch:
             return f"epoch {chunk.epoch} is over, now it is {self.epoch}"
-        if chunk.end_ns < now_ns:
+        if self.stops.blocked:
+            return self.stops.sentence
+        if (early_ns := chunk.stamp_ns - now_ns) > chunk.step_ns:
+            return (
+                f"its stamp is {early_ns / 1e9:.2f} s in the future: check that the clocks of "
+                "camera, policy and executor agree"
+            )
+        if self._consumption.between_s(chunk.stamp_ns, now_ns) * 1e9 > (
+            chunk.end_ns - chunk.stamp_ns
+        ):
             late_s = (now_ns - chunk.end_ns) / 1e9
             return f"all {len(chunk)} steps have passed, the last one {late_s:.2f} s ago"
-        for name in ("ee_pose", "joint_position", "grip"):
-            values = getattr(chunk, name)
-            if values is not None and not np.all(np.isfinite(values)):
-                return f"{name} holds NaN or infinity"
         return None
 
+    def count_refusal(self, reason: str | None, now_ns: int) -> None:
+        """A chunk was refused for a reason, or None: taken; too many in a row stop the motion."""
+        self._refused_in_row = 0 if reason is None else self._refused_in_row + 1
+        if reason is not None and self._refused_in_row >= self.settings.rejected_in_row:
+            self.halt(StopReason.REJECTED, now_ns, reason)
+
+    def _take(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
+        if chunk.epoch > self.epoch:
+            self._begin_epoch(chunk.epoch)
+        executing = self.activity is Activity.EXECUTING
+        if self._strategy.waits_for_end and executing:
+            self._waiting = (chunk_id, chunk, now_ns)
+            return None
+        return self._follow(chunk_id, self._strategy.merge(chunk), now_ns, now_ns)
+
+    def _begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+        self._strategy.forget()
+        self._waiting = None
+
+    def _follow(self, chunk_id: int, chunk: Chunk, now_ns: int, arrived_ns: int) -> str | None:
+        """Join a chunk to the motion; the reason when that is not possible."""
+        if self._motion is None:
+            return "the robot's state is not known"
+        curve = Curve.through(
+            self._bounds.space, getattr(chunk, self.settings.signal), chunk.step_ns / 1e9
+        )
+        from_s = self._consumption.between_s(chunk.stamp_ns, now_ns)
+        state = self._motion.state(now_ns)
+        gap = self._bounds.space.difference(state[0], curve.at(from_s))
+        if reason := gap_refusal(gap, self._bounds, self.settings.signal):
+            return reason
+        joined = self._join(curve, from_s, now_ns)
+        if joined is None:
+            return "it cannot be joined to the motion within the limits"
+        self._end_running(now_ns)
+        self._running = _Running(
+            chunk_id,
+            chunk,
+            curve,
+            joined,
+            arrived_ns,
+            from_s / curve.step_s,
+            Jump.of(gap, self.settings.signal),
+            Jump(),
+        )
+        self._start(joined, now_ns)
+        return None
+
+    def _join(self, curve: Curve, from_s: float, now_ns: int) -> Joined | None:
+        assert self._motion is not None
+        return join(
+            self._bounds,
+            curve,
+            from_s,
+            self._motion.state(now_ns),
+            now_ns,
+            self.settings.blend_s,
+            self.speed_scale,
+        )
+
+    def _start(self, joined: Joined, now_ns: int) -> None:
+        self._motion = joined.motion
+        self._consumption.set_rate(now_ns, joined.rate)
+        self._seam_commands = SEAM_COMMANDS
+        self.activity = Activity.EXECUTING
+        self.stops.moving()
+
+    def set_speed_scale(self, speed_scale: float, now_ns: int) -> None:
+        """Stretch chunk time from now on, smoothly."""
+        self.speed_scale = speed_scale
+        running = self._running
+        if running is None or self.activity is not Activity.EXECUTING:
+            return
+        from_s = running.step_at(now_ns) * running.curve.step_s
+        if joined := self._join(running.curve, from_s, now_ns):
+            running.joined = joined
+            self._start(joined, now_ns)
+
     def cancel(self, epoch: int, now_ns: int) -> None:
-        """End the motion: hold the last setpoint; chunks of older epochs are void."""
+        """End the motion; chunks of older epochs are void."""
         if epoch < self.epoch:
             return
-        self.epoch = epoch
-        if self._running:
-            self._end_running(now_ns)
-            self._running = self._leaving = None
-            self._hold(now_ns)
+        self._begin_epoch(epoch)
+        self._refused_in_row = 0
+        if not self.is_idle:
+            self.halt(StopReason.CANCELLED, now_ns)
+
+    def halt(self, reason: StopReason, now_ns: int, detail: str = "") -> None:
+        """Come to rest within the limits, for a reason."""
+        self.stops.stop(reason, now_ns, detail)
+        self._stop_motion(now_ns)
+
+    def press(self, reason: StopReason, pressed: bool, now_ns: int) -> None:
+        """The emergency stop or a fault of the robot begins or ends."""
+        self.stops.press(reason, pressed, now_ns)
+        if pressed:
+            self._stop_motion(now_ns)
+
+    def _stop_motion(self, now_ns: int) -> None:
+        self._end_running(now_ns)
+        self._waiting = None
+        self._strategy.forget()
+        if self._motion is None or self.activity is not Activity.EXECUTING:
+            return
+        if self._motion.active_end_ns > now_ns:
+            self._motion = stop(self._bounds, *self._motion.state(now_ns), now_ns)
+        self._consumption.set_rate(now_ns, 1.0)
+        self.activity = Activity.STOPPING
+
+    def resume(self) -> str | None:
+        """Let chunks move the robot again; the reason why not."""
+        self._refused_in_row = 0
+        self._arrivals.clear()
+        return self.stops.resume()
+
+    def release(self, now_ns: int) -> None:
+        """Command nothing until the next chunk."""
+        self._end_running(now_ns)
+        self.activity = Activity.IDLE
+        self._motion = self._waiting = None
 
     def take_ended(self) -> list[Execution]:
         """What became of the chunks that ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
 
+    def progress(self, now_ns: int) -> Progress | None:
+        """How far the running chunk is; None when none is executed."""
+        running = self._running
+        if running is None or self.activity is not Activity.EXECUTING:
+            return None
+        return Progress(
+            now_ns,
+            running.chunk_id,
+            self.epoch,
+            running.step_at(now_ns),
+            running.joined.rate,
+            running.joined_step,
+        )
+
+    @property
+    def motion(self) -> Motion | None:
+        """What is planned; it always ends at rest."""
+        return self._motion
+
     def _end_running(self, now_ns: int) -> None:
-        if (running := self._running) is None:
+        running, self._running = self._running, None
+        if running is None:
             return
         chunk = running.chunk
+        joined = math.ceil(running.joined_step - 1e-6)
+        starved_ns = max(0, now_ns - running.joined.motion.active_end_ns)
         self._ended.append(
             Execution(
                 chunk_id=running.chunk_id,
                 epoch=chunk.epoch,
                 horizon=len(chunk),
-                executed=max(0, chunk.passed_steps(now_ns) - running.dropped),
-                dropped=running.dropped,
-                starved=max(0, now_ns - chunk.end_ns) // chunk.step_ns,
+                executed=max(0, running.passed(now_ns) - joined),
+                dropped=joined,
+                starved=starved_ns // chunk.step_ns,
                 arrived_ns=running.arrived_ns,
+                gap=running.gap,
                 seam=running.seam,
+                rate=running.joined.rate,
+                limited_by=running.joined.limited_by,
             )
         )
 
     def setpoint(self, now_ns: int) -> Setpoint | None:
         """What to command now, None when nothing is to be commanded."""
-        if self.motion is Motion.IDLE or self._last is None and self._running is None:
+        if not self.is_idle:
+            self._watch(now_ns)
+        if self.is_idle or self._motion is None:
             return None
-        wanted = self._wanted(now_ns)
-        if wanted is None:
-            return None
-        if self._last is not None:
-            duration_s = max(0, now_ns - self._last_ns) / 1e9
-            wanted = limit_speed(self._last, wanted, self.limits, duration_s)
-        self._last, self._last_ns = wanted, now_ns
-        return wanted
+        value, velocity = self._motion.state(now_ns)
+        value = self._same_sign(value)
+        jump = self._meter.add(value, now_ns)
+        if self._running and jump is not None and self._seam_commands > 0:
+            self._running.seam = max(
+                self._running.seam,
+                Jump.of(jump, self.settings.signal),
+                key=lambda j: (j.position_m, j.rotation_rad, j.joints_rad),
+            )
+            self._seam_commands -= 1
+        grip = self._limited_grip(now_ns)
+        self._last_ns = now_ns
+        pose = self.settings.signal == "ee_pose"
+        return Setpoint(value if pose else None, None if pose else value, grip, velocity)
 
-    def _wanted(self, now_ns: int) -> Setpoint | None:
+    def _same_sign(self, value: Array) -> Array:
+        """A pose whose quaternion has the sign of the last one: both mean the same rotation."""
+        last = self._last_value
+        if self.settings.signal == "ee_pose" and last is not None and value[3:] @ last[3:] < 0:
+            value = np.concatenate([value[:3], -value[3:]])
+        self._last_value = value
+        return value
+
+    def _watch(self, now_ns: int) -> None:
+        """What has become due since the last command."""
+        assert self._motion is not None
+        settings = self.settings
+        if not 0 <= now_ns - self._last_ns <= settings.longest_gap_s * 1e9:
+            self._freeze(now_ns)
+        silent_ns = now_ns - self._heard_ns
+        if self.activity is Activity.EXECUTING:
+            if now_ns > self._motion.active_end_ns:
+                self._run_out(now_ns)
+            elif silent_ns > settings.watchdog_s * 1e9:
+                self.halt(StopReason.STARVED, now_ns)
+        if self.activity is Activity.STOPPING and now_ns >= self._motion.end_ns:
+            self.activity = Activity.HOLDING
+            self._hold_since_ns = now_ns
+        if (
+            self.activity is Activity.HOLDING
+            and now_ns - self._hold_since_ns > settings.watchdog_s * 1e9
+        ):
+            if self.stops.reason is StopReason.STARVED:
+                self.stops.stop(StopReason.POLICY_GONE, now_ns)
+            self.release(now_ns)
+
+    def _freeze(self, now_ns: int) -> None:
+        """Time has jumped: the robot has come to rest at the last command, go on from there."""
+        assert self._motion is not None
+        value = self._motion.state(self._last_ns)[0]
+        self.stops.stop(StopReason.CLOCK, now_ns)
+        self._end_running(self._last_ns)
+        self._waiting = None
+        self._strategy.forget()
+        self._motion = rest(self._bounds, value, now_ns)
+        self._heard_ns = now_ns
+        self._consumption = Consumption()
+        self.activity = Activity.STOPPING
+
+    def _run_out(self, now_ns: int) -> None:
+        """The chunk has been played: the one that waits follows, else the motion's end."""
+        if self._waiting is not None:
+            chunk_id, chunk, arrived_ns = self._waiting
+            self._waiting = None
+            reason = self._void(chunk, now_ns)
+            if reason is None and self._follow(chunk_id, chunk, now_ns, arrived_ns) is None:
+                return
+        self.stops.stop(StopReason.STARVED, now_ns)
+        self._consumption.set_rate(now_ns, 1.0)
+        self.activity = Activity.STOPPING
+
+    def _limited_grip(self, now_ns: int) -> float | None:
         running = self._running
-        if self.motion is Motion.EXECUTING and running and now_ns > running.chunk.end_ns:
-            self._hold(running.chunk.end_ns)
-        if self.motion is Motion.HOLDING and now_ns - self._hold_since_ns > self.watchdog_ns:
-            self.stop(now_ns)
-            return None
-        if running is None:
-            return self._last
-        wanted = running.chunk.sample(now_ns)
-        if self._leaving and self.blend_ns > 0:
-            fraction = (now_ns - running.arrived_ns) / self.blend_ns
-            if fraction < 1.0:
-                return blend(self._leaving.sample(now_ns), wanted, fraction)
-        return wanted
-
-    def _hold(self, since_ns: int) -> None:
-        self.motion = Motion.HOLDING
-        self._hold_since_ns = since_ns
-
-    def stop(self, now_ns: int) -> None:
-        """Command nothing until the next chunk."""
-        self._end_running(now_ns)
-        self.motion = Motion.IDLE
-        self._running = self._leaving = self._last = None
+        wanted = running.grip_at(now_ns) if running else None
+        if wanted is None:
+            return self._grip
+        speed = self.limits.grip_speed
+        if speed is None or self._grip is None:
+            self._grip = wanted
+        else:
+            most = speed * max(0, now_ns - self._last_ns) / 1e9
+            self._grip += min(max(wanted - self._grip, -most), most)
+        return self._grip

@@ -3,118 +3,145 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import threading
+import time
+from collections import OrderedDict
+from functools import partial
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.execution import ChunkExecutor, Execution, Motion
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.command_loop import CommandLoop
+from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.shadow import Shadow
+from groot_ros.chunks.stopping import StopReason
 from groot_ros.nodes import parameters
+from groot_ros.nodes.chunk_markers import ChunkMarkers
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
+from groot_ros.nodes.executor_parameters import ExecutorParameters
+from groot_ros.nodes.executor_reports import (
+    chunk_report,
+    execution_report,
+    executor_state,
+    shadow_report,
+)
+from groot_ros.nodes.inverse_kinematics import JointSolver
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import NS, from_action_chunk, to_ns, to_time
-from groot_ros.nodes.outputs import CommandPublisher, SetpointPublisher, signal_of
-from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.messages import from_action_chunk
+from groot_ros.nodes.outputs import Command, CommandPublisher, SetpointPublisher
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
-from groot_ros_msgs.msg import ActionChunk, ChunkReport
+from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
+
+Array = NDArray[np.float64]
 
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-@dataclass(frozen=True)
-class ExecutorParameters:
-    """Parameters of the executor node."""
-
-    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
-    chunk_topic: str = parameter(
-        "policy/action_chunk", "topic of the chunks to execute", read_only=True
-    )
-    command_rate: float = parameter(
-        0.0,
-        "commands per second; 0 takes the robot file's output.rate",
-        unit="Hz",
-        low=0.0,
-        high=1000.0,
-        read_only=True,
-    )
-    blend: float = parameter(
-        0.15,
-        "time in which the motion goes over from one chunk to the next",
-        unit="s",
-        low=0.0,
-        high=2.0,
-        read_only=True,
-    )
-    watchdog: float = parameter(
-        1.0,
-        "how long the last setpoint is held when no chunk follows; then nothing is commanded",
-        unit="s",
-        low=0.05,
-        high=60.0,
-        read_only=True,
-    )
-    dry_run: str = parameter(
-        "auto",
-        "publish setpoints but command nothing; auto: only for a robot file marked untested",
-        choices=("auto", "true", "false"),
-        read_only=True,
-    )
+STATE_PERIOD_S = 0.05
+# A stop takes a fraction of a second; a node that cannot finish it ends all the same.
+STOP_WAIT_S = 1.5
+KEPT_MESSAGES = 64
 
 
 class ExecutorNode(GuardedLifecycleNode):
-    """ActionChunk in, commands at the robot's rate out; what it would command is ~/setpoint."""
+    """ActionChunk in, commands at the robot's rate out; what it would command is ~/setpoint.
+
+    Commands are made in a thread of their own; `_lock` guards what it shares with the callbacks.
+    """
 
     NAME = "executor"
     PARAMETERS = ExecutorParameters
     _streams: StreamSubscriptions | None = None
     _commands: CommandPublisher | None = None
+    _loop: CommandLoop | None = None
 
     def configure(self) -> None:
         p = parameters.read(self, ExecutorParameters)
         self._robot = load_robot(p.robot)
+        self._signal = self._robot.output.signal
         self._rate_hz = p.command_rate or self._robot.output.rate_hz
         self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and self._robot.untested)
-        self._motion = ChunkExecutor(
-            self._robot.limits, blend_ns=int(p.blend * NS), watchdog_ns=int(p.watchdog * NS)
+        self._lock = threading.RLock()
+        settings = ExecutionSettings(
+            self._signal, p.strategy, p.blend, p.watchdog, p.rejected_in_row
         )
-        self._signal = signal_of(self._robot)
-        self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
+        self._motion = ChunkExecutor(self._robot.limits, settings)
+        self._motion.set_speed_scale(p.speed_scale, 0)
+        self._shadow = Shadow(self._signal)
+        self._solver = JointSolver.for_robot(self, self._robot)
+        fields = {self._signal, *(["joint_position"] if self._solver else [])}
+        self._buffer = ObservationBuffer(self._robot, fields=sorted(fields), cameras=[])
         self._streams = StreamSubscriptions(self, self._buffer)
-        self._chunks = self.create_subscription(ActionChunk, p.chunk_topic, self._on_chunk, 1)
-        self._reports = self.create_publisher(ChunkReport, "~/chunk_report", REPORT_QOS)
-        self._setpoints = SetpointPublisher(self, self._robot)
-        self._running_message: ActionChunk | None = None
+        self._messages: OrderedDict[int, ActionChunk] = OrderedDict()
         self._commanded = self._rejected = 0
         self._problem = ""
-        self._diagnostics = DiagnosticsPublisher(self, self._status)
+        self._create_interfaces(p)
         if self._dry_run:
             self.get_logger().warning("dry run: setpoints are published, nothing is commanded")
+
+    def _create_interfaces(self, p: ExecutorParameters) -> None:
+        subscribe = self.create_subscription
+        self._subscriptions_here = [
+            subscribe(ActionChunk, p.chunk_topic, self._on_chunk, 1),
+            subscribe(Bool, p.estop_topic, partial(self._on_press, StopReason.ESTOP), 1),
+            subscribe(Bool, p.fault_topic, partial(self._on_press, StopReason.FAULT), 1),
+        ]
+        self._reports = self.create_publisher(ChunkReport, "~/chunk_report", REPORT_QOS)
+        self._states = self.create_publisher(ExecutorState, "~/state", 1)
+        self._setpoints = SetpointPublisher(self, self._robot)
+        self._markers = ChunkMarkers(self, self._robot)
+        self._resume = self.create_service(Trigger, "~/resume", self._on_resume)
+        self._state_timer = self.create_timer(STATE_PERIOD_S, self._publish_state)
+        self._diagnostics = DiagnosticsPublisher(self, self._status)
 
     def activate(self) -> None:
         if not self._dry_run:
             self._commands = CommandPublisher(self, self._robot, self._rate_hz)
-        self._timer = self.create_timer(1.0 / self._rate_hz, self._tick)
+        self._motion.resume()
+        self._loop = CommandLoop(self._rate_hz, self._tick, self._tick_failed)
+        self._loop.start()
 
     def deactivate(self) -> None:
-        if self.__dict__.get("_timer"):
-            self.destroy_timer(self._timer)
-            del self._timer
-            self._motion.stop(self._now_ns())
+        if loop := self._loop:
+            with self._lock:
+                self._motion.halt(StopReason.DEACTIVATED, self._now_ns())
+            deadline_s = time.monotonic() + STOP_WAIT_S
+            while not self._motion.is_at_rest and time.monotonic() < deadline_s:
+                time.sleep(1.0 / self._rate_hz)
+            self._loop = None
+            loop.close()
+            self._motion.release(self._now_ns())
             self._report_ended()
         if self._commands:
             self._commands.close()
             self._commands = None
 
     def cleanup(self) -> None:
-        if self._streams:
-            self._streams.close()
-            self._streams = None
-            self._diagnostics.close()
-            self._setpoints.close()
-            self.destroy_subscription(self._chunks)
-            self.destroy_publisher(self._reports)
+        if not self._streams:
+            return
+        self._streams.close()
+        self._streams = None
+        self.destroy_timer(self._state_timer)
+        self._diagnostics.close()
+        self._setpoints.close()
+        self._markers.close()
+        if self._solver:
+            self._solver.close()
+        self.destroy_service(self._resume)
+        for subscription in self._subscriptions_here:
+            self.destroy_subscription(subscription)
+        for publisher in (self._reports, self._states):
+            self.destroy_publisher(publisher)
+
+    def parameter_changed(self, name: str, value: Any) -> None:
+        if name == "speed_scale" and self._streams:
+            with self._lock:
+                self._motion.set_speed_scale(value, self._now_ns())
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -124,96 +151,162 @@ class ExecutorNode(GuardedLifecycleNode):
             return
         now_ns = self._now_ns()
         if message.horizon == 0:
-            self._motion.cancel(message.epoch, now_ns)
-            self._report_ended()
+            with self._lock:
+                self._motion.cancel(message.epoch, now_ns)
             return
-        if reason := self._take(message, now_ns):
-            self._rejected += 1
-            self._problem = f"chunk {message.chunk_id} refused: {reason}"
-            self.get_logger().warning(self._problem, throttle_duration_sec=1.0)
-            report = self._report(message)
-            report.rejected = reason
-            self._reports.publish(report)
-        else:
+        reason = self._take(message)
+        if reason is None:
             self._problem = ""
+            return
+        self._rejected += 1
+        self._problem = f"chunk {message.chunk_id} refused: {reason}"
+        self.get_logger().warning(self._problem, throttle_duration_sec=1.0)
+        report = chunk_report(message, now_ns)
+        report.rejected = reason
+        self._reports.publish(report)
 
-    def _take(self, message: ActionChunk, now_ns: int) -> str | None:
+    def _take(self, message: ActionChunk) -> str | None:
         """Hand a chunk to the motion; the reason when it is refused."""
-        if message.header.frame_id != self._robot.base_frame:
-            return f"frame {message.header.frame_id!r}, expected {self._robot.base_frame!r}"
         try:
             chunk = from_action_chunk(message)
         except ValueError as error:
             return str(error)
-        if getattr(chunk, self._signal) is None:
-            return f"no {self._signal}, which output.profile {self._robot.output.profile} needs"
-        if self._motion.motion is Motion.IDLE and (reason := self._start_motion(chunk, now_ns)):
+        if reason := self._misfit(message, chunk):
+            with self._lock:
+                self._motion.count_refusal(reason, self._now_ns())
             return reason
-        reason = self._motion.accept(message.chunk_id, chunk, now_ns)
+        with self._lock:
+            now_ns = self._now_ns()
+            if self._motion.is_idle and (reason := self._start_motion(chunk, now_ns)):
+                return reason
+            self._keep(message)
+            reason = self._motion.accept(message.chunk_id, chunk, now_ns)
         if reason is None:
-            self._report_ended()
-            self._running_message = message
+            self._shadow.add(message.chunk_id, chunk)
+            self._markers.add(message.chunk_id, chunk)
         return reason
+
+    def _misfit(self, message: ActionChunk, chunk: Chunk) -> str | None:
+        """Why a chunk is not for this robot."""
+        robot = self._robot
+        if message.header.frame_id != robot.base_frame:
+            return f"frame {message.header.frame_id!r}, expected {robot.base_frame!r}"
+        if getattr(chunk, self._signal) is None:
+            return f"no {self._signal}, which output.profile {robot.output.profile} needs"
+        stream = robot.observations.joint_position
+        if self._signal == "joint_position" and stream:
+            theirs, ours = list(message.joint_names), list(stream.joints)
+            if theirs != ours:
+                return f"joints {' '.join(theirs)}, expected {' '.join(ours)}"
+        return None
+
+    def _keep(self, message: ActionChunk) -> None:
+        """The reports of a chunk repeat what its message said."""
+        self._messages[message.chunk_id] = message
+        while len(self._messages) > KEPT_MESSAGES:
+            self._messages.popitem(last=False)
 
     def _start_motion(self, chunk: Chunk, now_ns: int) -> str | None:
         """A motion begins where the robot is."""
         try:
             measured = self._buffer.newest_state(self._signal, now_ns)
+            if self._solver:
+                self._solver.start(self._buffer.newest_state("joint_position", now_ns))
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
+        if not np.all(np.isfinite(measured)):
+            return f"the robot's {self._signal} holds NaN or infinity: check its publisher"
         grip = None if chunk.grip is None else float(chunk.grip[0])
-        is_pose = self._signal == "ee_pose"
-        start = Setpoint(measured if is_pose else None, None if is_pose else measured, grip)
-        self._motion.start_from(start, now_ns)
+        self._motion.start_from(measured, grip, now_ns)
         return None
 
     def _tick(self) -> None:
-        now_ns = self._now_ns()
-        setpoint = self._motion.setpoint(now_ns)
+        """Called from the command thread."""
+        with self._lock:
+            now_ns = self._now_ns()
+            measured = self._measured(now_ns)
+            setpoint = self._motion.setpoint(now_ns)
+            motion = self._motion.motion
         self._report_ended()
-        if setpoint is None:
+        if measured is not None and self._dry_run:
+            self._compare(measured, now_ns)
+        if setpoint is None or motion is None:
             return
-        self._setpoints.send(setpoint, now_ns)
+        command = Command(setpoint, motion, now_ns, measured)
+        self._setpoints.send(command)
+        if self._solver:
+            command = self._solver.solve(command)
+            with self._lock:
+                self._slow_down(now_ns)
         if self._commands:
-            self._commands.send(setpoint, now_ns)
+            self._commands.send(command)
             self._commanded += 1
+
+    def _measured(self, now_ns: int) -> Array | None:
+        """Where the robot is; a motion stops when that is not known any more."""
+        try:
+            return self._buffer.newest_state(self._signal, now_ns)
+        except NotReady as reason:
+            if not self._motion.is_at_rest:
+                self._motion.halt(StopReason.STALE, now_ns, str(reason))
+            return None
+
+    def _slow_down(self, now_ns: int) -> None:
+        """Poses that the arm cannot reach in time are passed more slowly."""
+        assert self._solver
+        wanted = max(0.1, self.get_parameter("speed_scale").value * self._solver.speed)
+        if abs(wanted - self._motion.speed_scale) > 1e-3:
+            self._motion.set_speed_scale(wanted, now_ns)
+
+    def _compare(self, measured: Array, now_ns: int) -> None:
+        for verdict in self._shadow.measured(now_ns, measured):
+            if message := self._messages.get(verdict.chunk_id):
+                self._reports.publish(shadow_report(message, verdict, now_ns))
+
+    def _tick_failed(self, error: Exception) -> None:
+        self._problem = f"commands ended: {type(error).__name__}: {error}"
+        self.get_logger().fatal(self._problem)
 
     def _report_ended(self) -> None:
         for execution in self._motion.take_ended():
-            if self._running_message is not None:
-                self._reports.publish(self._execution_report(self._running_message, execution))
+            if message := self._messages.get(execution.chunk_id):
+                self._reports.publish(execution_report(message, execution, self._now_ns()))
 
-    def _report(self, chunk: ActionChunk) -> ChunkReport:
-        now_ns = self._now_ns()
-        report = ChunkReport(
-            source=ChunkReport.EXECUTOR,
-            chunk_id=chunk.chunk_id,
-            epoch=chunk.epoch,
-            horizon=chunk.horizon,
-            observation_age=chunk.observation_age,
-            decode_time=chunk.decode_time,
-            model_time=chunk.model_time,
-        )
-        report.header.stamp = to_time(now_ns)
-        report.header.frame_id = chunk.header.frame_id
-        return report
+    def _on_press(self, reason: StopReason, message: Bool) -> None:
+        with self._lock:
+            self._motion.press(reason, message.data, self._now_ns())
+        if message.data:
+            self.get_logger().error(self._motion.stops.sentence, throttle_duration_sec=1.0)
 
-    def _execution_report(self, chunk: ActionChunk, execution: Execution) -> ChunkReport:
-        report = self._report(chunk)
-        published_ns = to_ns(chunk.header.stamp) + int(chunk.observation_age * NS)
-        report.publish_time = (execution.arrived_ns - published_ns) / NS
-        report.executed_steps = execution.executed
-        report.dropped_steps = execution.dropped
-        report.starved_steps = execution.starved
-        report.seam_jump_position = execution.seam.position_m
-        report.seam_jump_rotation = execution.seam.rotation_rad
-        report.seam_jump_joints = execution.seam.joints_rad
-        return report
+    def _on_resume(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._lock:
+            refused = self._motion.resume()
+        response.success = refused is None
+        response.message = refused or "the next chunk moves the robot"
+        return response
+
+    def _publish_state(self) -> None:
+        with self._lock:
+            now_ns = self._now_ns()
+            state = executor_state(
+                self._motion, self._loop, self._robot.base_frame, self._dry_run, now_ns
+            )
+        self._states.publish(state)
+        self._markers.publish(state.chunk_id, state.step, now_ns)
 
     def _status(self) -> tuple[str, dict[str, str]]:
-        return self._problem, {
-            "motion": self._motion.motion.value,
-            "command rate [Hz]": f"{self._rate_hz:g}",
+        motion = self._motion
+        problem = motion.stops.sentence or self._problem
+        publishers = self.count_publishers(self._subscriptions_here[0].topic_name)
+        if publishers > 1 and not problem:
+            problem = f"{publishers} nodes publish chunks: stop all policies but one"
+        return problem, {
+            "activity": motion.activity.value,
+            "stop": motion.stops.sentence,
+            "strategy": motion.settings.strategy,
+            "speed scale": f"{motion.speed_scale:g}",
+            "command rate [Hz]": f"{self._loop.measured_rate_hz:.1f}" if self._loop else "0",
+            "command jitter p99 [ms]": f"{self._loop.jitter_s * 1e3:.2f}" if self._loop else "0",
             "commands": str(self._commanded),
             "chunks refused": str(self._rejected),
             "dry run": str(self._dry_run).lower(),

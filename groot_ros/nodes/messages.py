@@ -119,7 +119,7 @@ def ee_trajectory(chunk: Chunk, frame: str, tool: str) -> MultiDOFJointTrajector
     for i in range(1, len(chunk)):
         point = MultiDOFJointTrajectoryPoint(time_from_start=to_duration(i * chunk.step_ns))
         point.transforms = [_transform(chunk.ee_pose[i])]
-        point.velocities = [_twist(linear[i], angular[i])]
+        point.velocities = [twist_of(linear[i], angular[i])]
         points.append(point)
     header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
     return MultiDOFJointTrajectory(header=header, joint_names=[tool], points=points)
@@ -134,7 +134,7 @@ def _transform(pose: Array) -> Transform:
     return transform
 
 
-def _twist(linear: Array, angular: Array) -> Twist:
+def twist_of(linear: Array, angular: Array) -> Twist:
     twist = Twist()
     twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
     twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)

@@ -2,26 +2,216 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from geometry_msgs.msg import PoseStamped
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64, Float64MultiArray
+from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from groot_ros.chunks.chunk import Setpoint
-from groot_ros.nodes.messages import NS, pose_stamped, to_duration, to_time
-from groot_ros.robot import RobotConfig
+from groot_ros.chunks.motion import Motion
+from groot_ros.chunks.space import PoseSpace
+from groot_ros.nodes.grippers import GripPublisher, grip_publisher
+from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
+from groot_ros.robot import GripCommand, RobotConfig
+
+Array = NDArray[np.float64]
 
 DEPTH = 1
-Encode = Callable[[Setpoint, int], Any]
+# Times per second that a twist makes up for the distance to the pose that it should lead to.
+TWIST_GAIN_HZ = 2.0
+# A trajectory's points are about this far apart; controllers interpolate with the velocities.
+POINT_S = 0.04
 
 
-def signal_of(robot: RobotConfig) -> str:
-    """The field of a Setpoint that the robot's output profile sends."""
-    return "ee_pose" if robot.output.profile == "pose" else "joint_position"
+@dataclass(frozen=True)
+class Command:
+    """What to send now: the setpoint, the whole motion that it belongs to, where the robot is.
+
+    `measured` (7,) is the end-effector pose, for profiles that need it.
+    """
+
+    setpoint: Setpoint
+    motion: Motion
+    stamp_ns: int
+    measured: Array | None = None
+
+
+class Output(Protocol):
+    """A profile: sends commands on one topic."""
+
+    def send(self, command: Command) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Stream:
+    """One message for every command."""
+
+    kind: type
+
+    def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
+        self._node = node
+        self._robot = robot
+        self._publisher = node.create_publisher(self.kind, topic, DEPTH)
+
+    def send(self, command: Command) -> None:
+        self._publisher.publish(self.message(command))
+
+    def message(self, command: Command) -> Any:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._node.destroy_publisher(self._publisher)
+
+
+class PoseOutput(_Stream):
+    """PoseStamped for Cartesian controllers."""
+
+    kind = PoseStamped
+
+    def message(self, command: Command) -> PoseStamped:
+        pose = command.setpoint.ee_pose
+        assert pose is not None
+        return pose_stamped(pose, command.stamp_ns, self._robot.base_frame)
+
+
+class TwistOutput(_Stream):
+    """TwistStamped for velocity controllers, in the base frame.
+
+    The motion's own velocity, and what is missing to its pose where the robot tells its own.
+    """
+
+    kind = TwistStamped
+
+    def message(self, command: Command) -> TwistStamped:
+        pose, velocity = command.setpoint.ee_pose, command.setpoint.velocity
+        assert pose is not None and velocity is not None
+        if command.measured is not None:
+            velocity = velocity + TWIST_GAIN_HZ * PoseSpace().difference(pose, command.measured)
+        header = Header(stamp=to_time(command.stamp_ns), frame_id=self._robot.base_frame)
+        return TwistStamped(header=header, twist=twist_of(velocity[:3], velocity[3:]))
+
+
+class JointStreamOutput(_Stream):
+    """Float64MultiArray for forward_command_controller."""
+
+    kind = Float64MultiArray
+
+    def message(self, command: Command) -> Float64MultiArray:
+        return Float64MultiArray(data=command.setpoint.joint_position)
+
+
+class JointStateOutput(_Stream):
+    """JointState, for looking at what would be commanded."""
+
+    kind = JointState
+
+    def message(self, command: Command) -> JointState:
+        message = JointState(
+            name=_joint_names(self._robot), position=command.setpoint.joint_position
+        )
+        message.header.stamp = to_time(command.stamp_ns)
+        return message
+
+
+class TrajectoryOutput(_Stream):
+    """Every new motion as one JointTrajectory for joint_trajectory_controller.
+
+    The stamp is when the motion began, the last point is at rest. `with_velocities` False leaves
+    the velocities to a controller that upsamples positions.
+    """
+
+    kind = JointTrajectory
+
+    def __init__(
+        self, node: Node, topic: str, robot: RobotConfig, with_velocities: bool = True
+    ) -> None:
+        super().__init__(node, topic, robot)
+        self._with_velocities = with_velocities
+        self._grip = _trajectory_grip(robot)
+        self._sent: Motion | None = None
+        self._sent_grip: float | None = None
+
+    def send(self, command: Command) -> None:
+        """Publish when the motion or the grip is another one than was sent last."""
+        grip = command.setpoint.grip if self._grip else None
+        if command.motion is self._sent and grip == self._sent_grip:
+            return
+        self._sent, self._sent_grip = command.motion, grip
+        self._publisher.publish(self.message(command))
+
+    def message(self, command: Command) -> JointTrajectory:
+        motion = command.motion
+        end_s = motion.curve.duration_s
+        past_s = max(0.0, (command.stamp_ns - motion.start_ns) / 1e9)
+        count = max(1, round((end_s - past_s) / POINT_S))
+        first_s = min(past_s + POINT_S, max(end_s, past_s))
+        times_s = np.linspace(first_s, max(end_s, first_s), count)
+        positions, velocities = motion.curve.state(np.minimum(times_s, end_s))
+        times_s = np.maximum(times_s, past_s + POINT_S * np.arange(1, count + 1) / count)
+        velocities[-1] = 0.0
+        return trajectory_message(
+            motion.start_ns,
+            times_s,
+            positions,
+            velocities if self._with_velocities else None,
+            _joint_names(self._robot),
+            (self._grip, command.setpoint.grip),
+        )
+
+
+class PointOutput(_Stream):
+    """JointTrajectory of one point ahead, for joints that are found command by command."""
+
+    kind = JointTrajectory
+
+    def __init__(self, node: Node, topic: str, robot: RobotConfig, period_s: float) -> None:
+        super().__init__(node, topic, robot)
+        self._period_s = period_s
+        self._grip = _trajectory_grip(robot)
+
+    def message(self, command: Command) -> JointTrajectory:
+        setpoint = command.setpoint
+        assert setpoint.joint_position is not None
+        return trajectory_message(
+            command.stamp_ns,
+            np.array([self._period_s]),
+            setpoint.joint_position[None],
+            None,
+            _joint_names(self._robot),
+            (self._grip, setpoint.grip),
+        )
+
+
+def trajectory_message(
+    stamp_ns: int,
+    times_s: Array,
+    positions: Array,
+    velocities: Array | None,
+    names: list[str],
+    grip: tuple[GripCommand | None, float | None],
+) -> JointTrajectory:
+    """Points (T, J) at times (T,) in s after the stamp; the gripper as one more joint."""
+    command, closure = grip
+    channel = [command.raw(closure)] if command and closure is not None else []
+    still = [0.0] * len(channel)
+    points = []
+    for index, time_s in enumerate(times_s):
+        point = JointTrajectoryPoint(positions=[*positions[index].tolist(), *channel])
+        if velocities is not None:
+            point.velocities = [*velocities[index].tolist(), *still]
+        point.time_from_start = to_duration(round(float(time_s) * 1e9))
+        points.append(point)
+    return JointTrajectory(
+        header=Header(stamp=to_time(stamp_ns)),
+        joint_names=[*names, *([command.joint] if command and channel else [])],
+        points=points,
+    )
 
 
 def _joint_names(robot: RobotConfig) -> list[str]:
@@ -29,82 +219,56 @@ def _joint_names(robot: RobotConfig) -> list[str]:
     return list(stream.joints) if stream else []
 
 
-def _pose_encoder(robot: RobotConfig) -> Encode:
-    def encode(setpoint: Setpoint, stamp_ns: int) -> PoseStamped:
-        assert setpoint.ee_pose is not None
-        return pose_stamped(setpoint.ee_pose, stamp_ns, robot.base_frame)
-
-    return encode
+def _trajectory_grip(robot: RobotConfig) -> GripCommand | None:
+    grip = robot.commands.grip
+    return grip if grip and grip.type == "trajectory" else None
 
 
-def _joint_state_encoder(robot: RobotConfig) -> Encode:
-    def encode(setpoint: Setpoint, stamp_ns: int) -> JointState:
-        message = JointState(name=_joint_names(robot), position=setpoint.joint_position)
-        message.header.stamp = to_time(stamp_ns)
-        return message
-
-    return encode
-
-
-def _trajectory_encoder(robot: RobotConfig, period_ns: int) -> Encode:
-    def encode(setpoint: Setpoint, _: int) -> JointTrajectory:
-        # Stamp 0 is "now" for joint_trajectory_controller: the point is one period ahead.
-        point = JointTrajectoryPoint(positions=setpoint.joint_position)
-        point.time_from_start = to_duration(period_ns)
-        return JointTrajectory(joint_names=_joint_names(robot), points=[point])
-
-    return encode
-
-
-def _array_encoder() -> Encode:
-    return lambda setpoint, _: Float64MultiArray(data=setpoint.joint_position)
+def _arm_output(node: Node, robot: RobotConfig, rate_hz: float) -> Output:
+    commands = robot.commands
+    profile = robot.output.profile
+    topics = {"pose": commands.ee_pose, "twist": commands.twist}
+    topic = topics.get(profile, commands.joint_position)
+    assert topic is not None, "the robot file was checked for the topic of its profile"
+    if profile == "pose":
+        return PoseOutput(node, topic, robot)
+    if profile == "twist":
+        return TwistOutput(node, topic, robot)
+    if profile == "joint_stream":
+        return JointStreamOutput(node, topic, robot)
+    if robot.output.kinematics:
+        return PointOutput(node, topic, robot, 1.0 / rate_hz)
+    return TrajectoryOutput(node, topic, robot, with_velocities=profile == "joint_trajectory")
 
 
 class CommandPublisher:
-    """Publishes setpoints in the profile of a robot file, the gripper as a Float64."""
+    """Publishes commands in the profile of a robot file, the gripper in its own way."""
 
     def __init__(self, node: Node, robot: RobotConfig, rate_hz: float) -> None:
-        kind, encode, topic = {
-            "pose": (PoseStamped, _pose_encoder(robot), robot.commands.ee_pose),
-            "joint_trajectory": (
-                JointTrajectory,
-                _trajectory_encoder(robot, int(NS / rate_hz)),
-                robot.commands.joint_position,
-            ),
-            "joint_stream": (Float64MultiArray, _array_encoder(), robot.commands.joint_position),
-        }[robot.output.profile]
-        assert topic is not None, "the robot file was checked for the topic of its profile"
-        self._node = node
-        self._encode = encode
-        self._motion = node.create_publisher(kind, topic, DEPTH)
-        self._grip_command = robot.commands.grip
-        self._grip = None
-        if self._grip_command:
-            self._grip = node.create_publisher(Float64, self._grip_command.topic, DEPTH)
+        self._grip: GripPublisher | None = grip_publisher(node, robot.commands.grip)
+        self._arm = _arm_output(node, robot, rate_hz)
 
-    def send(self, setpoint: Setpoint, stamp_ns: int) -> None:
-        self._motion.publish(self._encode(setpoint, stamp_ns))
-        if self._grip and self._grip_command and setpoint.grip is not None:
-            self._grip.publish(Float64(data=self._grip_command.raw(setpoint.grip)))
+    def send(self, command: Command) -> None:
+        self._arm.send(command)
+        if self._grip and command.setpoint.grip is not None:
+            self._grip.send(command.setpoint.grip)
 
     def close(self) -> None:
-        for publisher in (self._motion, self._grip):
-            if publisher:
-                self._node.destroy_publisher(publisher)
+        self._arm.close()
+        if self._grip:
+            self._grip.close()
 
 
 class SetpointPublisher:
     """Publishes on ~/setpoint what is, or in a dry run would be, commanded."""
 
     def __init__(self, node: Node, robot: RobotConfig) -> None:
-        pose = signal_of(robot) == "ee_pose"
-        self._node = node
-        self._encode = _pose_encoder(robot) if pose else _joint_state_encoder(robot)
-        kind = PoseStamped if pose else JointState
-        self._publisher = node.create_publisher(kind, "~/setpoint", DEPTH)
+        pose = robot.output.signal == "ee_pose"
+        output = PoseOutput if pose else JointStateOutput
+        self._output: Output = output(node, "~/setpoint", robot)
 
-    def send(self, setpoint: Setpoint, stamp_ns: int) -> None:
-        self._publisher.publish(self._encode(setpoint, stamp_ns))
+    def send(self, command: Command) -> None:
+        self._output.send(command)
 
     def close(self) -> None:
-        self._node.destroy_publisher(self._publisher)
+        self._output.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from groot_ros.nodes.executor_node import ExecutorParameters
+from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.parameters import markdown_rows
 from groot_ros.nodes.policy_node import PolicyParameters
 from groot_ros.nodes.recorder_node import RecorderParameters

@@ -1,20 +1,23 @@
-"""Chunks in time: sampling, trimming, blending, limits, holding."""
+"""Chunks in time: sampling, trimming, derivatives, smooth curves."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.chunks.blend import jump, limit_speed
-from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
-from groot_ros.chunks.execution import ChunkExecutor, Motion
-from groot_ros.robot import Limits
+from groot_ros.chunks.measures import SeamMeter, rms_jerk, sparc
+from groot_ros.chunks.space import JointSpace, PoseSpace
+from groot_ros.geometry import multiply_quats, quat_to_matrix, quat_to_rotvec, rotvec_to_quat
 
 S = 1_000_000_000
 STEP = S // 15
 DOWN = (0.0, 1.0, 0.0, 0.0)
 times = st.integers(-2 * S, 4 * S)
+vectors = st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(np.array)
+turns = vectors.map(lambda v: 1.7 * v)
 
 
 def line(start=0.0, speed=0.15, stamp=0, steps=16, epoch=1):
@@ -34,6 +37,17 @@ def test_sampling_is_linear_inside_and_holds_outside(time):
     chunk = line()
     inside = np.clip(time / S, 0.0, 15 * STEP / S)
     assert x_of(chunk.sample(time)) == pytest.approx(0.15 * inside, abs=1e-9)
+    assert chunk.is_future(time) == (time < 0)
+    assert chunk.is_past(time) == (time > 15 * STEP)
+
+
+@given(st.lists(times, min_size=1, max_size=5))
+def test_many_samples_are_the_single_ones(many):
+    chunk = line()
+    samples = chunk.sample_many(np.array(many))
+    single = [chunk.sample(time) for time in many]
+    np.testing.assert_array_equal(samples.ee_pose, [s.ee_pose for s in single])
+    np.testing.assert_array_equal(samples.grip, [s.grip for s in single])
 
 
 @given(times)
@@ -75,94 +89,66 @@ def test_velocities_of_steady_motion():
     assert joint_velocities(np.ones((1, 7)), 0.1).shape == (1, 7)
 
 
-@given(st.floats(0.001, 2.0), st.floats(0.0, 3.0), st.floats(0.001, 0.1))
-def test_limited_steps_stay_within_the_speed_and_on_the_way(distance, angle, duration):
-    limits = Limits(linear_velocity=0.5, angular_velocity=1.5)
-    start = Setpoint(np.array([0, 0, 0, 1.0, 0, 0, 0]), None, 0.0)
-    end_quat = [np.cos(angle / 2), np.sin(angle / 2), 0, 0]
-    end = Setpoint(np.array([distance, 0, 0, *end_quat]), None, 1.0)
-    step = limit_speed(start, end, limits, duration)
-    made = jump(start, step)
-    assert made.position_m <= 0.5 * duration + 1e-9
-    assert made.rotation_rad <= 1.5 * duration + 1e-6
-    assert made.position_m / distance == pytest.approx(
-        made.rotation_rad / angle if angle > 1e-3 else made.position_m / distance, abs=1e-3
-    )
-    assert step.grip == 1.0
+@given(turns, turns)
+def test_rotation_vectors_and_products_of_quaternions(first, second):
+    a, b = rotvec_to_quat(first), rotvec_to_quat(second)
+    matrix = quat_to_matrix(a) @ quat_to_matrix(b)
+    np.testing.assert_allclose(quat_to_matrix(multiply_quats(a, b)), matrix, atol=1e-12)
+    back = rotvec_to_quat(quat_to_rotvec(a))
+    np.testing.assert_allclose(quat_to_matrix(back), quat_to_matrix(a), atol=1e-12)
 
 
-def run(executor, start, end, step=S // 100):
-    return [executor.setpoint(t) for t in range(start, end, step)]
+@given(vectors, turns, vectors, vectors, vectors)
+def test_displacements_lead_there_and_their_velocities_are_derivatives(
+    place, turn, linear, spin, target
+):
+    space = PoseSpace()
+    start = np.concatenate([place, rotvec_to_quat(target)])
+    way, rate = np.concatenate([linear, turn]), np.concatenate([place, spin])
+    end = space.displace(start, way)
+    np.testing.assert_allclose(space.displace(start, space.difference(end, start)), end, atol=1e-9)
+    small = 1e-6
+    before, after = (space.displace(start, way + sign * small * rate) for sign in (-1, 1))
+    velocity = space.difference(after, before) / (2 * small)
+    np.testing.assert_allclose(space.velocity(way, rate), velocity, atol=1e-6)
+    np.testing.assert_allclose(space.rate(way, space.velocity(way, rate)), rate, atol=1e-6)
+    moved = [space.displace(space.displace(start, s * small * rate), way) for s in (-1, 1)]
+    carried = space.difference(moved[1], moved[0]) / (2 * small)
+    np.testing.assert_allclose(space.carry(way, rate), carried, atol=1e-6)
 
 
-def test_seam_between_chunks_has_no_jump_in_position_or_speed():
-    executor = ChunkExecutor(Limits(), blend_ns=150_000_000)
-    executor.accept(1, line(0.0), 0)
-    before = run(executor, 0, S // 2)
-    ahead = line(0.09, stamp=S // 2)
-    executor.accept(2, ahead, S // 2)
-    after = run(executor, S // 2, S)
-    steps = np.diff([x_of(s) for s in before + after])
-    gap, blend_steps = 0.09 - 0.15 * 0.5, 15
-    assert steps.max() <= 0.0015 + 1.5 * gap / blend_steps + 1e-9
-    assert np.abs(np.diff(steps)).max() <= 6 * gap / blend_steps**2 + 1e-9
-    assert x_of(after[-1]) == pytest.approx(x_of(ahead.sample(S - S // 100)))
-    assert executor.take_ended()[0].chunk_id == 1
-    executor.cancel(2, S)
-    assert executor.take_ended()[0].seam.position_m == pytest.approx(gap + 0.0015, abs=1e-6)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_curve_goes_through_its_knots_with_a_continuous_velocity(seed):
+    rng = np.random.default_rng(seed)
+    places, turns = (np.cumsum(rng.normal(scale=0.2, size=(16, 3)), axis=0) for _ in range(2))
+    knots = np.concatenate([places, rotvec_to_quat(turns)], axis=1)
+    space = PoseSpace()
+    curve = Curve.through(space, knots, 0.1)
+    inner = np.arange(1, 15) * 0.1
+    np.testing.assert_allclose(space.difference(curve.at(inner), knots[1:-1]), 0, atol=1e-9)
+    before, after = curve.state(inner - 1e-9)[1], curve.state(inner + 1e-9)[1]
+    np.testing.assert_allclose(before, after, atol=1e-4)
+    between = rng.uniform(0.01, 1.49, 40)
+    numeric = space.difference(curve.at(between + 1e-6), curve.at(between - 1e-6)) / 2e-6
+    np.testing.assert_allclose(curve.state(between)[1], numeric, atol=1e-2)
+    np.testing.assert_allclose(curve.at([-1.0, 9.0]), knots[[0, -1]], atol=1e-9)
+    assert not curve.state([-1.0, 9.0])[1].any()
 
 
-def test_late_chunk_drops_what_has_passed():
-    executor = ChunkExecutor()
-    executor.accept(1, line(), 4 * STEP)
-    assert x_of(executor.setpoint(4 * STEP)) == pytest.approx(0.15 * 4 * STEP / S)
-    executor.accept(2, line(stamp=6 * STEP), 6 * STEP)
-    ended = executor.take_ended()[0]
-    assert (ended.chunk_id, ended.dropped, ended.executed, ended.starved) == (1, 4, 2, 0)
+def test_the_seam_is_what_the_last_commands_did_not_lead_to():
+    meter = SeamMeter(JointSpace())
+    steady = [meter.add(np.array([0.01 * i]), i * S // 100) for i in range(5)]
+    assert steady[:2] == [None, None]
+    np.testing.assert_allclose(steady[2:], 0, atol=1e-12)
+    assert meter.add(np.array([0.06]), 5 * S // 100) == pytest.approx(0.01)
 
 
-def test_chunk_that_runs_out_is_held_then_nothing_is_commanded():
-    executor = ChunkExecutor(watchdog_ns=S)
-    executor.start_from(Setpoint(line().ee_pose[0], None, 0.0), 0)
-    executor.accept(1, line(), 0)
-    end = line().end_ns
-    last = run(executor, 0, end + S // 2)[-1]
-    assert x_of(last) == pytest.approx(0.15, abs=1e-6)
-    assert executor.motion is Motion.HOLDING
-    assert executor.setpoint(end + S + S // 50) is None
-    assert executor.motion is Motion.IDLE
-    assert executor.take_ended()[0].starved == 15
-
-
-@pytest.mark.parametrize(
-    ("chunk", "now", "reason"),
-    [
-        (line(epoch=0), 0, "epoch 0 is over, now it is 1"),
-        (line(), 3 * S, "all 16 steps have passed, the last one 2.00 s ago"),
-        (Chunk(0, STEP, 1, joint_position=np.full((3, 7), np.nan)), 0, "joint_position holds NaN"),
-    ],
-)
-def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason):
-    executor = ChunkExecutor()
-    executor.accept(1, line(steps=90), 0)
-    assert reason in executor.accept(2, chunk, now)
-    assert x_of(executor.setpoint(now)) == pytest.approx(0.15 * now / S, abs=1e-6)
-    assert executor.take_ended() == []
-
-
-def test_cancel_holds_where_the_arm_is_and_voids_older_chunks():
-    executor = ChunkExecutor()
-    executor.accept(1, line(), 0)
-    held = run(executor, 0, S // 2)[-1]
-    executor.cancel(5, S // 2)
-    assert x_of(executor.setpoint(S // 2 + 1)) == x_of(held)
-    assert "epoch 1 is over" in executor.accept(2, line(stamp=S // 2), S // 2)
-    assert executor.accept(3, line(stamp=S // 2, epoch=5), S // 2) is None
-
-
-def test_motion_starts_at_the_robot_and_within_its_speed():
-    executor = ChunkExecutor(Limits(linear_velocity=0.2))
-    executor.start_from(Setpoint(np.array([0.5, 0, 0, *DOWN]), None, 0.0), 0)
-    executor.accept(1, line(), 0)
-    x = np.array([0.5] + [x_of(s) for s in run(executor, S // 100, S)])
-    assert np.abs(np.diff(x)).max() <= 0.2 / 100 + 1e-9
+def test_measures_of_smoothness():
+    time = np.linspace(0, 1, 501)
+    smooth = time**3 * (10 - 15 * time + 6 * time**2)
+    speed = 30 * time**2 * (1 - time) ** 2
+    assert sparc(speed, 0.002) == pytest.approx(-1.4, abs=0.05)
+    assert sparc(speed * (1 + 0.5 * np.sin(40 * time)), 0.002) < sparc(speed, 0.002) - 0.1
+    path = np.stack([smooth, 0 * time, 0 * time], axis=1)
+    expected = np.sqrt(np.mean((60 * (1 - 6 * time + 6 * time**2)) ** 2))
+    assert rms_jerk(path, 0.002) == pytest.approx(expected, rel=0.02)

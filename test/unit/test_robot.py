@@ -67,7 +67,7 @@ def test_the_shipped_robots_are_listed():
             {},
             "observations.camera is not a known key; did you mean cameras",
         ),
-        ("output.profile", "servo", "expected one of pose, joint_trajectory, joint_stream"),
+        ("output.profile", "servo", "expected one of pose, twist, joint_trajectory, jtc_ups"),
         ("output.rate", True, "output.rate is True, expected a number in Hz"),
         ("commands.ee_pose", None, "commands.ee_pose is missing, expected a topic because"),
         ("limits.joint_velocity", [1.0], "joint_velocity is .*, expected a list of 7 numbers"),

@@ -1,0 +1,75 @@
+"""A curve with a continuous velocity through values that are equally far apart in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from groot_ros.chunks.space import Space
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Cubic Hermite pieces between knots (T, V) with velocities (T, D), `step_s` apart.
+
+    Time is in s from the first knot; before it the curve rests there, after the last one too.
+    """
+
+    space: Space
+    step_s: float
+    knots: Array
+    velocities: Array
+
+    @classmethod
+    def through(cls, space: Space, knots: Array, step_s: float) -> Curve:
+        """The curve whose velocities are central differences (Catmull-Rom)."""
+        between = space.difference(knots[1:], knots[:-1]) / step_s
+        if len(knots) == 1:
+            velocities = np.zeros((1, space.difference(knots[0], knots[0]).size))
+        else:
+            inner = (between[1:] + between[:-1]) / 2
+            velocities = np.concatenate([between[:1], inner, between[-1:]])
+        return cls(space, step_s, knots, velocities)
+
+    @property
+    def duration_s(self) -> float:
+        return (len(self.knots) - 1) * self.step_s
+
+    @cached_property
+    def _ways(self) -> Array:
+        return self.space.difference(self.knots[1:], self.knots[:-1])
+
+    @cached_property
+    def _end_rates(self) -> Array:
+        return self.space.rate(self._ways, self.velocities[1:])
+
+    def at(self, time_s: ArrayLike) -> Array:
+        """Values (..., V) at times (...)."""
+        return self._evaluate(time_s)[0]
+
+    def state(self, time_s: ArrayLike) -> tuple[Array, Array]:
+        """Values (..., V) and velocities (..., D) at times (...)."""
+        time_s = np.asarray(time_s, dtype=np.float64)
+        values, way, rate = self._evaluate(time_s)
+        outside = (time_s < 0) | (time_s > self.duration_s)
+        velocity = self.space.velocity(way, rate)
+        return values, np.where(outside[..., None], 0.0, velocity)
+
+    def _evaluate(self, time_s: ArrayLike) -> tuple[Array, Array, Array]:
+        if len(self.knots) == 1:
+            shape = (*np.shape(time_s), self.velocities.shape[1])
+            values = np.broadcast_to(self.knots[0], (*np.shape(time_s), self.knots.shape[1]))
+            return values, np.zeros(shape), np.zeros(shape)
+        position = np.clip(np.asarray(time_s) / self.step_s, 0.0, len(self.knots) - 1.0)
+        index = np.minimum(position.astype(int), len(self.knots) - 2)
+        u = (position - index)[..., None]
+        way, start, end = self._ways[index], self.velocities[index], self._end_rates[index]
+        start, end = start * self.step_s, end * self.step_s
+        along = u * (1 - u) ** 2 * start + u**2 * (3 - 2 * u) * way + u**2 * (u - 1) * end
+        rate = (1 - u) * (1 - 3 * u) * start + 6 * u * (1 - u) * way + u * (3 * u - 2) * end
+        return self.space.displace(self.knots[index], along), along, rate / self.step_s

@@ -1,0 +1,85 @@
+"""Numbers that say how smooth a motion is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.space import Space
+
+Array = NDArray[np.float64]
+
+# Balasubramanian et al. 2015, "On the analysis of movement smoothness": cut-off, threshold.
+SPARC_HZ = 10.0
+SPARC_AMPLITUDE = 0.05
+SPARC_PADDING = 4
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Distance between two values of a signal: m, rad, and rad per joint."""
+
+    position_m: float = 0.0
+    rotation_rad: float = 0.0
+    joints_rad: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, displacement: Array, signal: str) -> Jump:
+        """The distance that a displacement of the signal spans."""
+        if signal == "joint_position":
+            return cls(joints_rad=tuple(np.abs(displacement).tolist()))
+        return cls(
+            float(np.linalg.norm(displacement[:3])), float(np.linalg.norm(displacement[3:]))
+        )
+
+
+class SeamMeter:
+    """How far a command lies from where the last two were leading."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self.clear()
+
+    def clear(self) -> None:
+        """The next commands have nothing to do with the last ones."""
+        self._value: Array | None = None
+        self._velocity: Array | None = None
+        self._time_ns = 0
+
+    def add(self, value: Array, time_ns: int) -> Array | None:
+        """Take a command; its displacement from the extrapolation, None before the third one."""
+        last, velocity, duration_s = self._value, self._velocity, (time_ns - self._time_ns) / 1e9
+        if last is None or duration_s <= 0:
+            self._value, self._velocity, self._time_ns = value, None, time_ns
+            return None
+        way = self._space.difference(value, last)
+        self._value, self._velocity, self._time_ns = value, way / duration_s, time_ns
+        if velocity is None:
+            return None
+        expected: Array = self._space.displace(last, velocity * duration_s)
+        return self._space.difference(value, expected)
+
+
+def rms_jerk(positions: Array, step_s: float) -> float:
+    """Root mean square of the jerk in m/s^3 of positions (T, 3) that are `step_s` apart."""
+    jerk = np.diff(positions, n=3, axis=0) / step_s**3
+    return float(np.sqrt(np.mean(np.sum(jerk**2, axis=1)))) if len(jerk) else 0.0
+
+
+def sparc(speeds: Array, step_s: float) -> float:
+    """Spectral arc length of a speed profile (T,): nearer to zero is smoother."""
+    if len(speeds) < 2 or not np.any(speeds > 0):
+        return 0.0
+    size = 2 ** (int(np.ceil(np.log2(len(speeds)))) + SPARC_PADDING)
+    amplitude = np.abs(np.fft.rfft(speeds, size))
+    amplitude /= amplitude.max()
+    frequency = np.fft.rfftfreq(size, step_s)
+    amplitude, frequency = amplitude[frequency <= SPARC_HZ], frequency[frequency <= SPARC_HZ]
+    above = np.flatnonzero(amplitude >= SPARC_AMPLITUDE)
+    amplitude, frequency = amplitude[: above[-1] + 1], frequency[: above[-1] + 1]
+    if len(frequency) < 2:
+        return 0.0
+    across = np.diff(frequency) / (frequency[-1] - frequency[0])
+    return float(-np.sum(np.hypot(across, np.diff(amplitude))))

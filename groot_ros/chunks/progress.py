@@ -1,0 +1,129 @@
+"""How far a chunk has been executed, and what a policy makes of that: prefixes and replanning."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from groot_ros.chunks.chunk import Chunk
+
+# Chunks whose delay is looked at to know how many steps the next one will come late.
+DELAYS = 5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Measured at `stamp_ns`: the chunk in execution, the step reached, how fast it passes.
+
+    `rate` is chunk time per time; `delay_steps` were consumed between the observation of the
+    chunk and its taking over.
+    """
+
+    stamp_ns: int
+    chunk_id: int
+    epoch: int
+    step: float
+    rate: float
+    delay_steps: float
+
+    def step_at(self, time_ns: int, step_ns: int) -> float:
+        """The step reached at another time, at the same rate."""
+        return self.step + (time_ns - self.stamp_ns) * self.rate / step_ns
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Steps of the running chunk that a new one continues, absolute, from its own step 0 on.
+
+    The first `frozen_steps` will have been executed when the new chunk arrives.
+    """
+
+    chunk: Chunk
+    frozen_steps: int
+
+    def __len__(self) -> int:
+        return len(self.chunk)
+
+
+class Continuation:
+    """Makes prefixes out of the chunks that were published and the progress that was measured."""
+
+    def __init__(self) -> None:
+        self._published: dict[int, Chunk] = {}
+        self._progress: Progress | None = None
+        self._delays: deque[float] = deque(maxlen=DELAYS)
+
+    @property
+    def progress(self) -> Progress | None:
+        return self._progress
+
+    def published(self, chunk_id: int, chunk: Chunk) -> None:
+        """A chunk was handed to the executor."""
+        self._published[chunk_id] = chunk
+        for old in [key for key in self._published if key <= chunk_id - 2 * DELAYS]:
+            del self._published[old]
+
+    def measured(self, progress: Progress) -> None:
+        """The executor tells how far it is."""
+        if self._progress is None or progress.chunk_id != self._progress.chunk_id:
+            self._delays.append(progress.delay_steps)
+        self._progress = progress
+
+    def forget(self) -> None:
+        """A new episode: nothing is continued, delays are measured anew."""
+        self._published.clear()
+        self._delays.clear()
+        self._progress = None
+
+    def prefix(self, stamp_ns: int) -> Prefix | None:
+        """What a chunk for an observation at `stamp_ns` continues; None without a running chunk.
+
+        The frozen steps are the longest delay of the last chunks, in steps consumed.
+        """
+        progress = self._progress
+        if progress is None or (chunk := self._published.get(progress.chunk_id)) is None:
+            return None
+        first = progress.step_at(stamp_ns, chunk.step_ns)
+        count = math.floor(len(chunk) - 1 - first) + 1
+        if first < 0 or count < 1:
+            return None
+        steps = first + np.arange(count)
+        times_ns = (chunk.stamp_ns + steps * chunk.step_ns).astype(np.int64)
+        sample = chunk.sample_many(times_ns)
+        rest = replace(
+            chunk,
+            stamp_ns=stamp_ns,
+            ee_pose=sample.ee_pose,
+            joint_position=sample.joint_position,
+            grip=sample.grip,
+        )
+        frozen = math.ceil(max(self._delays, default=0.0)) + 1
+        return Prefix(rest, min(frozen, count))
+
+
+@dataclass(frozen=True)
+class Replanning:
+    """When to begin the next inference: always, every `steps`, or with `remaining_s` left.
+
+    Zero switches a condition off; with both off it is as soon as the last one has ended.
+    """
+
+    steps: int = 0
+    remaining_s: float = 0.0
+
+    def is_due(self, now_ns: int, chunk: Chunk | None, progress: Progress | None) -> bool:
+        """`chunk` is the last one that was published; without progress its stamps count."""
+        if chunk is None or (self.steps == 0 and self.remaining_s == 0.0):
+            return True
+        rate = 1.0
+        step = (now_ns - chunk.stamp_ns) / chunk.step_ns
+        if progress is not None:
+            rate = max(progress.rate, 1e-3)
+            step = progress.step_at(now_ns, chunk.step_ns)
+        left_s = (len(chunk) - 1 - step) * chunk.step_ns / 1e9 / rate
+        if self.steps and step >= self.steps:
+            return True
+        return bool(self.remaining_s and left_s <= self.remaining_s) or left_s <= 0.0

@@ -1,0 +1,68 @@
+"""How far a policy is from what somebody else does with the arm meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.space import space_of
+
+Array = NDArray[np.float64]
+
+# Chunks that wait for their time to pass; a flood of them must not take the memory.
+WAITING = 64
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Mean distance of a chunk's steps to what was measured at their times: m, rad, rad."""
+
+    chunk_id: int
+    position_m: float = 0.0
+    rotation_rad: float = 0.0
+    joints_rad: float = 0.0
+
+
+@dataclass
+class _Watched:
+    chunk_id: int
+    chunk: Chunk
+    distances: list[Array]
+
+
+class Shadow:
+    """Compares chunks with the measured motion, step by step."""
+
+    def __init__(self, signal: str) -> None:
+        self._signal = signal
+        self._space = space_of(signal)
+        self._watched: deque[_Watched] = deque(maxlen=WAITING)
+
+    def add(self, chunk_id: int, chunk: Chunk) -> None:
+        """A policy wants this."""
+        self._watched.append(_Watched(chunk_id, chunk, []))
+
+    def measured(self, time_ns: int, value: Array) -> list[Disagreement]:
+        """The robot was there; the verdict on every chunk whose last step has passed."""
+        for watched in self._watched:
+            chunk = watched.chunk
+            if not chunk.is_future(time_ns) and not chunk.is_past(time_ns):
+                wanted = getattr(chunk.sample(time_ns), self._signal)
+                difference = self._space.difference(wanted, value)
+                watched.distances.append(self._space.lengths(difference))
+        done: list[Disagreement] = []
+        while self._watched and self._watched[0].chunk.is_past(time_ns):
+            watched = self._watched.popleft()
+            if watched.distances:
+                done.append(self._verdict(watched))
+        return done
+
+    def _verdict(self, watched: _Watched) -> Disagreement:
+        mean = np.mean(watched.distances, axis=0)
+        if self._signal == "joint_position":
+            return Disagreement(watched.chunk_id, joints_rad=float(mean.mean()))
+        return Disagreement(watched.chunk_id, float(mean[0]), float(mean[1]))

@@ -1,0 +1,102 @@
+"""Why a motion stopped, and what it takes to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class StopReason(Enum):
+    """What stops a motion, with the words for the operator."""
+
+    STARVED = "no new chunk came in time"
+    CANCELLED = "the policy ended the motion"
+    CLOCK = "the clock jumped or the executor was frozen"
+    STALE = "the robot's state is too old"
+    POLICY_GONE = "nothing was heard from the policy"
+    REJECTED = "too many chunks in a row were rejected"
+    FLOOD = "chunks came faster than any policy makes them"
+    FAULT = "the robot reports a fault"
+    ESTOP = "the emergency stop was pressed"
+    DEACTIVATED = "the executor was deactivated"
+
+    @property
+    def needs_resume(self) -> bool:
+        """Whether somebody must look before the arm moves again."""
+        return self in LATCHED
+
+
+LATCHED = {
+    StopReason.POLICY_GONE,
+    StopReason.REJECTED,
+    StopReason.FLOOD,
+    StopReason.FAULT,
+    StopReason.ESTOP,
+}
+
+
+class Activity(Enum):
+    """What the executor does now."""
+
+    IDLE = "idle"
+    EXECUTING = "executing"
+    STOPPING = "stopping"
+    HOLDING = "holding"
+
+
+@dataclass
+class StopMachine:
+    """Remembers the first reason of a stop until the motion goes on.
+
+    A reason that needs a resume takes the place of one that does not; otherwise the first stays.
+    `pressed` are conditions that last, such as the emergency stop: no resume while there is one.
+    """
+
+    reason: StopReason | None = None
+    detail: str = ""
+    since_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self._pressed: set[StopReason] = set()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether chunks are refused until somebody resumes."""
+        return self.reason is not None and self.reason.needs_resume
+
+    @property
+    def sentence(self) -> str:
+        """What an operator reads, empty when nothing stopped."""
+        if self.reason is None:
+            return ""
+        detail = f": {self.detail}" if self.detail else ""
+        remedy = "; call ~/resume to go on" if self.blocked else ""
+        return f"stopped, {self.reason.value}{detail}{remedy}"
+
+    def stop(self, reason: StopReason, now_ns: int, detail: str = "") -> bool:
+        """Whether this reason is the one that counts."""
+        replaces = self.reason is None or (reason.needs_resume and not self.reason.needs_resume)
+        if replaces:
+            self.reason, self.detail, self.since_ns = reason, detail, now_ns
+        return replaces
+
+    def press(self, reason: StopReason, pressed: bool, now_ns: int) -> bool:
+        """A condition that lasts begins or ends; whether it is the reason that counts."""
+        if not pressed:
+            self._pressed.discard(reason)
+            return False
+        self._pressed.add(reason)
+        return self.stop(reason, now_ns)
+
+    def moving(self) -> None:
+        """A motion has begun: a reason that needs no resume is over."""
+        if not self.blocked:
+            self.reason, self.detail = None, ""
+
+    def resume(self) -> str | None:
+        """Clear the reason; why not when a condition still lasts."""
+        if self._pressed:
+            names = " and ".join(sorted(reason.value for reason in self._pressed))
+            return f"not resumed: {names}"
+        self.reason, self.detail = None, ""
+        return None

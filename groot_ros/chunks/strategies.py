@@ -1,0 +1,116 @@
+"""What becomes of a new chunk while another one is executed."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from groot_ros.chunks.chunk import Chunk
+
+Array = NDArray[np.float64]
+
+# Weight exp(-m * i) of the i-th oldest prediction (Zhao et al. 2023, ACT, "temporal ensembling").
+ENSEMBLE_DECAY = 0.1
+ENSEMBLE_SIZE = 8
+
+
+class Strategy(Protocol):
+    """Decides which chunk the motion follows."""
+
+    waits_for_end: bool
+    """A new chunk is joined only when the running one has run out."""
+
+    def merge(self, chunk: Chunk) -> Chunk:
+        """The chunk to execute when `chunk` has come."""
+
+    def forget(self) -> None:
+        """What came before is void."""
+
+
+class Latest:
+    """Every chunk takes over as soon as it arrives."""
+
+    waits_for_end = False
+
+    def merge(self, chunk: Chunk) -> Chunk:
+        return chunk
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+
+class Finish(Latest):
+    """A chunk is played to its end, then the newest one follows."""
+
+    waits_for_end = True
+
+
+class RealTimeChunking(Latest):
+    """Every chunk takes over as it arrives; the policy made it continue the running one.
+
+    Black et al. 2025, "Real-Time Execution of Action Chunking Flow Policies".
+    """
+
+
+class Ensemble:
+    """Executes the weighted mean, in SE(3), of what all recent chunks say about each time.
+
+    The oldest prediction weighs most, as in ACT; the grip is that of the newest chunk.
+    """
+
+    waits_for_end = False
+
+    def __init__(self) -> None:
+        self._recent: deque[Chunk] = deque(maxlen=ENSEMBLE_SIZE)
+
+    def merge(self, chunk: Chunk) -> Chunk:
+        self._recent.append(chunk)
+        times_ns = chunk.step_times_ns()
+        inside = np.array(
+            [(times_ns >= c.stamp_ns) & (times_ns <= c.end_ns) for c in self._recent]
+        )
+        order = np.cumsum(inside, axis=0) - 1
+        weights = np.where(inside, np.exp(-ENSEMBLE_DECAY * order), 0.0)
+        weights /= weights.sum(axis=0)
+        samples = [c.sample_many(times_ns) for c in self._recent]
+        return replace(
+            chunk,
+            ee_pose=None
+            if chunk.ee_pose is None
+            else _mean_poses(np.array([s.ee_pose for s in samples]), weights),
+            joint_position=None
+            if chunk.joint_position is None
+            else np.einsum("nt,ntj->tj", weights, [s.joint_position for s in samples]),
+        )
+
+    def forget(self) -> None:
+        self._recent.clear()
+
+
+def _mean_poses(poses: Array, weights: Array) -> Array:
+    """Mean (T, 7) of poses (N, T, 7) with weights (N, T); rotations by their chordal mean."""
+    positions = np.einsum("nt,ntd->td", weights, poses[..., :3])
+    means = []
+    for step in range(poses.shape[1]):
+        used = weights[:, step] > 0
+        xyzw = poses[used, step][:, [4, 5, 6, 3]]
+        means.append(Rotation.from_quat(xyzw).mean(weights[used, step]).as_quat())
+    return np.concatenate([positions, np.array(means)[:, [3, 0, 1, 2]]], axis=1)
+
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "latest": Latest,
+    "finish": Finish,
+    "ensemble": Ensemble,
+    "rtc": RealTimeChunking,
+}
+
+
+def make_strategy(name: str) -> Strategy:
+    """A strategy by its name, a key of STRATEGIES."""
+    return STRATEGIES[name]()

@@ -1,0 +1,70 @@
+"""Parameters of the executor node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.chunks.strategies import STRATEGIES
+from groot_ros.nodes.parameters import parameter
+
+
+@dataclass(frozen=True)
+class ExecutorParameters:
+    """Parameters of the executor node."""
+
+    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+    chunk_topic: str = parameter(
+        "policy/action_chunk", "topic of the chunks to execute", read_only=True
+    )
+    command_rate: float = parameter(
+        0.0,
+        "commands per second; 0 takes the robot file's output.rate",
+        unit="Hz",
+        low=0.0,
+        high=1000.0,
+        read_only=True,
+    )
+    strategy: str = parameter(
+        "latest",
+        "what becomes of a new chunk while another one is executed",
+        choices=tuple(STRATEGIES),
+        read_only=True,
+    )
+    blend: float = parameter(
+        0.15,
+        "time in which the motion goes over from one chunk to the next; longer where the limits "
+        "ask for it",
+        unit="s",
+        low=0.0,
+        high=2.0,
+        read_only=True,
+    )
+    speed_scale: float = parameter(
+        1.0, "stretches the time of all chunks: 0.2 is a fifth of the speed", low=0.1, high=1.0
+    )
+    watchdog: float = parameter(
+        1.0,
+        "how long the policy may be silent; then the arm stops, and after as long again nothing "
+        "is commanded until ~/resume",
+        unit="s",
+        low=0.05,
+        high=60.0,
+        read_only=True,
+    )
+    rejected_in_row: int = parameter(
+        5, "so many refused chunks in a row stop the arm until ~/resume", low=1, read_only=True
+    )
+    estop_topic: str = parameter(
+        "emergency_stop", "Bool: true stops the arm until ~/resume", read_only=True
+    )
+    fault_topic: str = parameter(
+        "robot_fault",
+        "Bool of the robot's driver: true stops the arm until ~/resume",
+        read_only=True,
+    )
+    dry_run: str = parameter(
+        "auto",
+        "publish setpoints but command nothing; auto: only for a robot file marked untested",
+        choices=("auto", "true", "false"),
+        read_only=True,
+    )

@@ -1,0 +1,77 @@
+"""What the executor tells: reports of chunks, and its own state."""
+
+from __future__ import annotations
+
+from std_msgs.msg import Header
+
+from groot_ros.chunks.command_loop import CommandLoop
+from groot_ros.chunks.execution import ChunkExecutor, Execution
+from groot_ros.chunks.shadow import Disagreement
+from groot_ros.nodes.messages import NS, to_ns, to_time
+from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
+
+
+def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
+    """The report of a chunk as far as the policy has told it."""
+    return ChunkReport(
+        header=Header(stamp=to_time(now_ns), frame_id=chunk.header.frame_id),
+        source=ChunkReport.EXECUTOR,
+        chunk_id=chunk.chunk_id,
+        epoch=chunk.epoch,
+        horizon=chunk.horizon,
+        observation_age=chunk.observation_age,
+        queue_time=chunk.queue_time,
+        decode_time=chunk.decode_time,
+        model_time=chunk.model_time,
+    )
+
+
+def execution_report(chunk: ActionChunk, execution: Execution, now_ns: int) -> ChunkReport:
+    """The report of a chunk that was executed."""
+    report = chunk_report(chunk, now_ns)
+    published_ns = to_ns(chunk.header.stamp) + int(chunk.observation_age * NS)
+    report.publish_time = (execution.arrived_ns - published_ns) / NS
+    report.executed_steps = execution.executed
+    report.dropped_steps = execution.dropped
+    report.starved_steps = execution.starved
+    report.seam_jump_position = execution.seam.position_m
+    report.seam_jump_rotation = execution.seam.rotation_rad
+    report.seam_jump_joints = execution.seam.joints_rad
+    report.gap_position = execution.gap.position_m
+    report.gap_rotation = execution.gap.rotation_rad
+    report.gap_joints = execution.gap.joints_rad
+    report.time_scale = execution.rate
+    report.limited_by = execution.limited_by
+    return report
+
+
+def shadow_report(chunk: ActionChunk, verdict: Disagreement, now_ns: int) -> ChunkReport:
+    """The report of a chunk that was compared with what the robot did."""
+    report = chunk_report(chunk, now_ns)
+    report.disagreement_position = verdict.position_m
+    report.disagreement_rotation = verdict.rotation_rad
+    report.disagreement_joints = verdict.joints_rad
+    return report
+
+
+def executor_state(
+    executor: ChunkExecutor, loop: CommandLoop | None, frame: str, dry_run: bool, now_ns: int
+) -> ExecutorState:
+    """What the executor does now."""
+    state = ExecutorState(
+        header=Header(stamp=to_time(now_ns), frame_id=frame),
+        activity=executor.activity.value,
+        stop_reason=executor.stops.sentence,
+        needs_resume=executor.stops.blocked,
+        dry_run=dry_run,
+        epoch=executor.epoch,
+        time_scale=executor.speed_scale,
+        speed_scale=executor.speed_scale,
+    )
+    if loop:
+        state.command_rate, state.command_jitter = loop.measured_rate_hz, loop.jitter_s
+    if (progress := executor.progress(now_ns)) and executor.motion:
+        state.chunk_id, state.step = progress.chunk_id, progress.step
+        state.time_scale, state.delay = progress.rate, progress.delay_steps
+        state.remaining = (executor.motion.active_end_ns - now_ns) / NS
+    return state

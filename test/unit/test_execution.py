@@ -1,0 +1,352 @@
+"""Executing chunks: smooth, within limits, at rest whatever fails."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_chunks import DOWN, STEP, S, line, x_of
+
+from groot_ros.chunks.bounds import Bounds
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.consumption import Consumption
+from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.motion import stop
+from groot_ros.chunks.space import PoseSpace
+from groot_ros.chunks.stopping import Activity, StopReason
+from groot_ros.geometry import rotvec_to_quat
+from groot_ros.robot_limits import Limits
+
+TICK = S // 200
+LIMITS = Limits(
+    linear_velocity=0.5,
+    angular_velocity=1.5,
+    linear_acceleration=4.0,
+    angular_acceleration=12.0,
+    workspace_min=(-1, -1, -1),
+    workspace_max=(2, 1, 1),
+)
+
+
+def make(limits=None, start=None, at=0, **settings):
+    """An executor whose robot is where the chunk `line()` begins."""
+    executor = ChunkExecutor(limits or Limits(), ExecutionSettings(**settings))
+    executor.start_from(line().ee_pose[0] if start is None else start, 0.0, at)
+    return executor
+
+
+def run(executor, start, end, step=TICK):
+    return [executor.setpoint(t) for t in range(start, end, step)]
+
+
+def wild(seed, stamp=0, epoch=1, scale=0.02):
+    """A chunk as a bad policy makes it, near the origin."""
+    rng = np.random.default_rng(seed)
+    places = np.cumsum(rng.normal(scale=scale, size=(16, 3)), axis=0)
+    turns = np.cumsum(rng.normal(scale=scale * 3, size=(16, 3)), axis=0)
+    poses = np.concatenate([places, rotvec_to_quat(turns)], axis=1)
+    return Chunk(stamp, STEP, epoch, ee_pose=poses, grip=np.ones(16))
+
+
+def assert_within(setpoints, limits, step_s=TICK / S):
+    space = PoseSpace()
+    poses = np.array([s.ee_pose for s in setpoints])
+    speeds = space.difference(poses[1:], poses[:-1]) / step_s
+    accelerations = np.diff(speeds, axis=0) / step_s
+    linear, angular = space.lengths(speeds).max(axis=0)
+    assert linear <= limits.linear_velocity * 1.03
+    assert angular <= limits.angular_velocity * 1.03
+    linear, angular = space.lengths(accelerations).max(axis=0)
+    assert linear <= limits.linear_acceleration * 1.15
+    assert angular <= limits.angular_acceleration * 1.15
+
+
+def test_a_chunk_is_followed_from_where_the_robot_is():
+    executor = make()
+    assert executor.accept(1, line(), 0) is None
+    followed = run(executor, 0, S)
+    middle = [x_of(s) for s in followed[60:]]
+    np.testing.assert_allclose(middle, 0.15 * (np.arange(60, 200) * TICK) / S, atol=1e-6)
+    assert executor.activity is Activity.EXECUTING
+
+
+def test_seam_between_chunks_has_no_jump_in_position_or_velocity():
+    executor = make()
+    executor.accept(1, line(0.0), 0)
+    before = run(executor, 0, S // 2)
+    ahead = line(0.09, speed=0.3, stamp=S // 2)
+    executor.accept(2, ahead, S // 2)
+    after = run(executor, S // 2, S)
+    steps = np.diff([x_of(s) for s in before + after])
+    assert np.abs(np.diff(steps)).max() / (TICK / S) ** 2 < 12
+    assert x_of(after[-1]) == pytest.approx(x_of(ahead.sample(S - TICK)), abs=1e-6)
+    executor.cancel(2, S)
+    ended = executor.take_ended()
+    assert [e.chunk_id for e in ended] == [1, 2]
+    assert ended[1].gap.position_m == pytest.approx(0.015, abs=1e-6)
+    assert 0 < ended[1].seam.position_m < 1e-3
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 5), st.floats(0.1, 1.0))
+def test_whatever_the_chunks_the_motion_keeps_to_the_limits(seed, replan_steps, scale):
+    executor = make(LIMITS, start=np.array([0, 0, 0, 1.0, 0, 0, 0]))
+    executor.set_speed_scale(scale, 0)
+    setpoints, period = [], replan_steps * STEP // TICK * TICK
+    for index in range(6):
+        now = index * period
+        executor.accept(index + 1, wild(seed + index, stamp=now), now)
+        setpoints += run(executor, now, now + period)
+    setpoints += run(executor, 6 * period, 6 * period + 2 * S)
+    held = [s for s in setpoints if s is not None]
+    assert_within(held, LIMITS)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 250))
+def test_a_stop_is_at_rest_within_the_deceleration_limit(seed, ticks):
+    executor = make(LIMITS, start=np.array([0, 0, 0, 1.0, 0, 0, 0]))
+    executor.accept(1, wild(seed), 0)
+    now = ticks * TICK
+    moving = run(executor, 0, now)
+    executor.press(StopReason.ESTOP, True, now)
+    rest_ns = int(1.5 * S * max(0.5 / 4.0, 1.5 / 12.0)) + 2 * TICK
+    stopped = run(executor, now, now + 2 * rest_ns)
+    assert_within(moving + stopped, LIMITS)
+    late = np.array([s.ee_pose for s in stopped[rest_ns // TICK :]])
+    np.testing.assert_allclose(late, late[:1].repeat(len(late), 0), atol=1e-12)
+
+
+def test_a_stop_goes_on_along_the_tangent():
+    bounds = Bounds.of(LIMITS, "ee_pose")
+    start = np.array([0, 0, 0, *DOWN])
+    velocity = np.array([0.3, 0.4, 0, 0, 0, 1.0])
+    motion = stop(bounds, start, velocity, 0)
+    value, speed = motion.state(motion.end_ns)
+    assert not speed.any()
+    np.testing.assert_allclose(value[:2] / np.linalg.norm(value[:2]), [0.6, 0.8], atol=1e-9)
+    assert np.linalg.norm(value[:3]) == pytest.approx(0.5 * motion.end_ns / S / 2, rel=1e-3)
+
+
+def test_too_fast_a_chunk_keeps_its_path_and_takes_longer():
+    limits = Limits(linear_velocity=0.05, linear_acceleration=1.0)
+    executor = make(limits, watchdog_s=9.0)
+    executor.accept(1, line(), 0)
+    positions = [x_of(s) for s in run(executor, 0, 5 * S) if s]
+    assert np.diff(positions).max() <= 0.05 * TICK / S * 1.01
+    assert positions[-1] == pytest.approx(0.15, abs=2e-3)
+    executor.cancel(2, 5 * S)
+    ended = executor.take_ended()[0]
+    assert 0.2 < ended.rate <= 1 / 3
+    assert ended.limited_by
+    assert ended.executed == 16
+
+
+def test_half_speed_consumes_half_of_the_steps():
+    executor = make()
+    executor.set_speed_scale(0.5, 0)
+    executor.accept(1, line(), 0)
+    run(executor, 0, 6 * STEP)
+    executor.accept(2, line(0.15 * 1 * STEP / S, stamp=2 * STEP), 6 * STEP)
+    ended = executor.take_ended()[0]
+    assert (ended.dropped, ended.executed) == (0, 3)
+    assert executor.progress(6 * STEP).step == pytest.approx(2.0)
+
+
+def test_changing_the_speed_is_smooth():
+    executor = make(LIMITS)
+    executor.accept(1, line(speed=0.4), 0)
+    setpoints = run(executor, 0, S // 4)
+    executor.set_speed_scale(0.2, S // 4)
+    setpoints += run(executor, S // 4, S // 2)
+    executor.set_speed_scale(1.0, S // 2)
+    setpoints += run(executor, S // 2, S)
+    assert_within(setpoints, LIMITS)
+    assert x_of(setpoints[-1]) < 0.4 * 0.85
+
+
+def test_late_chunk_drops_what_has_passed():
+    executor = make(at=4 * STEP)
+    executor.accept(1, line(), 4 * STEP)
+    executor.setpoint(4 * STEP)
+    executor.accept(2, line(stamp=6 * STEP), 6 * STEP)
+    ended = executor.take_ended()[0]
+    assert (ended.chunk_id, ended.dropped, ended.executed, ended.starved) == (1, 4, 2, 0)
+
+
+def test_chunk_that_runs_out_is_held_and_then_somebody_must_resume():
+    executor = make()
+    executor.accept(1, line(), 0)
+    end = line().end_ns
+    last = run(executor, 0, end + S // 2)[-1]
+    assert 0.15 < x_of(last) < 0.17
+    assert executor.activity is Activity.HOLDING
+    assert executor.stops.reason is StopReason.STARVED
+    assert run(executor, end + S // 2, end + 2 * S)[-1] is None
+    assert executor.is_idle
+    assert executor.take_ended()[0].starved >= 15
+    late = line(stamp=end + 2 * S)
+    assert "nothing was heard from the policy; call ~/resume" in executor.accept(
+        2, late, end + 2 * S
+    )
+    assert executor.resume() is None
+    executor.start_from(late.ee_pose[0], 0.0, end + 2 * S)
+    assert executor.accept(3, late, end + 2 * S) is None
+
+
+def test_a_chunk_after_a_short_starvation_goes_on():
+    executor = make()
+    executor.accept(1, line(), 0)
+    end = line().end_ns
+    run(executor, 0, end + S // 4)
+    assert executor.accept(2, line(0.15, stamp=end + S // 4), end + S // 4) is None
+    assert executor.stops.reason is None
+    assert executor.take_ended()[0].starved == 3
+
+
+def test_a_silent_policy_stops_the_arm_though_its_chunk_goes_on():
+    executor = make(watchdog_s=0.5)
+    executor.accept(1, line(steps=90), 0)
+    run(executor, 0, S // 2 + 2 * TICK)
+    assert executor.activity is Activity.STOPPING
+
+
+@pytest.mark.parametrize(
+    ("chunk", "now", "reason"),
+    [
+        (line(epoch=0), 0, "epoch 0 is over, now it is 1"),
+        (line(), 3 * S, "all 16 steps have passed, the last one 2.00 s ago"),
+        (line(stamp=2 * S), S, "its stamp is 1.00 s in the future: check that the clocks"),
+        (Chunk(0, STEP, 1, ee_pose=np.full((3, 7), np.nan)), 0, "ee_pose holds NaN"),
+        (line(speed=5.0), 0, "step 7 has x = 2.333 m, allowed -1 to 2 (limits.workspace)"),
+        (line(0.6), 0, "the chunk begins 0.600 m away, allowed 0.3 (limits.linear_jump)"),
+        (line(steps=4, speed=6.0), 0, "step 1 is 0.400 m away, allowed 0.3"),
+        (
+            Chunk(0, STEP, 1, ee_pose=np.zeros((3, 7))),
+            0,
+            "step 0 has a quaternion of length 0, expected 1",
+        ),
+    ],
+)
+def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason):
+    limits = Limits(workspace_min=(-1, -1, -1), workspace_max=(2, 1, 1), linear_jump=0.3)
+    executor = make(limits, watchdog_s=60.0, longest_gap_s=9.0)
+    executor.accept(1, line(steps=90), 0)
+    assert reason in executor.accept(2, chunk, now)
+    assert x_of(executor.setpoint(max(now, S))) == pytest.approx(0.15 * max(now, S) / S, abs=1e-6)
+    assert executor.take_ended() == []
+
+
+def test_joints_beyond_their_range_are_refused():
+    limits = Limits(joint_lower=(-1.0, -1.0), joint_upper=(1.0, 1.0), joint_jump=(0.5, 0.5))
+    executor = ChunkExecutor(limits, ExecutionSettings(signal="joint_position"))
+    executor.start_from(np.zeros(2), None, 0)
+    beyond = Chunk(0, STEP, 1, joint_position=np.array([[0.0, 0.0], [0.0, 1.2]]))
+    assert "step 1 has joint 2 = 1.200 rad, allowed -1 to 1" in executor.accept(1, beyond, 0)
+    jump = Chunk(0, STEP, 1, joint_position=np.array([[0.0, 0.0], [0.0, 0.7]]))
+    assert "step 1 is 0.700 rad (joint 2) away" in executor.accept(1, jump, 0)
+
+
+def test_many_refusals_in_a_row_stop_the_arm_and_need_a_resume():
+    executor = make(rejected_in_row=3)
+    executor.accept(1, line(steps=90), 0)
+    run(executor, 0, S // 10)
+    broken = Chunk(S // 10, STEP, 1, ee_pose=np.full((16, 7), np.nan))
+    for index in range(3):
+        executor.accept(2 + index, broken, S // 10)
+    assert executor.stops.reason is StopReason.REJECTED
+    assert "ee_pose holds NaN" in executor.stops.sentence
+    assert executor.activity is Activity.STOPPING
+    assert "call ~/resume" in executor.accept(9, line(stamp=S // 10), S // 10)
+    assert executor.resume() is None
+    assert executor.accept(10, line(stamp=S // 10), S // 10) is None
+
+
+def test_a_flood_of_chunks_stops_the_arm():
+    executor = make()
+    for index in range(60):
+        executor.accept(index, line(steps=90), index * S // 1000)
+    assert executor.stops.reason is StopReason.FLOOD
+    assert executor.activity is Activity.STOPPING
+
+
+def test_no_resume_while_the_emergency_stop_is_pressed_and_the_first_reason_stays():
+    executor = make()
+    executor.accept(1, line(), 0)
+    executor.press(StopReason.ESTOP, True, S // 10)
+    executor.press(StopReason.FAULT, True, S // 5)
+    assert executor.stops.reason is StopReason.ESTOP
+    executor.press(StopReason.ESTOP, False, S)
+    assert executor.resume() == "not resumed: the robot reports a fault"
+    assert "the emergency stop was pressed" in executor.accept(2, line(stamp=S), S)
+    executor.press(StopReason.FAULT, False, S)
+    assert executor.resume() is None
+    assert executor.accept(3, line(stamp=S), S) is None
+
+
+def test_cancel_stops_and_voids_older_chunks():
+    executor = make()
+    executor.accept(1, line(), 0)
+    run(executor, 0, S // 2)
+    executor.cancel(5, S // 2)
+    assert run(executor, S // 2, S)[-1] is not None
+    assert executor.activity is Activity.HOLDING
+    assert "epoch 1 is over" in executor.accept(2, line(stamp=S), S)
+    assert executor.accept(3, line(0.08, stamp=S, epoch=5), S) is None
+
+
+@pytest.mark.parametrize("jump_s", [-5, 5])
+def test_a_jump_of_the_clock_holds_the_arm(jump_s):
+    executor = make()
+    executor.accept(1, line(steps=150), 0)
+    before = run(executor, 0, S // 2)[-1]
+    then = S // 2 + jump_s * S
+    after = executor.setpoint(then)
+    assert x_of(after) == pytest.approx(x_of(before), abs=1e-9)
+    assert executor.stops.reason is StopReason.CLOCK
+    following = line(x_of(after), stamp=then)
+    assert executor.accept(2, following, then) is None
+    moved = [x_of(s) for s in run(executor, then, then + S // 2)]
+    assert moved[-1] > x_of(before) + 0.05
+
+
+def test_motion_starts_at_the_robot_and_within_its_speed():
+    executor = make(Limits(linear_velocity=0.2), start=np.array([0.5, 0, 0, *DOWN]))
+    x = [0.5]
+    for index in range(60):
+        now = index * 2 * STEP
+        executor.accept(index, line(speed=0.0, stamp=now), now)
+        x += [x_of(s) for s in run(executor, now + TICK, now + 2 * STEP)]
+    assert np.abs(np.diff(x)).max() <= 0.2 * TICK / S * 1.03
+    assert x[-1] == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_gripper_closes_at_its_own_speed():
+    executor = make(Limits(grip_speed=2.0))
+    executor.accept(1, line(), 0)
+    grips = np.array([s.grip for s in run(executor, 0, S)])
+    assert np.diff(grips).max() == pytest.approx(2.0 * TICK / S)
+    assert grips[0] == 0.0 and grips[-1] > 0.8
+
+
+def test_finish_plays_the_chunk_out_and_then_takes_the_newest():
+    executor = make(strategy="finish")
+    executor.accept(1, line(), 0)
+    run(executor, 0, S // 2)
+    executor.accept(2, line(0.3, stamp=S // 3), S // 2)
+    executor.accept(3, line(0.1, stamp=S // 2), S // 2)
+    run(executor, S // 2, 15 * STEP)
+    assert executor.progress(15 * STEP).chunk_id == 1
+    run(executor, 15 * STEP, 15 * STEP + S // 10)
+    assert executor.progress(15 * STEP + S // 10).chunk_id == 3
+    assert executor.take_ended()[0].executed == 16
+
+
+@given(st.lists(st.tuples(st.integers(0, 10 * S), st.floats(0, 1)), max_size=6), st.data())
+def test_consumption_adds_up(changes, data):
+    consumption = Consumption()
+    for time, rate in sorted(changes):
+        consumption.set_rate(time, rate)
+    a, b, c = sorted(data.draw(st.integers(-S, 12 * S)) for _ in range(3))
+    total = consumption.between_s(a, c)
+    assert total == pytest.approx(consumption.between_s(a, b) + consumption.between_s(b, c))
+    assert -1e-9 <= total <= (c - a) / S + 1e-9

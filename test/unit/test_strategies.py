@@ -1,0 +1,102 @@
+"""Ensembling, prefixes for real-time chunking, and when to replan."""
+
+import numpy as np
+import pytest
+from test_chunks import DOWN, STEP, S, line
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Continuation, Progress, Replanning
+from groot_ros.chunks.strategies import make_strategy
+from groot_ros.geometry import multiply_quats, rotation_angle, rotvec_to_quat
+
+
+def turned(angles, stamp=0):
+    """A chunk that stands still and turns about z by angles in rad."""
+    vectors = np.zeros((len(angles), 3))
+    vectors[:, 2] = angles
+    quats = multiply_quats(rotvec_to_quat(vectors), np.tile(DOWN, (len(angles), 1)))
+    return Chunk(stamp, STEP, 1, ee_pose=np.hstack([np.zeros((len(angles), 3)), quats]))
+
+
+def test_the_ensemble_of_equal_chunks_is_the_chunk():
+    ensemble = make_strategy("ensemble")
+    ensemble.merge(line(steps=30))
+    merged = ensemble.merge(line(0.15 * 4 * STEP / S, stamp=4 * STEP))
+    np.testing.assert_allclose(
+        merged.ee_pose, line(0.15 * 4 * STEP / S, stamp=4 * STEP).ee_pose, atol=1e-9
+    )
+
+
+def test_the_ensemble_weighs_the_oldest_most_and_only_what_speaks_of_a_time():
+    ensemble = make_strategy("ensemble")
+    ensemble.merge(turned(np.zeros(16)))
+    merged = ensemble.merge(turned(np.full(16, 0.4), stamp=8 * STEP))
+    angles = rotation_angle(merged.ee_pose[:, 3:], np.array(DOWN))
+    newest = np.exp(-0.1) / (1 + np.exp(-0.1))
+    np.testing.assert_allclose(angles[:8], 0.4 * newest, atol=1e-3)
+    np.testing.assert_allclose(angles[8:], 0.4, atol=1e-9)
+    ensemble.forget()
+    fresh = ensemble.merge(turned(np.full(16, 0.4)))
+    angles = rotation_angle(fresh.ee_pose[:, 3:], np.array(DOWN))
+    np.testing.assert_allclose(angles, 0.4, atol=1e-9)
+
+
+def test_a_prefix_holds_the_steps_that_are_left_at_the_time_of_the_observation():
+    continuation = Continuation()
+    assert continuation.prefix(0) is None
+    chunk = line()
+    continuation.published(7, chunk)
+    assert continuation.prefix(S) is None
+    continuation.measured(Progress(5 * STEP, 7, 1, step=5.0, rate=1.0, delay_steps=1.6))
+    prefix = continuation.prefix(6 * STEP + STEP // 2)
+    assert len(prefix) == 9
+    assert prefix.frozen_steps == 3
+    times = 6 * STEP + STEP // 2 + np.arange(9) * STEP
+    np.testing.assert_allclose(prefix.chunk.ee_pose, chunk.sample_many(times).ee_pose, atol=1e-9)
+    assert prefix.chunk.stamp_ns == 6 * STEP + STEP // 2
+
+
+def test_a_slowed_motion_consumes_less_of_the_prefix():
+    continuation = Continuation()
+    continuation.published(7, line())
+    continuation.measured(Progress(5 * STEP, 7, 1, step=2.0, rate=0.5, delay_steps=1.0))
+    prefix = continuation.prefix(9 * STEP)
+    assert len(prefix) == 12
+    assert prefix.chunk.ee_pose[0, 0] == pytest.approx(0.15 * 4 * STEP / S)
+
+
+def test_the_longest_of_the_last_delays_is_frozen():
+    continuation = Continuation()
+    for index, delay in enumerate((2.2, 5.5, 1.0)):
+        continuation.published(index, line(stamp=index * STEP))
+        continuation.measured(Progress(3 * STEP, index, 1, step=1.0, rate=1.0, delay_steps=delay))
+    assert continuation.prefix(3 * STEP).frozen_steps == 7
+    continuation.forget()
+    assert continuation.prefix(3 * STEP) is None
+
+
+def test_nothing_is_continued_once_the_chunk_has_run_out():
+    continuation = Continuation()
+    continuation.published(1, line())
+    continuation.measured(Progress(0, 1, 1, step=14.0, rate=1.0, delay_steps=0.0))
+    assert len(continuation.prefix(STEP)) == 1
+    assert continuation.prefix(2 * STEP) is None
+
+
+@pytest.mark.parametrize(
+    ("replanning", "step", "due"),
+    [
+        (Replanning(), 0.5, True),
+        (Replanning(steps=8), 7.5, False),
+        (Replanning(steps=8), 8.0, True),
+        (Replanning(remaining_s=0.4), 8.0, False),
+        (Replanning(remaining_s=0.4), 9.5, True),
+        (Replanning(steps=40), 15.5, True),
+    ],
+)
+def test_replanning_is_due(replanning, step, due):
+    now = round(step * STEP)
+    assert replanning.is_due(now, line(), None) is due
+    progress = Progress(now, 1, 1, step=step, rate=1.0, delay_steps=0.0)
+    assert replanning.is_due(now, line(stamp=-9 * S), progress) is due
+    assert replanning.is_due(now, None, None)
