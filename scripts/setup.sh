@@ -189,7 +189,7 @@ if ! $system_ros; then
     once tools "$(checksum scripts/extract_ros_tools.py requirements/ros_tools.txt)" \
         extract_ros_tools
 
-    step "ros2 launch and ros2 lifecycle"
+    step "ros2 bag, ros2 launch and ros2 lifecycle"
     once verbs "$(checksum ros2cli_verbs/setup.py ros2cli_verbs/groot_ros2cli/*.py)" \
         "$venv/bin/pip" install --quiet --no-deps --no-build-isolation ./ros2cli_verbs
 fi

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
+from rosidl_runtime_py.utilities import get_message
 
 from groot_ros.data.bag_metadata import Qos, Topic
 from groot_ros.data.episode_recorder import Arrival
@@ -92,7 +93,7 @@ class RawTopics:
             return
         topic = Topic(name, message_type, tuple(map(_qos, publishers)))
         try:
-            kind = _message_class(message_type)
+            kind = message_class(message_type)
             self._found(topic, demand.latched)
         except UserError as error:
             self._leave_out(name, str(error))
@@ -134,9 +135,8 @@ class RawTopics:
         self._topics.clear()
 
 
-def _message_class(message_type: str) -> type:
-    from rosidl_runtime_py.utilities import get_message
-
+def message_class(message_type: str) -> type:
+    """Python class of a message type such as `std_msgs/msg/String`; UserError if there is none."""
     try:
         return get_message(message_type)
     except (AttributeError, ModuleNotFoundError, ValueError) as error:
