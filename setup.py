@@ -39,6 +39,7 @@ setup(
         "opencv-python-headless>=4.6",
         "pillow>=10.2",
         "psutil>=5.9",
+        "pyarrow>=18",
         "PyYAML>=6.0",
         "rich>=13.7",
         "rosbags>=0.10",
@@ -50,7 +51,7 @@ setup(
         "transformers>=5.20,<6",
     ],
     extras_require={
-        "sim": ["av>=14", "daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=3.3"],
+        "sim": ["av>=14", "daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
         "train": ["av>=14"],
         "test": ["hypothesis>=6.98", "pytest>=8,<9"],
     },
