@@ -1,4 +1,4 @@
-"""`groot-ros benchmark`: how fast GR00T, and recording, is on this machine.
+"""`groot-ros benchmark`: how fast GR00T, recording and conversion are on this machine.
 
 For the model PyTorch and transformers are enough: `python -m groot_ros.cli.benchmark model`.
 """
@@ -33,6 +33,30 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     recorder.add_argument("--output", type=Path, help="folder on the disk to measure")
     recorder.add_argument("--json", action="store_true", help="print one JSON object")
     recorder.set_defaults(run=run_recorder)
+
+    convert = subjects.add_parser("convert", help="speed and memory of bags to a dataset")
+    convert.add_argument("--bags", type=int, default=2, help="two raw cameras each (default: 2)")
+    convert.add_argument("--seconds", type=float, default=30.0, help="per bag (default: 30)")
+    convert.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    convert.add_argument("--output", type=Path, help="folder on the disk to measure")
+    convert.add_argument("--json", action="store_true", help="print one JSON object")
+    convert.set_defaults(run=run_convert)
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    from groot_ros.data.benchmark import ConvertBenchmark
+
+    result = ConvertBenchmark(args.bags, args.seconds, args.workers, args.output).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"{args.bags} bags of {args.seconds:g} s: {result['frames_per_s']:.0f} frames/s, "
+            f"{result['realtime_factor']:.1f} times real time, "
+            f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, "
+            f"{result['cpu_s']:.1f} s of processor time, load {result['load_average']:.1f}"
+        )
+    return 0
 
 
 def run_recorder(args: argparse.Namespace) -> int:

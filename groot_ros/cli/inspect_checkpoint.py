@@ -1,29 +1,19 @@
-"""`groot-ros inspect`: what a checkpoint is, reads, answers and needs."""
+"""`groot-ros inspect` of a checkpoint: what it is, reads, answers and needs."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("inspect", help="tell what a GR00T checkpoint holds and needs")
-    parser.add_argument("checkpoint", type=Path, help="checkpoint folder")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--weights", action="store_true", help="read the weights: checksums, untrained slots"
-    )
-    parser.set_defaults(run=run)
-
-
 def run(args: argparse.Namespace) -> int:
+    """Print what the checkpoint folder `args.path` holds."""
     from groot_ros.model.inspection import inspect_checkpoint, inspect_weights
 
-    report = inspect_checkpoint(args.checkpoint)
+    report = inspect_checkpoint(args.path)
     if args.weights:
-        report["weights"] = inspect_weights(args.checkpoint)
+        report["weights"] = inspect_weights(args.path)
     if args.json:
         print(json.dumps(report, indent=2))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Mapping
@@ -67,6 +68,8 @@ class ConvertBenchmark:
             "realtime_factor": round(recorded_s / elapsed_s, 2),
             "frames_per_s": round(report.frames / elapsed_s, 1),
             "peak_rss_bytes": self._peak_rss_bytes(),
+            "load_average": round(os.getloadavg()[0], 2),
+            "cores": os.cpu_count(),
         }
 
     def _conversion(self, folder: Path) -> Conversion:

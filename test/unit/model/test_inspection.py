@@ -12,7 +12,8 @@ import torch
 from networks import DATA, droid_config
 from safetensors.torch import load_file, save_file
 
-from groot_ros.cli import benchmark, inspect_checkpoint
+from groot_ros.cli import benchmark
+from groot_ros.cli import inspection as inspect_verb
 from groot_ros.errors import UserError
 from groot_ros.model import inspection, memory
 from groot_ros.model.benchmark_config import CONFIGS
@@ -29,7 +30,7 @@ def run(module: Any, *arguments: str) -> int:
 
 
 def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(inspect_checkpoint, "inspect", str(checkpoint), "--json") == 0
+    assert run(inspect_verb, "inspect", str(checkpoint), "--json") == 0
     report = json.loads(capsys.readouterr().out)
     network = load_network(checkpoint)
     total = sum(p.numel() for p in network.parameters())
@@ -58,7 +59,7 @@ def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[
 
 
 def test_the_text_names_the_same(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(inspect_checkpoint, "inspect", str(checkpoint))
+    run(inspect_verb, "inspect", str(checkpoint))
     text = capsys.readouterr().out
     for part in ("GR00T N1.7", "new_embodiment (slot 0, statistics)", "ee_pose 9: ABSOLUTE"):
         assert part in text
@@ -69,7 +70,7 @@ def test_the_text_names_the_same(checkpoint: Path, capsys: pytest.CaptureFixture
 def test_untrained_slots_and_checksums(
     checkpoint: Path, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(inspect_checkpoint, "inspect", str(checkpoint), "--weights")
+    run(inspect_verb, "inspect", str(checkpoint), "--weights")
     assert "slot is UNTRAINED initialisation" in capsys.readouterr().out
     before = inspection.inspect_weights(checkpoint)
     tensors = load_file(copy / "model.safetensors")
@@ -104,7 +105,7 @@ def test_the_released_configuration_trains_as_it_says(copy: Path) -> None:
 
 def test_statistics_may_be_missing(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (copy / "statistics.json").write_text("{}")
-    run(inspect_checkpoint, "inspect", str(copy))
+    run(inspect_verb, "inspect", str(copy))
     text = capsys.readouterr().out
     assert "no statistics" in text and "ee_pose ?" in text
 

@@ -1,0 +1,170 @@
+"""What a bag or a dataset holds, in short."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from groot_ros.data.bag import Bag, BagError, bag_files, open_bag
+from groot_ros.data.dataset import ACTION, STATE, STATISTICS
+from groot_ros.data.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.reader import Dataset
+from groot_ros.data.topics import absolute
+from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
+
+
+def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
+    """Topics, rates in Hz, episodes; with a robot what conversion would miss."""
+    with open_bag(path) as bag:
+        duration_s = bag.duration_s
+        report: dict[str, Any] = {
+            "bag": str(path),
+            "bytes": sum(file.stat().st_size for file in bag_files(path)),
+            "start_s": bag.start_ns / 1e9,
+            "duration_s": round(duration_s, 3),
+            "topics": {
+                name: {
+                    "type": info.type_name,
+                    "messages": info.count,
+                    "rate_hz": round(info.count / duration_s, 2) if duration_s else None,
+                }
+                for name, info in sorted(bag.topics.items())
+            },
+            "flags": list(bag.info.flags) if bag.info else [],
+            "episodes": [],
+            "problems": [],
+        }
+        try:
+            # Nothing is converted here, so an unknown instruction is no fault.
+            episodes = find_episodes(bag, EpisodeChoice(instruction=_any_instruction(bag)))
+        except BagError as error:
+            report["problems"].append(str(error))
+        else:
+            report["episodes"] = [
+                {
+                    "name": episode.name,
+                    "instruction": episode.instruction,
+                    "outcome": episode.outcome,
+                    "duration_s": round(episode.duration_s, 3),
+                }
+                for episode in episodes
+            ]
+        if robot_name:
+            report["problems"] += _missing(bag, load_robot(robot_name))
+    return report
+
+
+def _any_instruction(bag: Bag) -> str:
+    known = bag.info.instruction if bag.info else bag.custom_data.get("instruction", "")
+    return "" if known else "?"
+
+
+def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
+    streams, commands = robot.observations, robot.commands
+    wanted: list[tuple[str, str, str]] = []
+    if streams.joint_position:
+        wanted.append((streams.joint_position.topic, JOINT_STATE, "joint_position"))
+    if streams.ee_pose:
+        wanted.append((streams.ee_pose.topic, POSE, "ee_pose"))
+    if commands.ee_pose:
+        wanted.append((commands.ee_pose, POSE, "commands.ee_pose"))
+    if commands.grip:
+        wanted.append((commands.grip.topic, FLOAT, "commands.grip"))
+    if streams.grip:
+        kind = JOINT_STATE if streams.grip.joint else FLOAT
+        wanted.append((streams.grip.topic, kind, "grip"))
+    for name, camera in streams.cameras.items():
+        kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
+        wanted.append((camera.topic, kind, f"camera {name}"))
+    namespace = bag.info.namespace if bag.info else "/"
+    problems = []
+    for topic, kind, use in wanted:
+        found = bag.topics.get(absolute(topic, namespace))
+        if found is None:
+            problems.append(f"{use}: topic {absolute(topic, namespace)} is not in the bag")
+        elif found.type_name != kind:
+            problems.append(f"{use}: {topic} is {found.type_name}, expected {kind}")
+    return problems
+
+
+def bag_lines(report: dict[str, Any]) -> list[str]:
+    """A bag's description for a terminal."""
+    lines = [
+        f"bag {report['bag']}: {report['duration_s']:.1f} s, {report['bytes'] / 1e6:.1f} MB",
+        "topics",
+    ]
+    width = max((len(name) for name in report["topics"]), default=0)
+    for name, topic in report["topics"].items():
+        rate = f"{topic['rate_hz']:.1f} Hz" if topic["rate_hz"] else ""
+        lines.append(f"  {name:<{width}}  {topic['messages']:>7}  {rate:>9}  {topic['type']}")
+    lines.append("episodes")
+    for episode in report["episodes"]:
+        outcome = f", {episode['outcome']}" if episode["outcome"] else ""
+        lines.append(
+            f"  {episode['name']}: {episode['duration_s']:.1f} s, "
+            f"{episode['instruction']!r}{outcome}"
+        )
+    lines += [f"flag: {flag}" for flag in report["flags"]]
+    return lines + [f"problem: {problem}" for problem in report["problems"]]
+
+
+def describe_dataset(path: Path) -> dict[str, Any]:
+    """Size, tasks, keys with their ranges, and where it comes from."""
+    dataset = Dataset(path)
+    statistics = dataset.json(STATISTICS)
+    tasks = Counter(task for episode in dataset.episodes for task in episode.tasks)
+    own = dataset.own
+    return {
+        "dataset": str(path),
+        "format": dataset.info["codebase_version"],
+        "fps": dataset.fps,
+        "episodes": len(dataset.episodes),
+        "frames": sum(episode.length for episode in dataset.episodes),
+        "duration_s": round(sum(e.length for e in dataset.episodes) / dataset.fps, 3),
+        "tasks": dict(tasks),
+        "codec": own.get("codec"),
+        "variant": own.get("variant"),
+        "robot": own.get("robot"),
+        "relative": own.get("relative"),
+        "video": {
+            key: dataset.info["features"][place["original_key"]]["shape"]
+            for key, place in dataset.modality["video"].items()
+        },
+        "state": _ranges(dataset.modality["state"], statistics[STATE]),
+        "action": _ranges(dataset.modality["action"], statistics[ACTION]),
+        "dropped": dict(sum((Counter(s["dropped"]) for s in own.get("sources", [])), Counter())),
+    }
+
+
+def _ranges(places: dict[str, Any], statistics: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: {
+            "size": place["end"] - place["start"],
+            "min": statistics["min"][place["start"] : place["end"]],
+            "max": statistics["max"][place["start"] : place["end"]],
+        }
+        for key, place in places.items()
+    }
+
+
+def dataset_lines(report: dict[str, Any]) -> list[str]:
+    """A dataset's description for a terminal."""
+    lines = [
+        f"dataset {report['dataset']}, LeRobot {report['format']}",
+        f"  {report['episodes']} episodes, {report['frames']} frames at {report['fps']:g} Hz, "
+        f"{report['duration_s']:.1f} s",
+        f"  robot {report['robot']}, codec {report['codec']}, variant {report['variant']}",
+        "tasks",
+        *(f"  {count:>5} {task!r}" for task, count in report["tasks"].items()),
+        "video",
+        *(f"  {key} {shape[1]}x{shape[0]}" for key, shape in report["video"].items()),
+    ]
+    for group in ("state", "action"):
+        lines.append(group)
+        for key, values in report[group].items():
+            low, high = (" ".join(f"{v:.3g}" for v in values[k]) for k in ("min", "max"))
+            lines.append(f"  {key} {values['size']}: from {low} to {high}")
+    lines += [f"  {count} steps dropped: {why}" for why, count in report["dropped"].items()]
+    return lines
