@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     write_chunk_plot(traces, args.output / "chunks.png")
     summaries = [summarize(trace) for trace in traces]
     console.print(_table(summaries))
-    console.print(f"{args.output}/ has the films and chunks.png")
+    console.print(f"{args.output}/ has the films, chunks.png and the bags")
     problems += [problem for summary in summaries for problem in _problems(summary)]
     if not summaries[0].succeeded:
         problems.append("scripted: the cube was not picked up")
@@ -79,12 +80,20 @@ def _run_policy(
     from groot_ros.nodes.witness_node import watch_run
 
     trace = Trace(policy)
+    bag = args.output / f"{policy}_bag"
+    shutil.rmtree(bag, ignore_errors=True)
     log = args.output / f"{policy}.log"
     launch = ["launch", "groot_ros", "policy.launch.py", "sim:=true", f"variant:={VARIANT}"]
-    with _ros2([*launch, f"seed:={args.seed}", *arguments], log) as alive:
+    record = ["bag", "record", "--all", "--storage", "mcap", "--output", str(bag)]
+    with (
+        _ros2([*launch, f"seed:={args.seed}", *arguments], log) as alive,
+        _ros2(record, args.output / f"{policy}_bag.log"),
+    ):
         watch_run(load_robot("sim"), trace, alive, lambda trace: trace.succeeded, args.seconds)
     if DIED in log.read_text():
         problems.append(f"{policy}: a node died, see {log}")
+    if not bag.exists():
+        problems.append(f"{policy}: no bag was recorded, see {args.output}/{policy}_bag.log")
     write_film(trace, args.output / f"{policy}.mp4")
     return trace
 
