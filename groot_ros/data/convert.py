@@ -18,6 +18,8 @@ from groot_ros.data.episode_info import SUCCESS
 from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.extract import EpisodeResult, ExtractOptions
 from groot_ros.data.jobs import Failure, Job, run_jobs
+from groot_ros.data.reader import Dataset
+from groot_ros.data.report import write_report
 from groot_ros.errors import UserError
 from groot_ros.robot import load_robot
 
@@ -211,5 +213,6 @@ class _Run:
         recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
         self._report.frames = assemble(folder, recipe, results, hashes)
         self._report.episodes = [result for _, result in results]
+        write_report(Dataset(folder))
         folder.rename(c.output)
         shutil.rmtree(self._part)

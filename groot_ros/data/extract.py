@@ -135,7 +135,9 @@ def extract(
         parts=extraction.parts,
         dropped=dict(extraction.drops.by_reason),
         duplicates=extraction.drops.duplicates,
-        health={t: h.report(episode.start_ns).to_dict() for t, h in health.items()},
+        health={
+            t: h.report(episode.start_ns, episode.stop_ns).to_dict() for t, h in health.items()
+        },
     )
     write_result(folder, result)
     return result

@@ -12,6 +12,7 @@ from groot_ros.data.bag import BagError
 # Messages take their time, but not this long: then the stamps are of another clock.
 CLOCK_OFFSET_S = 1.0
 NS = 1_000_000_000
+DENSITY_BINS = 40
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,17 @@ class StreamReport:
     """Median time from stamp to arrival."""
     gap_at_s: float | None
     """When the longest gap began, since the beginning of the episode."""
+    density: list[int]
+    """Messages in each of equal parts of the episode."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _density(times: np.ndarray, start_ns: int, stop_ns: int) -> list[int]:
+    seconds = (times - start_ns) / NS
+    counts, _ = np.histogram(seconds, DENSITY_BINS, (0.0, max(stop_ns - start_ns, 1) / NS))
+    return [int(count) for count in counts]
 
 
 @dataclass
@@ -51,7 +60,8 @@ class StreamHealth:
         stamps = np.array(self.stamps, dtype=np.int64)
         return stamps[stamps > 0] if np.any(stamps > 0) else np.array(self.arrivals, np.int64)
 
-    def report(self, start_ns: int) -> StreamReport:
+    def report(self, start_ns: int, stop_ns: int) -> StreamReport:
+        """Health from the beginning to the end of an episode."""
         times = np.sort(self.times)
         gaps = np.diff(times)
         worst = int(np.argmax(gaps)) if len(gaps) else 0
@@ -65,6 +75,7 @@ class StreamHealth:
             backwards=int(np.sum(np.diff(stamps[stamps > 0]) < 0)),
             latency_s=None if (offset := self._offset_s()) is None else round(offset, 4),
             gap_at_s=round(float(times[worst] - start_ns) / NS, 3) if len(gaps) else None,
+            density=_density(times, start_ns, stop_ns),
         )
 
     def _offset_s(self) -> float | None:

@@ -18,6 +18,7 @@ from groot_ros.data.statistics import (
     episode_statistics,
     relative_statistics,
 )
+from groot_ros.data.training_warnings import training_warnings
 from groot_ros.data.video import read_pictures, read_video_info
 from groot_ros.errors import UserError
 
@@ -64,6 +65,8 @@ class _Check:
                 self._found.problems.append(str(error))
             except (KeyError, TypeError, AttributeError) as error:
                 self._found.problems.append(f"the metadata lacks {error}: it is not of LeRobot")
+        if not self._found.problems:
+            self._found.warnings = training_warnings(self._dataset, self._kept)
         return self._found
 
     def _counts(self) -> Iterator[str]:

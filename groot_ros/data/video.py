@@ -111,6 +111,21 @@ def read_pictures(path: Path) -> Iterator[Picture]:
         raise UserError(f"video {path} cannot be decoded: {error}") from error
 
 
+def read_picture(path: Path, index: int, fps: float) -> Picture:
+    """Picture (H, W, 3) uint8 RGB of one frame, decoding no more than its group of pictures."""
+    try:
+        with av.open(str(path)) as container:
+            stream: Any = container.streams.video[0]
+            due = index / fps
+            container.seek(int(due / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                if frame.time is not None and frame.time > due - 0.5 / fps:
+                    return frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise UserError(f"video {path} cannot be decoded: {error}") from error
+    raise UserError(f"video {path} has no frame {index}")
+
+
 def psnr_db(picture: Picture, reference: Picture) -> float:
     """Peak signal to noise ratio of a picture in dB; infinite for equal ones."""
     difference = picture.astype(np.float64) - reference
