@@ -135,6 +135,7 @@ class TopicHealth:
         self._newest_ns: int | None = None
         self._stamp_ns: int | None = None
         self._sequence: int | None = None
+        self._is_followed = True
         self._offset_ns: int | None = None
         self._recent_offset_ns: int | None = None
         self._window_ns = self.started_ns
@@ -165,12 +166,24 @@ class TopicHealth:
         if self._newest_ns is not None:
             self._count_gap(arrival_ns, self._newest_ns)
         self._newest_ns = arrival_ns
-        if sequence is not None:
-            if self._sequence is not None and sequence > self._sequence + 1:
-                counts.dropped += sequence - self._sequence - 1
-            self._sequence = sequence
+        self._follow(sequence)
         if stamp_ns is not None:
             self._take_stamp(arrival_ns, stamp_ns)
+
+    def _follow(self, sequence: int | None) -> None:
+        """Count what is missing between a publisher's numbers.
+
+        Numbers that fall belong to another publisher, a new one or one more: nothing is counted
+        until two follow each other again.
+        """
+        if sequence is not None and self._sequence is not None:
+            if sequence == self._sequence + 1:
+                self._is_followed = True
+            elif sequence <= self._sequence:
+                self._is_followed = False
+            elif self._is_followed:
+                self.counts.dropped += sequence - self._sequence - 1
+        self._sequence = sequence
 
     def _count_gap(self, arrival_ns: int, newest_ns: int) -> None:
         gap_s = (arrival_ns - max(newest_ns, self._begun_ns)) / NS

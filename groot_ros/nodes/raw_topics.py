@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rclpy.duration import Duration
@@ -18,6 +18,8 @@ from groot_ros.data.episode_recorder import Arrival
 from groot_ros.errors import UserError
 
 LOOK_PERIOD_S = 0.2
+# A subscription with a publisher may still miss that publisher's next messages.
+LOOKS_TOGETHER = 5
 # Messages that may wait in the middleware while this process is busy; pictures are large.
 DEPTH = 1000
 PICTURE_DEPTH = 60
@@ -38,9 +40,24 @@ class _Demand:
 
 @dataclass
 class _Subscribed:
+    """A topic's subscription, and for a while the one whose place it takes.
+
+    Both receive until the new one has certainly been found; `seen` then tells what came twice.
+    """
+
     subscription: Subscription
     demand: _Demand
     publishers: int
+    former: Subscription | None = None
+    seen: set[tuple[int, int]] = field(default_factory=set)
+    looks_together: int = 0
+
+    def comes_again(self, info: dict[str, Any]) -> bool:
+        """Whether the other subscription has already received this message."""
+        key = (info["source_timestamp"], info["publication_sequence_number"])
+        again = key in self.seen
+        self.seen.add(key)
+        return again
 
 
 class RawTopics:
@@ -76,6 +93,7 @@ class RawTopics:
 
     def look(self) -> None:
         """Subscribe to what is new."""
+        self._retire()
         for name, types in self._node.get_topic_names_and_types():
             if name in self._left_out or not self._wanted(name):
                 continue
@@ -98,7 +116,6 @@ class RawTopics:
         except UserError as error:
             self._leave_out(name, str(error))
             return
-        # The new subscription first, so that nothing falls between the two.
         subscription = self._node.create_subscription(
             kind,
             name,
@@ -106,17 +123,30 @@ class RawTopics:
             _profile(message_type, demand),
             raw=True,
         )
-        if known:
-            self._node.destroy_subscription(known.subscription)
-        self._topics[name] = _Subscribed(subscription, demand, len(publishers))
+        former = known.subscription if known else None
+        if known and known.former:
+            self._node.destroy_subscription(known.former)
+        self._topics[name] = _Subscribed(subscription, demand, len(publishers), former)
+
+    def _retire(self) -> None:
+        """End subscriptions whose successors have been receiving for a while."""
+        for topic in self._topics.values():
+            if topic.former and topic.subscription.get_publisher_count():
+                topic.looks_together += 1
+                if topic.looks_together > LOOKS_TOGETHER:
+                    self._node.destroy_subscription(topic.former)
+                    topic.former = None
+                    topic.seen.clear()
 
     def _callback(self, name: str) -> Callable[[bytes, dict[str, Any]], None]:
         """rclpy looks at the number of arguments, hence no partial."""
 
         def take(data: bytes, info: dict[str, Any]) -> None:
+            topic = self._topics[name]
+            if topic.former and topic.comes_again(info):
+                return
             log_ns = self._now_ns() if self._own_clock else info["received_timestamp"]
-            single = self._topics[name].publishers == 1
-            sequence = info["publication_sequence_number"] if single else None
+            sequence = info["publication_sequence_number"] if topic.publishers == 1 else None
             self._received(name, Arrival(log_ns, info["source_timestamp"], sequence, data))
 
         return take
@@ -132,6 +162,8 @@ class RawTopics:
         self._node.destroy_timer(self._timer)
         for topic in self._topics.values():
             self._node.destroy_subscription(topic.subscription)
+            if topic.former:
+                self._node.destroy_subscription(topic.former)
         self._topics.clear()
 
 

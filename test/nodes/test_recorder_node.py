@@ -13,6 +13,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from graph import FakeRobot, Graph
 from rclpy.action import ActionClient
+from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosbags.highlevel import AnyReader
 from std_msgs.msg import String
@@ -112,6 +113,40 @@ def test_an_episode_from_start_to_success(graph: Graph, recorder, output: Path) 
     assert episode.robot == "sim" and "base_frame: fr3_link0" in episode.robot_file
     assert episode.health["/wrist/image_raw"]["messages"] >= found["/wrist/image_raw"] > 0
     assert set(episode.versions) == {"groot_ros", "ros", "rmw", "python"}
+
+
+def test_nothing_is_lost_or_doubled_while_a_late_publisher_is_found(
+    graph: Graph, recorder, output: Path
+) -> None:
+    graph.collect(String, "/remarks")
+    assert call(graph, "start").success
+    graph.wait_for(lambda: "/remarks" in subscribed(graph), "the subscription without a publisher")
+    publisher = graph.node.create_publisher(String, "/remarks", 1000)
+    graph.wait_for(lambda: publisher.get_subscription_count() == 2, "both subscribers")
+    sent: list[str] = []
+
+    def send() -> None:
+        if len(sent) < 1000:
+            sent.append(str(len(sent)))
+            publisher.publish(String(data=sent[-1]))
+
+    graph.node.create_timer(0.002, send)
+    graph.wait_for(lambda: len(sent) == 1000, "the messages")
+    assert publisher.wait_for_all_acked(Duration(seconds=60))
+    assert call(graph, "stop").success
+    with AnyReader([saved(graph, output / "episode_000000")]) as reader:
+        connections = [c for c in reader.connections if c.topic == "/remarks"]
+        found = [
+            reader.deserialize(data, connection.msgtype).data
+            for connection, _, data in reader.messages(connections)
+        ]
+    assert sorted(found, key=int) == sent
+
+
+def subscribed(graph: Graph) -> set[str]:
+    """Topics that the recorder subscribes to."""
+    found = graph.node.get_subscriber_names_and_types_by_node("recorder", "/")
+    return {name for name, _ in found}
 
 
 def test_discard_and_record_again(graph: Graph, recorder, output: Path) -> None:

@@ -110,6 +110,15 @@ def test_a_publisher_that_starts_again_has_lost_nothing(health: RecordingHealth,
     assert flags_after(health, streams) == []
 
 
+def test_a_second_publisher_is_no_loss(health: RecordingHealth, streams) -> None:
+    topic = health.topics[CAMERA]
+    for i in range(20):
+        first = streams[CAMERA].sequence + i + 1
+        topic.received(4 * NS + i, 100, 4 * NS + i, first)
+        topic.received(4 * NS + i, 100, 4 * NS + i, i + 1)
+    assert topic.counts.dropped == 0
+
+
 @pytest.mark.parametrize(("clock_s", "side"), [(-3.0, "behind"), (0.2, "ahead of")])
 def test_another_clock_is_named(
     health: RecordingHealth, streams, clock_s: float, side: str
