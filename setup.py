@@ -33,6 +33,7 @@ setup(
     python_requires=">=3.11,<3.13",
     # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.
     install_requires=[
+        "av>=14",
         "huggingface-hub>=1.0",
         "mcap>=1.6",
         "numpy>=1.26",
@@ -51,8 +52,7 @@ setup(
         "transformers>=5.20,<6",
     ],
     extras_require={
-        "sim": ["av>=14", "daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
-        "train": ["av>=14"],
+        "sim": ["daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
         "test": ["hypothesis>=6.98", "pytest>=8,<9"],
     },
     entry_points={

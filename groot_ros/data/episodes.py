@@ -212,8 +212,8 @@ def _from_events(bag: Bag, whole: Episode) -> list[Episode]:
 def split_by_events(whole: Episode, events: Iterable[tuple[int, object]]) -> list[Episode]:
     """Episodes between START and what ends them, the discarded ones left out.
 
-    A mark of success or failure counts for the episode that runs or ended last. A changed
-    instruction ends an episode and begins the next one.
+    A mark of success or failure counts for the episode that runs or ended last, an instruction
+    for the one that runs and those that follow.
     """
     marks = _Marks(whole)
     for time_ns, event in events:
@@ -243,11 +243,10 @@ class _Marks:
                 self._done.pop()
         elif kind in (Event.SUCCESS, Event.FAILURE):
             self._mark(SUCCESS if kind is Event.SUCCESS else FAILURE)
-        elif kind is Event.INSTRUCTION and instruction != self._instruction:
-            if self._running:
-                self._end(time_ns)
-                self._begin(time_ns, instruction)
+        elif kind is Event.INSTRUCTION:
             self._instruction = instruction
+            if self._running:
+                self._running = replace(self._running, instruction=instruction)
 
     def _begin(self, time_ns: int, instruction: str) -> None:
         self._instruction = instruction

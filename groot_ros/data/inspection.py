@@ -14,6 +14,8 @@ from groot_ros.data.topics import absolute
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
 
+UNKNOWN = "?"
+
 
 def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
     """Topics, rates in Hz, episodes; with a robot what conversion would miss."""
@@ -45,7 +47,7 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
             report["episodes"] = [
                 {
                     "name": episode.name,
-                    "instruction": episode.instruction,
+                    "instruction": "" if episode.instruction == UNKNOWN else episode.instruction,
                     "outcome": episode.outcome,
                     "duration_s": round(episode.duration_s, 3),
                 }
@@ -58,7 +60,7 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
 
 def _any_instruction(bag: Bag) -> str:
     known = bag.info.instruction if bag.info else bag.custom_data.get("instruction", "")
-    return "" if known else "?"
+    return "" if known else UNKNOWN
 
 
 def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
@@ -104,7 +106,7 @@ def bag_lines(report: dict[str, Any]) -> list[str]:
         outcome = f", {episode['outcome']}" if episode["outcome"] else ""
         lines.append(
             f"  {episode['name']}: {episode['duration_s']:.1f} s, "
-            f"{episode['instruction']!r}{outcome}"
+            f"{episode['instruction'] or 'no instruction'}{outcome}"
         )
     lines += [f"flag: {flag}" for flag in report["flags"]]
     return lines + [f"problem: {problem}" for problem in report["problems"]]

@@ -27,6 +27,7 @@ from arm_bags import (
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from groot_ros.codecs.image import resize_with_pad
+from groot_ros.codecs.parts import BinaryGrip
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.convert import Progress, convert
@@ -195,8 +196,9 @@ def test_reached_poses_are_the_labels_of_traj(tmp_path: Path) -> None:
     found = rows(tmp_path / "out")
     taken_s = seconds(found[STAMP])
     np.testing.assert_allclose(found[ACTION][:, :7], [pose(t) for t in taken_s], atol=1e-5)
-    closed = np.array([grip(t) for t in taken_s]) > 0.5
-    np.testing.assert_array_equal(found[ACTION][:, 7], closed)
+    closed = BinaryGrip().columns(np.array([grip(t) for t in taken_s]))
+    np.testing.assert_array_equal(found[ACTION][:, 7:], closed)
+    assert set(found[ACTION][:, 7]) == {0.0, 1.0}
 
 
 def test_seven_joints_are_no_pose(tmp_path: Path) -> None:

@@ -71,16 +71,17 @@ def test_discarded_episodes_are_left_out(tmp_path: Path) -> None:
     assert episodes[0].instruction == "pick"
 
 
-def test_another_instruction_begins_another_episode(tmp_path: Path) -> None:
+def test_instruction_counts_for_the_running_episode_and_the_next(tmp_path: Path) -> None:
     episodes = marked(
         tmp_path,
         event(Event.START, 1.0, "pick"),
-        event(Event.INSTRUCTION, 2.0, "pick"),
-        event(Event.INSTRUCTION, 3.0, "place"),
-        event(Event.RESET, 4.0),
+        event(Event.INSTRUCTION, 2.0, "place"),
+        event(Event.RESET, 3.0),
+        event(Event.START, 4.0),
+        event(Event.STOP, 5.0),
     )
-    assert ranges(episodes) == [(1.0, 3.0), (3.0, 4.0)]
-    assert [e.instruction for e in episodes] == ["pick", "place"]
+    assert ranges(episodes) == [(1.0, 3.0), (4.0, 5.0)]
+    assert [e.instruction for e in episodes] == ["place", "place"]
 
 
 def test_episode_that_was_never_stopped_ends_with_the_bag(tmp_path: Path) -> None:
