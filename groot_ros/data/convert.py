@@ -200,7 +200,7 @@ class _Run:
                 results[work.folder] = outcome
                 self._progress.episode(outcome)
         done = [(job.folder, results[job.folder]) for job in jobs if job.folder in results]
-        return done, hashes
+        return done, {str(bag): hashes[str(bag)] for bag in bags}
 
     def _work_folder(self, index: int) -> Path:
         return self._part / "episodes" / f"{index:06d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,13 @@ class EpisodeResult:
     namespace: str
     duration_s: float
     start_ns: int
-    picture_period_s: float
+    stop_ns: int
+    picture_offset_s: float
+    """How far the steps are behind the rhythm of the pictures, to which the actions belong."""
     parts: list[PartResult]
     dropped: dict[str, int]
     duplicates: int
     health: dict[str, dict[str, Any]]
-    warnings: list[str] = field(default_factory=list)
 
     @property
     def frames(self) -> int:
@@ -107,8 +108,7 @@ def extract(
     buffer, signals = make_buffer(source.robot, source.codec), SignalReader(source)
     streams = source.streams(buffer)
     health = {topic: StreamHealth(topic) for topic in streams}
-    period_ns = picture_period_ns(source.bag, streams, episode.start_ns)
-    clock = _clock(source, period_ns)
+    clock = _clock(source, picture_period_ns(source.bag, streams, episode.start_ns))
     played = source.play(buffer, episode, health, signals)
     observed = observations(buffer, played, episode.start_ns)
     drops = Drops()
@@ -123,7 +123,18 @@ def extract(
     kept = signals.signals()
     extraction.finish(make_labels(source.codec, kept.states, kept.commands))
     _check(episode, extraction)
-    result = EpisodeResult(
+    result = _result(episode, extraction, clock, health)
+    write_result(folder, result)
+    return result
+
+
+def _result(
+    episode: Episode,
+    extraction: _Extraction,
+    clock: StepClock,
+    health: Mapping[str, StreamHealth],
+) -> EpisodeResult:
+    return EpisodeResult(
         name=episode.name,
         bag=str(episode.bag),
         instruction=episode.instruction,
@@ -131,16 +142,16 @@ def extract(
         namespace=episode.namespace,
         duration_s=round(episode.duration_s, 6),
         start_ns=episode.start_ns,
-        picture_period_s=period_ns / 1e9,
+        stop_ns=episode.stop_ns,
+        picture_offset_s=clock.offset_ns / 1e9,
         parts=extraction.parts,
         dropped=dict(extraction.drops.by_reason),
         duplicates=extraction.drops.duplicates,
         health={
-            t: h.report(episode.start_ns, episode.stop_ns).to_dict() for t, h in health.items()
+            topic: stream.report(episode.start_ns, episode.stop_ns).to_dict()
+            for topic, stream in health.items()
         },
     )
-    write_result(folder, result)
-    return result
 
 
 def _clock(source: Source, picture_period_ns: int) -> StepClock:

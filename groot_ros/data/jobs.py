@@ -42,7 +42,6 @@ class Failure:
 
 
 Outcome = EpisodeResult | Failure
-_report: Callable[[int], None] = lambda frames: None  # noqa: E731
 
 
 def run_job(job: Job, progress: Callable[[int], None]) -> Outcome:
@@ -72,20 +71,11 @@ def run_job(job: Job, progress: Callable[[int], None]) -> Outcome:
         raise
 
 
-def _start_worker(queue: Any) -> None:
-    global _report
-    _report = queue.put
-
-
-def _work(job: Job) -> Outcome:
-    return run_job(job, _report)
-
-
 def run_jobs(
     jobs: Sequence[Job], bags: Sequence[Path], workers: int, progress: Callable[[int], None]
 ) -> Iterator[tuple[Job | Path, Outcome | str]]:
     """Results of the jobs and hashes of the bags as they are ready."""
-    if workers <= 1:
+    if workers <= 1 or not jobs:
         for job in jobs:
             yield job, run_job(job, progress)
         for bag in bags:
@@ -93,13 +83,14 @@ def run_jobs(
         return
     # A forked process would inherit the threads of libraries in an unknown state.
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    listener = threading.Thread(target=_listen, args=(queue, progress), daemon=True)
-    listener.start()
-    with ProcessPoolExecutor(workers, context, _start_worker, (queue,)) as pool:
+    processes = min(workers, len(jobs) + len(bags))
+    with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
+        queue = manager.Queue()
+        listener = threading.Thread(target=_listen, args=(queue, progress), daemon=True)
+        listener.start()
         futures: dict[Future[Any], Job | Path] = {}
         for job in jobs:
-            futures[pool.submit(_work, job)] = job
+            futures[pool.submit(run_job, job, queue.put)] = job
         for bag in bags:
             futures[pool.submit(bag_hash, bag)] = bag
         try:

@@ -107,12 +107,11 @@ class _Comparison:
 
     def run(self, source_index: int, episodes: list[tuple[EpisodeFiles, Any]]) -> None:
         origin = self._dataset.own["sources"][source_index]
-        stop_ns = origin["start_ns"] + round(origin["duration_s"] * 1e9)
         episode = Episode(
             self._bag.path,
             origin["name"],
             origin["start_ns"],
-            stop_ns,
+            origin["stop_ns"],
             origin["instruction"],
             namespace=origin["namespace"],
         )
