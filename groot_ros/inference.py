@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from groot_ros.buffer import Ages, NotReady
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.policies.base import Policy
@@ -27,6 +28,8 @@ class Inference:
     chunk: Chunk
     instruction: str
     ages: Ages
+    queue_s: float
+    """From the newest picture's arrival, or the end of the last inference, to the beginning."""
     decode_s: float
     model_s: float
 
@@ -62,7 +65,8 @@ class InferenceLoop:
 
     `observe(instruction, after_ns)` makes the observation, None when it would not be newer than
     `after_ns`, NotReady when it cannot; `publish` takes what came out, `warn` a sentence for the
-    operator. A reset, a new instruction and a start begin a new
+    operator. `is_due` says whether it is time to begin, `prefix(stamp_ns)` what the chunk of an
+    observation at that time continues. A reset, a new instruction and a start begin a new
     epoch; a chunk of an older one is never published.
     """
 
@@ -74,8 +78,13 @@ class InferenceLoop:
         warn: Callable[[str], None],
         instruction: str,
         rate_hz: float = 0.0,
+        is_due: Callable[[], bool] = lambda: True,
+        prefix: Callable[[int], Prefix | None] = lambda _: None,
     ) -> None:
         self.rate_hz = rate_hz
+        self._is_due = is_due
+        self._prefix = prefix
+        self._notified_s = self._free_s = 0.0
         self.counts = Counts()
         self.waiting_for = ""
         self.failure = ""
@@ -137,6 +146,7 @@ class InferenceLoop:
 
     def notify(self) -> None:
         """A new picture has come."""
+        self._notified_s = time.monotonic()
         self._wake.set()
 
     def close(self, timeout_s: float) -> bool:
@@ -154,6 +164,8 @@ class InferenceLoop:
             self._wake.wait(PATIENCE_S)
             self._wake.clear()
             if not self._running:
+                continue
+            if not self._is_due():
                 continue
             if (pause_s := next_s - time.monotonic()) > 0:
                 self._wake.wait(pause_s)
@@ -186,9 +198,17 @@ class InferenceLoop:
         observation, ages = seen
         self._last_stamp_ns = observation.stamp_ns
         decoded_s = time.monotonic()
-        chunk = replace(self._policy.predict(observation), epoch=epoch)
+        chunk = self._policy.predict(observation, self._prefix(observation.stamp_ns))
         ended_s = time.monotonic()
-        inference = Inference(chunk, instruction, ages, decoded_s - started_s, ended_s - decoded_s)
+        inference = Inference(
+            replace(chunk, epoch=epoch),
+            instruction,
+            ages,
+            max(0.0, started_s - max(self._notified_s, self._free_s)),
+            decoded_s - started_s,
+            ended_s - decoded_s,
+        )
+        self._free_s = ended_s
         with self._lock:
             if not self._running or epoch != self._epoch:
                 self.counts.void += 1

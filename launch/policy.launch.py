@@ -7,6 +7,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
+from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.nodes.launching import (
     activate_when_configured,
@@ -49,6 +50,15 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "instruction", default_value="pick up the red cube", description="what to do, in words"
+    ),
+    DeclareLaunchArgument(
+        "strategy",
+        default_value="latest",
+        choices=list(STRATEGIES),
+        description="what becomes of a new chunk while another one is executed",
+    ),
+    DeclareLaunchArgument(
+        "speed_scale", default_value="1.0", description="0.1 to 1: stretches the time of chunks"
     ),
     DeclareLaunchArgument("device", default_value="auto", description="auto, cpu, cuda or cuda:N"),
     DeclareLaunchArgument(
@@ -100,9 +110,12 @@ def _nodes(context: LaunchContext) -> list[Action]:
         "checkpoint",
         "instruction",
         "device",
+        "strategy",
         "use_sim_time",
     )
-    executor = _lifecycle_node("executor", "robot", "dry_run", "use_sim_time")
+    executor = _lifecycle_node(
+        "executor", "robot", "dry_run", "strategy", "speed_scale", "use_sim_time"
+    )
     actions: list[Action] = [activate_when_configured(executor)]
     if is_true(context, "autostart"):
         actions.append(activate_when_configured(policy))

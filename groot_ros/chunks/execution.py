@@ -372,6 +372,19 @@ class ChunkExecutor:
         pose = self.settings.signal == "ee_pose"
         return Setpoint(value if pose else None, None if pose else value, grip, velocity)
 
+    def glimpse(self, now_ns: int) -> Setpoint | None:
+        """The setpoint of the motion as it is, for a thread that cannot wait for another one that
+        is taking a chunk; nothing is looked after."""
+        motion, last = self._motion, self._last_value
+        if self.is_idle or motion is None or last is None:
+            return None
+        value, velocity = motion.state(now_ns)
+        if self.settings.signal != "ee_pose":
+            return Setpoint(None, value, self._grip, velocity)
+        if value[3:] @ last[3:] < 0:
+            value = np.concatenate([value[:3], -value[3:]])
+        return Setpoint(value, None, self._grip, velocity)
+
     def _same_sign(self, value: Array) -> Array:
         """A pose whose quaternion has the sign of the last one: both mean the same rotation."""
         last = self._last_value

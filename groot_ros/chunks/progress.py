@@ -12,6 +12,9 @@ from groot_ros.chunks.chunk import Chunk
 
 # Chunks whose delay is looked at to know how many steps the next one will come late.
 DELAYS = 5
+# The executor tells 20 times a second which chunk it follows; a chunk that it has not named after
+# this time was refused.
+UNHEARD_NS = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Continuation:
 
     def __init__(self) -> None:
         self._published: dict[int, Chunk] = {}
+        self._newest_id, self._newest_ns = 0, 0
         self._progress: Progress | None = None
         self._delays: deque[float] = deque(maxlen=DELAYS)
 
@@ -60,9 +64,10 @@ class Continuation:
     def progress(self) -> Progress | None:
         return self._progress
 
-    def published(self, chunk_id: int, chunk: Chunk) -> None:
+    def published(self, chunk_id: int, chunk: Chunk, now_ns: int) -> None:
         """A chunk was handed to the executor."""
         self._published[chunk_id] = chunk
+        self._newest_id, self._newest_ns = chunk_id, now_ns
         for old in [key for key in self._published if key <= chunk_id - 2 * DELAYS]:
             del self._published[old]
 
@@ -84,6 +89,12 @@ class Continuation:
         The frozen steps are the longest delay of the last chunks, in steps consumed.
         """
         progress = self._progress
+        if progress is None:
+            return None
+        if progress.chunk_id != self._newest_id and progress.stamp_ns < (
+            self._newest_ns + UNHEARD_NS
+        ):
+            progress = self._expected(progress)
         if progress is None or (chunk := self._published.get(progress.chunk_id)) is None:
             return None
         first = progress.step_at(stamp_ns, chunk.step_ns)
@@ -102,6 +113,14 @@ class Continuation:
         )
         frozen = math.ceil(max(self._delays, default=0.0)) + 1
         return Prefix(rest, min(frozen, count))
+
+    def _expected(self, progress: Progress) -> Progress | None:
+        """Of the newest chunk, which the executor has not named yet: its time passes like that of
+        the one before, from its own stamp on."""
+        chunk = self._published.get(self._newest_id)
+        if chunk is None:
+            return None
+        return replace(progress, chunk_id=self._newest_id, stamp_ns=chunk.stamp_ns, step=0.0)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ STATE_PERIOD_S = 0.05
 # A stop takes a fraction of a second; a node that cannot finish it ends all the same.
 STOP_WAIT_S = 1.5
 KEPT_MESSAGES = 64
+LOCK_WAIT_S = 0.0005
 
 
 class ExecutorNode(GuardedLifecycleNode):
@@ -222,11 +223,19 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _tick(self) -> None:
         """Called from the command thread."""
-        with self._lock:
+        measured = None
+        if self._lock.acquire(timeout=LOCK_WAIT_S):
+            try:
+                now_ns = self._now_ns()
+                measured = self._measured(now_ns)
+                setpoint = self._motion.setpoint(now_ns)
+                motion = self._motion.motion
+            finally:
+                self._lock.release()
+        else:
+            # A chunk is being joined; that takes longer than a command may be late.
             now_ns = self._now_ns()
-            measured = self._measured(now_ns)
-            setpoint = self._motion.setpoint(now_ns)
-            motion = self._motion.motion
+            motion, setpoint = self._motion.motion, self._motion.glimpse(now_ns)
         self._report_ended()
         if measured is not None and self._dry_run:
             self._compare(measured, now_ns)

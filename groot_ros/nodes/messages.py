@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Pose, PoseStamped, Transform, Twist
 from numpy.typing import NDArray
+from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 from trajectory_msgs.msg import (
     JointTrajectory,
@@ -123,6 +125,28 @@ def ee_trajectory(chunk: Chunk, frame: str, tool: str) -> MultiDOFJointTrajector
         points.append(point)
     header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
     return MultiDOFJointTrajectory(header=header, joint_names=[tool], points=points)
+
+
+def chunk_cloud(chunk: Chunk, frame: str) -> PointCloud2:
+    """Positions of a chunk's steps as a cloud with x, y, z in m, step and grip, all float32."""
+    assert chunk.ee_pose is not None
+    grip = np.zeros(len(chunk)) if chunk.grip is None else chunk.grip
+    columns = np.column_stack([chunk.ee_pose[:, :3], np.arange(len(chunk)), grip])
+    size = np.dtype(np.float32).itemsize
+    data = array.array("B", columns.astype("<f4").tobytes())
+    return PointCloud2(
+        header=Header(stamp=to_time(chunk.stamp_ns), frame_id=frame),
+        height=1,
+        width=len(chunk),
+        fields=[
+            PointField(name=name, offset=index * size, datatype=PointField.FLOAT32, count=1)
+            for index, name in enumerate(("x", "y", "z", "step", "grip"))
+        ],
+        point_step=columns.shape[1] * size,
+        row_step=columns.size * size,
+        data=data,
+        is_dense=True,
+    )
 
 
 def _transform(pose: Array) -> Transform:

@@ -62,6 +62,10 @@ class _Stream:
     def send(self, command: Command) -> None:
         self._publisher.publish(self.message(command))
 
+    @property
+    def is_heard(self) -> bool:
+        return self._publisher.get_subscription_count() > 0
+
     def message(self, command: Command) -> Any:
         raise NotImplementedError
 
@@ -265,10 +269,12 @@ class SetpointPublisher:
     def __init__(self, node: Node, robot: RobotConfig) -> None:
         pose = robot.output.signal == "ee_pose"
         output = PoseOutput if pose else JointStateOutput
-        self._output: Output = output(node, "~/setpoint", robot)
+        self._output: _Stream = output(node, "~/setpoint", robot)
 
     def send(self, command: Command) -> None:
-        self._output.send(command)
+        """Publish when somebody listens."""
+        if self._output.is_heard:
+            self._output.send(command)
 
     def close(self) -> None:
         self._output.close()

@@ -6,7 +6,7 @@ import sys
 
 from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.parameters import markdown_rows
-from groot_ros.nodes.policy_node import PolicyParameters
+from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.recorder_node import RecorderParameters
 from groot_ros.nodes.sim_node import SimParameters
 

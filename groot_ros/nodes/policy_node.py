@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from geometry_msgs.msg import PoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import PointCloud2
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from groot_ros.buffer import Ages, ObservationBuffer
-from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Continuation, Prefix, Progress, Replanning
 from groot_ros.codecs.types import Observation
 from groot_ros.inference import Inference, InferenceLoop
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import ee_trajectory, joint_trajectory, to_action_chunk
-from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.messages import (
+    chunk_cloud,
+    ee_trajectory,
+    joint_trajectory,
+    to_action_chunk,
+    to_ns,
+)
+from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions
-from groot_ros.policies.factory import POLICIES, PolicyChoice, make_policy
+from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot import RobotConfig, load_robot, with_max_ages
-from groot_ros_msgs.msg import ActionChunk, ChunkReport
+from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 from groot_ros_msgs.srv import SetInstruction
 
 # A chunk that the executor could not take at once is worth nothing when the next one is there.
@@ -34,66 +42,14 @@ CHUNK_QOS = QoSProfile(depth=1)
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # The process has two seconds to end; what is left of an inference is abandoned after this.
 CLOSE_TIMEOUT_S = 1.0
-PUBLISHERS = ("_chunks", "_reports", "_chunk_poses", "_joint_trajectories", "_ee_trajectories")
-
-
-@dataclass(frozen=True)
-class PolicyParameters:
-    """Parameters of the policy node."""
-
-    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
-    policy: str = parameter("local", "what makes the chunks", choices=POLICIES, read_only=True)
-    variant: str = parameter(
-        "ee_rot6d_joints",
-        "codec and modality config that the checkpoint was trained with",
-        choices=tuple(VARIANTS),
-        read_only=True,
-    )
-    checkpoints_dir: str = parameter(
-        "", "folder of a checkpoint, or of an experiment with checkpoint-N inside", read_only=True
-    )
-    checkpoint: str = parameter(
-        "", "which checkpoint-N of an experiment; empty takes the latest", read_only=True
-    )
-    device: str = parameter("auto", "auto, cpu, cuda or cuda:N", read_only=True)
-    dtype: str = parameter(
-        "auto",
-        "numbers that the network computes with; auto is bfloat16 on a GPU, float32 on a CPU",
-        choices=("auto", "float32", "bfloat16", "float16"),
-        read_only=True,
-    )
-    instruction: str = parameter("pick up the red cube", "what to do, in words")
-    replan_rate: float = parameter(
-        0.0,
-        "inferences per second at most; 0 starts one as soon as the last has ended",
-        "Hz",
-        0.0,
-        100.0,
-    )
-    action_rate: float = parameter(
-        0.0,
-        "steps per second of a chunk; 0 takes the checkpoint's, or 15",
-        unit="Hz",
-        low=0.0,
-        high=200.0,
-        read_only=True,
-    )
-    state_max_age: float = parameter(
-        0.0,
-        "oldest joint, pose or grip state that is used; 0 takes the robot file's",
-        "s",
-        0.0,
-        10.0,
-        read_only=True,
-    )
-    camera_max_age: float = parameter(
-        0.0,
-        "oldest picture that is used; 0 takes the robot file's",
-        "s",
-        0.0,
-        10.0,
-        read_only=True,
-    )
+PUBLISHERS = (
+    "_chunks",
+    "_reports",
+    "_chunk_poses",
+    "_clouds",
+    "_joint_trajectories",
+    "_ee_trajectories",
+)
 
 
 class PolicyNode(GuardedLifecycleNode):
@@ -111,6 +67,9 @@ class PolicyNode(GuardedLifecycleNode):
         self._robot = with_max_ages(load_robot(p.robot), p.state_max_age, p.camera_max_age)
         self._policy = self._open_policy(self._robot)
         self._chunk_id = 0
+        self._last_chunk: Chunk | None = None
+        self._continuation = Continuation()
+        self._replanning = Replanning(p.replan_steps, p.replan_remaining)
         self._create_publishers()
         inputs = self._policy.inputs
         self._buffer = ObservationBuffer(self._robot, inputs.fields, inputs.cameras)
@@ -121,8 +80,13 @@ class PolicyNode(GuardedLifecycleNode):
             warn=lambda sentence: self.get_logger().warning(sentence),
             instruction=p.instruction,
             rate_hz=p.replan_rate,
+            is_due=self._is_due,
+            prefix=self._prefix,
         )
         self._streams = StreamSubscriptions(self, self._buffer, self._loop.notify)
+        self._executor_states = self.create_subscription(
+            ExecutorState, p.executor_state_topic, self._on_executor_state, 1
+        )
         self._create_services(self._loop)
         self._diagnostics = DiagnosticsPublisher(self, self._status)
 
@@ -150,6 +114,7 @@ class PolicyNode(GuardedLifecycleNode):
         self._reports = create(ChunkReport, "~/chunk_report", REPORT_QOS)
         self._joint_trajectories = create(JointTrajectory, "~/joint_trajectory", CHUNK_QOS)
         self._chunk_poses = create(PoseArray, "~/chunk_poses", CHUNK_QOS)
+        self._clouds = create(PointCloud2, "~/chunk_cloud", CHUNK_QOS)
         self._ee_trajectories = create(MultiDOFJointTrajectory, "~/ee_trajectory", CHUNK_QOS)
 
     def _create_services(self, loop: InferenceLoop) -> None:
@@ -173,6 +138,7 @@ class PolicyNode(GuardedLifecycleNode):
             self._run_policy.close()
             self._diagnostics.close()
             self._streams.close()
+            self.destroy_subscription(self._executor_states)
             for service in self._own_services:
                 self.destroy_service(service)
             self._streams = None
@@ -190,6 +156,32 @@ class PolicyNode(GuardedLifecycleNode):
             self._set_instruction(value)
         elif self._loop and name == "replan_rate":
             self._loop.rate_hz = value
+        elif self._loop and name in ("replan_steps", "replan_remaining"):
+            field = "steps" if name == "replan_steps" else "remaining_s"
+            self._replanning = replace(self._replanning, **{field: value})
+
+    def _on_executor_state(self, message: ExecutorState) -> None:
+        if message.chunk_id:
+            self._continuation.measured(
+                Progress(
+                    to_ns(message.header.stamp),
+                    message.chunk_id,
+                    message.epoch,
+                    message.step,
+                    message.time_scale,
+                    message.delay,
+                )
+            )
+
+    def _is_due(self) -> bool:
+        progress = self._continuation.progress
+        if progress is not None and progress.chunk_id != self._chunk_id:
+            progress = None
+        now_ns = self.get_clock().now().nanoseconds
+        return self._replanning.is_due(now_ns, self._last_chunk, progress)
+
+    def _prefix(self, stamp_ns: int) -> Prefix | None:
+        return self._continuation.prefix(stamp_ns) if self._settings.strategy == "rtc" else None
 
     def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
         now_ns = self.get_clock().now().nanoseconds
@@ -202,7 +194,12 @@ class PolicyNode(GuardedLifecycleNode):
         started_s = time.monotonic()
         self._chunk_id += 1
         message = self._chunk_message(inference)
+        now_ns = self.get_clock().now().nanoseconds
+        self._continuation.published(self._chunk_id, inference.chunk, now_ns)
+        self._last_chunk = inference.chunk
         self._chunks.publish(message)
+        if inference.chunk.ee_pose is not None:
+            self._publish_cloud(inference.chunk)
         if message.has_ee_poses:
             self._chunk_poses.publish(PoseArray(header=message.header, poses=message.ee_poses))
         self._publish_trajectory(inference)
@@ -212,6 +209,7 @@ class PolicyNode(GuardedLifecycleNode):
             epoch=message.epoch,
             horizon=message.horizon,
             observation_age=message.observation_age,
+            queue_time=message.queue_time,
             decode_time=message.decode_time,
             model_time=message.model_time,
             publish_time=time.monotonic() - started_s,
@@ -227,6 +225,7 @@ class PolicyNode(GuardedLifecycleNode):
         message.instruction = inference.instruction
         message.input_names = list(inference.ages.by_stream)
         message.input_ages = list(inference.ages.by_stream.values())
+        message.queue_time = inference.queue_s
         message.decode_time, message.model_time = inference.decode_s, inference.model_s
         age_ns = self.get_clock().now().nanoseconds - inference.chunk.stamp_ns
         message.observation_age = age_ns / 1e9
@@ -236,6 +235,10 @@ class PolicyNode(GuardedLifecycleNode):
     def _joint_names(self) -> tuple[str, ...]:
         stream = self._robot.observations.joint_position
         return stream.joints if stream else ()
+
+    def _publish_cloud(self, chunk: Chunk) -> None:
+        if self._clouds.get_subscription_count():
+            self._clouds.publish(chunk_cloud(chunk, self._robot.base_frame))
 
     def _publish_trajectory(self, inference: Inference) -> None:
         chunk = inference.chunk
@@ -255,6 +258,8 @@ class PolicyNode(GuardedLifecycleNode):
 
     def _cancel_motion(self, epoch: int) -> None:
         """Tell the executor that everything before this epoch is void."""
+        self._continuation.forget()
+        self._last_chunk = None
         message = ActionChunk(epoch=epoch, variant=self._settings.variant)
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._robot.base_frame

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 
 
@@ -30,8 +31,8 @@ class Policy(Protocol):
     def reset(self, instruction: str) -> None:
         """Forget the running episode; `instruction` is the task of the next one."""
 
-    def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
-        """Chunk for an observation; `prefix` holds steps that will be executed meanwhile."""
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+        """Chunk for an observation; `prefix` is what it continues, if it can."""
 
     def close(self) -> None:
         """Release memory and devices; `open` may follow."""

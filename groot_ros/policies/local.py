@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Timing
 from groot_ros.codecs.types import Observation, Steps
@@ -93,8 +94,8 @@ class LocalPolicy:
     def reset(self, instruction: str) -> None:
         """Nothing to forget: GR00T reads one observation at a time."""
 
-    def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
-        """Chunk of the checkpoint's horizon; `prefix` steps stay as they are."""
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+        """Chunk of the checkpoint's horizon that continues `prefix`."""
         if self._model is None:
             raise RuntimeError("predict before open")
         output = self._model.predict(
@@ -110,9 +111,20 @@ class LocalPolicy:
             grip=steps.grip,
         )
 
-    def _action_prefix(self, prefix: Chunk) -> ActionPrefix:
-        steps = Steps(prefix.ee_pose, prefix.joint_position, prefix.grip)
-        return ActionPrefix(self._codec.action.encode(steps), frozen_steps=len(prefix))
+    def _action_prefix(self, prefix: Prefix) -> ActionPrefix:
+        """The steps as the model's columns; its processor makes them relative where it has to."""
+        assert self._model
+        horizon = self._model.modality.horizon
+        chunk = prefix.chunk
+        steps = Steps(
+            *(
+                None if values is None else values[:horizon]
+                for values in (chunk.ee_pose, chunk.joint_position, chunk.grip)
+            )
+        )
+        return ActionPrefix(
+            self._codec.action.encode(steps), frozen_steps=min(prefix.frozen_steps, len(steps))
+        )
 
     def close(self) -> None:
         self._model = None

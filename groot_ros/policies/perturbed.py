@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 from groot_ros.policies.base import Inputs, Policy
 
@@ -63,7 +64,7 @@ class PerturbedPolicy:
         self._origin_ns = None
         self._policy.reset(instruction)
 
-    def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """The policy's chunk, pushed; steps of the same time get the same push in each chunk."""
         self._clean = chunk = self._policy.predict(observation, prefix)
         if chunk.ee_pose is None:

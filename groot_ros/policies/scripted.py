@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.geometry import rotation_angle, slerp
@@ -106,7 +107,7 @@ class ScriptedPolicy:
     def close(self) -> None:
         """Nothing is held."""
 
-    def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """16 steps of 1/15 s towards the goal of `observation.instruction`."""
         task = Task.parse(observation.instruction)
         hand = self._measured_hand(observation, task)

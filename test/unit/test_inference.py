@@ -11,6 +11,7 @@ import pytest
 
 from groot_ros.buffer import Ages, NotReady
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.inference import Inference, InferenceLoop
@@ -26,6 +27,7 @@ class StepPolicy:
 
     def __init__(self) -> None:
         self.resets: list[str] = []
+        self.prefixes: list[Prefix | None] = []
         self.asked: queue.Queue[Observation] = queue.Queue()
         self.answers: queue.Queue[Exception | None] = queue.Queue()
 
@@ -35,8 +37,9 @@ class StepPolicy:
     def reset(self, instruction: str) -> None:
         self.resets.append(instruction)
 
-    def predict(self, observation: Observation, prefix: Chunk | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         self.asked.put(observation)
+        self.prefixes.append(prefix)
         answer = self.answers.get(timeout=WAIT_S)
         if answer:
             raise answer
@@ -53,7 +56,17 @@ class Bench:
         self.warned = threading.Condition()
         self.stamp_ns = 1
         self.not_ready = ""
-        self.loop = InferenceLoop(self.policy, self.observe, self.published.put, self.warn, "pick")
+        self.due = True
+        self.prefix: Prefix | None = None
+        self.loop = InferenceLoop(
+            self.policy,
+            self.observe,
+            self.published.put,
+            self.warn,
+            "pick",
+            is_due=lambda: self.due,
+            prefix=lambda _: self.prefix,
+        )
 
     def observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
         if self.not_ready:
@@ -203,3 +216,27 @@ def test_closing_does_not_wait_for_an_inference_that_hangs() -> None:
     assert not bench.loop.close(timeout_s=0.05)
     bench.answer()
     assert bench.loop.close(WAIT_S)
+
+
+def test_the_policy_is_told_what_to_continue(bench: Bench) -> None:
+    running = Chunk(0, 1_000_000_000 // 15, joint_position=np.zeros((4, 7)))
+    bench.prefix = Prefix(running, 2)
+    bench.loop.start()
+    bench.answer()
+    bench.wait_asked()
+    assert bench.wait_published().queue_s >= 0
+    assert bench.policy.prefixes == [bench.prefix]
+
+
+def test_an_inference_begins_only_when_it_is_due(bench: Bench) -> None:
+    bench.due = False
+    bench.loop.start()
+    bench.answer()
+    for _ in range(5):
+        bench.picture()
+    with pytest.raises(queue.Empty):
+        bench.policy.asked.get(timeout=0.2)
+    bench.due = True
+    bench.picture()
+    bench.wait_asked()
+    bench.wait_published()

@@ -45,7 +45,7 @@ def test_a_prefix_holds_the_steps_that_are_left_at_the_time_of_the_observation()
     continuation = Continuation()
     assert continuation.prefix(0) is None
     chunk = line()
-    continuation.published(7, chunk)
+    continuation.published(7, chunk, 0)
     assert continuation.prefix(S) is None
     continuation.measured(Progress(5 * STEP, 7, 1, step=5.0, rate=1.0, delay_steps=1.6))
     prefix = continuation.prefix(6 * STEP + STEP // 2)
@@ -58,7 +58,7 @@ def test_a_prefix_holds_the_steps_that_are_left_at_the_time_of_the_observation()
 
 def test_a_slowed_motion_consumes_less_of_the_prefix():
     continuation = Continuation()
-    continuation.published(7, line())
+    continuation.published(7, line(), 0)
     continuation.measured(Progress(5 * STEP, 7, 1, step=2.0, rate=0.5, delay_steps=1.0))
     prefix = continuation.prefix(9 * STEP)
     assert len(prefix) == 12
@@ -68,16 +68,27 @@ def test_a_slowed_motion_consumes_less_of_the_prefix():
 def test_the_longest_of_the_last_delays_is_frozen():
     continuation = Continuation()
     for index, delay in enumerate((2.2, 5.5, 1.0)):
-        continuation.published(index, line(stamp=index * STEP))
+        continuation.published(index, line(stamp=index * STEP), index * STEP)
         continuation.measured(Progress(3 * STEP, index, 1, step=1.0, rate=1.0, delay_steps=delay))
     assert continuation.prefix(3 * STEP).frozen_steps == 7
     continuation.forget()
     assert continuation.prefix(3 * STEP) is None
 
 
+def test_a_chunk_that_is_on_its_way_is_the_one_that_is_continued_unless_it_was_refused():
+    continuation = Continuation()
+    continuation.published(1, line(), 0)
+    continuation.measured(Progress(5 * STEP, 1, 1, step=5.0, rate=0.5, delay_steps=1.0))
+    continuation.published(2, line(0.3, stamp=4 * STEP), 6 * STEP)
+    prefix = continuation.prefix(8 * STEP)
+    assert prefix.chunk.ee_pose[0, 0] == pytest.approx(0.3 + 0.15 * 2 * STEP / S)
+    continuation.measured(Progress(10 * STEP, 1, 1, step=8.0, rate=0.5, delay_steps=1.0))
+    assert continuation.prefix(10 * STEP).chunk.ee_pose[0, 0] == pytest.approx(0.15 * 8 * STEP / S)
+
+
 def test_nothing_is_continued_once_the_chunk_has_run_out():
     continuation = Continuation()
-    continuation.published(1, line())
+    continuation.published(1, line(), 0)
     continuation.measured(Progress(0, 1, 1, step=14.0, rate=1.0, delay_steps=0.0))
     assert len(continuation.prefix(STEP)) == 1
     assert continuation.prefix(2 * STEP) is None

@@ -1,0 +1,60 @@
+"""GR00T behind the Policy interface: what it continues, in absolute and in relative variants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groot_ros.chunks.progress import Continuation, Progress
+from groot_ros.cli.main import main
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.types import Observation
+from groot_ros.geometry import rotation_angle
+from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.robot import load_robot
+
+POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+
+
+def observation(stamp_ns: int, x: float) -> Observation:
+    rng = np.random.default_rng(stamp_ns)
+    cameras = ("exterior", "wrist")
+    return Observation(
+        stamp_ns=stamp_ns,
+        images={name: rng.integers(0, 255, (48, 64, 3), np.uint8) for name in cameras},
+        instruction="pick up the red cube",
+        ee_pose=np.array([x, *POSE[1:]]),
+        joint_position=np.zeros(7),
+        grip=0.0,
+    )
+
+
+@pytest.mark.parametrize("variant", ["ee_rot6d", "ee_rot6d_rel"])
+def test_frozen_steps_of_the_running_chunk_are_kept(variant: str, tmp_path: Path) -> None:
+    """The arm lags behind the running chunk; the steps stay where they were."""
+    folder = tmp_path / "tiny"
+    arguments = ["--size=tiny", f"--variant={variant}", f"--output={folder}"]
+    assert main(["init-checkpoint", *arguments]) == 0
+    robot = load_robot("sim")
+    policy = LocalPolicy(LocalPolicyConfig(str(folder)), find_variant(variant), robot)
+    policy.open()
+    # Steps that the checkpoint's statistics cover; what lies beyond them would be clipped.
+    running = policy.predict(observation(0, 0.5))
+    assert running.ee_pose is not None
+    near = POSE + 0.1 * (running.ee_pose - POSE)
+    near[:, 3:] = POSE[3:]
+    running = replace(running, ee_pose=near)
+    continuation = Continuation()
+    continuation.published(1, running, 0)
+    step_ns = running.step_ns
+    continuation.measured(Progress(3 * step_ns, 1, 0, step=3.0, rate=1.0, delay_steps=2.0))
+    prefix = continuation.prefix(4 * step_ns)
+    assert prefix is not None and prefix.frozen_steps == 3
+    chunk = policy.predict(observation(4 * step_ns, near[4, 0] - 0.002), prefix)
+    assert chunk.ee_pose is not None
+    np.testing.assert_allclose(chunk.ee_pose[:3, :3], near[4:7, :3], atol=1e-3)
+    assert rotation_angle(chunk.ee_pose[:3, 3:], near[4:7, 3:]).max() < 5e-3
+    policy.close()
