@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import yaml
@@ -54,6 +55,9 @@ class BagWriter:
     def _open_file(self) -> None:
         name = f"{self.path.name}_{len(self._files)}.mcap"
         self._file = (self.part / name).open("xb")
+        # `groot-ros repair` leaves a file alone that is still written; not every disk can lock.
+        with suppress(OSError):
+            flock(self._file.fileno(), LOCK_EX | LOCK_NB)
         self._writer = Writer(self._file, compression=self._compression)
         self._writer.start(profile="ros2", library="groot_ros")
         self._files.append(BagFile(name))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 FORMAT = "1"
@@ -60,3 +63,17 @@ class EpisodeInfo:
             health=json.loads(values.get("health", "{}")),
             versions=json.loads(values.get("versions", "{}")),
         )
+
+
+def software_versions(rmw: str) -> dict[str, str]:
+    """What records: groot_ros, the ROS distribution, its middleware and Python."""
+    try:
+        own = version("groot_ros")
+    except PackageNotFoundError:
+        own = "unknown"
+    return {
+        "groot_ros": own,
+        "ros": os.environ.get("ROS_DISTRO", "unknown"),
+        "rmw": rmw,
+        "python": platform.python_version(),
+    }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import rclpy
@@ -17,7 +14,7 @@ from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 
 from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
+from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo, software_versions
 from groot_ros.data.episode_recorder import (
     Arrival,
     Episode,
@@ -117,7 +114,7 @@ class RecorderNode(GuardedLifecycleNode):
             robot=load_robot(robot).name,
             robot_file=robot_path(robot).read_text(),
             namespace=self.get_namespace(),
-            versions=_versions(),
+            versions=software_versions(rclpy.get_rmw_implementation_identifier()),
         )
         try:
             recorder = EpisodeRecorder(options, context, self._expected, self.now_ns())
@@ -333,19 +330,6 @@ def _trigger(
         return response
 
     return answer
-
-
-def _versions() -> dict[str, str]:
-    try:
-        own = version("groot_ros")
-    except PackageNotFoundError:
-        own = "unknown"
-    return {
-        "groot_ros": own,
-        "ros": os.environ.get("ROS_DISTRO", "unknown"),
-        "rmw": rclpy.get_rmw_implementation_identifier(),
-        "python": platform.python_version(),
-    }
 
 
 def main() -> int:

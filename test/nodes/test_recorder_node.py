@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -234,7 +232,8 @@ def test_a_killed_recorder_leaves_a_bag_that_repair_completes(
     handle, feedback = record(graph, RecordEpisode.Goal())
     graph.wait_for(lambda: feedback and feedback[-1].elapsed > 2, "two seconds")
     written = feedback[-1].messages
-    os.kill(recorder.pid, signal.SIGKILL)
+    # SIGKILL.
+    recorder.close()
     part = output / "episode_000000.part"
     assert main(["repair", str(part)]) == 0
     bag = output / "episode_000000"

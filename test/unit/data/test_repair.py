@@ -165,6 +165,16 @@ def test_what_is_no_bag_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_a_bag_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag")
+    writer.add_topic(JOINTS)
+    for i in range(10):
+        writer.write(JOINTS.name, i, i, joint_states(i))
+    with pytest.raises(UserError, match="is being written"):
+        repair_bag(writer.part)
+    assert times(writer.finish()) == list(range(10))
+
+
 def test_a_taken_name_is_not_overwritten(tmp_path: Path) -> None:
     part = write(tmp_path / "bag", finish=False)
     (tmp_path / "bag").mkdir()
