@@ -26,7 +26,13 @@ from groot_ros.data.idle import moving_range
 from groot_ros.data.labels import Labels, make_labels
 from groot_ros.data.parts import PartWriter, load_rows
 from groot_ros.data.prefetch import prefetched
-from groot_ros.data.replay import SignalReader, Source, make_buffer, read_signals
+from groot_ros.data.replay import (
+    SignalReader,
+    Source,
+    label_fields,
+    make_buffer,
+    read_signals,
+)
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.errors import UserError
 
@@ -105,7 +111,8 @@ def extract(
     extraction = _Extraction(source.codec, options, folder)
     if options.trim_idle:
         extraction.keep = moving_range(read_signals(source, episode).states)
-    buffer, signals = make_buffer(source.robot, source.codec), SignalReader(source)
+    buffer = make_buffer(source.robot, source.codec)
+    signals = SignalReader(source, label_fields(source.codec))
     streams = source.streams(buffer)
     health = {topic: StreamHealth(topic) for topic in streams}
     clock = _clock(source, picture_period_ns(source.bag, streams, episode.start_ns))

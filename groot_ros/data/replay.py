@@ -113,14 +113,10 @@ class EpisodeSignals:
 
 
 class SignalReader:
-    """Keeps the states and commands of an episode out of its messages, one after the other."""
+    """Keeps states (of `fields`) and commands of an episode out of its messages, one by one."""
 
-    def __init__(self, source: Source) -> None:
-        codec, robot = source.codec, source.robot
-        parts = (*codec.state.parts, *codec.action.parts)
-        fields = dict.fromkeys(
-            part.field for part in parts if getattr(robot.observations, part.field)
-        )
+    def __init__(self, source: Source, fields: Iterable[str]) -> None:
+        robot = source.robot
         self._robot = robot
         self._collector = _Collector(robot, tuple(fields))
         self._streams = find_streams(
@@ -160,9 +156,19 @@ class SignalReader:
         return EpisodeSignals(_signals(self._collector.samples), _signals(self._samples))
 
 
+def label_fields(codec: Codec) -> list[str]:
+    """State fields that the labels of a codec are made of."""
+    if codec.labels == "commanded":
+        # For a gripper that nobody has commanded yet.
+        return ["grip"]
+    return [part.field for part in codec.action.parts]
+
+
 def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
     """Everything of an episode but the pictures."""
-    reader = SignalReader(source)
+    codec = source.codec
+    fields = dict.fromkeys(part.field for part in (*codec.state.parts, *codec.action.parts))
+    reader = SignalReader(source, fields)
     start_ns = episode.start_ns - PREROLL_NS
     for message in source.bag.messages(reader.topics, start_ns, episode.stop_ns):
         reader.take(*message)
