@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from groot_ros.buffer import Decode, ObservationBuffer
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import Bag, BagError
 from groot_ros.data.episodes import Episode
-from groot_ros.data.signals import Signal
+from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import CommandTopics, find_commands, find_streams
 from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
@@ -86,16 +87,16 @@ class _Collector:
     robot: RobotConfig
     fields: tuple[str, ...]
     cameras: tuple[str, ...] = ()
-    samples: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    samples: dict[str, Samples] = field(default_factory=lambda: defaultdict(Samples))
 
     def add_ee_pose(self, stamp_ns: int, pose: Any) -> None:
-        self.samples.setdefault("ee_pose", []).append((stamp_ns, pose))
+        self.samples["ee_pose"].add(stamp_ns, pose)
 
     def add_joint_position(self, stamp_ns: int, position: Any) -> None:
-        self.samples.setdefault("joint_position", []).append((stamp_ns, position))
+        self.samples["joint_position"].add(stamp_ns, position)
 
     def add_grip(self, stamp_ns: int, closure: float) -> None:
-        self.samples.setdefault("grip", []).append((stamp_ns, closure))
+        self.samples["grip"].add(stamp_ns, closure)
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
         """There are no cameras."""
@@ -123,7 +124,7 @@ class SignalReader:
             source.bag, routes(self._collector, message_to_rgb), source.namespace
         )
         self._commands = source.commands()
-        self._samples: dict[str, list[tuple[int, Any]]] = {"ee_pose": [], "grip": []}
+        self._samples: dict[str, Samples] = defaultdict(Samples)
         self.topics = {*self._streams, *self._commands.all}
         self.first_command_ns: int | None = None
         """When the first commanded pose was meant for."""
@@ -136,12 +137,12 @@ class SignalReader:
             self._check_frame(topic, message)
             # A command without a time is meant for now.
             stamp_ns = to_ns(message.header.stamp) or arrival_ns
-            self._samples["ee_pose"].append((stamp_ns, from_pose(message.pose)))
+            self._samples["ee_pose"].add(stamp_ns, from_pose(message.pose))
             if self.first_command_ns is None:
                 self.first_command_ns = stamp_ns
         elif topic == self._commands.grip and self._robot.commands.grip:
             closure = self._robot.commands.grip.closure(float(message.data))
-            self._samples["grip"].append((arrival_ns, closure))
+            self._samples["grip"].add(arrival_ns, closure)
 
     def _check_frame(self, topic: str, message: Any) -> None:
         frame, base = message.header.frame_id.lstrip("/"), self._robot.base_frame
@@ -175,5 +176,5 @@ def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
     return reader.signals()
 
 
-def _signals(samples: Mapping[str, Iterable[tuple[int, Any]]]) -> dict[str, Signal]:
-    return {name: Signal.of(pairs, name == "ee_pose") for name, pairs in samples.items()}
+def _signals(samples: Mapping[str, Samples]) -> dict[str, Signal]:
+    return {name: kept.signal(is_pose=name == "ee_pose") for name, kept in samples.items()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from array import array
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,30 @@ Times = NDArray[np.int64]
 COMMAND_GAP_NS = 200_000_000
 
 
+@dataclass
+class Samples:
+    """Samples as they come, without the weight of an object for each."""
+
+    _times_ns: array[int] = field(default_factory=lambda: array("q"))
+    _values: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, time_ns: int, value: float | Array) -> None:
+        """Append a number or numbers, always as many."""
+        self._times_ns.append(time_ns)
+        self._values.extend(np.ravel(value))
+
+    def signal(self, is_pose: bool = False) -> Signal:
+        """The samples in the order of their times; of equal times the last one counts."""
+        times = np.array(self._times_ns, dtype=np.int64)
+        values = np.array(self._values, dtype=np.float64)
+        if len(values) > len(times):
+            values = values.reshape(len(times), -1)
+        order = np.argsort(times, kind="stable")
+        times, values = times[order], values[order]
+        last = np.append(np.diff(times) > 0, True)[: len(times)]
+        return Signal(times[last], values[last], is_pose)
+
+
 @dataclass(frozen=True)
 class Signal:
     """Samples (T, ...) at strictly increasing times (T,) in ns; poses are (T, 7)."""
@@ -25,17 +48,6 @@ class Signal:
     times_ns: Times
     values: Array
     is_pose: bool = False
-
-    @classmethod
-    def of(cls, samples: Iterable[tuple[int, Any]], is_pose: bool = False) -> Signal:
-        """From pairs of time and value in any order; of equal times the last one counts."""
-        by_time = dict(samples)
-        times = sorted(by_time)
-        return cls(
-            np.array(times, dtype=np.int64),
-            np.array([by_time[time] for time in times], dtype=np.float64),
-            is_pose,
-        )
 
     def __len__(self) -> int:
         return len(self.times_ns)

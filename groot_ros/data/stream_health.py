@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,8 +47,8 @@ class StreamHealth:
     """Follows one topic; times in ns, stamp None for types without one."""
 
     topic: str
-    arrivals: list[int] = field(default_factory=list)
-    stamps: list[int] = field(default_factory=list)
+    arrivals: array[int] = field(default_factory=lambda: array("q"))
+    stamps: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, arrival_ns: int, stamp_ns: int | None) -> None:
         self.arrivals.append(arrival_ns)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from groot_ros.buffer import Ages, Snapshot
 from groot_ros.data.frames import Drops, Frame, Refusal, StepClock, take_frames
-from groot_ros.data.signals import Signal
+from groot_ros.data.signals import Samples, Signal
 
 STEP_NS = 66_666_667
 MAX_AGE_NS = 300_000_000
@@ -93,6 +93,20 @@ def test_time_before_the_first_observation_is_counted() -> None:
     assert drops.by_reason == {"grip: nothing received yet": 6}
 
 
+def signal_of(pairs: list[tuple[int, float]]) -> Signal:
+    samples = Samples()
+    for time_ns, value in pairs:
+        samples.add(time_ns, value)
+    return samples.signal()
+
+
+def test_samples_are_sorted_and_the_last_of_equal_times_counts() -> None:
+    signal = signal_of([(3, 1.0), (1, 2.0), (3, 3.0), (2, 4.0)])
+    assert signal.times_ns.tolist() == [1, 2, 3]
+    assert signal.values.tolist() == [2.0, 4.0, 3.0]
+    assert len(signal_of([])) == 0
+
+
 @given(
     st.lists(st.integers(0, 10**9), min_size=1, max_size=30, unique=True),
     st.lists(st.integers(-(10**9), 2 * 10**9), min_size=1, max_size=30),
@@ -100,7 +114,7 @@ def test_time_before_the_first_observation_is_counted() -> None:
 def test_interpolated_signal_lies_between_its_neighbours(
     samples: list[int], asked: list[int]
 ) -> None:
-    signal = Signal.of((time, float(time)) for time in samples)
+    signal = signal_of([(time, float(time)) for time in samples])
     found = signal.interpolated(np.array(asked), gap_ns=10**10)
     expected = np.clip(asked, min(samples), max(samples))
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -109,6 +123,6 @@ def test_interpolated_signal_lies_between_its_neighbours(
 
 
 def test_a_gap_between_commands_is_held_not_crossed() -> None:
-    signal = Signal.of([(0, 0.0), (100_000_000, 1.0), (2_000_000_000, 5.0)])
+    signal = signal_of([(0, 0.0), (100_000_000, 1.0), (2_000_000_000, 5.0)])
     times = np.array([50_000_000, 1_500_000_000, 2_000_000_000])
     np.testing.assert_allclose(signal.interpolated(times), [0.5, 1.0, 5.0])
