@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 170, 60
 BINS = 34
+NARROWEST = 1e-6
 
 LABEL_WIDTH, LINE_WIDTH, LINE_HEIGHT = 220, 700, 16
 GOOD, THIN, SILENT, FRAMES = "#4caf50", "#ffb300", "#e53935", "#1e88e5"
@@ -19,7 +20,12 @@ THIN_SHARE = 0.8
 
 def histogram(values: NDArray[Any]) -> str:
     """Bars of how often values (N,) occur."""
-    counts, _ = np.histogram(values, bins=BINS)
+    values = np.asarray(values, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
+    if high - low < NARROWEST:
+        # Nothing but rounding: one bar in the middle.
+        low, high = low - NARROWEST, high + NARROWEST
+    counts, _ = np.histogram(values, bins=BINS, range=(low, high))
     width = WIDTH / BINS
     bars = "".join(
         _rectangle(index * width, HEIGHT * (1 - height), width - 1, HEIGHT * height, FRAMES)

@@ -17,6 +17,7 @@ from groot_ros.data.benchmark import ConvertBenchmark
 from groot_ros.data.convert import convert
 from groot_ros.data.episodes import EpisodeChoice, TableRow
 from groot_ros.data.reader import Dataset
+from groot_ros.data.report_svg import histogram
 from groot_ros.data.training_warnings import training_warnings
 from groot_ros.data.validate import validate
 from groot_ros.data.video import psnr_db, read_picture, read_pictures
@@ -64,6 +65,20 @@ def test_report_is_one_page_with_pictures(tmp_path: Path) -> None:
         assert cv2.imdecode(data, cv2.IMREAD_COLOR) is not None
     assert "bag <1>" in page.text and "camera wrist: older than max_age" in page.text
     assert page.tags.count("svg") == 15 + 8 + 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(5, np.float32),
+        np.array([1.0, np.nextafter(np.float32(1.0), np.float32(2.0))], np.float32),
+        np.array([-1e-38, 0.0, 1e-38], np.float32),
+        np.linspace(-3.0, 3.0, 100, dtype=np.float32),
+    ],
+)
+def test_histogram_of_any_spread(values: np.ndarray) -> None:
+    bars = histogram(values).count("<rect")
+    assert bars == 34 if np.ptp(values) > 1.0 else 1 <= bars <= 2
 
 
 def test_single_pictures_are_found_at_random(tmp_path: Path) -> None:
