@@ -204,6 +204,10 @@ class NodeProcess:
 
     def close(self) -> None:
         if self._process.poll() is None:
+            # A killed process leaves its shared memory behind.
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(WAIT_S)
             self._process.kill()
             self._process.wait(WAIT_S)
         self._reader.join(WAIT_S)
