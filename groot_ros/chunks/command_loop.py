@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
 WINDOW = 1000
 # Another thread may hold the interpreter this long; Python's own 5 ms are a whole command period.
 SWITCH_INTERVAL_S = 0.0005
+PRIORITY, NICENESS = 40, -10
 
 
 class CommandLoop:
     """Calls `tick` at a rate in a thread of its own until it is closed.
 
     A tick that comes late does not make the next ones late; missed ones are left out. What `tick`
-    raises ends the loop and goes to `failed`.
+    raises ends the loop and goes to `failed`. Where the system allows it (rtprio and nice in
+    limits.conf) the thread is scheduled in real time and the one that starts it is preferred.
     """
 
     def __init__(
@@ -35,6 +39,9 @@ class CommandLoop:
 
     def start(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        # The interpreter's lock is no better than the thread that holds it.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         self._thread.start()
 
     def close(self) -> None:
@@ -58,6 +65,8 @@ class CommandLoop:
         return float(np.percentile(np.abs(periods_s - 1.0 / self.rate_hz), 99))
 
     def _run(self) -> None:
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
         period_s = 1.0 / self.rate_hz
         due_s = last_s = time.monotonic()
         while not self._ended.is_set():

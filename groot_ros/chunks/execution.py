@@ -148,6 +148,7 @@ class ChunkExecutor:
 
     def accept(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
         """Take a chunk from `now_ns` on; the reason when it is refused."""
+        self._notice_gap(now_ns)
         self._heard_ns = now_ns
         if self._is_flooded(now_ns):
             self.halt(StopReason.FLOOD, now_ns)
@@ -252,6 +253,7 @@ class ChunkExecutor:
 
     def set_speed_scale(self, speed_scale: float, now_ns: int) -> None:
         """Stretch chunk time from now on, smoothly."""
+        self._notice_gap(now_ns)
         self.speed_scale = speed_scale
         running = self._running
         if running is None or self.activity is not Activity.EXECUTING:
@@ -282,6 +284,7 @@ class ChunkExecutor:
             self._stop_motion(now_ns)
 
     def _stop_motion(self, now_ns: int) -> None:
+        self._notice_gap(now_ns)
         self._end_running(now_ns)
         self._waiting = None
         self._strategy.forget()
@@ -376,7 +379,7 @@ class ChunkExecutor:
         """The setpoint of the motion as it is, for a thread that cannot wait for another one that
         is taking a chunk; nothing is looked after."""
         motion, last = self._motion, self._last_value
-        if self.is_idle or motion is None or last is None:
+        if self.is_idle or motion is None or last is None or not self._is_gapless(now_ns):
             return None
         value, velocity = motion.state(now_ns)
         if self.settings.signal != "ee_pose":
@@ -397,8 +400,7 @@ class ChunkExecutor:
         """What has become due since the last command."""
         assert self._motion is not None
         settings = self.settings
-        if not 0 <= now_ns - self._last_ns <= settings.longest_gap_s * 1e9:
-            self._freeze(now_ns)
+        self._notice_gap(now_ns)
         silent_ns = now_ns - self._heard_ns
         if self.activity is Activity.EXECUTING:
             if now_ns > self._motion.active_end_ns:
@@ -416,6 +418,14 @@ class ChunkExecutor:
                 self.stops.stop(StopReason.POLICY_GONE, now_ns)
             self.release(now_ns)
 
+    def _notice_gap(self, now_ns: int) -> None:
+        """Whoever comes first after a jump of time must not see the motion go on meanwhile."""
+        if not self.is_idle and not self._is_gapless(now_ns):
+            self._freeze(now_ns)
+
+    def _is_gapless(self, now_ns: int) -> bool:
+        return 0 <= now_ns - self._last_ns <= self.settings.longest_gap_s * 1e9
+
     def _freeze(self, now_ns: int) -> None:
         """Time has jumped: the robot has come to rest at the last command, go on from there."""
         assert self._motion is not None
@@ -427,6 +437,8 @@ class ChunkExecutor:
         self._motion = rest(self._bounds, value, now_ns)
         self._heard_ns = now_ns
         self._consumption = Consumption()
+        self._meter.clear()
+        self._last_ns = now_ns
         self.activity = Activity.STOPPING
 
     def _run_out(self, now_ns: int) -> None:

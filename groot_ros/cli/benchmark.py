@@ -42,6 +42,10 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     convert.add_argument("--json", action="store_true", help="print one JSON object")
     convert.set_defaults(run=run_convert)
 
+    from groot_ros.cli.benchmark_runtime import add_subject
+
+    add_subject(subjects)
+
 
 def run_convert(args: argparse.Namespace) -> int:
     from groot_ros.data.benchmark import ConvertBenchmark

@@ -350,3 +350,11 @@ def test_consumption_adds_up(changes, data):
     total = consumption.between_s(a, c)
     assert total == pytest.approx(consumption.between_s(a, b) + consumption.between_s(b, c))
     assert -1e-9 <= total <= (c - a) / S + 1e-9
+
+
+def test_a_chunk_that_comes_first_after_a_freeze_starts_where_the_arm_was():
+    executor = make()
+    executor.accept(1, line(steps=90), 0)
+    before = run(executor, 0, S // 2)[-1]
+    assert executor.accept(2, line(0.3, stamp=3 * S // 2), 3 * S // 2) is None
+    assert x_of(executor.setpoint(3 * S // 2)) == pytest.approx(x_of(before), abs=1e-9)

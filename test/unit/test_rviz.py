@@ -12,7 +12,7 @@ from groot_ros.share import share_file
 
 CONFIG = yaml.safe_load(share_file("config/rviz/policy.rviz").read_text())
 # Of the plugins_description.xml of rviz_default_plugins and rviz_common 14 (Jazzy).
-DISPLAYS = {"Grid", "RobotModel", "PoseArray", "Pose", "Image"}
+DISPLAYS = {"Grid", "RobotModel", "PoseArray", "Pose", "Image", "MarkerArray"}
 OTHERS = {"Interact", "MoveCamera", "Select", "Measure", "Orbit"}
 PANELS = {"rviz_common/Displays", "rviz_common/Views"}
 
@@ -38,5 +38,9 @@ def test_topics_and_frame_are_those_of_the_nodes_and_the_robot() -> None:
     displays = CONFIG["Visualization Manager"]["Displays"]
     topics = {display["Topic"]["Value"] for display in displays if "Topic" in display}
     cameras = {camera.topic for camera in robot.observations.cameras.values()}
-    assert topics == cameras | {"policy/chunk_poses", "executor/setpoint"}
+    assert topics == cameras | {
+        "policy/chunk_poses",
+        "executor/markers",
+        "executor/setpoint",
+    }
     assert CONFIG["Visualization Manager"]["Global Options"]["Fixed Frame"] == robot.base_frame

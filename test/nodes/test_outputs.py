@@ -1,0 +1,140 @@
+"""Commands in each profile, as messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graph import Graph
+from trajectory_msgs.msg import JointTrajectory
+
+from groot_ros.chunks.bounds import Bounds
+from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.motion import Motion, join, rest
+from groot_ros.errors import UserError
+from groot_ros.nodes.grippers import ActionGrip
+from groot_ros.nodes.inverse_kinematics import JointSolver
+from groot_ros.nodes.messages import chunk_cloud, to_ns
+from groot_ros.nodes.outputs import Command, JointStreamOutput, TrajectoryOutput, TwistOutput
+from groot_ros.policies.path import Conditions, PathPolicy
+from groot_ros.robot import GripCommand, Output, ToolKinematics, load_robot
+
+ROBOT = load_robot("sim")
+HOME = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])
+NOW_NS = 5_000_000_000
+
+
+def joint_motion() -> Motion:
+    """One second of joint 1 at 0.3 rad/s, joined from rest."""
+    bounds = Bounds.of(ROBOT.limits, "joint_position")
+    knots = HOME + np.outer(np.arange(16) * 0.02, np.eye(7)[0])
+    curve = Curve.through(bounds.space, knots, 1 / 15)
+    joined = join(bounds, curve, 0.0, (HOME, np.zeros(7)), NOW_NS, 0.15, 1.0)
+    assert joined
+    return joined.motion
+
+
+def command(motion: Motion, after_s: float = 0.0) -> Command:
+    stamp_ns = NOW_NS + round(after_s * 1e9)
+    joints, velocity = motion.state(stamp_ns)
+    return Command(Setpoint(None, joints, 0.5, velocity), motion, stamp_ns)
+
+
+@pytest.mark.parametrize("with_velocities", [True, False])
+def test_a_motion_is_one_trajectory_that_ends_at_rest(graph: Graph, with_velocities: bool) -> None:
+    output = TrajectoryOutput(graph.node, "trajectory", ROBOT, with_velocities)
+    motion = joint_motion()
+    message = output.message(command(motion))
+    assert to_ns(message.header.stamp) == NOW_NS
+    times_s = np.array([to_ns(point.time_from_start) / 1e9 for point in message.points])
+    assert times_s[0] > 0 and np.all(np.diff(times_s) > 0)
+    assert times_s[-1] == pytest.approx(motion.curve.duration_s, abs=1e-6)
+    for time_s, point in zip(times_s, message.points, strict=True):
+        np.testing.assert_allclose(point.positions, motion.curve.at(time_s), atol=1e-6)
+    if with_velocities:
+        assert not any(message.points[-1].velocities)
+        assert message.points[10].velocities[0] == pytest.approx(0.3, abs=0.02)
+    else:
+        assert not any(len(point.velocities) for point in message.points)
+    output.close()
+
+
+def test_a_trajectory_is_sent_once_for_a_motion_and_late_points_are_left_out(graph: Graph) -> None:
+    grip = GripCommand("", 0.0, 0.8, "trajectory", "finger")
+    robot = replace(ROBOT, commands=replace(ROBOT.commands, grip=grip))
+    output = TrajectoryOutput(graph.node, "trajectory", robot)
+    sent = graph.collect(JointTrajectory, "trajectory")
+    graph.wait_for(lambda: graph.node.count_subscribers("trajectory"), "the subscription")
+    motion = joint_motion()
+    for after_s in (0.5, 0.51, 0.52):
+        output.send(command(motion, after_s))
+    still = rest(Bounds.of(ROBOT.limits, "joint_position"), HOME, NOW_NS)
+    output.send(command(still))
+    graph.wait_for(lambda: len(sent) == 2, "both trajectories")
+    first = sent[0]
+    assert to_ns(first.points[0].time_from_start) > 0.5e9
+    assert first.joint_names[-1] == "finger" and first.points[0].positions[-1] == 0.4
+    assert first.points[0].velocities[-1] == 0.0
+    output.close()
+
+
+def test_twists_lead_back_to_the_pose(graph: Graph) -> None:
+    output = TwistOutput(graph.node, "twist", ROBOT)
+    pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+    setpoint = Setpoint(pose, None, None, np.array([0.1, 0, 0, 0, 0, 0.2]))
+    motion = rest(Bounds.of(ROBOT.limits, "ee_pose"), pose, NOW_NS)
+    behind = pose - np.array([0.01, 0, 0, 0, 0, 0, 0])
+    twist = output.message(Command(setpoint, motion, NOW_NS, behind)).twist
+    assert twist.linear.x == pytest.approx(0.12) and twist.angular.z == pytest.approx(0.2)
+    output.close()
+
+
+def test_a_stream_of_joints(graph: Graph) -> None:
+    output = JointStreamOutput(graph.node, "joints", ROBOT)
+    np.testing.assert_allclose(output.message(command(joint_motion())).data, HOME)
+    output.close()
+
+
+def test_poses_become_joints_and_unreachable_ones_slow_down(graph: Graph) -> None:
+    kinematics = ToolKinematics("fr3_hand_tcp", "urdf/sim_arm.urdf")
+    robot = replace(ROBOT, output=Output("joint_stream", 100.0, kinematics))
+    assert robot.output.signal == "ee_pose"
+    solver = JointSolver.for_robot(graph.node, robot)
+    assert solver
+    solver.start(HOME)
+    pose = np.array([0.3068, 0.0, 0.4868, 0.0, 1.0, 0.0, 0.0])
+    motion = rest(Bounds.of(ROBOT.limits, "ee_pose"), pose, NOW_NS)
+    joints = []
+    for index in range(100):
+        pose = pose + np.array([0.001, 0, 0, 0, 0, 0, 0])
+        stamp_ns = NOW_NS + index * 10_000_000
+        solved = solver.solve(Command(Setpoint(pose, None, None), motion, stamp_ns)).setpoint
+        joints.append(solved.joint_position)
+    assert np.abs(np.diff(joints, axis=0)).max() < 2.62 * 0.01 * 1.01
+    assert solver.speed == 1.0
+    far = Setpoint(pose + np.array([1.0, 0, 0, 0, 0, 0, 0]), None, None)
+    for index in range(100, 110):
+        solver.solve(Command(far, motion, NOW_NS + index * 10_000_000))
+    assert solver.speed < 0.2
+
+
+def test_a_gripper_action_needs_control_msgs(graph: Graph) -> None:
+    try:
+        import control_msgs  # noqa: F401
+    except ImportError:
+        with pytest.raises(UserError, match="needs the package control_msgs: install it"):
+            ActionGrip(graph.node, GripCommand("/grip", 0.0, 1.0, "gripper_command"))
+    else:
+        ActionGrip(graph.node, GripCommand("/grip", 0.0, 1.0, "gripper_command")).close()
+
+
+def test_a_chunk_as_a_point_cloud() -> None:
+    chunk = PathPolicy(Conditions()).chunk(NOW_NS)
+    cloud = chunk_cloud(chunk, "base")
+    points = np.frombuffer(cloud.data, "<f4").reshape(cloud.width, 5)
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "step", "grip"]
+    assert chunk.ee_pose is not None
+    np.testing.assert_allclose(points[:, :3], chunk.ee_pose[:, :3], atol=1e-6)
+    np.testing.assert_array_equal(points[:, 3], np.arange(16))

@@ -1,0 +1,79 @@
+"""A relative policy near its goal: chunks start at the measured pose, which lags behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_chunks import DOWN, STEP
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.progress import Continuation, Prefix
+from groot_ros.policies.path import HORIZON, continued
+from groot_ros.robot import load_robot
+
+TICK_NS = 5_000_000
+START, GOAL = np.array([0.4, -0.1, 0.3]), np.array([0.55, 0.1, 0.3])
+SPEED_M_S, RESPONSE_S, LATENCY_NS = 0.15, 0.08, 150_000_000
+SECONDS, LAST_S, ARRIVED_M = 14, 4, 0.01
+
+
+def relative_chunk(
+    stamp_ns: int, measured: np.ndarray, rng: np.random.Generator, prefix: Prefix | None
+) -> Chunk:
+    """Steps from the measured place towards the goal, each chunk a little aside in its own way."""
+    way = GOAL - measured
+    length = float(np.linalg.norm(way))
+    gone = np.minimum(SPEED_M_S * (np.arange(HORIZON) + 1) * STEP / 1e9, length)
+    places = measured + gone[:, None] * way / max(length, 1e-9)
+    places += rng.normal(scale=0.003, size=3) * np.linspace(0.0, 1.0, HORIZON)[:, None]
+    poses = np.column_stack([places, np.tile(DOWN, (HORIZON, 1))])
+    if prefix is not None:
+        assert prefix.chunk.ee_pose is not None
+        poses = continued(poses, prefix.chunk.ee_pose[:HORIZON], prefix.frozen_steps)
+    return Chunk(stamp_ns, STEP, ee_pose=poses)
+
+
+def reach(strategy: str) -> tuple[float, float]:
+    """Time in s to come near the goal, and the range in m of the last seconds there."""
+    rng = np.random.default_rng(3)
+    limits = load_robot("sim").limits
+    executor = ChunkExecutor(limits, ExecutionSettings(strategy=strategy, watchdog_s=3.0))
+    robot = np.concatenate([START, DOWN])
+    executor.start_from(robot, 0.0, 0)
+    continuation = Continuation()
+    places, chunk_id, pending, arrived_s = [], 0, None, float("inf")
+    for now_ns in range(0, SECONDS * 1_000_000_000, TICK_NS):
+        idle = executor.progress(now_ns) is None
+        # Playing a chunk out means to look only then; the others look all the time.
+        if pending is None and (idle or strategy != "finish"):
+            prefix = continuation.prefix(now_ns) if strategy == "rtc" else None
+            pending = relative_chunk(now_ns, robot[:3], rng, prefix), now_ns + LATENCY_NS
+        elif pending is not None and now_ns >= pending[1]:
+            chunk_id += 1
+            assert executor.accept(chunk_id, pending[0], now_ns) is None
+            continuation.published(chunk_id, pending[0], now_ns)
+            pending = None
+        setpoint = executor.setpoint(now_ns)
+        if setpoint is not None and setpoint.ee_pose is not None:
+            share = 1 - np.exp(-TICK_NS / 1e9 / RESPONSE_S)
+            robot = np.concatenate([robot[:3] + share * (setpoint.ee_pose - robot)[:3], DOWN])
+        if progress := executor.progress(now_ns):
+            continuation.measured(progress)
+        places.append(robot[:3])
+        if np.linalg.norm(robot[:3] - GOAL) < ARRIVED_M:
+            arrived_s = min(arrived_s, now_ns / 1e9)
+    last = np.array(places[-LAST_S * 1_000_000_000 // TICK_NS :])
+    return arrived_s, float(np.ptp(last, axis=0).max())
+
+
+def test_real_time_chunking_oscillates_less_than_playing_chunks_out() -> None:
+    arrived_s, swing_m = reach("rtc")
+    played_s, played_m = reach("finish")
+    assert max(arrived_s, played_s) < SECONDS
+    assert swing_m < 0.5 * played_m
+
+
+@pytest.mark.parametrize("strategy", ["latest", "ensemble"])
+def test_the_other_strategies_arrive_too(strategy: str) -> None:
+    assert reach(strategy)[0] < SECONDS
