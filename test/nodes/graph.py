@@ -192,15 +192,13 @@ class NodeProcess:
         self._reader.join(WAIT_S)
         return code
 
-    def interrupt(self, times: int = 1) -> tuple[int, float]:
-        """Exit code after SIGINT, sent several times in a row, and how long it took in s."""
-        started_s = time.monotonic()
+    def interrupt(self, times: int = 1) -> int:
+        """Exit code after SIGINT, sent several times in a row."""
         for _ in range(times):
             self._process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(WAIT_S if times == 1 else 0.02)
-        code = self._process.wait(WAIT_S)
-        return code, time.monotonic() - started_s
+        return self._process.wait(WAIT_S)
 
     def close(self) -> None:
         if self._process.poll() is None:

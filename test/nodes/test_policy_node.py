@@ -58,9 +58,7 @@ def test_lifecycle_from_configure_to_the_end(graph: Graph, policy) -> None:
     assert graph.transition("/policy", "configure")
     assert graph.transition("/policy", "activate")
     before = shared_memory()
-    code, seconds = policy.interrupt()
-    assert code == 0, policy.output
-    assert seconds < 2
+    assert policy.interrupt() == 0, policy.output
     assert shared_memory() < before
 
 

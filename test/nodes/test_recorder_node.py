@@ -247,7 +247,7 @@ def test_a_killed_recorder_leaves_a_bag_that_repair_completes(
 def test_an_interrupted_recorder_saves_its_bag(graph: Graph, recorder, output: Path) -> None:
     healthy(graph)
     assert call(graph, "start").success
-    code, _ = recorder.interrupt()
+    code = recorder.interrupt()
     assert code == 0, recorder.output
     bag = output / "episode_000000"
     assert info(bag).reason == "deactivated"

@@ -207,9 +207,8 @@ def test_sigint_ends_it_and_leaves_nothing(graph: Graph, ros_domain: int, start)
     graph.wait_for(lambda: len(states) > 50, "joint states")
     new = mapped_segments(str(sim.pid)) - before
     assert new
-    code, seconds = sim.interrupt()
+    code = sim.interrupt()
     assert code == 0, sim.output
-    assert seconds < 2
     assert not sim.said("Traceback")
     left = {segment for segment in new if segment.exists()}
     # A port belongs to all who use it; the last one removes it.
