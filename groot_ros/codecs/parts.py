@@ -116,12 +116,16 @@ class Grip:
 
 @dataclass(frozen=True)
 class BinaryGrip(Grip):
-    """Gripper closure as a decision: 1 above the threshold, else 0."""
+    """Gripper closure as a decision: 1 where the fingers have closed by `closing`, else 0.
 
+    What is in the hand stops the fingers long before they are shut, so the threshold is low.
+    """
+
+    closing: float = 0.2
     threshold: float = 0.5
 
     def columns(self, values: Array) -> Array:
-        return (super().columns(values) > self.threshold).astype(np.float64)
+        return (super().columns(values) > self.closing).astype(np.float64)
 
     def values(self, columns: Array) -> Array:
         return (super().values(columns) > self.threshold).astype(np.float64)

@@ -85,7 +85,8 @@ def test_actions_round_trip(name, seed):
         assert_same_poses(decoded.ee_pose, steps.ee_pose)
     if decoded.joint_position is not None:
         np.testing.assert_allclose(decoded.joint_position, steps.joint_position, atol=1e-6)
-    expected = (steps.grip > 0.5).astype(float) if "traj" in name else steps.grip
+    # What the fingers hold keeps them from closing far.
+    expected = (steps.grip > 0.2).astype(float) if "traj" in name else steps.grip
     np.testing.assert_allclose(decoded.grip, expected, atol=1e-6)
 
 
