@@ -53,6 +53,7 @@ setup(
     ],
     extras_require={
         "sim": ["daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
+        "train": ["accelerate>=1.1"],
         "test": ["hypothesis>=6.98", "pytest>=8,<9"],
     },
     entry_points={

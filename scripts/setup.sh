@@ -9,7 +9,7 @@ cd "$root"
 venv=$root/.venv
 cache=$venv/cache
 torch=${TORCH:-$(grep '^torch' requirements/torch.txt)}
-requirements=(build base sim test)
+requirements=(build base sim train test)
 
 step() {
     echo "==> $1"

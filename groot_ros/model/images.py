@@ -148,12 +148,16 @@ class PatchConfig:
         """Tokens that the language model sees of an image with this patch grid."""
         return grid[0] * grid[1] // self.merge_size**2
 
+    def fit(self, frames: Tensor) -> Tensor:
+        """Frames (N, H, W, 3) uint8 resized to whole merge blocks within the pixel budget."""
+        return resize_antialias(frames, *self.fitted_size(*frames.shape[1:3]), mode="bicubic")
+
     def __call__(self, frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Frames (N, H, W, 3) uint8 -> patches (N P, patch numbers) float32 and their grid.
 
         A patch holds channel, time, row, column; time repeats the still picture.
         """
-        frames = resize_antialias(frames, *self.fitted_size(*frames.shape[1:3]), mode="bicubic")
+        frames = self.fit(frames)
         mean = torch.tensor(self.mean, device=frames.device) * 255
         std = torch.tensor(self.std, device=frames.device) * 255
         pixels = (frames.float() - mean) / std

@@ -20,6 +20,8 @@ from groot_ros.model.tabletop import Workspace, tabletop_statistics
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 
 EMBODIMENT = "new_embodiment"
+# Of a codec's picture the middle is kept: what a 4:3 camera fills, without its black borders.
+PICTURE_EDGE, CROP_FRACTION = 224, 0.75
 IMAGE_EDGE = 64
 PATCH, MERGE = 16, 4
 HEADS, HEAD_DIM = 4, 24
@@ -178,7 +180,7 @@ def _backbone_config(width: int, vocabulary: int, token_id: Any) -> dict[str, An
 def _preprocessor_config() -> dict[str, Any]:
     return {
         "image_processor_type": "Qwen2VLImageProcessor",
-        "size": {"shortest_edge": IMAGE_EDGE**2, "longest_edge": 16 * IMAGE_EDGE**2},
+        "size": {"shortest_edge": IMAGE_EDGE**2, "longest_edge": IMAGE_EDGE**2},
         "patch_size": PATCH,
         "temporal_patch_size": 2,
         "merge_size": MERGE,
@@ -205,10 +207,10 @@ def processor_config(spec: CheckpointSpec) -> dict[str, Any]:
             "modality_configs": {EMBODIMENT: modality},
             "use_percentiles": False,
             "clip_outliers": True,
-            "image_crop_size": [IMAGE_EDGE, IMAGE_EDGE],
-            "image_target_size": [IMAGE_EDGE, IMAGE_EDGE],
-            "shortest_image_edge": IMAGE_EDGE,
-            "crop_fraction": 1.0,
+            "image_crop_size": [round(PICTURE_EDGE * CROP_FRACTION)] * 2,
+            "image_target_size": [PICTURE_EDGE, PICTURE_EDGE],
+            "shortest_image_edge": PICTURE_EDGE,
+            "crop_fraction": CROP_FRACTION,
             "use_albumentations": True,
             "letter_box_transform": False,
             "formalize_language": True,

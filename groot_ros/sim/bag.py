@@ -15,6 +15,7 @@ from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
 from groot_ros.data.serialized import MessageMaker
 from groot_ros.message_fields import NS
 from groot_ros.policies.base import Policy
+from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.sim.rollout import observe
 from groot_ros.sim.scene import ARM_JOINTS, CAMERAS, FINGER_JOINTS
@@ -90,13 +91,15 @@ class SimulationRecorder:
                 picture = self._messages.image(self.now_ns, camera, simulation.render(camera))
                 self._write(streams.cameras[camera].topic, picture)
 
-    def command(self, setpoint: Setpoint) -> None:
-        """Record a setpoint and lead the robot there."""
+    def command(self, setpoint: Setpoint, executed: Setpoint | None = None) -> None:
+        """Record a setpoint and lead the robot there, or to `executed` in its place."""
+        executed = executed or setpoint
         commands = self._robot.commands
         assert commands.ee_pose and commands.grip and setpoint.ee_pose is not None
+        assert executed.ee_pose is not None
         pose = self._messages.pose(self.now_ns, self._robot.base_frame, setpoint.ee_pose)
         self._write(commands.ee_pose, pose)
-        self._simulation.set_pose_target(setpoint.ee_pose)
+        self._simulation.set_pose_target(executed.ee_pose)
         if setpoint.grip is not None:
             value = commands.grip.raw(setpoint.grip)
             self._write(commands.grip.topic, self._messages.float64(value))
@@ -111,7 +114,10 @@ class SimulationRecorder:
 def record_episode(
     path: Path, policy: Policy, simulation: Simulation, options: BagOptions | None = None
 ) -> EpisodeInfo:
-    """Run a policy on a simulation that was just reset and record it as a bag at `path`."""
+    """Run a policy on a simulation that was just reset and record it as a bag at `path`.
+
+    Of a perturbed policy the command that it meant is recorded, the perturbed one executed.
+    """
     options = options or BagOptions()
     robot = load_robot("sim")
     recorder = SimulationRecorder(path, simulation, robot, options)
@@ -121,9 +127,11 @@ def record_episode(
     _wait(recorder, simulation, options.lead_s)
     while simulation.time_s < options.time_limit_s and not simulation.succeeded:
         chunk = policy.predict(observe(simulation, instruction))
+        meant = policy.clean if isinstance(policy, PerturbedPolicy) else chunk
         end_ns = chunk.stamp_ns + options.executed_steps * chunk.step_ns
         while round(simulation.time_s * NS) < end_ns:
-            recorder.command(chunk.sample(round(simulation.time_s * NS)))
+            now_ns = round(simulation.time_s * NS)
+            recorder.command(meant.sample(now_ns), chunk.sample(now_ns))
             recorder.advance()
     _wait(recorder, simulation, options.tail_s)
     info = EpisodeInfo(

@@ -1,0 +1,42 @@
+"""`groot-ros train`: fine-tune GR00T on a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("train", help="train GR00T on a dataset", allow_abbrev=False)
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="options by name")
+    parser.set_defaults(run=run)
+    # transformers and torch take seconds to import; the names of the options need neither.
+    from groot_ros.training.config import TrainConfig
+
+    for option in fields(TrainConfig):
+        names = [f"--{option.name}"]
+        if "_" in option.name:
+            names.append(f"--{option.name.replace('_', '-')}")
+        default = None if option.default is MISSING else option.default
+        text = f"{option.metadata['help']} (default: {default})".replace(" (default: )", "")
+        kind: dict[str, Any] = {"type": type(default)}
+        if isinstance(default, bool):
+            kind = {"action": argparse.BooleanOptionalAction}
+        parser.add_argument(*names, dest=option.name, default=None, help=text, **kind)
+
+
+def run(args: argparse.Namespace) -> int:
+    from groot_ros.training.config import TrainConfig, make_config, read_yaml
+
+    given = read_yaml(args.config) if args.config else {}
+    for option in fields(TrainConfig):
+        value = getattr(args, option.name)
+        if value is not None:
+            given[option.name] = value
+    config = make_config(given)
+    from groot_ros.training.run import train
+
+    print(f"wrote {train(config)}")
+    return 0

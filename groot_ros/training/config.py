@@ -1,0 +1,115 @@
+"""What a training run is told; the names are those of NVIDIA's fine-tuning where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from groot_ros.errors import UserError
+
+TINY = "tiny"
+
+
+def _option(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of `groot-ros train`; defaults as in GR00T's own fine-tuning."""
+
+    input_path: str = _option("", "dataset to train on")
+    output_path: str = _option("", "folder of experiments")
+    exp_name: str = _option("", "name of this run; checkpoints go to OUTPUT_PATH/EXP_NAME")
+    modality_config: str = _option("", "how the model sees the dataset, such as ee_rot6d_q_rel")
+    base_model: str = _option(
+        "nvidia/GR00T-N1.7-3B", "checkpoint folder or name; tiny: a small network from nothing"
+    )
+    embodiment: str = _option("new_embodiment", "slot of the per-embodiment weights to train")
+    num_train_steps: int = _option(10_000, "optimizer steps")
+    batch_size: int = _option(64, "samples per optimizer step, over all processes")
+    gradient_accumulation_steps: int = _option(1, "parts that a batch is computed in")
+    learning_rate: float = _option(1e-4, "highest learning rate")
+    weight_decay: float = _option(1e-5, "of matrices; biases and norms have none")
+    adam_beta2: float = _option(0.999, "decay of the second moment")
+    warmup_ratio: float = _option(0.05, "share of the steps until the highest learning rate")
+    max_grad_norm: float = _option(1.0, "gradients are clipped to this norm")
+    save_steps: int = _option(1000, "steps between checkpoints")
+    save_total_limit: int = _option(5, "checkpoints to keep")
+    optimizer_states: int = _option(2, "newest checkpoints that training can resume from")
+    num_workers: int = _option(8, "processes that load data")
+    seed: int = _option(42, "of order, noise and first weights")
+    optim: str = _option("adamw_torch", "optimizer, as transformers names it")
+    bf16: bool = _option(False, "compute in bfloat16")
+    gradient_checkpointing: bool = _option(False, "trade time for memory in the backbone")
+    tune_llm: bool = _option(False, "train the language model")
+    tune_visual: bool = _option(False, "train the vision tower")
+    tune_projector: bool = _option(True, "train state and action encoders and the decoder")
+    tune_diffusion_model: bool = _option(True, "train the DiT")
+    tune_vlln: bool = _option(True, "train norm and self-attention between backbone and DiT")
+    tune_top_llm_layers: int = _option(0, "train only the last so many text layers")
+    state_dropout_prob: float = _option(0.0, "probability that a sample's state is hidden")
+    noise_samples: int = _option(1, "noises and times per observation and step")
+    padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
+    held_out_episodes: int = _option(0, "episodes at the end that are not trained on")
+    max_memory_gb: float = _option(2.0, "prepared pictures up to this size stay in memory")
+    logging_steps: int = _option(50, "steps between progress reports")
+    resume: bool = _option(False, "go on from the newest checkpoint of this run")
+
+    def __post_init__(self) -> None:
+        for name in ("input_path", "output_path", "exp_name", "modality_config"):
+            if not getattr(self, name):
+                raise UserError(f"{name} is not given: add --{name} or the key {name} to the YAML")
+        for name in ("num_train_steps", "batch_size", "save_steps", "noise_samples"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.batch_size % self.gradient_accumulation_steps:
+            raise UserError(
+                f"batch_size {self.batch_size} is not a multiple of gradient_accumulation_steps "
+                f"{self.gradient_accumulation_steps}: change one of them"
+            )
+        if self.padding not in ("repeat", "mask", "drop"):
+            raise UserError(f"padding is {self.padding!r}, expected repeat, mask or drop")
+
+    @property
+    def run_path(self) -> Path:
+        """Folder of this run."""
+        return Path(self.output_path) / self.exp_name
+
+
+# What a small network needs that learns everything from one dataset.
+TINY_DEFAULTS: Mapping[str, Any] = {
+    "num_train_steps": 3000,
+    "batch_size": 32,
+    "learning_rate": 2e-3,
+    "weight_decay": 0.01,
+    "adam_beta2": 0.95,
+    "warmup_ratio": 0.02,
+    "num_workers": 0,
+    "tune_llm": True,
+    "tune_visual": True,
+    "noise_samples": 2,
+}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Options of a YAML file; UserError names an unknown key."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    known = {option.name for option in fields(TrainConfig)}
+    unknown = set(values) - known if isinstance(values, dict) else {str(values)}
+    if unknown:
+        raise UserError(f"{path} has unknown keys {sorted(unknown)}, expected {sorted(known)}")
+    return dict(values)
+
+
+def make_config(given: Mapping[str, Any]) -> TrainConfig:
+    """The options given over the defaults, which depend on the size of the base model."""
+    defaults = TINY_DEFAULTS if given.get("base_model") == TINY else {}
+    return TrainConfig(**{**defaults, **given})

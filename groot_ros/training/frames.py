@@ -1,0 +1,100 @@
+"""Pictures of a dataset's videos, at random."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.errors import UserError
+
+Picture = NDArray[np.uint8]
+
+OPEN_FILES = 64
+
+
+class VideoFile:
+    """An open video; `frame` decodes from the last key frame on, or goes on where it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._container = av.open(str(path))
+            stream: Any = self._container.streams.video[0]
+        except (av.FFmpegError, IndexError, OSError) as error:
+            raise UserError(f"video {path} cannot be read: {error}") from error
+        stream.thread_count = 1
+        self._stream = stream
+        self._ticks = 1 / (stream.average_rate * stream.time_base)
+        self._decoded: Any = iter(())
+        self._next = 0
+
+    def frame(self, index: int) -> dict[int, Picture]:
+        """Picture `index` and those that had to be decoded before it, by index."""
+        if not self._next <= index <= self._next + 2:
+            self._container.seek(round(index * self._ticks), stream=self._stream)
+            self._decoded = self._container.decode(self._stream)
+        elif self._next == 0:
+            self._decoded = self._container.decode(self._stream)
+        pictures: dict[int, Picture] = {}
+        try:
+            for decoded in self._decoded:
+                found = round(decoded.pts / self._ticks)
+                pictures[found] = decoded.to_ndarray(format="rgb24")
+                self._next = found + 1
+                if found >= index:
+                    break
+        except av.FFmpegError as error:
+            raise UserError(f"video {self._path} cannot be decoded: {error}") from error
+        if index not in pictures:
+            raise UserError(f"video {self._path} has no frame {index}: validate the dataset")
+        return pictures
+
+    def close(self) -> None:
+        self._container.close()
+
+
+class VideoReader:
+    """Frames of many videos, the last ones kept decoded."""
+
+    def __init__(self, kept_bytes: int = 256 * 2**20) -> None:
+        self._kept_bytes = kept_bytes
+        self._files: OrderedDict[Path, VideoFile] = OrderedDict()
+        self._frames: OrderedDict[tuple[Path, int], Picture] = OrderedDict()
+        self._bytes = 0
+
+    def frame(self, path: Path, index: int) -> Picture:
+        """Picture (H, W, 3) uint8 RGB of a frame."""
+        key = path, index
+        if key not in self._frames:
+            for number, picture in self._file(path).frame(index).items():
+                self._keep((path, number), picture)
+        self._frames.move_to_end(key)
+        return self._frames[key]
+
+    def _keep(self, key: tuple[Path, int], picture: Picture) -> None:
+        if key in self._frames:
+            return
+        self._frames[key] = picture
+        self._bytes += picture.nbytes
+        while self._bytes > self._kept_bytes and len(self._frames) > 1:
+            self._bytes -= self._frames.popitem(last=False)[1].nbytes
+
+    def _file(self, path: Path) -> VideoFile:
+        if path not in self._files:
+            self._files[path] = VideoFile(path)
+            if len(self._files) > OPEN_FILES:
+                self._files.popitem(last=False)[1].close()
+        self._files.move_to_end(path)
+        return self._files[path]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Decoders do not cross into the processes that load data.
+        return {"_kept_bytes": self._kept_bytes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["_kept_bytes"])  # type: ignore[misc]

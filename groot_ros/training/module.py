@@ -1,0 +1,77 @@
+"""The network as the Trainer calls it: a batch in, a loss out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from groot_ros.model.dit import Context, Tokens
+from groot_ros.model.flow_matching import NoisySample
+from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.training.config import TrainConfig
+
+
+class TrainingModule(nn.Module):
+    """Flow-matching loss of one embodiment slot; the parameters are the network's."""
+
+    def __init__(self, network: Gr00tN1d7, slot: int) -> None:
+        super().__init__()
+        self.network = network
+        self.slot = slot
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        patches: Tensor,
+        grids: Tensor,
+        state: Tensor,
+        noisy: Tensor,
+        velocity: Tensor,
+        timestep: Tensor,
+        mask: Tensor,
+        k: Tensor,
+    ) -> dict[str, Tensor]:
+        """Loss of B observations with M noises each; noisy and velocity are (B M, H, D)."""
+        slot = torch.full((len(state),), self.slot, dtype=torch.long, device=state.device)
+        rows = [(int(row), int(column)) for row, column in grids.tolist()]
+        padded = None if bool(attention_mask.all()) else attention_mask
+        batch = Batch(input_ids, patches, rows, state, slot, padded)
+        context = self.network.context(batch)
+        repeats = len(noisy) // len(state)
+        if repeats > 1:
+            context = Context(*(_repeat_tokens(tokens, repeats) for tokens in context))
+            state, slot, mask = (x.repeat_interleave(repeats, 0) for x in (state, slot, mask))
+        sample = NoisySample(noisy, velocity, timestep)
+        return {"loss": self.network.action_head.loss(sample, mask, state, context, slot)}
+
+
+def _repeat_tokens(tokens: Tokens, repeats: int) -> Tokens:
+    mask = tokens.mask
+    return Tokens(
+        tokens.features.repeat_interleave(repeats, 0),
+        None if mask is None else mask.repeat_interleave(repeats, 0),
+    )
+
+
+def choose_trainable(network: Gr00tN1d7, config: TrainConfig) -> None:
+    """Freeze everything but the chosen parts."""
+    network.requires_grad_(False)
+    head, backbone = network.action_head, network.backbone
+    projector = [head.state_encoder, head.action_encoder, head.action_decoder]
+    if head.config.add_pos_embed:
+        projector.append(head.position_embedding)
+    layers = backbone.language_model.layers
+    chosen: list[tuple[bool, list[nn.Module]]] = [
+        (config.tune_llm, [backbone.language_model]),
+        (config.tune_visual, [backbone.visual]),
+        (config.tune_projector, projector),
+        (config.tune_diffusion_model, [head.model]),
+        (config.tune_vlln, [head.vlln, head.vl_self_attention]),
+        (config.tune_top_llm_layers > 0, list(layers[len(layers) - config.tune_top_llm_layers :])),
+    ]
+    for wanted, parts in chosen:
+        for part in parts if wanted else []:
+            part.requires_grad_(True)
+    # No feature passes the final norm, so it would never get a gradient.
+    backbone.language_model.norm.requires_grad_(False)

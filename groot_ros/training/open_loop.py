@@ -1,0 +1,123 @@
+"""Predicted chunks beside the recorded actions of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.codecs.types import ModelInput
+from groot_ros.data.dataset import video_column
+from groot_ros.model.groot import Groot
+from groot_ros.policies.checkpoint_folder import find_checkpoint
+from groot_ros.training.frames import VideoReader
+from groot_ros.training.preparation import open_dataset
+from groot_ros.training.table import load_table
+
+Array = NDArray[np.float64]
+
+POSE_KEY = "ee_pose"
+SHOWN_CHUNKS = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Chunks (C, H, D) of actions by key, predicted and recorded; `names` of their columns."""
+
+    predicted: Mapping[str, Array]
+    recorded: Mapping[str, Array]
+    names: Mapping[str, list[str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Errors in physical units, per channel and per step of the chunk."""
+        channels = {}
+        for key, names in self.names.items():
+            error = self.predicted[key] - self.recorded[key]
+            for column, name in enumerate(names):
+                values = error[..., column]
+                channels[name] = {
+                    "mae": float(np.abs(values).mean()),
+                    "mse": float(np.square(values).mean()),
+                    "mae_per_step": np.abs(values).mean(axis=0).round(6).tolist(),
+                }
+        return {
+            "chunks": len(next(iter(self.predicted.values()))),
+            "channels": channels,
+            **self._position_errors(),
+        }
+
+    def _position_errors(self) -> dict[str, float | None]:
+        """Mean distance at the last step, and that of the mean of all recorded positions."""
+        if POSE_KEY not in self.recorded:
+            return {"position_error_m": None, "mean_position_error_m": None}
+        recorded = self.recorded[POSE_KEY][:, -1, :3]
+        predicted = self.predicted[POSE_KEY][:, -1, :3]
+        mean = recorded.mean(axis=0)
+        return {
+            "position_error_m": float(np.linalg.norm(predicted - recorded, axis=-1).mean()),
+            "mean_position_error_m": float(np.linalg.norm(recorded - mean, axis=-1).mean()),
+        }
+
+
+def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:
+    """Predict at rows spread over a dataset; UserError when checkpoint and dataset differ."""
+    dataset = open_dataset(dataset_path)
+    table, reader = load_table(dataset), VideoReader()
+    model = Groot.load(find_checkpoint(str(checkpoint), ""))
+    modality = model.modality
+    rows = np.flatnonzero(table.end - np.arange(len(table)) >= modality.horizon)
+    rows = rows[np.linspace(0, len(rows) - 1, min(chunks, len(rows))).astype(int)]
+    predicted: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
+    recorded: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
+    for row in rows:
+        videos = table.files[table.episode[row]].videos
+        inputs = ModelInput(
+            video={
+                key: reader.frame(videos[video_column(key)], int(table.frame[row]))[None]
+                for key in modality.video_keys
+            },
+            state={key: values[row : row + 1] for key, values in table.state.items()},
+            language=table.task[row],
+        )
+        answer = model.predict(inputs, seed=seed)
+        actions, _ = table.chunk(int(row), modality.horizon)
+        for key in predicted:
+            predicted[key].append(answer[key])
+            recorded[key].append(actions[key])
+    names = _names(dataset.modality["action"], dataset.info["features"]["action"]["names"])
+    return Comparison(_stacked(predicted), _stacked(recorded), names)
+
+
+def _stacked(chunks: Mapping[str, list[Array]]) -> dict[str, Array]:
+    return {key: np.stack(values) for key, values in chunks.items()}
+
+
+def _names(modality: Mapping[str, Any], columns: list[str]) -> dict[str, list[str]]:
+    return {key: columns[entry["start"] : entry["end"]] for key, entry in modality.items()}
+
+
+def write_plot(comparison: Comparison, path: Path) -> None:
+    """Draw some chunks over the recorded actions, a row per channel."""
+    from matplotlib.figure import Figure
+
+    channels = [
+        (key, column, name)
+        for key, names in comparison.names.items()
+        for column, name in enumerate(names)
+    ]
+    count = len(next(iter(comparison.predicted.values())))
+    shown = np.unique(np.linspace(0, count - 1, SHOWN_CHUNKS).astype(int))
+    figure = Figure(figsize=(2.4 * len(shown), 1.1 * len(channels)), layout="constrained")
+    axes = figure.subplots(len(channels), len(shown), squeeze=False, sharex=True)
+    for row, (key, column, name) in zip(axes, channels, strict=True):
+        for axis, chunk in zip(row, shown, strict=True):
+            axis.plot(comparison.recorded[key][chunk, :, column], "k-", label="recorded")
+            axis.plot(comparison.predicted[key][chunk, :, column], "r.-", label="predicted")
+            axis.tick_params(labelsize=6)
+        row[0].set_ylabel(name, fontsize=7)
+    axes[0, 0].legend(fontsize=6)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,299 @@
+"""Everything that is decided and checked before the first step."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from groot_ros.codecs.catalog import VARIANTS, Variant
+from groot_ros.data.assembly import RELATIVE, RELATIVE_KEY
+from groot_ros.data.dataset import MODALITY, OWN_METADATA
+from groot_ros.data.reader import Dataset
+from groot_ros.data.statistics import column_statistics, relative_statistics
+from groot_ros.errors import UserError
+from groot_ros.model.checkpoint import load_network
+from groot_ros.model.folder import CheckpointFolder
+from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.initialize import initialize
+from groot_ros.model.modality import ActionConfig, ActionKey, ModalityConfig
+from groot_ros.model.processor import Processor
+from groot_ros.model.prompt import PromptProcessor
+from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
+from groot_ros.model.tabletop import Workspace
+from groot_ros.model.tiny import CheckpointSpec, init_checkpoint
+from groot_ros.model.tokenizer import find_tokenizer, image_processor_config, load_tokenizer
+from groot_ros.training.config import TINY, TrainConfig
+from groot_ros.training.module import choose_trainable
+from groot_ros.training.table import Table, dataset_hash, load_table
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "preprocessor_config.json",
+)
+# What a checkpoint's groot_ros.json says as the dataset's does.
+OWN_KEYS = ("robot", "base_frame", "joints", "action_rate_hz", "cameras")
+# Replaced by the dataset's statistics before anything reads it.
+ANY_RANGE = np.array([[-1.0], [1.0]])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network, its processor and data, and the small files of its checkpoints."""
+
+    network: Gr00tN1d7
+    processor: Processor
+    table: Table
+    held_out: Table | None
+    processor_config: Mapping[str, Any]
+    statistics: Mapping[str, Any]
+    slots: Mapping[str, int]
+    extra_files: Mapping[str, str]
+    metadata: Mapping[str, Any]
+
+
+def prepare_training(config: TrainConfig) -> Prepared:
+    """Load base model and dataset; UserError says what does not fit and how to mend it."""
+    dataset = open_dataset(Path(config.input_path))
+    variant = find_pairing(dataset, config.modality_config)
+    table, held_out = _split(dataset, config.held_out_episodes)
+    if config.base_model != TINY:
+        base = CheckpointFolder(_base_folder(config))
+        return _prepare(config, base, dataset, variant, table, held_out)
+    with TemporaryDirectory() as name:
+        folder = Path(name) / TINY
+        init_checkpoint(folder, _tiny_spec(dataset, variant, table), config.seed)
+        base = CheckpointFolder(folder)
+        prepared = _prepare(config, base, dataset, variant, table, held_out)
+    initialize(prepared.network, torch.Generator().manual_seed(config.seed))
+    return prepared
+
+
+def open_dataset(path: Path) -> Dataset:
+    """A dataset that can be trained on; UserError otherwise."""
+    dataset = Dataset(path)
+    if dataset.is_v3:
+        raise UserError(
+            f"{path} is in LeRobot's format v3, expected v2.1 as GR00T reads it: convert the bags "
+            "with --format gr00t"
+        )
+    if not (path / MODALITY).exists():
+        raise UserError(
+            f"{path} has no {MODALITY}, which names its columns: convert the bags again"
+        )
+    return dataset
+
+
+def find_pairing(dataset: Dataset, modality_config: str) -> Variant:
+    """The variant of the dataset's codec and a modality config; UserError lists the right ones."""
+    configs = sorted({variant.modality_config for variant in VARIANTS.values()})
+    if modality_config not in configs:
+        raise UserError(
+            f"modality_config {modality_config!r} is unknown, expected one of {configs}"
+        )
+    codec = dataset.own.get("codec")
+    if codec is None:
+        raise UserError(
+            f"{dataset.path} has no {OWN_METADATA} that names its codec: make it with groot-ros "
+            "convert"
+        )
+    fitting = {v.modality_config: v for v in VARIANTS.values() if v.codec_name == codec}
+    if modality_config not in fitting:
+        variants = [v for v in VARIANTS.values() if v.modality_config == modality_config]
+        needed = sorted({variant.codec_name for variant in variants})
+        raise UserError(
+            f"codec {codec} of {dataset.path} and modality config {modality_config} do not fit: "
+            f"use --modality_config {' or '.join(fitting)}, or convert with codec "
+            f"{' or '.join(needed)}"
+        )
+    return fitting[modality_config]
+
+
+def _split(dataset: Dataset, held_out: int) -> tuple[Table, Table | None]:
+    count = len(dataset.episodes)
+    if held_out >= count:
+        raise UserError(
+            f"held_out_episodes is {held_out} and {dataset.path} has {count}: none is left to "
+            "train on, hold out fewer"
+        )
+    training = load_table(dataset, slice(0, count - held_out))
+    return training, load_table(dataset, slice(count - held_out, None)) if held_out else None
+
+
+def _base_folder(config: TrainConfig) -> Path:
+    path = Path(config.base_model)
+    if path.is_dir():
+        return path
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(config.base_model, local_files_only=True))
+    except (LocalEntryNotFoundError, HfHubHTTPError, ValueError, OSError):
+        raise UserError(
+            f"base_model {config.base_model!r} is no folder and not in the Hugging Face cache: "
+            f"`huggingface-cli download {config.base_model}` fetches it, --base_model tiny needs "
+            "no download"
+        ) from None
+
+
+def _action_keys(dataset: Dataset, variant: Variant) -> list[ActionKey]:
+    relative = RELATIVE[dataset.own.get("relative") or "se3"]
+    return [
+        ActionKey(
+            key,
+            entry["end"] - entry["start"],
+            relative if variant.relative and key == RELATIVE_KEY else ActionConfig(),
+        )
+        for key, entry in dataset.modality["action"].items()
+    ]
+
+
+def _language_key(dataset: Dataset) -> str:
+    return "annotation." + next(iter(dataset.modality["annotation"]))
+
+
+def _tiny_spec(dataset: Dataset, variant: Variant, table: Table) -> CheckpointSpec:
+    joints = table.state.get("joint_position", np.empty((0, 0))).shape[1]
+    return CheckpointSpec(
+        state={key: values.shape[1] for key, values in table.state.items()},
+        actions=_action_keys(dataset, variant),
+        video_keys=list(dataset.modality["video"]),
+        language_key=_language_key(dataset),
+        workspace=Workspace(np.repeat(ANY_RANGE, 3, axis=1), np.repeat(ANY_RANGE, joints, axis=1)),
+        horizon=int(dataset.own["horizon"]),
+    )
+
+
+def dataset_statistics(table: Table, actions: Sequence[ActionKey], horizon: int) -> dict[str, Any]:
+    """One embodiment's entry of statistics.json."""
+    statistics: dict[str, Any] = {
+        "state": {key: column_statistics(values) for key, values in table.state.items()},
+        "action": {key: column_statistics(values) for key, values in table.action.items()},
+    }
+    starts = np.flatnonzero(np.diff(table.episode, prepend=-1))
+    for action in actions:
+        if not action.config.relative:
+            continue
+        pairs = [
+            (
+                table.state[action.reference][start : table.end[start]],
+                table.action[action.key][start : table.end[start]],
+            )
+            for start in starts
+        ]
+        values = relative_statistics(pairs, action.config, horizon)
+        if not values:
+            raise UserError(
+                f"no episode is as long as a chunk of {horizon} steps: record longer episodes"
+            )
+        statistics.setdefault("relative_action", {})[action.key] = values
+    return statistics
+
+
+def _prepare(
+    config: TrainConfig,
+    base: CheckpointFolder,
+    dataset: Dataset,
+    variant: Variant,
+    table: Table,
+    held_out: Table | None,
+) -> Prepared:
+    embodiment, horizon = config.embodiment, int(dataset.own["horizon"])
+    _check_rate(base, dataset)
+    if embodiment not in base.slots:
+        raise UserError(
+            f"embodiment {embodiment!r} has no slot in {base.path.name}, expected one of "
+            f"{', '.join(base.slots)}"
+        )
+    actions = _action_keys(dataset, variant)
+    kwargs = dict(base.processor_kwargs)
+    modality = {
+        "video": {"delta_indices": [0], "modality_keys": list(dataset.modality["video"])},
+        "state": {"delta_indices": [0], "modality_keys": list(table.state)},
+        "action": {
+            "delta_indices": list(range(horizon)),
+            "modality_keys": [action.key for action in actions],
+            "action_configs": [action.config.to_dict() for action in actions],
+        },
+        "language": {"delta_indices": [0], "modality_keys": [_language_key(dataset)]},
+    }
+    kwargs["modality_configs"] = {**kwargs.get("modality_configs", {}), embodiment: modality}
+    kwargs["use_relative_action"] = True
+    statistics = {**base.statistics, embodiment: dataset_statistics(table, actions, horizon)}
+    numbers = StateActionProcessor(
+        ProcessorConfig.from_dict(kwargs),
+        ModalityConfig.from_dict(modality, embodiment),
+        statistics,
+        embodiment,
+        base.slots[embodiment],
+    )
+    images = ImagePipeline(
+        CropConfig.from_dict(kwargs),
+        PatchConfig.from_dict(image_processor_config(base.processor_folders)),
+    )
+    tokenizer_folder = find_tokenizer(base.processor_folders, base.config.model_name)
+    tokenizer = load_tokenizer(tokenizer_folder, base.config.backbone["image_token_id"])
+    prompts = PromptProcessor(tokenizer, bool(kwargs.get("formalize_language", True)))
+    network = load_network(base.path, "cpu")
+    choose_trainable(network, config)
+    return Prepared(
+        network=network,
+        processor=Processor(images, prompts, numbers),
+        table=table,
+        held_out=held_out,
+        processor_config={**base.processor_config, "processor_kwargs": kwargs},
+        statistics=statistics,
+        slots=base.slots,
+        extra_files=_extra_files([*base.processor_folders, tokenizer_folder]),
+        metadata=_metadata(dataset, variant),
+    )
+
+
+def _check_rate(base: CheckpointFolder, dataset: Dataset) -> None:
+    theirs, ours = base.metadata.get("action_rate_hz"), dataset.fps
+    if theirs is not None and abs(theirs - ours) > 0.02 * ours:
+        raise UserError(
+            f"the base model's steps come at {theirs:g} Hz, the dataset's at {ours:g} Hz: convert "
+            f"the bags with --fps {theirs:g}"
+        )
+
+
+def _extra_files(folders: Sequence[Path]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in TOKENIZER_FILES:
+        for folder in folders:
+            if (folder / name).is_file():
+                found[name] = (folder / name).read_text()
+                break
+    return found
+
+
+def _metadata(dataset: Dataset, variant: Variant) -> dict[str, Any]:
+    """Content of a checkpoint's groot_ros.json."""
+    own = dataset.own
+    return {
+        "format": 1,
+        "variant": variant.name,
+        "codec": own["codec"],
+        **{key: own[key] for key in OWN_KEYS},
+        "fps": dataset.fps,
+        "dataset": {
+            "sha256": dataset_hash(dataset.path),
+            "episodes": len(dataset.episodes),
+            "frames": dataset.info["total_frames"],
+        },
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy")
+        },
+    }

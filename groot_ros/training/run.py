@@ -1,0 +1,131 @@
+"""A training run from its options to its last checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from transformers import TrainingArguments
+
+from groot_ros.errors import UserError
+from groot_ros.training.config import TrainConfig
+from groot_ros.training.preparation import Prepared, prepare_training
+from groot_ros.training.samples import SampleOptions, Samples, hold_pictures
+from groot_ros.training.trainer import (
+    GrootTrainer,
+    ProgressReport,
+    StopOnSignal,
+    checkpoints,
+    find_resumable,
+)
+
+# Fewer are prepared sooner than another process has started.
+ROWS_PER_PROCESS = 3000
+
+
+def train(config: TrainConfig) -> Path:
+    """Train; the path of the newest checkpoint. UserError before anything is written."""
+    prepared = prepare_training(config)
+    resumed = find_resumable(config, prepared) if config.resume else None
+    if resumed is None and checkpoints(config.run_path):
+        raise UserError(
+            f"{config.run_path} has checkpoints already: go on with --resume or take another "
+            "exp_name"
+        )
+    arguments = _arguments(config)
+    samples = _samples(config, prepared, arguments.world_size)
+    print("\n".join(describe(config, prepared, samples)))
+    trainer = GrootTrainer(config, prepared, samples, arguments)
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+            trainer.remove_callback(callback)
+    trainer.add_callback(ProgressReport())
+    trainer.add_callback(StopOnSignal())
+    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    return checkpoints(config.run_path)[-1]
+
+
+def _samples(config: TrainConfig, prepared: Prepared, processes: int) -> Samples:
+    options = SampleOptions(
+        config.padding,
+        config.noise_samples,
+        config.seed,
+        config.num_train_steps * config.batch_size,
+    )
+    samples = Samples(prepared.table, prepared.processor, prepared.network.config, options)
+    if not len(samples.rows):
+        raise UserError("every episode is shorter than a chunk: use padding repeat or mask")
+    probe = samples[0]["pictures"]
+    if probe.nbytes * len(prepared.table) <= config.max_memory_gb * 1e9:
+        workers = min(os.cpu_count() or 1, -(-len(prepared.table) // ROWS_PER_PROCESS))
+        samples.hold_pictures(hold_pictures(prepared.table, prepared.processor, workers))
+    return samples
+
+
+def _arguments(config: TrainConfig) -> TrainingArguments:
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    share, rest = divmod(config.batch_size, processes * config.gradient_accumulation_steps)
+    if rest:
+        raise UserError(
+            f"batch_size {config.batch_size} cannot be divided over {processes} processes with "
+            f"{config.gradient_accumulation_steps} accumulation steps: change one of them"
+        )
+    return TrainingArguments(
+        output_dir=str(config.run_path),
+        max_steps=config.num_train_steps,
+        per_device_train_batch_size=share,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        adam_beta2=config.adam_beta2,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(config.warmup_ratio * config.num_train_steps),
+        max_grad_norm=config.max_grad_norm,
+        optim=config.optim,
+        bf16=config.bf16,
+        seed=config.seed,
+        save_steps=config.save_steps,
+        save_strategy="steps",
+        logging_steps=config.logging_steps,
+        logging_nan_inf_filter=False,
+        dataloader_num_workers=config.num_workers,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        # Samples are in order already: see Samples.
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=_reporters(),
+        ddp_find_unused_parameters=True if processes > 1 else None,
+    )
+
+
+def _reporters() -> list[str]:
+    if os.environ.get("WANDB_API_KEY"):
+        return ["wandb"]
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        return []
+    return ["tensorboard"]
+
+
+def describe(config: TrainConfig, prepared: Prepared, samples: Samples) -> list[str]:
+    """What is about to be trained, and the memory that it takes."""
+    network, modality = prepared.network, prepared.processor.modality
+    total = sum(p.numel() for p in network.parameters())
+    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    bytes_needed = 4 * total + (4 + 8) * trained
+    lines = [
+        f"{len(prepared.table.files)} episodes, {len(samples.rows)} samples, "
+        f"{prepared.metadata['variant']} on {modality.embodiment} (slot {modality.slot})",
+        f"{trained / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained",
+        f"memory without activations: {bytes_needed / 1e9:.2f} GB (weights {4 * total / 1e9:.2f}, "
+        f"gradients {4 * trained / 1e9:.2f}, optimizer {8 * trained / 1e9:.2f})",
+    ]
+    if torch.cuda.is_available() and bytes_needed > torch.cuda.mem_get_info()[1]:
+        raise UserError(
+            f"training needs {bytes_needed / 1e9:.1f} GB before activations and the GPU has "
+            f"{torch.cuda.mem_get_info()[1] / 1e9:.1f} GB: train fewer parts (--no-tune_...)"
+        )
+    return lines

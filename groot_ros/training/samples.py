@@ -1,0 +1,225 @@
+"""Samples of a whole training: which row comes when, with which noise, in which batch."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from groot_ros.data.dataset import video_column
+from groot_ros.data.video import read_pictures
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.flow_matching import noisy_sample
+from groot_ros.model.images import ImagePipeline
+from groot_ros.model.processor import Processor
+from groot_ros.training.frames import VideoReader
+from groot_ros.training.table import Table
+
+Picture = NDArray[np.uint8]
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """How rows become samples."""
+
+    padding: str = "repeat"
+    noise_samples: int = 1
+    seed: int = 42
+    count: int = 0
+    """Samples of the whole training."""
+
+
+class Samples(TorchDataset[Sample]):
+    """Sample k of a training depends on k and the seed alone.
+
+    So the order, the noise and the times are the same with any number of workers or processes,
+    and a resumed training goes on exactly.
+    """
+
+    def __init__(
+        self, table: Table, processor: Processor, config: Gr00tConfig, options: SampleOptions
+    ) -> None:
+        self._table, self._processor = table, processor
+        self._config, self._options = config, options
+        self._pictures: Pictures = VideoPictures(table, processor)
+        rows = np.arange(len(table))
+        if options.padding == "drop":
+            rows = rows[table.end - rows >= processor.modality.horizon]
+        self._rows = rows
+        self._pass = -1
+        self._order = rows
+
+    def __len__(self) -> int:
+        return self._options.count
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows that are trained on."""
+        return self._rows
+
+    def hold_pictures(self, pictures: Pictures) -> None:
+        """Take pictures from elsewhere than the videos."""
+        self._pictures = pictures
+
+    def row(self, k: int) -> int:
+        """The row that sample k shows; every pass goes over all rows in another order."""
+        number, place = divmod(k, len(self._rows))
+        if number != self._pass:
+            rng = np.random.default_rng((self._options.seed, number))
+            self._pass, self._order = number, rng.permutation(self._rows)
+        return int(self._order[place])
+
+    def where(self, k: int) -> str:
+        """Episode and frame of sample k in words."""
+        row, table = self.row(k), self._table
+        index = table.files[table.episode[row]].index
+        return f"episode {index}, frame {table.frame[row]}"
+
+    def __getitem__(self, k: int) -> Sample:
+        row, table, numbers = self.row(k), self._table, self._processor.numbers
+        state = {key: values[row : row + 1] for key, values in table.state.items()}
+        chunk, real = table.chunk(row, self._processor.modality.horizon)
+        actions, mask = numbers.encode_actions(chunk, state)
+        if self._options.padding == "mask":
+            mask[real:] = 0.0
+        rng = np.random.default_rng((self._options.seed, 1, k))
+        return {
+            "instruction": table.task[row],
+            "pictures": self._pictures(row),
+            "state": numbers.encode_state(state),
+            "actions": actions,
+            "mask": mask,
+            "k": k,
+            **self._noise(rng, actions.shape),
+        }
+
+    def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, Any]:
+        config, count = self._config, self._options.noise_samples
+        time = rng.beta(config.noise_beta_alpha, config.noise_beta_beta, count)
+        return {
+            "noise": rng.standard_normal((count, *shape), dtype=np.float32),
+            "time": ((1 - time) * config.noise_s).astype(np.float32),
+        }
+
+
+class VideoPictures:
+    """Pictures of a row (V, H, W, 3), decoded when asked for."""
+
+    def __init__(self, table: Table, processor: Processor) -> None:
+        self._table, self._processor = table, processor
+        self._reader = VideoReader()
+
+    def __call__(self, row: int) -> Tensor:
+        table = self._table
+        videos = table.files[table.episode[row]].videos
+        frames = [
+            self._reader.frame(videos[video_column(key)], int(table.frame[row]))
+            for key in self._processor.modality.video_keys
+        ]
+        return prepare(self._processor.images, np.stack(frames))
+
+
+@dataclass(frozen=True)
+class HeldPictures:
+    """All pictures (N, V, H, W, 3) as the network sees them, in memory."""
+
+    pictures: Tensor
+
+    def __call__(self, row: int) -> Tensor:
+        return self.pictures[row]
+
+
+Pictures = VideoPictures | HeldPictures
+
+
+def prepare(images: ImagePipeline, frames: Picture) -> Tensor:
+    """Pictures (N, H, W, 3) cropped and fitted as for inference."""
+    return images.patches.fit(images.crop(torch.from_numpy(frames)))
+
+
+def hold_pictures(table: Table, processor: Processor, workers: int) -> HeldPictures:
+    """Decode and prepare every picture of a table once, in so many processes."""
+    columns = [video_column(key) for key in processor.modality.video_keys]
+    jobs = [[file.videos[column] for column in columns] for file in table.files]
+    load = functools.partial(_episode_pictures, processor.images)
+    if workers <= 1:
+        return HeldPictures(torch.from_numpy(np.concatenate(list(map(load, jobs)))))
+    # Forked children of a process that has used torch's threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        return HeldPictures(torch.from_numpy(np.concatenate(list(pool.map(load, jobs)))))
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _episode_pictures(images: ImagePipeline, videos: Sequence[Path]) -> Picture:
+    """Pictures (T, V, H, W, 3) of one episode."""
+    views = [
+        np.concatenate([prepare(images, frame[None]).numpy() for frame in read_pictures(path)])
+        for path in videos
+    ]
+    return np.stack(views, axis=1)
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Samples -> the arguments of `TrainingModule`; prompts are padded on the left."""
+
+    processor: Processor
+    config: Gr00tConfig
+
+    def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        pictures = torch.cat([sample["pictures"] for sample in samples])
+        patches, grid = self.processor.images.patches(pictures)
+        views = len(samples[0]["pictures"])
+        tokens = [self.processor.images.patches.tokens(grid)] * views
+        ids, mask = self._prompts([sample["instruction"] for sample in samples], tokens)
+        noisy = self._noisy(samples)
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "patches": patches,
+            "grids": torch.tensor([grid] * len(pictures)),
+            "state": _stack(samples, "state"),
+            "noisy": noisy["noisy"],
+            "velocity": noisy["velocity"],
+            "timestep": noisy["timestep"],
+            "mask": _stack(samples, "mask"),
+            "k": torch.tensor([sample["k"] for sample in samples]),
+        }
+
+    def _prompts(self, instructions: Sequence[str], tokens: list[int]) -> tuple[Tensor, Tensor]:
+        ids = [self.processor.prompts(text, tokens) for text in instructions]
+        length = max(map(len, ids))
+        # Which token fills the padding does not matter: nothing attends to it.
+        padded = [[0] * (length - len(row)) + row for row in ids]
+        mask = [[0] * (length - len(row)) + [1] * len(row) for row in ids]
+        return torch.tensor(padded), torch.tensor(mask)
+
+    def _noisy(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+        noise, time = _stack(samples, "noise"), _stack(samples, "time")
+        actions = _stack(samples, "actions")[:, None].expand_as(noise)
+        sample = noisy_sample(
+            actions.flatten(0, 1),
+            noise.flatten(0, 1),
+            time.flatten(),
+            self.config.num_timestep_buckets,
+        )
+        return vars(sample)
+
+
+def _stack(samples: Sequence[Sample], key: str) -> Tensor:
+    return torch.from_numpy(np.stack([sample[key] for sample in samples]))

@@ -1,0 +1,89 @@
+"""All rows of a dataset in memory, apart from its pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.data.dataset import ACTION, MODALITY, STATE
+from groot_ros.data.reader import Dataset, EpisodeFiles
+from groot_ros.errors import UserError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """State and action {key: (N, D)} of N rows, their episode (N,), frame (N,) and task (N,).
+
+    `end` (N,) is the row after the last one of the row's episode.
+    """
+
+    state: Mapping[str, Array]
+    action: Mapping[str, Array]
+    episode: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    end: NDArray[np.int64]
+    task: tuple[str, ...]
+    files: tuple[EpisodeFiles, ...]
+
+    def __len__(self) -> int:
+        return len(self.episode)
+
+    def chunk(self, row: int, horizon: int) -> tuple[dict[str, Array], int]:
+        """Actions {key: (horizon, D)} from a row on, the last one repeated; how many are real."""
+        index = np.minimum(np.arange(row, row + horizon), self.end[row] - 1)
+        real = int(min(horizon, self.end[row] - row))
+        return {key: values[index] for key, values in self.action.items()}, real
+
+
+def load_table(dataset: Dataset, episodes: slice = slice(None)) -> Table:
+    """Rows of the chosen episodes; UserError for an empty choice or a missing column."""
+    files = dataset.episodes[episodes]
+    if not files:
+        raise UserError(
+            f"{dataset.path} has {len(dataset.episodes)} episodes and none is left to use: "
+            "hold out fewer"
+        )
+    rows = [dataset.columns(file) for file in files]
+    for name in (STATE, ACTION, "task_index", "frame_index"):
+        if any(name not in columns for columns in rows):
+            raise UserError(f"{dataset.path} has no column {name}: validate the dataset")
+    lengths = [len(columns[STATE]) for columns in rows]
+    tasks = np.concatenate([columns["task_index"] for columns in rows])
+    return Table(
+        state=_split(dataset, "state", np.concatenate([c[STATE] for c in rows])),
+        action=_split(dataset, "action", np.concatenate([c[ACTION] for c in rows])),
+        episode=np.repeat(np.arange(len(files)), lengths),
+        frame=np.concatenate([columns["frame_index"] for columns in rows]),
+        end=np.repeat(np.cumsum(lengths), lengths),
+        task=tuple(dataset.tasks[int(task)] for task in tasks),
+        files=tuple(files),
+    )
+
+
+def _split(dataset: Dataset, group: str, values: NDArray[Any]) -> dict[str, Array]:
+    slices = dataset.modality.get(group)
+    if not slices:
+        raise UserError(f"{dataset.path / MODALITY} has no {group}: convert the bags again")
+    return {
+        key: values[:, entry["start"] : entry["end"]].astype(np.float64)
+        for key, entry in slices.items()
+    }
+
+
+def dataset_hash(path: Path) -> str:
+    """SHA-256 over what a dataset says of itself and over the sizes of its files."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and file.suffix in (".json", ".jsonl", ".parquet", ".mp4"):
+            digest.update(f"{file.relative_to(path)} {file.stat().st_size}\n".encode())
+            if file.suffix in (".json", ".jsonl", ".parquet"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,221 @@
+"""transformers' Trainer over a GR00T network; its checkpoints are whole GR00T folders."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from groot_ros.errors import UserError
+from groot_ros.model import weights
+from groot_ros.model.checkpoint import save_checkpoint
+from groot_ros.training.config import TrainConfig
+from groot_ros.training.module import TrainingModule
+from groot_ros.training.preparation import Prepared
+from groot_ros.training.samples import Collator, Samples
+
+CONFIG_FILE = "train.json"
+# What training needs to go on and serving does not.
+STATE_FILES = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth")
+SAVED_PART = ".partial"
+# May change between a run and its continuation.
+FREE_OPTIONS = (
+    "resume",
+    "output_path",
+    "num_workers",
+    "logging_steps",
+    "save_total_limit",
+    "optimizer_states",
+)
+
+
+class GrootTrainer(Trainer):
+    """Saves atomically, stops at a loss that is not a number, keeps few optimizer states."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        prepared: Prepared,
+        samples: Samples,
+        arguments: TrainingArguments,
+    ) -> None:
+        self._config, self._prepared, self._samples = config, prepared, samples
+        slot = prepared.processor.modality.slot
+        super().__init__(
+            model=TrainingModule(prepared.network, slot),
+            args=arguments,
+            data_collator=Collator(prepared.processor, prepared.network.config),
+            train_dataset=samples,
+        )
+        self.loss_is_scaled_for_ga = False
+
+    @property
+    def _network(self) -> Any:
+        return self.accelerator.unwrap_model(self.model).network
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> Tensor:
+        numbers = inputs["k"]
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not math.isfinite(loss.item()):
+            where = "; ".join(self._samples.where(int(k)) for k in numbers[:4])
+            raise UserError(
+                f"the loss is {loss.item()} at step {self.state.global_step + 1}, in a batch that "
+                f"begins with {where}: lower the learning rate or check these frames; the last "
+                f"checkpoint in {self._config.run_path} is good"
+            )
+        return loss
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._config.run_path / SAVED_PART)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        run = self._config.run_path
+        name = f"checkpoint-{self.state.global_step}"
+        if (run / name).exists():
+            return
+        if self.args.should_save:
+            shutil.rmtree(run / SAVED_PART, ignore_errors=True)
+        try:
+            super()._save_checkpoint(model, trial)
+        except OSError as error:
+            shutil.rmtree(run / SAVED_PART, ignore_errors=True)
+            raise UserError(
+                f"{name} cannot be saved in {run} ({error.strerror or error}): free space and go "
+                "on with --resume"
+            ) from None
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            os.replace(run / SAVED_PART / name, run / name)
+            shutil.rmtree(run / SAVED_PART, ignore_errors=True)
+            _forget_old(run, self._config)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if not self.args.should_save:
+            return
+        prepared = self._prepared
+        files = {
+            **prepared.extra_files,
+            "groot_ros.json": json.dumps(prepared.metadata, indent=2) + "\n",
+            CONFIG_FILE: json.dumps(asdict(self._config), indent=2) + "\n",
+        }
+        save_checkpoint(
+            Path(output_dir or self.args.output_dir or "."),
+            self._network,
+            prepared.processor_config,
+            prepared.statistics,
+            prepared.slots,
+            files,
+        )
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        network = self._network
+        folder = Path(resume_from_checkpoint)
+        parameters = dict(network.named_parameters())
+        plan = weights.plan(network, weights.stored_tensors(folder), None)
+        with torch.no_grad():
+            for name, tensor in weights.read(plan):
+                parameters[name].copy_(tensor)
+
+
+def _forget_old(run: Path, config: TrainConfig) -> None:
+    folders = checkpoints(run)
+    for folder in folders[: -config.save_total_limit]:
+        shutil.rmtree(folder)
+    for folder in folders[: -config.optimizer_states]:
+        for pattern in STATE_FILES:
+            for file in folder.glob(pattern):
+                file.unlink()
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoints of a run, the oldest first."""
+    found = [p for p in run.glob("checkpoint-*") if p.name.rpartition("-")[2].isdigit()]
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:
+    """The newest checkpoint to go on from; UserError when the run was another one."""
+    folders = [path for path in checkpoints(config.run_path) if (path / "optimizer.pt").exists()]
+    if not folders:
+        raise UserError(
+            f"{config.run_path} has no checkpoint to resume from: start without --resume"
+        )
+    saved = json.loads((folders[-1] / CONFIG_FILE).read_text())
+    now = json.loads(json.dumps(asdict(config)))
+    differences = [
+        f"{name} was {saved.get(name)!r}, is {value!r}"
+        for name, value in now.items()
+        if name not in FREE_OPTIONS and saved.get(name) != value
+    ]
+    trained_on = json.loads((folders[-1] / "groot_ros.json").read_text())["dataset"]
+    if trained_on != json.loads(json.dumps(prepared.metadata["dataset"])):
+        differences.append(f"the dataset was {trained_on}, is {prepared.metadata['dataset']}")
+    if differences:
+        raise UserError(
+            f"{folders[-1]} cannot be resumed: {'; '.join(differences)}; take the old values or "
+            "another exp_name"
+        )
+    return folders[-1]
+
+
+class ProgressReport(TrainerCallback):
+    """A progress bar with loss, rate and time left."""
+
+    def __init__(self) -> None:
+        columns = (BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
+        self._bar = Progress(
+            TextColumn("training"),
+            *columns,
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+        )
+        self._task = self._bar.add_task("", loss="", total=None)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            self._bar.update(self._task, total=state.max_steps, completed=state.global_step)
+            self._bar.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if logs and "loss" in logs and state.is_world_process_zero:
+            self._bar.update(self._task, loss=f"loss {logs['loss']:.4f}")
+            self._bar.console.print(
+                f"step {state.global_step} loss {logs['loss']:.4f} "
+                f"learning rate {logs['learning_rate']:.2g}"
+            )
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._bar.stop()
+
+
+class StopOnSignal(TrainerCallback):
+    """SIGTERM and SIGINT: save after the step that runs, then end."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopped = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        if self.stopped:
+            control.should_save = control.should_training_stop = True
+        return control
