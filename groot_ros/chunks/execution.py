@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.measures import Jump, SeamMeter
 from groot_ros.chunks.motion import Joined, Motion, join, rest, stop
 from groot_ros.chunks.progress import Progress
+from groot_ros.chunks.running import Execution, Running
 from groot_ros.chunks.stopping import Activity, StopMachine, StopReason
 from groot_ros.chunks.strategies import make_strategy
 from groot_ros.robot_limits import Limits
@@ -46,55 +46,6 @@ class ExecutionSettings:
     longest_gap_s: float = 0.25
 
 
-@dataclass(frozen=True)
-class Execution:
-    """What became of one chunk; `executed`, `dropped` and `starved` in steps.
-
-    `gap` lay between the motion and the chunk when it was joined, `seam` is the jump that was
-    commanded all the same, beyond what the last two commands led to.
-    """
-
-    chunk_id: int
-    epoch: int
-    horizon: int
-    executed: int
-    dropped: int
-    starved: int
-    arrived_ns: int
-    gap: Jump
-    seam: Jump
-    rate: float
-    limited_by: str
-
-
-@dataclass
-class _Running:
-    chunk_id: int
-    chunk: Chunk
-    curve: Curve
-    joined: Joined
-    arrived_ns: int
-    joined_step: float
-    gap: Jump
-    seam: Jump
-
-    def step_at(self, time_ns: int) -> float:
-        """Position in the chunk in steps, beyond its last one when that has passed."""
-        passed_s = (time_ns - self.joined.motion.start_ns) / 1e9 * self.joined.rate
-        return (self.joined.from_s + passed_s) / self.curve.step_s
-
-    def passed(self, time_ns: int) -> int:
-        """How many steps lie before a time."""
-        return min(math.ceil(self.step_at(time_ns) - 1e-6), len(self.chunk))
-
-    def grip_at(self, time_ns: int) -> float | None:
-        """The grip of the step that is due."""
-        grips = self.chunk.grip
-        if grips is None:
-            return None
-        return float(grips[min(math.floor(self.step_at(time_ns) + 1e-6), len(grips) - 1)])
-
-
 class ChunkExecutor:
     """Follows the chunks that it is given, within the robot's limits, and stops in order.
 
@@ -117,7 +68,7 @@ class ChunkExecutor:
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
         self._motion: Motion | None = None
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._waiting: tuple[int, Chunk, int] | None = None
         self._grip: float | None = None
         self._last_ns = 0
@@ -219,7 +170,7 @@ class ChunkExecutor:
         if joined is None:
             return "it cannot be joined to the motion within the limits"
         self._end_running(now_ns)
-        self._running = _Running(
+        self._running = Running(
             chunk_id,
             chunk,
             curve,
@@ -335,24 +286,7 @@ class ChunkExecutor:
         running, self._running = self._running, None
         if running is None:
             return
-        chunk = running.chunk
-        joined = math.ceil(running.joined_step - 1e-6)
-        starved_ns = max(0, now_ns - running.joined.motion.active_end_ns)
-        self._ended.append(
-            Execution(
-                chunk_id=running.chunk_id,
-                epoch=chunk.epoch,
-                horizon=len(chunk),
-                executed=max(0, running.passed(now_ns) - joined),
-                dropped=joined,
-                starved=starved_ns // chunk.step_ns,
-                arrived_ns=running.arrived_ns,
-                gap=running.gap,
-                seam=running.seam,
-                rate=running.joined.rate,
-                limited_by=running.joined.limited_by,
-            )
-        )
+        self._ended.append(running.execution(now_ns))
 
     def setpoint(self, now_ns: int) -> Setpoint | None:
         """What to command now, None when nothing is to be commanded."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from std_msgs.msg import Header
 
 from groot_ros.chunks.command_loop import CommandLoop
-from groot_ros.chunks.execution import ChunkExecutor, Execution
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.running import Execution
 from groot_ros.chunks.shadow import Disagreement
 from groot_ros.nodes.messages import NS, to_ns, to_time
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
