@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groot_ros.cli.main import main
+from groot_ros.data.bag import Bag
+from groot_ros.errors import UserError
+from groot_ros.policies.perturbed import Disturbance, PerturbedPolicy
+from groot_ros.policies.scripted import ScriptedPolicy
+from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.collection import Collection, collect
+from groot_ros.sim.simulation import Simulation
+from groot_ros.sim.tasks import Task
+
+
+def test_bags_say_what_was_done(tmp_path: Path) -> None:
+    arguments = ["--task=reach", "--episodes=1", "--workers=1", f"--output={tmp_path / 'bags'}"]
+    assert main(["collect", *arguments]) == 0
+    bag = Bag(tmp_path / "bags" / "reach_01000")
+    assert bag.info is not None
+    assert (bag.info.instruction, bag.info.outcome) == ("reach the red cube", "success")
+    with pytest.raises(UserError, match="is not empty"):
+        collect(Collection("reach", 1, tmp_path / "bags"))
+
+
+def test_labels_are_what_a_disturbed_expert_meant(tmp_path: Path) -> None:
+    simulation = Simulation()
+    simulation.reset(0, Task("reach"))
+    always = Disturbance(probability=1.0, shortest_steps=40, longest_steps=40, sigma_m=0.05)
+    policy = PerturbedPolicy(ScriptedPolicy(), 0, always)
+    record_episode(tmp_path / "bag", policy, simulation, BagOptions(time_limit_s=0.5, tail_s=0.0))
+    simulation.close()
+    commands = [m.pose.position for _, _, m in Bag(tmp_path / "bag").messages(["/target_pose"])]
+    first = np.array([commands[0].x, commands[0].y, commands[0].z])
+    measured = [m.pose.position for _, _, m in Bag(tmp_path / "bag").messages(["/ee_pose"])]
+    start = np.array([measured[0].x, measured[0].y, measured[0].z])
+    # A step of the expert is 8 mm at most in its first 35 ms; a push is many times as long.
+    assert np.linalg.norm(first - start) < 0.012
