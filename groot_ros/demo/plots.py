@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-
-from groot_ros.demo.trace import Sample, Trace  # noqa: E402
+from groot_ros.demo.trace import Sample, Trace
 
 CHANNELS = ("x [m]", "y [m]", "z [m]", "grip closure")
 PREDICTED, COMMANDED, MEASURED = "#9ecae1", "#d94801", "#222222"
@@ -20,9 +17,8 @@ DPI = 110
 
 def write_chunk_plot(traces: list[Trace], path: Path) -> None:
     """Write a PNG: a column for each run, a row for each of x, y, z and grip."""
-    figure, axes = plt.subplots(
-        len(CHANNELS), len(traces), figsize=(6.5 * len(traces), 9), sharex="col", squeeze=False
-    )
+    figure = Figure(figsize=(6.5 * len(traces), 9))
+    axes = figure.subplots(len(CHANNELS), len(traces), sharex="col", squeeze=False)
     for column, trace in enumerate(traces):
         axes[0][column].set_title(f"{trace.policy}: '{trace.instruction}'")
         for row, channel in enumerate(CHANNELS):
@@ -34,7 +30,6 @@ def write_chunk_plot(traces: list[Trace], path: Path) -> None:
     figure.tight_layout()
     part = path.with_suffix(".part.png")
     figure.savefig(part, dpi=DPI)
-    plt.close(figure)
     part.replace(path)
 
 
