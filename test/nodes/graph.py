@@ -200,6 +200,11 @@ class NodeProcess:
                 self._process.wait(WAIT_S if times == 1 else 0.02)
         return self._process.wait(WAIT_S)
 
+    def kill(self) -> None:
+        """SIGKILL: no time to put anything in order."""
+        self._process.kill()
+        self._process.wait(WAIT_S)
+
     def close(self) -> None:
         if self._process.poll() is None:
             # A killed process leaves its shared memory behind.

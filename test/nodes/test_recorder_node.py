@@ -232,8 +232,7 @@ def test_a_killed_recorder_leaves_a_bag_that_repair_completes(
     handle, feedback = record(graph, RecordEpisode.Goal())
     graph.wait_for(lambda: feedback and feedback[-1].elapsed > 2, "two seconds")
     written = feedback[-1].messages
-    # SIGKILL.
-    recorder.close()
+    recorder.kill()
     part = output / "episode_000000.part"
     assert main(["repair", str(part)]) == 0
     bag = output / "episode_000000"
