@@ -45,7 +45,6 @@ class TrainConfig:
     seed: int = _option(42, "of order, noise and first weights")
     optim: str = _option("adamw_torch", "optimizer, as transformers names it")
     bf16: bool = _option(False, "compute in bfloat16")
-    gradient_checkpointing: bool = _option(False, "trade time for memory in the backbone")
     tune_llm: bool = _option(False, "train the language model")
     tune_visual: bool = _option(False, "train the vision tower")
     tune_projector: bool = _option(True, "train state and action encoders and the decoder")

@@ -54,7 +54,6 @@ class Prepared:
     network: Gr00tN1d7
     processor: Processor
     table: Table
-    held_out: Table | None
     processor_config: Mapping[str, Any]
     statistics: Mapping[str, Any]
     slots: Mapping[str, int]
@@ -66,15 +65,15 @@ def prepare_training(config: TrainConfig) -> Prepared:
     """Load base model and dataset; UserError says what does not fit and how to mend it."""
     dataset = open_dataset(Path(config.input_path))
     variant = find_pairing(dataset, config.modality_config)
-    table, held_out = _split(dataset, config.held_out_episodes)
+    table = _training_table(dataset, config.held_out_episodes)
     if config.base_model != TINY:
         base = CheckpointFolder(_base_folder(config))
-        return _prepare(config, base, dataset, variant, table, held_out)
+        return _prepare(config, base, dataset, variant, table)
     with TemporaryDirectory() as name:
         folder = Path(name) / TINY
         init_checkpoint(folder, _tiny_spec(dataset, variant, table), config.seed)
         base = CheckpointFolder(folder)
-        prepared = _prepare(config, base, dataset, variant, table, held_out)
+        prepared = _prepare(config, base, dataset, variant, table)
     initialize(prepared.network, torch.Generator().manual_seed(config.seed))
     return prepared
 
@@ -119,15 +118,15 @@ def find_pairing(dataset: Dataset, modality_config: str) -> Variant:
     return fitting[modality_config]
 
 
-def _split(dataset: Dataset, held_out: int) -> tuple[Table, Table | None]:
+def _training_table(dataset: Dataset, held_out: int) -> Table:
+    """All episodes but the last `held_out`."""
     count = len(dataset.episodes)
     if held_out >= count:
         raise UserError(
             f"held_out_episodes is {held_out} and {dataset.path} has {count}: none is left to "
             "train on, hold out fewer"
         )
-    training = load_table(dataset, slice(0, count - held_out))
-    return training, load_table(dataset, slice(count - held_out, None)) if held_out else None
+    return load_table(dataset, slice(0, count - held_out))
 
 
 def _base_folder(config: TrainConfig) -> Path:
@@ -207,7 +206,6 @@ def _prepare(
     dataset: Dataset,
     variant: Variant,
     table: Table,
-    held_out: Table | None,
 ) -> Prepared:
     embodiment, horizon = config.embodiment, int(dataset.own["horizon"])
     _check_rate(base, dataset)
@@ -251,7 +249,6 @@ def _prepare(
         network=network,
         processor=Processor(images, prompts, numbers),
         table=table,
-        held_out=held_out,
         processor_config={**base.processor_config, "processor_kwargs": kwargs},
         statistics=statistics,
         slots=base.slots,
