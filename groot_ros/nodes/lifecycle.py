@@ -127,10 +127,10 @@ class GuardedLifecycleNode(LifecycleNode):
             self.get_logger().error(f"{name} failed: {traceback.format_exc()}")
         return TransitionCallbackReturn.FAILURE
 
-    def _LifecycleNodeMixin__on_change_state(  # noqa: N802 (overrides a mangled private)
+    def _LifecycleNodeMixin__on_change_state(
         self, request: ChangeState.Request, response: ChangeState.Response
     ) -> ChangeState.Response:
-        """In rclpy an invalid transition request raises out of spin and ends the node."""
+        """Overrides a private of rclpy, where an invalid request ends the node."""
         wanted: Transition = request.transition
         available = self._state_machine.available_transitions
         possible = {t[1] for t in available} if wanted.label else {t[0] for t in available}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,7 +50,7 @@ class Output(Protocol):
     def close(self) -> None: ...
 
 
-class _Stream:
+class _Stream(ABC):
     """One message for every command."""
 
     kind: type
@@ -66,8 +67,9 @@ class _Stream:
     def is_heard(self) -> bool:
         return self._publisher.get_subscription_count() > 0
 
+    @abstractmethod
     def message(self, command: Command) -> Any:
-        raise NotImplementedError
+        """The command as a message of `kind`."""
 
     def close(self) -> None:
         self._node.destroy_publisher(self._publisher)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -92,9 +92,6 @@ class VideoReader:
         self._files.move_to_end(path)
         return self._files[path]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> tuple[type[Self], tuple[int]]:
         # Decoders do not cross into the processes that load data.
-        return {"_kept_bytes": self._kept_bytes}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["_kept_bytes"])  # type: ignore[misc]
+        return type(self), (self._kept_bytes,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -103,11 +104,7 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
 def _reporters() -> list[str]:
     if os.environ.get("WANDB_API_KEY"):
         return ["wandb"]
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return []
-    return ["tensorboard"]
+    return ["tensorboard"] if find_spec("tensorboard") else []
 
 
 def describe(config: TrainConfig, prepared: Prepared, samples: Samples) -> list[str]:
