@@ -37,7 +37,9 @@ class TrainConfig:
     weight_decay: float = _option(1e-5, "of matrices; biases and norms have none")
     adam_beta2: float = _option(0.999, "decay of the second moment")
     warmup_ratio: float = _option(0.05, "share of the steps until the highest learning rate")
+    min_learning_rate: float = _option(0.0, "last learning rate, as a share of the highest")
     max_grad_norm: float = _option(1.0, "gradients are clipped to this norm")
+    ema_decay: float = _option(0.0, "checkpoints hold a moving average of the weights; 0: off")
     save_steps: int = _option(1000, "steps between checkpoints")
     save_total_limit: int = _option(5, "checkpoints to keep")
     optimizer_states: int = _option(2, "newest checkpoints that training can resume from")
@@ -53,6 +55,7 @@ class TrainConfig:
     tune_top_llm_layers: int = _option(0, "train only the last so many text layers")
     state_dropout_prob: float = _option(0.0, "probability that a sample's state is hidden")
     noise_samples: int = _option(1, "noises and times per observation and step")
+    device: str = _option("auto", "auto, cpu or cuda")
     padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
     held_out_episodes: int = _option(0, "episodes at the end that are not trained on")
     max_memory_gb: float = _option(2.0, "prepared pictures up to this size stay in memory")
@@ -71,6 +74,9 @@ class TrainConfig:
                 f"batch_size {self.batch_size} is not a multiple of gradient_accumulation_steps "
                 f"{self.gradient_accumulation_steps}: change one of them"
             )
+        for name in ("ema_decay", "min_learning_rate"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
         if self.padding not in ("repeat", "mask", "drop"):
             raise UserError(f"padding is {self.padding!r}, expected repeat, mask or drop")
 
@@ -88,10 +94,11 @@ TINY_DEFAULTS: Mapping[str, Any] = {
     "weight_decay": 0.01,
     "adam_beta2": 0.95,
     "warmup_ratio": 0.02,
+    "min_learning_rate": 0.02,
+    "ema_decay": 0.99,
     "num_workers": 0,
     "tune_llm": True,
     "tune_visual": True,
-    "noise_samples": 2,
 }
 
 

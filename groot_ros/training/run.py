@@ -10,6 +10,7 @@ import torch
 from transformers import TrainingArguments
 
 from groot_ros.errors import UserError
+from groot_ros.model.device import find_device
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.preparation import Prepared, prepare_training
 from groot_ros.training.samples import SampleOptions, Samples, hold_pictures
@@ -27,6 +28,7 @@ ROWS_PER_PROCESS = 3000
 
 def train(config: TrainConfig) -> Path:
     """Train; the path of the newest checkpoint. UserError before anything is written."""
+    arguments = _arguments(config)
     prepared = prepare_training(config)
     resumed = find_resumable(config, prepared) if config.resume else None
     if resumed is None and checkpoints(config.run_path):
@@ -34,7 +36,6 @@ def train(config: TrainConfig) -> Path:
             f"{config.run_path} has checkpoints already: go on with --resume or take another "
             "exp_name"
         )
-    arguments = _arguments(config)
     samples = _samples(config, prepared, arguments.world_size)
     print("\n".join(describe(config, prepared, samples)))
     trainer = GrootTrainer(config, prepared, samples, arguments)
@@ -65,6 +66,7 @@ def _samples(config: TrainConfig, prepared: Prepared, processes: int) -> Samples
 
 
 def _arguments(config: TrainConfig) -> TrainingArguments:
+    device = find_device(config.device)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     share, rest = divmod(config.batch_size, processes * config.gradient_accumulation_steps)
     if rest:
@@ -72,7 +74,7 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
             f"batch_size {config.batch_size} cannot be divided over {processes} processes with "
             f"{config.gradient_accumulation_steps} accumulation steps: change one of them"
         )
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(config.run_path),
         max_steps=config.num_train_steps,
         per_device_train_batch_size=share,
@@ -80,18 +82,20 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         adam_beta2=config.adam_beta2,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": config.min_learning_rate},
         warmup_steps=round(config.warmup_ratio * config.num_train_steps),
         max_grad_norm=config.max_grad_norm,
         optim=config.optim,
         bf16=config.bf16,
+        use_cpu=device.type == "cpu",
         seed=config.seed,
         save_steps=config.save_steps,
         save_strategy="steps",
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
         dataloader_num_workers=config.num_workers,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_pin_memory=device.type == "cuda",
         # Samples are in order already: see Samples.
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
@@ -99,6 +103,13 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
         report_to=_reporters(),
         ddp_find_unused_parameters=True if processes > 1 else None,
     )
+    if arguments.n_gpu > 1:
+        raise UserError(
+            f"one process sees {arguments.n_gpu} GPUs: start one per GPU (torchrun "
+            f"--nproc-per-node {arguments.n_gpu} -m groot_ros.cli.main train ...) or choose one "
+            "(CUDA_VISIBLE_DEVICES=0)"
+        )
+    return arguments
 
 
 def _reporters() -> list[str]:

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import signal
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -14,12 +15,14 @@ from typing import Any
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from groot_ros.errors import UserError
 from groot_ros.model import weights
 from groot_ros.model.checkpoint import save_checkpoint
+from groot_ros.training.average import WeightAverage
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared
@@ -27,11 +30,13 @@ from groot_ros.training.samples import Collator, Samples
 
 CONFIG_FILE = "train.json"
 # What training needs to go on and serving does not.
-STATE_FILES = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth")
+TRAINED_WEIGHTS = "trained_weights.safetensors"
+STATE_FILES = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth", TRAINED_WEIGHTS)
 SAVED_PART = ".partial"
 # May change between a run and its continuation.
 FREE_OPTIONS = (
     "resume",
+    "device",
     "output_path",
     "num_workers",
     "logging_steps",
@@ -52,13 +57,17 @@ class GrootTrainer(Trainer):
     ) -> None:
         self._config, self._prepared, self._samples = config, prepared, samples
         slot = prepared.processor.modality.slot
+        network = prepared.network.to(arguments.device)
+        self._average = WeightAverage(network, config.ema_decay) if config.ema_decay else None
         super().__init__(
-            model=TrainingModule(prepared.network, slot),
+            model=TrainingModule(network, slot),
             args=arguments,
-            data_collator=Collator(prepared.processor, prepared.network.config),
+            data_collator=Collator(prepared.processor, network.config),
             train_dataset=samples,
         )
         self.loss_is_scaled_for_ga = False
+        if self._average is not None:
+            self.add_callback(UpdateAverage(self._average))
 
     @property
     def _network(self) -> Any:
@@ -111,14 +120,18 @@ class GrootTrainer(Trainer):
             "groot_ros.json": json.dumps(prepared.metadata, indent=2) + "\n",
             CONFIG_FILE: json.dumps(asdict(self._config), indent=2) + "\n",
         }
-        save_checkpoint(
-            Path(output_dir or self.args.output_dir or "."),
-            self._network,
-            prepared.processor_config,
-            prepared.statistics,
-            prepared.slots,
-            files,
-        )
+        folder, average = Path(output_dir or self.args.output_dir or "."), self._average
+        with nullcontext() if average is None else average.applied():
+            save_checkpoint(
+                folder,
+                self._network,
+                prepared.processor_config,
+                prepared.statistics,
+                prepared.slots,
+                files,
+            )
+        if average is not None:
+            save_file(average.weights, folder / TRAINED_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         network = self._network
@@ -128,6 +141,18 @@ class GrootTrainer(Trainer):
         with torch.no_grad():
             for name, tensor in weights.read(plan):
                 parameters[name].copy_(tensor)
+        if self._average is not None:
+            self._average.resume(load_file(folder / TRAINED_WEIGHTS))
+
+
+class UpdateAverage(TrainerCallback):
+    """Takes the weights of every step into their average."""
+
+    def __init__(self, average: WeightAverage) -> None:
+        self._average = average
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._average.update(state.global_step)
 
 
 def _forget_old(run: Path, config: TrainConfig) -> None:

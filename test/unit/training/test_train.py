@@ -16,6 +16,7 @@ from groot_ros.cli.main import main
 from groot_ros.data.statistics import column_statistics
 from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
+from groot_ros.training.average import WeightAverage
 from groot_ros.training.config import make_config
 from groot_ros.training.open_loop import compare
 from groot_ros.training.preparation import prepare_training
@@ -204,3 +205,33 @@ def test_statistics_of_a_checkpoint_are_those_of_its_dataset(dataset: Path) -> N
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "statistics")))
     found = prepared.statistics["new_embodiment"]["action"]["grip"]
     assert found == column_statistics(prepared.table.action["grip"])
+
+
+def test_a_checkpoint_holds_the_average_and_training_its_own_weights(
+    run: Path, dataset: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    train(make_config(options(dataset, tmp_path, "plain", ema_decay=0.0)))
+    for name in ("checkpoint-3", "checkpoint-6"):
+        own = load_file(run / name / "trained_weights.safetensors")
+        plain, average = numbers(tmp_path / "plain" / name), numbers(run / name)
+        assert all(torch.equal(plain[key], tensor) for key, tensor in own.items())
+        assert any(not torch.equal(average[key], tensor) for key, tensor in own.items())
+        assert {key for key in plain if key not in own} == {
+            key for key in plain if "language_model.norm" in key
+        }
+
+
+def test_the_average_is_that_of_all_weights_with_the_stated_decay() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = WeightAverage(network, 0.5)
+    expected = network.weight.item()
+    for step in range(1, 40):
+        torch.nn.init.constant_(network.weight, step)
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    with average.applied():
+        assert network.weight.item() == pytest.approx(expected)
+    assert network.weight.item() == 39
