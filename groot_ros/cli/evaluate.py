@@ -5,31 +5,46 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint_folder import checkpoint_variant, find_checkpoint
+from groot_ros.policies.factory import POLICIES, PolicyChoice
+from groot_ros.sim.trials import FIRST_SCENE, Outcome, Trials, summarize
+
+# Noise of the policy; the scenes have their own seeds.
+NOISE_SEED = 0
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", help="measure what a checkpoint can do")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="folder of groot-ros train")
-    parser.add_argument("--task", choices=["reach", "pick"], default="pick", help="in closed loop")
+    parser.add_argument("--checkpoint", type=Path, help="folder of groot-ros train")
     parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=50_000, help="scene of the first episode")
-    parser.add_argument(
+    parser.add_argument("--output", type=Path, default=Path("evaluation"), help="folder to write")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    loop = parser.add_argument_group("in closed loop on the simulated arm")
+    loop.add_argument("--task", choices=["reach", "pick"], default="pick")
+    loop.add_argument("--policy", choices=POLICIES, default="local", help="local: the checkpoint")
+    loop.add_argument("--seed", type=int, default=FIRST_SCENE, help="scene of the first episode")
+    loop.add_argument(
         "--cubes", nargs="+", default=["red"], metavar="COLOR", help="colors on the table"
     )
-    parser.add_argument(
+    loop.add_argument(
+        "--swap-after", type=float, metavar="S", help="then ask for another cube, which counts"
+    )
+    loop.add_argument(
         "--executed-steps", type=int, default=4, help="steps of a chunk until the next inference"
     )
-    parser.add_argument(
+    loop.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU)"
     )
-    parser.add_argument(
+    dataset = parser.add_argument_group("against a dataset")
+    dataset.add_argument(
         "--open-loop", action="store_true", help="compare predicted with recorded actions"
     )
-    parser.add_argument("--dataset", type=Path, help="of --open-loop")
-    parser.add_argument("--output", type=Path, default=Path("evaluation"), help="of --open-loop")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    dataset.add_argument("--dataset", type=Path)
     parser.set_defaults(run=run)
 
 
@@ -38,39 +53,75 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _closed_loop(args: argparse.Namespace) -> int:
-    from groot_ros.training.closed_loop import Evaluation, evaluate, report
+    from groot_ros.demo.contact_sheet import write_contact_sheet
 
-    evaluation = Evaluation(
-        args.checkpoint,
-        args.task,
-        args.episodes,
-        args.seed,
-        tuple(args.cubes),
-        args.executed_steps,
-        workers=args.workers,
+    trials = Trials(
+        args.task, args.episodes, args.seed, tuple(args.cubes), swap_after_s=args.swap_after
     )
-    result = report(evaluation, evaluate(evaluation))
+    policy = _policy(args)
+    films = args.output / "failures"
+    films.mkdir(parents=True, exist_ok=True)
+    for film in films.glob("scene_*.mp4"):
+        film.unlink()
+    outcomes = list(_with_progress(_trials(args, policy, trials, films), trials.count))
+    result = {"variant": policy.variant, **summarize(trials, outcomes)}
+    title = f"{policy.variant}, {args.task}: {result['successes']} of {result['episodes']}"
+    write_contact_sheet(title, outcomes, args.output / "contact_sheet.png")
+    (args.output / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
     if args.json:
         print(json.dumps(result, indent=2))
-        return 0
-    low, high = result["interval"]
-    print(
-        f"{result['variant']}, {args.task}: {result['successes']} of {result['episodes']} "
-        f"({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)"
-    )
-    if result["mean_time_s"] is not None:
-        print(f"  mean time to success {result['mean_time_s']:.1f} s")
-    for failure, count in result["failures"].items():
-        print(f"  {count} {failure}")
+    else:
+        print("\n".join([title, *_details(result)]))
+        print(f"wrote {args.output}: contact_sheet.png, evaluation.json, films of the failures")
     return 0
 
 
+def _policy(args: argparse.Namespace) -> PolicyChoice:
+    if args.policy != "local":
+        return PolicyChoice(args.policy, args.policy)
+    if args.checkpoint is None:
+        raise UserError("--checkpoint is missing: name a folder of groot-ros train")
+    folder = find_checkpoint(args.checkpoint)
+    variant = checkpoint_variant(folder)
+    if not variant:
+        raise UserError(
+            f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "
+            "groot-ros train"
+        )
+    return PolicyChoice("local", variant, str(folder), seed=NOISE_SEED)
+
+
+def _trials(
+    args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Path
+) -> Iterator[Outcome]:
+    from groot_ros.training.closed_loop import Evaluation, evaluate
+
+    return evaluate(Evaluation(policy, trials, args.executed_steps, args.workers, films))
+
+
+def _with_progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(outcomes, "trying", count, console=Console(stderr=True), transient=True))
+
+
+def _details(result: dict[str, Any]) -> Iterator[str]:
+    low, high = result["interval"]
+    yield f"  {100 * low:.0f} to {100 * high:.0f} % with 95 % confidence"
+    if result["mean_time_s"] is not None:
+        yield f"  mean time to success {result['mean_time_s']:.1f} s"
+    for failure, count in result["failures"].items():
+        yield f"  {count} {failure}"
+
+
 def _open_loop(args: argparse.Namespace) -> int:
-    from groot_ros.errors import UserError
     from groot_ros.training.open_loop import compare, write_plot
 
     if args.dataset is None:
         raise UserError("--open-loop compares with a dataset: name it with --dataset")
+    if args.checkpoint is None:
+        raise UserError("--checkpoint is missing: name a folder of groot-ros train")
     comparison = compare(args.checkpoint, args.dataset, args.episodes)
     args.output.mkdir(parents=True, exist_ok=True)
     write_plot(comparison, args.output / "open_loop.png")

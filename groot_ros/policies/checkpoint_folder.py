@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -47,3 +48,9 @@ def _newest(root: Path, steps: dict[int, Path]) -> Path:
         f"{root} holds neither config.json nor a checkpoint-N folder: give the folder of a GR00T "
         "checkpoint or of an experiment"
     )
+
+
+def checkpoint_variant(checkpoint: Path) -> str:
+    """The variant that a checkpoint folder of ours says it was trained as, empty for others."""
+    metadata = checkpoint / "groot_ros.json"
+    return str(json.loads(metadata.read_text()).get("variant", "")) if metadata.is_file() else ""

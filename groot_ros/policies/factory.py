@@ -14,7 +14,10 @@ POLICIES = ("local", "scripted")
 
 @dataclass(frozen=True)
 class PolicyChoice:
-    """What a user says about the policy; `action_rate_hz` 0 takes the checkpoint's."""
+    """What a user says about the policy; `action_rate_hz` 0 takes the checkpoint's.
+
+    `seed` is that of a local policy's noise, drawn anew without.
+    """
 
     policy: str
     variant: str
@@ -23,6 +26,7 @@ class PolicyChoice:
     device: str = "auto"
     dtype: str = "auto"
     action_rate_hz: float = 0.0
+    seed: int | None = None
 
 
 def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
@@ -40,6 +44,7 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
             choice.device,
             choice.dtype,
             choice.action_rate_hz,
+            choice.seed,
         )
         return LocalPolicy(config, find_variant(choice.variant), robot)
     raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")

@@ -27,13 +27,17 @@ WARM_UP_POSE = (0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class LocalPolicyConfig:
-    """Where the checkpoint is and what it runs on; `action_rate_hz` 0 takes the checkpoint's."""
+    """Where the checkpoint is and what it runs on; `action_rate_hz` 0 takes the checkpoint's.
+
+    With a `seed` the inferences of every episode draw the same noise, without one new noise.
+    """
 
     checkpoints_dir: str
     checkpoint: str = ""
     device: str = "auto"
     dtype: str = "auto"
     action_rate_hz: float = 0.0
+    seed: int | None = None
 
 
 class LocalPolicy:
@@ -45,6 +49,7 @@ class LocalPolicy:
         self._robot = robot
         self._codec = variant.codec(robot)
         self._model: Groot | None = None
+        self._inferences = 0
 
     @property
     def inputs(self) -> Inputs:
@@ -92,14 +97,20 @@ class LocalPolicy:
         )
 
     def reset(self, instruction: str) -> None:
-        """Nothing to forget: GR00T reads one observation at a time."""
+        """Only the noise begins anew: GR00T reads one observation at a time."""
+        self._inferences = 0
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """Chunk of the checkpoint's horizon that continues `prefix`."""
         if self._model is None:
             raise RuntimeError("predict before open")
+        seed = self._config.seed
+        if seed is not None:
+            seed += self._inferences
+            self._inferences += 1
         output = self._model.predict(
             self._codec.encode(observation),
+            seed=seed,
             prefix=None if prefix is None else self._action_prefix(prefix),
         )
         steps = self._codec.decode(output)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.codecs.types import Observation
 from groot_ros.policies.base import Policy
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.simulation import Simulation
+from groot_ros.sim.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,14 @@ class RolloutConfig:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Another task, from a time since the reset on."""
+
+    time_s: float
+    task: Task
+
+
+@dataclass(frozen=True)
 class Moment:
     """The robot when an inference began, and the chunk that came of it."""
 
@@ -31,12 +43,16 @@ class Moment:
 
 @dataclass
 class Episode:
-    """What happened: success in the simulator's own state, when, and every inference."""
+    """What happened: success in the simulator's own state, when, and every inference.
+
+    `configurations` are those of the simulation before each command.
+    """
 
     instruction: str
     succeeded: bool = False
     duration_s: float = 0.0
     moments: list[Moment] = field(default_factory=list)
+    configurations: list[NDArray[np.float64]] = field(default_factory=list)
 
 
 def observe(simulation: Simulation, instruction: str) -> Observation:
@@ -52,25 +68,38 @@ def observe(simulation: Simulation, instruction: str) -> Observation:
 
 
 def run_episode(
-    policy: Policy, simulation: Simulation, config: RolloutConfig | None = None
+    policy: Policy,
+    simulation: Simulation,
+    config: RolloutConfig | None = None,
+    change: Change | None = None,
 ) -> Episode:
-    """Run a policy on the task of a simulation that was just reset, until success or the limit."""
+    """Run a policy on the task of a simulation that was just reset, until success or the limit.
+
+    After a `change` only its task counts.
+    """
     config = config or RolloutConfig()
     episode = Episode(simulation.task.instruction)
     policy.reset(episode.instruction)
-    while simulation.time_s < config.time_limit_s and not simulation.succeeded:
+    while simulation.time_s < config.time_limit_s and (change or not simulation.succeeded):
+        if change and simulation.time_s >= change.time_s:
+            simulation.set_task(change.task)
+            episode.instruction = change.task.instruction
+            policy.reset(episode.instruction)
+            change = None
         observation = observe(simulation, episode.instruction)
         chunk = policy.predict(observation)
         episode.moments.append(Moment(observation, chunk))
-        execute(simulation, chunk, config.executed_steps, config.command_rate_hz)
+        _execute(simulation, chunk, config, episode)
     episode.succeeded, episode.duration_s = simulation.succeeded, simulation.time_s
     return episode
 
 
-def execute(simulation: Simulation, chunk: Chunk, steps: int, command_rate_hz: float) -> None:
+def _execute(
+    simulation: Simulation, chunk: Chunk, config: RolloutConfig, episode: Episode
+) -> None:
     """Send the first steps of a chunk, interpolated at the command rate."""
-    period_s = 1.0 / command_rate_hz
-    end_ns = chunk.stamp_ns + steps * chunk.step_ns
+    period_s = 1.0 / config.command_rate_hz
+    end_ns = chunk.stamp_ns + config.executed_steps * chunk.step_ns
     while (now_ns := round(simulation.time_s * 1e9)) < end_ns:
         setpoint = chunk.sample(now_ns)
         if setpoint.ee_pose is not None:
@@ -79,4 +108,5 @@ def execute(simulation: Simulation, chunk: Chunk, steps: int, command_rate_hz: f
             simulation.set_joint_target(setpoint.joint_position)
         if setpoint.grip is not None:
             simulation.set_grip_target(setpoint.grip)
+        episode.configurations.append(simulation.configuration)
         simulation.advance(period_s)

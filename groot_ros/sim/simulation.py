@@ -212,13 +212,13 @@ class Simulation:
         """Everything that a `SceneRenderer` needs to draw the moment."""
         return self._data.qpos.copy()
 
-    def render(self, camera: str) -> NDArray[np.uint8]:
-        """Picture (H, W, 3) RGB of the camera `exterior` or `wrist`."""
+    def render(self, camera: str, configuration: Array | None = None) -> NDArray[np.uint8]:
+        """Picture (H, W, 3) RGB of the camera `exterior` or `wrist`, now or of a moment before."""
         if self._renderer is None:
             self._renderer = SceneRenderer(
                 self.model, self.config.image_width, self.config.image_height
             )
-        self._renderer.place(self.configuration)
+        self._renderer.place(self.configuration if configuration is None else configuration)
         return self._renderer.render(camera)
 
     def close(self) -> None:

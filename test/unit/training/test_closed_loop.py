@@ -3,40 +3,69 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
 from groot_ros.cli.main import main
-from groot_ros.training.closed_loop import wilson_interval
+from groot_ros.demo.contact_sheet import FAILED, SUCCEEDED
+from groot_ros.policies.factory import PolicyChoice
+from groot_ros.sim.trials import Trials
+from groot_ros.training.closed_loop import Evaluation, evaluate
 
 
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_rate_and_is_symmetric(case: tuple[int, int]) -> None:
-    successes, count = case
-    low, high = wilson_interval(successes, count)
-    assert 0 <= low <= successes / count + 1e-12
-    assert successes / count - 1e-12 <= high <= 1
-    mirrored = wilson_interval(count - successes, count)
-    assert mirrored == pytest.approx((1 - high, 1 - low))
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
+    main(["init-checkpoint", "--variant=ee_rot6d_joints", f"--output={folder}"])
+    return folder
 
 
-def test_the_interval_of_a_known_case() -> None:
-    # 45 of 50, from the tables of the score interval.
-    assert wilson_interval(45, 50) == pytest.approx((0.786, 0.957), abs=1e-3)
+def test_the_outcomes_are_the_same_for_any_number_of_workers(
+    untrained: Path, tmp_path: Path
+) -> None:
+    policy = PolicyChoice("local", "ee_rot6d_joints", str(untrained), seed=0)
+    trials = Trials("pick", 3, time_limit_s=1.0)
+    alone = list(evaluate(Evaluation(policy, trials, workers=1)))
+    shared = list(evaluate(Evaluation(policy, trials, workers=2, films=tmp_path)))
+    assert alone == shared and [o.scene for o in alone] == [50_000, 50_001, 50_002]
+    for one, other in zip(alone, shared, strict=True):
+        assert not one.succeeded and one.failure
+        np.testing.assert_array_equal(one.picture, other.picture)
+    # A second of every failure, 15 pictures of it.
+    assert len(list(tmp_path.glob("scene_*.mp4"))) == 3
+    with av.open(str(tmp_path / "scene_50000.mp4")) as film:
+        assert 14 <= sum(1 for _ in film.decode(video=0)) <= 18
 
 
-def test_an_untrained_checkpoint_is_measured(
+def test_the_expert_picks_the_cube_that_was_named_last(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = tmp_path / "checkpoint"
-    main(["init-checkpoint", "--variant=ee_rot6d_joints", f"--output={checkpoint}"])
-    capsys.readouterr()
-    arguments = ["--episodes=1", "--workers=1", "--json", f"--checkpoint={checkpoint}"]
-    assert main(["evaluate", *arguments]) == 0
+    arguments = ["--policy=scripted", "--cubes", "red", "blue", "--swap-after=1", "--json"]
+    assert main(["evaluate", *arguments, "--episodes=1", f"--output={tmp_path}"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["variant"] == "ee_rot6d_joints" and result["episodes"] == 1
-    assert sum(result["failures"].values()) == 1 - result["successes"]
+    assert (result["variant"], result["successes"], result["episodes"]) == ("scripted", 1, 1)
+    assert result["mean_time_s"] > 1 and result["failures"] == {}
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == result
+    sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png").convert("RGB"))
+    assert np.all(sheet == SUCCEEDED, axis=-1).any()
+    assert not np.all(sheet == FAILED, axis=-1).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--episodes=0"], "episodes is 0, expected 1 or more"),
+        (["--swap-after=2"], "no other cube to ask for"),
+        (["--swap-after=20", "--cubes", "red", "blue"], "less than the 15 s"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--policy=scripted", f"--output={tmp_path}", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_a_checkpoint_from_elsewhere_is_refused(tmp_path: Path) -> None:

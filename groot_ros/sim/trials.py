@@ -1,0 +1,132 @@
+"""Scenes to try a policy in, and what came of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.errors import UserError
+from groot_ros.sim.rollout import Change
+from groot_ros.sim.tasks import Kind, Task
+
+Array = NDArray[np.float64]
+
+# Quantile of the normal distribution for intervals of 95 %.
+Z_95 = 1.959964
+# Other than the scenes of demonstrations and those that recipes were chosen with.
+FIRST_SCENE = 50_000
+NEAR_M = 0.03
+CLOSED_GRIP = 0.3
+
+
+@dataclass(frozen=True)
+class Trials:
+    """`count` episodes: number i is the scene `seed` + i, asked for each cube in turn.
+
+    With `swap_after_s` another cube is asked for after that time, and only that one counts.
+    """
+
+    kind: Kind
+    count: int = 50
+    seed: int = FIRST_SCENE
+    cubes: tuple[str, ...] = ("red",)
+    time_limit_s: float = 15.0
+    swap_after_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UserError(f"episodes is {self.count}, expected 1 or more")
+        if self.swap_after_s is None:
+            return
+        if len(self.cubes) < 2:
+            raise UserError(
+                f"there is no other cube to ask for among {list(self.cubes)}: name two or more "
+                "with --cubes"
+            )
+        if not 0 < self.swap_after_s < self.time_limit_s:
+            raise UserError(
+                f"the instruction is to change after {self.swap_after_s:g} s, expected more than "
+                f"0 and less than the {self.time_limit_s:g} s of an episode"
+            )
+
+    def scene(self, index: int) -> int:
+        """Seed of a trial's scene."""
+        return self.seed + index
+
+    def task(self, index: int) -> Task:
+        """What a trial asks for first."""
+        return Task(self.kind, self.cubes[index % len(self.cubes)])
+
+    def change(self, index: int) -> Change | None:
+        """What it asks for later."""
+        if self.swap_after_s is None:
+            return None
+        return Change(self.swap_after_s, self.task(index + 1))
+
+    def final_task(self, index: int) -> Task:
+        """What a trial is judged by."""
+        change = self.change(index)
+        return change.task if change else self.task(index)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trial: when it succeeded, and why not otherwise; the last picture (H, W, 3) RGB."""
+
+    scene: int
+    instruction: str
+    succeeded: bool
+    duration_s: float
+    failure: str = ""
+    picture: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+
+
+def explain_failure(task: Task, cubes: dict[str, Array], positions: Array, grips: Array) -> str:
+    """What a hand at `positions` (T, 3) with closures `grips` (T,) did not do.
+
+    `cubes` are where the cubes of each color lay at first.
+    """
+    distances = {
+        color: np.linalg.norm(positions[:, :2] - cube[:2], axis=1) for color, cube in cubes.items()
+    }
+    closed = grips > CLOSED_GRIP
+    others = [distance for color, distance in distances.items() if color != task.color]
+    if any(np.any((distance < NEAR_M) & closed) for distance in others):
+        return "went to another cube"
+    if distances[task.color].min() > NEAR_M:
+        return "did not get to the cube"
+    if task.kind == "reach":
+        return "did not hold still above the cube"
+    return "did not lift the cube" if closed.any() else "did not close the gripper"
+
+
+def wilson_interval(successes: int, count: int) -> tuple[float, float]:
+    """95 % interval of a success rate (Wilson 1927), in [0, 1]."""
+    share, z2 = successes / count, Z_95 * Z_95
+    center = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z_95 / (1 + z2 / count) * sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Numbers of all trials."""
+    times_s = [outcome.duration_s for outcome in outcomes if outcome.succeeded]
+    failed = [outcome for outcome in outcomes if not outcome.succeeded]
+    interval = wilson_interval(len(times_s), len(outcomes))
+    return {
+        "task": trials.kind,
+        "cubes": list(trials.cubes),
+        "swap_after_s": trials.swap_after_s,
+        "successes": len(times_s),
+        "episodes": len(outcomes),
+        "interval": [round(bound, 3) for bound in interval],
+        "mean_time_s": round(float(np.mean(times_s)), 2) if times_s else None,
+        "failures": dict(Counter(outcome.failure for outcome in failed)),
+        "failed_scenes": [outcome.scene for outcome in failed],
+    }
