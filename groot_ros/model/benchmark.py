@@ -22,7 +22,7 @@ from groot_ros.model.compilation import CompileMode
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import buckets
-from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.gr00t import Batch, Gr00t
 from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.serving import Serving
 
@@ -56,7 +56,7 @@ class FixedPrompt:
 
 def random_checkpoint(config: Gr00tConfig, dtype: torch.dtype, folder: Path) -> None:
     """Write random weights in the layout of a checkpoint."""
-    network = Gr00tN1d7.on_meta(config)
+    network = Gr00t.on_meta(config)
     shapes = {name: p.shape for name, p in network.named_parameters()}
     block = 0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(0))
     block = block.to(dtype)
@@ -71,9 +71,9 @@ def random_checkpoint(config: Gr00tConfig, dtype: torch.dtype, folder: Path) -> 
     weights.write(folder, sizes, tensor)
 
 
-def plain_network(network: Gr00tN1d7, config: Gr00tConfig) -> Gr00tN1d7:
+def plain_network(network: Gr00t, config: Gr00tConfig) -> Gr00t:
     """The network with all slots, sharing the memory of one with a single slot."""
-    plain = Gr00tN1d7.on_meta(config)
+    plain = Gr00t.on_meta(config)
     shared = {
         name: tensor.expand(config.max_num_embodiments, *tensor.shape[1:])
         if weights.SLOT_WEIGHT.match(name)
@@ -93,7 +93,7 @@ class Benchmark:
         self.device = find_device(options.device)
         dtype = find_dtype(options.dtype, self.device)
         self.config = Gr00tConfig.from_dict(CONFIGS[options.config])
-        self.network = Gr00tN1d7.on_meta(self.config.single_slot())
+        self.network = Gr00t.on_meta(self.config.single_slot())
         with tempfile.TemporaryDirectory() as folder:
             random_checkpoint(self.config, dtype, Path(folder))
             memory.reset_peak()

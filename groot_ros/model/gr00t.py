@@ -33,7 +33,7 @@ class Batch:
     attention_mask: Tensor | None = None
 
 
-class Gr00tN1d7(nn.Module):
+class Gr00t(nn.Module):
     """The whole network, named and shaped as in NVIDIA's checkpoints."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Gr00tN1d7(nn.Module):
     @classmethod
     def on_meta(
         cls, config: Gr00tConfig, precision: RopePrecision = RopePrecision.FLOAT32
-    ) -> Gr00tN1d7:
+    ) -> Gr00t:
         """The network without memory for its weights."""
         with torch.device("meta"):
             return cls(config, precision)

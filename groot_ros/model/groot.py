@@ -19,7 +19,7 @@ from groot_ros.model.compilation import CompileMode, find_compile_mode
 from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import Prefix
 from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.modality import Modality
 from groot_ros.model.processor import Processor
 from groot_ros.model.rope import RopePrecision
@@ -47,7 +47,7 @@ class Groot:
 
     def __init__(
         self,
-        network: Gr00tN1d7,
+        network: Gr00t,
         processor: Processor,
         metadata: Mapping[str, Any] | None = None,
         mode: CompileMode = CompileMode.OFF,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from groot_ros.model.action_head import ActionHead
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.weights import SLOT_WEIGHT
 
 BACKBONE_STD = 0.06
@@ -16,7 +16,7 @@ POSITION_STD = 0.02
 
 
 @torch.no_grad()
-def initialize(network: Gr00tN1d7, generator: torch.Generator) -> None:
+def initialize(network: Gr00t, generator: torch.Generator) -> None:
     """Draw every weight anew: norms 1, biases 0, matrices normal."""
     for name, parameter in sorted(network.named_parameters()):
         if parameter.ndim == 1 or name.endswith(".b"):

@@ -16,7 +16,7 @@ from groot_ros.errors import UserError
 from groot_ros.model import weights
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.modality import ModalityConfig
 
 PARTS = {
@@ -40,7 +40,7 @@ def inspect_checkpoint(path: Path) -> dict[str, Any]:
     folder = CheckpointFolder(path)
     config = folder.config
     stored = weights.stored_tensors(path)
-    network = Gr00tN1d7.on_meta(config)
+    network = Gr00t.on_meta(config)
     weights.plan(network, stored, slot=None)
     return {
         "path": str(path),
@@ -63,7 +63,7 @@ def _names(folder: CheckpointFolder) -> list[str]:
     return sorted({*configs, *folder.slots}, key=lambda name: (folder.slots.get(name, -1), name))
 
 
-def _parameters(network: Gr00tN1d7) -> dict[str, int]:
+def _parameters(network: Gr00t) -> dict[str, int]:
     counts = dict.fromkeys([*PARTS, "other"], 0)
     for name, parameter in network.named_parameters():
         part = next((p for p, prefix in PARTS.items() if name.startswith(prefix)), "other")
@@ -118,7 +118,7 @@ def _images(folder: CheckpointFolder) -> dict[str, Any]:
     }
 
 
-def _memory(config: Gr00tConfig, network: Gr00tN1d7, folder: CheckpointFolder) -> dict[str, Any]:
+def _memory(config: Gr00tConfig, network: Gr00t, folder: CheckpointFolder) -> dict[str, Any]:
     total = sum(p.numel() for p in network.parameters())
     slots = sum(
         p.numel() for name, p in network.named_parameters() if weights.SLOT_WEIGHT.match(name)
@@ -168,7 +168,7 @@ def inspect_weights(path: Path) -> dict[str, Any]:
     """Read every weight once: checksums, and which embodiment slots were ever trained."""
     folder = CheckpointFolder(path)
     stored = weights.stored_tensors(path)
-    plan = weights.plan(Gr00tN1d7.on_meta(folder.config), stored, slot=None)
+    plan = weights.plan(Gr00t.on_meta(folder.config), stored, slot=None)
     checksums = {}
     for name, tensor in weights.read(plan):
         if not tensor.float().sum().isfinite() and not tensor.isfinite().all():

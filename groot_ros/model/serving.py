@@ -14,7 +14,7 @@ from groot_ros.model.backbone import Grid, PromptLayout
 from groot_ros.model.compilation import CompileMode, compile_stage
 from groot_ros.model.denoiser import Denoiser
 from groot_ros.model.flow_matching import Prefix
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.images import ImagePipeline
 
 Frame = NDArray[np.uint8]
@@ -48,7 +48,7 @@ class Serving:
 
     def __init__(
         self,
-        network: Gr00tN1d7,
+        network: Gr00t,
         images: ImagePipeline,
         tokenize: Callable[[str, Sequence[int]], list[int]],
         mode: CompileMode = CompileMode.OFF,

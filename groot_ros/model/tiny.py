@@ -13,7 +13,7 @@ import torch
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import save_checkpoint
 from groot_ros.model.config import MODEL_TYPE, Gr00tConfig
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.initialize import calm, initialize
 from groot_ros.model.modality import ActionKey
 from groot_ros.model.tabletop import Workspace, tabletop_statistics
@@ -48,7 +48,7 @@ def init_checkpoint(output: Path, spec: CheckpointSpec, seed: int = 0) -> None:
     """Write a loadable folder of a tiny network with weights from `seed`."""
     tokenizer = tiny_tokenizer()
     config = tiny_config(spec, tokenizer.get_vocab_size(), tokenizer.token_to_id)
-    network = Gr00tN1d7(config)
+    network = Gr00t(config)
     initialize(network, torch.Generator().manual_seed(seed))
     calm(network.action_head)
     statistics = tabletop_statistics(spec.state, spec.actions, spec.horizon, spec.workspace)

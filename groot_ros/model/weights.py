@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from groot_ros.errors import UserError
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 
 DTYPES = ("F32", "BF16", "F16")
 SHARD_BYTES = 5_000_000_000
@@ -86,7 +86,7 @@ class Plan:
     slot: int | None
 
 
-def plan(network: Gr00tN1d7, stored: Mapping[str, Stored], slot: int | None) -> Plan:
+def plan(network: Gr00t, stored: Mapping[str, Stored], slot: int | None) -> Plan:
     """Match every parameter with a stored tensor; UserError holds the table of differences.
 
     Not read: the tied output head, text layers above those of the network, and, with `slot`,
@@ -140,7 +140,7 @@ def _table(problems: list[tuple[str, str, str]]) -> str:
 
 
 def load(
-    network: Gr00tN1d7, folder: Path, device: torch.device, dtype: torch.dtype, slot: int | None
+    network: Gr00t, folder: Path, device: torch.device, dtype: torch.dtype, slot: int | None
 ) -> None:
     """Fill a network built on the meta device, tensor by tensor, straight to device and dtype."""
     assigned: dict[str, Tensor] = {}
@@ -156,7 +156,7 @@ def load(
     network.backbone.model.tie()
 
 
-def verify(network: Gr00tN1d7, folder: Path, slot: int | None) -> None:
+def verify(network: Gr00t, folder: Path, slot: int | None) -> None:
     """Read the files again and compare every parameter in memory; UserError names the others."""
     parameters = dict(network.named_parameters())
     different = [
@@ -203,7 +203,7 @@ def _groups(names: list[str], stored: Mapping[str, Stored]) -> Iterator[list[str
         yield group
 
 
-def save(network: Gr00tN1d7, folder: Path) -> None:
+def save(network: Gr00t, folder: Path) -> None:
     """Write the weights, the tied head left out."""
     tensors = dict(network.named_parameters())
     sizes = {name: tensor.nbytes for name, tensor in tensors.items()}

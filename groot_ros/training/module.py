@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from groot_ros.model.dit import Context, Tokens
 from groot_ros.model.flow_matching import NoisySample
-from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.gr00t import Batch, Gr00t
 from groot_ros.training.config import TrainConfig
 
 
 class TrainingModule(nn.Module):
     """Flow-matching loss of one embodiment slot; the parameters are the network's."""
 
-    def __init__(self, network: Gr00tN1d7, slot: int) -> None:
+    def __init__(self, network: Gr00t, slot: int) -> None:
         super().__init__()
         self.network = network
         self.slot = slot
@@ -54,7 +56,7 @@ def _repeat_tokens(tokens: Tokens, repeats: int) -> Tokens:
     )
 
 
-def choose_trainable(network: Gr00tN1d7, config: TrainConfig) -> None:
+def choose_trainable(network: Gr00t, config: TrainConfig) -> None:
     """Freeze everything but the chosen parts."""
     network.requires_grad_(False)
     head, backbone = network.action_head, network.backbone
@@ -75,3 +77,10 @@ def choose_trainable(network: Gr00tN1d7, config: TrainConfig) -> None:
             part.requires_grad_(True)
     # No feature passes the final norm, so it would never get a gradient.
     backbone.language_model.norm.requires_grad_(False)
+
+
+def set_state_dropout(network: Gr00t, probability: float) -> None:
+    """Hide the state of that share of the samples; checkpoints say so, too."""
+    raw = {**network.config.raw, "state_dropout_prob": probability}
+    network.config = replace(network.config, state_dropout_prob=probability, raw=raw)
+    network.action_head.config = network.config

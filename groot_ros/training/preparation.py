@@ -20,7 +20,7 @@ from groot_ros.data.statistics import column_statistics, relative_statistics
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import load_network
 from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.initialize import initialize
 from groot_ros.model.modality import ActionConfig, ActionKey, ModalityConfig
@@ -31,7 +31,7 @@ from groot_ros.model.tabletop import Workspace
 from groot_ros.model.tiny import CheckpointSpec, init_checkpoint
 from groot_ros.model.tokenizer import find_tokenizer, image_processor_config, load_tokenizer
 from groot_ros.training.config import TINY, TrainConfig
-from groot_ros.training.module import choose_trainable
+from groot_ros.training.module import choose_trainable, set_state_dropout
 from groot_ros.training.table import Table, dataset_hash, load_table
 
 TOKENIZER_FILES = (
@@ -51,9 +51,10 @@ ANY_RANGE = np.array([[-1.0], [1.0]])
 class Prepared:
     """A network, its processor and data, and the small files of its checkpoints."""
 
-    network: Gr00tN1d7
+    network: Gr00t
     processor: Processor
     table: Table
+    held_out: Table | None
     processor_config: Mapping[str, Any]
     statistics: Mapping[str, Any]
     slots: Mapping[str, int]
@@ -65,15 +66,15 @@ def prepare_training(config: TrainConfig) -> Prepared:
     """Load base model and dataset; UserError says what does not fit and how to mend it."""
     dataset = open_dataset(Path(config.input_path))
     variant = find_pairing(dataset, config.modality_config)
-    table = _training_table(dataset, config.held_out_episodes)
+    table, held_out = _split(dataset, config)
     if config.base_model != TINY:
         base = CheckpointFolder(_base_folder(config))
-        return _prepare(config, base, dataset, variant, table)
+        return _prepare(config, base, dataset, variant, table, held_out)
     with TemporaryDirectory() as name:
         folder = Path(name) / TINY
         init_checkpoint(folder, _tiny_spec(dataset, variant, table), config.seed)
         base = CheckpointFolder(folder)
-        prepared = _prepare(config, base, dataset, variant, table)
+        prepared = _prepare(config, base, dataset, variant, table, held_out)
     initialize(prepared.network, torch.Generator().manual_seed(config.seed))
     return prepared
 
@@ -118,15 +119,17 @@ def find_pairing(dataset: Dataset, modality_config: str) -> Variant:
     return fitting[modality_config]
 
 
-def _training_table(dataset: Dataset, held_out: int) -> Table:
-    """All episodes but the last `held_out`."""
-    count = len(dataset.episodes)
-    if held_out >= count:
+def _split(dataset: Dataset, config: TrainConfig) -> tuple[Table, Table | None]:
+    """Rows to train on and rows to measure with."""
+    count, held_out = len(dataset.episodes), config.eval_episodes
+    if 0 < count <= held_out:
         raise UserError(
-            f"held_out_episodes is {held_out} and {dataset.path} has {count}: none is left to "
-            "train on, hold out fewer"
+            f"eval_episodes is {held_out} and {dataset.path} has {count} episodes: none is left "
+            "to train on, hold out fewer"
         )
-    return load_table(dataset, slice(0, count - held_out))
+    order = np.random.default_rng((config.seed, 3)).permutation(count)
+    chosen, rest = sorted(order[:held_out].tolist()), sorted(order[held_out:].tolist())
+    return load_table(dataset, rest), load_table(dataset, chosen) if held_out else None
 
 
 def _base_folder(config: TrainConfig) -> Path:
@@ -206,9 +209,11 @@ def _prepare(
     dataset: Dataset,
     variant: Variant,
     table: Table,
+    held_out: Table | None,
 ) -> Prepared:
     embodiment, horizon = config.embodiment, int(dataset.own["horizon"])
     _check_rate(base, dataset)
+    _check_horizon(base, dataset)
     if embodiment not in base.slots:
         raise UserError(
             f"embodiment {embodiment!r} has no slot in {base.path.name}, expected one of "
@@ -244,16 +249,18 @@ def _prepare(
     tokenizer = load_tokenizer(tokenizer_folder, base.config.backbone["image_token_id"])
     prompts = PromptProcessor(tokenizer, bool(kwargs.get("formalize_language", True)))
     network = load_network(base.path, "cpu")
+    set_state_dropout(network, config.state_dropout_prob)
     choose_trainable(network, config)
     return Prepared(
         network=network,
         processor=Processor(images, prompts, numbers),
         table=table,
+        held_out=held_out,
         processor_config={**base.processor_config, "processor_kwargs": kwargs},
         statistics=statistics,
         slots=base.slots,
         extra_files=_extra_files([*base.processor_folders, tokenizer_folder]),
-        metadata=_metadata(dataset, variant),
+        metadata=_metadata(dataset, variant, held_out),
     )
 
 
@@ -263,6 +270,15 @@ def _check_rate(base: CheckpointFolder, dataset: Dataset) -> None:
         raise UserError(
             f"the base model's steps come at {theirs:g} Hz, the dataset's at {ours:g} Hz: convert "
             f"the bags with --fps {theirs:g}"
+        )
+
+
+def _check_horizon(base: CheckpointFolder, dataset: Dataset) -> None:
+    ours = int(dataset.own["horizon"])
+    if ours > base.config.action_horizon:
+        raise UserError(
+            f"chunks of {dataset.path} have {ours} steps, but {base.path.name} answers with at "
+            f"most {base.config.action_horizon}: take a base model with a longer action_horizon"
         )
 
 
@@ -276,7 +292,7 @@ def _extra_files(folders: Sequence[Path]) -> dict[str, str]:
     return found
 
 
-def _metadata(dataset: Dataset, variant: Variant) -> dict[str, Any]:
+def _metadata(dataset: Dataset, variant: Variant, held_out: Table | None) -> dict[str, Any]:
     """Content of a checkpoint's groot_ros.json."""
     own = dataset.own
     return {
@@ -289,6 +305,7 @@ def _metadata(dataset: Dataset, variant: Variant) -> dict[str, Any]:
             "sha256": dataset_hash(dataset.path),
             "episodes": len(dataset.episodes),
             "frames": dataset.info["total_frames"],
+            "held_out": [file.index for file in held_out.files] if held_out else [],
         },
         "versions": {
             name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy")

@@ -16,7 +16,7 @@ from pictures import picture
 from groot_ros.codecs.types import ModelInput
 from groot_ros.model import weights
 from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.groot import Groot
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.json").write_text(json.dumps(raw))
     (folder / "statistics.json").write_text(json.dumps(STATISTICS))
     tokenizer.save(str(folder / "tokenizer.json"))
-    network = Gr00tN1d7(Gr00tConfig.from_dict(raw))
+    network = Gr00t(Gr00tConfig.from_dict(raw))
     networks.seed_weights(network)
     weights.save(network.bfloat16(), folder)
     return folder

@@ -14,7 +14,7 @@ import torch
 
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.flow_matching import Prefix, noisy_sample
-from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.gr00t import Batch, Gr00t
 
 TOLERANCE = 1e-4
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-4
 @dataclass(frozen=True)
 class Case:
     size: str
-    network: Gr00tN1d7
+    network: Gr00t
     batch: Batch
     golden: dict[str, np.ndarray]
 
@@ -34,7 +34,7 @@ class Case:
 @pytest.fixture(scope="module", params=["tiny", "mid"])
 def case(request: pytest.FixtureRequest) -> Case:
     config = Gr00tConfig.from_dict(networks.CONFIGS[request.param]())
-    network = Gr00tN1d7(config).eval()
+    network = Gr00t(config).eval()
     networks.seed_weights(network)
     golden = dict(np.load(networks.DATA / f"golden_{request.param}.npz"))
     return Case(request.param, network, networks.batch(config), golden)

@@ -9,14 +9,14 @@ import torch
 from groot_ros.model.action_head import ActionHead
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.flow_matching import Prefix, masked_loss, noisy_sample, sample_time
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 
 
 def head(**changes: object) -> ActionHead:
     raw = networks.tiny() | changes
     for name in ("diffusion_model_cfg", "vl_self_attention_cfg"):
         raw[name]["dropout"] = 0.0
-    network = Gr00tN1d7(Gr00tConfig.from_dict(raw))
+    network = Gr00t(Gr00tConfig.from_dict(raw))
     networks.seed_weights(network)
     return network.action_head
 

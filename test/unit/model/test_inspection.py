@@ -19,7 +19,7 @@ from groot_ros.model import inspection, memory
 from groot_ros.model.benchmark_config import CONFIGS
 from groot_ros.model.checkpoint import load_network
 from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 
 
 def run(module: Any, *arguments: str) -> int:
@@ -92,7 +92,7 @@ def test_nan_is_found_without_loading(copy: Path) -> None:
 
 def test_the_released_configuration_trains_as_it_says(copy: Path) -> None:
     config = Gr00tConfig.from_dict(droid_config())
-    network = Gr00tN1d7.on_meta(config)
+    network = Gr00t.on_meta(config)
     found = inspection._memory(config, network, inspection.CheckpointFolder(copy))
     assert found["trainable_parameters"] == 3_144_016_000
     assert 5.6e9 < found["serve_bfloat16_bytes"] < 5.8e9
@@ -147,7 +147,7 @@ def test_the_benchmarks_full_network_is_the_released_one() -> None:
     built = Gr00tConfig.from_dict(CONFIGS["full"])
     for field in ("dit", "vl_self_attention", "backbone", "select_layer", "max_action_dim"):
         assert getattr(built, field) == getattr(released, field)
-    network = Gr00tN1d7.on_meta(built)
+    network = Gr00t.on_meta(built)
     assert sum(p.numel() for p in network.parameters()) == 3_144_016_000
 
 

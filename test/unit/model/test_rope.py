@@ -12,7 +12,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
 
 from groot_ros.model.backbone import qwen_config
 from groot_ros.model.config import QWEN3_VL_2B, Gr00tConfig
-from groot_ros.model.gr00t import Gr00tN1d7
+from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.rope import RopePrecision, text_tables, vision_tables
 
 CONFIG = qwen_config(QWEN3_VL_2B, 16)
@@ -72,7 +72,7 @@ def test_casting_the_network_leaves_the_tables_exact() -> None:
     batch = networks.batch(config)
     layouts = []
     for dtype in (torch.float32, torch.bfloat16):
-        network = Gr00tN1d7(config).to(dtype).float()
+        network = Gr00t(config).to(dtype).float()
         layouts.append(network.backbone.layout(batch.input_ids, batch.grids, batch.attention_mask))
     torch.testing.assert_close(layouts[0].cosine, layouts[1].cosine, rtol=0, atol=0)
 
@@ -82,7 +82,7 @@ def test_the_flag_reaches_the_features() -> None:
     config = Gr00tConfig.from_dict(networks.tiny())
     batch, features = networks.batch(config), []
     for precision in RopePrecision:
-        network = Gr00tN1d7(config, precision).eval()
+        network = Gr00t(config, precision).eval()
         networks.seed_weights(network)
         layout = network.backbone.layout(batch.input_ids, batch.grids, batch.attention_mask)
         features.append(network.backbone(layout, batch.patches, batch.grids))

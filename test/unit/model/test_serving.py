@@ -14,7 +14,7 @@ from groot_ros.model.compilation import Compiled, CompileMode, compile_stage
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.denoiser import Denoiser
 from groot_ros.model.flow_matching import Prefix, buckets
-from groot_ros.model.gr00t import Batch, Gr00tN1d7
+from groot_ros.model.gr00t import Batch, Gr00t
 from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.serving import Serving
@@ -36,17 +36,17 @@ def raw_config() -> dict:
 
 
 @pytest.fixture(scope="module")
-def network() -> Gr00tN1d7:
+def network() -> Gr00t:
     """All slots: the plain network."""
-    network = Gr00tN1d7(Gr00tConfig.from_dict(raw_config())).eval()
+    network = Gr00t(Gr00tConfig.from_dict(raw_config())).eval()
     networks.seed_weights(network)
     return network
 
 
 @pytest.fixture(scope="module")
-def sliced(network: Gr00tN1d7) -> Gr00tN1d7:
+def sliced(network: Gr00t) -> Gr00t:
     """The same with one slot's weights."""
-    one = Gr00tN1d7(network.config.single_slot()).eval()
+    one = Gr00t(network.config.single_slot()).eval()
     state = copy.deepcopy(network.state_dict())
     for name in state:
         if SLOT_WEIGHT.match(name):
@@ -56,14 +56,14 @@ def sliced(network: Gr00tN1d7) -> Gr00tN1d7:
 
 
 @pytest.fixture
-def serving(sliced: Gr00tN1d7) -> Serving:
+def serving(sliced: Gr00t) -> Serving:
     qwen = {**QWEN3_VL_PROCESSOR, "size": {"shortest_edge": 4096, "longest_edge": 16777216}}
     pipeline = ImagePipeline(CropConfig.from_dict(CROP), PatchConfig.from_dict(qwen))
     return Serving(sliced, pipeline, PromptProcessor(TOKENIZER, formalize_language=True))
 
 
 def plain_actions(
-    network: Gr00tN1d7,
+    network: Gr00t,
     serving: Serving,
     frames: list[np.ndarray],
     instruction: str,
@@ -83,11 +83,11 @@ def plain_actions(
     return network.actions(batch, noise[None], prefix)[0]
 
 
-def state(network: Gr00tN1d7) -> torch.Tensor:
+def state(network: Gr00t) -> torch.Tensor:
     return networks.normal(3, "state", (1, network.config.max_state_dim))
 
 
-def noise(network: Gr00tN1d7) -> torch.Tensor:
+def noise(network: Gr00t) -> torch.Tensor:
     return networks.actions(network.config, "noise")[0]
 
 
@@ -100,7 +100,7 @@ FRAMES = [picture(48, 64), picture(64, 64)]
 )
 @pytest.mark.parametrize("with_prefix", [False, True])
 def test_answers_are_the_plain_networks(
-    network: Gr00tN1d7, serving: Serving, frames: list[np.ndarray], with_prefix: bool
+    network: Gr00t, serving: Serving, frames: list[np.ndarray], with_prefix: bool
 ) -> None:
     prefix = None
     if with_prefix:
@@ -112,7 +112,7 @@ def test_answers_are_the_plain_networks(
 
 
 @torch.no_grad()
-def test_one_slot_sliced_out(network: Gr00tN1d7, sliced: Gr00tN1d7) -> None:
+def test_one_slot_sliced_out(network: Gr00t, sliced: Gr00t) -> None:
     actions, timestep = noise(network)[None], torch.tensor([250])
     slot, only = torch.tensor([SLOT]), torch.tensor([0])
     torch.testing.assert_close(
@@ -130,7 +130,7 @@ def test_one_slot_sliced_out(network: Gr00tN1d7, sliced: Gr00tN1d7) -> None:
 
 
 @torch.no_grad()
-def test_only_visible_tokens(sliced: Gr00tN1d7) -> None:
+def test_only_visible_tokens(sliced: Gr00t) -> None:
     head, denoiser = sliced.action_head, Denoiser(sliced.action_head)
     config = sliced.config
     features = networks.normal(4, "features", (1, 23, config.backbone_embedding_dim))
@@ -150,7 +150,7 @@ def test_only_visible_tokens(sliced: Gr00tN1d7) -> None:
 
 
 @torch.no_grad()
-def test_constants_of_the_time_buckets(sliced: Gr00tN1d7) -> None:
+def test_constants_of_the_time_buckets(sliced: Gr00t) -> None:
     denoiser, head = Denoiser(sliced.action_head), sliced.action_head
     actions = noise(sliced)[None]
     for bucket, step in zip(buckets(4, 1000), denoiser.steps, strict=True):
@@ -170,7 +170,7 @@ def test_buckets() -> None:
     assert buckets(4, 1000) == [0, 250, 500, 750]
 
 
-def test_the_denoiser_wants_one_slot(network: Gr00tN1d7) -> None:
+def test_the_denoiser_wants_one_slot(network: Gr00t) -> None:
     with pytest.raises(ValueError, match="one embodiment"):
         Denoiser(network.action_head)
 
@@ -230,7 +230,7 @@ def test_a_picture_that_its_owner_changes_is_new(serving: Serving) -> None:
 
 
 @torch.no_grad()
-def test_stages_are_one_graph_each(sliced: Gr00tN1d7, serving: Serving) -> None:
+def test_stages_are_one_graph_each(sliced: Gr00t, serving: Serving) -> None:
     """What CUDA graphs and torch.compile need: no way through Python between the kernels."""
     expected = serving.actions(FRAMES, "lift", state(sliced).numpy(), noise(sliced))
     for name in ("_encode_images", "_text", "_denoise"):
