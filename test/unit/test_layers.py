@@ -26,7 +26,7 @@ LAYERS = [
         "message_fields",
         "stream_store",
     },
-    {"model", "policies", "data", "sim", "inference"},
+    {"model", "policies", "data", "sim", "serving", "inference"},
     {"demo"},
     {"training", "nodes", "cli"},
 ]

@@ -1,0 +1,1 @@
+"""Policies over the wire: message formats and servers."""
