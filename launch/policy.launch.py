@@ -80,6 +80,9 @@ ARGUMENTS = [
         "gui", default_value="false", choices=BOOLEAN, description="open the simulator's window"
     ),
     DeclareLaunchArgument("seed", default_value="0", description="scene of the simulated arm"),
+    DeclareLaunchArgument(
+        "cubes", default_value="red", description="cubes before it, separated by commas"
+    ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
     DeclareLaunchArgument(
         "use_sim_time", default_value="false", choices=BOOLEAN, description="take time from /clock"
@@ -136,7 +139,7 @@ def _choose_checkpoint(context: LaunchContext) -> None:
 
 
 def _simulation() -> IncludeLaunchDescription:
-    names = ("robot", "gui", "seed", "namespace", "use_sim_time")
+    names = ("robot", "gui", "seed", "cubes", "namespace", "use_sim_time")
     arguments = {name: LaunchConfiguration(name) for name in names}
     source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
     return IncludeLaunchDescription(source, launch_arguments=arguments.items())

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
-import random
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from groot_ros.demo.trace import Summary, Trace, summarize
+from groot_ros.policies.factory import PolicyChoice
 from groot_ros.robot import load_robot
 
 VARIANT = "ee_rot6d_joints"
 LEAST_MOVED_M = 0.05
-END_WAIT_S = 20.0
-# What ros2 launch says when a process of it ended by itself.
-DIED = "process has died"
+NAMES = {"scripted": "scripted", "local": "groot"}
 
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,19 +31,19 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def run(args: argparse.Namespace) -> int:
     """Run both policies; 1 when a node died, nothing was executed or the expert failed."""
     from groot_ros.demo.plots import write_chunk_plot
+    from groot_ros.nodes.ros2_process import enter_private_domain
 
     console = Console()
     args.output.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    enter_private_domain()
     problems: list[str] = []
     traces = []
-    for policy, arguments in (
-        ("scripted", ["policy:=scripted"]),
-        ("groot", ["policy:=local", f"checkpoints_dir:={_tiny_checkpoint(console, args.output)}"]),
+    for policy in (
+        PolicyChoice("scripted", VARIANT),
+        PolicyChoice("local", VARIANT, str(_tiny_checkpoint(console, args.output))),
     ):
-        console.print(f"running {policy} for at most {args.seconds:g} s")
-        traces.append(_run_policy(policy, arguments, args, problems))
+        console.print(f"running {NAMES[policy.policy]} for at most {args.seconds:g} s")
+        traces.append(_run_policy(policy, args, problems))
     console.print("drawing chunks.png")
     write_chunk_plot(traces, args.output / "chunks.png")
     summaries = [summarize(trace) for trace in traces]
@@ -73,46 +67,28 @@ def _tiny_checkpoint(console: Console, output: Path) -> Path:
     return folder
 
 
-def _run_policy(
-    policy: str, arguments: list[str], args: argparse.Namespace, problems: list[str]
-) -> Trace:
+def _run_policy(policy: PolicyChoice, args: argparse.Namespace, problems: list[str]) -> Trace:
     from groot_ros.demo.film import write_film
+    from groot_ros.nodes.ros2_process import DIED, policy_launch, ros2_process
     from groot_ros.nodes.witness_node import watch_run
 
-    trace = Trace(policy)
-    bag = args.output / f"{policy}_bag"
+    name = NAMES[policy.policy]
+    trace = Trace(name)
+    bag = args.output / f"{name}_bag"
     shutil.rmtree(bag, ignore_errors=True)
-    log = args.output / f"{policy}.log"
-    launch = ["launch", "groot_ros", "policy.launch.py", "sim:=true", f"variant:={VARIANT}"]
+    log, bag_log = (args.output / f"{part}.log" for part in (name, f"{name}_bag"))
     record = ["bag", "record", "--all", "--storage", "mcap", "--output", str(bag)]
     with (
-        _ros2([*launch, f"seed:={args.seed}", *arguments], log) as alive,
-        _ros2(record, args.output / f"{policy}_bag.log"),
+        ros2_process(policy_launch(policy, seed=str(args.seed)), log) as alive,
+        ros2_process(record, bag_log),
     ):
-        watch_run(load_robot("sim"), trace, alive, lambda trace: trace.succeeded, args.seconds)
+        watch_run(load_robot("sim"), trace, alive, args.seconds)
     if DIED in log.read_text():
-        problems.append(f"{policy}: a node died, see {log}")
+        problems.append(f"{name}: a node died, see {log}")
     if not bag.exists():
-        problems.append(f"{policy}: no bag was recorded, see {args.output}/{policy}_bag.log")
-    write_film(trace, args.output / f"{policy}.mp4")
+        problems.append(f"{name}: no bag was recorded, see {bag_log}")
+    write_film(trace, args.output / f"{name}.mp4")
     return trace
-
-
-@contextmanager
-def _ros2(arguments: list[str], log: Path) -> Iterator[Callable[[], bool]]:
-    """A ros2 command in the background, ended by SIGINT; yields whether it still runs."""
-    with log.open("w") as output:
-        process = subprocess.Popen(["ros2", *arguments], stdout=output, stderr=subprocess.STDOUT)
-        try:
-            yield lambda: process.poll() is None
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(END_WAIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                output.write(f"\n{DIED}: it did not end within {END_WAIT_S:g} s of SIGINT\n")
 
 
 def _problems(summary: Summary) -> Iterator[str]:

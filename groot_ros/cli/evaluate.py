@@ -22,10 +22,18 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", help="measure what a checkpoint can do")
     parser.add_argument("--checkpoint", type=Path, help="folder of groot-ros train")
     parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--output", type=Path, default=Path("evaluation"), help="folder to write")
+    parser.add_argument(
+        "--output", type=Path, default=Path("evaluation"), help="folder to write (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     loop = parser.add_argument_group("in closed loop on the simulated arm")
     loop.add_argument("--task", choices=["reach", "pick"], default="pick")
+    loop.add_argument(
+        "--via",
+        choices=["inprocess", "ros"],
+        default="inprocess",
+        help="ros: in real time, through the nodes",
+    )
     loop.add_argument("--policy", choices=POLICIES, default="local", help="local: the checkpoint")
     loop.add_argument("--seed", type=int, default=FIRST_SCENE, help="scene of the first episode")
     loop.add_argument(
@@ -35,10 +43,10 @@ def add_parser(subparsers: Any) -> None:
         "--swap-after", type=float, metavar="S", help="then ask for another cube, which counts"
     )
     loop.add_argument(
-        "--executed-steps", type=int, default=4, help="steps of a chunk until the next inference"
+        "--executed-steps", type=int, default=4, help="of a chunk until the next (inprocess)"
     )
     loop.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU)"
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
     )
     dataset = parser.add_argument_group("against a dataset")
     dataset.add_argument(
@@ -64,7 +72,7 @@ def _closed_loop(args: argparse.Namespace) -> int:
     for film in films.glob("scene_*.mp4"):
         film.unlink()
     outcomes = list(_with_progress(_trials(args, policy, trials, films), trials.count))
-    result = {"variant": policy.variant, **summarize(trials, outcomes)}
+    result = {"variant": policy.variant, "via": args.via, **summarize(trials, outcomes)}
     title = f"{policy.variant}, {args.task}: {result['successes']} of {result['episodes']}"
     write_contact_sheet(title, outcomes, args.output / "contact_sheet.png")
     (args.output / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -94,6 +102,10 @@ def _policy(args: argparse.Namespace) -> PolicyChoice:
 def _trials(
     args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Path
 ) -> Iterator[Outcome]:
+    if args.via == "ros":
+        from groot_ros.nodes.live_trials import run_trials
+
+        return run_trials(policy, trials, args.output)
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
     return evaluate(Evaluation(policy, trials, args.executed_steps, args.workers, films))

@@ -1,42 +1,36 @@
-"""A node that watches a run from outside and starts and stops the policy."""
+"""A node that watches a run from outside."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64
 
 from groot_ros.buffer import pick_joints
 from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample, Trace
-from groot_ros.errors import UserError
 from groot_ros.image_messages import image_to_rgb
 from groot_ros.nodes.messages import NS, from_action_chunk, from_pose, to_ns
+from groot_ros.nodes.scene_node import SceneNode
 from groot_ros.nodes.streams import IMAGE_QOS, STATE_QOS
 from groot_ros.robot import RobotConfig
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
-LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-SPIN_S = 0.05
-SERVICE_WAIT_S = 30.0
+REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+REPORT_WAIT_S = 0.3
 
 
-class WitnessNode(Node):
+class WitnessNode(SceneNode):
     """Collects a Trace of what the policy, the executor and the robot say."""
 
-    def __init__(self, robot: RobotConfig, trace: Trace) -> None:
+    def __init__(self, robot: RobotConfig) -> None:
         super().__init__("witness")
-        self._trace = trace
+        self._trace = Trace("")
         self._robot = robot
         self._watching = False
         streams, commands = robot.observations, robot.commands
@@ -52,47 +46,16 @@ class WitnessNode(Node):
         if commands.grip:
             subscribe(Float64, commands.grip.topic, self._on_grip_command, STATE_QOS)
         subscribe(ActionChunk, "policy/action_chunk", self._on_chunk, 10)
-        subscribe(ChunkReport, "executor/chunk_report", self._on_report, LATCHED)
-        subscribe(Bool, "sim/success", self._on_success, LATCHED)
+        subscribe(ChunkReport, "executor/chunk_report", self._on_report, REPORT_QOS)
 
-    def watch(self, until: Callable[[Trace], bool], seconds: float) -> None:
-        """Collect until the condition holds or the time is over."""
+    def watch(self, trace: Trace) -> None:
+        """Collect into a trace from now on, whenever the node spins."""
+        self._trace = trace
         self._watching = True
-        self.spin_until(lambda: until(self._trace), seconds)
 
-    def spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Whether the condition came true in time."""
-        deadline_s = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline_s:
-                return False
-            rclpy.spin_once(self, timeout_sec=SPIN_S)
-        return True
-
-    def wait_until_configured(self, node: str, seconds: float, alive: Callable[[], bool]) -> None:
-        """Wait for a lifecycle node to be inactive or active; UserError when it is not."""
-        states = (State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE)
-        deadline_s = time.monotonic() + seconds
-        while time.monotonic() < deadline_s and alive():
-            answer = self._call(GetState, f"{node}/get_state", GetState.Request(), wait_s=1.0)
-            if answer and answer.current_state.id in states:
-                return
-        raise UserError(f"node {node} was not configured within {seconds:g} s: see its output")
-
-    def transition(self, node: str, transition_id: int) -> bool:
-        request = ChangeState.Request(transition=Transition(id=transition_id))
-        answer = self._call(ChangeState, f"{node}/change_state", request, SERVICE_WAIT_S)
-        return bool(answer and answer.success)
-
-    def _call(self, kind: type, name: str, request: Any, wait_s: float) -> Any:
-        client = self.create_client(kind, name)
-        try:
-            if not self.spin_until(client.service_is_ready, wait_s):
-                return None
-            future = client.call_async(request)
-            return future.result() if self.spin_until(future.done, wait_s) else None
-        finally:
-            self.destroy_client(client)
+    def look_away(self) -> None:
+        """Collect nothing more."""
+        self._watching = False
 
     def _on_image(self, camera: str, message: Image) -> None:
         if self._watching:
@@ -137,29 +100,23 @@ class WitnessNode(Node):
             )
 
     def _on_success(self, message: Bool) -> None:
+        super()._on_success(message)
         if self._watching:
-            self._trace.succeeded = self._trace.succeeded or message.data
+            self._trace.succeeded = message.data
 
 
-def watch_run(
-    robot: RobotConfig,
-    trace: Trace,
-    alive: Callable[[], bool],
-    until: Callable[[Trace], bool],
-    seconds: float,
-) -> None:
-    """Activate the policy, watch, deactivate it; UserError when it cannot be started."""
+def watch_run(robot: RobotConfig, trace: Trace, alive: Callable[[], bool], seconds: float) -> None:
+    """Let the policy move the arm until the task is done or the time is over; fill the trace."""
     rclpy.init()
-    node = WitnessNode(robot, trace)
+    witness = WitnessNode(robot)
     try:
-        for name in ("policy", "executor"):
-            node.wait_until_configured(name, 60.0, alive)
-        if not node.transition("policy", Transition.TRANSITION_ACTIVATE):
-            raise UserError("the policy node refused to be activated: see its output")
-        node.watch(until, seconds)
-        node.transition("policy", Transition.TRANSITION_DEACTIVATE)
+        witness.wait_for_nodes(alive)
+        witness.watch(trace)
+        witness.start_policy()
+        witness.spin_until(lambda: trace.succeeded, seconds)
+        witness.stop_policy()
         # The report of the last chunk comes once the executor has heard of the end.
-        node.spin_until(lambda: False, 0.3)
+        witness.spin_until(lambda: False, REPORT_WAIT_S)
     finally:
-        node.destroy_node()
+        witness.destroy_node()
         rclpy.try_shutdown()

@@ -1,0 +1,92 @@
+"""A policy tried in many scenes in real time, through the nodes that run it on a robot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import rclpy
+
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.demo.film import write_film
+from groot_ros.demo.trace import Trace
+from groot_ros.errors import UserError
+from groot_ros.nodes.ros2_process import enter_private_domain, policy_launch, ros2_process
+from groot_ros.nodes.witness_node import WitnessNode
+from groot_ros.policies.factory import PolicyChoice
+from groot_ros.robot import load_robot
+from groot_ros.sim.starts import draw_cubes
+from groot_ros.sim.tasks import Task
+from groot_ros.sim.trials import Outcome, Trials, explain_failure
+
+
+def run_trials(policy: PolicyChoice, trials: Trials, output: Path) -> Iterator[Outcome]:
+    """Run all trials, in order; films of failures and the log of the nodes go to `output`."""
+    variant = VARIANTS.get(policy.variant)
+    robot = load_robot("sim")
+    if variant and not any(p.field == "ee_pose" for p in variant.codec(robot).action.parts):
+        raise UserError(
+            f"variant {variant.name} makes no poses, which the executor sends to the simulated "
+            "arm: use --via inprocess"
+        )
+    enter_private_domain()
+    log = output / "nodes.log"
+    launch = policy_launch(policy, cubes=",".join(trials.cubes))
+    with ros2_process(launch, log) as alive:
+        rclpy.init()
+        witness = WitnessNode(robot)
+        try:
+            witness.wait_for_nodes(alive)
+            for index in range(trials.count):
+                if not alive():
+                    raise UserError(f"the nodes have ended, see {log}")
+                yield _run_trial(witness, Trace(policy.policy), trials, index, output / "failures")
+        finally:
+            witness.destroy_node()
+            rclpy.try_shutdown()
+
+
+def _run_trial(
+    witness: WitnessNode, trace: Trace, trials: Trials, index: int, films: Path
+) -> Outcome:
+    scene, task = trials.scene(index), trials.final_task(index)
+    witness.set_scene(scene, trials.task(index))
+    witness.watch(trace)
+    witness.start_policy()
+    started_s = time.monotonic()
+    if change := trials.change(index):
+        witness.spin_until(lambda: False, change.time_s)
+        witness.change_task(change.task)
+    remaining_s = started_s + trials.time_limit_s - time.monotonic()
+    succeeded = witness.spin_until(lambda: trace.succeeded, remaining_s)
+    duration_s = time.monotonic() - started_s
+    witness.look_away()
+    witness.stop_policy()
+    trace.instruction = task.instruction
+    if not succeeded:
+        write_film(trace, films / f"scene_{scene}.mp4")
+    pictures = trace.pictures.get("exterior")
+    return Outcome(
+        scene,
+        task.instruction,
+        succeeded,
+        duration_s,
+        "" if succeeded else _explain(trace, task, trials, scene),
+        pictures[-1].image if pictures else None,
+    )
+
+
+def _explain(trace: Trace, task: Task, trials: Trials, scene: int) -> str:
+    if not (trace.chunks and trace.measured and trace.measured_grips):
+        return "the policy made no chunk"
+    cubes = draw_cubes(np.random.default_rng(scene), len(trials.cubes))
+    grips = np.interp(
+        [sample.stamp_ns for sample in trace.measured],
+        [sample.stamp_ns for sample in trace.measured_grips],
+        [sample.values[0] for sample in trace.measured_grips],
+    )
+    positions = np.array([sample.values[:3] for sample in trace.measured])
+    places = dict(zip(trials.cubes, cubes, strict=True))
+    return explain_failure(task, places, positions, grips)

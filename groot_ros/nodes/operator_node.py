@@ -1,0 +1,87 @@
+"""A node that does what an operator does: waits for nodes, changes states, calls services."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+
+from groot_ros.errors import UserError
+from groot_ros_msgs.srv import SetInstruction
+
+SPIN_S = 0.05
+SERVICE_WAIT_S = 30.0
+CONFIGURE_WAIT_S = 60.0
+ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
+INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
+
+
+class OperatorNode(Node):
+    """Spins while it waits; everything else that it hears is heard then."""
+
+    def spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Whether the condition came true in time."""
+        deadline_s = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline_s:
+                return False
+            rclpy.spin_once(self, timeout_sec=SPIN_S)
+        return True
+
+    def wait_for_state(self, node: str, state: int, alive: Callable[[], bool]) -> None:
+        """Wait for a lifecycle node to be in a state; UserError when it is not."""
+        deadline_s = time.monotonic() + CONFIGURE_WAIT_S
+        while time.monotonic() < deadline_s and alive():
+            answer = self._call(GetState, f"{node}/get_state", GetState.Request(), wait_s=1.0)
+            if answer and answer.current_state.id == state:
+                return
+        raise UserError(f"node {node} was not ready within {CONFIGURE_WAIT_S:g} s: see its output")
+
+    def transition(self, node: str, transition_id: int) -> None:
+        """Change the state of a lifecycle node; UserError when it refuses."""
+        request = ChangeState.Request(transition=Transition(id=transition_id))
+        answer = self._call(ChangeState, f"{node}/change_state", request)
+        if not (answer and answer.success):
+            wanted = "activated" if transition_id == ACTIVATE else "deactivated"
+            raise UserError(f"node {node} refused to be {wanted}: see its output")
+
+    def trigger(self, service: str) -> None:
+        """Call a Trigger service; UserError when it refuses."""
+        self._demand(Trigger, service, Trigger.Request())
+
+    def tell(self, service: str, instruction: str) -> None:
+        """Call a SetInstruction service; UserError when it refuses."""
+        self._demand(SetInstruction, service, SetInstruction.Request(instruction=instruction))
+
+    def set_parameter(self, node: str, name: str, value: Any) -> None:
+        """Set a parameter of another node; UserError when it refuses."""
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        answer = self._call(SetParameters, f"{node}/set_parameters", request)
+        if not (answer and answer.results[0].successful):
+            reason = answer.results[0].reason if answer else "no answer"
+            raise UserError(f"parameter {name} of node {node} cannot be set: {reason}")
+
+    def _demand(self, kind: type, service: str, request: Any) -> None:
+        answer = self._call(kind, service, request)
+        if not (answer and answer.success):
+            reason = answer.message if answer else "no answer"
+            raise UserError(f"{service} was refused: {reason}")
+
+    def _call(self, kind: type, name: str, request: Any, wait_s: float = SERVICE_WAIT_S) -> Any:
+        client = self.create_client(kind, name)
+        try:
+            if not self.spin_until(client.service_is_ready, wait_s):
+                return None
+            future = client.call_async(request)
+            return future.result() if self.spin_until(future.done, wait_s) else None
+        finally:
+            self.destroy_client(client)

@@ -1,0 +1,49 @@
+"""`ros2` commands in the background, on a ROS domain of their own."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from groot_ros.policies.factory import PolicyChoice
+
+END_WAIT_S = 20.0
+# What ros2 launch says when a process of it ended by itself.
+DIED = "process has died"
+
+
+def enter_private_domain() -> None:
+    """Keep to this machine, and to a random domain unless the user has chosen one."""
+    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+@contextmanager
+def ros2_process(arguments: list[str], log: Path) -> Iterator[Callable[[], bool]]:
+    """A ros2 command in the background, ended by SIGINT; yields whether it still runs."""
+    with log.open("w") as output:
+        process = subprocess.Popen(["ros2", *arguments], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield lambda: process.poll() is None
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(END_WAIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                output.write(f"\n{DIED}: it did not end within {END_WAIT_S:g} s of SIGINT\n")
+
+
+def policy_launch(policy: PolicyChoice, **arguments: str) -> list[str]:
+    """Arguments of ros2 for policy.launch.py with the simulated arm."""
+    given = {"sim": "true", "policy": policy.policy, "device": policy.device, **arguments}
+    if policy.policy == "local":
+        given |= {"variant": policy.variant, "checkpoints_dir": policy.checkpoints_dir}
+        given |= {"checkpoint": policy.checkpoint} if policy.checkpoint else {}
+    return ["launch", "groot_ros", "policy.launch.py", *(f"{k}:={v}" for k, v in given.items())]
