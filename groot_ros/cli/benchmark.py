@@ -23,7 +23,7 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--config", choices=["full", "mid", "tiny"], default="full")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     model.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
-    model.add_argument("--compile", choices=["off", "default", "max"], default="off")
+    model.add_argument("--compile", choices=["auto", "off", "default", "max"], default="auto")
     model.add_argument("--repeats", type=int, default=10, help="measured runs (default: 10)")
     model.add_argument("--json", action="store_true", help="print one JSON object")
     model.set_defaults(run=run_model)

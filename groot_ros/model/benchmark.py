@@ -18,7 +18,7 @@ from torch import Tensor
 
 from groot_ros.model import memory, weights
 from groot_ros.model.benchmark_config import CONFIGS
-from groot_ros.model.compilation import CompileMode
+from groot_ros.model.compilation import find_compile_mode
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import buckets
@@ -37,7 +37,7 @@ class Options:
     config: str = "full"
     device: str = "auto"
     dtype: str = "bfloat16"
-    compile: str = "off"
+    compile: str = "auto"
     repeats: int = 10
 
 
@@ -111,9 +111,8 @@ class Benchmark:
         crop = {"use_albumentations": True, "shortest_image_edge": EDGE, "crop_fraction": 0.95}
         self.images = ImagePipeline(CropConfig.from_dict(crop), PatchConfig.from_dict(patches))
         self.prompt = FixedPrompt(self.config)
-        self.serving = Serving(
-            self.network, self.images, self.prompt, CompileMode(options.compile)
-        )
+        mode = find_compile_mode(options.compile, self.device)
+        self.serving = Serving(self.network, self.images, self.prompt, mode)
         self._generator = np.random.default_rng(0)
         shape = self.config.action_horizon, self.config.max_action_dim
         self.noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""torch.compile for the stages of inference, with a way back."""
+"""CUDA graphs and torch.compile for the stages of inference, with a way back."""
 
 from __future__ import annotations
 
@@ -10,44 +10,57 @@ from typing import Any
 import torch
 
 from groot_ros.errors import UserError
+from groot_ros.model.cuda_graph import GraphedStage
 
 logger = logging.getLogger(__name__)
 
+Stage = Callable[..., Any]
+
 
 class CompileMode(enum.Enum):
-    """off: as it is; default: compiled, CUDA graphs on a GPU; max: kernels tuned as well."""
+    """How a stage runs; what `default` and `max` mean depends on the device.
+
+    default: CUDA graphs of the unchanged kernels on a GPU, torch.compile on a CPU.
+    max: CUDA graphs of compiled kernels on a GPU, tuned kernels on a CPU.
+    """
 
     OFF = "off"
     DEFAULT = "default"
     MAX = "max"
 
 
-def compile_stage(stage: Callable[..., Any], mode: CompileMode, name: str) -> Callable[..., Any]:
-    """The stage compiled at its first call, or as it is when compiling fails."""
+def compile_stage(stage: Stage, mode: CompileMode, name: str, device: torch.device) -> Stage:
+    """The stage, recorded or compiled at its first call, or as it is when that fails."""
     if mode is CompileMode.OFF:
         return stage
-    torch_mode = {
-        (CompileMode.DEFAULT, True): "reduce-overhead",
-        (CompileMode.DEFAULT, False): "default",
-        (CompileMode.MAX, True): "max-autotune",
-        (CompileMode.MAX, False): "max-autotune-no-cudagraphs",
-    }[mode, torch.cuda.is_available()]
-    return Compiled(stage, torch.compile(stage, mode=torch_mode, fullgraph=True), name)
+    prepare = _on_gpu if device.type == "cuda" else _on_cpu
+    return Compiled(stage, prepare(stage, mode), name)
+
+
+def _on_gpu(stage: Stage, mode: CompileMode) -> Stage:
+    if mode is CompileMode.MAX:
+        stage = torch.compile(stage, fullgraph=True)
+    return GraphedStage(stage)
+
+
+def _on_cpu(stage: Stage, mode: CompileMode) -> Stage:
+    tuning = "max-autotune-no-cudagraphs" if mode is CompileMode.MAX else "default"
+    return torch.compile(stage, mode=tuning, fullgraph=True)
 
 
 class Compiled:
-    """A compiled stage that falls back to the plain one for good, with a warning."""
+    """A prepared stage that falls back to the plain one for good, with a warning."""
 
-    def __init__(self, plain: Callable[..., Any], compiled: Callable[..., Any], name: str) -> None:
+    def __init__(self, plain: Stage, prepared: Stage, name: str) -> None:
         self._plain = plain
-        self._call = compiled
+        self._call = prepared
         self._name = name
 
     def __call__(self, *arguments: Any) -> Any:
         if self._call is self._plain:
             return self._plain(*arguments)
         try:
-            result = self._call(*arguments)
+            return self._call(*arguments)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
@@ -55,20 +68,14 @@ class Compiled:
             logger.warning("the %s runs uncompiled: %s", self._name, first_line)
             self._call = self._plain
             return self._plain(*arguments)
-        return _kept(result)
 
 
-def _kept(result: Any) -> Any:
-    """The next call of a CUDA graph overwrites its output: keep a copy."""
-    if isinstance(result, torch.Tensor):
-        return result.clone() if result.is_cuda else result
-    return [_kept(part) for part in result]
-
-
-def find_compile_mode(name: str) -> CompileMode:
-    """The compile mode of that name; UserError lists the right ones."""
+def find_compile_mode(name: str, device: torch.device) -> CompileMode:
+    """The mode of that name; `auto` is default on a GPU, off on a CPU."""
+    if name == "auto":
+        return CompileMode.DEFAULT if device.type == "cuda" else CompileMode.OFF
     try:
         return CompileMode(name)
     except ValueError:
-        names = ", ".join(mode.value for mode in CompileMode)
+        names = ", ".join(["auto", *(mode.value for mode in CompileMode)])
         raise UserError(f"compile mode {name!r} is unknown, expected one of {names}") from None

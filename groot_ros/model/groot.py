@@ -65,18 +65,18 @@ class Groot:
         dtype: str = "auto",
         embodiment: str | None = None,
         rope: RopePrecision = RopePrecision.FLOAT32,
-        compile: str = "off",
+        compile: str = "auto",
         verify: bool = False,
     ) -> Groot:
         """Load a checkpoint folder; UserError says in one sentence what is wrong with it.
 
-        `auto` is the first GPU with bfloat16, without one the CPU with float32. `compile` is off,
-        default or max: the first predictions then take minutes, so warm up. `verify` compares
-        every weight in memory with its file.
+        `auto` is the first GPU with bfloat16 and CUDA graphs, without one the CPU with float32.
+        `compile` is auto, off, default or max, see CompileMode: warm up before the first real
+        observation. `verify` compares every weight in memory with its file.
         """
         target = find_device(device)
         number_type = find_dtype(dtype, target)
-        mode = find_compile_mode(compile)
+        mode = find_compile_mode(compile, target)
         checkpoint = CheckpointFolder(Path(folder))
         processor = checkpoint.processor(checkpoint.choose(embodiment))
         slot = processor.modality.slot

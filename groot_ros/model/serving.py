@@ -63,9 +63,11 @@ class Serving:
         self._last: list[tuple[Frame, EncodedImage]] = []
         # A compiled stage knows one number of pictures: then all are encoded or none.
         self._all_or_none = mode is not CompileMode.OFF
-        self._encode_images = compile_stage(network.backbone.encode_images, mode, "vision")
-        self._text = compile_stage(network.backbone.text, mode, "language model")
-        self._denoise = compile_stage(self.denoiser, mode, "action head")
+        self._encode_images = compile_stage(
+            network.backbone.encode_images, mode, "vision", self.device
+        )
+        self._text = compile_stage(network.backbone.text, mode, "language model", self.device)
+        self._denoise = compile_stage(self.denoiser, mode, "action head", self.device)
 
     def actions(
         self,

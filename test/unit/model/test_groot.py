@@ -202,7 +202,7 @@ def test_warming_up_changes_nothing(groot: Groot) -> None:
 
 def test_unknown_compile_mode(checkpoint: Path) -> None:
     with pytest.raises(
-        UserError, match="compile mode 'fast' .* expected one of off, default, max"
+        UserError, match="compile mode 'fast' .* expected one of auto, off, default, max"
     ):
         Groot.load(checkpoint, compile="fast")
 

@@ -12,6 +12,7 @@ from pictures import picture
 
 from groot_ros.model.compilation import Compiled, CompileMode, compile_stage
 from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.cuda_graph import rebuilt, tensors
 from groot_ros.model.denoiser import Denoiser
 from groot_ros.model.flow_matching import Prefix, buckets
 from groot_ros.model.gr00t import Batch, Gr00t
@@ -260,4 +261,21 @@ def test_a_stage_that_cannot_be_compiled_runs_plain(monkeypatch: pytest.MonkeyPa
 
 
 def test_off_is_the_stage_itself() -> None:
-    assert compile_stage(len, CompileMode.OFF, "x") is len
+    assert compile_stage(len, CompileMode.OFF, "x", torch.device("cpu")) is len
+
+
+def test_a_recorded_stage_finds_every_tensor_of_its_arguments(serving: Serving) -> None:
+    layout = serving.prompt("lift it", ((4, 4), (4, 4))).layout
+    arguments = layout, [torch.zeros(2), torch.ones(3)]
+    found = list(tensors(arguments))
+    assert [id(tensor) for tensor in found] == [
+        id(layout.input_ids),
+        id(layout.cosine),
+        id(layout.sine),
+        id(layout.image_index),
+        *(id(tensor) for tensor in arguments[1]),
+    ]
+    copy_layout, levels = rebuilt(arguments, iter([tensor + 1 for tensor in found]))
+    assert copy_layout.attention_mask is None
+    assert torch.equal(copy_layout.cosine, layout.cosine + 1)
+    assert levels[1].tolist() == [2, 2, 2]
