@@ -24,6 +24,8 @@ def add_parser(subparsers: Any) -> None:
         kind: dict[str, Any] = {"type": type(default)}
         if isinstance(default, bool):
             kind = {"action": argparse.BooleanOptionalAction}
+        elif option.name == "color_jitter_params":
+            kind = {"nargs": "+", "metavar": ("NAME", "VALUE")}
         parser.add_argument(*names, dest=option.name, default=None, help=text, **kind)
 
 
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     for option in fields(TrainConfig):
         value = getattr(args, option.name)
         if value is not None:
-            given[option.name] = value
+            given[option.name] = " ".join(value) if isinstance(value, list) else value
     config = make_config(given)
     from groot_ros.training.run import train
 

@@ -1,11 +1,11 @@
-"""Pictures -> patches of the vision tower, as GR00T's processor and Qwen3-VL's make them."""
+"""Pictures -> patches of the vision tower: GR00T's own part and Qwen3-VL's."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -13,16 +13,6 @@ from torch import Tensor
 
 from groot_ros.errors import UserError
 from groot_ros.model.resize import resize_antialias, resize_area
-
-# preprocessor_config.json of Qwen3-VL-2B and Cosmos-Reason2-2B.
-QWEN3_VL_PROCESSOR: dict[str, Any] = {
-    "size": {"shortest_edge": 65536, "longest_edge": 16777216},
-    "patch_size": 16,
-    "temporal_patch_size": 2,
-    "merge_size": 2,
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.5, 0.5, 0.5],
-}
 
 
 @dataclass(frozen=True)
@@ -63,18 +53,21 @@ class CropConfig:
             letter_box=bool(values.get("letter_box_transform", False)),
         )
 
-    def __call__(self, frames: Tensor) -> Tensor:
-        """Resize and crop frames (N, H, W, 3) uint8."""
+    def __call__(self, frames: Tensor, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
+        """Resize and crop frames (N, H, W, 3) uint8.
+
+        `place` is where the crop lies between top and bottom, left and right: 0 to 1.
+        """
         if self.letter_box:
             frames = _letter_box(frames)
         if not self.albumentations:
             assert self.target_size is not None and self.crop_size is not None
             frames = resize_antialias(frames, *self.target_size, mode="bilinear")
-            frames = _center_crop(frames, *self.crop_size, rounding=round)
+            frames = _crop(frames, *self.crop_size, place, rounding=round)
             return resize_antialias(frames, *self.target_size, mode="bilinear")
         frames = self._resize(frames)
         height, width = (max(1, int(size * self._fraction)) for size in frames.shape[1:3])
-        return self._resize(_center_crop(frames, height, width, rounding=math.floor))
+        return self._resize(_crop(frames, height, width, place, rounding=math.floor))
 
     @property
     def _fraction(self) -> float:
@@ -92,9 +85,11 @@ class CropConfig:
         return resize_area(frames, round(height * scale), round(width * scale))
 
 
-def _center_crop(frames: Tensor, height: int, width: int, rounding: Any) -> Tensor:
-    top = int(rounding((frames.shape[1] - height) / 2))
-    left = int(rounding((frames.shape[2] - width) / 2))
+def _crop(
+    frames: Tensor, height: int, width: int, place: tuple[float, float], rounding: Any
+) -> Tensor:
+    top = int(rounding((frames.shape[1] - height) * place[0]))
+    left = int(rounding((frames.shape[2] - width) * place[1]))
     return frames[:, top : top + height, left : left + width]
 
 
@@ -103,6 +98,23 @@ def _letter_box(frames: Tensor) -> Tensor:
     vertical, horizontal = max(width - height, 0), max(height - width, 0)
     left, top = horizontal // 2, vertical // 2
     return F.pad(frames, (0, 0, left, horizontal - left, top, vertical - top))
+
+
+class Patches(Protocol):
+    """The backbone's part: pictures of any size to patches, a block of which is a token."""
+
+    @property
+    def patch_size(self) -> int: ...
+    @property
+    def merge_size(self) -> int: ...
+    def tokens(self, grid: tuple[int, int]) -> int:
+        """Tokens that the language model sees of an image with this patch grid."""
+
+    def fit(self, frames: Tensor) -> Tensor:
+        """Frames (N, H, W, 3) uint8 resized to whole blocks of patches."""
+
+    def __call__(self, frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Frames (N, H, W, 3) uint8 -> patches (N P, patch numbers) float32 and their grid."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +187,7 @@ class ImagePipeline:
     """Both parts, over pictures of any sizes."""
 
     crop: CropConfig
-    patches: PatchConfig
+    patches: Patches
 
     def __call__(self, frames: list[Tensor]) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
         """Frames (H, W, 3) uint8 -> patches of all, in order, and each one's grid."""

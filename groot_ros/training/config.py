@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from groot_ros.errors import UserError
+from groot_ros.training.augmentation import Augmentation, ColorJitter, join_words
 
 TINY = "tiny"
 
@@ -54,10 +55,16 @@ class TrainConfig:
     tune_vlln: bool = _option(True, "train norm and self-attention between backbone and DiT")
     tune_top_llm_layers: int = _option(0, "train only the last so many text layers")
     state_dropout_prob: float = _option(0.0, "probability that a sample's state is hidden")
+    random_crop: bool = _option(True, "crop at random places as large as for inference")
+    random_rotation_angle: float = _option(0.0, "degrees that pictures turn by at most")
+    color_jitter_params: str = _option(
+        "", "such as: brightness 0.3 contrast 0.4 saturation 0.5 hue 0.08"
+    )
     noise_samples: int = _option(1, "noises and times per observation and step")
     device: str = _option("auto", "auto, cpu or cuda")
     padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
-    held_out_episodes: int = _option(0, "episodes at the end that are not trained on")
+    eval_episodes: int = _option(0, "episodes, drawn by the seed, that training is measured with")
+    eval_steps: int = _option(0, "steps between these measurements; 0: as many as save_steps")
     max_memory_gb: float = _option(2.0, "prepared pictures up to this size stay in memory")
     logging_steps: int = _option(50, "steps between progress reports")
     resume: bool = _option(False, "go on from the newest checkpoint of this run")
@@ -74,11 +81,25 @@ class TrainConfig:
                 f"batch_size {self.batch_size} is not a multiple of gradient_accumulation_steps "
                 f"{self.gradient_accumulation_steps}: change one of them"
             )
+        for name in ("eval_episodes", "eval_steps"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if not 0 <= self.random_rotation_angle <= 180:
+            raise UserError(
+                f"random_rotation_angle is {self.random_rotation_angle}, expected 0 to 180 degrees"
+            )
+        ColorJitter.parse(self.color_jitter_params)
         for name in ("ema_decay", "min_learning_rate"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
         if self.padding not in ("repeat", "mask", "drop"):
             raise UserError(f"padding is {self.padding!r}, expected repeat, mask or drop")
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What happens to the pictures."""
+        jitter = ColorJitter.parse(self.color_jitter_params)
+        return Augmentation(self.random_crop, self.random_rotation_angle, jitter)
 
     @property
     def run_path(self) -> Path:
@@ -99,6 +120,7 @@ TINY_DEFAULTS: Mapping[str, Any] = {
     "num_workers": 0,
     "tune_llm": True,
     "tune_visual": True,
+    "random_crop": False,
 }
 
 
@@ -112,6 +134,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     unknown = set(values) - known if isinstance(values, dict) else {str(values)}
     if unknown:
         raise UserError(f"{path} has unknown keys {sorted(unknown)}, expected {sorted(known)}")
+    jitter = values.get("color_jitter_params")
+    if isinstance(jitter, dict):
+        values["color_jitter_params"] = join_words(jitter)
     return dict(values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -35,17 +36,32 @@ class TrainingModule(nn.Module):
         k: Tensor,
     ) -> dict[str, Tensor]:
         """Loss of B observations with M noises each; noisy and velocity are (B M, H, D)."""
-        slot = torch.full((len(state),), self.slot, dtype=torch.long, device=state.device)
-        rows = [(int(row), int(column)) for row, column in grids.tolist()]
-        padded = None if bool(attention_mask.all()) else attention_mask
-        batch = Batch(input_ids, patches, rows, state, slot, padded)
-        context = self.network.context(batch)
+        batch = self._batch(input_ids, attention_mask, patches, grids, state)
+        slot, context = batch.slot, self.network.context(batch)
         repeats = len(noisy) // len(state)
         if repeats > 1:
             context = Context(*(_repeat_tokens(tokens, repeats) for tokens in context))
             state, slot, mask = (x.repeat_interleave(repeats, 0) for x in (state, slot, mask))
         sample = NoisySample(noisy, velocity, timestep)
         return {"loss": self.network.action_head.loss(sample, mask, state, context, slot)}
+
+    @torch.no_grad()
+    def actions(self, inputs: Mapping[str, Tensor], noise: Tensor) -> Tensor:
+        """Normalised actions (B, H, D) of B observations from noise of this shape."""
+        return self.network.actions(self._batch(**inputs), noise)
+
+    def _batch(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        patches: Tensor,
+        grids: Tensor,
+        state: Tensor,
+    ) -> Batch:
+        slot = torch.full((len(state),), self.slot, dtype=torch.long, device=state.device)
+        rows = [(int(row), int(column)) for row, column in grids.tolist()]
+        padded = None if bool(attention_mask.all()) else attention_mask
+        return Batch(input_ids, patches, rows, state, slot, padded)
 
 
 def _repeat_tokens(tokens: Tokens, repeats: int) -> Tokens:
@@ -66,7 +82,7 @@ def choose_trainable(network: Gr00t, config: TrainConfig) -> None:
     layers = backbone.language_model.layers
     chosen: list[tuple[bool, list[nn.Module]]] = [
         (config.tune_llm, [backbone.language_model]),
-        (config.tune_visual, [backbone.visual]),
+        (config.tune_visual, backbone.vision_parts),
         (config.tune_projector, projector),
         (config.tune_diffusion_model, [head.model]),
         (config.tune_vlln, [head.vlln, head.vl_self_attention]),
@@ -75,12 +91,15 @@ def choose_trainable(network: Gr00t, config: TrainConfig) -> None:
     for wanted, parts in chosen:
         for part in parts if wanted else []:
             part.requires_grad_(True)
-    # No feature passes the final norm, so it would never get a gradient.
-    backbone.language_model.norm.requires_grad_(False)
+    if head.mask_token is not None:
+        head.mask_token.requires_grad_(config.tune_projector)
+    # They would never get a gradient.
+    for part in backbone.unused:
+        part.requires_grad_(False)
 
 
 def set_state_dropout(network: Gr00t, probability: float) -> None:
     """Hide the state of that share of the samples; checkpoints say so, too."""
     raw = {**network.config.raw, "state_dropout_prob": probability}
     network.config = replace(network.config, state_dropout_prob=probability, raw=raw)
-    network.action_head.config = network.config
+    network.action_head.reconfigure(network.config)

@@ -21,15 +21,12 @@ from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import load_network
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.initialize import initialize
 from groot_ros.model.modality import ActionConfig, ActionKey, ModalityConfig
 from groot_ros.model.processor import Processor
-from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
 from groot_ros.model.tabletop import Workspace
 from groot_ros.model.tiny import CheckpointSpec, init_checkpoint
-from groot_ros.model.tokenizer import find_tokenizer, image_processor_config, load_tokenizer
 from groot_ros.training.config import TINY, TrainConfig
 from groot_ros.training.module import choose_trainable, set_state_dropout
 from groot_ros.training.table import Table, dataset_hash, load_table
@@ -241,25 +238,18 @@ def _prepare(
         embodiment,
         base.slots[embodiment],
     )
-    images = ImagePipeline(
-        CropConfig.from_dict(kwargs),
-        PatchConfig.from_dict(image_processor_config(base.processor_folders)),
-    )
-    tokenizer_folder = find_tokenizer(base.processor_folders, base.config.model_name)
-    tokenizer = load_tokenizer(tokenizer_folder, base.config.backbone["image_token_id"])
-    prompts = PromptProcessor(tokenizer, bool(kwargs.get("formalize_language", True)))
     network = load_network(base.path, "cpu")
     set_state_dropout(network, config.state_dropout_prob)
     choose_trainable(network, config)
     return Prepared(
         network=network,
-        processor=Processor(images, prompts, numbers),
+        processor=Processor(base.images(), base.prompts(), numbers),
         table=table,
         held_out=held_out,
         processor_config={**base.processor_config, "processor_kwargs": kwargs},
         statistics=statistics,
         slots=base.slots,
-        extra_files=_extra_files([*base.processor_folders, tokenizer_folder]),
+        extra_files=_extra_files([*base.processor_folders, base.tokenizer_folder]),
         metadata=_metadata(dataset, variant, held_out),
     )
 
@@ -300,6 +290,8 @@ def _metadata(dataset: Dataset, variant: Variant, held_out: Table | None) -> dic
         "variant": variant.name,
         "codec": own["codec"],
         **{key: own[key] for key in OWN_KEYS},
+        # Datasets of an earlier version have none.
+        **({"envelope": own["envelope"]} if "envelope" in own else {}),
         "fps": dataset.fps,
         "dataset": {
             "sha256": dataset_hash(dataset.path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from transformers import TrainingArguments
 
 from groot_ros.errors import UserError
 from groot_ros.model.device import find_device
+from groot_ros.model.processor import Processor
 from groot_ros.training.config import TrainConfig
+from groot_ros.training.held_out import HeldOut
+from groot_ros.training.pictures import Pictures, VideoPictures, hold_frames, prepare_pictures
 from groot_ros.training.preparation import Prepared, prepare_training
-from groot_ros.training.samples import SampleOptions, Samples, hold_pictures
+from groot_ros.training.samples import SampleOptions, Samples
+from groot_ros.training.table import Table
 from groot_ros.training.trainer import (
     GrootTrainer,
     ProgressReport,
@@ -36,9 +41,9 @@ def train(config: TrainConfig) -> Path:
             f"{config.run_path} has checkpoints already: go on with --resume or take another "
             "exp_name"
         )
-    samples = _samples(config, prepared, arguments.world_size)
+    samples = _samples(config, prepared)
     print("\n".join(describe(config, prepared, samples)))
-    trainer = GrootTrainer(config, prepared, samples, arguments)
+    trainer = GrootTrainer(config, prepared, samples, _held_out(prepared), arguments)
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
@@ -48,21 +53,33 @@ def train(config: TrainConfig) -> Path:
     return checkpoints(config.run_path)[-1]
 
 
-def _samples(config: TrainConfig, prepared: Prepared, processes: int) -> Samples:
+def _samples(config: TrainConfig, prepared: Prepared) -> Samples:
     options = SampleOptions(
         config.padding,
         config.noise_samples,
         config.seed,
         config.num_train_steps * config.batch_size,
+        config.augmentation,
     )
-    samples = Samples(prepared.table, prepared.processor, prepared.network.config, options)
+    table, processor = prepared.table, prepared.processor
+    samples = Samples(table, processor, prepared.network.config, options)
     if not len(samples.rows):
         raise UserError("every episode is shorter than a chunk: use padding repeat or mask")
-    probe = samples[0]["pictures"]
-    if probe.nbytes * len(prepared.table) <= config.max_memory_gb * 1e9:
-        workers = min(os.cpu_count() or 1, -(-len(prepared.table) // ROWS_PER_PROCESS))
-        samples.hold_pictures(hold_pictures(prepared.table, prepared.processor, workers))
+    kept = samples[0]["pictures"]
+    hold: Callable[[Table, Processor, int], Pictures] = prepare_pictures
+    if not options.augmentation.is_off:
+        kept, hold = VideoPictures(table, processor).frames(samples.row(0)), hold_frames
+    if kept.nbytes * len(table) <= config.max_memory_gb * 1e9:
+        workers = min(os.cpu_count() or 1, -(-len(table) // ROWS_PER_PROCESS))
+        samples.take_pictures_from(hold(table, processor, workers))
     return samples
+
+
+def _held_out(prepared: Prepared) -> HeldOut | None:
+    if prepared.held_out is None:
+        return None
+    mean = {key: values.mean(axis=0) for key, values in prepared.table.action.items()}
+    return HeldOut(prepared.held_out, prepared.processor, prepared.network.config, mean)
 
 
 def _arguments(config: TrainConfig) -> TrainingArguments:
@@ -92,6 +109,8 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
         seed=config.seed,
         save_steps=config.save_steps,
         save_strategy="steps",
+        eval_strategy="steps" if config.eval_episodes else "no",
+        eval_steps=config.eval_steps or config.save_steps,
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
         dataloader_num_workers=config.num_workers,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from groot_ros.data.dataset import video_column
-from groot_ros.data.video import read_pictures
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.flow_matching import noisy_sample
-from groot_ros.model.images import ImagePipeline
 from groot_ros.model.processor import Processor
-from groot_ros.training.frames import VideoReader
+from groot_ros.training.augmentation import Augmentation, Change
+from groot_ros.training.pictures import Pictures, VideoPictures
 from groot_ros.training.table import Table
 
-Picture = NDArray[np.uint8]
 Sample = dict[str, Any]
+Inputs = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,6 +32,7 @@ class SampleOptions:
     seed: int = 42
     count: int = 0
     """Samples of the whole training."""
+    augmentation: Augmentation = Augmentation()
 
 
 class Samples(TorchDataset[Sample]):
@@ -68,7 +63,7 @@ class Samples(TorchDataset[Sample]):
         """The rows that are trained on."""
         return self._rows
 
-    def hold_pictures(self, pictures: Pictures) -> None:
+    def take_pictures_from(self, pictures: Pictures) -> None:
         """Take pictures from elsewhere than the videos."""
         self._pictures = pictures
 
@@ -96,13 +91,19 @@ class Samples(TorchDataset[Sample]):
         rng = np.random.default_rng((self._options.seed, 1, k))
         return {
             "instruction": table.task[row],
-            "pictures": self._pictures(row),
+            "pictures": self._pictures(row, self._change(k)),
             "state": numbers.encode_state(state),
             "actions": actions,
             "mask": mask,
             "k": k,
             **self._noise(rng, actions.shape),
         }
+
+    def _change(self, k: int) -> Change:
+        options = self._options
+        if options.augmentation.is_off:
+            return Change()
+        return options.augmentation.draw(np.random.default_rng((options.seed, 2, k)))
 
     def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, Any]:
         config, count = self._config, self._options.noise_samples
@@ -113,67 +114,6 @@ class Samples(TorchDataset[Sample]):
         }
 
 
-class VideoPictures:
-    """Pictures of a row (V, H, W, 3), decoded when asked for."""
-
-    def __init__(self, table: Table, processor: Processor) -> None:
-        self._table, self._processor = table, processor
-        self._reader = VideoReader()
-
-    def __call__(self, row: int) -> Tensor:
-        table = self._table
-        videos = table.files[table.episode[row]].videos
-        frames = [
-            self._reader.frame(videos[video_column(key)], int(table.frame[row]))
-            for key in self._processor.modality.video_keys
-        ]
-        return prepare(self._processor.images, np.stack(frames))
-
-
-@dataclass(frozen=True)
-class HeldPictures:
-    """All pictures (N, V, H, W, 3) as the network sees them, in memory."""
-
-    pictures: Tensor
-
-    def __call__(self, row: int) -> Tensor:
-        return self.pictures[row]
-
-
-Pictures = VideoPictures | HeldPictures
-
-
-def prepare(images: ImagePipeline, frames: Picture) -> Tensor:
-    """Pictures (N, H, W, 3) cropped and fitted as for inference."""
-    return images.patches.fit(images.crop(torch.from_numpy(frames)))
-
-
-def hold_pictures(table: Table, processor: Processor, workers: int) -> HeldPictures:
-    """Decode and prepare every picture of a table once, in so many processes."""
-    columns = [video_column(key) for key in processor.modality.video_keys]
-    jobs = [[file.videos[column] for column in columns] for file in table.files]
-    load = functools.partial(_episode_pictures, processor.images)
-    if workers <= 1:
-        return HeldPictures(torch.from_numpy(np.concatenate(list(map(load, jobs)))))
-    # Forked children of a process that has used torch's threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        return HeldPictures(torch.from_numpy(np.concatenate(list(pool.map(load, jobs)))))
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-def _episode_pictures(images: ImagePipeline, videos: Sequence[Path]) -> Picture:
-    """Pictures (T, V, H, W, 3) of one episode."""
-    views = [
-        np.concatenate([prepare(images, frame[None]).numpy() for frame in read_pictures(path)])
-        for path in videos
-    ]
-    return np.stack(views, axis=1)
-
-
 @dataclass(frozen=True)
 class Collator:
     """Samples -> the arguments of `TrainingModule`; prompts are padded on the left."""
@@ -181,22 +121,25 @@ class Collator:
     processor: Processor
     config: Gr00tConfig
 
-    def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+    def inputs(self, samples: Sequence[Sample]) -> Inputs:
+        """What the network sees of the samples."""
         pictures = torch.cat([sample["pictures"] for sample in samples])
         patches, grid = self.processor.images.patches(pictures)
         views = len(samples[0]["pictures"])
         tokens = [self.processor.images.patches.tokens(grid)] * views
         ids, mask = self._prompts([sample["instruction"] for sample in samples], tokens)
-        noisy = self._noisy(samples)
         return {
             "input_ids": ids,
             "attention_mask": mask,
             "patches": patches,
             "grids": torch.tensor([grid] * len(pictures)),
             "state": _stack(samples, "state"),
-            "noisy": noisy["noisy"],
-            "velocity": noisy["velocity"],
-            "timestep": noisy["timestep"],
+        }
+
+    def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        return {
+            **self.inputs(samples),
+            **self._noisy(samples),
             "mask": _stack(samples, "mask"),
             "k": torch.tensor([sample["k"] for sample in samples]),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Table:
     end: NDArray[np.int64]
     task: tuple[str, ...]
     files: tuple[EpisodeFiles, ...]
+    names: Mapping[str, list[str]]
+    """Of the columns of every action."""
 
     def __len__(self) -> int:
         return len(self.episode)
@@ -43,14 +45,12 @@ class Table:
         return {key: values[index] for key, values in self.action.items()}, real
 
 
-def load_table(dataset: Dataset, episodes: slice = slice(None)) -> Table:
-    """Rows of the chosen episodes; UserError for an empty choice or a missing column."""
-    files = dataset.episodes[episodes]
+def load_table(dataset: Dataset, episodes: Sequence[int] | None = None) -> Table:
+    """Rows of the chosen episodes, by default of all; UserError for none or a missing column."""
+    found = dataset.episodes
+    files = [found[index] for index in (range(len(found)) if episodes is None else episodes)]
     if not files:
-        raise UserError(
-            f"{dataset.path} has {len(dataset.episodes)} episodes and none is left to use: "
-            "hold out fewer"
-        )
+        raise UserError(f"{dataset.path} has no episodes: convert bags that hold some")
     rows = [dataset.columns(file) for file in files]
     for name in (STATE, ACTION, "task_index", "frame_index"):
         if any(name not in columns for columns in rows):
@@ -65,7 +65,14 @@ def load_table(dataset: Dataset, episodes: slice = slice(None)) -> Table:
         end=np.repeat(np.cumsum(lengths), lengths),
         task=tuple(dataset.tasks[int(task)] for task in tasks),
         files=tuple(files),
+        names=_action_names(dataset),
     )
+
+
+def _action_names(dataset: Dataset) -> dict[str, list[str]]:
+    columns = dataset.info["features"][ACTION]["names"]
+    slices = dataset.modality["action"]
+    return {key: columns[entry["start"] : entry["end"]] for key, entry in slices.items()}
 
 
 def _split(dataset: Dataset, group: str, values: NDArray[Any]) -> dict[str, Array]:

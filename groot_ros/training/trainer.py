@@ -7,7 +7,8 @@ import math
 import os
 import shutil
 import signal
-from contextlib import nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from groot_ros.model import weights
 from groot_ros.model.checkpoint import save_checkpoint
 from groot_ros.training.average import WeightAverage
 from groot_ros.training.config import TrainConfig
+from groot_ros.training.held_out import HeldOut
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared
 from groot_ros.training.samples import Collator, Samples
@@ -40,6 +42,8 @@ FREE_OPTIONS = (
     "output_path",
     "num_workers",
     "logging_steps",
+    "eval_steps",
+    "max_memory_gb",
     "save_total_limit",
     "optimizer_states",
 )
@@ -53,9 +57,11 @@ class GrootTrainer(Trainer):
         config: TrainConfig,
         prepared: Prepared,
         samples: Samples,
+        held_out: HeldOut | None,
         arguments: TrainingArguments,
     ) -> None:
         self._config, self._prepared, self._samples = config, prepared, samples
+        self._held_out, self._measured_step = held_out, -1
         slot = prepared.processor.modality.slot
         network = prepared.network.to(arguments.device)
         self._average = WeightAverage(network, config.ema_decay) if config.ema_decay else None
@@ -64,6 +70,7 @@ class GrootTrainer(Trainer):
             args=arguments,
             data_collator=Collator(prepared.processor, network.config),
             train_dataset=samples,
+            eval_dataset=held_out,
         )
         self.loss_is_scaled_for_ga = False
         if self._average is not None:
@@ -86,6 +93,23 @@ class GrootTrainer(Trainer):
                 f"checkpoint in {self._config.run_path} is good"
             )
         return loss
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._average is None else self._average.applied()
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Errors on the held-out episodes, logged under `eval`."""
+        # The Trainer asks twice after the last step.
+        if self._held_out is None or self.state.global_step == self._measured_step:
+            return {}
+        self._measured_step = self.state.global_step
+        module = self.accelerator.unwrap_model(self.model).eval()
+        with self._averaged(), self.accelerator.autocast():
+            errors = self._held_out.errors(module)
+        module.train()
+        metrics = {f"eval_{name}": value for name, value in errors.items()}
+        self.log(metrics)
+        return metrics
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._config.run_path / SAVED_PART)
@@ -120,8 +144,8 @@ class GrootTrainer(Trainer):
             "groot_ros.json": json.dumps(prepared.metadata, indent=2) + "\n",
             CONFIG_FILE: json.dumps(asdict(self._config), indent=2) + "\n",
         }
-        folder, average = Path(output_dir or self.args.output_dir or "."), self._average
-        with nullcontext() if average is None else average.applied():
+        folder = Path(output_dir or self.args.output_dir or ".")
+        with self._averaged():
             save_checkpoint(
                 folder,
                 self._network,
@@ -130,8 +154,8 @@ class GrootTrainer(Trainer):
                 prepared.slots,
                 files,
             )
-        if average is not None:
-            save_file(average.weights, folder / TRAINED_WEIGHTS)
+        if self._average is not None:
+            save_file(self._average.weights, folder / TRAINED_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         network = self._network
@@ -205,9 +229,9 @@ class ProgressReport(TrainerCallback):
             TextColumn("training"),
             *columns,
             TimeRemainingColumn(),
-            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[loss]} {task.fields[held_out]}"),
         )
-        self._task = self._bar.add_task("", loss="", total=None)
+        self._task = self._bar.add_task("", loss="", held_out="", total=None)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
@@ -222,11 +246,26 @@ class ProgressReport(TrainerCallback):
             self._bar.update(self._task, loss=f"loss {logs['loss']:.4f}")
             self._bar.console.print(
                 f"step {state.global_step} loss {logs['loss']:.4f} "
-                f"learning rate {logs['learning_rate']:.2g}"
+                f"learning rate {logs['learning_rate']:.2g}",
+                soft_wrap=True,
+            )
+
+        if logs and "eval_share_of_mean" in logs and state.is_world_process_zero:
+            self._bar.update(self._task, held_out=f"held out {logs['eval_share_of_mean']:.0%}")
+            self._bar.console.print(
+                f"step {state.global_step} {_held_out_line(logs)}", soft_wrap=True
             )
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.stop()
+
+
+def _held_out_line(logs: Mapping[str, float]) -> str:
+    line = f"held-out error {logs['eval_share_of_mean']:.0%} of the mean action's"
+    if "eval_position_error_m" in logs:
+        own, mean = (logs[f"eval_position_error_{n}m"] for n in ("", "of_mean_"))
+        line += f", position {1000 * own:.1f} mm (mean action {1000 * mean:.1f} mm)"
+    return line
 
 
 class StopOnSignal(TrainerCallback):

@@ -11,33 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from training_options import options
 
 from groot_ros.cli.main import main
 from groot_ros.data.statistics import column_statistics
 from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
+from groot_ros.training.augmentation import Augmentation, ColorJitter
 from groot_ros.training.average import WeightAverage
-from groot_ros.training.config import make_config
+from groot_ros.training.config import make_config, read_yaml
+from groot_ros.training.module import TrainingModule
 from groot_ros.training.open_loop import compare
+from groot_ros.training.pictures import hold_frames, prepare_pictures
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
-from groot_ros.training.samples import Collator, SampleOptions, Samples, hold_pictures
+from groot_ros.training.samples import Collator, SampleOptions, Samples
 from groot_ros.training.trainer import checkpoints
-
-
-def options(dataset: Path, output: Path, name: str, **other: Any) -> dict[str, Any]:
-    return {
-        "input_path": str(dataset),
-        "output_path": str(output),
-        "exp_name": name,
-        "modality_config": "ee_rot6d_q_rel",
-        "base_model": "tiny",
-        "num_train_steps": 6,
-        "batch_size": 4,
-        "save_steps": 3,
-        "logging_steps": 2,
-        **other,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +77,18 @@ def test_an_existing_run_is_not_overwritten(run: Path, dataset: Path) -> None:
         train(make_config(options(dataset, run.parent, "whole")))
 
 
+# Training runs on machines that have neither ROS nor a simulator.
+WITHOUT_ROS = """
+import sys
+sys.modules.update(dict.fromkeys(["rclpy"]))
+from groot_ros.cli.main import main
+sys.exit(main())
+"""
+
+
 def test_sigterm_saves_and_ends_with_zero(dataset: Path, tmp_path: Path) -> None:
     given = options(dataset, tmp_path, "stopped", num_train_steps=100_000, logging_steps=1)
-    command = [sys.executable, "-u", "-m", "groot_ros.cli.main", "train"]
+    command = [sys.executable, "-u", "-c", WITHOUT_ROS, "train"]
     command += [f"--{name}={value}" for name, value in given.items()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -122,8 +120,6 @@ def test_missing_options_and_bases_are_one_sentence(dataset: Path, tmp_path: Pat
         make_config(options(dataset, tmp_path, ""))
     with pytest.raises(UserError, match="not in the Hugging Face cache"):
         prepare_training(make_config(options(dataset, tmp_path, "x", base_model="nobody/nothing")))
-    with pytest.raises(UserError, match="hold out fewer"):
-        prepare_training(make_config(options(dataset, tmp_path, "x", held_out_episodes=3)))
 
 
 def test_options_come_from_yaml_and_command_line(dataset: Path, tmp_path: Path) -> None:
@@ -177,9 +173,46 @@ def test_held_pictures_are_those_of_the_videos(dataset: Path) -> None:
     choices = SampleOptions(count=50)
     shown = Samples(prepared.table, prepared.processor, prepared.network.config, choices)
     from_videos = [shown[k]["pictures"] for k in range(5)]
-    shown.hold_pictures(hold_pictures(prepared.table, prepared.processor, 2))
+    shown.take_pictures_from(prepare_pictures(prepared.table, prepared.processor, 2))
     for k, expected in enumerate(from_videos):
         assert torch.equal(shown[k]["pictures"], expected)
+
+
+def test_changed_pictures_do_not_depend_on_where_they_come_from(dataset: Path) -> None:
+    augmentation = Augmentation(True, 5.0, ColorJitter(brightness=0.3))
+    shown = samples(dataset, count=50, augmentation=augmentation)
+    from_videos = [shown[k]["pictures"] for k in (0, 1, 2, 1)]
+    assert torch.equal(from_videos[1], from_videos[3])
+    assert not torch.equal(from_videos[1], samples(dataset, count=50)[1]["pictures"])
+    prepared = prepare_training(make_config(options(dataset, Path("unused"), "augmented")))
+    shown.take_pictures_from(hold_frames(prepared.table, prepared.processor, 1))
+    for k, expected in enumerate(from_videos[:3]):
+        assert torch.equal(shown[k]["pictures"], expected)
+
+
+def test_augmentation_comes_from_the_command_line(dataset: Path, tmp_path: Path) -> None:
+    file = tmp_path / "train.yaml"
+    given = options(dataset, tmp_path, "augmented", num_train_steps=1)
+    file.write_text(json.dumps({**given, "color_jitter_params": {"hue": 0.08}}))
+    words = "--random-crop --random-rotation-angle 5 --color-jitter-params brightness 0.3 hue 0.1"
+    assert main(["train", "--config", str(file), *words.split()]) == 0
+    saved = json.loads((tmp_path / "augmented" / "checkpoint-1" / "train.json").read_text())
+    assert saved["color_jitter_params"] == "brightness 0.3 hue 0.1" and saved["random_crop"]
+    config = make_config(read_yaml(file))
+    assert config.augmentation == Augmentation(False, 0.0, ColorJitter(hue=0.08))
+
+
+def test_a_hidden_state_changes_nothing(dataset: Path) -> None:
+    given = options(dataset, Path("unused"), "hidden", state_dropout_prob=1.0)
+    prepared = prepare_training(make_config(given))
+    assert prepared.network.config.raw["state_dropout_prob"] == 1.0
+    shown = Samples(
+        prepared.table, prepared.processor, prepared.network.config, SampleOptions(count=2)
+    )
+    batch = Collator(prepared.processor, prepared.network.config)([shown[0], shown[1]])
+    module = TrainingModule(prepared.network, 0).train()
+    other = {**batch, "state": -batch["state"]}
+    assert torch.equal(module(**batch)["loss"], module(**other)["loss"])
 
 
 def test_a_batch_is_what_the_served_network_would_see(dataset: Path) -> None:

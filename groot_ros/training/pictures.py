@@ -1,0 +1,119 @@
+"""Where training takes its pictures from: the videos, or all of them in memory."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groot_ros.data.dataset import video_column
+from groot_ros.data.video import read_pictures
+from groot_ros.model.images import ImagePipeline
+from groot_ros.model.processor import Processor
+from groot_ros.training.augmentation import Change
+from groot_ros.training.frames import VideoReader
+from groot_ros.training.table import Table
+
+Picture = NDArray[np.uint8]
+
+
+class VideoPictures:
+    """Pictures of a row (V, H, W, 3), decoded when asked for."""
+
+    def __init__(self, table: Table, processor: Processor) -> None:
+        self._table, self._processor = table, processor
+        self._reader = VideoReader()
+
+    def frames(self, row: int) -> Picture:
+        """Pictures (V, H, W, 3) as they are in the videos."""
+        table = self._table
+        videos = table.files[table.episode[row]].videos
+        columns = [video_column(key) for key in self._processor.modality.video_keys]
+        return np.stack([self._reader.frame(videos[c], int(table.frame[row])) for c in columns])
+
+    def __call__(self, row: int, change: Change) -> Tensor:
+        return prepare(self._processor.images, self.frames(row), change)
+
+
+@dataclass(frozen=True)
+class PreparedPictures:
+    """All pictures (N, V, H, W, 3) as large as the network sees them; they cannot be changed."""
+
+    pictures: Tensor
+
+    def __call__(self, row: int, change: Change) -> Tensor:
+        return self.pictures[row]
+
+
+@dataclass(frozen=True)
+class HeldFrames:
+    """All pictures (N, V, H, W, 3) as they are in the videos."""
+
+    frames: Picture
+    images: ImagePipeline
+
+    def __call__(self, row: int, change: Change) -> Tensor:
+        return prepare(self.images, self.frames[row], change)
+
+
+def prepare(images: ImagePipeline, frames: Picture, change: Change) -> Tensor:
+    """Pictures (V, H, W, 3) cropped, changed and fitted to the network."""
+    pictures = images.crop(torch.from_numpy(frames), change.place)
+    if change.is_felt:
+        changed = [change(np.ascontiguousarray(picture)) for picture in pictures.numpy()]
+        pictures = torch.from_numpy(np.stack(changed))
+    return images.patches.fit(pictures)
+
+
+Pictures = VideoPictures | PreparedPictures | HeldFrames
+
+
+def prepare_pictures(table: Table, processor: Processor, workers: int) -> PreparedPictures:
+    """Decode and prepare every picture of a table once, in so many processes."""
+    load = functools.partial(_prepared_episode, processor.images)
+    return PreparedPictures(torch.from_numpy(_load(load, table, processor, workers)))
+
+
+def hold_frames(table: Table, processor: Processor, workers: int) -> HeldFrames:
+    """Decode every picture of a table once, in so many processes."""
+    return HeldFrames(_load(_episode_frames, table, processor, workers), processor.images)
+
+
+def _load(
+    load: Callable[[Sequence[Path]], Picture], table: Table, processor: Processor, workers: int
+) -> Picture:
+    columns = [video_column(key) for key in processor.modality.video_keys]
+    jobs = [[file.videos[column] for column in columns] for file in table.files]
+    if workers <= 1:
+        return np.concatenate(list(map(load, jobs)))
+    # Forked children of a process that has used torch's threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        return np.concatenate(list(pool.map(load, jobs)))
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _episode_frames(videos: Sequence[Path]) -> Picture:
+    """Pictures (T, V, H, W, 3) of one episode."""
+    return np.stack([np.stack(list(read_pictures(path))) for path in videos], axis=1)
+
+
+def _prepared_episode(images: ImagePipeline, videos: Sequence[Path]) -> Picture:
+    views = [
+        np.concatenate(
+            [prepare(images, frame[None], Change()).numpy() for frame in read_pictures(path)]
+        )
+        for path in videos
+    ]
+    return np.stack(views, axis=1)
