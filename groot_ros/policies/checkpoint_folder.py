@@ -23,11 +23,7 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
             f"checkpoints_dir {str(checkpoints_dir)!r} is not a folder: give the "
             "folder of a checkpoint or of an experiment with checkpoint-N inside"
         )
-    steps = {
-        int(match[1]): path
-        for path in sorted(root.iterdir())
-        if path.is_dir() and (match := _STEP.fullmatch(path.name))
-    }
+    steps = checkpoint_steps(root)
     if not checkpoint:
         return _newest(root, steps)
     if match := re.fullmatch(r"(?:checkpoint-)?(\d+)", checkpoint):
@@ -37,6 +33,15 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
         return root / checkpoint
     found = ", ".join(path.name for _, path in sorted(steps.items())) or "no checkpoint-N folder"
     raise UserError(f"{root} has no checkpoint {checkpoint!r}, found {found}")
+
+
+def checkpoint_steps(root: Path) -> dict[int, Path]:
+    """The `checkpoint-N` folders of an experiment folder by their N."""
+    return {
+        int(match[1]): path
+        for path in sorted(root.iterdir())
+        if path.is_dir() and (match := _STEP.fullmatch(path.name))
+    }
 
 
 def _newest(root: Path, steps: dict[int, Path]) -> Path:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,12 +13,14 @@ import torch
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import Variant
-from groot_ros.codecs.codec import Timing
-from groot_ros.codecs.types import Observation, Steps
+from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.codecs.types import Array, ModelInput, ModelOutput, Observation
 from groot_ros.errors import UserError
 from groot_ros.model.groot import ActionPrefix, Groot
+from groot_ros.model.modality import Modality
 from groot_ros.policies.base import Inputs
 from groot_ros.policies.checkpoint_folder import find_checkpoint
+from groot_ros.policies.conversion import continued_actions, to_chunk
 from groot_ros.policies.handshake import check_fit
 from groot_ros.robot import RobotConfig
 
@@ -40,6 +45,84 @@ class LocalPolicyConfig:
     seed: int | None = None
 
 
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint that fits a variant and a robot, behind the variant's codec."""
+
+    groot: Groot
+    codec: Codec
+    variant: Variant
+    folder: Path
+
+    @property
+    def modality(self) -> Modality:
+        return self.groot.modality
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a client may want to compare: variant, codec, robot's frames, joints and rate."""
+        joints = [p.names for p in self.codec.state.parts if p.field == "joint_position"]
+        return {
+            **{k: v for k, v in self.groot.metadata.items() if k in ("robot", "base_frame")},
+            "variant": self.variant.name,
+            "codec": self.codec.name,
+            "joints": list(joints[0]) if joints else [],
+            "action_rate_hz": self.codec.timing.action_rate_hz,
+            "checkpoint": self.folder.name,
+        }
+
+    def predict(
+        self,
+        inputs: ModelInput,
+        prefix: Mapping[str, Array] | None = None,
+        frozen_steps: int = 0,
+    ) -> ModelOutput:
+        """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
+        if prefix is None:
+            return self.groot.predict(inputs)
+        return self.groot.predict(inputs, prefix=ActionPrefix(prefix, frozen_steps))
+
+    def warm_up(self) -> None:
+        """Predict for blank pictures, so that no real observation has to wait."""
+        for _ in range(WARM_UP_INFERENCES):
+            self.predict(self.codec.encode(self._blank_observation()))
+
+    def _blank_observation(self) -> Observation:
+        sizes = {part.field: len(part.names) for part in self.codec.state.parts}
+        cameras = self.codec.video.cameras.values()
+        return Observation(
+            stamp_ns=0,
+            images={camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras},
+            instruction="warm up",
+            ee_pose=np.array(WARM_UP_POSE),
+            joint_position=np.zeros(sizes.get("joint_position", 0)),
+            grip=0.0,
+        )
+
+
+def load_model(config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) -> LoadedModel:
+    """Load and compare with variant and robot; UserError says what does not fit."""
+    if not config.checkpoints_dir:
+        raise UserError(
+            "checkpoints_dir is empty: give the folder of a GR00T checkpoint, for example "
+            "one made by `groot-ros init-checkpoint`"
+        )
+    folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = config.dtype
+    if dtype == "auto":
+        dtype = "float32" if device == "cpu" else "bfloat16"
+    groot = Groot.load(folder, device=device, dtype=dtype)
+    check_fit(groot.modality, groot.metadata, variant, variant.codec(robot), robot)
+    rate_hz = config.action_rate_hz or float(
+        groot.metadata.get("action_rate_hz", Timing().action_rate_hz)
+    )
+    timing = Timing(horizon=groot.modality.horizon, step_ns=round(1e9 / rate_hz))
+    return LoadedModel(groot, variant.codec(robot, timing), variant, folder)
+
+
 class LocalPolicy:
     """A GR00T checkpoint behind a variant's codec."""
 
@@ -48,8 +131,7 @@ class LocalPolicy:
         self._variant = variant
         self._robot = robot
         self._codec = variant.codec(robot)
-        self._model: Groot | None = None
-        self._inferences = 0
+        self._model: LoadedModel | None = None
 
     @property
     def inputs(self) -> Inputs:
@@ -60,82 +142,23 @@ class LocalPolicy:
 
     def open(self) -> None:
         """Load, compare with variant and robot, warm up; UserError says what does not fit."""
-        config = self._config
-        if not config.checkpoints_dir:
-            raise UserError(
-                "checkpoints_dir is empty: give the folder of a GR00T checkpoint, for example "
-                "one made by `groot-ros init-checkpoint`"
-            )
-        folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
-        device = config.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = config.dtype
-        if dtype == "auto":
-            dtype = "float32" if device == "cpu" else "bfloat16"
-        model = Groot.load(folder, device=device, dtype=dtype)
-        check_fit(model.modality, model.metadata, self._variant, self._codec, self._robot)
-        rate_hz = config.action_rate_hz or float(
-            model.metadata.get("action_rate_hz", Timing().action_rate_hz)
-        )
-        timing = Timing(horizon=model.modality.horizon, step_ns=round(1e9 / rate_hz))
-        self._codec = self._variant.codec(self._robot, timing)
-        self._model = model
-        for _ in range(WARM_UP_INFERENCES):
-            self.predict(self._blank_observation())
-
-    def _blank_observation(self) -> Observation:
-        sizes = {part.field: len(part.names) for part in self._codec.state.parts}
-        cameras = self._codec.video.cameras.values()
-        return Observation(
-            stamp_ns=0,
-            images={camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras},
-            instruction="warm up",
-            ee_pose=np.array(WARM_UP_POSE),
-            joint_position=np.zeros(sizes.get("joint_position", 0)),
-            grip=0.0,
-        )
+        model = load_model(self._config, self._variant, self._robot)
+        model.warm_up()
+        self._codec, self._model = model.codec, model
 
     def reset(self, instruction: str) -> None:
-        """Only the noise begins anew: GR00T reads one observation at a time."""
-        self._inferences = 0
+        """Nothing to forget: GR00T reads one observation at a time."""
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """Chunk of the checkpoint's horizon that continues `prefix`."""
         if self._model is None:
             raise RuntimeError("predict before open")
-        seed = self._config.seed
-        if seed is not None:
-            seed += self._inferences
-            self._inferences += 1
-        output = self._model.predict(
-            self._codec.encode(observation),
-            seed=seed,
-            prefix=None if prefix is None else self._action_prefix(prefix),
-        )
-        steps = self._codec.decode(output)
-        return Chunk(
-            stamp_ns=observation.stamp_ns,
-            step_ns=self._codec.timing.step_ns,
-            ee_pose=steps.ee_pose,
-            joint_position=steps.joint_position,
-            grip=steps.grip,
-        )
-
-    def _action_prefix(self, prefix: Prefix) -> ActionPrefix:
-        """The steps as the model's columns; its processor makes them relative where it has to."""
-        assert self._model
-        horizon = self._model.modality.horizon
-        chunk = prefix.chunk
-        steps = Steps(
-            *(
-                None if values is None else values[:horizon]
-                for values in (chunk.ee_pose, chunk.joint_position, chunk.grip)
-            )
-        )
-        return ActionPrefix(
-            self._codec.action.encode(steps), frozen_steps=min(prefix.frozen_steps, len(steps))
-        )
+        inputs = self._codec.encode(observation)
+        if prefix is None:
+            output = self._model.predict(inputs)
+        else:
+            output = self._model.predict(inputs, *continued_actions(self._codec, prefix))
+        return to_chunk(self._codec, output, observation.stamp_ns)
 
     def close(self) -> None:
         self._model = None

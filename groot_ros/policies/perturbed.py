@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Bursts of a constant push on the commanded position."""
+    """Bursts of a constant push on the commanded position; a step lasts 1/15 s."""
 
     probability: float = 0.05
     """That a burst begins at a step outside of one."""
@@ -25,6 +25,33 @@ class Disturbance:
     longest_steps: int = 5
     sigma_m: float = 0.012
     """Standard deviation of the push, per axis."""
+
+
+class Pushes:
+    """What is added to commanded positions, step by step, drawn in order from a seed."""
+
+    def __init__(self, seed: int, disturbance: Disturbance | None = None) -> None:
+        self._disturbance = disturbance or Disturbance()
+        self._rng = np.random.default_rng(seed)
+        self._pushes: list[Array] = []
+
+    def begin(self) -> None:
+        """Begin an episode with other pushes."""
+        self._pushes.clear()
+
+    def steps(self, first: int, count: int) -> Array:
+        """Pushes (count, 3) in m of the steps from `first` on."""
+        while len(self._pushes) < first + count:
+            self._pushes += self._draw()
+        return np.array(self._pushes[first : first + count])
+
+    def _draw(self) -> list[Array]:
+        """The pushes of the next steps, a burst or a single step without one."""
+        kind = self._disturbance
+        if self._rng.random() >= kind.probability:
+            return [np.zeros(3)]
+        steps = int(self._rng.integers(kind.shortest_steps, kind.longest_steps + 1))
+        return [self._rng.normal(0.0, kind.sigma_m, 3)] * steps
 
 
 class PerturbedPolicy:
@@ -36,9 +63,7 @@ class PerturbedPolicy:
 
     def __init__(self, policy: Policy, seed: int, disturbance: Disturbance | None = None) -> None:
         self._policy = policy
-        self._disturbance = disturbance or Disturbance()
-        self._rng = np.random.default_rng(seed)
-        self._pushes: list[Array] = []
+        self._pushes = Pushes(seed, disturbance)
         self._origin_ns: int | None = None
         self._clean: Chunk | None = None
 
@@ -60,7 +85,7 @@ class PerturbedPolicy:
 
     def reset(self, instruction: str) -> None:
         """Begin an episode with other pushes."""
-        self._pushes.clear()
+        self._pushes.begin()
         self._origin_ns = None
         self._policy.reset(instruction)
 
@@ -72,19 +97,9 @@ class PerturbedPolicy:
         if self._origin_ns is None:
             self._origin_ns = chunk.stamp_ns
         first = max(0, round((chunk.stamp_ns - self._origin_ns) / chunk.step_ns))
-        while len(self._pushes) < first + len(chunk):
-            self._pushes += self._draw()
         poses = chunk.ee_pose.copy()
-        poses[:, :3] += self._pushes[first : first + len(chunk)]
+        poses[:, :3] += self._pushes.steps(first, len(chunk))
         return replace(chunk, ee_pose=poses)
-
-    def _draw(self) -> list[Array]:
-        """The pushes of the next steps, a burst or a single step without one."""
-        kind = self._disturbance
-        if self._rng.random() >= kind.probability:
-            return [np.zeros(3)]
-        steps = int(self._rng.integers(kind.shortest_steps, kind.longest_steps + 1))
-        return [self._rng.normal(0.0, kind.sigma_m, 3)] * steps
 
     def close(self) -> None:
         """Close the policy itself."""

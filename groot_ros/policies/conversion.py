@@ -1,0 +1,32 @@
+"""Between a model's columns and chunks."""
+
+from __future__ import annotations
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import Array, ModelOutput, Steps
+
+
+def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
+    """Chunk of a model's answer to an observation at `stamp_ns`."""
+    steps = codec.decode(output)
+    return Chunk(
+        stamp_ns=stamp_ns,
+        step_ns=codec.timing.step_ns,
+        ee_pose=steps.ee_pose,
+        joint_position=steps.joint_position,
+        grip=steps.grip,
+    )
+
+
+def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
+    """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen."""
+    chunk, horizon = prefix.chunk, codec.timing.horizon
+    steps = Steps(
+        *(
+            None if values is None else values[:horizon]
+            for values in (chunk.ee_pose, chunk.joint_position, chunk.grip)
+        )
+    )
+    return codec.action.encode(steps), min(prefix.frozen_steps, len(steps))

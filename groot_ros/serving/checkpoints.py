@@ -1,0 +1,75 @@
+"""The checkpoints of a folder under the names by which clients ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.errors import UserError
+from groot_ros.model.folder import CheckpointFolder
+from groot_ros.policies.checkpoint_folder import checkpoint_steps, find_checkpoint
+from groot_ros.policies.local import LoadedModel, LocalPolicyConfig, load_model
+from groot_ros.robot import RobotConfig, load_robot, robot_names
+from groot_ros.serving.served import ServedModel
+
+# Positronic's checkpoints are of this arm.
+DEFAULT_ROBOT = "franka"
+
+
+class Checkpoints(Protocol):
+    """What a server can load."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of all checkpoints, oldest first."""
+
+    @property
+    def default(self) -> str:
+        """Name of the one that is meant when a client names none; it stays the same."""
+
+    def load(self, name: str) -> ServedModel:
+        """Load and warm up; UserError when it is not there or does not fit."""
+
+
+class LocalCheckpoints:
+    """The checkpoints of an experiment folder, named by their steps, or a single one."""
+
+    def __init__(self, config: LocalPolicyConfig, variant: str, robot: str = "") -> None:
+        self._config = config
+        self._variant = find_variant(variant)
+        self._root = Path(config.checkpoints_dir).expanduser()
+        self._default = find_checkpoint(config.checkpoints_dir, config.checkpoint)
+        self._robot = _robot(robot, self._default)
+
+    @property
+    def names(self) -> list[str]:
+        """Steps, or the folder's name when it is a checkpoint itself."""
+        steps = sorted(checkpoint_steps(self._root))
+        return [str(step) for step in steps] or [self._default.name]
+
+    @property
+    def default(self) -> str:
+        step = self._default.name.removeprefix("checkpoint-")
+        return str(int(step)) if step.isdigit() else self._default.name
+
+    def load(self, name: str) -> LoadedModel:
+        """Load and warm up; UserError when it is not there or does not fit."""
+        if name == self.default:
+            folder = self._default
+        elif name in self.names:
+            folder = find_checkpoint(self._root, name)
+        else:
+            raise UserError(
+                f"there is no model {name!r:.100}, expected one of {', '.join(self.names)}"
+            )
+        config = replace(self._config, checkpoints_dir=str(folder), checkpoint="")
+        model = load_model(config, self._variant, self._robot)
+        model.warm_up()
+        return model
+
+
+def _robot(name: str, folder: Path) -> RobotConfig:
+    trained_on = CheckpointFolder(folder).metadata.get("robot", "")
+    return load_robot(name or (trained_on if trained_on in robot_names() else DEFAULT_ROBOT))

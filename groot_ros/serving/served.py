@@ -1,0 +1,80 @@
+"""The model that a server offers, and the one thread that runs it for all clients."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import Array, ModelInput, ModelOutput
+from groot_ros.model.modality import Modality
+
+T = TypeVar("T")
+
+
+class ServedModel(Protocol):
+    """A loaded checkpoint behind a variant's codec."""
+
+    @property
+    def modality(self) -> Modality:
+        """What the model reads and answers."""
+
+    @property
+    def codec(self) -> Codec:
+        """The variant's codec, with the model's timing."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Plain data that tells a client which model this is."""
+
+    def predict(
+        self,
+        inputs: ModelInput,
+        prefix: Mapping[str, Array] | None = None,
+        frozen_steps: int = 0,
+    ) -> ModelOutput:
+        """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
+
+
+@dataclass(frozen=True)
+class Timed(Generic[T]):
+    """A result, how long it waited for its turn and how long it took, in s."""
+
+    value: T
+    queue_s: float
+    model_s: float
+
+    @property
+    def timing(self) -> dict[str, float]:
+        """In ms, for a client."""
+        return {"queue_ms": self.queue_s * 1e3, "infer_ms": self.model_s * 1e3}
+
+
+class ModelThread:
+    """Runs the model, one inference at a time, in the order of the requests.
+
+    A client waits for its answer before it asks again, so that order gives everybody a turn.
+    Work whose client has gone before its turn came is not done.
+    """
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, "model")
+
+    async def run(self, work: Callable[[], T]) -> Timed[T]:
+        """The result of `work` with its times; what it raises is raised here."""
+        asked_s = time.monotonic()
+
+        def timed() -> Timed[T]:
+            began_s = time.monotonic()
+            value = work()
+            return Timed(value, began_s - asked_s, time.monotonic() - began_s)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, timed)
+
+    def close(self) -> None:
+        """Wait for the inference under way and forget the waiting ones."""
+        self._executor.shutdown(wait=True, cancel_futures=True)

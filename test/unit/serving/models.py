@@ -1,0 +1,156 @@
+"""A model without a network, and servers of it in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.codecs.types import ModelInput, Observation, Steps
+from groot_ros.errors import UserError
+from groot_ros.model.modality import ActionConfig, ActionKey, Modality
+from groot_ros.robot import load_robot
+from groot_ros.serving.served import ModelThread
+
+POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+GENEROUS_S = 30.0
+
+
+def make_modality(codec: Codec, relative: bool = False) -> Modality:
+    features = codec.features
+    pose = ActionConfig(relative=relative, state_key="ee_pose")
+    return Modality(
+        embodiment="new_embodiment",
+        slot=10,
+        video_keys=tuple(features.video),
+        video_delta=(0,),
+        state={feature.key: feature.size for feature in features.state},
+        state_delta=(0,),
+        actions=tuple(
+            ActionKey(
+                feature.key, feature.size, pose if feature.key == "ee_pose" else ActionConfig()
+            )
+            for feature in features.action
+        ),
+        action_delta=tuple(range(codec.timing.horizon)),
+        language_key=features.language,
+    )
+
+
+@dataclass
+class RecordingModel:
+    """Answers with the observed state moved 1 mm per step and remembers what it was asked."""
+
+    variant: str = "ee_rot6d_joints"
+    step_ns: int = 100_000_000
+    checkpoint: str = "checkpoint-300"
+    asked: list[ModelInput] = field(default_factory=list)
+    continued: list[tuple[Mapping[str, Any] | None, int]] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None
+    """Called in each prediction."""
+
+    @property
+    def codec(self) -> Codec:
+        return find_variant(self.variant).codec(load_robot("sim"), Timing(16, self.step_ns))
+
+    @property
+    def modality(self) -> Modality:
+        return make_modality(self.codec, find_variant(self.variant).relative)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        codec = self.codec
+        return {
+            "variant": self.variant,
+            "codec": codec.name,
+            "base_frame": "fr3_link0",
+            "joints": [],
+            "action_rate_hz": codec.timing.action_rate_hz,
+            "checkpoint": self.checkpoint,
+        }
+
+    def predict(self, inputs: ModelInput, prefix: Any = None, frozen_steps: int = 0) -> Any:
+        self.before()
+        self.asked.append(inputs)
+        self.continued.append((prefix, frozen_steps))
+        outputs = {}
+        for action in self.modality.actions:
+            if action.key not in inputs.state:
+                raise UserError(f"state {action.key!r} is missing")
+            row = np.asarray(inputs.state[action.key], dtype=np.float64)
+            outputs[action.key] = np.repeat(row, 16, axis=0)
+            if action.key != "grip":
+                outputs[action.key][:, 0] += 0.001 * np.arange(16)
+        return outputs
+
+
+def observation(x: float = 0.5, stamp_ns: int = 0, size: int = 224) -> Observation:
+    rng = np.random.default_rng(stamp_ns)
+    return Observation(
+        stamp_ns=stamp_ns,
+        images={
+            name: rng.integers(0, 255, (size, size, 3), np.uint8) for name in ("exterior", "wrist")
+        },
+        instruction="pick up the red cube",
+        ee_pose=np.array([x, *POSE[1:]]),
+        joint_position=np.linspace(-0.3, 0.3, 7),
+        grip=0.25,
+    )
+
+
+def expected_steps(model: RecordingModel, seen: Observation) -> Steps:
+    """What the model means for an observation, as a client is to understand it."""
+    codec = model.codec
+    return codec.decode(replace(model, asked=[], continued=[]).predict(codec.encode(seen)))
+
+
+@contextmanager
+def running(serve: Callable[[ModelThread, Callable[[str], None]], Any]) -> Iterator[str]:
+    """A server in a thread, as its URL; `serve(thread, ready)` makes its coroutine."""
+    started = threading.Event()
+    url: list[str] = []
+    failure: list[BaseException] = []
+    stop: list[Callable[[], object]] = []
+
+    def ready(address: str) -> None:
+        url.append(address)
+        started.set()
+
+    async def run() -> None:
+        thread = ModelThread()
+        task = asyncio.ensure_future(serve(thread, ready))
+        loop = asyncio.get_running_loop()
+        stop.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        finally:
+            thread.close()
+
+    def main() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:
+            failure.append(error)
+        started.set()
+
+    server = threading.Thread(target=main)
+    server.start()
+    assert started.wait(GENEROUS_S)
+    if failure:
+        raise failure[0]
+    try:
+        yield url[0]
+    finally:
+        if server.is_alive():
+            stop[0]()
+        server.join(GENEROUS_S)
+        assert not server.is_alive() and not failure, failure
