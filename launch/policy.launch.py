@@ -83,6 +83,11 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "cubes", default_value="red", description="cubes before it, separated by commas"
     ),
+    DeclareLaunchArgument(
+        "disturbance",
+        default_value="0.0",
+        description="probability, every 1/15 s, of pushes on its pose commands",
+    ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
     DeclareLaunchArgument(
         "use_sim_time", default_value="false", choices=BOOLEAN, description="take time from /clock"
@@ -139,7 +144,7 @@ def _choose_checkpoint(context: LaunchContext) -> None:
 
 
 def _simulation() -> IncludeLaunchDescription:
-    names = ("robot", "gui", "seed", "cubes", "namespace", "use_sim_time")
+    names = ("robot", "gui", "seed", "cubes", "disturbance", "namespace", "use_sim_time")
     arguments = {name: LaunchConfiguration(name) for name in names}
     source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
     return IncludeLaunchDescription(source, launch_arguments=arguments.items())

@@ -24,6 +24,11 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "cubes", default_value="red", description="some of red,green,blue, separated by commas"
     ),
+    DeclareLaunchArgument(
+        "disturbance",
+        default_value="0.0",
+        description="probability, every 1/15 s, of pushes on the pose commands",
+    ),
     DeclareLaunchArgument("image_width", default_value="320", description="pixels"),
     DeclareLaunchArgument("image_height", default_value="240", description="pixels"),
     DeclareLaunchArgument(
@@ -43,7 +48,7 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
-    names = ("robot", "seed", "image_width", "image_height", "image_rate", "gui")
+    names = ("robot", "seed", "disturbance", "image_width", "image_height", "image_rate", "gui")
     parameters = {name: LaunchConfiguration(name) for name in names}
     # As YAML these would be read as something else, a list for example.
     for name in ("task", "cubes"):

@@ -14,11 +14,21 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder for the bags")
     parser.add_argument(
-        "--cubes", nargs="+", default=["red"], metavar="COLOR", help="colors on the table"
+        "--cubes",
+        nargs="+",
+        default=["red"],
+        metavar="COLOR",
+        help="colors on the table; the instructions name one after the other",
     )
     parser.add_argument("--seed", type=int, default=1000, help="scene of the first episode")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU)"
+        "--via",
+        choices=["inprocess", "ros"],
+        default="inprocess",
+        help="inprocess: faster than real time and without ROS; ros: through nodes and recorder",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
     )
     parser.set_defaults(run=run)
 
@@ -29,7 +39,12 @@ def run(args: argparse.Namespace) -> int:
     collection = Collection(
         args.task, args.episodes, args.output, tuple(args.cubes), args.seed, args.workers
     )
-    outcomes = collect(collection)
+    if args.via == "ros":
+        from groot_ros.nodes.live_collection import collect_live
+
+        outcomes = collect_live(collection)
+    else:
+        outcomes = collect(collection)
     succeeded = sum(outcomes)
     print(f"wrote {args.output}: {len(outcomes)} bags, {succeeded} with success")
     return 0

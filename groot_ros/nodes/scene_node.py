@@ -40,9 +40,10 @@ class SceneNode(OperatorNode):
         self.wait_for_state("executor", ACTIVE, alive)
         self.transition("executor", DEACTIVATE)
 
-    def set_scene(self, scene: int, task: Task) -> None:
+    def set_scene(self, scene: int, task: Task, start: str = "random") -> None:
         """Begin an episode of the simulator while nothing moves the arm."""
         self.set_parameter("sim", "seed", scene)
+        self.set_parameter("sim", "start", start)
         self.tell("sim/set_task", task.instruction)
         self.trigger("sim/reset")
         if not self.spin_until(

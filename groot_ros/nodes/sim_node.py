@@ -22,10 +22,12 @@ from groot_ros.nodes.lifecycle import run_node
 from groot_ros.nodes.messages import from_pose, pose_stamped, to_time
 from groot_ros.nodes.parameters import parameter
 from groot_ros.nodes.sim_messages import image, joint_path, joint_state
+from groot_ros.policies.perturbed import Disturbance, Pushes
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.sim.live import LiveSimulation, Pictures, State
 from groot_ros.sim.scene import ARM_JOINTS, BASE_FRAME, CAMERAS, CUBE_COLORS
 from groot_ros.sim.simulation import SimConfig, Simulation
+from groot_ros.sim.starts import STARTS
 from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
 from groot_ros_msgs.srv import SetInstruction
@@ -33,6 +35,7 @@ from groot_ros_msgs.srv import SetInstruction
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 IMAGE_DEPTH = 2
 STATE_DEPTH = 10
+PUSH_RATE_HZ = 15.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class SimParameters:
     robot: str = parameter("sim", "robot file that names the topics", read_only=True)
     task: str = parameter("pick up the red cube", "what is to be done, in words", read_only=True)
     seed: int = parameter(0, "scene of the next reset; each reset goes one on", low=0)
+    start: str = parameter(
+        "random", "where the hand is after the next reset", choices=tuple(STARTS)
+    )
+    disturbance: float = parameter(
+        0.0,
+        "probability, every 1/15 s, of a burst of pushes on the pose commands: what was commanded "
+        "is then not what is done",
+        low=0.0,
+        high=1.0,
+        read_only=True,
+    )
     cubes: str = parameter("red", "colors of the cubes, separated by commas", read_only=True)
     image_width: int = parameter(
         320, "width of the pictures", unit="pixels", low=16, high=1920, read_only=True
@@ -68,6 +82,8 @@ class SimNode(Node):
         self._robot = _load_robot(settings.robot)
         self._task = Task.parse(settings.task)
         self._next_seed = settings.seed
+        self._start = settings.start
+        self._disturbance = Disturbance(settings.disturbance)
         self._newest_ns = 0
         self._told_success: bool | None = None
         self._create_publishers(settings)
@@ -156,7 +172,11 @@ class SimNode(Node):
         if message.header.frame_id != BASE_FRAME:
             raise UserError(f"frame is {message.header.frame_id!r}, expected {BASE_FRAME!r}")
         with self._live.paused() as simulation:
-            simulation.set_pose_target(from_pose(message.pose))
+            pose = from_pose(message.pose)
+            if self._disturbance.probability > 0:
+                step = int(simulation.time_s * PUSH_RATE_HZ)
+                pose[:3] += self._pushes.steps(step, 1)[0]
+            simulation.set_pose_target(pose)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         path = joint_path(message, self._newest_ns)
@@ -194,10 +214,13 @@ class SimNode(Node):
     def _parameter_changed(self, name: str, value: Any) -> None:
         if name == "seed":
             self._next_seed = value
+        elif name == "start":
+            self._start = value
 
     def _reset_scene(self) -> None:
         with self._live.paused() as simulation:
-            simulation.reset(self._next_seed, self._task)
+            simulation.reset(self._next_seed, self._task, STARTS[self._start])
+            self._pushes = Pushes(self._next_seed, self._disturbance)
         self._scene_seed.publish(Int64(data=self._next_seed))
         self._next_seed += 1
         self._tell_task()

@@ -14,7 +14,7 @@ from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
-from groot_ros.sim.starts import after_miss_start, random_start
+from groot_ros.sim.starts import STARTS
 from groot_ros.sim.tasks import Kind, Task
 from groot_ros.sim.world import WorldConfig
 
@@ -28,25 +28,43 @@ OPTIONS = BagOptions(image_rate_hz=15.0, executed_steps=1, compress=True)
 class Collection:
     """What to record; episode i shows the scene of `seed` + i and, in turn, each cube."""
 
-    task: Kind
+    kind: Kind
     episodes: int
     output: Path
     cubes: tuple[str, ...] = ("red",)
     seed: int = 1000
     workers: int = 1
 
+    def scene(self, index: int) -> int:
+        """Seed of an episode's scene."""
+        return self.seed + index
+
     def name(self, index: int) -> Path:
         """The bag of an episode."""
-        return self.output / f"{self.task}_{self.seed + index:05d}"
+        return self.output / f"{self.kind}_{self.scene(index):05d}"
+
+    def task(self, index: int) -> Task:
+        """What an episode shows."""
+        # The turn of the colors moves on with each after-miss start, so every color gets some.
+        turn = index + index // AFTER_MISS_EVERY
+        return Task(self.kind, self.cubes[turn % len(self.cubes)])
+
+    def start(self, index: int) -> str:
+        """How an episode begins, one of `STARTS`."""
+        return "after_miss" if index % AFTER_MISS_EVERY == AFTER_MISS_EVERY - 1 else "random"
+
+    def make_folder(self) -> None:
+        """Make an empty folder for the bags; UserError when something is in it."""
+        if self.episodes < 1:
+            raise UserError(f"episodes is {self.episodes}, expected 1 or more")
+        if self.output.exists() and any(self.output.iterdir()):
+            raise UserError(f"{self.output} is not empty: name another folder")
+        self.output.mkdir(parents=True, exist_ok=True)
 
 
 def collect(collection: Collection) -> list[bool]:
     """Record all episodes; whether each succeeded. UserError when the folder is not empty."""
-    if collection.episodes < 1:
-        raise UserError(f"episodes is {collection.episodes}, expected 1 or more")
-    if collection.output.exists() and any(collection.output.iterdir()):
-        raise UserError(f"{collection.output} is not empty: name another folder")
-    collection.output.mkdir(parents=True, exist_ok=True)
+    collection.make_folder()
     workers = max(1, min(collection.workers, collection.episodes))
     shares = [range(first, collection.episodes, workers) for first in range(workers)]
     if workers == 1:
@@ -65,12 +83,8 @@ def _record_all(collection: Collection, indices: range) -> list[bool]:
 def _record(collection: Collection, indices: range) -> Iterator[bool]:
     simulation = Simulation(SimConfig(world=WorldConfig(cubes=collection.cubes)))
     for index in indices:
-        seed = collection.seed + index
-        # The turn of the colors moves on with each after-miss start, so every color gets some.
-        turn = index + index // AFTER_MISS_EVERY
-        task = Task(collection.task, collection.cubes[turn % len(collection.cubes)])
-        is_last = index % AFTER_MISS_EVERY == AFTER_MISS_EVERY - 1
-        simulation.reset(seed, task, after_miss_start if is_last else random_start)
+        seed = collection.scene(index)
+        simulation.reset(seed, collection.task(index), STARTS[collection.start(index)])
         policy = PerturbedPolicy(ScriptedPolicy(), seed)
         info = record_episode(collection.name(index), policy, simulation, OPTIONS)
         yield info.outcome == SUCCESS

@@ -62,6 +62,9 @@ def after_miss_start(rng: np.random.Generator, cube: Array) -> StartState:
     return StartState(_hand_pose(rng, np.array([x, y, rng.uniform(*MISS_HEIGHT_M)])), grip=1.0)
 
 
+STARTS = {"random": random_start, "after_miss": after_miss_start}
+
+
 def _hand_pose(rng: np.random.Generator, position: Array) -> Array:
     yaw = rng.uniform(-START_YAW_RAD, START_YAW_RAD)
     tilt = rng.uniform(-START_TILT_RAD, START_TILT_RAD, 2)

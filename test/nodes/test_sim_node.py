@@ -112,6 +112,25 @@ def test_pose_and_gripper_commands_are_obeyed(graph: Graph, sim, states, poses) 
     graph.wait_for(lambda: abs(grip(states) - 0.75) < 0.01, "the gripper at the target")
 
 
+def test_pushes_come_between_command_and_arm(graph: Graph, ros_domain: int, start) -> None:
+    start("sim_node", seed=SEED, disturbance=1.0, start="after_miss", image_rate=1.0)
+    poses = graph.collect(PoseStamped, "ee_pose", 100)
+    targets = graph.node.create_publisher(PoseStamped, "target_pose", 1)
+    graph.wait_for(lambda: poses, "poses")
+    goal = from_pose(poses[0].pose)
+    assert goal[2] < 0.06
+    goal[2] = 0.2
+    distances: list[float] = []
+
+    def is_pushed_about() -> bool:
+        targets.publish(pose_stamped(goal, 0, "fr3_link0"))
+        distances.append(float(np.linalg.norm(from_pose(poses[-1].pose)[:3] - goal[:3])))
+        # Having been near, it is away again though nobody asked for it.
+        return min(distances) < 0.012 and max(distances[int(np.argmin(distances)) :]) > 0.016
+
+    graph.wait_for(is_pushed_about, "a push")
+
+
 def test_joint_trajectories_are_followed(graph: Graph, sim, states) -> None:
     publisher = graph.node.create_publisher(JointTrajectory, "joint_trajectory", 1)
     graph.wait_for(lambda: publisher.get_subscription_count() == 1, "the subscription")

@@ -1,0 +1,87 @@
+"""Demonstrations of the scripted expert through the nodes, recorded like those of a robot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import rclpy
+
+from groot_ros.errors import UserError
+from groot_ros.nodes.operator_node import ACTIVE
+from groot_ros.nodes.ros2_process import enter_private_domain, policy_launch, ros2_process
+from groot_ros.nodes.scene_node import SceneNode
+from groot_ros.policies.factory import PolicyChoice
+from groot_ros.policies.perturbed import Disturbance
+from groot_ros.sim.bag import BagOptions
+from groot_ros.sim.collection import Collection
+
+LOGS = "logs"
+# The recorder numbers its bags.
+BAG = "episode_{:06d}"
+
+
+def collect_live(collection: Collection) -> list[bool]:
+    """Record all episodes in real time; whether each succeeded.
+
+    Pushes act between the commands, which are recorded, and the arm. The logs of the nodes go to
+    the folder `logs` of the output. UserError when it is not empty or a node does not work.
+    """
+    collection.make_folder()
+    options = BagOptions()
+    with _nodes(collection) as (node, alive):
+        node.wait_for_nodes(alive)
+        node.wait_for_state("recorder", ACTIVE, alive)
+        outcomes = []
+        for index in range(collection.episodes):
+            if not alive():
+                raise UserError(f"the nodes have ended, see {collection.output / LOGS}")
+            outcomes.append(_record(node, collection, index, options))
+    missing = [
+        name
+        for name in map(BAG.format, range(collection.episodes))
+        if not (collection.output / name / "metadata.yaml").exists()
+    ]
+    if missing:
+        raise UserError(f"{', '.join(missing)} not recorded, see {collection.output / LOGS}")
+    return outcomes
+
+
+def _record(node: SceneNode, collection: Collection, index: int, options: BagOptions) -> bool:
+    task = collection.task(index)
+    node.set_scene(collection.scene(index), task, collection.start(index))
+    node.tell("recorder/set_instruction", task.instruction)
+    node.trigger("recorder/start")
+    node.start_policy()
+    succeeded = node.spin_until(lambda: node.succeeded, options.time_limit_s)
+    node.spin_until(lambda: False, options.tail_s)
+    node.trigger("recorder/success" if succeeded else "recorder/failure")
+    node.trigger("recorder/stop")
+    node.stop_policy()
+    return succeeded
+
+
+@contextmanager
+def _nodes(collection: Collection) -> Iterator[tuple[SceneNode, Callable[[], bool]]]:
+    """The simulated arm, expert, executor and recorder, and whether they still run."""
+    enter_private_domain()
+    logs = collection.output / LOGS
+    logs.mkdir()
+    robot = policy_launch(
+        PolicyChoice("scripted", "scripted"),
+        cubes=",".join(collection.cubes),
+        disturbance=str(Disturbance().probability),
+    )
+    output = f"output:={collection.output.resolve()}"
+    recorder = ["launch", "groot_ros", "record.launch.py", output, "exclude:=*"]
+    with (
+        ros2_process(robot, logs / "robot.log") as robot_alive,
+        ros2_process([*recorder, "compression:=zstd"], logs / "recorder.log") as recorder_alive,
+    ):
+        rclpy.init()
+        node = SceneNode("collector")
+        try:
+            yield node, lambda: robot_alive() and recorder_alive()
+        finally:
+            node.destroy_node()
+            rclpy.try_shutdown()
