@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.chunks.grading import Verdict
 from groot_ros.geometry import interpolate_pose
 
 Array = NDArray[np.float64]
@@ -24,6 +25,13 @@ class Setpoint:
     grip: float | None
     velocity: Array | None = None
 
+    @classmethod
+    def of(cls, signal: str, value: Array, grip: float | None, velocity: Array) -> Setpoint:
+        """The setpoint of a signal, `ee_pose` or `joint_position`."""
+        if signal == "ee_pose":
+            return cls(value, None, grip, velocity)
+        return cls(None, value, grip, velocity)
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -40,7 +48,7 @@ class Chunk:
 
     ee_pose (T, 7) xyz in m + quaternion wxyz in the robot's base frame, joint_position (T, J)
     rad, grip (T,) closure in [0, 1]; at least one of the first two is set. `epoch` counts resets,
-    so that a chunk from before one can be told.
+    so that a chunk from before one can be told; `verdict` says how familiar it is.
     """
 
     stamp_ns: int
@@ -49,6 +57,7 @@ class Chunk:
     ee_pose: Array | None = None
     joint_position: Array | None = None
     grip: Array | None = None
+    verdict: Verdict = Verdict()
 
     def __post_init__(self) -> None:
         if self.step_ns <= 0:

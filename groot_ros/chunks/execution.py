@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.chunks.admission import Admission, void_reason
 from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.consumption import Consumption
 from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.grading import Grade
+from groot_ros.chunks.grip_follower import GripFollower
 from groot_ros.chunks.measures import Jump, SeamMeter
 from groot_ros.chunks.motion import Joined, Motion, join, rest, stop
 from groot_ros.chunks.progress import Progress
@@ -22,28 +23,8 @@ from groot_ros.robot_limits import Limits
 
 Array = NDArray[np.float64]
 
-# No policy makes more chunks than this in FLOOD_NS.
-FLOOD_CHUNKS = 50
-FLOOD_NS = 500_000_000
 # The first command after a seam may fall on the seam itself.
 SEAM_COMMANDS = 2
-
-
-@dataclass(frozen=True)
-class ExecutionSettings:
-    """How chunks are executed.
-
-    blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
-    long the policy may be silent, rejected_in_row how many chunks may be refused one after the
-    other, longest_gap_s the longest time between two commands of a motion that goes on.
-    """
-
-    signal: str = "ee_pose"
-    strategy: str = "latest"
-    blend_s: float = 0.15
-    watchdog_s: float = 1.0
-    rejected_in_row: int = 5
-    longest_gap_s: float = 0.25
 
 
 class ChunkExecutor:
@@ -65,18 +46,17 @@ class ChunkExecutor:
         self.speed_scale = 1.0
         self._bounds = Bounds.of(self.limits, self.settings.signal)
         self._strategy = make_strategy(self.settings.strategy)
+        self._admission = Admission(self.settings.rejected_in_row)
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
         self._motion: Motion | None = None
         self._running: Running | None = None
         self._waiting: tuple[int, Chunk, int] | None = None
-        self._grip: float | None = None
+        self._grip = GripFollower(self.limits.grip_speed)
         self._last_ns = 0
         self._last_value: Array | None = None
         self._heard_ns = 0
         self._hold_since_ns = 0
-        self._refused_in_row = 0
-        self._arrivals: deque[int] = deque(maxlen=FLOOD_CHUNKS)
         self._seam_commands = 0
         self._ended: list[Execution] = []
 
@@ -93,7 +73,7 @@ class ChunkExecutor:
         """Where the robot is, before the first chunk: the motion begins there."""
         if self.is_idle:
             self._motion = rest(self._bounds, value, now_ns)
-            self._grip = grip
+            self._grip.closure = grip
             self._last_ns = now_ns
             self._meter.clear()
 
@@ -101,44 +81,29 @@ class ChunkExecutor:
         """Take a chunk from `now_ns` on; the reason when it is refused."""
         self._notice_gap(now_ns)
         self._heard_ns = now_ns
-        if self._is_flooded(now_ns):
+        if self._admission.is_flooded(now_ns):
             self.halt(StopReason.FLOOD, now_ns)
         if reason := self._void(chunk, now_ns):
             return reason
         reason = refusal(chunk, self.settings.signal, self.limits)
+        if reason is None and chunk.verdict.grade is Grade.HOLD:
+            reason = chunk.verdict.reason
+            self.halt(StopReason.UNFAMILIAR, now_ns, reason)
         if reason is None:
             reason = self._take(chunk_id, chunk, now_ns)
         self.count_refusal(reason, now_ns)
         return reason
 
-    def _is_flooded(self, now_ns: int) -> bool:
-        self._arrivals.append(now_ns)
-        full = len(self._arrivals) == FLOOD_CHUNKS
-        return full and now_ns - self._arrivals[0] < FLOOD_NS
-
     def _void(self, chunk: Chunk, now_ns: int) -> str | None:
         """Why a chunk has nothing to say any more, or nothing may be said now."""
-        if chunk.epoch < self.epoch:
-            return f"epoch {chunk.epoch} is over, now it is {self.epoch}"
-        if self.stops.blocked:
+        if self.stops.blocked and chunk.epoch >= self.epoch:
             return self.stops.sentence
-        if (early_ns := chunk.stamp_ns - now_ns) > chunk.step_ns:
-            return (
-                f"its stamp is {early_ns / 1e9:.2f} s in the future: check that the clocks of "
-                "camera, policy and executor agree"
-            )
-        if self._consumption.between_s(chunk.stamp_ns, now_ns) * 1e9 > (
-            chunk.end_ns - chunk.stamp_ns
-        ):
-            late_s = (now_ns - chunk.end_ns) / 1e9
-            return f"all {len(chunk)} steps have passed, the last one {late_s:.2f} s ago"
-        return None
+        return void_reason(chunk, self.epoch, self._consumption, now_ns)
 
     def count_refusal(self, reason: str | None, now_ns: int) -> None:
         """A chunk was refused for a reason, or None: taken; too many in a row stop the motion."""
-        self._refused_in_row = 0 if reason is None else self._refused_in_row + 1
-        if reason is not None and self._refused_in_row >= self.settings.rejected_in_row:
-            self.halt(StopReason.REJECTED, now_ns, reason)
+        if self._admission.is_too_much(reason):
+            self.halt(StopReason.REJECTED, now_ns, reason or "")
 
     def _take(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
         if chunk.epoch > self.epoch:
@@ -166,7 +131,7 @@ class ChunkExecutor:
         gap = self._bounds.space.difference(state[0], curve.at(from_s))
         if reason := gap_refusal(gap, self._bounds, self.settings.signal):
             return reason
-        joined = self._join(curve, from_s, now_ns)
+        joined = self._join(chunk, curve, from_s, now_ns)
         if joined is None:
             return "it cannot be joined to the motion within the limits"
         self._end_running(now_ns)
@@ -183,7 +148,7 @@ class ChunkExecutor:
         self._start(joined, now_ns)
         return None
 
-    def _join(self, curve: Curve, from_s: float, now_ns: int) -> Joined | None:
+    def _join(self, chunk: Chunk, curve: Curve, from_s: float, now_ns: int) -> Joined | None:
         assert self._motion is not None
         return join(
             self._bounds,
@@ -192,7 +157,7 @@ class ChunkExecutor:
             self._motion.state(now_ns),
             now_ns,
             self.settings.blend_s,
-            self.speed_scale,
+            self.speed_scale * chunk.verdict.speed,
         )
 
     def _start(self, joined: Joined, now_ns: int) -> None:
@@ -210,7 +175,7 @@ class ChunkExecutor:
         if running is None or self.activity is not Activity.EXECUTING:
             return
         from_s = running.step_at(now_ns) * running.curve.step_s
-        if joined := self._join(running.curve, from_s, now_ns):
+        if joined := self._join(running.chunk, running.curve, from_s, now_ns):
             running.joined = joined
             self._start(joined, now_ns)
 
@@ -219,7 +184,7 @@ class ChunkExecutor:
         if epoch < self.epoch:
             return
         self._begin_epoch(epoch)
-        self._refused_in_row = 0
+        self._admission.forgive()
         if not self.is_idle:
             self.halt(StopReason.CANCELLED, now_ns)
 
@@ -248,8 +213,7 @@ class ChunkExecutor:
 
     def resume(self) -> str | None:
         """Let chunks move the robot again; the reason why not."""
-        self._refused_in_row = 0
-        self._arrivals.clear()
+        self._admission.clear()
         return self.stops.resume()
 
     def release(self, now_ns: int) -> None:
@@ -295,39 +259,31 @@ class ChunkExecutor:
         if self.is_idle or self._motion is None:
             return None
         value, velocity = self._motion.state(now_ns)
-        value = self._same_sign(value)
+        value = self._last_value = self._same_sign(value)
         jump = self._meter.add(value, now_ns)
         if self._running and jump is not None and self._seam_commands > 0:
-            self._running.seam = max(
-                self._running.seam,
-                Jump.of(jump, self.settings.signal),
-                key=lambda j: (j.position_m, j.rotation_rad, j.joints_rad),
-            )
+            self._running.note_seam(Jump.of(jump, self.settings.signal))
             self._seam_commands -= 1
-        grip = self._limited_grip(now_ns)
+        wanted = self._running.grip_at(now_ns) if self._running else None
+        grip = self._grip.follow(wanted, (now_ns - self._last_ns) / 1e9)
         self._last_ns = now_ns
-        pose = self.settings.signal == "ee_pose"
-        return Setpoint(value if pose else None, None if pose else value, grip, velocity)
+        return Setpoint.of(self.settings.signal, value, grip, velocity)
 
     def glimpse(self, now_ns: int) -> Setpoint | None:
         """The setpoint of the motion as it is, for a thread that cannot wait for another one that
         is taking a chunk; nothing is looked after."""
-        motion, last = self._motion, self._last_value
-        if self.is_idle or motion is None or last is None or not self._is_gapless(now_ns):
+        motion = self._motion
+        if self.is_idle or motion is None or not self._is_gapless(now_ns):
             return None
         value, velocity = motion.state(now_ns)
-        if self.settings.signal != "ee_pose":
-            return Setpoint(None, value, self._grip, velocity)
-        if value[3:] @ last[3:] < 0:
-            value = np.concatenate([value[:3], -value[3:]])
-        return Setpoint(value, None, self._grip, velocity)
+        signal, grip = self.settings.signal, self._grip.closure
+        return Setpoint.of(signal, self._same_sign(value), grip, velocity)
 
     def _same_sign(self, value: Array) -> Array:
         """A pose whose quaternion has the sign of the last one: both mean the same rotation."""
         last = self._last_value
         if self.settings.signal == "ee_pose" and last is not None and value[3:] @ last[3:] < 0:
-            value = np.concatenate([value[:3], -value[3:]])
-        self._last_value = value
+            return np.concatenate([value[:3], -value[3:]])
         return value
 
     def _watch(self, now_ns: int) -> None:
@@ -386,16 +342,3 @@ class ChunkExecutor:
         self.stops.stop(StopReason.STARVED, now_ns)
         self._consumption.set_rate(now_ns, 1.0)
         self.activity = Activity.STOPPING
-
-    def _limited_grip(self, now_ns: int) -> float | None:
-        running = self._running
-        wanted = running.grip_at(now_ns) if running else None
-        if wanted is None:
-            return self._grip
-        speed = self.limits.grip_speed
-        if speed is None or self._grip is None:
-            self._grip = wanted
-        else:
-            most = speed * max(0, now_ns - self._last_ns) / 1e9
-            self._grip += min(max(wanted - self._grip, -most), most)
-        return self._grip

@@ -45,6 +45,12 @@ class Running:
     gap: Jump
     seam: Jump
 
+    def note_seam(self, jump: Jump) -> None:
+        """A command jumped; the largest one counts."""
+        self.seam = max(
+            self.seam, jump, key=lambda j: (j.position_m, j.rotation_rad, j.joints_rad)
+        )
+
     def step_at(self, time_ns: int) -> float:
         """Position in the chunk in steps, beyond its last one when that has passed."""
         passed_s = (time_ns - self.joined.motion.start_ns) / 1e9 * self.joined.rate

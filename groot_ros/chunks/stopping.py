@@ -13,6 +13,7 @@ class StopReason(Enum):
     CANCELLED = "the policy ended the motion"
     CLOCK = "the clock jumped or the executor was frozen"
     STALE = "the robot's state is too old"
+    UNFAMILIAR = "the policy is far from what it was trained on"
     POLICY_GONE = "nothing was heard from the policy"
     REJECTED = "too many chunks in a row were rejected"
     FLOOD = "chunks came faster than any policy makes them"

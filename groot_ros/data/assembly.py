@@ -15,6 +15,7 @@ from groot_ros.data.dataset_v3 import DatasetWriterV3
 from groot_ros.data.episode_info import SUCCESS
 from groot_ros.data.extract import EpisodeResult
 from groot_ros.data.statistics import relative_statistics
+from groot_ros.envelope import measure_envelope
 from groot_ros.model.modality import ActionConfig, ActionFormat, ActionType
 from groot_ros.robot import RobotConfig
 
@@ -65,7 +66,9 @@ def assemble(
             index = len(writer.episodes)
             writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
             sources.append({"episode_index": index, "source": source, "part": number})
-    writer.finish(_own_metadata(recipe, episodes, hashes, sources), _relative(recipe, writer))
+    own = _own_metadata(recipe, episodes, hashes, sources)
+    own["envelope"] = measure_envelope(recipe.codec.modality(), writer.pairs(), recipe.fps)
+    writer.finish(own, _relative(recipe, writer))
     return writer.frames
 
 

@@ -18,7 +18,8 @@ from std_srvs.srv import Trigger
 from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop
-from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.nodes import parameters

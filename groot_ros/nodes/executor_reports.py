@@ -24,6 +24,8 @@ def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
         queue_time=chunk.queue_time,
         decode_time=chunk.decode_time,
         model_time=chunk.model_time,
+        grade=chunk.grade,
+        grade_reason=chunk.grade_reason,
     )
 
 

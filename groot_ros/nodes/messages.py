@@ -20,6 +20,7 @@ from trajectory_msgs.msg import (
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
+from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.message_fields import NS, from_pose, to_ns
 from groot_ros_msgs.msg import ActionChunk
 
@@ -54,6 +55,8 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
         step_duration=to_duration(chunk.step_ns),
         epoch=chunk.epoch,
         horizon=len(chunk),
+        grade=int(chunk.verdict.grade),
+        grade_reason=chunk.verdict.reason,
     )
     if chunk.ee_pose is not None:
         message.has_ee_poses = True
@@ -85,6 +88,7 @@ def from_action_chunk(message: ActionChunk) -> Chunk:
         ee_pose=poses,
         joint_position=joints,
         grip=np.array(message.grips) if message.has_grips else None,
+        verdict=Verdict(Grade(message.grade), message.grade_reason),
     )
     if len(chunk) != message.horizon:
         raise ValueError(f"chunk has {len(chunk)} steps, its horizon says {message.horizon}")

@@ -1,5 +1,7 @@
 """Executing chunks: smooth, within limits, at rest whatever fails."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,9 @@ from test_chunks import DOWN, STEP, S, line, x_of
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.consumption import Consumption
-from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.grading import SLOW_SPEED, Grade, Verdict
 from groot_ros.chunks.motion import stop
 from groot_ros.chunks.space import PoseSpace
 from groot_ros.chunks.stopping import Activity, StopReason
@@ -267,6 +271,46 @@ def test_a_flood_of_chunks_stops_the_arm():
         executor.accept(index, line(steps=90), index * S // 1000)
     assert executor.stops.reason is StopReason.FLOOD
     assert executor.activity is Activity.STOPPING
+
+
+def graded(chunk, grade):
+    return replace(chunk, verdict=Verdict(grade, "unlike the training data: a test"))
+
+
+def test_an_unfamiliar_chunk_is_executed_slowly_and_the_next_one_is_not():
+    executor = make(watchdog_s=2.0)
+    executor.accept(1, graded(line(), Grade.SLOW), 0)
+    run(executor, 0, S)
+    assert executor.progress(S).rate == pytest.approx(SLOW_SPEED)
+    assert executor.accept(2, graded(line(stamp=S), Grade.WARN), S) is None
+    run(executor, S, 3 * S // 2)
+    assert executor.progress(3 * S // 2).rate == 1.0
+
+
+def test_a_strange_chunk_stops_the_arm_until_a_familiar_one_comes():
+    executor = make()
+    executor.accept(1, line(), 0)
+    run(executor, 0, S // 2)
+    reason = executor.accept(2, graded(line(stamp=S // 2), Grade.HOLD), S // 2)
+    assert reason == "unlike the training data: a test"
+    setpoints = run(executor, S // 2, S)
+    assert_within(setpoints, LIMITS)
+    assert executor.activity is Activity.HOLDING
+    assert executor.stops.sentence == (
+        "stopped, the policy is far from what it was trained on: unlike the training data: a test"
+    )
+    here = x_of(setpoints[-1])
+    assert executor.accept(3, line(here, stamp=S), S) is None
+    assert executor.stops.sentence == ""
+
+
+def test_strange_chunks_only_stop_the_arm_until_somebody_resumes():
+    executor = make(rejected_in_row=3)
+    executor.accept(1, line(), 0)
+    for chunk_id in range(2, 5):
+        executor.accept(chunk_id, graded(line(), Grade.HOLD), 0)
+    assert executor.stops.reason is StopReason.REJECTED
+    assert "unlike the training data: a test; call ~/resume" in executor.stops.sentence
 
 
 def test_no_resume_while_the_emergency_stop_is_pressed_and_the_first_reason_stays():

@@ -7,7 +7,8 @@ import pytest
 from test_chunks import DOWN, STEP
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.progress import Continuation, Prefix
 from groot_ros.policies.path import HORIZON, continued
 from groot_ros.robot import load_robot

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from test_chunks import STEP
 
-from groot_ros.chunks.execution import ChunkExecutor, ExecutionSettings
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.progress import Continuation
 from groot_ros.geometry import rotation_angle
 from groot_ros.policies.path import Conditions, PathPolicy, continued, ideal_path

@@ -1,0 +1,22 @@
+"""How chunks are executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ExecutionSettings:
+    """How chunks are executed.
+
+    blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
+    long the policy may be silent, rejected_in_row how many chunks may be refused one after the
+    other, longest_gap_s the longest time between two commands of a motion that goes on.
+    """
+
+    signal: str = "ee_pose"
+    strategy: str = "latest"
+    blend_s: float = 0.15
+    watchdog_s: float = 1.0
+    rejected_in_row: int = 5
+    longest_gap_s: float = 0.25
