@@ -292,6 +292,8 @@ def _metadata(dataset: Dataset, variant: Variant, held_out: Table | None) -> dic
         **{key: own[key] for key in OWN_KEYS},
         # Datasets of an earlier version have none.
         **({"envelope": own["envelope"]} if "envelope" in own else {}),
+        # Datasets of an earlier version have none.
+        **({"envelope": own["envelope"]} if "envelope" in own else {}),
         "fps": dataset.fps,
         "dataset": {
             "sha256": dataset_hash(dataset.path),
