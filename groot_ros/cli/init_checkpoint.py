@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--variant", required=True, help="such as ee_rot6d_joints")
     parser.add_argument("--robot", default="sim", help="robot name or file (default: sim)")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--gr00t", choices=["N1.7", "N1.6"], default="N1.7", help="version")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=run)
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.model.tiny import init_checkpoint
 
     spec = checkpoint_spec(find_variant(args.variant), load_robot(args.robot))
-    init_checkpoint(args.output, spec, args.seed)
+    init_checkpoint(args.output, replace(spec, version=args.gr00t), args.seed)
     print(f"wrote {args.output}: untrained weights, for trying the loop and for training")
     return 0
 

@@ -19,11 +19,10 @@ from groot_ros.model.flow_matching import (
 
 
 class ActionHead(nn.Module):
-    """Action head of N1.7; every form of it computes from the same weights."""
+    """Action head of N1.6 and N1.7; every form of it computes from the same weights."""
 
     def __init__(self, config: Gr00tConfig) -> None:
         super().__init__()
-        self.config = config
         slots, context_dim = config.max_num_embodiments, config.backbone_embedding_dim
         self.model = AlternateVLDiT(
             config.dit, context_dim, config.hidden_size, config.attend_text_every_n_blocks
@@ -49,6 +48,17 @@ class ActionHead(nn.Module):
         if config.add_pos_embed:
             self.position_embedding = nn.Embedding(config.max_seq_len, config.input_embedding_dim)
             nn.init.normal_(self.position_embedding.weight, std=0.02)
+        self.mask_token: nn.Parameter | None
+        self.register_parameter("mask_token", None)
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Gr00tConfig) -> None:
+        """Take over a configuration that differs at most in what is done to states in training."""
+        self.config = config
+        if not config.learns_dropped_state:
+            self.mask_token = None
+        elif self.mask_token is None:
+            self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, config.input_embedding_dim))
 
     def encode_features(self, features: Tensor) -> Tensor:
         """Backbone features (B, S, D) -> the tokens that the DiT attends to."""
@@ -102,14 +112,25 @@ class ActionHead(nn.Module):
     ) -> Tensor:
         """Flow-matching loss; mask (B, H, D) marks valid steps and dimensions.
 
-        In training mode a state token is zeroed with the configured probability.
+        In training mode a state token is dropped with the configured probability, and noise of
+        the configured scale added.
         """
         state_token = self.encode_state(state, slot)
-        if self.training and self.config.state_dropout_prob > 0:
-            kept = torch.rand(len(state), 1, 1, device=state.device)
-            state_token = state_token * (kept >= self.config.state_dropout_prob)
+        if self.training:
+            state_token = self._disturb(state_token)
         velocity = self.velocity(sample.noisy, sample.timestep, state_token, context, slot)
         return masked_loss(velocity, sample.velocity, mask)
+
+    def _disturb(self, state_token: Tensor) -> Tensor:
+        config = self.config
+        if config.state_dropout_prob > 0:
+            chance = torch.rand(len(state_token), 1, 1, device=state_token.device)
+            dropped = torch.zeros_like(state_token) if self.mask_token is None else self.mask_token
+            state_token = torch.where(chance < config.state_dropout_prob, dropped, state_token)
+        if config.state_additive_noise_scale > 0:
+            noise = torch.randn_like(state_token)
+            state_token = state_token + config.state_additive_noise_scale * noise
+        return state_token
 
     def sample(
         self,

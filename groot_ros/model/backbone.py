@@ -1,40 +1,25 @@
-"""Qwen3-VL as GR00T N1.7 uses it: vision tower, first `select_layer` text layers, no head.
+"""What the backbones of all versions have in common: pictures and a prompt in, features out.
 
-The parts are those of transformers; the way through them is ours, so that nothing is computed
+Their parts are those of transformers; the way through them is ours, so that nothing is computed
 that is not used, images of one size go through as a batch and all shapes are static.
 """
 
 from __future__ import annotations
 
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import Qwen3VLConfig, Qwen3VLModel
 from transformers.masking_utils import create_causal_mask
-from transformers.models.qwen3_vl.modeling_qwen3_vl import apply_rotary_pos_emb_vision
-from transformers.vision_utils import (
-    get_vision_interpolation_indices_and_weights,
-    get_vision_position_ids,
-)
 
-from groot_ros.model.rope import RopePrecision, text_tables, vision_tables
+from groot_ros.model.rope import RopePrecision
 
 Grid = tuple[int, int]
 """Patch rows and columns of an image."""
-
-
-@dataclass(frozen=True)
-class GridTables:
-    """What depends on an image's grid alone, (P, ...) for its P patches."""
-
-    interpolation_index: Tensor
-    interpolation_weight: Tensor
-    cosine: Tensor
-    sine: Tensor
 
 
 @dataclass(frozen=True)
@@ -52,35 +37,35 @@ class PromptLayout:
     attention_mask: Tensor | None
 
 
-def qwen_config(values: Mapping[str, Any], num_layers: int) -> Any:
-    """transformers' configuration of the backbone, cut to `num_layers` text layers."""
-    text = {**values["text_config"], "num_hidden_layers": num_layers}
-    config: Any = Qwen3VLConfig(**{**values, "text_config": text})
-    for part in (config, config.text_config, config.vision_config):
-        part._attn_implementation = "sdpa"
-    return config
+@dataclass(frozen=True)
+class Names:
+    """Where the parts of a backbone are in a checkpoint: beginnings of tensor names.
+
+    `head` is the output head, tied to the embedding and never used.
+    """
+
+    vision: tuple[str, ...]
+    text: str
+    head: str
+
+    @property
+    def embedding(self) -> str:
+        return f"{self.text}embed_tokens.weight"
+
+    def text_layer(self, name: str) -> int | None:
+        """The text layer that a tensor belongs to."""
+        match = re.match(re.escape(self.text) + r"layers\.(\d+)\.", name)
+        return None if match is None else int(match[1])
 
 
-class QwenVL(nn.Module):
-    """Names as in the checkpoint: `model` and the unused `lm_head`, tied to the embedding."""
+class Backbone(nn.Module, ABC):
+    """Images and prompt -> features (B, S, D) of the last text layer.
 
-    def __init__(self, config: Any) -> None:
-        super().__init__()
-        self.model = Qwen3VLModel(config)
-        # Their tables are not part of a checkpoint and stay behind on the meta device.
-        del self.model.language_model.rotary_emb
-        del self.model.visual.rotary_pos_emb
-        text = config.text_config
-        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
-        self.tie()
+    `config` has the image token's id and transformers' configurations of both towers.
+    """
 
-    def tie(self) -> None:
-        """Make the head the embedding's own parameter."""
-        self.lm_head.weight = self.model.language_model.embed_tokens.weight
-
-
-class Backbone(nn.Module):
-    """Images and prompt -> features of the last text layer, before any final norm."""
+    names: ClassVar[Names]
+    model: Any
 
     def __init__(
         self,
@@ -89,18 +74,47 @@ class Backbone(nn.Module):
         precision: RopePrecision = RopePrecision.FLOAT32,
     ) -> None:
         super().__init__()
-        self.config = qwen_config(values, num_layers)
+        self.config = self.configure(values, num_layers)
         self.precision = precision
-        self.model = QwenVL(self.config)
-        self._grids: dict[tuple[Grid, torch.device], GridTables] = {}
+        self._grids: dict[tuple[Grid, torch.device], Any] = {}
+
+    @staticmethod
+    @abstractmethod
+    def configure(values: Mapping[str, Any], num_layers: int) -> Any:
+        """transformers' configuration of the backbone, cut to `num_layers` text layers."""
 
     @property
-    def visual(self) -> Any:
-        return self.model.model.visual
+    @abstractmethod
+    def vision_parts(self) -> list[nn.Module]:
+        """Everything between patches and image tokens."""
 
     @property
+    @abstractmethod
     def language_model(self) -> Any:
-        return self.model.model.language_model
+        """The text tower: embed_tokens, layers, norm."""
+
+    @property
+    @abstractmethod
+    def unused(self) -> list[nn.Module]:
+        """Parts that checkpoints hold and no feature passes."""
+
+    @abstractmethod
+    def tie(self) -> None:
+        """Make the output head the embedding's own parameter."""
+
+    @abstractmethod
+    def rotary(
+        self, input_ids: Tensor, grids: Sequence[Grid], attention_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Cosine and sine (B, S, head_dim) of the tokens' positions."""
+
+    @abstractmethod
+    def new_tables(self, grid: Grid) -> tuple[Tensor, ...]:
+        """What the vision tower needs of an image's grid alone."""
+
+    @abstractmethod
+    def encode_images(self, patches: Tensor, tables: tuple[Tensor, ...]) -> list[Tensor]:
+        """`vision` for patches (images, P, patch size) of one grid."""
 
     def forward(self, layout: PromptLayout, patches: Tensor, grids: Sequence[Grid]) -> Tensor:
         """Features (B, S, D) of a prompt and its images' patches (sum of P, patch size)."""
@@ -110,23 +124,12 @@ class Backbone(nn.Module):
         self, input_ids: Tensor, grids: Sequence[Grid], attention_mask: Tensor | None = None
     ) -> PromptLayout:
         """Positions and masks of token ids (B, S) with image tokens for `grids`, in order."""
-        is_image = input_ids == self.config.image_token_id
-        qwen: Any = self.model.model
-        positions, _ = qwen.get_rope_index(
-            input_ids.cpu(),
-            mm_token_type_ids=is_image.int().cpu(),
-            image_grid_thw=torch.tensor([(1, *grid) for grid in grids]),
-            attention_mask=None if attention_mask is None else attention_mask.cpu(),
-        )
-        dtype = self.language_model.embed_tokens.weight.dtype
-        cosine, sine = text_tables(
-            self.config.text_config, positions.to(input_ids.device), dtype, self.precision
-        )
-        image_index = is_image.flatten().nonzero()[:, 0]
+        cosine, sine = self.rotary(input_ids, grids, attention_mask)
+        image_index = (input_ids == self.config.image_token_id).flatten().nonzero()[:, 0]
         return PromptLayout(input_ids, cosine, sine, image_index, attention_mask)
 
     def vision(self, patches: Tensor, grids: Sequence[Grid]) -> list[Tensor]:
-        """Image tokens (N, D), then the deepstack levels' (N, D), of patches in image order."""
+        """Levels (N, D) of the image tokens, the final one first, of patches in image order."""
         sizes = [rows * columns for rows, columns in grids]
         if len(set(grids)) == 1:
             images = patches.unflatten(0, (len(grids), -1))
@@ -137,61 +140,21 @@ class Backbone(nn.Module):
         ]
         return [torch.cat(level) for level in zip(*parts, strict=True)]
 
-    def encode_images(self, patches: Tensor, tables: GridTables) -> list[Tensor]:
-        """`vision` for patches (images, P, patch size) of one grid."""
-        visual = self.visual
-        projection = visual.patch_embed.proj
-        patches = patches.to(projection.weight.dtype)
-        # A convolution whose stride is its kernel is a matrix product.
-        x = F.linear(patches, projection.weight.flatten(1), projection.bias)
-        positions = visual.pos_embed(tables.interpolation_index)
-        positions = (positions * tables.interpolation_weight[..., None]).sum(1)
-        x = x + positions.to(x.dtype)
-        deepstack = []
-        for index, block in enumerate(visual.blocks):
-            x = x + self._vision_attention(block.attn, block.norm1(x), tables)
-            x = x + block.mlp(block.norm2(x))
-            if index in visual.deepstack_visual_indexes:
-                level = visual.deepstack_visual_indexes.index(index)
-                deepstack.append(visual.deepstack_merger_list[level](x))
-        return [visual.merger(x), *deepstack]
-
-    @staticmethod
-    def _vision_attention(attention: Any, x: Tensor, tables: GridTables) -> Tensor:
-        query, key, value = attention.qkv(x).unflatten(-1, (3, attention.num_heads, -1)).unbind(-3)
-        query, key = apply_rotary_pos_emb_vision(query, key, tables.cosine, tables.sine)
-        attended = F.scaled_dot_product_attention(
-            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
-        )
-        return attention.proj(attended.transpose(1, 2).flatten(2))
-
-    def grid_tables(self, grid: Grid, device: torch.device) -> GridTables:
+    def grid_tables(self, grid: Grid, device: torch.device) -> tuple[Tensor, ...]:
         """The tables of a grid, computed once."""
         if (grid, device) not in self._grids:
-            thw = torch.tensor([(1, *grid)])
-            merge = self.visual.spatial_merge_size
-            index, weight = get_vision_interpolation_indices_and_weights(
-                thw,
-                num_grid_per_side=self.visual.num_grid_per_side,
-                mode=self.visual.interpolation_mode,
-                align_corners=self.visual.interpolation_align_corners,
-                spatial_merge_size=merge,
-            )
-            rows, columns = get_vision_position_ids(thw, merge).unbind(-1)
-            cosine, sine = vision_tables(self.config.vision_config, rows, columns, self.precision)
-            self._grids[grid, device] = GridTables(
-                *(tensor.to(device) for tensor in (index, weight, cosine, sine))
-            )
+            tables = self.new_tables(grid)
+            self._grids[grid, device] = tuple(table.to(device) for table in tables)
         return self._grids[grid, device]
 
     def text(self, layout: PromptLayout, images: Sequence[Tensor]) -> Tensor:
-        """Features (B, S, D) of a prompt with `vision`'s tokens in it.
+        """Output (B, S, D) of the last layer for a prompt with `vision`'s tokens in it.
 
-        They are the last layer's own output: no norm, no deepstack after it.
+        Levels beside the final one are added to the image tokens behind the first layers.
         """
         image_tokens, *deepstack = images
         hidden = self.language_model.embed_tokens(layout.input_ids)
-        flat = hidden.flatten(0, 1).index_copy(0, layout.image_index, image_tokens)
+        flat = hidden.flatten(0, 1).index_copy(0, layout.image_index, image_tokens.to(hidden))
         hidden = flat.view_as(hidden)
         mask = None
         if layout.attention_mask is not None:
@@ -210,5 +173,6 @@ class Backbone(nn.Module):
             )
             if index < min(len(deepstack), len(layers) - 1):
                 flat = hidden.flatten(0, 1)
-                hidden = flat.index_add(0, layout.image_index, deepstack[index]).view_as(hidden)
+                level = deepstack[index].to(hidden)
+                hidden = flat.index_add(0, layout.image_index, level).view_as(hidden)
         return hidden

@@ -1,4 +1,4 @@
-"""Time and memory of N1.7 with random weights, beside its plain form.
+"""Time and memory of GR00T with random weights, beside its plain form.
 
 Imports torch, transformers, numpy and safetensors only, so it runs where there is no ROS.
 """
@@ -23,7 +23,6 @@ from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import buckets
 from groot_ros.model.gr00t import Batch, Gr00t
-from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.serving import Serving
 
 VIEWS, EDGE, TEXT_TOKENS = 2, 256, 20
@@ -81,7 +80,7 @@ def plain_network(network: Gr00t, config: Gr00tConfig) -> Gr00t:
         for name, tensor in network.state_dict().items()
     }
     plain.load_state_dict(shared, assign=True)
-    plain.backbone.model.tie()
+    plain.backbone.tie()
     return plain.eval()
 
 
@@ -102,14 +101,8 @@ class Benchmark:
             self.load_peak_bytes = memory.peak_bytes() - before
         self.network.eval().requires_grad_(False)
         self.plain = plain_network(self.network, self.config)
-        vision = self.config.backbone["vision_config"]
-        patches = {
-            **QWEN3_VL_PROCESSOR,
-            "patch_size": vision["patch_size"],
-            "merge_size": vision["spatial_merge_size"],
-        }
         crop = {"use_albumentations": True, "shortest_image_edge": EDGE, "crop_fraction": 0.95}
-        self.images = ImagePipeline(CropConfig.from_dict(crop), PatchConfig.from_dict(patches))
+        self.images = self.config.version.images(crop, self.config.backbone, ())
         self.prompt = FixedPrompt(self.config)
         mode = find_compile_mode(options.compile, self.device)
         self.serving = Serving(self.network, self.images, self.prompt, mode)
@@ -257,6 +250,7 @@ class Benchmark:
             result[f"{name}_p95_ms"] = round(float(np.percentile(values, 95)), 3)
         return {
             **vars(self.options),
+            "version": self.config.version.name,
             "weights": "random",
             "threads": torch.get_num_threads(),
             **result,
@@ -276,7 +270,8 @@ class Benchmark:
 def report(options: Options, result: dict[str, Any]) -> None:
     """Print the measurements as a table."""
     print(
-        f"GR00T N1.7 {options.config}, random weights, {options.device} {options.dtype}, "
+        f"GR00T {result['version']} {options.config}, random weights, {options.device} "
+        f"{options.dtype}, "
         f"compile {options.compile}, {VIEWS} pictures {EDGE}x{EDGE}"
     )
     for name in ("preprocess", "backbone", "head", "total", "plain_head", "plain_total"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from groot_ros.model.config import MODEL_TYPE, QWEN3_VL_2B
+from groot_ros.model.n17 import N17, QWEN3_VL_2B
 
 FULL: dict[str, Any] = {
-    "model_type": MODEL_TYPE,
+    "model_type": N17.model_type,
     "model_name": "nvidia/Cosmos-Reason2-2B",
     "select_layer": 16,
     "action_horizon": 40,

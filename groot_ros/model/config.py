@@ -1,65 +1,20 @@
 """The network's shape, read from a checkpoint's `config.json`.
 
 Every number comes from that file. Keys that NVIDIA's released files leave out: the width of the
-DiT's tokens is that of its attention; `attend_text_every_n_blocks` is 2 and
-`state_history_length` 1, as in NVIDIA's configuration class.
+DiT's tokens is that of its attention; the rest is in `Version.defaults`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from groot_ros.errors import UserError
-
-MODEL_TYPE = "Gr00tN1d7"
-OTHER_VERSIONS = {
-    "gr00t_n1": "N1",
-    "gr00t_n1_5": "N1.5",
-    "GR00T_N1_5": "N1.5",
-    "Gr00tN1d6": "N1.6",
-}
-# The released checkpoints name their backbone; its architecture is that of Qwen3-VL-2B.
-QWEN3_VL_2B_NAMES = ("nvidia/Cosmos-Reason2-2B", "Qwen/Qwen3-VL-2B-Instruct")
-QWEN3_VL_2B: dict[str, Any] = {
-    "image_token_id": 151655,
-    "video_token_id": 151656,
-    "vision_start_token_id": 151652,
-    "vision_end_token_id": 151653,
-    "tie_word_embeddings": True,
-    "text_config": {
-        "vocab_size": 151936,
-        "hidden_size": 2048,
-        "intermediate_size": 6144,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "rms_norm_eps": 1e-6,
-        "max_position_embeddings": 262144,
-        "rope_parameters": {
-            "rope_type": "default",
-            "rope_theta": 5_000_000,
-            "mrope_section": [24, 20, 20],
-            "mrope_interleaved": True,
-        },
-    },
-    "vision_config": {
-        "depth": 24,
-        "hidden_size": 1024,
-        "intermediate_size": 4096,
-        "num_heads": 16,
-        "patch_size": 16,
-        "temporal_patch_size": 2,
-        "spatial_merge_size": 2,
-        "num_position_embeddings": 2304,
-        "out_hidden_size": 2048,
-        "deepstack_visual_indexes": [5, 11, 17],
-    },
-}
+from groot_ros.model.json_file import read_json
+from groot_ros.model.version import Version
+from groot_ros.model.versions import find_version
 
 
 @dataclass(frozen=True)
@@ -81,7 +36,7 @@ class TransformerConfig:
         if values.get("positional_embeddings") is not None:
             raise UserError(
                 f"{name}.positional_embeddings is {values['positional_embeddings']!r} in "
-                "config.json, expected null: this network is not GR00T N1.7"
+                "config.json, expected null: this network is not GR00T N1.6 or N1.7"
             )
         return cls(
             num_layers=_get(values, "num_layers", name),
@@ -96,6 +51,7 @@ class TransformerConfig:
 class Gr00tConfig:
     """What builds the network; `raw` is the whole file, so that saving writes it unchanged."""
 
+    version: Version
     action_horizon: int
     max_state_dim: int
     max_action_dim: int
@@ -112,6 +68,7 @@ class Gr00tConfig:
     dit: TransformerConfig
     vl_self_attention: TransformerConfig | None
     state_dropout_prob: float
+    state_additive_noise_scale: float
     noise_beta_alpha: float
     noise_beta_beta: float
     noise_s: float
@@ -125,15 +82,16 @@ class Gr00tConfig:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Gr00tConfig:
         """Read the content of `config.json`; UserError for another version or a missing key."""
-        _check_version(raw)
+        version = find_version(raw)
+        values = {**version.defaults, **raw}
+        _check_dit(values)
         dit = TransformerConfig.from_dict(
-            _get(raw, "diffusion_model_cfg", ""), "diffusion_model_cfg"
+            _get(values, "diffusion_model_cfg", ""), "diffusion_model_cfg"
         )
         vl_self_attention = raw.get("vl_self_attention_cfg") or {}
         config = cls(
-            **{key: _get(raw, key, "") for key in _PLAIN_KEYS},
-            state_history_length=raw.get("state_history_length", 1),
-            attend_text_every_n_blocks=raw.get("attend_text_every_n_blocks", 2),
+            version=version,
+            **{key: _get(values, key, "") for key in _PLAIN_KEYS},
             input_embedding_dim=raw.get("input_embedding_dim", dit.inner_dim),
             dit=dit,
             vl_self_attention=(
@@ -142,7 +100,7 @@ class Gr00tConfig:
                 else None
             ),
             model_name=raw.get("model_name", ""),
-            backbone=_backbone(raw),
+            backbone=_backbone(raw, version),
             raw=dict(raw),
         )
         config._check_sizes()
@@ -152,6 +110,11 @@ class Gr00tConfig:
     def from_folder(cls, folder: Path) -> Gr00tConfig:
         """Read `config.json` of a checkpoint folder."""
         return cls.from_dict(read_json(folder / "config.json", "a GR00T checkpoint folder"))
+
+    @property
+    def learns_dropped_state(self) -> bool:
+        """Whether a state that is dropped in training becomes a learnt token; else it is zero."""
+        return self.version.learns_dropped_state and self.state_dropout_prob > 0
 
     def single_slot(self) -> Gr00tConfig:
         """The same network with the per-embodiment weights of one slot only."""
@@ -191,14 +154,17 @@ _PLAIN_KEYS = (
     "action_horizon",
     "max_state_dim",
     "max_action_dim",
+    "state_history_length",
     "hidden_size",
     "backbone_embedding_dim",
     "max_seq_len",
     "max_num_embodiments",
     "select_layer",
+    "attend_text_every_n_blocks",
     "add_pos_embed",
     "use_vlln",
     "state_dropout_prob",
+    "state_additive_noise_scale",
     "noise_beta_alpha",
     "noise_beta_beta",
     "noise_s",
@@ -208,58 +174,32 @@ _PLAIN_KEYS = (
 )
 
 
-def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Content of a JSON file of a checkpoint; UserError when it is missing or broken."""
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(
-            f"{path.name} not found in {path.parent}: expected {what}, check the path"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): copy the checkpoint again") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object: copy the checkpoint again")
-    return content
-
-
 def _get(values: Mapping[str, Any], key: str, prefix: str) -> Any:
     if key not in values:
         name = f"{prefix}.{key}" if prefix else key
         raise UserError(
-            f"config.json has no key {name!r}: expected the config.json of GR00T N1.7, "
+            f"config.json has no key {name!r}: expected the config.json of a GR00T checkpoint, "
             "get the checkpoint's own file"
         )
     return values[key]
 
 
-def _check_version(raw: Mapping[str, Any]) -> None:
-    found = raw.get("model_type")
-    if found in OTHER_VERSIONS:
-        raise UserError(
-            f"the checkpoint is GR00T {OTHER_VERSIONS[found]} (model_type {found!r}), expected "
-            f"N1.7 ({MODEL_TYPE!r}): use an N1.7 checkpoint"
-        )
-    if found != MODEL_TYPE:
-        raise UserError(
-            f"config.json has model_type {found!r}, expected {MODEL_TYPE!r}: "
-            "this is not a GR00T checkpoint"
-        )
+def _check_dit(raw: Mapping[str, Any]) -> None:
     dit = raw.get("diffusion_model_cfg", {})
     for name, values in (("use_alternate_vl_dit", raw), ("interleave_self_attention", dit)):
         if not values.get(name):
             raise UserError(
                 f"config.json has {name} {values.get(name)}, expected true as in every released "
-                "GR00T N1.7 checkpoint"
+                "checkpoint of GR00T N1.6 and N1.7"
             )
 
 
-def _backbone(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+def _backbone(raw: Mapping[str, Any], version: Version) -> Mapping[str, Any]:
     if raw.get("backbone_config") is not None:
         return raw["backbone_config"]
-    if raw.get("model_name", "") in QWEN3_VL_2B_NAMES:
-        return QWEN3_VL_2B
+    if raw.get("model_name", "") in version.sizes:
+        return version.sizes[raw["model_name"]]
     raise UserError(
         f"config.json names the backbone {raw.get('model_name')!r}, expected one of "
-        f"{', '.join(QWEN3_VL_2B_NAMES)} or a backbone_config with its sizes"
+        f"{', '.join(version.sizes)} or a backbone_config with its sizes"
     )

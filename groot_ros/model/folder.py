@@ -9,30 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.errors import UserError
-from groot_ros.model.config import Gr00tConfig, read_json
-from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.images import ImagePipeline
+from groot_ros.model.json_file import read_json
 from groot_ros.model.modality import ModalityConfig
 from groot_ros.model.processor import Processor
 from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
-from groot_ros.model.tokenizer import find_tokenizer, image_processor_config, load_tokenizer
-
-# Slots of the released embodiments, for checkpoints without embodiment_id.json.
-RELEASED_SLOTS = {
-    "simpler_env_google": 0,
-    "simpler_env_widowx": 1,
-    "libero_sim": 2,
-    "new_embodiment": 10,
-    "oxe_droid_relative_eef_relative_joint": 24,
-    "real_g1_relative_eef_relative_joints": 25,
-    "unitree_g1_full_body_with_waist_height_nav_cmd": 25,
-    "real_r1_pro_sharpa_relative_eef": 26,
-    "real_r1_pro_sharpa_relative_eef_human": 26,
-    "real_r1_pro_sharpa_relative_eef_maxinsights": 26,
-    "real_r1_pro_sharpa_relative_eef_mecka": 26,
-    "xdof_relative_eef_relative_joint": 27,
-    "xdof_relative_eef_relative_joint_subtask": 27,
-}
+from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -86,11 +70,11 @@ class CheckpointFolder:
 
     @cached_property
     def slots(self) -> dict[str, int]:
-        """Slot of each embodiment."""
+        """Slot of each embodiment; the released ones' where the checkpoint does not tell."""
         for folder in self.processor_folders:
             if (folder / "embodiment_id.json").exists():
                 return read_json(folder / "embodiment_id.json", "embodiment slots")
-        return RELEASED_SLOTS
+        return dict(self.config.version.slots)
 
     @property
     def embodiments(self) -> list[str]:
@@ -143,22 +127,27 @@ class CheckpointFolder:
 
     def images(self) -> ImagePipeline:
         """The image pipeline of all embodiments."""
-        qwen = image_processor_config(self.processor_folders)
-        return ImagePipeline(
-            CropConfig.from_dict(self.processor_kwargs), PatchConfig.from_dict(qwen)
+        config = self.config
+        return config.version.images(
+            self.processor_kwargs, config.backbone, self.processor_folders
         )
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """Where the backbone's tokenizer is: in the checkpoint or in Hugging Face's cache."""
+        return find_tokenizer(self.processor_folders, self.config)
+
+    def prompts(self) -> PromptProcessor:
+        """The prompts of all embodiments."""
+        config = self.config
+        form, image_token_id = config.version.prompt, config.backbone["image_token_id"]
+        tokenizer = load_tokenizer(self.tokenizer_folder, image_token_id, form)
+        formalize = bool(self.processor_kwargs.get("formalize_language", True))
+        return PromptProcessor(tokenizer, form, formalize)
 
     def processor(self, embodiment: str) -> Processor:
         """Everything between an observation and the network."""
-        config = self.config
-        tokenizer = load_tokenizer(
-            find_tokenizer(self.processor_folders, config.model_name),
-            config.backbone["image_token_id"],
-        )
-        formalize = bool(self.processor_kwargs.get("formalize_language", True))
-        return Processor(
-            self.images(), PromptProcessor(tokenizer, formalize), self.numbers(embodiment)
-        )
+        return Processor(self.images(), self.prompts(), self.numbers(embodiment))
 
     def _processor_json(self, name: str) -> dict[str, Any]:
         for folder in self.processor_folders:

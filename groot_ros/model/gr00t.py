@@ -1,4 +1,4 @@
-"""GR00T N1.7: backbone and action head as one network."""
+"""GR00T: backbone and action head as one network."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Gr00t(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config.backbone, config.select_layer, precision)
+        self.backbone: Backbone = config.version.backbone(
+            config.backbone, config.select_layer, precision
+        )
         self.action_head = ActionHead(config)
 
     @classmethod

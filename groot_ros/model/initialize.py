@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from groot_ros.model.action_head import ActionHead
 from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.weights import SLOT_WEIGHT
 
 BACKBONE_STD = 0.06
-POSITION_STD = 0.02
+TOKEN_STD = 0.02
 
 
 @torch.no_grad()
 def initialize(network: Gr00t, generator: torch.Generator) -> None:
     """Draw every weight anew: norms 1, biases 0, matrices normal."""
+    norms = {n for n, module in network.named_modules() if "Norm" in type(module).__name__}
     for name, parameter in sorted(network.named_parameters()):
         if parameter.ndim == 1 or name.endswith(".b"):
-            parameter.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
+            scale = name.removesuffix(".weight") in norms
+            parameter.fill_(1.0 if scale else 0.0)
         else:
             parameter.normal_(std=_std(name, parameter), generator=generator)
-    if isinstance(network.action_head.vlln, nn.LayerNorm):
-        network.action_head.vlln.weight.fill_(1.0)
 
 
 def _std(name: str, parameter: Tensor) -> float:
@@ -32,8 +32,8 @@ def _std(name: str, parameter: Tensor) -> float:
         return BACKBONE_STD
     if SLOT_WEIGHT.match(name):
         return parameter.shape[1] ** -0.5
-    if "position_embedding" in name:
-        return POSITION_STD
+    if "position_embedding" in name or "mask_token" in name:
+        return TOKEN_STD
     return (3 * parameter.shape[1]) ** -0.5
 
 

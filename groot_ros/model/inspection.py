@@ -19,14 +19,12 @@ from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.modality import ModalityConfig
 
-PARTS = {
-    "vision": "backbone.model.model.visual.",
-    "language_model": "backbone.model.model.language_model.",
-    "vl_self_attention": "action_head.vl_self_attention.",
-    "dit": "action_head.model.",
-    "state_encoder": "action_head.state_encoder.",
-    "action_encoder": "action_head.action_encoder.",
-    "action_decoder": "action_head.action_decoder.",
+HEAD_PARTS = {
+    "vl_self_attention": ("action_head.vl_self_attention.",),
+    "dit": ("action_head.model.",),
+    "state_encoder": ("action_head.state_encoder.",),
+    "action_encoder": ("action_head.action_encoder.",),
+    "action_decoder": ("action_head.action_decoder.",),
 }
 SERVE_FORMULA = "parameters of one embodiment x bytes per number + activations"
 TRAIN_FORMULA = (
@@ -44,7 +42,7 @@ def inspect_checkpoint(path: Path) -> dict[str, Any]:
     weights.plan(network, stored, slot=None)
     return {
         "path": str(path),
-        "version": "N1.7",
+        "version": config.version.name,
         "parameters": _parameters(network),
         "tensors": len(stored),
         "files": len({tensor.file for tensor in stored.values()}),
@@ -64,9 +62,11 @@ def _names(folder: CheckpointFolder) -> list[str]:
 
 
 def _parameters(network: Gr00t) -> dict[str, int]:
-    counts = dict.fromkeys([*PARTS, "other"], 0)
+    names = network.backbone.names
+    parts = {"vision": names.vision, "language_model": (names.text,), **HEAD_PARTS}
+    counts = dict.fromkeys([*parts, "other"], 0)
     for name, parameter in network.named_parameters():
-        part = next((p for p, prefix in PARTS.items() if name.startswith(prefix)), "other")
+        part = next((p for p, prefixes in parts.items() if name.startswith(prefixes)), "other")
         counts[part] += parameter.numel()
     return {**counts, "total": sum(counts.values())}
 
@@ -151,15 +151,16 @@ def _activations(config: Gr00tConfig, folder: CheckpointFolder) -> int:
 def _tuned(name: str, config: Gr00tConfig) -> bool:
     """Whether NVIDIA's fine-tuning, with the switches of config.json, trains a parameter."""
     raw = config.raw
-    if name.startswith(PARTS["vision"]):
+    names = config.version.backbone.names
+    if name.startswith(names.vision):
         return bool(raw.get("tune_visual"))
     if name.startswith("backbone."):
-        layer = weights.TEXT_LAYER.match(name)
+        layer = names.text_layer(name)
         top = config.select_layer - int(raw.get("tune_top_llm_layers") or 0)
-        return bool(raw.get("tune_llm")) or (layer is not None and int(layer[1]) >= top)
-    if name.startswith(PARTS["dit"]):
+        return bool(raw.get("tune_llm")) or (layer is not None and layer >= top)
+    if name.startswith(HEAD_PARTS["dit"]):
         return bool(raw.get("tune_diffusion_model"))
-    if name.startswith(("action_head.vlln", PARTS["vl_self_attention"])):
+    if name.startswith(("action_head.vlln", *HEAD_PARTS["vl_self_attention"])):
         return bool(raw.get("tune_vlln"))
     return bool(raw.get("tune_projector"))
 

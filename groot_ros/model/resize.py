@@ -1,8 +1,9 @@
-"""Resizing of uint8 pictures with the numbers of OpenCV's INTER_AREA, on any device.
+"""Resizing of uint8 pictures with the numbers of OpenCV's INTER_AREA and Pillow, on any device.
 
-GR00T's processor resizes with OpenCV. A picture that shrinks is averaged over areas in float32;
+GR00T's processors resize with OpenCV: a picture that shrinks is averaged over areas in float32;
 one that grows is interpolated linearly in fixed point (11 fractional bits), with weights of its
-own.
+own. N1.6's Eagle then resizes with Pillow's bicubic filter: 22 fractional bits, row by row, then
+column by column, rounded to uint8 in between.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 FRACTION_BITS = 11
+PILLOW_BITS = 22
 
 
 @functools.lru_cache(maxsize=64)
@@ -116,3 +119,45 @@ def resize_antialias(frames: Tensor, height: int, width: int, mode: str) -> Tens
         resized = F.interpolate(planes.float(), (height, width), mode=mode, antialias=True)
         resized = resized.round().clamp(0, 255).to(torch.uint8)
     return resized.permute(0, 2, 3, 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _cubic_taps(size_in: int, size_out: int) -> tuple[Tensor, Tensor]:
+    """Source index and fixed-point weight (taps, out) of Pillow's bicubic filter."""
+    scale = size_in / size_out
+    stretch = max(scale, 1.0)
+    support = 2.0 * stretch
+    center = (np.arange(size_out) + 0.5) * scale
+    first = np.maximum((center - support + 0.5).astype(np.int64), 0)
+    last = np.minimum((center + support + 0.5).astype(np.int64), size_in)
+    index = first + np.arange(math.ceil(support) * 2 + 1)[:, None]
+    weight = np.where(index < last, _cubic((index - center + 0.5) / stretch), 0.0)
+    fixed = weight / weight.sum(axis=0) * (1 << PILLOW_BITS)
+    fixed = np.trunc(fixed + np.copysign(0.5, fixed)).astype(np.int32)
+    return torch.from_numpy(np.minimum(index, size_in - 1)), torch.from_numpy(fixed)
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cubic convolution kernel with a = -0.5 (Keys 1981)."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def _cubic_axis(frames: Tensor, dim: int, size: int) -> Tensor:
+    if frames.shape[dim] == size:
+        return frames
+    shape = [1] * frames.ndim
+    shape[dim] = size
+    source = frames.int()
+    index, weight = (table.to(frames.device) for table in _cubic_taps(frames.shape[dim], size))
+    total = torch.full_like(source.narrow(dim, 0, 1), 1 << (PILLOW_BITS - 1))
+    for tap_index, tap_weight in zip(index, weight, strict=True):
+        total = total + source.index_select(dim, tap_index) * tap_weight.view(shape)
+    return (total >> PILLOW_BITS).clamp(0, 255).to(torch.uint8)
+
+
+def resize_pillow(frames: Tensor, height: int, width: int) -> Tensor:
+    """Frames (N, H, W, 3) uint8 resized as Pillow's bicubic `Image.resize`, on any device."""
+    return _cubic_axis(_cubic_axis(frames, 2, width), 1, height)

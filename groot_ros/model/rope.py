@@ -1,4 +1,4 @@
-"""Rotary position tables of the Qwen3-VL backbone.
+"""Rotary position tables of the Qwen3 and Qwen3-VL backbones.
 
 The tables are computed from the configuration, in float32, so that casting or building the
 network on the meta device cannot harm them. NVIDIA's server casts the whole module to bfloat16
@@ -22,22 +22,37 @@ class RopePrecision(enum.Enum):
 def text_tables(
     text: Any, positions: Tensor, dtype: torch.dtype, precision: RopePrecision
 ) -> tuple[Tensor, Tensor]:
+    """Cosine and sine (B, S, head_dim) of positions (B, S), for a Qwen3 text config."""
+    return _tables(_text_angles(text, positions, precision), dtype)
+
+
+def interleaved_tables(
+    text: Any, positions: Tensor, dtype: torch.dtype, precision: RopePrecision
+) -> tuple[Tensor, Tensor]:
     """Cosine and sine (B, S, head_dim) of positions (3, B, S), for a Qwen3-VL text config.
 
     The axes are interleaved: channel j takes its position from height where j % 3 is 1, from
     width where it is 2 (up to three times the section's length), else from time.
     """
-    parameters = text.rope_parameters
-    frequencies = _frequencies(parameters["rope_theta"], text.head_dim, positions.device)
-    if precision is RopePrecision.BFLOAT16:
-        frequencies = frequencies.bfloat16().float()
-    angles = positions[..., None].float() * frequencies
+    angles = _text_angles(text, positions, precision)
     merged = angles[0].clone()
-    for axis, section in enumerate(parameters["mrope_section"][1:], start=1):
+    for axis, section in enumerate(text.rope_parameters["mrope_section"][1:], start=1):
         channels = slice(axis, 3 * section, 3)
         merged[..., channels] = angles[axis, ..., channels]
-    merged = torch.cat([merged, merged], dim=-1)
-    return merged.cos().to(dtype), merged.sin().to(dtype)
+    return _tables(merged, dtype)
+
+
+def _text_angles(text: Any, positions: Tensor, precision: RopePrecision) -> Tensor:
+    theta = text.rope_parameters["rope_theta"]
+    frequencies = _frequencies(theta, text.head_dim, positions.device)
+    if precision is RopePrecision.BFLOAT16:
+        frequencies = frequencies.bfloat16().float()
+    return positions[..., None].float() * frequencies
+
+
+def _tables(angles: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    doubled = torch.cat([angles, angles], dim=-1)
+    return doubled.cos().to(dtype), doubled.sin().to(dtype)
 
 
 def vision_tables(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from groot_ros.model.prompt import SPECIAL_TOKENS
+from groot_ros.model.prompt import PromptFormat
 
 VOCABULARY = 640
 WORDS = (
@@ -15,14 +15,14 @@ WORDS = (
 )
 
 
-def tiny_tokenizer() -> Tokenizer:
+def tiny_tokenizer(form: PromptFormat) -> Tokenizer:
     """Byte-level tokens, so any text passes; a common word is one token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=[*SPECIAL_TOKENS, "<|video_pad|>"],
+        special_tokens=[*form.special_tokens, "<|video_pad|>"],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )

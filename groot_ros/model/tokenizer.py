@@ -1,4 +1,4 @@
-"""Finding the tokenizer and the image processor's numbers of the backbone."""
+"""Finding the tokenizer of the backbone."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 from transformers import Qwen2Tokenizer
 
 from groot_ros.errors import UserError
-from groot_ros.model.config import QWEN3_VL_2B_NAMES, read_json
-from groot_ros.model.images import QWEN3_VL_PROCESSOR
-from groot_ros.model.prompt import SPECIAL_TOKENS
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.prompt import PromptFormat
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
 
-def find_tokenizer(folders: Sequence[Path], backbone: str) -> Path:
+def find_tokenizer(folders: Sequence[Path], config: Gr00tConfig) -> Path:
     """Folder with the backbone's tokenizer: the checkpoint's own, else Hugging Face's cache.
 
     Nothing is downloaded; UserError says which files to put where.
@@ -26,21 +25,21 @@ def find_tokenizer(folders: Sequence[Path], backbone: str) -> Path:
     for folder in folders:
         if any((folder / name).exists() for name in TOKENIZER_FILES):
             return folder
-    for repository in QWEN3_VL_2B_NAMES if backbone in QWEN3_VL_2B_NAMES else ():
+    known = config.version.tokenizer
+    for repository in known.repositories if config.model_name in config.version.sizes else ():
         for name in TOKENIZER_FILES:
             cached = try_to_load_from_cache(repository, name)
             if isinstance(cached, str):
                 return Path(cached).parent
-    gated, public = QWEN3_VL_2B_NAMES
     raise UserError(
         f"no tokenizer found in {folders[0]} nor in the Hugging Face cache: put tokenizer.json "
         f"and tokenizer_config.json into that folder, for example with `huggingface-cli download "
-        f"{public} tokenizer.json tokenizer_config.json --local-dir {folders[0]}` (the same "
-        f"files of {gated} need its licence accepted on its Hugging Face page first)"
+        f"{known.repositories[0]} tokenizer.json tokenizer_config.json --local-dir {folders[0]}` "
+        f"({known.advice})"
     )
 
 
-def load_tokenizer(folder: Path, image_token_id: int) -> Tokenizer:
+def load_tokenizer(folder: Path, image_token_id: int, form: PromptFormat) -> Tokenizer:
     """The fast tokenizer of a folder; UserError when it is not the backbone's."""
     try:
         if (folder / "tokenizer.json").exists():
@@ -54,20 +53,17 @@ def load_tokenizer(folder: Path, image_token_id: int) -> Tokenizer:
         ) from None
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    missing = [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]
-    found = tokenizer.token_to_id("<|image_pad|>")
+    if form.added_tokens and tokenizer.get_vocab_size() == image_token_id:
+        tokenizer.add_special_tokens(
+            [AddedToken(token, special=True, normalized=False) for token in form.added_tokens]
+        )
+    missing = [token for token in form.special_tokens if tokenizer.token_to_id(token) is None]
+    found = tokenizer.token_to_id(form.image_token)
     if missing or found != image_token_id:
         raise UserError(
-            f"the tokenizer in {folder} is not the backbone's: it has <|image_pad|> as {found}, "
-            f"expected {image_token_id}, and lacks {', '.join(missing) or 'no special token'}; "
-            "put the backbone's own tokenizer files there"
+            f"the tokenizer in {folder} is not the backbone's: it has {form.image_token} as "
+            f"{found}, expected {image_token_id}, and lacks "
+            f"{', '.join(missing) or 'no special token'}; put the backbone's own tokenizer files "
+            "there"
         )
     return tokenizer
-
-
-def image_processor_config(folders: Sequence[Path]) -> dict[str, Any]:
-    """`preprocessor_config.json` of the checkpoint, else the numbers of Qwen3-VL-2B."""
-    for folder in folders:
-        if (folder / "preprocessor_config.json").exists():
-            return read_json(folder / "preprocessor_config.json", "an image processor's file")
-    return QWEN3_VL_PROCESSOR

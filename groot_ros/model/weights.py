@@ -20,9 +20,6 @@ DTYPES = ("F32", "BF16", "F16")
 SHARD_BYTES = 5_000_000_000
 # Mapped pages count as the process's memory until the file is closed: it is reopened this often.
 MAPPED_BYTES = 128 * 2**20
-TIED = "backbone.model.lm_head.weight"
-EMBEDDING = "backbone.model.model.language_model.embed_tokens.weight"
-TEXT_LAYER = re.compile(r"backbone\.model\.model\.language_model\.layers\.(\d+)\.")
 SLOT_WEIGHT = re.compile(r"action_head\.(state_encoder|action_encoder|action_decoder)\..*\.[Wb]$")
 
 
@@ -105,20 +102,18 @@ def plan(network: Gr00t, stored: Mapping[str, Stored], slot: int | None) -> Plan
             problems.append((name, _size(found), _size(shape)))
         if stored[name].dtype not in DTYPES:
             problems.append((name, stored[name].dtype, " or ".join(DTYPES)))
-    layers = 1 + max(
-        int(match[1]) for match in map(TEXT_LAYER.match, expected) if match is not None
-    )
     for name, tensor in stored.items():
-        if name not in expected and not _unused(name, layers):
+        if name not in expected and not _unused(name, network):
             problems.append((name, _size(tensor.shape), "no such tensor"))
     if problems:
         raise UserError(_table(problems))
     return Plan({name: stored[name] for name in expected}, slot)
 
 
-def _unused(name: str, layers: int) -> bool:
-    match = TEXT_LAYER.match(name)
-    return name == TIED or (match is not None and int(match[1]) >= layers)
+def _unused(name: str, network: Gr00t) -> bool:
+    names = network.backbone.names
+    layer = names.text_layer(name)
+    return name == names.head or (layer is not None and layer >= network.config.select_layer)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -152,8 +147,10 @@ def load(
                 "diverged or the file is damaged, use another checkpoint"
             )
         assigned[name] = tensor.to(device=device, dtype=dtype, copy=True)
-    network.load_state_dict({**assigned, TIED: assigned[EMBEDDING]}, strict=True, assign=True)
-    network.backbone.model.tie()
+    names = network.backbone.names
+    assigned[names.head] = assigned[names.embedding]
+    network.load_state_dict(assigned, strict=True, assign=True)
+    network.backbone.tie()
 
 
 def verify(network: Gr00t, folder: Path, slot: int | None) -> None:

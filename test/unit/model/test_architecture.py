@@ -61,7 +61,6 @@ def test_the_config_is_kept_whole() -> None:
     ("change", "message"),
     [
         ({"model_type": "gr00t_n1_5"}, "GR00T N1.5"),
-        ({"model_type": "Gr00tN1d6"}, "GR00T N1.6"),
         ({"model_type": "llama"}, "not a GR00T checkpoint"),
         ({"use_alternate_vl_dit": False}, "use_alternate_vl_dit"),
         ({"model_name": "someone/else"}, "names the backbone 'someone/else'"),

@@ -17,6 +17,7 @@ from groot_ros.model import weights
 from groot_ros.model.checkpoint import load_network, save_checkpoint
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.groot import Groot
+from groot_ros.model.qwen3_vl import Qwen3VLBackbone
 from groot_ros.model.tiny import init_checkpoint
 
 WEIGHTS = "model.safetensors"
@@ -120,7 +121,8 @@ def test_a_stored_head_and_upper_layers_are_not_read(copy: Path) -> None:
     layer = "backbone.model.model.language_model.layers.5.mlp.up_proj.weight"
 
     def add(tensors: dict[str, torch.Tensor]) -> None:
-        tensors[weights.TIED] = torch.full_like(tensors[weights.EMBEDDING], torch.nan)
+        names = Qwen3VLBackbone.names
+        tensors[names.head] = torch.full_like(tensors[names.embedding], torch.nan)
         tensors[layer] = torch.full((3, 3), torch.nan)
 
     rewrite(copy, add)

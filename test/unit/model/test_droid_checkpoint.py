@@ -18,6 +18,7 @@ from groot_ros.model import weights
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.groot import Groot
+from groot_ros.model.n17 import N17
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 
 
@@ -25,7 +26,7 @@ from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("droid")
     shutil.copy(networks.DATA / "gr00t_n17_droid" / "processor_config.json", folder)
-    tokenizer, raw = tiny_tokenizer(), networks.tiny()
+    tokenizer, raw = tiny_tokenizer(N17.prompt), networks.tiny()
     released = networks.droid_config()
     for key in ("max_state_dim", "max_action_dim", "action_horizon", "max_num_embodiments"):
         raw[key] = released[key]

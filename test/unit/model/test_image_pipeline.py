@@ -15,7 +15,8 @@ from networks import DATA
 from pictures import SIZES, picture
 
 from groot_ros.errors import UserError
-from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.n17 import QWEN3_VL_PROCESSOR
 from groot_ros.model.resize import resize_area
 
 GOLDEN = json.loads((DATA / "golden_images.json").read_text())

@@ -6,17 +6,21 @@ import json
 from pathlib import Path
 
 import pytest
+from networks import droid_config
 from tokenizers import Tokenizer, models
 
 from groot_ros.errors import UserError
-from groot_ros.model.config import QWEN3_VL_2B_NAMES
-from groot_ros.model.prompt import PromptProcessor, formalize, prompt
+from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.n17 import N17
+from groot_ros.model.prompt import PromptProcessor, formalize
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
 
+CONFIG = Gr00tConfig.from_dict(droid_config())
+
 
 def test_images_come_first_and_no_answer_is_opened() -> None:
-    assert prompt("lift it", [2, 1]) == (
+    assert N17.prompt.render("lift it", [2, 1]) == (
         "<|im_start|>user\n"
         "<|vision_start|><|image_pad|><|image_pad|><|vision_end|>"
         "<|vision_start|><|image_pad|><|vision_end|>"
@@ -37,9 +41,11 @@ def test_formalize(instruction: str, formal: str) -> None:
 
 
 def test_tokens_of_the_tiny_prompt() -> None:
-    tokenizer = tiny_tokenizer()
-    ids = PromptProcessor(tokenizer, formalize_language=True)("Pick up the red cube.", [3, 1])
-    text = "<|im_start|>user\n" + prompt("pick up the red cube", [3, 1]).partition("\n")[2]
+    tokenizer = tiny_tokenizer(N17.prompt)
+    ids = PromptProcessor(tokenizer, N17.prompt, True)("Pick up the red cube.", [3, 1])
+    text = (
+        "<|im_start|>user\n" + N17.prompt.render("pick up the red cube", [3, 1]).partition("\n")[2]
+    )
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
     assert ids.count(tokenizer.token_to_id("<|image_pad|>")) == 4
     # A word that the tokenizer knows is one token.
@@ -47,13 +53,13 @@ def test_tokens_of_the_tiny_prompt() -> None:
 
 
 def test_any_text_is_tokenised() -> None:
-    tokenizer = tiny_tokenizer()
+    tokenizer = tiny_tokenizer(N17.prompt)
     text = "Σ 你好 zzz"
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids) == text
 
 
 def test_instructions_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    prompts = PromptProcessor(tiny_tokenizer(), formalize_language=True)
+    prompts = PromptProcessor(tiny_tokenizer(N17.prompt), N17.prompt, True)
     first = prompts("lift", [1])
     monkeypatch.setattr(prompts, "_tokenizer", None)
     assert prompts("lift", [1]) is first
@@ -64,15 +70,15 @@ def test_a_missing_tokenizer_says_which_files_to_put_where(
 ) -> None:
     monkeypatch.setattr("groot_ros.model.tokenizer.try_to_load_from_cache", lambda *_: None)
     with pytest.raises(UserError) as error:
-        find_tokenizer([tmp_path], QWEN3_VL_2B_NAMES[0])
+        find_tokenizer([tmp_path], CONFIG)
     message = str(error.value)
     for part in (str(tmp_path), "tokenizer.json", "huggingface-cli download", "licence"):
         assert part in message
-    assert all(name in message for name in QWEN3_VL_2B_NAMES)
+    assert all(name in message for name in N17.tokenizer.repositories)
 
 
 def test_the_cache_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    public = QWEN3_VL_2B_NAMES[1]
+    public = N17.tokenizer.repositories[0]
     cached = tmp_path / "snapshot" / "tokenizer.json"
     monkeypatch.setattr(
         "groot_ros.model.tokenizer.try_to_load_from_cache",
@@ -80,25 +86,25 @@ def test_the_cache_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             str(cached) if (repository, name) == (public, cached.name) else None
         ),
     )
-    assert find_tokenizer([tmp_path], QWEN3_VL_2B_NAMES[0]) == cached.parent
+    assert find_tokenizer([tmp_path], CONFIG) == cached.parent
 
 
 def test_the_checkpoints_own_tokenizer_goes_first(tmp_path: Path) -> None:
     processor = tmp_path / "processor"
     processor.mkdir()
     (processor / "tokenizer.json").write_text("{}")
-    assert find_tokenizer([tmp_path, processor], "tiny") == processor
+    assert find_tokenizer([tmp_path, processor], CONFIG) == processor
 
 
 def test_another_models_tokenizer_is_refused(tmp_path: Path) -> None:
     Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(UserError, match=r"not the backbone's: it has <\|image_pad\|> as None"):
-        load_tokenizer(tmp_path, 151655)
+        load_tokenizer(tmp_path, 151655, N17.prompt)
 
 
 def test_a_tokenizer_of_vocabulary_and_merges(tmp_path: Path) -> None:
     """Older downloads of Qwen's tokenizer have no tokenizer.json."""
-    model = json.loads(tiny_tokenizer().to_str())
+    model = json.loads(tiny_tokenizer(N17.prompt).to_str())
     names = [token["content"] for token in model["added_tokens"]]
     words = [word for word in model["model"]["vocab"] if word not in names]
     vocabulary = {word: number for number, word in enumerate(words)}
@@ -109,8 +115,8 @@ def test_a_tokenizer_of_vocabulary_and_merges(tmp_path: Path) -> None:
     decoder = {str(id_): {"content": token, "special": True} for token, id_ in specials.items()}
     config = {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": decoder}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    text = prompt("pick up the red cube", [2])
-    tokenizer = load_tokenizer(tmp_path, specials["<|image_pad|>"])
+    text = N17.prompt.render("pick up the red cube", [2])
+    tokenizer = load_tokenizer(tmp_path, specials["<|image_pad|>"], N17.prompt)
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
     assert ids.count(specials["<|image_pad|>"]) == 2
@@ -119,4 +125,4 @@ def test_a_tokenizer_of_vocabulary_and_merges(tmp_path: Path) -> None:
 def test_a_broken_tokenizer_file(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
-        load_tokenizer(tmp_path, 151655)
+        load_tokenizer(tmp_path, 151655, N17.prompt)

@@ -10,12 +10,13 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
     Qwen3VLVisionRotaryEmbedding,
 )
 
-from groot_ros.model.backbone import qwen_config
-from groot_ros.model.config import QWEN3_VL_2B, Gr00tConfig
+from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.rope import RopePrecision, text_tables, vision_tables
+from groot_ros.model.n17 import QWEN3_VL_2B
+from groot_ros.model.qwen3_vl import Qwen3VLBackbone
+from groot_ros.model.rope import RopePrecision, interleaved_tables, vision_tables
 
-CONFIG = qwen_config(QWEN3_VL_2B, 16)
+CONFIG = Qwen3VLBackbone.configure(QWEN3_VL_2B, 16)
 POSITIONS = torch.stack([torch.arange(300), torch.arange(300) % 17, torch.arange(300) % 23])[
     :, None
 ]
@@ -24,14 +25,16 @@ POSITIONS = torch.stack([torch.arange(300), torch.arange(300) % 17, torch.arange
 def test_text_tables_are_transformers() -> None:
     rotary = Qwen3VLTextRotaryEmbedding(CONFIG.text_config)
     expected = rotary(torch.zeros(1, dtype=torch.float32), POSITIONS)
-    found = text_tables(CONFIG.text_config, POSITIONS, torch.float32, RopePrecision.FLOAT32)
+    found = interleaved_tables(CONFIG.text_config, POSITIONS, torch.float32, RopePrecision.FLOAT32)
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def test_a_module_cast_to_bfloat16_has_the_rounded_tables() -> None:
     rotary = Qwen3VLTextRotaryEmbedding(CONFIG.text_config).to(torch.bfloat16)
     expected = rotary(torch.zeros(1, dtype=torch.float32), POSITIONS)
-    found = text_tables(CONFIG.text_config, POSITIONS, torch.float32, RopePrecision.BFLOAT16)
+    found = interleaved_tables(
+        CONFIG.text_config, POSITIONS, torch.float32, RopePrecision.BFLOAT16
+    )
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
@@ -39,7 +42,7 @@ def test_a_module_cast_to_bfloat16_has_the_rounded_tables() -> None:
 def test_how_far_the_rounding_turns(position: int, error_rad: float) -> None:
     positions = torch.full((3, 1, 1), position)
     exact, rounded = (
-        text_tables(CONFIG.text_config, positions, torch.float64, precision)
+        interleaved_tables(CONFIG.text_config, positions, torch.float64, precision)
         for precision in RopePrecision
     )
     angles = [torch.atan2(sine, cosine) for cosine, sine in (exact, rounded)]

@@ -16,7 +16,8 @@ from groot_ros.model.cuda_graph import rebuilt, tensors
 from groot_ros.model.denoiser import Denoiser
 from groot_ros.model.flow_matching import Prefix, buckets
 from groot_ros.model.gr00t import Batch, Gr00t
-from groot_ros.model.images import QWEN3_VL_PROCESSOR, CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.n17 import N17, QWEN3_VL_PROCESSOR
 from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.serving import Serving
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
@@ -25,7 +26,7 @@ from groot_ros.model.weights import SLOT_WEIGHT
 TOLERANCE = 1e-5
 SLOT = 1
 CROP = {"use_albumentations": True, "shortest_image_edge": 64, "crop_fraction": 0.95}
-TOKENIZER = tiny_tokenizer()
+TOKENIZER = tiny_tokenizer(N17.prompt)
 
 
 def raw_config() -> dict:
@@ -60,7 +61,7 @@ def sliced(network: Gr00t) -> Gr00t:
 def serving(sliced: Gr00t) -> Serving:
     qwen = {**QWEN3_VL_PROCESSOR, "size": {"shortest_edge": 4096, "longest_edge": 16777216}}
     pipeline = ImagePipeline(CropConfig.from_dict(CROP), PatchConfig.from_dict(qwen))
-    return Serving(sliced, pipeline, PromptProcessor(TOKENIZER, formalize_language=True))
+    return Serving(sliced, pipeline, PromptProcessor(TOKENIZER, N17.prompt, True))
 
 
 def plain_actions(
@@ -72,7 +73,7 @@ def plain_actions(
     prefix: Prefix | None = None,
 ) -> torch.Tensor:
     patches, grids = serving.images([torch.from_numpy(frame) for frame in frames])
-    prompts = PromptProcessor(TOKENIZER, formalize_language=True)
+    prompts = PromptProcessor(TOKENIZER, N17.prompt, True)
     ids = prompts(instruction, [serving.images.patches.tokens(grid) for grid in grids])
     batch = Batch(
         input_ids=torch.tensor([ids]),
