@@ -40,6 +40,8 @@ JERK_GRADES = (3.0, 6.0, np.inf)
 # chunk comes.
 FIRST_STEPS = 8
 
+NOTHING_KNOWN: Mapping[str, Any] = {"rate_hz": 15.0, "episodes": 1, "state": {}, "action": {}}
+
 
 def measure_envelope(
     slices: Slices, episodes: Sequence[tuple[NDArray[Any], NDArray[Any]]], rate_hz: float
@@ -148,6 +150,11 @@ class EnvelopeMonitor:
 
     A gripper is not graded: it has two ends and switches between them.
     """
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any], codec: Codec) -> EnvelopeMonitor:
+        """By a checkpoint's groot_ros.json; without an envelope everything is OK."""
+        return cls(Envelope.of(metadata.get("envelope", NOTHING_KNOWN)), codec)
 
     def __init__(self, envelope: Envelope, codec: Codec) -> None:
         self._envelope = envelope

@@ -15,6 +15,7 @@ from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from groot_ros.buffer import Ages, ObservationBuffer
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.grading import Verdict
 from groot_ros.chunks.progress import Continuation, Prefix, Progress, Replanning
 from groot_ros.codecs.types import Observation
 from groot_ros.inference import Inference, InferenceLoop
@@ -32,6 +33,8 @@ from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.policies.factory import PolicyChoice, make_policy
+from groot_ros.policies.remote import RemotePolicy
+from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig, load_robot, with_max_ages
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 from groot_ros_msgs.srv import SetInstruction
@@ -82,6 +85,7 @@ class PolicyNode(GuardedLifecycleNode):
             rate_hz=p.replan_rate,
             is_due=self._is_due,
             prefix=self._prefix,
+            lost=self._cancel_motion,
         )
         self._streams = StreamSubscriptions(self, self._buffer, self._loop.notify)
         self._executor_states = self.create_subscription(
@@ -100,6 +104,14 @@ class PolicyNode(GuardedLifecycleNode):
             p.device,
             p.dtype,
             p.action_rate,
+            compile=p.compile,
+            remote=RemoteConfig(
+                p.policy_url,
+                p.policy_timeout,
+                p.policy_jpeg_quality,
+                p.policy_token_env,
+                p.action_rate,
+            ),
         )
         policy = make_policy(choice, robot)
         started_s = time.monotonic()
@@ -213,7 +225,12 @@ class PolicyNode(GuardedLifecycleNode):
             decode_time=message.decode_time,
             model_time=message.model_time,
             publish_time=time.monotonic() - started_s,
+            grade=message.grade,
+            grade_reason=message.grade_reason,
         )
+        if isinstance(self._policy, RemotePolicy):
+            report.network_time = self._policy.round_trip.network_s
+            report.server_time = self._policy.round_trip.server_s
         report.header.stamp = self.get_clock().now().to_msg()
         report.header.frame_id = message.header.frame_id
         self._reports.publish(report)
@@ -304,14 +321,17 @@ class PolicyNode(GuardedLifecycleNode):
         """Problem, empty when there is none, and what an operator may want to know."""
         assert self._loop is not None
         loop, counts = self._loop, self._loop.counts
-        problem = loop.failure or (f"waiting: {loop.waiting_for}" if loop.waiting_for else "")
-        return problem, {
+        chunk = self._last_chunk
+        verdict = chunk.verdict if chunk else Verdict()
+        waiting = f"waiting: {loop.waiting_for}" if loop.waiting_for else ""
+        return loop.failure or waiting or verdict.reason, {
             "instruction": loop.instruction,
             "running": str(loop.running).lower(),
             "chunks": str(counts.chunks),
             "inference rate [Hz]": f"{counts.rate_hz:.2f}",
             "chunks void": str(counts.void),
             "inferences failed": str(counts.failed),
+            "grade": verdict.grade.name.lower(),
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import Array, ModelInput, ModelOutput, Observation
+from groot_ros.envelope import EnvelopeMonitor
 from groot_ros.errors import UserError
 from groot_ros.model.groot import ActionPrefix, Groot
 from groot_ros.model.modality import Modality
@@ -24,8 +25,6 @@ from groot_ros.policies.conversion import continued_actions, to_chunk
 from groot_ros.policies.handshake import check_fit
 from groot_ros.robot import RobotConfig
 
-# The first inferences allocate memory and choose kernels; none of them may meet the robot.
-WARM_UP_INFERENCES = 2
 WARM_UP_IMAGE = (480, 640, 3)
 WARM_UP_POSE = (0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0)
 
@@ -43,6 +42,7 @@ class LocalPolicyConfig:
     dtype: str = "auto"
     action_rate_hz: float = 0.0
     seed: int | None = None
+    compile: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,15 @@ class LoadedModel:
         inputs: ModelInput,
         prefix: Mapping[str, Array] | None = None,
         frozen_steps: int = 0,
+        seed: int | None = None,
     ) -> ModelOutput:
         """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
-        if prefix is None:
-            return self.groot.predict(inputs)
-        return self.groot.predict(inputs, prefix=ActionPrefix(prefix, frozen_steps))
+        continued = None if prefix is None else ActionPrefix(prefix, frozen_steps)
+        return self.groot.predict(inputs, seed=seed, prefix=continued)
 
     def warm_up(self) -> None:
         """Predict for blank pictures, so that no real observation has to wait."""
-        for _ in range(WARM_UP_INFERENCES):
-            self.predict(self.codec.encode(self._blank_observation()))
+        self.groot.warm_up(self.codec.encode(self._blank_observation()))
 
     def _blank_observation(self) -> Observation:
         sizes = {part.field: len(part.names) for part in self.codec.state.parts}
@@ -108,13 +107,7 @@ def load_model(config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) 
             "one made by `groot-ros init-checkpoint`"
         )
     folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
-    device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = config.dtype
-    if dtype == "auto":
-        dtype = "float32" if device == "cpu" else "bfloat16"
-    groot = Groot.load(folder, device=device, dtype=dtype)
+    groot = Groot.load(folder, config.device, config.dtype, compile=config.compile)
     check_fit(groot.modality, groot.metadata, variant, variant.codec(robot), robot)
     rate_hz = config.action_rate_hz or float(
         groot.metadata.get("action_rate_hz", Timing().action_rate_hz)
@@ -132,6 +125,8 @@ class LocalPolicy:
         self._robot = robot
         self._codec = variant.codec(robot)
         self._model: LoadedModel | None = None
+        self._monitor = EnvelopeMonitor.of({}, self._codec)
+        self._inferences = 0
 
     @property
     def inputs(self) -> Inputs:
@@ -145,20 +140,28 @@ class LocalPolicy:
         model = load_model(self._config, self._variant, self._robot)
         model.warm_up()
         self._codec, self._model = model.codec, model
+        self._monitor = EnvelopeMonitor.of(model.groot.metadata, model.codec)
 
     def reset(self, instruction: str) -> None:
-        """Nothing to forget: GR00T reads one observation at a time."""
+        """Noise and monitor begin anew; GR00T itself reads one observation at a time."""
+        self._inferences = 0
+        self._monitor.reset()
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
-        """Chunk of the checkpoint's horizon that continues `prefix`."""
+        """Chunk of the checkpoint's horizon that continues `prefix`, graded by its envelope."""
         if self._model is None:
             raise RuntimeError("predict before open")
-        inputs = self._codec.encode(observation)
+        inputs, seed = self._codec.encode(observation), self._config.seed
+        if seed is not None:
+            seed += self._inferences
+            self._inferences += 1
         if prefix is None:
-            output = self._model.predict(inputs)
+            output = self._model.predict(inputs, seed=seed)
         else:
-            output = self._model.predict(inputs, *continued_actions(self._codec, prefix))
-        return to_chunk(self._codec, output, observation.stamp_ns)
+            continued, frozen_steps = continued_actions(self._codec, prefix)
+            output = self._model.predict(inputs, continued, frozen_steps, seed)
+        chunk = to_chunk(self._codec, output, observation.stamp_ns)
+        return replace(chunk, verdict=self._monitor.check(observation, chunk))
 
     def close(self) -> None:
         self._model = None

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Continuation, Progress
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.types import Observation
+from groot_ros.envelope import measure_envelope
 from groot_ros.geometry import rotation_angle
 from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.robot import load_robot
 
+VARIANT = "ee_rot6d_joints"
 POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
 
 
@@ -58,3 +63,45 @@ def test_frozen_steps_of_the_running_chunk_are_kept(variant: str, tmp_path: Path
     np.testing.assert_allclose(chunk.ee_pose[:3, :3], near[4:7, :3], atol=1e-3)
     assert rotation_angle(chunk.ee_pose[:3, 3:], near[4:7, 3:]).max() < 5e-3
     policy.close()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    arguments = ["--size=tiny", f"--variant={VARIANT}", f"--output={folder}"]
+    assert main(["init-checkpoint", *arguments]) == 0
+    return folder
+
+
+def open_policy(folder: Path, **options: Any) -> LocalPolicy:
+    policy = LocalPolicy(
+        LocalPolicyConfig(str(folder), **options), find_variant(VARIANT), load_robot("sim")
+    )
+    policy.open()
+    return policy
+
+
+def test_a_checkpoint_with_an_envelope_grades_what_is_seen(tiny: Path) -> None:
+    strange = replace(observation(0, 0.5), joint_position=np.full(7, 90.0))
+    policy = open_policy(tiny)
+    assert policy.predict(strange).verdict == Verdict()
+    policy.close()
+    modality = find_variant(VARIANT).codec(load_robot("sim")).modality()
+    rng = np.random.default_rng(0)
+    episodes = [(rng.normal(size=(50, 17)), rng.normal(size=(50, 10))) for _ in range(3)]
+    metadata = json.loads((tiny / "groot_ros.json").read_text())
+    metadata["envelope"] = measure_envelope(modality, episodes, 15.0)
+    (tiny / "groot_ros.json").write_text(json.dumps(metadata))
+    policy = open_policy(tiny)
+    verdict = policy.predict(strange).verdict
+    assert verdict.grade is Grade.HOLD
+    assert "observed joint_position fr3_joint" in verdict.reason
+    assert policy.predict(observation(10**10, 0.5)).verdict == Verdict()
+
+
+def test_noise_of_a_seed_begins_anew_with_every_episode(tiny: Path) -> None:
+    policy = open_policy(tiny, seed=5)
+    first, second = (policy.predict(observation(0, 0.5)).ee_pose for _ in range(2))
+    policy.reset("again")
+    np.testing.assert_array_equal(policy.predict(observation(0, 0.5)).ee_pose, first)
+    assert np.abs(first - second).max() > 1e-6
