@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
@@ -28,17 +28,11 @@ class WeightAverage:
         parameters = [parameter.detach() for parameter in self._parameters.values()]
         get_ema_multi_avg_fn(decay)(list(self._averages.values()), parameters, step)
 
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """The weights that are trained, by name."""
-        return {n: p.detach().cpu().contiguous() for n, p in self._parameters.items()}
-
     @torch.no_grad()
-    def resume(self, weights: Mapping[str, Tensor]) -> None:
-        """Keep what the network holds as the average and train on from `weights`."""
+    def restart(self) -> None:
+        """Take what the network holds as the average."""
         for name, parameter in self._parameters.items():
             self._averages[name].copy_(parameter)
-            parameter.copy_(weights[name])
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,24 @@ TINY = "tiny"
 
 def _option(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """transformers' name of an optimizer, what it keeps per trained number, its package."""
+
+    name: str
+    bytes_per_number: int
+    package: str = "torch"
+
+
+OPTIMIZERS: Mapping[str, Optimizer] = {
+    "adamw_torch": Optimizer("adamw_torch", 8),
+    "adamw": Optimizer("adamw_torch", 8),
+    "adamw_torch_fused": Optimizer("adamw_torch_fused", 8),
+    "adamw8bit": Optimizer("adamw_8bit", 2, "bitsandbytes"),
+    "paged_adamw8bit": Optimizer("paged_adamw_8bit", 2, "bitsandbytes"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +65,19 @@ class TrainConfig:
     optimizer_states: int = _option(2, "newest checkpoints that training can resume from")
     num_workers: int = _option(8, "processes that load data")
     seed: int = _option(42, "of order, noise and first weights")
-    optim: str = _option("adamw_torch", "optimizer, as transformers names it")
-    bf16: bool = _option(False, "compute in bfloat16")
+    optim: str = _option("adamw_torch", f"optimizer: {', '.join(OPTIMIZERS)}")
+    bf16: bool = _option(True, "compute and hold frozen weights in bfloat16")
     tune_llm: bool = _option(False, "train the language model")
     tune_visual: bool = _option(False, "train the vision tower")
     tune_projector: bool = _option(True, "train state and action encoders and the decoder")
     tune_diffusion_model: bool = _option(True, "train the DiT")
     tune_vlln: bool = _option(True, "train norm and self-attention between backbone and DiT")
     tune_top_llm_layers: int = _option(0, "train only the last so many text layers")
+    lora: bool = _option(False, "train small matrices beside those of backbone and head (peft)")
+    lora_rank: int = _option(32, "size of the small matrices")
+    lora_alpha: int = _option(16, "weight of the small matrices, times their size")
+    lora_dropout: float = _option(0.1, "share of their inputs that is hidden")
+    gradient_checkpointing: bool = _option(False, "compute activations twice to save memory")
     state_dropout_prob: float = _option(0.0, "probability that a sample's state is hidden")
     random_crop: bool = _option(True, "crop at random places as large as for inference")
     random_rotation_angle: float = _option(0.0, "degrees that pictures turn by at most")
@@ -84,6 +108,14 @@ class TrainConfig:
         for name in ("eval_episodes", "eval_steps"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if self.optim not in OPTIMIZERS:
+            raise UserError(f"optim is {self.optim!r}, expected one of {', '.join(OPTIMIZERS)}")
+        if find_spec(self.optimizer.package) is None:
+            raise UserError(
+                f"--optim {self.optim} needs the package {self.optimizer.package}: pip install "
+                f"{self.optimizer.package}, or take --optim adamw"
+            )
+        self._check_lora()
         if not 0 <= self.random_rotation_angle <= 180:
             raise UserError(
                 f"random_rotation_angle is {self.random_rotation_angle}, expected 0 to 180 degrees"
@@ -94,6 +126,25 @@ class TrainConfig:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
         if self.padding not in ("repeat", "mask", "drop"):
             raise UserError(f"padding is {self.padding!r}, expected repeat, mask or drop")
+
+    def _check_lora(self) -> None:
+        if self.lora_rank < 1 or not 0 <= self.lora_dropout < 1:
+            raise UserError(
+                f"lora_rank is {self.lora_rank} and lora_dropout {self.lora_dropout}, expected 1 "
+                "or more and 0 to below 1"
+            )
+        if self.lora and self.base_model == TINY:
+            raise UserError(
+                "--lora changes a trained model a little and --base_model tiny begins from "
+                "nothing: leave --lora out or name a checkpoint"
+            )
+        if self.lora and self.ema_decay:
+            raise UserError("--lora and --ema_decay cannot be combined: leave one of them out")
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What `optim` names."""
+        return OPTIMIZERS[self.optim]
 
     @property
     def augmentation(self) -> Augmentation:
@@ -120,6 +171,7 @@ TINY_DEFAULTS: Mapping[str, Any] = {
     "num_workers": 0,
     "tune_llm": True,
     "tune_visual": True,
+    "bf16": False,
     "random_crop": False,
 }
 

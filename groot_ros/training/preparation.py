@@ -28,6 +28,8 @@ from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
 from groot_ros.model.tabletop import Workspace
 from groot_ros.model.tiny import CheckpointSpec, init_checkpoint
 from groot_ros.training.config import TINY, TrainConfig
+from groot_ros.training.lora import add_adapters
+from groot_ros.training.memory import halve_frozen, recompute_activations
 from groot_ros.training.module import choose_trainable, set_state_dropout
 from groot_ros.training.table import Table, dataset_hash, load_table
 
@@ -241,6 +243,12 @@ def _prepare(
     network = load_network(base.path, "cpu")
     set_state_dropout(network, config.state_dropout_prob)
     choose_trainable(network, config)
+    if config.lora:
+        add_adapters(network, config)
+    if config.bf16:
+        halve_frozen(network)
+    if config.gradient_checkpointing:
+        recompute_activations(network)
     return Prepared(
         network=network,
         processor=Processor(base.images(), base.prompts(), numbers),
@@ -290,8 +298,6 @@ def _metadata(dataset: Dataset, variant: Variant, held_out: Table | None) -> dic
         "variant": variant.name,
         "codec": own["codec"],
         **{key: own[key] for key in OWN_KEYS},
-        # Datasets of an earlier version have none.
-        **({"envelope": own["envelope"]} if "envelope" in own else {}),
         # Datasets of an earlier version have none.
         **({"envelope": own["envelope"]} if "envelope" in own else {}),
         "fps": dataset.fps,

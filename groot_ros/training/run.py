@@ -9,15 +9,26 @@ from pathlib import Path
 
 import torch
 from transformers import TrainingArguments
+from transformers.training_args import ParallelMode
 
 from groot_ros.errors import UserError
 from groot_ros.model.device import find_device
+from groot_ros.model.memory import available_bytes
 from groot_ros.model.processor import Processor
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.held_out import HeldOut
+from groot_ros.training.memory import (
+    GB,
+    Activations,
+    check_memory,
+    describe_memory,
+    measure_activations,
+    out_of_memory_said,
+)
+from groot_ros.training.module import TrainingModule
 from groot_ros.training.pictures import Pictures, VideoPictures, hold_frames, prepare_pictures
 from groot_ros.training.preparation import Prepared, prepare_training
-from groot_ros.training.samples import SampleOptions, Samples
+from groot_ros.training.samples import Collator, SampleOptions, Samples
 from groot_ros.training.table import Table
 from groot_ros.training.trainer import (
     GrootTrainer,
@@ -42,14 +53,18 @@ def train(config: TrainConfig) -> Path:
             "exp_name"
         )
     samples = _samples(config, prepared)
-    print("\n".join(describe(config, prepared, samples)))
-    trainer = GrootTrainer(config, prepared, samples, _held_out(prepared), arguments)
-    for callback in list(trainer.callback_handler.callbacks):
-        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
-            trainer.remove_callback(callback)
-    trainer.add_callback(ProgressReport())
-    trainer.add_callback(StopOnSignal())
-    trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    with out_of_memory_said(config, arguments.device):
+        memory = _plan_memory(config, prepared, samples, arguments)
+        if arguments.process_index == 0:
+            print("\n".join(describe(config, prepared, samples) + memory))
+        _hold_pictures(config, prepared, samples)
+        trainer = GrootTrainer(config, prepared, samples, _held_out(prepared), arguments)
+        for callback in list(trainer.callback_handler.callbacks):
+            if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+                trainer.remove_callback(callback)
+        trainer.add_callback(ProgressReport())
+        trainer.add_callback(StopOnSignal())
+        trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     return checkpoints(config.run_path)[-1]
 
 
@@ -61,18 +76,43 @@ def _samples(config: TrainConfig, prepared: Prepared) -> Samples:
         config.num_train_steps * config.batch_size,
         config.augmentation,
     )
-    table, processor = prepared.table, prepared.processor
-    samples = Samples(table, processor, prepared.network.config, options)
+    samples = Samples(prepared.table, prepared.processor, prepared.network.config, options)
     if not len(samples.rows):
         raise UserError("every episode is shorter than a chunk: use padding repeat or mask")
-    kept = samples[0]["pictures"]
+    return samples
+
+
+def _hold_pictures(config: TrainConfig, prepared: Prepared, samples: Samples) -> None:
+    """Take all pictures into memory where they fit."""
+    table, processor = prepared.table, prepared.processor
+    picture = samples[0]["pictures"]
     hold: Callable[[Table, Processor, int], Pictures] = prepare_pictures
-    if not options.augmentation.is_off:
-        kept, hold = VideoPictures(table, processor).frames(samples.row(0)), hold_frames
-    if kept.nbytes * len(table) <= config.max_memory_gb * 1e9:
+    if not config.augmentation.is_off:
+        picture, hold = VideoPictures(table, processor).frames(samples.row(0)), hold_frames
+    if picture.nbytes * len(table) <= config.max_memory_gb * GB:
         workers = min(os.cpu_count() or 1, -(-len(table) // ROWS_PER_PROCESS))
         samples.take_pictures_from(hold(table, processor, workers))
-    return samples
+
+
+def _plan_memory(
+    config: TrainConfig, prepared: Prepared, samples: Samples, arguments: TrainingArguments
+) -> list[str]:
+    """The plan in words; UserError when a device of its own cannot hold the training."""
+    network, device = prepared.network, arguments.device
+    share = arguments.per_device_train_batch_size
+    held = sum(p.nbytes for p in network.parameters() if p.device.type == device.type)
+    free = available_bytes(device) + held
+    is_alone = arguments.parallel_mode == ParallelMode.NOT_DISTRIBUTED
+    if is_alone:
+        check_memory(network, config, Activations(0, 0), share, free)
+    module = TrainingModule(network.to(device), prepared.processor.modality.slot).train()
+    collate = Collator(prepared.processor, network.config)
+    activations = measure_activations(
+        module, lambda count: collate([samples[k] for k in range(count)]), config
+    )
+    if is_alone:
+        check_memory(network, config, activations, share, free)
+    return describe_memory(network, config, activations, share)
 
 
 def _held_out(prepared: Prepared) -> HeldOut | None:
@@ -91,6 +131,8 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
             f"batch_size {config.batch_size} cannot be divided over {processes} processes with "
             f"{config.gradient_accumulation_steps} accumulation steps: change one of them"
         )
+    if config.bf16 and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UserError("this GPU cannot compute in bfloat16: add --no-bf16")
     arguments = TrainingArguments(
         output_dir=str(config.run_path),
         max_steps=config.num_train_steps,
@@ -103,7 +145,7 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
         lr_scheduler_kwargs={"min_lr_rate": config.min_learning_rate},
         warmup_steps=round(config.warmup_ratio * config.num_train_steps),
         max_grad_norm=config.max_grad_norm,
-        optim=config.optim,
+        optim=config.optimizer.name,
         bf16=config.bf16,
         use_cpu=device.type == "cpu",
         seed=config.seed,
@@ -138,21 +180,12 @@ def _reporters() -> list[str]:
 
 
 def describe(config: TrainConfig, prepared: Prepared, samples: Samples) -> list[str]:
-    """What is about to be trained, and the memory that it takes."""
+    """What is about to be trained."""
     network, modality = prepared.network, prepared.processor.modality
-    total = sum(p.numel() for p in network.parameters())
+    total = sum(parameter.numel() for parameter in network.parameters())
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    bytes_needed = 4 * total + (4 + 8) * trained
-    lines = [
+    return [
         f"{len(prepared.table.files)} episodes, {len(samples.rows)} samples, "
         f"{prepared.metadata['variant']} on {modality.embodiment} (slot {modality.slot})",
         f"{trained / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained",
-        f"memory without activations: {bytes_needed / 1e9:.2f} GB (weights {4 * total / 1e9:.2f}, "
-        f"gradients {4 * trained / 1e9:.2f}, optimizer {8 * trained / 1e9:.2f})",
     ]
-    if torch.cuda.is_available() and bytes_needed > torch.cuda.mem_get_info()[1]:
-        raise UserError(
-            f"training needs {bytes_needed / 1e9:.1f} GB before activations and the GPU has "
-            f"{torch.cuda.mem_get_info()[1] / 1e9:.1f} GB: train fewer parts (--no-tune_...)"
-        )
-    return lines

@@ -26,6 +26,7 @@ from groot_ros.model.checkpoint import save_checkpoint
 from groot_ros.training.average import WeightAverage
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.held_out import HeldOut
+from groot_ros.training.lora import merged
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared
 from groot_ros.training.samples import Collator, Samples
@@ -148,25 +149,40 @@ class GrootTrainer(Trainer):
         with self._averaged():
             save_checkpoint(
                 folder,
-                self._network,
+                merged(self._network) if self._config.lora else self._network,
                 prepared.processor_config,
                 prepared.statistics,
                 prepared.slots,
                 files,
             )
-        if self._average is not None:
-            save_file(self._average.weights, folder / TRAINED_WEIGHTS)
+        if self._average is not None or self._config.lora:
+            save_file(_trained_weights(self._network), folder / TRAINED_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        network = self._network
-        folder = Path(resume_from_checkpoint)
+        network, folder = self._network, Path(resume_from_checkpoint)
+        if self._config.lora:
+            _load_trained(network, load_file(folder / TRAINED_WEIGHTS))
+            return
         parameters = dict(network.named_parameters())
         plan = weights.plan(network, weights.stored_tensors(folder), None)
         with torch.no_grad():
             for name, tensor in weights.read(plan):
                 parameters[name].copy_(tensor)
         if self._average is not None:
-            self._average.resume(load_file(folder / TRAINED_WEIGHTS))
+            self._average.restart()
+            _load_trained(network, load_file(folder / TRAINED_WEIGHTS))
+
+
+def _trained_weights(network: nn.Module) -> dict[str, Tensor]:
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    return {name: parameter.detach().cpu().contiguous() for name, parameter in trained.items()}
+
+
+@torch.no_grad()
+def _load_trained(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            parameter.copy_(weights[name])
 
 
 class UpdateAverage(TrainerCallback):
