@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export TORCH TORCH_INDEX PYTHON
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo learn test lint clean
 
 help:
 	@echo "make setup   Python environment in .venv and colcon build; the others do it first."
@@ -13,6 +13,7 @@ help:
 	@echo "                                         (without an NVIDIA GPU: the CPU wheels there)"
 	@echo "             PYTHON=/path/to/python3.11  the Python to use"
 	@echo "make demo    the simulated arm with two policies; writes demo/"
+	@echo "make learn   demonstrations, dataset, training, evaluation; writes learn/"
 	@echo "make test    colcon test, colcon test-result"
 	@echo "make lint    ruff, mypy"
 	@echo "make clean   removes what was built, not .venv"
@@ -22,6 +23,9 @@ setup:
 
 demo: setup
 	@source ./env.sh && groot-ros demo
+
+learn: setup
+	@source ./env.sh && groot-ros learn
 
 test: setup
 	@source ./env.sh && scripts/test.sh

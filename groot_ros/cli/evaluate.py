@@ -78,9 +78,14 @@ def _closed_loop(args: argparse.Namespace) -> int:
     (args.output / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
     if args.json:
         print(json.dumps(result, indent=2))
-    else:
-        print("\n".join([title, *_details(result)]))
-        print(f"wrote {args.output}: contact_sheet.png, evaluation.json, films of the failures")
+        return 0
+    print(f"wrote {args.output}: contact_sheet.png, evaluation.json, films of the failures")
+    for failure, failed in result["failures"].items():
+        print(f"  {failed} {failure}")
+    low, high = result["interval"]
+    print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
+    if result["mean_time_s"] is not None:
+        print(f"  mean time to success {result['mean_time_s']:.1f} s")
     return 0
 
 
@@ -116,15 +121,6 @@ def _with_progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]
     from rich.progress import track
 
     return iter(track(outcomes, "trying", count, console=Console(stderr=True), transient=True))
-
-
-def _details(result: dict[str, Any]) -> Iterator[str]:
-    low, high = result["interval"]
-    yield f"  {100 * low:.0f} to {100 * high:.0f} % with 95 % confidence"
-    if result["mean_time_s"] is not None:
-        yield f"  mean time to success {result['mean_time_s']:.1f} s"
-    for failure, count in result["failures"].items():
-        yield f"  {count} {failure}"
 
 
 def _open_loop(args: argparse.Namespace) -> int:

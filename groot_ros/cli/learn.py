@@ -1,0 +1,124 @@
+"""`groot-ros learn`: the whole loop in the simulator, from demonstrations to an evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.errors import UserError
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("learn", help="collect, convert, validate, train, evaluate")
+    parser.add_argument("--output", type=Path, default=Path("learn"), help="folder to write")
+    parser.add_argument("--task", choices=["reach", "pick"], default="pick")
+    parser.add_argument("--variant", default="ee_rot6d_joints_rel")
+    parser.add_argument("--demonstrations", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=3000, help="of training")
+    parser.add_argument("--seed", type=int, default=42, help="of the training")
+    parser.add_argument("--episodes", type=int, default=50, help="of the evaluation")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Call the verbs that a user would; ends with the first that fails."""
+    from groot_ros.cli.main import main
+
+    if args.output.exists():
+        raise UserError(f"{args.output} is there already: remove it or name another --output")
+    args.output.mkdir(parents=True)
+    durations_s = {}
+    for verb, arguments in _steps(args):
+        print(f"\n==> groot-ros {verb} {' '.join(arguments)}", flush=True)
+        begin_s = time.monotonic()
+        if code := main([verb, *arguments]):
+            return code
+        name = "open loop" if "--open-loop" in arguments else verb
+        durations_s[name] = time.monotonic() - begin_s
+    print("\n".join(_summary(args, durations_s)))
+    return 0
+
+
+def _checkpoint(args: argparse.Namespace) -> Path:
+    return Path(args.output / "runs" / args.task / f"checkpoint-{args.steps}")
+
+
+def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
+    variant = find_variant(args.variant)
+    bags, dataset, evaluation = (args.output / n for n in ("bags", "dataset", "evaluation"))
+    checkpoint = f"--checkpoint={_checkpoint(args)}"
+    yield (
+        "collect",
+        [f"--task={args.task}", f"--episodes={args.demonstrations}", f"--output={bags}"],
+    )
+    yield (
+        "convert",
+        [
+            f"--bags={bags}",
+            "--robot=sim",
+            f"--codec={variant.codec_name}",
+            f"--output={dataset}",
+            "--only-success",
+        ],
+    )
+    yield "validate", [str(dataset)]
+    yield (
+        "train",
+        [
+            f"--input_path={dataset}",
+            f"--output_path={args.output / 'runs'}",
+            f"--exp_name={args.task}",
+            f"--modality_config={variant.modality_config}",
+            "--base_model=tiny",
+            f"--num_train_steps={args.steps}",
+            f"--seed={args.seed}",
+        ],
+    )
+    yield "inspect", [str(_checkpoint(args))]
+    yield (
+        "evaluate",
+        [checkpoint, "--open-loop", f"--dataset={dataset}", f"--output={evaluation}"],
+    )
+    yield (
+        "evaluate",
+        [
+            checkpoint,
+            f"--task={args.task}",
+            f"--episodes={args.episodes}",
+            f"--output={evaluation}",
+        ],
+    )
+
+
+def _summary(args: argparse.Namespace, durations_s: dict[str, float]) -> Iterator[str]:
+    """What each step took and gave."""
+    output = args.output
+    info = json.loads((output / "dataset/meta/info.json").read_text())
+    closed = json.loads((output / "evaluation/evaluation.json").read_text())
+    open_loop = json.loads((output / "evaluation/open_loop.json").read_text())
+    low, high = closed["interval"]
+    results = {
+        "collect": f"{args.demonstrations} bags",
+        "convert": f"{info['total_episodes']} episodes, {info['total_frames']} frames",
+        "train": f"{args.steps} steps, {_checkpoint(args)}",
+        "evaluate": f"{closed['successes']} of {closed['episodes']} "
+        f"({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)",
+    }
+    if open_loop["position_error_m"] is not None:
+        results["open loop"] = (
+            f"{100 * open_loop['position_error_m']:.1f} cm off at the last step, "
+            f"{100 * open_loop['mean_position_error_m']:.1f} cm when predicting the mean"
+        )
+    yield f"\n{args.variant} learnt to {args.task} in {sum(durations_s.values()) / 60:.1f} min"
+    for name, duration_s in durations_s.items():
+        yield f"  {name:<10} {duration_s:6.0f} s  {results.get(name, '')}".rstrip()
+    yield f"{output / 'evaluation/contact_sheet.png'} shows every episode; run it with"
+    yield (
+        "  ros2 launch groot_ros policy.launch.py sim:=true "
+        f"variant:={args.variant} checkpoints_dir:={_checkpoint(args)}"
+    )

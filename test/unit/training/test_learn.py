@@ -1,0 +1,28 @@
+"""`make learn`, as small as it can be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from groot_ros.cli.main import main
+
+
+def test_from_demonstrations_to_a_contact_sheet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "learn"
+    arguments = ["--task=reach", "--demonstrations=2", "--steps=2", "--episodes=1"]
+    assert main(["learn", *arguments, f"--output={output}"]) == 0
+    shown = capsys.readouterr().out
+    summary = shown[shown.index("learnt to reach") :]
+    for step in ("collect", "convert", "validate", "train", "inspect", "open loop", "evaluate"):
+        assert f"\n  {step} " in summary
+    result = json.loads((output / "evaluation/evaluation.json").read_text())
+    assert (result["variant"], result["episodes"]) == ("ee_rot6d_joints_rel", 1)
+    for name in ("contact_sheet.png", "open_loop.png", "open_loop.json"):
+        assert (output / "evaluation" / name).stat().st_size > 0
+    assert main(["learn", f"--output={output}"]) == 2
+    assert "is there already" in capsys.readouterr().err
