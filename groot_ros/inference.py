@@ -14,7 +14,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.policies.base import Policy
+from groot_ros.policies.base import Policy, PolicyLost
 
 # How long to wait for a new picture before asking again why there is none.
 PATIENCE_S = 0.05
@@ -66,8 +66,9 @@ class InferenceLoop:
     `observe(instruction, after_ns)` makes the observation, None when it would not be newer than
     `after_ns`, NotReady when it cannot; `publish` takes what came out, `warn` a sentence for the
     operator. `is_due` says whether it is time to begin, `prefix(stamp_ns)` what the chunk of an
-    observation at that time continues. A reset, a new instruction and a start begin a new
-    epoch; a chunk of an older one is never published.
+    observation at that time continues, and `lost(epoch)` is called once the policy cannot be
+    reached any more. A reset, a new instruction, a start and a loss begin a new epoch; a chunk of
+    an older one is never published.
     """
 
     def __init__(
@@ -80,10 +81,13 @@ class InferenceLoop:
         rate_hz: float = 0.0,
         is_due: Callable[[], bool] = lambda: True,
         prefix: Callable[[int], Prefix | None] = lambda _: None,
+        lost: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.rate_hz = rate_hz
         self._is_due = is_due
         self._prefix = prefix
+        self._lost = lost
+        self._is_lost = False
         self._notified_s = self._free_s = 0.0
         self.counts = Counts()
         self.waiting_for = ""
@@ -172,6 +176,8 @@ class InferenceLoop:
             next_s = time.monotonic() + (1.0 / self.rate_hz if self.rate_hz > 0 else 0.0)
             try:
                 self._infer_once()
+            except PolicyLost as error:
+                self._lose(str(error))
             except UserError as error:
                 self.counts.failed += 1
                 self._warn(str(error))
@@ -200,6 +206,7 @@ class InferenceLoop:
         decoded_s = time.monotonic()
         chunk = self._policy.predict(observation, self._prefix(observation.stamp_ns))
         ended_s = time.monotonic()
+        self._is_lost = False
         inference = Inference(
             replace(chunk, epoch=epoch),
             instruction,
@@ -229,6 +236,18 @@ class InferenceLoop:
         if reason and not self.waiting_for:
             self._warn(f"waiting: {reason}")
         self.waiting_for = reason
+
+    def _lose(self, reason: str) -> None:
+        with self._lock:
+            # The policy forgot the episode with the connection.
+            self._needs_reset = True
+            if not self._running:
+                return
+            if not self._is_lost:
+                self._is_lost = True
+                self.counts.failed += 1
+                self._lost(self._new_epoch(None))
+        self._report_waiting(reason)
 
     def _fail(self, reason: str) -> None:
         with self._lock:

@@ -49,6 +49,21 @@ ARGUMENTS = [
         "checkpoint", default_value="", description="which checkpoint-N; empty takes the latest"
     ),
     DeclareLaunchArgument(
+        "policy_url",
+        default_value="",
+        description="server of policy:=remote: gr00t://host:5555 or ws://host:8000",
+    ),
+    DeclareLaunchArgument(
+        "policy_jpeg_quality",
+        default_value="0",
+        description="of the pictures sent to a server; 0 sends them as they are",
+    ),
+    DeclareLaunchArgument(
+        "policy_token_env",
+        default_value="",
+        description="environment variable with the token that a server wants",
+    ),
+    DeclareLaunchArgument(
         "instruction", default_value="pick up the red cube", description="what to do, in words"
     ),
     DeclareLaunchArgument(
@@ -116,6 +131,9 @@ def _nodes(context: LaunchContext) -> list[Action]:
         "variant",
         "checkpoints_dir",
         "checkpoint",
+        "policy_url",
+        "policy_jpeg_quality",
+        "policy_token_env",
         "instruction",
         "device",
         "strategy",

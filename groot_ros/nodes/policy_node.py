@@ -33,6 +33,8 @@ from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.policies.factory import PolicyChoice, make_policy
+from groot_ros.policies.remote import RemotePolicy
+from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig, load_robot, with_max_ages
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 from groot_ros_msgs.srv import SetInstruction
@@ -83,6 +85,7 @@ class PolicyNode(GuardedLifecycleNode):
             rate_hz=p.replan_rate,
             is_due=self._is_due,
             prefix=self._prefix,
+            lost=self._cancel_motion,
         )
         self._streams = StreamSubscriptions(self, self._buffer, self._loop.notify)
         self._executor_states = self.create_subscription(
@@ -102,6 +105,13 @@ class PolicyNode(GuardedLifecycleNode):
             p.dtype,
             p.action_rate,
             compile=p.compile,
+            remote=RemoteConfig(
+                p.policy_url,
+                p.policy_timeout,
+                p.policy_jpeg_quality,
+                p.policy_token_env,
+                p.action_rate,
+            ),
         )
         policy = make_policy(choice, robot)
         started_s = time.monotonic()
@@ -218,6 +228,9 @@ class PolicyNode(GuardedLifecycleNode):
             grade=message.grade,
             grade_reason=message.grade_reason,
         )
+        if isinstance(self._policy, RemotePolicy):
+            report.network_time = self._policy.round_trip.network_s
+            report.server_time = self._policy.round_trip.server_s
         report.header.stamp = self.get_clock().now().to_msg()
         report.header.frame_id = message.header.frame_id
         self._reports.publish(report)

@@ -42,6 +42,21 @@ class PolicyParameters:
         choices=("auto", "off", "default", "max"),
         read_only=True,
     )
+    policy_url: str = parameter(
+        "",
+        "server of a remote policy: gr00t://host:5555 for NVIDIA's protocol, ws://host:8000 for "
+        "Positronic's",
+        read_only=True,
+    )
+    policy_timeout: float = parameter(
+        2.0, "a server that needs longer to answer is lost", "s", 0.05, 180.0, read_only=True
+    )
+    policy_jpeg_quality: int = parameter(
+        0, "of the pictures sent to a server; 0 sends them as they are", "", 0, 95, read_only=True
+    )
+    policy_token_env: str = parameter(
+        "", "environment variable with the token that a server wants", read_only=True
+    )
     instruction: str = parameter("pick up the red cube", "what to do, in words")
     replan_rate: float = parameter(
         0.0,

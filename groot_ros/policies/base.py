@@ -8,6 +8,19 @@ from typing import Protocol
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
+from groot_ros.errors import UserError
+
+
+class PolicyLost(UserError):
+    """The policy cannot be reached for now: nobody watches what its last chunk does."""
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Where the time of a remote prediction went, in s; server_s includes waiting for its turn."""
+
+    network_s: float = 0.0
+    server_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
 from groot_ros.policies.base import Policy
+from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig
 
-POLICIES = ("local", "scripted")
+POLICIES = ("local", "remote", "scripted")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class PolicyChoice:
     action_rate_hz: float = 0.0
     seed: int | None = None
     compile: str = "auto"
+    remote: RemoteConfig = RemoteConfig("")
 
 
 def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
@@ -49,4 +51,8 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
             choice.compile,
         )
         return LocalPolicy(config, find_variant(choice.variant), robot)
+    if choice.policy == "remote":
+        from groot_ros.policies.remote import RemotePolicy
+
+        return RemotePolicy(choice.remote, find_variant(choice.variant), robot)
     raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")

@@ -37,7 +37,7 @@ def check_fit(
     only what NVIDIA's files tell is compared.
     """
     rows = list(_modality_differences(modality, variant, codec))
-    rows += _metadata_differences(metadata, codec, robot)
+    rows += metadata_differences(metadata, codec, robot)
     if rows:
         raise UserError(
             f"the checkpoint does not fit variant {variant.name} and robot {robot.name}:\n"
@@ -80,9 +80,10 @@ def _modality_differences(
         )
 
 
-def _metadata_differences(
+def metadata_differences(
     metadata: Mapping[str, Any], codec: Codec, robot: RobotConfig
 ) -> Iterator[Difference]:
+    """How what groot_ros.json or a server of this package tells differs from what is here."""
     joints = next((part.names for part in codec.state.parts if part.field == "joint_position"), ())
     for what, key, ours in (
         ("joints", "joints", " ".join(joints)),

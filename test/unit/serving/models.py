@@ -53,7 +53,7 @@ class RecordingModel:
     checkpoint: str = "checkpoint-300"
     asked: list[ModelInput] = field(default_factory=list)
     continued: list[tuple[Mapping[str, Any] | None, int]] = field(default_factory=list)
-    before: Callable[[], None] = lambda: None
+    before: Callable[[], object] = lambda: None
     """Called in each prediction."""
 
     @property
@@ -71,7 +71,7 @@ class RecordingModel:
             "variant": self.variant,
             "codec": codec.name,
             "base_frame": "fr3_link0",
-            "joints": [],
+            "joints": list(load_robot("sim").observations.joint_position.joints),
             "action_rate_hz": codec.timing.action_rate_hz,
             "checkpoint": self.checkpoint,
         }

@@ -1,0 +1,142 @@
+"""GR00T elsewhere: the same policy to the node, with the model in a server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.codecs.types import Observation
+from groot_ros.errors import UserError
+from groot_ros.policies.base import Inputs, PolicyLost, RoundTrip
+from groot_ros.policies.remote_connection import Connection, Handshake, RemoteConfig, Unreachable
+from groot_ros.policies.remote_handshake import check_remote_fit
+from groot_ros.robot import RobotConfig
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 5.0
+# How long the node waits for a server at configure; one that loads its model tells so meanwhile.
+OPEN_TIMEOUT_S = 10.0
+
+
+class RemotePolicy:
+    """A server's model behind a variant's codec.
+
+    When the server is lost, `predict` says so at once and tries again at the next call, after a
+    pause that doubles from 0.25 s to 5 s.
+    """
+
+    def __init__(self, config: RemoteConfig, variant: Variant, robot: RobotConfig) -> None:
+        self._config = config
+        self._variant = variant
+        self._robot = robot
+        self._codec = variant.codec(robot)
+        self._connection = _connection(config, lambda: self._codec)
+        self._is_connected = False
+        self._loss = ""
+        self._pause_s = FIRST_PAUSE_S
+        self._retry_s = 0.0
+        self.round_trip = RoundTrip()
+        """Of the last prediction."""
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(
+            fields=tuple(part.field for part in self._codec.state.parts),
+            cameras=tuple(self._codec.video.cameras.values()),
+        )
+
+    def open(self) -> None:
+        """Connect and compare; UserError when there is no server or it does not fit."""
+        try:
+            self._connect(OPEN_TIMEOUT_S)
+        except Unreachable as error:
+            raise UserError(
+                f"{error}: is it running, and policy_url right? One of this package is started "
+                "with groot-ros serve"
+            ) from None
+        finally:
+            if not self._is_connected:
+                self._connection.close()
+
+    def _connect(self, timeout_s: float) -> None:
+        handshake = self._connection.open(timeout_s)
+        check_remote_fit(
+            self._config.url,
+            handshake,
+            self._variant,
+            self._variant.codec(self._robot),
+            self._robot,
+        )
+        self._codec = self._variant.codec(self._robot, self._timing(handshake))
+        self._is_connected = True
+
+    def _timing(self, handshake: Handshake) -> Timing:
+        default = Timing()
+        rate_hz = self._config.action_rate_hz or handshake.action_rate_hz or default.action_rate_hz
+        return Timing(handshake.horizon or default.horizon, round(1e9 / rate_hz))
+
+    def reset(self, instruction: str) -> None:
+        """Tell the server that an episode begins; PolicyLost as for `predict`."""
+        self._try(self._connection.reset)
+
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+        """The server's chunk; PolicyLost when it does not answer, UserError when it refuses."""
+
+        def ask() -> Chunk:
+            started_s = time.monotonic()
+            answer = self._connection.predict(observation, prefix)
+            total_s = time.monotonic() - started_s
+            server_s = min(answer.server_s or 0.0, total_s)
+            self.round_trip = RoundTrip(total_s - server_s, server_s)
+            return answer.chunk
+
+        return self._try(ask)
+
+    def _try(self, ask: Callable[[], T]) -> T:
+        """What `ask` gets from the server, connected again if need be; PolicyLost if it cannot."""
+        if not self._is_connected:
+            self._reconnect()
+        try:
+            result = ask()
+        except Unreachable as error:
+            raise self._lost(str(error)) from None
+        self._pause_s = FIRST_PAUSE_S
+        return result
+
+    def _reconnect(self) -> None:
+        if time.monotonic() < self._retry_s:
+            raise PolicyLost(self._loss)
+        try:
+            self._connect(self._config.timeout_s)
+        # Another model behind the same address is a loss too: it may be replaced again.
+        except UserError as error:
+            raise self._lost(str(error)) from None
+
+    def _lost(self, reason: str) -> PolicyLost:
+        self._connection.close()
+        self._is_connected = False
+        self._loss = reason
+        self._retry_s = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return PolicyLost(reason)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._is_connected = False
+
+
+def _connection(config: RemoteConfig, codec: Callable[[], Codec]) -> Connection:
+    if config.parts.scheme == "gr00t":
+        from groot_ros.policies.remote_gr00t import Gr00tConnection
+
+        return Gr00tConnection(config, codec)
+    from groot_ros.policies.remote_positronic import PositronicConnection
+
+    return PositronicConnection(config, codec)

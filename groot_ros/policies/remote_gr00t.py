@@ -1,0 +1,164 @@
+"""The protocol of NVIDIA's run_gr00t_server.py and of `groot-ros serve --protocol gr00t`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import zmq
+
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import ModelOutput, Observation
+from groot_ros.errors import UserError
+from groot_ros.policies.conversion import continued_actions, to_chunk
+from groot_ros.policies.remote_connection import Answer, Handshake, RemoteConfig, Unreachable
+from groot_ros.serving import npy_wire
+from groot_ros.serving.bounded import WireError
+from groot_ros.serving.gr00t_requests import to_observation
+
+OWN = "groot_ros"
+"""Where a server of this package describes itself in its answer to a ping."""
+
+
+class Gr00tConnection:
+    """A ZMQ request socket; `codec` gives the codec once the server has told its timing."""
+
+    def __init__(self, config: RemoteConfig, codec: Callable[[], Codec]) -> None:
+        self._config = config
+        self._codec = codec
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._language = ""
+        self._is_own = False
+
+    def open(self, timeout_s: float) -> Handshake:
+        """Connect, ping and read get_modality_config."""
+        self.close()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.REQ)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.IPV6, 1)
+        # Other events of the socket, such as the first connection, are no news.
+        self._losses = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._socket.connect(f"tcp://{self._config.host}:{self._config.port}")
+        pong = self._call("ping", None, timeout_s)
+        config = self._call("get_modality_config", None, timeout_s)
+        description = pong.get(OWN) if isinstance(pong, dict) else None
+        self._is_own = isinstance(description, dict)
+        if self._config.jpeg_quality and not self._is_own:
+            raise UserError(
+                f"the server {self._config.url} is not of groot-ros and reads no JPEG: set "
+                "policy_jpeg_quality to 0"
+            )
+        return self._read_handshake(config, description if isinstance(description, dict) else {})
+
+    def _read_handshake(self, config: Any, description: Mapping[str, Any]) -> Handshake:
+        try:
+            video, state, action = config["video"], config["state"], config["action"]
+            self._language = str(config["language"]["modality_keys"][0])
+            kinds = action.get("action_configs") or []
+            return Handshake(
+                description=description,
+                state_keys=tuple(state["modality_keys"]),
+                action_keys=tuple(action["modality_keys"]),
+                video_keys=tuple(video["modality_keys"]),
+                relative=any(kind["rep"] == "RELATIVE" for kind in kinds),
+                history=(len(video["delta_indices"]), len(state["delta_indices"])),
+                horizon=len(action["delta_indices"]),
+                action_rate_hz=float(description.get("action_rate_hz", 0.0)),
+            )
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise UserError(
+                f"the server {self._config.url} answers get_modality_config with something else "
+                "than the video, state, action and language of GR00T N1.6 or N1.7"
+            ) from None
+
+    def reset(self) -> None:
+        """Tell the server that an episode begins."""
+        self._call("reset", {"options": None}, self._config.timeout_s)
+
+    def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
+        """Encode here, predict there, decode here."""
+        codec = self._codec()
+        seen = to_observation(codec.encode(observation), self._language, self._config.jpeg_quality)
+        data = {"observation": seen, "options": self._options(codec, prefix)}
+        reply = self._call("get_action", data, self._config.timeout_s)
+        if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[0], dict):
+            raise UserError(f"the server {self._config.url} answers get_action with no actions")
+        output, info = _first_of_batch(reply[0]), reply[1]
+        return Answer(to_chunk(codec, output, observation.stamp_ns), _server_s(info))
+
+    def _options(self, codec: Codec, prefix: Prefix | None) -> dict[str, Any] | None:
+        if prefix is None:
+            return None
+        if not self._is_own:
+            raise UserError(
+                f"the server {self._config.url} is not of groot-ros and cannot continue a chunk: "
+                "choose another strategy than rtc"
+            )
+        actions, frozen_steps = continued_actions(codec, prefix)
+        return {"action_prefix": actions, "frozen_steps": frozen_steps}
+
+    def _call(self, endpoint: str, data: dict[str, Any] | None, timeout_s: float) -> Any:
+        request: dict[str, Any] = {"endpoint": endpoint}
+        if data is not None:
+            request["data"] = data
+        if token := self._config.token:
+            request["api_token"] = token
+        message = self._exchange(npy_wire.pack(request), timeout_s)
+        if message == b"ERROR":
+            raise UserError(f"the server {self._config.url} failed and does not say why")
+        try:
+            reply = npy_wire.unpack(message)
+        except WireError as error:
+            raise UserError(f"the server {self._config.url} answers nonsense: {error}") from None
+        if isinstance(reply, dict) and "error" in reply:
+            raise UserError(f"the server {self._config.url} says: {reply['error']!s:.500}")
+        return reply
+
+    def _exchange(self, message: bytes, timeout_s: float) -> bytes:
+        """The reply to a message; Unreachable at once when the connection breaks, or in time."""
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._losses, zmq.POLLIN)
+        deadline_s = time.monotonic() + timeout_s
+        try:
+            self._socket.send(message, zmq.NOBLOCK)
+            while (left_s := deadline_s - time.monotonic()) > 0:
+                ready = dict(poller.poll(max(1, round(left_s * 1e3))))
+                if self._socket in ready:
+                    return self._socket.recv(zmq.NOBLOCK)
+                if self._losses in ready:
+                    raise Unreachable(f"the server {self._config.url} has gone")
+        except zmq.ZMQError as error:
+            raise Unreachable(
+                f"the server {self._config.url} cannot be reached: {error}"
+            ) from None
+        raise Unreachable(f"the server {self._config.url} did not answer in {timeout_s:g} s")
+
+    def close(self) -> None:
+        """Forget the socket and what waits in it."""
+        if self._context:
+            self._context.destroy(linger=0)
+        self._context = None
+
+
+def _first_of_batch(action: Mapping[str, Any]) -> ModelOutput:
+    output = {}
+    for key, values in action.items():
+        if not isinstance(values, np.ndarray) or values.ndim != 3 or len(values) != 1:
+            raise UserError(f"the server's {key!r:.40} is no array (1, steps, numbers)")
+        output[key] = values[0].astype(np.float64)
+    return output
+
+
+def _server_s(info: Any) -> float | None:
+    timing = info.get("server_timing") if isinstance(info, dict) else None
+    if not isinstance(timing, dict):
+        return None
+    times = [timing.get(name) for name in ("queue_ms", "infer_ms")]
+    if not all(isinstance(ms, float) and 0 <= ms < 1e9 for ms in times):
+        return None
+    return sum(ms for ms in times if isinstance(ms, float)) / 1e3

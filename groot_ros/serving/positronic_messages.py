@@ -1,0 +1,150 @@
+"""Messages of Positronic's sessions (offboard protocol 1) and what they mean here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from groot_ros.codecs.types import Array, Observation, Steps
+from groot_ros.geometry import matrix_to_quat, quat_to_matrix
+from groot_ros.serving import numpy_wire
+from groot_ros.serving.bounded import WireError
+
+SESSION_PATH = "/api/v1/session"
+MODELS_PATH = "/api/v1/models"
+EE_POSE, JOINTS, GRIP = "robot_state.ee_pose", "robot_state.q", "grip"
+IMAGE, TASK, TIME_NS = "image.", "task", "obs_time_ns"
+COMMAND, TARGET_GRIP, TIMESTAMP = "robot_command", "target_grip", "timestamp"
+
+
+def to_flat(observation: Observation, jpeg_quality: int = 0) -> dict[str, Any]:
+    """An observation as a client sends it; pictures as JPEG if quality is not 0."""
+    flat: dict[str, Any] = {TASK: observation.instruction, TIME_NS: observation.stamp_ns}
+    for key, values in ((EE_POSE, observation.ee_pose), (JOINTS, observation.joint_position)):
+        if values is not None:
+            flat[key] = np.asarray(values, dtype=np.float32)
+    if observation.grip is not None:
+        flat[GRIP] = float(observation.grip)
+    for camera, image in observation.images.items():
+        flat[IMAGE + camera] = numpy_wire.jpeg_map(image, jpeg_quality) if jpeg_quality else image
+    return flat
+
+
+def to_observation(message: Any) -> Observation:
+    """The observation that a client sent; WireError names a value of the wrong kind.
+
+    What is missing stays away: only the codec knows what it needs.
+    """
+    if not isinstance(message, dict):
+        raise WireError("an observation is a map")
+    images = {
+        key.removeprefix(IMAGE): value
+        for key, value in message.items()
+        if isinstance(key, str) and key.startswith(IMAGE)
+    }
+    for camera, image in images.items():
+        if not isinstance(image, np.ndarray):
+            raise WireError(f"{IMAGE}{camera:.40} is no picture (height, width, 3)")
+    stamp_ns, task = message.get(TIME_NS, 0), message.get(TASK, "")
+    if not isinstance(task, str):
+        raise WireError(f"{TASK!r} is no text")
+    grip = _numbers(message, GRIP)
+    return Observation(
+        stamp_ns=stamp_ns if isinstance(stamp_ns, int) else 0,
+        images=images,
+        instruction=task,
+        ee_pose=_numbers(message, EE_POSE),
+        joint_position=_numbers(message, JOINTS),
+        grip=None if grip is None or grip.size != 1 else float(grip[0]),
+    )
+
+
+def to_result(steps: Steps, step_s: float) -> list[dict[str, Any]]:
+    """Steps as commands with times from the beginning of the chunk.
+
+    The last entry has no command: it says when the last step ends.
+    """
+    entries: list[dict[str, Any]] = []
+    for index in range(len(steps)):
+        entry: dict[str, Any] = {COMMAND: _command(steps, index), TIMESTAMP: index * step_s}
+        if steps.grip is not None:
+            entry[TARGET_GRIP] = float(steps.grip[index])
+        entries.append(entry)
+    return [*entries, {TIMESTAMP: len(steps) * step_s}]
+
+
+def to_steps(result: Any) -> tuple[Steps, float]:
+    """Steps of a server's answer and the time from one to the next, in s.
+
+    WireError for commands of other kinds than poses and joint positions, or uneven times.
+    """
+    if not isinstance(result, list) or not result or not all(isinstance(e, dict) for e in result):
+        raise WireError("the result holds no actions")
+    entries = [entry for entry in result if COMMAND in entry]
+    commands = [_read_command(entry[COMMAND]) for entry in entries]
+    kinds = {kind for kind, _ in commands}
+    if kinds not in ({"cartesian_pos"}, {"joint_pos"}):
+        raise WireError(f"the result has commands {', '.join(sorted(kinds)) or 'none'}")
+    values = _stack([numbers for _, numbers in commands])
+    grips = [entry.get(TARGET_GRIP) for entry in entries]
+    grip = None if None in grips else _stack([np.atleast_1d(g) for g in grips])[:, 0]
+    step_s = _step_s([entry.get(TIMESTAMP) for entry in result])
+    if kinds == {"joint_pos"}:
+        return Steps(joint_position=values, grip=grip), step_s
+    return Steps(ee_pose=_poses(values), grip=grip), step_s
+
+
+def _command(steps: Steps, index: int) -> dict[str, Any]:
+    if steps.ee_pose is None:
+        assert steps.joint_position is not None
+        return {"type": "joint_pos", "positions": steps.joint_position[index]}
+    pose = steps.ee_pose[index]
+    rows = quat_to_matrix(pose[3:]).reshape(9)
+    return {"type": "cartesian_pos", "pose": np.concatenate([pose[:3], rows])}
+
+
+def _read_command(command: Any) -> tuple[str, Array]:
+    kind = command.get("type") if isinstance(command, dict) else None
+    field = {"cartesian_pos": "pose", "joint_pos": "positions"}.get(str(kind))
+    if field is None:
+        return str(kind)[:40], np.zeros(0)
+    return str(kind), np.asarray(command.get(field))
+
+
+def _stack(rows: Sequence[Any]) -> Array:
+    try:
+        stacked = np.stack(rows).astype(np.float64)
+    except (ValueError, TypeError):
+        raise WireError("the commands of the result differ in size or hold no numbers") from None
+    if stacked.ndim != 2 or not np.all(np.isfinite(stacked)):
+        raise WireError("the commands of the result are no finite numbers")
+    return stacked
+
+
+def _poses(rows: Array) -> Array:
+    if rows.shape[1] != 12:
+        raise WireError(f"a pose of the result has {rows.shape[1]} numbers, expected 12")
+    rotations = rows[:, 3:].reshape(-1, 3, 3)
+    if np.abs(rotations @ rotations.swapaxes(1, 2) - np.eye(3)).max() > 1e-2:
+        raise WireError("a pose of the result has no rotation matrix")
+    return np.concatenate([rows[:, :3], matrix_to_quat(rotations)], axis=1)
+
+
+def _step_s(times: Sequence[Any]) -> float:
+    if not all(isinstance(time, int | float) for time in times):
+        raise WireError("an action of the result has no timestamp")
+    gaps = np.diff(times)
+    if not len(gaps) or not np.all(gaps > 0) or np.ptp(gaps) > 1e-3:
+        raise WireError("the timestamps of the result are not evenly spaced")
+    return float(np.median(gaps))
+
+
+def _numbers(message: Mapping[str, Any], key: str) -> Array | None:
+    if key not in message:
+        return None
+    try:
+        return np.asarray(message[key], dtype=np.float64).reshape(-1)
+    except (ValueError, TypeError):
+        raise WireError(f"{key!r} holds no numbers") from None

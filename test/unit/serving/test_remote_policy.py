@@ -1,0 +1,259 @@
+"""A policy whose model is in a server: what it answers, and what it does without one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from models import GENEROUS_S, RecordingModel, expected_steps, observation, running
+
+from groot_ros.buffer import Ages
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.errors import UserError
+from groot_ros.inference import Inference, InferenceLoop
+from groot_ros.policies.base import PolicyLost
+from groot_ros.policies.remote import RemotePolicy
+from groot_ros.policies.remote_connection import RemoteConfig
+from groot_ros.robot import load_robot
+from groot_ros.serving.gr00t_server import Gr00tServer
+
+
+@contextmanager
+def gr00t_server(model: Any, port: int = 0, **options: Any) -> Iterator[str]:
+    def serve(thread, ready):
+        return Gr00tServer(model, thread, **options).serve("127.0.0.1", port, ready)
+
+    with running(serve) as url:
+        yield url
+
+
+SERVERS = pytest.mark.parametrize("server", [gr00t_server])
+
+
+def remote(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> RemotePolicy:
+    return RemotePolicy(
+        RemoteConfig(url, **{"timeout_s": GENEROUS_S, **options}),
+        find_variant(variant),
+        load_robot("sim"),
+    )
+
+
+@contextmanager
+def opened(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> Iterator[RemotePolicy]:
+    policy = remote(url, variant, **options)
+    policy.open()
+    try:
+        yield policy
+    finally:
+        policy.close()
+
+
+@SERVERS
+@pytest.mark.parametrize("variant", ["ee", "ee_rot6d_joints", "ee_rot6d_rel", "joints_traj"])
+def test_chunks_are_those_of_the_model_in_this_process(server: Any, variant: str) -> None:
+    model, seen = RecordingModel(variant), observation(0.42, stamp_ns=7)
+    steps = expected_steps(model, seen)
+    with server(model) as url, opened(url, variant) as policy:
+        policy.reset("pick up the red cube")
+        chunk = policy.predict(seen)
+        assert (chunk.stamp_ns, chunk.step_ns, len(chunk)) == (7, model.step_ns, 16)
+        for got, meant in (
+            (chunk.ee_pose, steps.ee_pose),
+            (chunk.joint_position, steps.joint_position),
+            (chunk.grip, steps.grip),
+        ):
+            if meant is None:
+                assert got is None
+            else:
+                np.testing.assert_allclose(got, meant, atol=1e-6)
+        assert policy.round_trip.server_s > 0 and policy.round_trip.network_s > 0
+        local = model.codec.encode(seen)
+        for key, video in model.asked[-1].video.items():
+            np.testing.assert_array_equal(video, local.video[key])
+
+
+@SERVERS
+def test_jpeg_sends_pictures_that_are_nearly_the_same(server: Any) -> None:
+    model, seen = RecordingModel(), observation()
+    gradient = np.tile(np.arange(224, dtype=np.uint8)[:, None], (224, 1, 3))
+    seen.images.update(wrist=gradient)  # type: ignore[attr-defined]
+    with server(model) as url, opened(url, jpeg_quality=90) as policy:
+        policy.predict(seen)
+        video = model.asked[-1].video
+        assert np.abs(video["wrist_image"][0].astype(int) - gradient).max() < 8
+        noise = seen.images["exterior"]
+        assert not np.array_equal(video["exterior_image_1"][0], noise)
+
+
+@SERVERS
+def test_a_server_of_another_variant_or_robot_is_refused(server: Any) -> None:
+    with server(RecordingModel("ee_rot6d")) as url:
+        with pytest.raises(UserError, match="does not fit variant ee_rot6d_joints"):
+            remote(url).open()
+        franka = RemotePolicy(RemoteConfig(url), find_variant("ee_rot6d"), load_robot("ur5e"))
+        with pytest.raises(UserError, match="base frame"):
+            franka.open()
+
+
+@SERVERS
+def test_the_token_comes_from_the_environment(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLICY_TOKEN", "secret")
+    with server(RecordingModel(), token="secret") as url:
+        with opened(url, token_env="POLICY_TOKEN") as policy:
+            assert len(policy.predict(observation())) == 16
+        with pytest.raises(UserError, match="[Tt]oken|Unauthorized"):
+            remote(url).open()
+        with pytest.raises(UserError, match="OTHER"):
+            remote(url, token_env="OTHER").open()
+
+
+def test_a_chunk_is_continued() -> None:
+    model = RecordingModel("ee_rot6d")
+    with gr00t_server(model) as url, opened(url, "ee_rot6d") as policy:
+        running_chunk = policy.predict(observation())
+        policy.predict(observation(), Prefix(running_chunk, frozen_steps=3))
+        actions, frozen_steps = model.continued[-1]
+        assert actions is not None and frozen_steps == 3
+        codec = model.codec
+        assert running_chunk.ee_pose is not None
+        columns = codec.action.parts[0].columns(running_chunk.ee_pose)
+        np.testing.assert_allclose(actions["ee_pose"], columns, atol=1e-6)
+
+
+def test_no_server_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="groot-ros serve"):
+        policy = RemotePolicy(
+            RemoteConfig("ws://127.0.0.1:1"), find_variant("ee"), load_robot("sim")
+        )
+        policy.open()
+
+
+@pytest.mark.parametrize("url", ["", "host:5555", "http://host", "gr00t://", "ws://host:99999"])
+def test_a_url_that_is_none_is_named(url: str) -> None:
+    with pytest.raises(UserError, match="policy_url"):
+        remote(url)
+
+
+def test_a_server_that_dies_in_a_request_is_missed_at_once_and_found_again() -> None:
+    model, gate = RecordingModel(), threading.Event()
+    with ExitStack() as stack:
+        url = stack.enter_context(gr00t_server(model, allow_kill=True))
+        policy = stack.enter_context(opened(url, timeout_s=600.0))
+        other = stack.enter_context(opened(url))
+        first = policy.predict(observation())
+        asked = threading.Event()
+        model.before = lambda: (asked.set(), gate.wait(GENEROUS_S))
+        lost: list[Exception] = []
+
+        def ask() -> None:
+            try:
+                policy.predict(observation())
+            except PolicyLost as error:
+                lost.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert asked.wait(GENEROUS_S)
+        other._connection._call("kill", None, GENEROUS_S)  # type: ignore[attr-defined]
+        thread.join(GENEROUS_S)
+        assert lost and "has gone" in str(lost[0])
+        gate.set()
+        model.before = lambda: None
+    port = int(url.rsplit(":", 1)[1])
+    with gr00t_server(model, port):
+        chunk = wait_for_chunk(policy)
+        np.testing.assert_allclose(chunk.ee_pose, first.ee_pose)
+    policy.close()
+
+
+def wait_for_chunk(policy: RemotePolicy) -> Any:
+    deadline_s = time.monotonic() + GENEROUS_S
+    while True:
+        try:
+            return policy.predict(observation())
+        except PolicyLost:
+            assert time.monotonic() < deadline_s
+
+
+@SERVERS
+def test_a_late_answer_is_a_loss_and_never_taken_for_the_next_one(server: Any) -> None:
+    model, gate = RecordingModel(), threading.Event()
+    with server(model) as url, opened(url, timeout_s=0.2) as policy:
+        model.before = lambda: gate.wait(GENEROUS_S)
+        with pytest.raises(PolicyLost, match="did not answer in 0.2 s"):
+            policy.predict(observation(0.4))
+        model.before = lambda: None
+        gate.set()
+        chunk = wait_for_chunk(policy)
+        assert chunk.ee_pose[0, 0] == pytest.approx(0.5)
+
+
+class Losing:
+    """A policy that is lost in its second prediction and for some time after."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.lost = False
+
+    def reset(self, instruction: str) -> None:
+        self.calls.append("reset")
+        if self.lost:
+            raise PolicyLost("the server has gone")
+
+    def predict(self, seen: Any, prefix: Any = None) -> Any:
+        self.calls.append("predict")
+        if self.lost:
+            raise PolicyLost("the server has gone")
+        steps = expected_steps(RecordingModel(), seen)
+        return Chunk(seen.stamp_ns, 100_000_000, ee_pose=steps.ee_pose, grip=steps.grip)
+
+
+def test_the_loop_tells_a_loss_once_and_goes_on_in_a_new_epoch() -> None:
+    policy, published, epochs = Losing(), [], []
+    warnings: list[str] = []
+    stamps = iter(range(1, 1_000_000))
+    enough, refused = threading.Event(), threading.Event()
+
+    def publish(inference: Inference) -> None:
+        published.append(inference.chunk.epoch)
+        if len(published) == 2:
+            policy.lost = True
+        if len(published) == 4:
+            enough.set()
+
+    def observe(instruction: str, after_ns: int) -> Any:
+        return observation(stamp_ns=next(stamps), size=8), Ages({}, 0.0)
+
+    def lost(epoch: int) -> None:
+        epochs.append(epoch)
+        refused.set()
+
+    loop = InferenceLoop(
+        policy,  # type: ignore[arg-type]
+        observe,
+        publish,
+        warnings.append,
+        "go",
+        lost=lost,
+    )
+    first = loop.start()
+    assert refused.wait(GENEROUS_S)
+    deadline_s = time.monotonic() + GENEROUS_S
+    while policy.calls[-3:] != ["reset"] * 3:
+        assert time.monotonic() < deadline_s
+    assert loop.waiting_for == "the server has gone" and len(warnings) == 1
+    policy.lost = False
+    assert enough.wait(GENEROUS_S)
+    assert loop.close(GENEROUS_S)
+    assert len(epochs) == 1 and epochs[0] > first
+    assert published[:2] == [first] * 2 and set(published[2:]) == set(epochs)
+    assert loop.waiting_for == ""
