@@ -12,6 +12,9 @@ from typing import Any
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
 
+# The scenes of the evaluation are others again.
+DEMONSTRATION_SCENE, HELD_OUT_SCENE = 1000, 40_000
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("learn", help="collect, convert, validate, train, evaluate")
@@ -22,6 +25,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--steps", type=int, default=3000, help="of training")
     parser.add_argument("--seed", type=int, default=42, help="of the training")
     parser.add_argument("--episodes", type=int, default=50, help="of the evaluation")
+    parser.add_argument(
+        "--held-out", type=int, default=10, help="more demonstrations, to compare with only"
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,14 +38,14 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists():
         raise UserError(f"{args.output} is there already: remove it or name another --output")
     args.output.mkdir(parents=True)
-    durations_s = {}
+    durations_s: dict[str, float] = {}
     for verb, arguments in _steps(args):
         print(f"\n==> groot-ros {verb} {' '.join(arguments)}", flush=True)
         begin_s = time.monotonic()
         if code := main([verb, *arguments]):
             return code
         name = "open loop" if "--open-loop" in arguments else verb
-        durations_s[name] = time.monotonic() - begin_s
+        durations_s[name] = durations_s.get(name, 0.0) + time.monotonic() - begin_s
     print("\n".join(_summary(args, durations_s)))
     return 0
 
@@ -50,22 +56,24 @@ def _checkpoint(args: argparse.Namespace) -> Path:
 
 def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
     variant = find_variant(args.variant)
-    bags, dataset, evaluation = (args.output / n for n in ("bags", "dataset", "evaluation"))
+    dataset, evaluation = args.output / "dataset", args.output / "evaluation"
     checkpoint = f"--checkpoint={_checkpoint(args)}"
-    yield (
-        "collect",
-        [f"--task={args.task}", f"--episodes={args.demonstrations}", f"--output={bags}"],
-    )
-    yield (
-        "convert",
-        [
-            f"--bags={bags}",
-            "--robot=sim",
-            f"--codec={variant.codec_name}",
-            f"--output={dataset}",
-            "--only-success",
-        ],
-    )
+    for name, episodes, scene in (
+        ("", args.demonstrations, DEMONSTRATION_SCENE),
+        ("held_out_", args.held_out, HELD_OUT_SCENE),
+    ):
+        bags, codec = args.output / f"{name}bags", f"--codec={variant.codec_name}"
+        yield (
+            "collect",
+            [
+                f"--task={args.task}",
+                f"--episodes={episodes}",
+                f"--seed={scene}",
+                f"--output={bags}",
+            ],
+        )
+        folder = f"--output={args.output / f'{name}dataset'}"
+        yield "convert", [f"--bags={bags}", "--robot=sim", codec, folder, "--only-success"]
     yield "validate", [str(dataset)]
     yield (
         "train",
@@ -82,7 +90,12 @@ def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
     yield "inspect", [str(_checkpoint(args))]
     yield (
         "evaluate",
-        [checkpoint, "--open-loop", f"--dataset={dataset}", f"--output={evaluation}"],
+        [
+            checkpoint,
+            "--open-loop",
+            f"--dataset={args.output / 'held_out_dataset'}",
+            f"--output={evaluation}",
+        ],
     )
     yield (
         "evaluate",
@@ -103,7 +116,7 @@ def _summary(args: argparse.Namespace, durations_s: dict[str, float]) -> Iterato
     open_loop = json.loads((output / "evaluation/open_loop.json").read_text())
     low, high = closed["interval"]
     results = {
-        "collect": f"{args.demonstrations} bags",
+        "collect": f"{args.demonstrations} bags and {args.held_out} to compare with",
         "convert": f"{info['total_episodes']} episodes, {info['total_frames']} frames",
         "train": f"{args.steps} steps, {_checkpoint(args)}",
         "evaluate": f"{closed['successes']} of {closed['episodes']} "

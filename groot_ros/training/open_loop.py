@@ -42,25 +42,39 @@ class Comparison:
                 channels[name] = {
                     "mae": float(np.abs(values).mean()),
                     "mse": float(np.square(values).mean()),
-                    "mae_per_step": np.abs(values).mean(axis=0).round(6).tolist(),
+                    "mae_per_step": np.abs(values).mean(axis=0).tolist(),
+                    "mse_per_step": np.square(values).mean(axis=0).tolist(),
                 }
         return {
             "chunks": len(next(iter(self.predicted.values()))),
             "channels": channels,
-            **self._position_errors(),
+            **self._position_numbers(),
         }
 
-    def _position_errors(self) -> dict[str, float | None]:
-        """Mean distance at the last step, and that of the mean of all recorded positions."""
+    def position_errors(self) -> tuple[Array, Array] | None:
+        """Mean distance in m at every step (H,), and that of the mean of what was recorded.
+
+        None for actions without a pose.
+        """
         if POSE_KEY not in self.recorded:
-            return {"position_error_m": None, "mean_position_error_m": None}
-        recorded = self.recorded[POSE_KEY][:, -1, :3]
-        predicted = self.predicted[POSE_KEY][:, -1, :3]
+            return None
+        recorded = self.recorded[POSE_KEY][..., :3]
+        predicted = self.predicted[POSE_KEY][..., :3]
         mean = recorded.mean(axis=0)
-        return {
-            "position_error_m": float(np.linalg.norm(predicted - recorded, axis=-1).mean()),
-            "mean_position_error_m": float(np.linalg.norm(recorded - mean, axis=-1).mean()),
-        }
+        return _distances(predicted, recorded), _distances(recorded, mean)
+
+    def _position_numbers(self) -> dict[str, Any]:
+        errors = self.position_errors()
+        names = "position_error", "mean_position_error"
+        if errors is None:
+            return {f"{name}_m": None for name in names}
+        last = {f"{n}_m": float(e[-1]) for n, e in zip(names, errors, strict=True)}
+        steps = {f"{n}_per_step_m": e.tolist() for n, e in zip(names, errors, strict=True)}
+        return {**last, **steps}
+
+
+def _distances(one: Array, other: Array) -> Array:
+    return np.linalg.norm(one - other, axis=-1).mean(axis=0)
 
 
 def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:
@@ -101,7 +115,7 @@ def _names(modality: Mapping[str, Any], columns: list[str]) -> dict[str, list[st
 
 
 def write_plot(comparison: Comparison, path: Path) -> None:
-    """Draw some chunks over the recorded actions, a row per channel."""
+    """Draw mean errors per step, and some chunks over the recorded actions, a row per channel."""
     from matplotlib.figure import Figure
 
     channels = [
@@ -111,13 +125,23 @@ def write_plot(comparison: Comparison, path: Path) -> None:
     ]
     count = len(next(iter(comparison.predicted.values())))
     shown = np.unique(np.linspace(0, count - 1, SHOWN_CHUNKS).astype(int))
-    figure = Figure(figsize=(2.4 * len(shown), 1.1 * len(channels)), layout="constrained")
-    axes = figure.subplots(len(channels), len(shown), squeeze=False, sharex=True)
+    figure = Figure(figsize=(2.4 * (len(shown) + 1), 1.1 * len(channels)), layout="constrained")
+    axes = figure.subplots(len(channels), len(shown) + 1, squeeze=False, sharex=True)
     for row, (key, column, name) in zip(axes, channels, strict=True):
-        for axis, chunk in zip(row, shown, strict=True):
+        for axis, chunk in zip(row[1:], shown, strict=True):
             axis.plot(comparison.recorded[key][chunk, :, column], "k-", label="recorded")
             axis.plot(comparison.predicted[key][chunk, :, column], "r.-", label="predicted")
-            axis.tick_params(labelsize=6)
+        error = comparison.predicted[key][..., column] - comparison.recorded[key][..., column]
+        row[0].plot(np.abs(error).mean(axis=0), "b-", label="mean error")
+        row[0].set_ylim(bottom=0.0)
         row[0].set_ylabel(name, fontsize=7)
-    axes[0, 0].legend(fontsize=6)
+        for axis in row:
+            axis.tick_params(labelsize=6)
+    for axis in axes[0, :2]:
+        axis.legend(fontsize=6)
+    axes[0, 0].set_title(f"over all {count} chunks", fontsize=8)
+    for axis, chunk in zip(axes[0, 1:], shown, strict=True):
+        axis.set_title(f"chunk {chunk}", fontsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("step", fontsize=7)
     figure.savefig(path, dpi=110)

@@ -14,7 +14,7 @@ def test_from_demonstrations_to_a_contact_sheet(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "learn"
-    arguments = ["--task=reach", "--demonstrations=2", "--steps=2", "--episodes=1"]
+    arguments = ["--task=reach", "--demonstrations=2", "--steps=2", "--episodes=1", "--held-out=1"]
     assert main(["learn", *arguments, f"--output={output}"]) == 0
     shown = capsys.readouterr().out
     summary = shown[shown.index("learnt to reach") :]
