@@ -14,7 +14,9 @@ def episode_trace(
     policy: str, episode: Episode, simulation: Simulation, config: RolloutConfig
 ) -> Trace:
     """Chunks of an episode, and pictures that the simulation it was run in draws now."""
-    trace = Trace(policy, episode.instruction, succeeded=episode.succeeded)
+    trace = Trace(policy, episode.instruction)
+    if episode.succeeded:
+        trace.succeeded_ns = round(episode.duration_s * 1e9)
     for moment in episode.moments:
         published_ns = moment.chunk.stamp_ns
         trace.chunks.append(PublishedChunk(moment.chunk, published_ns, 0.0, 0.0))

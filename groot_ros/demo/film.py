@@ -1,4 +1,4 @@
-"""A film of a run: the cameras side by side, the newest chunk drawn into the exterior view."""
+"""A film of a run: where the hand is, large, beside what both cameras see, and the chunks."""
 
 from __future__ import annotations
 
@@ -12,27 +12,37 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.chunks.chunk import Chunk
 from groot_ros.demo.trace import Picture, PublishedChunk, Trace
 from groot_ros.sim.scene import EXTERIOR_CAMERA
 
 Image = NDArray[np.uint8]
+Size = tuple[int, int]
+Part = tuple[tuple[float, float], tuple[float, float]]
 
-VIEW_WIDTH, VIEW_HEIGHT, BAR_HEIGHT = 480, 360, 40
+LARGE, SMALL, BAR_HEIGHT = (640, 480), (320, 240), 40
+# Parts of a picture, from corner to corner; the second one holds the hand and the cubes.
+WHOLE: Part = ((0.0, 0.0), (1.0, 1.0))
+ZOOM: Part = ((0.25, 0.25), (1.0, 1.0))
 FRAME_RATE = 15
+TICK_S = Fraction(1, 1000)
 PENDING, PASSED, GRIPPING = (40, 120, 255), (150, 150, 150), (255, 80, 40)
-TEXT, BAR = (240, 240, 240), (30, 33, 40)
+TEXT, BAR, DONE = (240, 240, 240), (30, 33, 40), (46, 160, 67)
 
 
 def write_film(trace: Trace, path: Path) -> None:
-    """Write an MP4; the frames are those of the exterior camera."""
+    """Write an MP4 as fast as the run was; the frames are those of the exterior camera."""
     part = path.with_suffix(".part.mp4")
     with av.open(str(part), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "23"})
-        stream.width, stream.height = 2 * VIEW_WIDTH, VIEW_HEIGHT + BAR_HEIGHT
+        stream.width, stream.height = LARGE[0] + SMALL[0], LARGE[1] + BAR_HEIGHT
         stream.pix_fmt = "yuv420p"
-        for index, image in enumerate(frames(trace)):
+        stream.codec_context.time_base = TICK_S
+        stamps_ns = [picture.stamp_ns for picture in trace.pictures.get("exterior", [])]
+        for stamp_ns, image in zip(stamps_ns, frames(trace), strict=True):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, FRAME_RATE)
+            frame.time_base = TICK_S
+            frame.pts = round((stamp_ns - stamps_ns[0]) / 1e9 / TICK_S)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     part.replace(path)
@@ -44,41 +54,49 @@ def frames(trace: Trace) -> Iterator[Image]:
     wrist_stamps = [picture.stamp_ns for picture in wrist]
     published = [chunk.published_ns for chunk in trace.chunks]
     for picture in exterior:
-        left = _scaled(picture.image)
         newest = bisect.bisect_right(published, picture.stamp_ns) - 1
-        if newest >= 0:
-            _draw_chunk(left, trace.chunks[newest], picture.stamp_ns)
+        chunk = trace.chunks[newest] if newest >= 0 else None
         nearest = max(0, bisect.bisect_right(wrist_stamps, picture.stamp_ns) - 1)
-        right = _scaled(wrist[nearest].image) if wrist else np.zeros_like(left)
-        yield np.vstack([_bar(trace, picture, exterior[0]), np.hstack([left, right])])
+        small = _exterior_view(picture.image, SMALL, WHOLE, chunk, picture.stamp_ns)
+        hand = _scaled(wrist[nearest].image, SMALL) if wrist else np.zeros_like(small)
+        large = _exterior_view(picture.image, LARGE, ZOOM, chunk, picture.stamp_ns)
+        views = np.hstack([large, np.vstack([small, hand])])
+        yield np.vstack([_bar(trace, picture, exterior[0]), views])
 
 
-def _scaled(image: Image) -> Image:
-    size = (VIEW_WIDTH, VIEW_HEIGHT)
+def _scaled(image: Image, size: Size) -> Image:
     return np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC))
 
 
-def _draw_chunk(image: Image, published: PublishedChunk, time_ns: int) -> None:
-    """A line through the steps, grey where passed, a dot per step, filled where it grips."""
-    chunk = published.chunk
-    if chunk.ee_pose is None:
-        return
-    points = EXTERIOR_CAMERA.project(chunk.ee_pose[:, :3], VIEW_WIDTH, VIEW_HEIGHT)
-    pixels = np.round(points).astype(int)
+def _exterior_view(
+    image: Image, size: Size, part: Part, published: PublishedChunk | None, time_ns: int
+) -> Image:
+    """A part of the exterior picture, with a chunk drawn into it."""
+    height, width = image.shape[:2]
+    (left, top), (right, bottom) = np.round(np.array(part) * (width, height)).astype(int)
+    view = _scaled(image[top:bottom, left:right], size)
+    if published and published.chunk.ee_pose is not None:
+        points = EXTERIOR_CAMERA.project(published.chunk.ee_pose[:, :3], width, height)
+        pixels = (points - (left, top)) * size / (right - left, bottom - top)
+        _draw_chunk(view, published.chunk, np.round(pixels).astype(int).tolist(), time_ns)
+    return view
+
+
+def _draw_chunk(view: Image, chunk: Chunk, pixels: list[list[int]], time_ns: int) -> None:
+    """A line through the steps, grey where passed, a dot per step, red where it grips."""
     passed = chunk.passed_steps(time_ns)
     for step in range(len(chunk)):
         closing = chunk.grip is not None and chunk.grip[step] > 0.5
         color = PASSED if step < passed else GRIPPING if closing else PENDING
         if step:
-            cv2.line(
-                image, pixels[step - 1].tolist(), pixels[step].tolist(), color, 2, cv2.LINE_AA
-            )
-        cv2.circle(image, pixels[step].tolist(), 3, color, cv2.FILLED, cv2.LINE_AA)
+            cv2.line(view, pixels[step - 1], pixels[step], color, 2, cv2.LINE_AA)
+        cv2.circle(view, pixels[step], 3, color, cv2.FILLED, cv2.LINE_AA)
 
 
 def _bar(trace: Trace, picture: Picture, first: Picture) -> Image:
-    bar = np.full((BAR_HEIGHT, 2 * VIEW_WIDTH, 3), BAR, np.uint8)
+    is_done = trace.succeeded_ns is not None and picture.stamp_ns >= trace.succeeded_ns
+    bar = np.full((BAR_HEIGHT, LARGE[0] + SMALL[0], 3), DONE if is_done else BAR, np.uint8)
     seconds = (picture.stamp_ns - first.stamp_ns) / 1e9
-    text = f"{trace.policy}   '{trace.instruction}'   {seconds:4.1f} s"
+    text = f"{trace.policy}   '{trace.instruction}'   {seconds:4.1f} s{'   done' * is_done}"
     cv2.putText(bar, text, (12, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.55, TEXT, 1, cv2.LINE_AA)
     return bar

@@ -60,7 +60,12 @@ class Trace:
     measured_grips: list[Sample] = field(default_factory=list)
     commanded: list[Sample] = field(default_factory=list)
     commanded_grips: list[Sample] = field(default_factory=list)
-    succeeded: bool = False
+    succeeded_ns: int | None = None
+    """When the task was done."""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.succeeded_ns is not None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 REPORT_WAIT_S = 0.3
+# So that the film shows the end.
+AFTERWARDS_S = 1.0
 
 
 class WitnessNode(SceneNode):
@@ -102,18 +104,20 @@ class WitnessNode(SceneNode):
     def _on_success(self, message: Bool) -> None:
         super()._on_success(message)
         if self._watching:
-            self._trace.succeeded = message.data
+            now_ns = self.get_clock().now().nanoseconds
+            self._trace.succeeded_ns = now_ns if message.data else None
 
 
 def watch_run(robot: RobotConfig, trace: Trace, alive: Callable[[], bool], seconds: float) -> None:
-    """Let the policy move the arm until the task is done or the time is over; fill the trace."""
+    """Let the policy move the arm until the task is done, or for `seconds`; fill the trace."""
     rclpy.init()
     witness = WitnessNode(robot)
     try:
         witness.wait_for_nodes(alive)
         witness.watch(trace)
         witness.start_policy()
-        witness.spin_until(lambda: trace.succeeded, seconds)
+        if witness.spin_until(lambda: trace.succeeded, seconds):
+            witness.spin_until(lambda: False, AFTERWARDS_S)
         witness.stop_policy()
         # The report of the last chunk comes once the executor has heard of the end.
         witness.spin_until(lambda: False, REPORT_WAIT_S)
