@@ -64,6 +64,7 @@ setup(
             "groot-ros = groot_ros.cli.main:main",
             "executor_node = groot_ros.nodes.executor_node:main",
             "policy_node = groot_ros.nodes.policy_node:main",
+            "policy_server = groot_ros.cli.serve:main",
             "recorder_node = groot_ros.nodes.recorder_node:main",
             "sim_node = groot_ros.nodes.sim_node:main",
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ class PositronicConnection:
         self._config = config
         self._codec = codec
         self._socket: ClientConnection | None = None
+        self._context = ExitStack()
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect and wait until the server has loaded its model."""
@@ -41,14 +43,16 @@ class PositronicConnection:
         path = SESSION_PATH if parts.path in ("", "/") else parts.path
         query = f"?{parts.query}" if parts.query else ""
         try:
-            self._socket = connect(
-                f"{parts.scheme}://{self._config.host}:{self._config.port}{path}{query}",
-                open_timeout=timeout_s,
-                compression=None,
-                max_size=LIMITS.message_bytes,
-                additional_headers={"Authorization": f"Bearer {token}"} if token else None,
-                proxy=None,
-                close_timeout=1.0,
+            self._socket = self._context.enter_context(
+                connect(
+                    f"{parts.scheme}://{self._config.host}:{self._config.port}{path}{query}",
+                    open_timeout=timeout_s,
+                    compression=None,
+                    max_size=LIMITS.message_bytes,
+                    additional_headers={"Authorization": f"Bearer {token}"} if token else None,
+                    proxy=None,
+                    close_timeout=1.0,
+                )
             )
         except InvalidStatus as error:
             status = error.response.status_code
@@ -146,8 +150,7 @@ class PositronicConnection:
 
     def close(self) -> None:
         """End the session."""
-        if self._socket:
-            self._socket.close()
+        self._context.close()
         self._socket = None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
@@ -12,25 +11,9 @@ from groot_ros.model.folder import CheckpointFolder
 from groot_ros.policies.checkpoint_folder import checkpoint_steps, find_checkpoint
 from groot_ros.policies.local import LoadedModel, LocalPolicyConfig, load_model
 from groot_ros.robot import RobotConfig, load_robot, robot_names
-from groot_ros.serving.served import ServedModel
 
 # Positronic's checkpoints are of this arm.
 DEFAULT_ROBOT = "franka"
-
-
-class Checkpoints(Protocol):
-    """What a server can load."""
-
-    @property
-    def names(self) -> list[str]:
-        """Of all checkpoints, oldest first."""
-
-    @property
-    def default(self) -> str:
-        """Name of the one that is meant when a client names none; it stays the same."""
-
-    def load(self, name: str) -> ServedModel:
-        """Load and warm up; UserError when it is not there or does not fit."""
 
 
 class LocalCheckpoints:

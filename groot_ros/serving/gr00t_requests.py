@@ -104,6 +104,8 @@ def _arrays(observation: Any, part: str, dimensions: int) -> dict[str, Any]:
         if not isinstance(array, np.ndarray) or array.ndim != dimensions:
             found = f"{array.ndim} dimensions" if isinstance(array, np.ndarray) else "no array"
             raise WireError(f"{part} {key!r:.40} has {found}, expected {dimensions}")
+        if not array.size:
+            raise WireError(f"{part} {key!r:.40} is empty, its shape is {array.shape}")
     return arrays
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from groot_ros.codecs.types import Array, Observation, Steps
 from groot_ros.geometry import matrix_to_quat, quat_to_matrix
 from groot_ros.serving import numpy_wire
 from groot_ros.serving.bounded import WireError
+from groot_ros.serving.signals import check_picture, read_numbers, read_scalar, read_text
 
 SESSION_PATH = "/api/v1/session"
 MODELS_PATH = "/api/v1/models"
@@ -39,32 +40,25 @@ def to_observation(message: Any) -> Observation:
     """
     if not isinstance(message, dict):
         raise WireError("an observation is a map")
-    images = {
-        key.removeprefix(IMAGE): value
-        for key, value in message.items()
-        if isinstance(key, str) and key.startswith(IMAGE)
-    }
-    for camera, image in images.items():
-        if not isinstance(image, np.ndarray):
-            raise WireError(f"{IMAGE}{camera:.40} is no picture (height, width, 3)")
-    stamp_ns, task = message.get(TIME_NS, 0), message.get(TASK, "")
-    if not isinstance(task, str):
-        raise WireError(f"{TASK!r} is no text")
-    grip = _numbers(message, GRIP)
+    stamp_ns = message.get(TIME_NS, 0)
     return Observation(
         stamp_ns=stamp_ns if isinstance(stamp_ns, int) else 0,
-        images=images,
-        instruction=task,
-        ee_pose=_numbers(message, EE_POSE),
-        joint_position=_numbers(message, JOINTS),
-        grip=None if grip is None or grip.size != 1 else float(grip[0]),
+        images={
+            key.removeprefix(IMAGE): check_picture(key, value)
+            for key, value in message.items()
+            if isinstance(key, str) and key.startswith(IMAGE)
+        },
+        instruction=read_text(message, TASK),
+        ee_pose=read_numbers(message, EE_POSE),
+        joint_position=read_numbers(message, JOINTS),
+        grip=read_scalar(message, GRIP),
     )
 
 
-def to_result(steps: Steps, step_s: float) -> list[dict[str, Any]]:
+def to_result(steps: Steps, step_s: float, horizon_s: float | None = None) -> list[dict[str, Any]]:
     """Steps as commands with times from the beginning of the chunk.
 
-    The last entry has no command: it says when the last step ends.
+    The last entry has no command: it says when the chunk ends, with its last step or before.
     """
     entries: list[dict[str, Any]] = []
     for index in range(len(steps)):
@@ -72,7 +66,8 @@ def to_result(steps: Steps, step_s: float) -> list[dict[str, Any]]:
         if steps.grip is not None:
             entry[TARGET_GRIP] = float(steps.grip[index])
         entries.append(entry)
-    return [*entries, {TIMESTAMP: len(steps) * step_s}]
+    end_s = len(steps) * step_s
+    return [*entries, {TIMESTAMP: end_s if horizon_s is None else min(end_s, horizon_s)}]
 
 
 def to_steps(result: Any) -> tuple[Steps, float]:
@@ -90,7 +85,9 @@ def to_steps(result: Any) -> tuple[Steps, float]:
     values = _stack([numbers for _, numbers in commands])
     grips = [entry.get(TARGET_GRIP) for entry in entries]
     grip = None if None in grips else _stack([np.atleast_1d(g) for g in grips])[:, 0]
-    step_s = _step_s([entry.get(TIMESTAMP) for entry in result])
+    # The entry that closes the chunk tells the duration of a single step; a cut chunk ends early.
+    timed = entries if len(entries) > 1 else result
+    step_s = _step_s([entry.get(TIMESTAMP) for entry in timed])
     if kinds == {"joint_pos"}:
         return Steps(joint_position=values, grip=grip), step_s
     return Steps(ee_pose=_poses(values), grip=grip), step_s
@@ -139,12 +136,3 @@ def _step_s(times: Sequence[Any]) -> float:
     if not len(gaps) or not np.all(gaps > 0) or np.ptp(gaps) > 1e-3:
         raise WireError("the timestamps of the result are not evenly spaced")
     return float(np.median(gaps))
-
-
-def _numbers(message: Mapping[str, Any], key: str) -> Array | None:
-    if key not in message:
-        return None
-    try:
-        return np.asarray(message[key], dtype=np.float64).reshape(-1)
-    except (ValueError, TypeError):
-        raise WireError(f"{key!r} holds no numbers") from None

@@ -40,6 +40,21 @@ class ServedModel(Protocol):
         """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
 
 
+class Checkpoints(Protocol):
+    """What a server can load."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of all checkpoints, oldest first."""
+
+    @property
+    def default(self) -> str:
+        """Name of the one that is meant when a client names none; it stays the same."""
+
+    def load(self, name: str) -> ServedModel:
+        """Load and warm up; UserError when it is not there or does not fit."""
+
+
 @dataclass(frozen=True)
 class Timed(Generic[T]):
     """A result, how long it waited for its turn and how long it took, in s."""

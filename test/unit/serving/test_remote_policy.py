@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
+from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 
 
 @contextmanager
@@ -34,7 +36,28 @@ def gr00t_server(model: Any, port: int = 0, **options: Any) -> Iterator[str]:
         yield url
 
 
-SERVERS = pytest.mark.parametrize("server", [gr00t_server])
+@dataclass(frozen=True)
+class OneCheckpoint:
+    model: Any
+    names: tuple[str, ...] = ("300",)
+    default: str = "300"
+
+    def load(self, name: str) -> Any:
+        return self.model
+
+
+@contextmanager
+def positronic_server(model: Any, port: int = 0, token: str = "") -> Iterator[str]:
+    config = ServerConfig("experiment", port=port, token=token)
+
+    def serve(thread, ready):
+        return PositronicServer(OneCheckpoint(model), thread, config).serve(ready)
+
+    with running(serve) as url:
+        yield url
+
+
+SERVERS = pytest.mark.parametrize("server", [gr00t_server, positronic_server])
 
 
 def remote(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> RemotePolicy:

@@ -1,0 +1,93 @@
+"""The one loaded checkpoint of a server, and the sessions that use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
+
+# A client that waits hears something this often; Positronic's gives up after 30 s of silence.
+STATUS_PERIOD_S = 5.0
+
+Tell = Callable[[str, str], Awaitable[None]]
+
+
+class ModelSlot:
+    """Holds one model at a time: another one is loaded when nobody uses it any more."""
+
+    def __init__(self, checkpoints: Checkpoints, thread: ModelThread) -> None:
+        self._checkpoints = checkpoints
+        self._thread = thread
+        self._lock = asyncio.Lock()
+        self._name = ""
+        self._served: ServedModel | None = None
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+        self._loading: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def use(self, name: str, tell: Tell) -> AsyncIterator[ServedModel]:
+        """The model of a name as long as the context lasts; UserError when it cannot be loaded.
+
+        `tell(status, message)` is called while that takes time.
+        """
+        await _patiently(
+            self._lock.acquire, lambda: tell("waiting", "another client is connecting")
+        )
+        try:
+            served = await self._obtain(name, tell)
+            self._users += 1
+            self._unused.clear()
+        finally:
+            self._lock.release()
+        try:
+            yield served
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
+
+    async def _obtain(self, name: str, tell: Tell) -> ServedModel:
+        if loading := self._loading:
+            # Its client has gone; the model may be the wanted one all the same.
+            await _patiently(lambda: asyncio.wait([loading]), lambda: tell("loading", "a model"))
+        if self._served is None or self._name != name:
+            if self._users:
+                await tell("waiting", f"{self._users} sessions use another model")
+            await _patiently(
+                self._unused.wait, lambda: tell("waiting", f"{self._users} sessions use another")
+            )
+            await tell("loading", f"checkpoint {name}")
+            task = self._loading = asyncio.create_task(self._load(name))
+            await _patiently(
+                lambda: asyncio.shield(task), lambda: tell("loading", f"checkpoint {name}")
+            )
+        assert self._served
+        return self._served
+
+    async def _load(self, name: str) -> None:
+        try:
+            # What was loaded before makes room first.
+            self._served, self._name = None, ""
+            self._served = (await self._thread.run(lambda: self._checkpoints.load(name))).value
+            self._name = name
+        finally:
+            self._loading = None
+
+
+async def _patiently(
+    wait: Callable[[], Awaitable[object]], tell: Callable[[], Awaitable[None]]
+) -> None:
+    """Wait, and tell now and then that it goes on."""
+    while True:
+        try:
+            async with asyncio.timeout(STATUS_PERIOD_S) as limit:
+                await wait()
+                return
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            await tell()

@@ -1,0 +1,146 @@
+"""A server for openpi-client: metadata first, then an answer to every observation.
+
+openpi leaves the names of observations to the policy; here they are those that `_meta` sends, and
+those of its DROID example.
+"""
+
+from __future__ import annotations
+
+import http
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import Array, Observation, Steps
+from groot_ros.errors import UserError
+from groot_ros.serving import numpy_wire
+from groot_ros.serving.bounded import WireError
+from groot_ros.serving.served import ModelThread, ServedModel
+from groot_ros.serving.signals import check_picture, read_numbers, read_scalar, read_text
+from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
+
+logger = logging.getLogger(__name__)
+
+TOKEN_KIND = "Api-Key"
+PREFIX = "observation/"
+SIGNALS = {"ee_pose": "ee_pose", "joint_position": "joint_position", "grip": "gripper_position"}
+PROMPT = "prompt"
+INTERNAL_ERROR = 1011
+
+
+class OpenpiServer:
+    """One model for openpi's clients."""
+
+    def __init__(self, served: ServedModel, thread: ModelThread, token: str = "") -> None:
+        self._served = served
+        self._thread = thread
+        self._token = token
+
+    async def serve(self, host: str, port: int, ready: Callable[[str], None]) -> None:
+        """Answer until cancelled; `ready` gets the URL. UserError when it cannot listen."""
+        await listen(self._session, self._gate, host, port, ready)
+
+    def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
+        if urlsplit(request.path).path == "/healthz":
+            return connection.respond(http.HTTPStatus.OK, "OK\n")
+        if not is_authorized(request, TOKEN_KIND, self._token):
+            return unauthorized(connection, TOKEN_KIND)
+        return None
+
+    async def _session(self, socket: ServerConnection) -> None:
+        try:
+            await socket.send(numpy_wire.pack(self._meta()))
+            total_s: float | None = None
+            async for message in socket:
+                began_s = time.monotonic()
+                await socket.send(await self._answer(message, total_s))
+                total_s = time.monotonic() - began_s
+        except ConnectionClosed:
+            pass
+        # openpi's clients take a text for an error and expect the end of the session after it.
+        except UserError as error:
+            await _fail(socket, str(error))
+        except Exception as error:
+            logger.exception("a session failed")
+            await _fail(socket, f"the server failed: {type(error).__name__}: {error}")
+
+    def _meta(self) -> dict[str, Any]:
+        codec = self._served.codec
+        signals = [PREFIX + SIGNALS[part.field] for part in codec.state.parts]
+        return {
+            "groot_ros": dict(self._served.description),
+            "observation": [*(PREFIX + key for key in codec.video.cameras), *signals, PROMPT],
+            "actions": _action_names(codec),
+            "action_horizon": codec.timing.horizon,
+            "action_rate_hz": codec.timing.action_rate_hz,
+        }
+
+    async def _answer(self, message: str | bytes, last_total_s: float | None) -> bytes:
+        if isinstance(message, str):
+            raise WireError("an observation is a binary message")
+        codec = self._served.codec
+        observation = to_observation(numpy_wire.unpack(message), codec)
+
+        def infer() -> Steps:
+            return codec.decode(self._served.predict(codec.encode(observation)))
+
+        done = await self._thread.run(infer)
+        timing = done.timing
+        if last_total_s is not None:
+            timing["prev_total_ms"] = last_total_s * 1e3
+        return numpy_wire.pack({"actions": to_actions(done.value), "server_timing": timing})
+
+
+def to_observation(message: Any, codec: Codec) -> Observation:
+    """The observation that a client sent; WireError names a value of the wrong kind."""
+    if not isinstance(message, dict):
+        raise WireError("an observation is a map")
+    return Observation(
+        stamp_ns=0,
+        images=_images(message, codec.video.cameras),
+        instruction=read_text(message, PROMPT),
+        ee_pose=read_numbers(message, PREFIX + SIGNALS["ee_pose"]),
+        joint_position=read_numbers(message, PREFIX + SIGNALS["joint_position"]),
+        grip=read_scalar(message, PREFIX + SIGNALS["grip"]),
+    )
+
+
+def to_actions(steps: Steps) -> Array:
+    """Steps as rows (T, 8 or J + 1): pose xyz + wxyz or joints, then the grip."""
+    motion = steps.joint_position if steps.ee_pose is None else steps.ee_pose
+    assert motion is not None
+    columns = [motion] if steps.grip is None else [motion, steps.grip[:, None]]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _action_names(codec: Codec) -> list[str]:
+    names: list[str] = []
+    for part in codec.action.parts:
+        pose = ("x", "y", "z", "qw", "qx", "qy", "qz")
+        names += pose if part.field == "ee_pose" else part.names
+    return names
+
+
+def _images(message: Mapping[Any, Any], cameras: Mapping[str, str]) -> dict[str, Any]:
+    images = {}
+    for key, camera in cameras.items():
+        names = [PREFIX + name for name in (key, f"{key}_left", f"{camera}_image", camera)]
+        if found := next((name for name in names if name in message), None):
+            images[camera] = check_picture(found, message[found])
+    return images
+
+
+async def _fail(socket: ServerConnection, error: str) -> None:
+    try:
+        await socket.send(error)
+        await socket.close(INTERNAL_ERROR, reason(error))
+    except ConnectionClosed:
+        pass

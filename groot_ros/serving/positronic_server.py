@@ -1,0 +1,187 @@
+"""A server for Positronic's clients: offboard protocol 1 over websockets, msgpack inside.
+
+The server has the codec; a client sends what its robot measures and gets commands with times.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.types import Steps
+from groot_ros.errors import UserError
+from groot_ros.serving import numpy_wire
+from groot_ros.serving.bounded import WireError
+from groot_ros.serving.model_slot import ModelSlot
+from groot_ros.serving.positronic_messages import (
+    MODELS_PATH,
+    SESSION_PATH,
+    to_observation,
+    to_result,
+)
+from groot_ros.serving.positronic_settings import Settings
+from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
+from groot_ros.serving.websocket import is_authorized, is_upgrade, listen, reason, unauthorized
+
+logger = logging.getLogger(__name__)
+
+TOKEN_KIND = "Bearer"
+POLICY_VIOLATION = 1008
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How a server presents itself; `compress_images` asks clients for JPEG."""
+
+    checkpoints_dir: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str = ""
+    compress_images: bool = False
+
+
+class PositronicServer:
+    """The checkpoints of a folder for Positronic's clients."""
+
+    def __init__(
+        self, checkpoints: Checkpoints, thread: ModelThread, config: ServerConfig
+    ) -> None:
+        self._checkpoints = checkpoints
+        self._thread = thread
+        self._config = config
+        self._slot = ModelSlot(checkpoints, thread)
+
+    async def serve(self, ready: Callable[[str], None]) -> None:
+        """Load the default model, then answer until cancelled; `ready` gets the URL."""
+        async with self._slot.use(self._checkpoints.default, _nobody):
+            pass
+        await listen(self._session, self._gate, self._config.host, self._config.port, ready)
+
+    def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
+        if not is_authorized(request, TOKEN_KIND, self._config.token):
+            return unauthorized(connection, TOKEN_KIND)
+        path = urlsplit(request.path).path
+        if is_upgrade(request):
+            if path == SESSION_PATH or path.startswith(SESSION_PATH + "/"):
+                return None
+            # Positronic's clients look for a server by an upgrade that none grants.
+            return connection.respond(http.HTTPStatus.FORBIDDEN, f"sessions: {SESSION_PATH}\n")
+        if path == MODELS_PATH:
+            response = connection.respond(
+                http.HTTPStatus.OK, json.dumps({"models": self._checkpoints.names}) + "\n"
+            )
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
+            return response
+        return connection.respond(http.HTTPStatus.NOT_FOUND, f"sessions: {SESSION_PATH}\n")
+
+    async def _session(self, socket: ServerConnection) -> None:
+        try:
+            await self._open_and_run(socket)
+        except ConnectionClosed:
+            pass
+        except UserError as error:
+            await self._refuse(socket, str(error))
+        except Exception as error:
+            logger.exception("a session failed")
+            await self._refuse(socket, f"the server failed: {type(error).__name__}: {error}")
+
+    async def _refuse(self, socket: ServerConnection, error: str) -> None:
+        try:
+            await socket.send(numpy_wire.pack({"status": "error", "error": error}))
+            await socket.close(POLICY_VIOLATION, reason(error))
+        except ConnectionClosed:
+            pass
+
+    async def _open_and_run(self, socket: ServerConnection) -> None:
+        assert socket.request
+        url = urlsplit(socket.request.path)
+        name = unquote(url.path.removeprefix(SESSION_PATH).removeprefix("/"))
+        settings = Settings.from_query(url.query)
+
+        async def tell(status: str, message: str) -> None:
+            await socket.send(numpy_wire.pack({"status": status, "message": message}))
+
+        async with self._slot.use(name or self._checkpoints.default, tell) as model:
+            codec = _codec(model, settings)
+            meta = self._meta(name or self._checkpoints.default, model, codec, settings)
+            await socket.send(numpy_wire.pack({"status": "ready", "meta": meta}))
+            async for message in socket:
+                await socket.send(await self._answer(message, model, codec, settings))
+
+    async def _answer(
+        self, message: str | bytes, model: ServedModel, codec: Codec, settings: Settings
+    ) -> bytes:
+        began_s = time.monotonic()
+        try:
+            if isinstance(message, str):
+                raise WireError("an observation is a binary message")
+            observation = settings.before(to_observation(numpy_wire.unpack(message)))
+
+            def infer() -> Steps:
+                return codec.decode(model.predict(codec.encode(observation)))
+
+            done = await self._thread.run(infer)
+            step_s = codec.timing.step_ns / 1e9
+            timing = {
+                "served_ms": (time.monotonic() - began_s) * 1e3,
+                "queued_ms": done.queue_s * 1e3,
+                "infer_ms": done.model_s * 1e3,
+            }
+            result = to_result(settings.after(done.value, step_s), step_s, settings.horizon)
+            return numpy_wire.pack({"result": result, "timing": timing})
+        except UserError as error:
+            return numpy_wire.pack({"error": str(error)})
+        except Exception as error:
+            logger.exception("an observation failed")
+            return numpy_wire.pack(
+                {"error": f"the server failed: {type(error).__name__}: {error}"}
+            )
+
+    def _meta(
+        self, name: str, model: ServedModel, codec: Codec, settings: Settings
+    ) -> dict[str, Any]:
+        width, height = codec.video.width, codec.video.height
+        stack: list[dict[str, Any]] = [
+            {"name": "stop_on_fault"},
+            {"name": "chunked_schedule"},
+            {"name": "restrict_image_size", "args": {"width": width, "height": height}},
+        ]
+        meta: dict[str, Any] = {
+            "type": "groot",
+            "host": self._config.host,
+            "port": self._config.port,
+            "checkpoint_path": self._config.checkpoints_dir,
+            "checkpoint_id": name,
+            "image_sizes": [width, height],
+            "action_fps": codec.timing.action_rate_hz,
+            "local_stack": {"seq": stack},
+            "compress_images": self._config.compress_images,
+            "positronic_version": "groot_ros",
+            "groot_ros": dict(model.description),
+        }
+        if settings.horizon is not None:
+            meta["action_horizon_sec"] = settings.horizon
+        return meta
+
+
+def _codec(model: ServedModel, settings: Settings) -> Codec:
+    if settings.fps is None:
+        return model.codec
+    timing = replace(model.codec.timing, step_ns=round(1e9 / settings.fps))
+    return replace(model.codec, timing=timing)
+
+
+async def _nobody(status: str, message: str) -> None:
+    logger.info("%s: %s", status, message)

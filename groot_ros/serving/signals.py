@@ -1,0 +1,50 @@
+"""Values of flat observations, as clients send them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.codecs.types import Array
+from groot_ros.serving.bounded import LIMITS, WireError
+
+
+def read_numbers(message: Mapping[Any, Any], key: str) -> Array | None:
+    """A vector in float64, None when it is not there; WireError when it is something else."""
+    if key not in message:
+        return None
+    try:
+        return np.asarray(message[key], dtype=np.float64).reshape(-1)
+    except (ValueError, TypeError):
+        raise WireError(f"{key!r} holds no numbers") from None
+
+
+def read_scalar(message: Mapping[Any, Any], key: str) -> float | None:
+    """A number, as such or as a vector of one, None when it is not there."""
+    values = read_numbers(message, key)
+    if values is None:
+        return None
+    if values.size != 1:
+        raise WireError(f"{key!r} holds {values.size} numbers, expected one")
+    return float(values[0])
+
+
+def read_text(message: Mapping[Any, Any], key: str) -> str:
+    """A text, empty when it is not there."""
+    text = message.get(key, "")
+    if not isinstance(text, str):
+        raise WireError(f"{key!r} is no text")
+    return text
+
+
+def check_picture(key: str, value: Any) -> NDArray[np.uint8]:
+    """A picture (height, width, 3) uint8; WireError when it is something else."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim != 3:
+        raise WireError(f"{key:.80} is no picture (height, width, 3) uint8")
+    height, width, channels = value.shape
+    if channels != 3 or not 0 < height * width <= LIMITS.pixels:
+        raise WireError(f"{key:.80} is a picture of shape {value.shape}, expected (H, W, 3)")
+    return value

@@ -1,0 +1,81 @@
+"""`groot-ros serve` with a real checkpoint, in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import GENEROUS_S, observation
+
+from groot_ros.cli.main import main
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.remote import RemotePolicy
+from groot_ros.policies.remote_connection import RemoteConfig
+from groot_ros.robot import load_robot
+
+VARIANT = "ee_rot6d_rel"
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("experiment")
+    output = folder / "checkpoint-000300"
+    arguments = ["--size=tiny", f"--variant={VARIANT}", f"--output={output}"]
+    assert main(["init-checkpoint", *arguments]) == 0
+    return folder
+
+
+@contextmanager
+def serving(experiment: Path, protocol: str, *options: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "groot_ros.cli.serve", VARIANT, "--port", "0"]
+    command += ["--checkpoints_dir", str(experiment), "--protocol", protocol, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        found = re.search(r" at (\S+)$", line)
+        assert found, line
+        yield found[1]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(GENEROUS_S) == 0
+
+
+@pytest.mark.parametrize("protocol", ["gr00t", "positronic"])
+def test_a_served_checkpoint_answers_like_one_in_this_process(
+    experiment: Path, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret")
+    variant, robot = find_variant(VARIANT), load_robot("sim")
+    local = LocalPolicy(LocalPolicyConfig(str(experiment)), variant, robot)
+    local.open()
+    with serving(experiment, protocol, "--auth-token-env", "TOKEN") as url:
+        remote = RemotePolicy(RemoteConfig(url, GENEROUS_S, token_env="TOKEN"), variant, robot)
+        remote.open()
+        here, there = local.predict(observation()), remote.predict(observation())
+        remote.close()
+    assert there.step_ns == here.step_ns and len(there) == len(here)
+    assert here.ee_pose is not None and there.ee_pose is not None
+    # The untrained network hardly depends on the noise that it begins with.
+    np.testing.assert_allclose(there.ee_pose[:, :3], here.ee_pose[:, :3], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nonsense", "--checkpoints_dir=x"], "variant 'nonsense' is unknown"),
+        (["ee", "--checkpoints_dir=nowhere"], "checkpoints_dir 'nowhere' is not a folder"),
+        (["ee", "--checkpoints_dir=x", "--auth-token-env=NOT_SET"], "NOT_SET holds no token"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
