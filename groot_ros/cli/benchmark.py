@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+MODEL_CONFIGS = ["full", "mid", "tiny", "full_n16", "tiny_n16"]
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("benchmark", help="measure time and memory")
@@ -19,8 +21,8 @@ def add_parser(subparsers: Any) -> None:
 
 def add_subjects(parser: argparse.ArgumentParser) -> None:
     subjects = parser.add_subparsers(title="subjects", metavar="SUBJECT", required=True)
-    model = subjects.add_parser("model", help="GR00T N1.7, random weights, beside its plain form")
-    model.add_argument("--config", choices=["full", "mid", "tiny"], default="full")
+    model = subjects.add_parser("model", help="GR00T, random weights, beside its plain form")
+    model.add_argument("--config", choices=MODEL_CONFIGS, default="full")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     model.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
     model.add_argument("--compile", choices=["auto", "off", "default", "max"], default="auto")

@@ -1,9 +1,10 @@
-"""The networks that the benchmark builds: the released N1.7, a part of it, a tiny one."""
+"""The networks that the benchmark builds: the released ones, a part of N1.7, tiny ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from groot_ros.model.n16 import EAGLE_2B, N16
 from groot_ros.model.n17 import N17, QWEN3_VL_2B
 
 FULL: dict[str, Any] = {
@@ -108,4 +109,49 @@ TINY = _part(
 TINY["backbone_config"].update(
     image_token_id=505, video_token_id=506, vision_start_token_id=507, vision_end_token_id=508
 )
-CONFIGS = {"full": FULL, "mid": MID, "tiny": TINY}
+FULL_N16: dict[str, Any] = {
+    **{key: value for key, value in FULL.items() if key != "vl_self_attention_cfg"},
+    "model_type": N16.model_type,
+    "model_name": "nvidia/Eagle-Block2A-2B-v2",
+    "action_horizon": 50,
+    "max_state_dim": 128,
+    "max_action_dim": 128,
+    "state_dropout_prob": 0.0,
+}
+TINY_N16: dict[str, Any] = {
+    **FULL_N16,
+    **{
+        key: TINY[key]
+        for key in (
+            "select_layer",
+            "hidden_size",
+            "backbone_embedding_dim",
+            "max_num_embodiments",
+            "diffusion_model_cfg",
+        )
+    },
+    "backbone_config": {
+        **EAGLE_2B,
+        "image_token_id": 505,
+        "vision_start_token_id": 507,
+        "vision_end_token_id": 508,
+        "text_config": {
+            **TINY["backbone_config"]["text_config"],
+            "rope_parameters": EAGLE_2B["text_config"]["rope_parameters"],
+        },
+        "vision_config": {
+            **EAGLE_2B["vision_config"],
+            "num_hidden_layers": 2,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_attention_heads": 4,
+        },
+    },
+}
+CONFIGS = {
+    "full": FULL,
+    "mid": MID,
+    "tiny": TINY,
+    "full_n16": FULL_N16,
+    "tiny_n16": TINY_N16,
+}

@@ -14,15 +14,6 @@ from torch import Tensor
 from groot_ros.errors import UserError
 from groot_ros.model.resize import resize_antialias, resize_area
 
-# preprocessor_config.json of Qwen3-VL-2B and Cosmos-Reason2-2B.
-QWEN3_VL_PROCESSOR: dict[str, Any] = {
-    "size": {"shortest_edge": 65536, "longest_edge": 16777216},
-    "patch_size": 16,
-    "temporal_patch_size": 2,
-    "merge_size": 2,
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.5, 0.5, 0.5],
-}
 
 @dataclass(frozen=True)
 class CropConfig:

@@ -15,7 +15,10 @@ WORKSPACE = Workspace(
 )
 
 
-def spec(pose: ActionConfig = ActionConfig()) -> CheckpointSpec:  # noqa: B008
+ABSOLUTE = ActionConfig()
+
+
+def spec(pose: ActionConfig = ABSOLUTE, version: str = "N1.7") -> CheckpointSpec:
     return CheckpointSpec(
         state={"grip": 1, "ee_pose": 9, "joint_position": 7},
         actions=[ActionKey("ee_pose", 9, pose), ActionKey("grip", 1, ActionConfig())],
@@ -23,6 +26,7 @@ def spec(pose: ActionConfig = ActionConfig()) -> CheckpointSpec:  # noqa: B008
         language_key="annotation.language.language_instruction",
         workspace=WORKSPACE,
         metadata={"variant": "ee_rot6d_joints"},
+        version=version,
     )
 
 

@@ -15,11 +15,11 @@ from groot_ros.model.groot import Groot
 from groot_ros.model.tiny import init_checkpoint
 
 
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint with absolute actions; tests must not change it."""
+@pytest.fixture(scope="session", params=["N1.7", "N1.6"])
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with absolute actions, of each version; tests must not change it."""
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    init_checkpoint(folder, spec(), seed=0)
+    init_checkpoint(folder, spec(version=request.param), seed=0)
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from groot_ros.model.benchmark_config import FULL_N16
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.gr00t import Batch
 
@@ -128,7 +129,96 @@ def mid() -> dict[str, Any]:
     )
 
 
-CONFIGS = {"tiny": tiny, "mid": mid}
+def _n16(
+    text: dict[str, Any], vision: dict[str, Any], dit: dict[str, Any], **sizes: Any
+) -> dict[str, Any]:
+    return {
+        **FULL_N16,
+        **sizes,
+        "backbone_embedding_dim": text["hidden_size"],
+        "diffusion_model_cfg": {
+            **FULL_N16["diffusion_model_cfg"],
+            **dit,
+            "output_dim": sizes["hidden_size"],
+            "dropout": 0.0,
+        },
+        "backbone_config": {
+            "image_token_id": IMAGE,
+            "vision_start_token_id": VISION_START,
+            "vision_end_token_id": VISION_END,
+            "tie_word_embeddings": True,
+            "text_config": {
+                **text,
+                "rms_norm_eps": 1e-6,
+                "max_position_embeddings": 4096,
+                "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+            },
+            "vision_config": {**vision, "patch_size": 14},
+        },
+    }
+
+
+def tiny_n16() -> dict[str, Any]:
+    """config.json of a network of 0.7 M parameters; in training every state is dropped."""
+    return _n16(
+        text={
+            "vocab_size": 300,
+            "hidden_size": 96,
+            "intermediate_size": 192,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 32,
+        },
+        vision={
+            "num_hidden_layers": 3,
+            "hidden_size": 64,
+            "intermediate_size": 120,
+            "num_attention_heads": 4,
+            "num_patches": 36,
+        },
+        dit=_attention(4, 24, 6),
+        input_embedding_dim=96,
+        select_layer=3,
+        hidden_size=80,
+        max_state_dim=20,
+        max_action_dim=16,
+        action_horizon=12,
+        max_seq_len=32,
+        max_num_embodiments=4,
+        state_dropout_prob=1.0,
+    )
+
+
+def mid_n16() -> dict[str, Any]:
+    """config.json of a network of 10 M parameters with the full number of steps and dimensions."""
+    return _n16(
+        text={
+            "vocab_size": 4000,
+            "hidden_size": 384,
+            "intermediate_size": 1024,
+            "num_hidden_layers": 8,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 4,
+            "head_dim": 64,
+        },
+        vision={
+            "num_hidden_layers": 8,
+            "hidden_size": 288,
+            "intermediate_size": 512,
+            "num_attention_heads": 4,
+            "num_patches": 256,
+        },
+        dit=_attention(8, 32, 12),
+        input_embedding_dim=256,
+        select_layer=5,
+        hidden_size=128,
+        max_seq_len=128,
+        max_num_embodiments=4,
+    )
+
+
+CONFIGS = {"tiny": tiny, "mid": mid, "tiny_n16": tiny_n16, "mid_n16": mid_n16}
 GRIDS = [(8, 8), (8, 8), (8, 12), (8, 8)]
 """Patch grids of two images for each of two samples."""
 TEXTS = [[11, 12, 13, 14, 15, 16, 20], [11, 30]]
@@ -155,6 +245,8 @@ def seed_weights(network: torch.nn.Module) -> None:
 
 def batch(config: Gr00tConfig) -> Batch:
     """Two samples of different prompt length, left-padded."""
+    vision = config.backbone["vision_config"]
+    patch_numbers = 3 * vision.get("temporal_patch_size", 1) * vision["patch_size"] ** 2
     prompts = []
     for sample, text in enumerate(TEXTS):
         ids = [1, 2, 3]
@@ -166,7 +258,7 @@ def batch(config: Gr00tConfig) -> Batch:
     return Batch(
         input_ids=torch.tensor([[PAD] * n + ids for n, ids in zip(padding, prompts, strict=True)]),
         attention_mask=torch.tensor([[0] * n + [1] * (length - n) for n in padding]),
-        patches=normal(1, "patches", (sum(a * b for a, b in GRIDS), 3 * 2 * 16 * 16)),
+        patches=normal(1, "patches", (sum(a * b for a, b in GRIDS), patch_numbers)),
         grids=GRIDS,
         state=normal(1, "state", (2, 1, config.max_state_dim)),
         slot=torch.tensor([1, 3]),
@@ -188,7 +280,7 @@ def action_mask(config: Gr00tConfig) -> torch.Tensor:
 TIMES = torch.tensor([0.3137, 0.8421])
 RTC = {"overlap": 6, "frozen": 2, "rate": 6.0}
 TIMESTEP = 250
-EVERY = {"tiny": 5, "mid": 16}
+EVERY = {"tiny": 5, "mid": 16, "tiny_n16": 5, "mid_n16": 16}
 """Every so many tokens of the features are kept in the golden file."""
 
 

@@ -1,6 +1,6 @@
-"""Our numbers against those of an independent implementation with the same weights and noise.
+"""Our numbers against those of independent implementations with the same weights and noise.
 
-The golden files hold its outputs (see docs/model.md); weights and inputs come from seeds.
+The golden files hold their outputs (see docs/model.md); weights and inputs come from seeds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Case:
         return self.network.config
 
 
-@pytest.fixture(scope="module", params=["tiny", "mid"])
+@pytest.fixture(scope="module", params=list(networks.CONFIGS))
 def case(request: pytest.FixtureRequest) -> Case:
     config = Gr00tConfig.from_dict(networks.CONFIGS[request.param]())
     network = Gr00t(config).eval()
@@ -49,7 +49,10 @@ def test_backbone_features(case: Case) -> None:
     backbone, batch = case.network.backbone, case.batch
     layout = backbone.layout(batch.input_ids, batch.grids, batch.attention_mask)
     features = backbone(layout, batch.patches, batch.grids)
-    assert_agrees(features[:, :: networks.EVERY[case.size]], case.golden["features"])
+    golden = case.golden["features"]
+    # NaN where padding may have any features, since nothing looks at it.
+    compared = ~np.isnan(golden)
+    assert_agrees(features[:, :: networks.EVERY[case.size]][compared], golden[compared])
 
 
 @torch.no_grad()
@@ -80,20 +83,38 @@ def test_continued_actions(case: Case) -> None:
     )
     noise = networks.actions(case.config, "noise")
     continued = case.network.actions(case.batch, noise, prefix)
-    assert_agrees(continued, case.golden["continued"])
+    # NVIDIA's N1.6 does not continue chunks.
+    if "continued" in case.golden:
+        assert_agrees(continued, case.golden["continued"])
     frozen = prefix.frozen_steps
     torch.testing.assert_close(continued[:, :frozen], prefix.actions[:, :frozen])
 
 
-def test_loss_and_gradients(case: Case) -> None:
+def seeded_loss(case: Case) -> torch.Tensor:
     sample = noisy_sample(
         networks.actions(case.config, "actions"),
         networks.actions(case.config, "noise"),
         networks.TIMES,
         case.config.num_timestep_buckets,
     )
+    return case.network.loss(case.batch, sample, networks.action_mask(case.config))
+
+
+@pytest.mark.parametrize("case", ["tiny_n16"], indirect=True)
+def test_a_dropped_state_becomes_the_learnt_token(case: Case) -> None:
+    """In training this network drops every state, and nothing else is random in it."""
+    case.network.train()
+    loss = seeded_loss(case)
+    case.network.eval()
+    np.testing.assert_allclose(
+        loss.item(), case.golden["loss_without_state"], rtol=0, atol=TOLERANCE
+    )
+    assert abs(loss.item() - case.golden["loss"]) > 10 * TOLERANCE
+
+
+def test_loss_and_gradients(case: Case) -> None:
     case.network.zero_grad()
-    loss = case.network.loss(case.batch, sample, networks.action_mask(case.config))
+    loss = seeded_loss(case)
     loss.backward()
     np.testing.assert_allclose(loss.item(), case.golden["loss"], rtol=0, atol=TOLERANCE)
     found = networks.gradient_summary(case.network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy as copies
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -188,8 +189,9 @@ def test_reserved_tokens_in_an_instruction(copy: Path, groot: Groot) -> None:
     processor = json.loads((copy / "processor_config.json").read_text())
     processor["processor_kwargs"]["formalize_language"] = False
     (copy / "processor_config.json").write_text(json.dumps(processor))
-    inputs = replace(observation(groot.modality), language="lift <|image_pad|>")
-    with pytest.raises(UserError, match=r"holds the reserved <\|image_pad\|>"):
+    token = groot.serving.network.config.version.prompt.image_token
+    inputs = replace(observation(groot.modality), language=f"lift {token}")
+    with pytest.raises(UserError, match=f"holds the reserved {re.escape(token)}"):
         Groot.load(copy).predict(inputs)
 
 

@@ -19,6 +19,7 @@ from groot_ros.model import inspection, memory
 from groot_ros.model.benchmark_config import CONFIGS
 from groot_ros.model.checkpoint import load_network
 from groot_ros.model.config import Gr00tConfig
+from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00t
 
 
@@ -34,7 +35,8 @@ def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[
     report = json.loads(capsys.readouterr().out)
     network = load_network(checkpoint)
     total = sum(p.numel() for p in network.parameters())
-    assert report["version"] == "N1.7"
+    version = network.config.version
+    assert report["version"] == version.name
     assert report["parameters"]["total"] == total
     assert sum(report["parameters"].values()) == 2 * total
     assert report["dtypes"] == {"F32": report["tensors"]}
@@ -51,7 +53,7 @@ def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[
         "state_key": None,
     }
     assert modality["horizon"] == 16
-    assert report["images"]["tokens_of_a_square_picture"] == 1
+    assert report["images"]["tokens_of_a_square_picture"] == {"N1.6": 9, "N1.7": 1}[version.name]
     one_slot = sum(p.numel() for p in load_network(checkpoint, slot=0).parameters())
     serve = report["memory"]["serve_bfloat16_bytes"]
     assert 2 * one_slot < serve < 2.1 * one_slot + 1e6
@@ -61,7 +63,8 @@ def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[
 def test_the_text_names_the_same(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(inspect_verb, "inspect", str(checkpoint))
     text = capsys.readouterr().out
-    for part in ("GR00T N1.7", "new_embodiment (slot 0, statistics)", "ee_pose 9: ABSOLUTE"):
+    version = CheckpointFolder(checkpoint).config.version.name
+    for part in (f"GR00T {version}", "new_embodiment (slot 0, statistics)", "ee_pose 9: ABSOLUTE"):
         assert part in text
     assert "x bytes per number + activations" in text
     assert "UNTRAINED" not in text
@@ -93,12 +96,12 @@ def test_nan_is_found_without_loading(copy: Path) -> None:
 def test_the_released_configuration_trains_as_it_says(copy: Path) -> None:
     config = Gr00tConfig.from_dict(droid_config())
     network = Gr00t.on_meta(config)
-    found = inspection._memory(config, network, inspection.CheckpointFolder(copy))
+    found = inspection._memory(config, network, CheckpointFolder(copy))
     assert found["trainable_parameters"] == 3_144_016_000
     assert 5.6e9 < found["serve_bfloat16_bytes"] < 5.8e9
     frozen = {**droid_config(), "tune_llm": False, "tune_visual": False, "tune_top_llm_layers": 4}
     config = Gr00tConfig.from_dict(frozen)
-    found = inspection._memory(config, network, inspection.CheckpointFolder(copy))
+    found = inspection._memory(config, network, CheckpointFolder(copy))
     head, layer = 1_620_515_968, 50_337_024 + 2 * 2048 - 4096
     assert found["trainable_parameters"] == pytest.approx(head + 4 * layer, rel=1e-3)
 
@@ -110,11 +113,14 @@ def test_statistics_may_be_missing(copy: Path, capsys: pytest.CaptureFixture[str
     assert "no statistics" in text and "ee_pose ?" in text
 
 
-def test_benchmark_measures_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("--config", "tiny", "--device", "cpu", "--repeats", "2")
+@pytest.mark.parametrize(("config", "version"), [("tiny", "N1.7"), ("tiny_n16", "N1.6")])
+def test_benchmark_measures_both_forms(
+    config: str, version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--config", config, "--device", "cpu", "--repeats", "2")
     assert run(benchmark, "benchmark", "model", *arguments, "--json") == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["weights"] == "random"
+    assert (report["weights"], report["version"]) == ("random", version)
     for key in (
         "preprocess_ms",
         "backbone_ms",
@@ -154,8 +160,9 @@ def test_the_benchmarks_full_network_is_the_released_one() -> None:
 def test_too_little_memory_says_what_would_fit(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("groot_ros.model.checkpoint.available_bytes", lambda device: 8_000_000)
-    with pytest.raises(UserError, match="need 13.* GB|bfloat16 needs 0.0 GB and would fit"):
+    enough = 0.75 * (checkpoint / "model.safetensors").stat().st_size
+    monkeypatch.setattr("groot_ros.model.checkpoint.available_bytes", lambda device: enough)
+    with pytest.raises(UserError, match="bfloat16 needs 0.0 GB and would fit"):
         load_network(checkpoint)
     monkeypatch.setattr("groot_ros.model.checkpoint.available_bytes", lambda device: 1000)
     with pytest.raises(UserError, match="use a machine with more memory"):

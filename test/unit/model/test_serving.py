@@ -16,7 +16,7 @@ from groot_ros.model.cuda_graph import rebuilt, tensors
 from groot_ros.model.denoiser import Denoiser
 from groot_ros.model.flow_matching import Prefix, buckets
 from groot_ros.model.gr00t import Batch, Gr00t
-from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.images import ImagePipeline, PatchConfig
 from groot_ros.model.n17 import N17, QWEN3_VL_PROCESSOR
 from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.serving import Serving
@@ -26,21 +26,22 @@ from groot_ros.model.weights import SLOT_WEIGHT
 TOLERANCE = 1e-5
 SLOT = 1
 CROP = {"use_albumentations": True, "shortest_image_edge": 64, "crop_fraction": 0.95}
-TOKENIZER = tiny_tokenizer(N17.prompt)
 
 
-def raw_config() -> dict:
-    raw = networks.tiny()
-    backbone = raw["backbone_config"]
-    backbone["image_token_id"] = TOKENIZER.token_to_id("<|image_pad|>")
-    backbone["text_config"]["vocab_size"] = TOKENIZER.get_vocab_size()
-    return raw
+def prompts(config: Gr00tConfig) -> PromptProcessor:
+    form = config.version.prompt
+    return PromptProcessor(tiny_tokenizer(form), form, formalize_language=True)
 
 
-@pytest.fixture(scope="module")
-def network() -> Gr00t:
+@pytest.fixture(scope="module", params=["tiny", "tiny_n16"])
+def network(request: pytest.FixtureRequest) -> Gr00t:
     """All slots: the plain network."""
-    network = Gr00t(Gr00tConfig.from_dict(raw_config())).eval()
+    raw = networks.CONFIGS[request.param]()
+    form = Gr00tConfig.from_dict(raw).version.prompt
+    tokenizer, backbone = tiny_tokenizer(form), raw["backbone_config"]
+    backbone["image_token_id"] = tokenizer.token_to_id(form.image_token)
+    backbone["text_config"]["vocab_size"] = tokenizer.get_vocab_size()
+    network = Gr00t(Gr00tConfig.from_dict(raw)).eval()
     networks.seed_weights(network)
     return network
 
@@ -59,9 +60,12 @@ def sliced(network: Gr00t) -> Gr00t:
 
 @pytest.fixture
 def serving(sliced: Gr00t) -> Serving:
-    qwen = {**QWEN3_VL_PROCESSOR, "size": {"shortest_edge": 4096, "longest_edge": 16777216}}
-    pipeline = ImagePipeline(CropConfig.from_dict(CROP), PatchConfig.from_dict(qwen))
-    return Serving(sliced, pipeline, PromptProcessor(TOKENIZER, N17.prompt, True))
+    config = sliced.config
+    pipeline = config.version.images(CROP, config.backbone, ())
+    if config.version is N17:
+        qwen = {**QWEN3_VL_PROCESSOR, "size": {"shortest_edge": 4096, "longest_edge": 16777216}}
+        pipeline = ImagePipeline(pipeline.crop, PatchConfig.from_dict(qwen))
+    return Serving(sliced, pipeline, prompts(config))
 
 
 def plain_actions(
@@ -73,8 +77,8 @@ def plain_actions(
     prefix: Prefix | None = None,
 ) -> torch.Tensor:
     patches, grids = serving.images([torch.from_numpy(frame) for frame in frames])
-    prompts = PromptProcessor(TOKENIZER, N17.prompt, True)
-    ids = prompts(instruction, [serving.images.patches.tokens(grid) for grid in grids])
+    counts = [serving.images.patches.tokens(grid) for grid in grids]
+    ids = prompts(network.config)(instruction, counts)
     batch = Batch(
         input_ids=torch.tensor([ids]),
         patches=patches,
