@@ -53,6 +53,8 @@ class Simulation:
         self._data = mujoco.MjData(self.model)
         self._kinematics = Kinematics()
         self._renderer: SceneRenderer | None = None
+        # Drawing takes longer than a control period; recorder and policy look at the same moment.
+        self._pictures: dict[str, NDArray[np.uint8]] = {}
         self._period_s = 1.0 / self.config.control_rate_hz
         self._substeps = round(self._period_s / self.config.world.timestep_s)
         self._arm = np.array([self.model.joint(name).qposadr[0] for name in ARM_JOINTS])
@@ -70,6 +72,7 @@ class Simulation:
 
         `start` draws where the hand begins, given the position of the task's cube.
         """
+        self._pictures.clear()
         rng = np.random.default_rng(seed)
         cubes = self.config.world.cubes
         mujoco.mj_resetData(self.model, self._data)
@@ -136,6 +139,7 @@ class Simulation:
             self._due_s -= self._period_s
 
     def _control(self) -> None:
+        self._pictures.clear()
         speed = self._next_speed()
         travel = FINGER_SPEED_M_S * self._period_s
         self._opening += float(np.clip(self._opening_target - self._opening, -travel, travel))
@@ -214,11 +218,18 @@ class Simulation:
 
     def render(self, camera: str, configuration: Array | None = None) -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB of the camera `exterior` or `wrist`, now or of a moment before."""
+        if configuration is not None:
+            return self._draw(camera, configuration)
+        if camera not in self._pictures:
+            self._pictures[camera] = self._draw(camera, self.configuration)
+        return self._pictures[camera]
+
+    def _draw(self, camera: str, configuration: Array) -> NDArray[np.uint8]:
         if self._renderer is None:
             self._renderer = SceneRenderer(
                 self.model, self.config.image_width, self.config.image_height
             )
-        self._renderer.place(self.configuration if configuration is None else configuration)
+        self._renderer.place(configuration)
         return self._renderer.render(camera)
 
     def close(self) -> None:
