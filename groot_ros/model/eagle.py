@@ -98,7 +98,8 @@ class EagleBackbone(Backbone):
 
     @property
     def vision_parts(self) -> list[nn.Module]:
-        return [self.visual, self.model.mlp1]
+        visual = self.visual
+        return [visual.embeddings, visual.encoder, visual.post_layernorm, self.model.mlp1]
 
     @property
     def language_model(self) -> Any:

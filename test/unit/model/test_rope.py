@@ -69,9 +69,13 @@ def test_rounded_vision_angles_are_bfloat16_products() -> None:
     torch.testing.assert_close(sine[:, :16], angles.sin().float(), rtol=0, atol=0)
 
 
+BOTH = pytest.mark.parametrize("size", ["tiny", "tiny_n16"])
+
+
+@BOTH
 @torch.no_grad()
-def test_casting_the_network_leaves_the_tables_exact() -> None:
-    config = Gr00tConfig.from_dict(networks.tiny())
+def test_casting_the_network_leaves_the_tables_exact(size: str) -> None:
+    config = Gr00tConfig.from_dict(networks.CONFIGS[size]())
     batch = networks.batch(config)
     layouts = []
     for dtype in (torch.float32, torch.bfloat16):
@@ -80,9 +84,10 @@ def test_casting_the_network_leaves_the_tables_exact() -> None:
     torch.testing.assert_close(layouts[0].cosine, layouts[1].cosine, rtol=0, atol=0)
 
 
+@BOTH
 @torch.no_grad()
-def test_the_flag_reaches_the_features() -> None:
-    config = Gr00tConfig.from_dict(networks.tiny())
+def test_the_flag_reaches_the_features(size: str) -> None:
+    config = Gr00tConfig.from_dict(networks.CONFIGS[size]())
     batch, features = networks.batch(config), []
     for precision in RopePrecision:
         network = Gr00t(config, precision).eval()
