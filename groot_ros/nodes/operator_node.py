@@ -40,9 +40,11 @@ class OperatorNode(Node):
         """Wait for a lifecycle node to be in a state; UserError when it is not."""
         deadline_s = time.monotonic() + CONFIGURE_WAIT_S
         while time.monotonic() < deadline_s and alive():
-            answer = self._call(GetState, f"{node}/get_state", GetState.Request(), wait_s=1.0)
+            # A node that loads a model answers late; who goes away meanwhile makes it warn.
+            answer = self._call(GetState, f"{node}/get_state", GetState.Request(), alive)
             if answer and answer.current_state.id == state:
                 return
+            self.spin_until(lambda: False, SPIN_S)
         raise UserError(f"node {node} was not ready within {CONFIGURE_WAIT_S:g} s: see its output")
 
     def transition(self, node: str, transition_id: int) -> None:
@@ -76,12 +78,17 @@ class OperatorNode(Node):
             reason = answer.message if answer else "no answer"
             raise UserError(f"{service} was refused: {reason}")
 
-    def _call(self, kind: type, name: str, request: Any, wait_s: float = SERVICE_WAIT_S) -> Any:
+    def _call(
+        self, kind: type, name: str, request: Any, alive: Callable[[], bool] = lambda: True
+    ) -> Any:
+        """Answer of a service, None when there is none in time."""
         client = self.create_client(kind, name)
         try:
-            if not self.spin_until(client.service_is_ready, wait_s):
+            self.spin_until(lambda: client.service_is_ready() or not alive(), SERVICE_WAIT_S)
+            if not client.service_is_ready():
                 return None
             future = client.call_async(request)
-            return future.result() if self.spin_until(future.done, wait_s) else None
+            self.spin_until(lambda: future.done() or not alive(), SERVICE_WAIT_S)
+            return future.result() if future.done() else None
         finally:
             self.destroy_client(client)
