@@ -76,6 +76,19 @@ class CheckpointFolder:
                 return read_json(folder / "embodiment_id.json", "embodiment slots")
         return dict(self.config.version.slots)
 
+    def slot(self, embodiment: str) -> int:
+        """Slot of an embodiment, that of its release where the checkpoint has none for it.
+
+        The released N1.6 has none for `new_embodiment`, which fine-tuning is for.
+        """
+        known = {**self.config.version.slots, **self.slots}
+        if embodiment not in known:
+            raise UserError(
+                f"embodiment {embodiment!r} has no slot in {self.path.name}, expected one of "
+                f"{', '.join(known)}"
+            )
+        return known[embodiment]
+
     @property
     def embodiments(self) -> list[str]:
         """Embodiments that can be served: with a modality config and statistics."""
@@ -87,7 +100,7 @@ class CheckpointFolder:
         known = self.embodiments
         if embodiment is None and len(known) == 1:
             return known[0]
-        if embodiment in known and embodiment in self.slots:
+        if embodiment in known:
             return embodiment
         asked = "no embodiment is named" if embodiment is None else f"embodiment {embodiment!r}"
         raise UserError(
@@ -104,7 +117,7 @@ class CheckpointFolder:
             ModalityConfig.from_dict(configs[embodiment], embodiment),
             self.statistics,
             embodiment,
-            self.slots[embodiment],
+            self.slot(embodiment),
         )
         self._check_sizes(numbers)
         return numbers

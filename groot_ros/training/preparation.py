@@ -213,11 +213,6 @@ def _prepare(
     embodiment, horizon = config.embodiment, int(dataset.own["horizon"])
     _check_rate(base, dataset)
     _check_horizon(base, dataset)
-    if embodiment not in base.slots:
-        raise UserError(
-            f"embodiment {embodiment!r} has no slot in {base.path.name}, expected one of "
-            f"{', '.join(base.slots)}"
-        )
     actions = _action_keys(dataset, variant)
     kwargs = dict(base.processor_kwargs)
     modality = {
@@ -238,7 +233,7 @@ def _prepare(
         ModalityConfig.from_dict(modality, embodiment),
         statistics,
         embodiment,
-        base.slots[embodiment],
+        base.slot(embodiment),
     )
     network = load_network(base.path, "cpu")
     set_state_dropout(network, config.state_dropout_prob)
@@ -256,7 +251,7 @@ def _prepare(
         held_out=held_out,
         processor_config={**base.processor_config, "processor_kwargs": kwargs},
         statistics=statistics,
-        slots=base.slots,
+        slots={**base.slots, embodiment: base.slot(embodiment)},
         extra_files=_extra_files([*base.processor_folders, base.tokenizer_folder]),
         metadata=_metadata(dataset, variant, held_out),
     )

@@ -60,6 +60,15 @@ def test_answers_stay_in_the_robots_workspace(tmp_path: Path) -> None:
     assert np.all(joints > limits.joint_lower) and np.all(joints < limits.joint_upper)
 
 
+@pytest.mark.parametrize("variant", ["ee", "ee_rot6d_joints_rel", "joints_traj"])
+def test_the_older_version(variant: str, tmp_path: Path) -> None:
+    run("--variant", variant, "--gr00t", "N1.6", "--output", str(tmp_path / "out"))
+    groot = Groot.load(tmp_path / "out")
+    assert groot.serving.network.config.version.name == "N1.6"
+    codec = find_variant(variant).codec(load_robot("sim"))
+    assert len(codec.decode(groot.predict(observation(groot.modality), seed=0))) == 16
+
+
 def test_an_unknown_variant(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="variant 'nothing' is unknown"):
         run("--variant", "nothing", "--output", str(tmp_path / "out"))

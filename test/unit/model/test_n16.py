@@ -316,3 +316,12 @@ def test_slots_of_the_released_embodiments(tmp_path: Path) -> None:
     (tmp_path / "out" / "embodiment_id.json").unlink()
     slots = CheckpointFolder(tmp_path / "out").slots
     assert (slots["new_embodiment"], slots["gr1"], slots["oxe_droid"]) == (10, 20, 16)
+
+
+def test_the_release_has_no_slot_for_a_new_embodiment(tmp_path: Path) -> None:
+    init_checkpoint(tmp_path / "out", spec(version="N1.6"))
+    (tmp_path / "out" / "embodiment_id.json").write_text(json.dumps({"gr1": 19}))
+    folder = CheckpointFolder(tmp_path / "out")
+    assert (folder.slot("new_embodiment"), folder.slot("gr1")) == (10, 19)
+    with pytest.raises(UserError, match="'nobody' has no slot in out, expected one of oxe_google"):
+        folder.slot("nobody")
