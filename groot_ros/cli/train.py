@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -40,5 +41,7 @@ def run(args: argparse.Namespace) -> int:
     config = make_config(given)
     from groot_ros.training.run import train
 
-    print(f"wrote {train(config)}")
+    checkpoint = train(config)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"wrote {checkpoint}")
     return 0

@@ -70,24 +70,19 @@ def trained_numbers(network: Gr00t, config: TrainConfig) -> int:
 
 
 @torch.no_grad()
-def merged(network: Gr00t) -> Gr00t:
-    """The same network without small matrices, which are added to those beside them."""
-    from peft.tuners.lora import Linear as AdaptedLinear
-
-    changes: dict[str, Tensor] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, AdaptedLinear):
-            changes[f"{name}.weight"] = module.get_delta_weight(module.active_adapters[0])
-    weights = {}
-    for name, parameter in network.named_parameters():
+def plain_network(network: Gr00t, weights: Mapping[str, Tensor], config: TrainConfig) -> Gr00t:
+    """A network with these weights, by the names in `network`; small matrices are added in."""
+    plain: dict[str, Tensor] = {}
+    for name, weight in weights.items():
         if ADAPTER in name:
             continue
-        plain = name.replace(BASE, "")
-        weight = parameter.detach()
-        if plain in changes:
-            weight = (weight + changes.pop(plain)).to(weight.dtype)
-        weights[plain] = weight
+        down, up = (name.replace(f"{BASE}.", f"{ADAPTER}{x}.default.") for x in "AB")
+        value = weight.detach()
+        if down != name and down in weights:
+            change = config.lora_alpha / config.lora_rank * (weights[up] @ weights[down])
+            value = (value + change).to(value.dtype)
+        plain[name.replace(BASE, "")] = value
     result = Gr00t.on_meta(network.config, network.backbone.precision)
-    result.load_state_dict(weights, strict=False, assign=True)
+    result.load_state_dict(plain, strict=False, assign=True)
     result.backbone.tie()
     return result

@@ -124,6 +124,12 @@ def _held_out(prepared: Prepared) -> HeldOut | None:
 
 def _arguments(config: TrainConfig) -> TrainingArguments:
     device = find_device(config.device)
+    engine = _sharding_engine()
+    if engine and config.ema_decay:
+        raise UserError(
+            f"a moving average of the weights does not go with {engine}: add --ema_decay 0, or "
+            "start with torchrun"
+        )
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     share, rest = divmod(config.batch_size, processes * config.gradient_accumulation_steps)
     if rest:
@@ -171,6 +177,12 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
             "(CUDA_VISIBLE_DEVICES=0)"
         )
     return arguments
+
+
+def _sharding_engine() -> str:
+    """What `accelerate launch` was told to spread the training with, if anything."""
+    engines = {"ACCELERATE_USE_DEEPSPEED": "DeepSpeed", "ACCELERATE_USE_FSDP": "FSDP"}
+    return next((engines[name] for name in engines if os.environ.get(name) == "true"), "")
 
 
 def _reporters() -> list[str]:

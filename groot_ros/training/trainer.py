@@ -17,7 +17,9 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+from torch.distributed.fsdp import register_fsdp_forward_method
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from groot_ros.errors import UserError
@@ -26,7 +28,7 @@ from groot_ros.model.checkpoint import save_checkpoint
 from groot_ros.training.average import WeightAverage
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.held_out import HeldOut
-from groot_ros.training.lora import merged
+from groot_ros.training.lora import plain_network
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared
 from groot_ros.training.samples import Collator, Samples
@@ -34,7 +36,17 @@ from groot_ros.training.samples import Collator, Samples
 CONFIG_FILE = "train.json"
 # What training needs to go on and serving does not.
 TRAINED_WEIGHTS = "trained_weights.safetensors"
-STATE_FILES = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth", TRAINED_WEIGHTS)
+OPTIMIZER_FILES = ("optimizer.pt", "optimizer.bin", "optimizer_0", "global_step*")
+STATE_FILES = (
+    *OPTIMIZER_FILES,
+    "scheduler.pt",
+    "scaler.pt",
+    "rng_state*.pth",
+    "latest",
+    "pytorch_model_fsdp*",
+    "zero_to_*.py",
+    TRAINED_WEIGHTS,
+)
 SAVED_PART = ".partial"
 # May change between a run and its continuation.
 FREE_OPTIONS = (
@@ -105,6 +117,8 @@ class GrootTrainer(Trainer):
             return {}
         self._measured_step = self.state.global_step
         module = self.accelerator.unwrap_model(self.model).eval()
+        if self.is_fsdp_enabled:
+            register_fsdp_forward_method(module, "actions")
         with self._averaged(), self.accelerator.autocast():
             errors = self._held_out.errors(module)
         module.train()
@@ -135,6 +149,12 @@ class GrootTrainer(Trainer):
             os.replace(run / SAVED_PART / name, run / name)
             shutil.rmtree(run / SAVED_PART, ignore_errors=True)
             _forget_old(run, self._config)
+        self.accelerator.wait_for_everyone()
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        super().save_model(output_dir, _internal_call)
+        # Other processes write beside the weights, in a folder that must be there.
+        self.accelerator.wait_for_everyone()
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         if not self.args.should_save:
@@ -146,43 +166,41 @@ class GrootTrainer(Trainer):
             CONFIG_FILE: json.dumps(asdict(self._config), indent=2) + "\n",
         }
         folder = Path(output_dir or self.args.output_dir or ".")
+        network, parameters = self._network, dict(self._network.named_parameters())
+        trained = [name for name, parameter in parameters.items() if parameter.requires_grad]
+        all_weights: Mapping[str, Tensor] = parameters
+        if self.is_fsdp_enabled:
+            all_weights = {name.removeprefix("network."): t for name, t in state_dict.items()}
+        if self.is_fsdp_enabled or self._config.lora:
+            network = plain_network(network, all_weights, self._config)
         with self._averaged():
             save_checkpoint(
                 folder,
-                merged(self._network) if self._config.lora else self._network,
+                network,
                 prepared.processor_config,
                 prepared.statistics,
                 prepared.slots,
                 files,
             )
         if self._average is not None or self._config.lora:
-            save_file(_trained_weights(self._network), folder / TRAINED_WEIGHTS)
+            own = {name: all_weights[name].detach().cpu().contiguous() for name in trained}
+            save_file(own, folder / TRAINED_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         network, folder = self._network, Path(resume_from_checkpoint)
-        if self._config.lora:
-            _load_trained(network, load_file(folder / TRAINED_WEIGHTS))
-            return
-        parameters = dict(network.named_parameters())
-        plan = weights.plan(network, weights.stored_tensors(folder), None)
-        with torch.no_grad():
-            for name, tensor in weights.read(plan):
-                parameters[name].copy_(tensor)
+        if not self._config.lora:
+            plan = weights.plan(network, weights.stored_tensors(folder), None)
+            _load(network, {name: tensor.clone() for name, tensor in weights.read(plan)})
         if self._average is not None:
             self._average.restart()
-            _load_trained(network, load_file(folder / TRAINED_WEIGHTS))
+        if (folder / TRAINED_WEIGHTS).exists():
+            _load(network, load_file(folder / TRAINED_WEIGHTS))
 
 
-def _trained_weights(network: nn.Module) -> dict[str, Tensor]:
-    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    return {name: parameter.detach().cpu().contiguous() for name, parameter in trained.items()}
-
-
-@torch.no_grad()
-def _load_trained(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            parameter.copy_(weights[name])
+def _load(network: nn.Module, weights: dict[str, Any]) -> None:
+    """Give a network, spread over processes or not, those of its weights that are named."""
+    options = StateDictOptions(full_state_dict=True, strict=False)
+    set_model_state_dict(network, weights, options=options)
 
 
 class UpdateAverage(TrainerCallback):
@@ -202,7 +220,7 @@ def _forget_old(run: Path, config: TrainConfig) -> None:
     for folder in folders[: -config.optimizer_states]:
         for pattern in STATE_FILES:
             for file in folder.glob(pattern):
-                file.unlink()
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -213,7 +231,11 @@ def checkpoints(run: Path) -> list[Path]:
 
 def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:
     """The newest checkpoint to go on from; UserError when the run was another one."""
-    folders = [path for path in checkpoints(config.run_path) if (path / "optimizer.pt").exists()]
+    folders = [
+        folder
+        for folder in checkpoints(config.run_path)
+        if any(list(folder.glob(pattern)) for pattern in OPTIMIZER_FILES)
+    ]
     if not folders:
         raise UserError(
             f"{config.run_path} has no checkpoint to resume from: start without --resume"
@@ -295,7 +317,14 @@ class StopOnSignal(TrainerCallback):
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped = True
 
+    def _is_stopped_anywhere(self, device: torch.device) -> bool:
+        if not distributed.is_initialized():
+            return self.stopped
+        stopped = torch.tensor(int(self.stopped), device=device)
+        distributed.all_reduce(stopped, distributed.ReduceOp.MAX)
+        return bool(stopped.item())
+
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        if self.stopped:
+        if self._is_stopped_anywhere(args.device):
             control.should_save = control.should_training_stop = True
         return control

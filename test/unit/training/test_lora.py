@@ -13,7 +13,7 @@ from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
 from groot_ros.training.config import make_config
 from groot_ros.training.held_out import HeldOut
-from groot_ros.training.lora import merged
+from groot_ros.training.lora import plain_network
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
@@ -64,7 +64,7 @@ def test_merging_changes_no_answer(dataset: Path, base: Path) -> None:
     assert prepared.held_out is not None
     mean = {key: values.mean(axis=0) for key, values in prepared.table.action.items()}
     held_out = HeldOut(prepared.held_out, prepared.processor, network.config, mean)
-    plain = merged(network)
+    plain = plain_network(network, dict(network.named_parameters()), make_config(given))
     assert {name for name, _ in plain.named_parameters()} == set(
         load_file(base / "model.safetensors")
     )

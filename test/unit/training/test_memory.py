@@ -92,13 +92,18 @@ def test_optimizers_are_known_and_installed(
         make_config(options(dataset, Path("o"), "x", optim="adamw8bit"))
 
 
-# Leaves room for what is loaded already and a little more.
+# From the first step on there is little more memory than what is used already.
 SMALL_MACHINE = """
 import resource, sys
 from groot_ros.cli.main import main
 from groot_ros.training import run
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 600 * 2**20,) * 2)
+
+class Limit(run.ProgressReport):
+    def on_train_begin(self, *args, **kwargs):
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+
+run.ProgressReport = Limit
 sys.exit(main())
 """
 
