@@ -126,7 +126,7 @@ def record_episode(
     recorder.measure()
     _wait(recorder, simulation, options.lead_s)
     while simulation.time_s < options.time_limit_s and not simulation.succeeded:
-        chunk = policy.predict(observe(simulation, instruction))
+        chunk = policy.predict(observe(simulation, instruction, policy.inputs.cameras))
         meant = policy.clean if isinstance(policy, PerturbedPolicy) else chunk
         end_ns = chunk.stamp_ns + options.executed_steps * chunk.step_ns
         while round(simulation.time_s * NS) < end_ns:

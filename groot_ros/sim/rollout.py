@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,11 +56,13 @@ class Episode:
     configurations: list[NDArray[np.float64]] = field(default_factory=list)
 
 
-def observe(simulation: Simulation, instruction: str) -> Observation:
+def observe(
+    simulation: Simulation, instruction: str, cameras: Sequence[str] = CAMERAS
+) -> Observation:
     """What a robot would see and measure now; the stamp is the time since the reset."""
     return Observation(
         stamp_ns=round(simulation.time_s * 1e9),
-        images={camera: simulation.render(camera) for camera in CAMERAS},
+        images={camera: simulation.render(camera) for camera in cameras},
         instruction=instruction,
         ee_pose=simulation.ee_pose,
         joint_position=simulation.joint_position,
@@ -86,7 +89,7 @@ def run_episode(
             episode.instruction = change.task.instruction
             policy.reset(episode.instruction)
             change = None
-        observation = observe(simulation, episode.instruction)
+        observation = observe(simulation, episode.instruction, policy.inputs.cameras)
         chunk = policy.predict(observation)
         episode.moments.append(Moment(observation, chunk))
         _execute(simulation, chunk, config, episode)
