@@ -20,6 +20,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("learn", help="collect, convert, validate, train, evaluate")
     parser.add_argument("--output", type=Path, default=Path("learn"), help="folder to write")
     parser.add_argument("--task", choices=["reach", "pick"], default="pick")
+    parser.add_argument(
+        "--cubes", nargs="+", default=["red"], metavar="COLOR", help="colors on the table"
+    )
     parser.add_argument("--variant", default="ee_rot6d_joints_rel")
     parser.add_argument("--demonstrations", type=int, default=300)
     parser.add_argument("--steps", type=int, default=3000, help="of training")
@@ -70,6 +73,8 @@ def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
                 f"--episodes={episodes}",
                 f"--seed={scene}",
                 f"--output={bags}",
+                "--cubes",
+                *args.cubes,
             ],
         )
         folder = f"--output={args.output / f'{name}dataset'}"
@@ -104,6 +109,8 @@ def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
             f"--task={args.task}",
             f"--episodes={args.episodes}",
             f"--output={evaluation}",
+            "--cubes",
+            *args.cubes,
         ],
     )
 

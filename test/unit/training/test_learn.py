@@ -15,6 +15,7 @@ def test_from_demonstrations_to_a_contact_sheet(
 ) -> None:
     output = tmp_path / "learn"
     arguments = ["--task=reach", "--demonstrations=2", "--steps=2", "--episodes=1", "--held-out=1"]
+    arguments += ["--cubes", "red", "blue"]
     assert main(["learn", *arguments, f"--output={output}"]) == 0
     shown = capsys.readouterr().out
     summary = shown[shown.index("learnt to reach") :]
@@ -22,6 +23,8 @@ def test_from_demonstrations_to_a_contact_sheet(
         assert f"\n  {step} " in summary
     result = json.loads((output / "evaluation/evaluation.json").read_text())
     assert (result["variant"], result["episodes"]) == ("ee_rot6d_joints_rel", 1)
+    tasks = (output / "dataset/meta/tasks.jsonl").read_text()
+    assert "reach the red cube" in tasks and "reach the blue cube" in tasks
     for name in ("contact_sheet.png", "open_loop.png", "open_loop.json"):
         assert (output / "evaluation" / name).stat().st_size > 0
     assert main(["learn", f"--output={output}"]) == 2
