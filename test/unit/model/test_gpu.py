@@ -58,7 +58,7 @@ def test_golden_actions(size: str) -> None:
 
 
 def test_a_gpu_answers_as_a_cpu(checkpoint: Path) -> None:
-    assert_close(load(checkpoint, compile="off"), Groot.load(checkpoint, device="cpu"), 1e-4)
+    assert_close(load(checkpoint, compile="off"), Groot.load(checkpoint, device="cpu"), 1e-3)
 
 
 def test_graphs_change_nothing(checkpoint: Path) -> None:
@@ -80,4 +80,4 @@ def test_compiled_kernels(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision(checkpoint: Path, dtype: str) -> None:
-    assert_close(load(checkpoint, dtype=dtype), load(checkpoint, compile="off"), 0.05)
+    assert_close(load(checkpoint, dtype=dtype), load(checkpoint, compile="off"), 0.1)
