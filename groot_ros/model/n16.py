@@ -38,13 +38,16 @@ EAGLE_2B: dict[str, Any] = {
         "num_patches": 256,
     },
 }
+# Of NVIDIA's processor where processor_config.json has no shortest_image_edge.
+DEFAULT_EDGE = 512
 
 
 def images(kwargs: Values, backbone: Values, _: Sequence[Path]) -> ImagePipeline:
-    """Pictures as NVIDIA's processor makes them; without a shortest edge the target's height."""
-    target = kwargs.get("image_target_size")
-    if kwargs.get("shortest_image_edge", 0) is None and target is not None:
-        kwargs = {**kwargs, "shortest_image_edge": target[0]}
+    """Pictures as NVIDIA's processor makes them; for the edge null means the target's height."""
+    edge, target = kwargs.get("shortest_image_edge", DEFAULT_EDGE), kwargs.get("image_target_size")
+    if edge is None and target is not None:
+        edge = target[0]
+    kwargs = {**kwargs, "shortest_image_edge": edge}
     patches = EaglePatches(backbone["vision_config"]["patch_size"])
     return ImagePipeline(CropConfig.from_dict(kwargs), patches)
 

@@ -232,6 +232,12 @@ def test_other_ways_of_cropping_are_bit_exact(height: int, width: int) -> None:
     assert sha256(torchvision.crop(frame)[0].numpy()) == golden["torchvision"]
 
 
+def test_the_edge_where_no_file_tells_it() -> None:
+    kwargs = {key: value for key, value in KWARGS.items() if key != "shortest_image_edge"}
+    images = N16.images(kwargs, EAGLE_2B, ())
+    assert images.crop(torch.zeros(1, 480, 640, 3, dtype=torch.uint8)).shape[1] == 512
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     height=st.integers(2, 300),
