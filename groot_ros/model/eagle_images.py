@@ -21,7 +21,7 @@ class EaglePatches:
     """Whole blocks of `merge_size` x `merge_size` patches, to [-1, 1], row by row."""
 
     patch_size: int
-    merge_size: int = 2
+    merge_size: int
 
     def fitted_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width in whole blocks, aspect kept, within the limits."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from groot_ros.model.eagle import EagleBackbone
+from groot_ros.model.eagle import MERGE, EagleBackbone
 from groot_ros.model.eagle_images import EaglePatches
 from groot_ros.model.images import CropConfig, ImagePipeline
 from groot_ros.model.prompt import EaglePrompt
@@ -48,7 +48,7 @@ def images(kwargs: Values, backbone: Values, _: Sequence[Path]) -> ImagePipeline
     if edge is None and target is not None:
         edge = target[0]
     kwargs = {**kwargs, "shortest_image_edge": edge}
-    patches = EaglePatches(backbone["vision_config"]["patch_size"])
+    patches = EaglePatches(backbone["vision_config"]["patch_size"], MERGE)
     return ImagePipeline(CropConfig.from_dict(kwargs), patches)
 
 

@@ -268,14 +268,14 @@ def test_resize_equals_pillow(height: int, width: int, new_height: int, new_widt
     ],
 )
 def test_whole_blocks_as_eagle_counts_them(size: tuple[int, int], fitted: tuple[int, int]) -> None:
-    patches = EaglePatches(14)
+    patches = EaglePatches(14, 2)
     assert patches.fitted_size(*size) == fitted
     assert patches.tokens((fitted[0] // 14, fitted[1] // 14)) * 784 == fitted[0] * fitted[1]
 
 
 def test_a_picture_that_is_too_long() -> None:
     with pytest.raises(UserError, match="picture of 2900x14 is too long"):
-        EaglePatches(14).fitted_size(14, 2900)
+        EaglePatches(14, 2).fitted_size(14, 2900)
 
 
 @pytest.fixture(scope="module")
