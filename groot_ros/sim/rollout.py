@@ -13,7 +13,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.policies.base import Policy
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.simulation import Simulation
-from groot_ros.sim.tasks import Task
+from groot_ros.sim.tasks import Change
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,6 @@ class RolloutConfig:
     """Steps of a chunk until the next inference."""
     command_rate_hz: float = 100.0
     time_limit_s: float = 15.0
-
-
-@dataclass(frozen=True)
-class Change:
-    """Another task, from a time since the reset on."""
-
-    time_s: float
-    task: Task
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ class Task:
         return cls(kinds[0], colors[0])
 
 
+@dataclass(frozen=True)
+class Change:
+    """Another task, from a time since the reset on."""
+
+    time_s: float
+    task: Task
+
+
 class SuccessTest:
     """Watches the true state of a scene; once a task has succeeded it stays so."""
 

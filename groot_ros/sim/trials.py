@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.sim.rollout import Change
-from groot_ros.sim.tasks import Kind, Task
+from groot_ros.sim.tasks import Change, Kind, Task
 
 Array = NDArray[np.float64]
 

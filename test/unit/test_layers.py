@@ -33,6 +33,7 @@ LAYERS = [
 ROS_PARTS = {"nodes"}
 TORCH_PARTS = ("model/", "training/", "policies/local.py")
 TORCH_PACKAGES = {"torch", "torchvision", "transformers"}
+HEAVY_PACKAGES = TORCH_PACKAGES | {"mink", "mujoco", "rclpy"}
 ROS_PACKAGES = {"rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "tf2_ros"}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -84,10 +85,21 @@ def test_only_the_model_imports_torch(module: Path) -> None:
     assert not found or str(module).startswith(TORCH_PARTS), f"{module} imports {sorted(found)}"
 
 
-def test_executor_node_starts_without_torch() -> None:
-    code = "import sys, groot_ros.nodes.executor_node; print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("start", "heavy"),
+    [
+        ("import groot_ros.nodes.executor_node", TORCH_PACKAGES),
+        ("from groot_ros.cli.main import build_parser; build_parser()", HEAVY_PACKAGES),
+    ],
+    ids=["executor_node", "groot-ros"],
+)
+def test_it_starts_without_what_it_may_never_need(start: str, heavy: set[str]) -> None:
     process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", f"import sys; {start}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
-    loaded = TORCH_PACKAGES & set(process.stdout.split())
-    assert not loaded, f"executor_node imports {sorted(loaded)}"
+    loaded = heavy & set(process.stdout.split())
+    assert not loaded, f"{sorted(loaded)} are imported"
