@@ -100,6 +100,12 @@ class _History(Generic[T]):
         if not self.stamps:
             raise NotReady(f"{self.name}: {self.problem or 'nothing received yet'}")
         age_s = (now_ns - (self.stamps[-1] - latency_ns)) / 1e9
+        if -age_s > self.max_age_s:
+            # Its silence would be noticed by that much too late.
+            raise NotReady(
+                f"{self.name}: stamped {-age_s:.2f} s in the future: check that the clocks agree",
+                cause=f"{self.name}: stamped in the future",
+            )
         if age_s > self.max_age_s:
             raise NotReady(
                 f"{self.name}: {age_s:.2f} s old, at most {self.max_age_s:g} s allowed (max_age)"

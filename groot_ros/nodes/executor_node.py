@@ -306,11 +306,10 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _status(self) -> tuple[str, dict[str, str]]:
         motion = self._motion
-        problem = motion.stops.sentence or self._problem
         publishers = self.count_publishers(self._subscriptions_here[0].topic_name)
-        if publishers > 1 and not problem:
-            problem = f"{publishers} nodes publish chunks: stop all policies but one"
-        return problem, {
+        rivals = f"{publishers} nodes publish chunks: stop all policies but one"
+        problem = rivals if publishers > 1 else self._problem
+        return motion.stops.sentence or problem, {
             "activity": motion.activity.value,
             "stop": motion.stops.sentence,
             "strategy": motion.settings.strategy,

@@ -30,7 +30,7 @@ class PathPolicyNode(PolicyNode):
 
     def _open_policy(self, robot: RobotConfig) -> PathPolicy:
         p = parameters.read(self, PathPolicyParameters)
-        return PathPolicy(Conditions(p.latency, p.jitter, p.lost))
+        return PathPolicy(Conditions(p.latency, p.jitter, p.lost), robot)
 
 
 def main() -> int:

@@ -32,6 +32,7 @@ from groot_ros.nodes.messages import (
 from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions
+from groot_ros.picture_watch import PictureWatch
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
@@ -72,6 +73,7 @@ class PolicyNode(GuardedLifecycleNode):
         self._chunk_id = 0
         self._last_chunk: Chunk | None = None
         self._continuation = Continuation()
+        self._pictures = PictureWatch()
         self._replanning = Replanning(p.replan_steps, p.replan_remaining)
         self._create_publishers()
         inputs = self._policy.inputs
@@ -199,7 +201,9 @@ class PolicyNode(GuardedLifecycleNode):
         now_ns = self.get_clock().now().nanoseconds
         if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
             return None
-        return self._buffer.observe(now_ns, instruction)
+        seen = self._buffer.observe(now_ns, instruction)
+        self._pictures.check(seen[0])
+        return seen
 
     def _publish(self, inference: Inference) -> None:
         """Called from the inference thread."""
@@ -276,6 +280,7 @@ class PolicyNode(GuardedLifecycleNode):
     def _cancel_motion(self, epoch: int) -> None:
         """Tell the executor that everything before this epoch is void."""
         self._continuation.forget()
+        self._pictures = PictureWatch()
         self._last_chunk = None
         message = ActionChunk(epoch=epoch, variant=self._settings.variant)
         message.header.stamp = self.get_clock().now().to_msg()

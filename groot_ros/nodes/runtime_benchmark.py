@@ -104,6 +104,8 @@ class BenchmarkRobot(Node):
         self._states.publish(states)
 
     def _publish_images(self) -> None:
+        # A camera that never changes its picture counts as broken.
+        self._image.data[0] ^= 1
         for camera in self._cameras:
             self._image.header.stamp = self.get_clock().now().to_msg()
             camera.publish(self._image)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.types import Observation
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.types import Observation, Steps
+from groot_ros.envelope import Envelope, EnvelopeMonitor, measure_envelope
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
 from groot_ros.policies.base import Inputs
+from groot_ros.robot import RobotConfig
 
 Array = NDArray[np.float64]
 
@@ -25,6 +28,7 @@ TILT_RAD = np.array([0.15, 0.2, 0.3])
 PERIODS_S = np.array([6.0, 9.0, 7.0])
 # How the steps behind the frozen ones give way, as in NVIDIA's N1.7 policy.
 RAMP_RATE = 6.0
+DEMONSTRATED_STEPS = 1000
 
 
 def ideal_path(times_ns: NDArray[np.int64]) -> Array:
@@ -51,17 +55,19 @@ class PathPolicy:
     """Chunks along `ideal_path`; each is a little off in its own way, as samples of a generative
     policy are, but continues a prefix."""
 
-    inputs = Inputs(fields=("ee_pose", "grip"), cameras=("exterior", "wrist"))
+    inputs = Inputs(fields=("ee_pose", "joint_position", "grip"), cameras=("exterior", "wrist"))
 
-    def __init__(self, conditions: Conditions) -> None:
+    def __init__(self, conditions: Conditions, robot: RobotConfig) -> None:
         self.conditions = conditions
         self._rng = np.random.default_rng(conditions.seed)
+        self._monitor = _path_monitor(robot)
 
     def open(self) -> None:
         """Nothing has to be loaded."""
 
     def reset(self, instruction: str) -> None:
-        """Nothing to forget."""
+        """Only the monitor forgets what it saw last."""
+        self._monitor.reset()
 
     def close(self) -> None:
         """Nothing is held."""
@@ -76,7 +82,8 @@ class PathPolicy:
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """16 steps of 1/15 s, after the latency."""
         time.sleep(self.latency_s())
-        return self.chunk(observation.stamp_ns, prefix)
+        chunk = self.chunk(observation.stamp_ns, prefix)
+        return replace(chunk, verdict=self._monitor.check(observation, chunk))
 
     def chunk(self, stamp_ns: int, prefix: Prefix | None = None) -> Chunk:
         """The chunk of an observation, at once."""
@@ -88,6 +95,22 @@ class PathPolicy:
         if prefix is not None and prefix.chunk.ee_pose is not None:
             poses = continued(poses, prefix.chunk.ee_pose[:HORIZON], prefix.frozen_steps)
         return Chunk(stamp_ns, STEP_NS, ee_pose=poses, grip=np.zeros(HORIZON))
+
+
+def _path_monitor(robot: RobotConfig) -> EnvelopeMonitor:
+    """What demonstrations of the path would be like, by an arm that rests in its joints."""
+    codec = find_variant("ee_rot6d_joints").codec(robot)
+    poses = ideal_path(np.arange(DEMONSTRATED_STEPS, dtype=np.int64) * STEP_NS)
+    assert robot.observations.joint_position
+    joints = np.zeros((len(poses), len(robot.observations.joint_position.joints)))
+    action = codec.action.encode(Steps(ee_pose=poses, grip=np.zeros(len(poses))))
+    state = {**action, "joint_position": joints}
+    columns = [
+        np.concatenate([values[feature.key] for feature in features], axis=1)
+        for values, features in ((state, codec.features.state), (action, codec.features.action))
+    ]
+    measured = measure_envelope(codec.modality(), [(columns[0], columns[1])], 1e9 / STEP_NS)
+    return EnvelopeMonitor(Envelope.of(measured), codec)
 
 
 def continued(poses: Array, running: Array, frozen_steps: int) -> Array:

@@ -17,10 +17,11 @@ RADIUS_M, SPEED_RAD_S = 0.05, 2.0
 
 
 class ChunkSender(Node):
-    """Publishes chunks at a rate from the start on."""
+    """Publishes chunks of an epoch at a rate from the start on."""
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz: float, epoch: int) -> None:
         super().__init__("chunk_sender")
+        self._epoch = epoch
         self._chunks = self.create_publisher(ActionChunk, "policy/action_chunk", 1)
         self._count = 0
         self.create_timer(1.0 / rate_hz, self._send)
@@ -32,7 +33,9 @@ class ChunkSender(Node):
         poses[:, 0] = 0.5 + RADIUS_M * np.cos(angles)
         poses[:, 1] = RADIUS_M * np.sin(angles)
         poses[:, 2], poses[:, 4] = 0.3, 1.0
-        message = to_action_chunk(Chunk(now_ns, STEP_NS, 1, ee_pose=poses), "fr3_link0", [])
+        message = to_action_chunk(
+            Chunk(now_ns, STEP_NS, self._epoch, ee_pose=poses), "fr3_link0", []
+        )
         self._count += 1
         message.chunk_id = self._count
         self._chunks.publish(message)
@@ -40,4 +43,4 @@ class ChunkSender(Node):
 
 if __name__ == "__main__":
     rclpy.init()
-    rclpy.spin(ChunkSender(float(sys.argv[1])))
+    rclpy.spin(ChunkSender(float(sys.argv[1]), int(sys.argv[2])))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -26,6 +27,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from sensor_msgs.msg import Image, JointState
 
+from groot_ros.nodes.messages import to_time
+
 WAIT_S = 60.0
 JOINTS = [*(f"fr3_joint{i}" for i in range(1, 8)), "fr3_finger_joint1"]
 TRANSITIONS = {
@@ -37,12 +40,16 @@ TRANSITIONS = {
 
 
 class Graph:
-    """A node of the test's own, spun in a thread."""
+    """A node of the test's own, spun in a thread; in another domain when one is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: int | None = None, use_sim_time: bool = False) -> None:
         self._context = Context()
-        rclpy.init(context=self._context)
-        self.node = Node("test", context=self._context)
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = Node(
+            "test",
+            context=self._context,
+            parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
+        )
         self._changed = threading.Condition()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
@@ -116,45 +123,83 @@ class Graph:
 
 
 class FakeRobot:
-    """Joint states and poses at 50 Hz, pictures at 20 Hz, on the topics of the sim robot file."""
+    """Joint states and poses at 50 Hz, pictures at 20 Hz, on the topics of the sim robot file.
+
+    What it sends can be spoiled by stream, which is a topic or a camera, until `mend`.
+    """
 
     def __init__(self, graph: Graph, width: int = 64, height: int = 48) -> None:
         node = graph.node
         self._node = node
+        self._size = width, height
         self.pose = [0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]
-        self.joint_names = list(JOINTS)
-        self.frame = "fr3_link0"
-        self.silent: set[str] = set()
+        self.mend()
         self._states = node.create_publisher(JointState, "joint_states", 10)
         self._poses = node.create_publisher(PoseStamped, "ee_pose", 10)
         self._cameras = {
             name: node.create_publisher(Image, f"{name}/image_raw", 1)
             for name in ("exterior", "wrist")
         }
-        pixels = np.full((height, width, 3), 90, np.uint8)
-        self._image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
-        self._image.data = array.array("B", pixels.tobytes())
         node.create_timer(0.02, self._publish_state)
         node.create_timer(0.05, self._publish_images)
 
+    def mend(self) -> None:
+        """Everything is as it should be."""
+        self.joint_names = list(JOINTS)
+        self.joint_positions = [0.02] * len(JOINTS)
+        self.frame = "fr3_link0"
+        self.silent: set[str] = set()
+        self.stamps: dict[str, Callable[[int], int]] = {}
+        """By stream: the stamp in ns that is sent at a time."""
+        self.skipped: dict[str, int] = {}
+        """By camera: how many pictures are left out for each that is sent."""
+        self.frozen: set[str] = set()
+        """Cameras that show one picture again and again."""
+        self.pictures = {
+            name: np.full((self._size[1], self._size[0], 3), 90, np.uint8)
+            for name in ("exterior", "wrist")
+        }
+        self._ticks = 0
+
+    def follow(self, topic: str) -> None:
+        """Be from now on where the commands of a topic say."""
+
+        def move(message: PoseStamped) -> None:
+            p, q = message.pose.position, message.pose.orientation
+            self.pose = [p.x, p.y, p.z, q.w, q.x, q.y, q.z]
+
+        self._node.create_subscription(PoseStamped, topic, move, 1)
+
+    def _stamp(self, stream: str) -> Time:
+        now_ns = self._node.get_clock().now().nanoseconds
+        return to_time(self.stamps.get(stream, int)(now_ns))
+
     def _publish_state(self) -> None:
-        now = self._node.get_clock().now().to_msg()
         if "joint_states" not in self.silent:
-            states = JointState(name=self.joint_names, position=[0.02] * len(self.joint_names))
-            states.header.stamp = now
+            states = JointState(name=self.joint_names, position=self.joint_positions)
+            states.header.stamp = self._stamp("joint_states")
             self._states.publish(states)
         if "ee_pose" not in self.silent:
             message = PoseStamped()
-            message.header.stamp, message.header.frame_id = now, self.frame
+            message.header.stamp, message.header.frame_id = self._stamp("ee_pose"), self.frame
             p, q = message.pose.position, message.pose.orientation
             p.x, p.y, p.z, q.w, q.x, q.y, q.z = self.pose
             self._poses.publish(message)
 
     def _publish_images(self) -> None:
+        self._ticks += 1
         for name, publisher in self._cameras.items():
-            if name not in self.silent:
-                self._image.header.stamp = self._node.get_clock().now().to_msg()
-                publisher.publish(self._image)
+            if name in self.silent or self._ticks % (self.skipped.get(name, 0) + 1):
+                continue
+            pixels = self.pictures[name]
+            if name not in self.frozen:
+                # The noise of a real camera.
+                pixels[0, 0, 0] ^= 1
+            height, width, _ = pixels.shape
+            image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
+            image.header.stamp = self._stamp(name)
+            image.data = array.array("B", pixels.tobytes())
+            publisher.publish(image)
 
 
 class NodeProcess:
@@ -214,3 +259,23 @@ class NodeProcess:
             self._process.kill()
             self._process.wait(WAIT_S)
         self._reader.join(WAIT_S)
+
+
+class Relay:
+    """Repeats a topic of one graph in another one, until it is cut."""
+
+    def __init__(self, source: Graph, target: Graph, kind: type, topic: str) -> None:
+        self.cut = False
+        self.passed = 0
+        self._target = target.node
+        self._publisher = target.node.create_publisher(kind, topic, 1)
+        source.node.create_subscription(kind, topic, self._pass, 1)
+
+    def _pass(self, message: Any) -> None:
+        if not self.cut:
+            self.passed += 1
+            self._publisher.publish(message)
+
+    def close(self) -> None:
+        self.cut = True
+        self._target.destroy_publisher(self._publisher)

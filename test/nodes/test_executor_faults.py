@@ -1,21 +1,30 @@
-"""The executor alone keeps the robot safe: what the arm does when something else fails."""
+"""The executor alone keeps the robot safe: what the arm does when something else fails.
+
+Each test leaves a row of the table in docs/runtime.md in its output.
+"""
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
+from arm import Arm, Sender
+from diagnostic_msgs.msg import DiagnosticArray
+from domain_coordinator import domain_id
 from geometry_msgs.msg import PoseStamped
-from graph import FakeRobot, Graph, NodeProcess
+from graph import FakeRobot, Graph, NodeProcess, Relay
+from stage import staged
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
-from groot_ros_msgs.msg import ChunkReport, ExecutorState
+from groot_ros.nodes.messages import to_ns
+from groot_ros_msgs.msg import ActionChunk
 
 WATCHDOG_S = 0.5
 # Speed of the sender's circle 0.1 m/s, deceleration of the robot file 4 m/s^2, peak 1.5 times.
@@ -23,132 +32,148 @@ STOP_S = 0.1 / 4.0 * 1.5
 PERIOD_S = 0.01
 
 
-class Sender:
-    """The policy's process."""
+@dataclass
+class Bench:
+    """An executor that all tests share, and the processes that send to it."""
 
-    def __init__(self) -> None:
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, rate_hz: float = 6.0) -> subprocess.Popen[bytes]:
-        script = str(Path(__file__).with_name("chunk_sender.py"))
-        process = subprocess.Popen([sys.executable, script, str(rate_hz)])
-        self._processes.append(process)
-        return process
-
-    def close(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
+    arm: Arm
+    robot: FakeRobot
+    executor: NodeProcess
+    sender: Sender
+    chunks: list[ActionChunk]
+    epoch: int = 1
 
 
-@pytest.fixture
-def sender() -> Iterator[Sender]:
-    sender = Sender()
-    yield sender
-    sender.close()
-
-
-class Arm:
-    """What the executor commands and says."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.poses = graph.collect(PoseStamped, "/target_pose", 1000)
-        self.states = graph.collect(ExecutorState, "/executor/state")
-        self.reports = graph.collect(ChunkReport, "/executor/chunk_report")
-
-    def wait_moving(self) -> None:
-        newest = len(self.poses)
-        self.graph.wait_for(
-            lambda: len(self.poses) > newest + 30 and self.states[-1].activity == "executing",
-            "the arm to move",
-        )
-
-    def wait_stopped(self, words: str) -> ExecutorState:
-        """The state once the arm rests for this reason."""
-
-        def stopped() -> ExecutorState | None:
-            state = self.states[-1]
-            return (
-                state
-                if state.activity in ("holding", "idle") and words in (state.stop_reason)
-                else None
-            )
-
-        return self.graph.wait_for(stopped, words)
-
-    def moved_until_s(self) -> float:
-        """Time of the last command that was not at rest; the commands obey the limits."""
-        stamps = np.array([p.header.stamp.sec + p.header.stamp.nanosec / 1e9 for p in self.poses])
-        places = np.array([[p.pose.position.x, p.pose.position.y] for p in self.poses])
-        ways = np.linalg.norm(np.diff(places, axis=0), axis=1)
-        assert ways.max() < 0.5 * np.diff(stamps).max() + 1e-6
-        moving = np.flatnonzero(ways > 1e-7)
-        return float(stamps[moving[-1] + 1])
-
-    def now_s(self) -> float:
-        return self.graph.node.get_clock().now().nanoseconds / 1e9
-
-    def resume(self) -> Trigger.Response:
-        return self.graph.call(Trigger, "/executor/resume", Trigger.Request())
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with staged() as stage, closing(Sender()) as sender:
+        executor = stage.start("executor_node", watchdog=WATCHDOG_S)
+        arm = Arm(stage.graph)
+        stage.activate("/executor")
+        chunks = stage.graph.collect(ActionChunk, "/policy/action_chunk", 100)
+        yield Bench(arm, stage.robot, executor, sender, chunks)
 
 
 @pytest.fixture
-def arm(graph: Graph, robot: FakeRobot, start: Callable[..., NodeProcess], sender: Sender) -> Arm:
-    start("executor_node", watchdog=WATCHDOG_S)
-    arm = Arm(graph)
-    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
-    return arm
+def arm(bench: Bench) -> Arm:
+    """An arm that moves, by one sender."""
+    bench.robot.mend()
+    for process in bench.sender.running[1:]:
+        process.kill()
+        process.wait()
+    if not bench.sender.running:
+        bench.sender.start(epoch=bench.epoch)
+    heard = len(bench.chunks)
+    bench.arm.graph.wait_for(lambda: len(bench.chunks) > heard, "chunks")
+    assert bench.arm.resume().success
+    bench.arm.wait_moving()
+    return bench.arm
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_policy_that_is_killed_or_frozen(arm: Arm, sender: Sender, how: signal.Signals) -> None:
-    policy = sender.start()
-    arm.wait_moving()
+def test_a_policy_that_is_killed_or_frozen(arm: Arm, bench: Bench, how: signal.Signals) -> None:
+    policy = bench.sender.running[0]
     policy.send_signal(how)
-    gone_s = arm.now_s()
+    gone_s, reported = arm.now_s(), len(arm.reports)
     arm.wait_stopped("no new chunk came in time")
-    assert arm.moved_until_s() - gone_s <= 2 * WATCHDOG_S + STOP_S + 5 * PERIOD_S
-    arm.wait_stopped("nothing was heard from the policy; call ~/resume to go on")
+    words = "nothing was heard from the policy; call ~/resume to go on"
+    gone = arm.wait_stopped(words)
+    rest_s = arm.tell(f"policy gets {how.name}", gone_s, words)
+    assert rest_s <= 2 * WATCHDOG_S + STOP_S + 5 * PERIOD_S
     if how is signal.SIGSTOP:
-        held = len(arm.poses)
         policy.send_signal(signal.SIGCONT)
-        arm.graph.wait_for(lambda: any("call ~/resume" in r.rejected for r in arm.reports), "it")
-        assert len(arm.poses) == held
+        arm.graph.wait_for(
+            lambda: any("call ~/resume" in r.rejected for r in arm.reports[reported:]), "refusals"
+        )
+        assert not arm.commanded_after(gone)
     else:
-        sender.start()
+        heard = len(bench.chunks)
+        bench.sender.start(epoch=bench.epoch)
+        arm.graph.wait_for(lambda: len(bench.chunks) > heard, "chunks of the next policy")
     assert arm.resume().success
     arm.wait_moving()
 
 
-def test_a_policy_that_floods(arm: Arm, sender: Sender) -> None:
-    sender.start()
-    arm.wait_moving()
-    sender.start(rate_hz=1000.0)
-    flooded_s = arm.now_s()
+def test_a_partition_between_policy_and_executor(arm: Arm, bench: Bench) -> None:
+    """The policy lives in another domain, and what relays its chunks stops relaying."""
+    bench.sender.close()
+    with (
+        domain_id(partial(random.randint, 101, 150)) as domain,
+        closing(Graph(domain)) as there,
+        closing(Sender()) as sender,
+        closing(Relay(there, arm.graph, ActionChunk, "/policy/action_chunk")) as relay,
+    ):
+        sender.start(6.0, bench.epoch, domain)
+        arm.graph.wait_for(lambda: relay.passed, "chunks from the other domain")
+        assert arm.resume().success
+        arm.wait_moving()
+        relay.cut = True
+        cut_s, reported = arm.now_s(), len(arm.reports)
+        words = "nothing was heard from the policy; call ~/resume to go on"
+        gone = arm.wait_stopped(words)
+        rest_s = arm.tell("partition", cut_s, words)
+        assert rest_s <= 2 * WATCHDOG_S + STOP_S + 5 * PERIOD_S
+        relay.cut = False
+        arm.graph.wait_for(
+            lambda: any("call ~/resume" in r.rejected for r in arm.reports[reported:]), "refusals"
+        )
+        assert not arm.commanded_after(gone)
+        assert arm.resume().success
+        arm.wait_moving()
+
+
+def test_a_policy_that_floods(arm: Arm, bench: Bench) -> None:
+    bench.epoch += 1
+    bench.sender.start(rate_hz=1000.0, epoch=bench.epoch)
     state = arm.wait_stopped("chunks came faster than any policy makes them")
     assert state.needs_resume
-    # The flood begins when its process has been found.
-    assert arm.moved_until_s() - flooded_s <= 10.0
+    flood = arm.graph.wait_for(
+        lambda: [r for r in arm.reports if r.epoch == bench.epoch], "what became of its chunks"
+    )
+    rest_s = arm.tell(
+        "1000 chunks per second", to_ns(flood[0].header.stamp) / 1e9, state.stop_reason
+    )
+    assert rest_s <= 2.0
+    bench.sender.close()
 
 
-def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(
-    arm: Arm, sender: Sender
-) -> None:
+def test_two_policies_at_once(arm: Arm, bench: Bench) -> None:
+    """The one that was started last is followed, and the operator hears of the other."""
+    diagnostics = arm.graph.collect(DiagnosticArray, "/diagnostics")
+    old, reported = bench.epoch, len(arm.reports)
+    bench.epoch += 1
+    began_s = arm.now_s()
+    bench.sender.start(epoch=bench.epoch)
+    words = "nodes publish chunks: stop all policies but one"
+    arm.graph.wait_for(
+        lambda: any(words in status.message for d in diagnostics for status in d.status), words
+    )
+    void = f"epoch {old} is over, now it is {bench.epoch}"
+    arm.graph.wait_for(lambda: any(r.rejected == void for r in arm.reports[reported:]), void)
+    arm.wait_moving()
+    newer = [r.epoch for r in arm.reports[reported:] if not r.rejected]
+    assert newer == sorted(newer)
+    assert arm.moved_until_s() > began_s
+    arm.tell_unharmed("two policies at once", words)
+    older = bench.sender.running[0]
+    older.kill()
+    older.wait()
+
+
+def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(arm: Arm) -> None:
     node = arm.graph.node
     estop, fault = (
         node.create_publisher(Bool, topic, 1) for topic in ("/emergency_stop", "/robot_fault")
     )
-    sender.start()
-    arm.wait_moving()
     arm.graph.wait_for(
         lambda: estop.get_subscription_count() and fault.get_subscription_count(), "topics"
     )
     estop.publish(Bool(data=True))
     pressed_s = arm.now_s()
     fault.publish(Bool(data=True))
-    arm.wait_stopped("the emergency stop was pressed")
-    assert arm.moved_until_s() - pressed_s <= 2 * WATCHDOG_S + STOP_S
+    state = arm.wait_stopped("the emergency stop was pressed")
+    rest_s = arm.tell("emergency stop, then fault", pressed_s, state.stop_reason)
+    assert rest_s <= 2 * WATCHDOG_S + STOP_S
     refused = arm.resume()
     assert not refused.success and "the emergency stop was pressed" in refused.message
     estop.publish(Bool(data=False))
@@ -157,33 +182,48 @@ def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(
     arm.wait_moving()
 
 
-def test_a_robot_that_goes_silent(arm: Arm, sender: Sender, robot: FakeRobot) -> None:
-    sender.start()
-    arm.wait_moving()
+def silence(robot: FakeRobot) -> None:
     robot.silent.add("ee_pose")
-    silent_s = arm.now_s()
-    arm.wait_stopped("the robot's state is too old: ee_pose")
-    assert arm.moved_until_s() - silent_s <= 0.2 + STOP_S + 2 * WATCHDOG_S
-    robot.silent.clear()
-    arm.wait_moving()
 
 
-def test_a_robot_in_another_frame_does_not_move(
-    graph: Graph, robot: FakeRobot, start: Callable[..., NodeProcess], sender: Sender
-) -> None:
+def rename(robot: FakeRobot) -> None:
     robot.frame = "world"
-    start("executor_node")
-    arm = Arm(graph)
-    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
-    sender.start()
-    words = "messages are in frame 'world'"
-    graph.wait_for(lambda: any(words in r.rejected for r in arm.reports), words)
-    assert not arm.poses
 
 
-def test_speed_and_nonsense_as_parameters_while_moving(arm: Arm, sender: Sender) -> None:
-    sender.start()
+def be_ahead(robot: FakeRobot) -> None:
+    robot.stamps["ee_pose"] = lambda now_ns: now_ns + 5_000_000_000
+
+
+def be_behind(robot: FakeRobot) -> None:
+    robot.stamps["ee_pose"] = lambda now_ns: now_ns - 5_000_000_000
+
+
+def be_unstamped(robot: FakeRobot) -> None:
+    robot.stamps["ee_pose"] = lambda now_ns: 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (silence, "ee_pose: 0."),
+        (rename, "messages are in frame 'world', the robot file's base_frame is 'fr3_link0'"),
+        (be_ahead, "in the future: check that the clocks agree"),
+        (be_behind, "at most 0.2 s allowed (max_age)"),
+        (be_unstamped, "messages carry no time (header.stamp is 0)"),
+    ],
+)
+def test_a_robot_whose_pose_cannot_be_used(arm: Arm, bench: Bench, spoil, words: str) -> None:
+    spoil(bench.robot)
+    spoilt_s = arm.now_s()
+    state = arm.wait_stopped("the robot's state is too old: ee_pose: ")
+    rest_s = arm.tell(f"pose: {spoil.__name__}", spoilt_s, state.stop_reason)
+    assert words in state.stop_reason
+    assert rest_s <= 0.2 + STOP_S + 2 * WATCHDOG_S
+    bench.robot.mend()
     arm.wait_moving()
+
+
+def test_speed_and_nonsense_as_parameters_while_moving(arm: Arm) -> None:
     assert arm.graph.set_parameter("/executor", "speed_scale", 0.5).successful
     arm.graph.wait_for(lambda: arm.states[-1].time_scale == 0.5, "half of the speed")
     refused = arm.graph.set_parameter("/executor", "speed_scale", 7.0)
@@ -192,37 +232,29 @@ def test_speed_and_nonsense_as_parameters_while_moving(arm: Arm, sender: Sender)
         arm.graph.set_parameter("/executor", "watchdog", 3.0).reason
     )
     arm.wait_moving()
-    arm.moved_until_s()
+    assert arm.graph.set_parameter("/executor", "speed_scale", 1.0).successful
 
 
-def test_a_frozen_executor_goes_on_from_where_it_was(
-    graph: Graph, robot: FakeRobot, start: Callable[..., NodeProcess], sender: Sender
-) -> None:
-    executor = start("executor_node")
-    arm = Arm(graph)
-    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
-    sender.start()
-    arm.wait_moving()
-    subprocess.run(["kill", "-STOP", str(executor.pid)], check=True)
+def test_a_frozen_executor_goes_on_from_where_it_was(arm: Arm, bench: Bench) -> None:
+    subprocess.run(["kill", "-STOP", str(bench.executor.pid)], check=True)
     frozen = len(arm.poses)
-    robot_states = graph.collect(PoseStamped, "/ee_pose")
-    graph.wait_for(lambda: len(robot_states) > 40, "the time of 40 states to pass")
-    subprocess.run(["kill", "-CONT", str(executor.pid)], check=True)
-    graph.wait_for(lambda: len(arm.poses) > frozen + 20, "commands")
-    places = np.array([[p.pose.position.x, p.pose.position.y] for p in arm.poses])
+    robot_states = arm.graph.collect(PoseStamped, "/ee_pose")
+    arm.graph.wait_for(lambda: len(robot_states) > 40, "the time of 40 states to pass")
+    subprocess.run(["kill", "-CONT", str(bench.executor.pid)], check=True)
+    arm.graph.wait_for(lambda: len(arm.poses) > frozen + 20, "commands")
+    places = np.array([[p.pose.position.x, p.pose.position.y] for p in arm.poses[frozen - 20 :]])
     assert np.linalg.norm(np.diff(places, axis=0), axis=1).max() < 0.5 * 3 * PERIOD_S
 
 
-def test_in_a_dry_run_the_disagreement_with_the_robot_is_reported(
-    graph: Graph, robot: FakeRobot, start: Callable[..., NodeProcess], sender: Sender
-) -> None:
+def test_in_a_dry_run_the_disagreement_with_the_robot_is_reported() -> None:
     """The fake robot rests at x = 0.5, the middle of the circle that the policy wants."""
-    start("executor_node", dry_run="true")
-    arm = Arm(graph)
-    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
-    sender.start()
-    reports = graph.wait_for(
-        lambda: [r for r in arm.reports if r.disagreement_position > 0], "a comparison"
-    )
-    assert reports[0].disagreement_position == pytest.approx(0.05, abs=0.002)
-    assert arm.states[-1].dry_run and not arm.poses
+    with staged() as stage, closing(Sender()) as sender:
+        stage.start("executor_node", dry_run="true")
+        arm = Arm(stage.graph)
+        stage.activate("/executor")
+        sender.start()
+        reports = arm.graph.wait_for(
+            lambda: [r for r in arm.reports if r.disagreement_position > 0], "a comparison"
+        )
+        assert reports[0].disagreement_position == pytest.approx(0.05, abs=0.002)
+        assert arm.states[-1].dry_run and not arm.poses

@@ -131,7 +131,7 @@ def test_a_gripper_action_needs_control_msgs(graph: Graph) -> None:
 
 
 def test_a_chunk_as_a_point_cloud() -> None:
-    chunk = PathPolicy(Conditions()).chunk(NOW_NS)
+    chunk = PathPolicy(Conditions(), load_robot("sim")).chunk(NOW_NS)
     cloud = chunk_cloud(chunk, "base")
     points = np.frombuffer(cloud.data, "<f4").reshape(cloud.width, 5)
     assert [field.name for field in cloud.fields] == ["x", "y", "z", "step", "grip"]

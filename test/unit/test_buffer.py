@@ -78,6 +78,13 @@ def test_stale_camera_is_named():
         filled(robot).observe(1403 * MS, "")
 
 
+def test_a_stream_of_the_future_is_refused_its_silence_would_not_be_noticed():
+    buffer = filled()
+    buffer.newest_state("ee_pose", 900 * MS)
+    with pytest.raises(NotReady, match="ee_pose: stamped 0.50 s in the future: check that the"):
+        buffer.newest_state("ee_pose", 500 * MS)
+
+
 def test_silent_streams_are_named_with_what_was_wrong():
     buffer = ObservationBuffer(ROBOT, ("grip",), ["wrist"])
     with pytest.raises(NotReady, match="grip: nothing received yet"):

@@ -17,7 +17,7 @@ TICK_NS = 5_000_000
 
 
 def test_without_errors_the_chunk_is_the_path() -> None:
-    chunk = PathPolicy(Conditions(sigma_m=0.0, sigma_rad=0.0)).chunk(123)
+    chunk = PathPolicy(Conditions(sigma_m=0.0, sigma_rad=0.0), load_robot("sim")).chunk(123)
     np.testing.assert_allclose(chunk.ee_pose, ideal_path(chunk.step_times_ns()), atol=1e-12)
 
 
@@ -34,7 +34,8 @@ def test_frozen_steps_stay_and_the_others_give_way() -> None:
 
 def rolled_out(strategy: str) -> tuple[np.ndarray, list[float]]:
     """Commands of ten seconds with 150 +- 50 ms latency in simulated time, and the gaps."""
-    robot, policy = load_robot("sim"), PathPolicy(Conditions(seed=1))
+    robot = load_robot("sim")
+    policy = PathPolicy(Conditions(seed=1), robot)
     executor = ChunkExecutor(robot.limits, ExecutionSettings(strategy=strategy))
     executor.start_from(ideal_path(np.array([0]))[0], 0.0, 0)
     continuation, commands, gaps = Continuation(), [], []

@@ -1,0 +1,76 @@
+"""Pictures that a camera sends on time, but that show nothing, or nothing new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.buffer import NotReady
+from groot_ros.codecs.types import Image, Observation
+
+Array = NDArray[np.float64]
+
+# No pixel of a black picture is brighter; of 255.
+BLACK = 16
+# A real picture never repeats to the last bit, a simulated one does while nothing moves.
+FROZEN_NS = 500_000_000
+MOVED_M, MOVED_RAD = 0.02, 0.05
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A picture and the observation in which it was new."""
+
+    picture: Image
+    observation: Observation
+
+
+class PictureWatch:
+    """Looks at the pictures of one observation after the other, of one episode."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, tuple[int, ...]] = {}
+        self._shown: dict[str, _Shown] = {}
+
+    def check(self, observation: Observation) -> None:
+        """NotReady names a camera that is black, frozen or has changed its size."""
+        for camera, picture in observation.images.items():
+            self._check_size(camera, picture)
+            if picture.max() < BLACK:
+                raise NotReady(f"camera {camera}: its pictures are black: look for a lens cap")
+            self._check_news(camera, picture, observation)
+
+    def _check_size(self, camera: str, picture: Image) -> None:
+        size = self._sizes.setdefault(camera, picture.shape)
+        if size != picture.shape:
+            before, now = (f"{shape[1]}x{shape[0]}" for shape in (size, picture.shape))
+            raise NotReady(
+                f"camera {camera}: its pictures are {now} now and were {before}: set it back, or "
+                "call ~/reset to go on"
+            )
+
+    def _check_news(self, camera: str, picture: Image, observation: Observation) -> None:
+        shown = self._shown.get(camera)
+        if shown is None or not np.array_equal(shown.picture, picture):
+            self._shown[camera] = _Shown(picture, observation)
+            return
+        passed_ns = observation.stamp_ns - shown.observation.stamp_ns
+        if passed_ns > FROZEN_NS and _has_moved(shown.observation, observation):
+            raise NotReady(
+                f"camera {camera}: the arm has moved and its picture has not changed for "
+                f"{passed_ns / 1e9:.1f} s: restart its driver"
+            )
+
+
+def _has_moved(before: Observation, now: Observation) -> bool:
+    return _distance(before.joint_position, now.joint_position) > MOVED_RAD or (
+        before.ee_pose is not None
+        and now.ee_pose is not None
+        and _distance(before.ee_pose[:3], now.ee_pose[:3]) > MOVED_M
+    )
+
+
+def _distance(a: Array | None, b: Array | None) -> float:
+    return 0.0 if a is None or b is None else float(np.linalg.norm(b - a))

@@ -1,0 +1,112 @@
+"""An arm that chunks move, seen from outside, and what sends the chunks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from graph import Graph
+from std_srvs.srv import Trigger
+
+from groot_ros.nodes.messages import to_ns
+from groot_ros_msgs.msg import ChunkReport, ExecutorState
+
+MOVING_M = 1e-7
+
+
+class Sender:
+    """Processes that send chunks along a circle."""
+
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(
+        self, rate_hz: float = 6.0, epoch: int = 1, domain: int | None = None, *ros_args: str
+    ) -> subprocess.Popen[bytes]:
+        """One more, in another domain when one is given."""
+        script = str(Path(__file__).with_name("chunk_sender.py"))
+        environment = dict(os.environ)
+        if domain is not None:
+            environment["ROS_DOMAIN_ID"] = str(domain)
+        command = [sys.executable, script, str(rate_hz), str(epoch), *ros_args]
+        process = subprocess.Popen(command, env=environment)
+        self._processes.append(process)
+        return process
+
+    @property
+    def running(self) -> list[subprocess.Popen[bytes]]:
+        return [process for process in self._processes if process.poll() is None]
+
+    def close(self) -> None:
+        """End them all."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+class Arm:
+    """What the executor commands and says."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.poses = graph.collect(PoseStamped, "/target_pose", 1000)
+        self.states = graph.collect(ExecutorState, "/executor/state")
+        self.reports = graph.collect(ChunkReport, "/executor/chunk_report")
+
+    def wait_moving(self) -> None:
+        newest = len(self.poses)
+        self.graph.wait_for(
+            lambda: len(self.poses) > newest + 30 and self.states[-1].activity == "executing",
+            "the arm to move",
+        )
+
+    def wait_stopped(self, words: str) -> ExecutorState:
+        """The state once the arm rests for this reason."""
+
+        def stopped() -> ExecutorState | None:
+            state = self.states[-1]
+            rests = state.activity in ("holding", "idle")
+            return state if rests and words in state.stop_reason else None
+
+        state: ExecutorState = self.graph.wait_for(stopped, words)
+        return state
+
+    def moved_until_s(self) -> float:
+        """Time of the last command that was not at rest; the commands obey the limits."""
+        stamps, places = self._commands()
+        ways = np.linalg.norm(np.diff(places, axis=0), axis=1)
+        # The limit of the robot file, 0.5 m/s, and what the clock's jitter adds to it.
+        assert np.all(ways < 0.5 * (np.diff(stamps) + 0.01))
+        moving = np.flatnonzero(ways > MOVING_M)
+        return float(stamps[moving[-1] + 1])
+
+    def tell(self, fault: str, since_s: float, words: str) -> float:
+        """Print a row of the table of faults; returns how long the arm took to rest, in s."""
+        rest_s = max(0.0, self.moved_until_s() - since_s)
+        print(f"fault: {fault} | at rest after {rest_s:.2f} s | {words}")
+        return rest_s
+
+    def tell_unharmed(self, fault: str, words: str) -> None:
+        """Print a row of a fault that the arm goes on with."""
+        print(f"fault: {fault} | goes on | {words}")
+
+    def _commands(self) -> tuple[np.ndarray, np.ndarray]:
+        poses = list(self.poses)
+        stamps = np.array([to_ns(pose.header.stamp) / 1e9 for pose in poses])
+        places = np.array([[p.pose.position.x, p.pose.position.y] for p in poses])
+        return stamps, places
+
+    def commanded_after(self, state: ExecutorState) -> int:
+        """How many commands are younger than a state."""
+        stamps, _ = self._commands()
+        return int(np.sum(stamps > to_ns(state.header.stamp) / 1e9))
+
+    def now_s(self) -> float:
+        return self.graph.node.get_clock().now().nanoseconds / 1e9
+
+    def resume(self) -> Trigger.Response:
+        return self.graph.call(Trigger, "/executor/resume", Trigger.Request())

@@ -1,0 +1,239 @@
+"""Faults of cameras and states: what policy and executor make of them together.
+
+Each test leaves a row of the table in docs/runtime.md in its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from arm import Arm
+from diagnostic_msgs.msg import DiagnosticArray
+from graph import JOINTS, FakeRobot, NodeProcess
+from stage import Stage, staged
+from std_srvs.srv import Trigger
+
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
+from groot_ros_msgs.srv import SetInstruction
+
+WATCHDOG_S = 0.5
+LATENCY_S = 0.1
+
+
+@dataclass
+class Bench:
+    """Executor, policy on a known path, and a robot that does what it is told."""
+
+    stage: Stage
+    arm: Arm
+    policy: NodeProcess
+    diagnostics: list[DiagnosticArray]
+
+    @property
+    def robot(self) -> FakeRobot:
+        return self.stage.robot
+
+    def said_so_far(self) -> tuple[int, int]:
+        return len(self.diagnostics), len(self.policy.output)
+
+    def wait_said(self, words: str, since: tuple[int, int]) -> str:
+        """The sentence with these words on /diagnostics, or in the policy's log."""
+
+        def said() -> str | None:
+            lines = [status.message for d in self.diagnostics[since[0] :] for status in d.status]
+            lines += [line.rpartition("]: ")[2].strip() for line in self.policy.output[since[1] :]]
+            return next((line for line in lines if words in line), None)
+
+        sentence: str = self.stage.graph.wait_for(said, words)
+        return sentence
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with staged() as stage:
+        stage.start("executor_node", watchdog=WATCHDOG_S)
+        policy = stage.start("path_policy_node", latency=LATENCY_S, jitter=0.0)
+        arm = Arm(stage.graph)
+        diagnostics = stage.graph.collect(DiagnosticArray, "/diagnostics")
+        stage.robot.follow("/target_pose")
+        stage.activate("/executor")
+        stage.activate("/policy")
+        yield Bench(stage, arm, policy, diagnostics)
+
+
+@pytest.fixture
+def arm(bench: Bench) -> Arm:
+    """An arm that moves along the path."""
+    bench.robot.mend()
+    bench.stage.graph.call(Trigger, "/policy/reset", Trigger.Request())
+    assert bench.arm.resume().success
+    bench.arm.wait_moving()
+    return bench.arm
+
+
+def camera_stops(robot: FakeRobot) -> None:
+    robot.silent.add("wrist")
+
+
+def camera_repeats_its_stamp(robot: FakeRobot) -> None:
+    stamps_ns: list[int] = []
+
+    def first(now_ns: int) -> int:
+        stamps_ns.append(now_ns)
+        return stamps_ns[0]
+
+    robot.stamps["wrist"] = first
+
+
+def camera_repeats_its_picture(robot: FakeRobot) -> None:
+    robot.frozen.add("wrist")
+
+
+def camera_is_black(robot: FakeRobot) -> None:
+    robot.pictures["wrist"] = np.zeros((48, 64, 3), np.uint8)
+
+
+def camera_changes_its_size(robot: FakeRobot) -> None:
+    robot.pictures["wrist"] = np.full((24, 32, 3), 90, np.uint8)
+
+
+def camera_is_ahead(robot: FakeRobot) -> None:
+    robot.stamps["wrist"] = lambda now_ns: now_ns + 5_000_000_000
+
+
+def camera_is_behind(robot: FakeRobot) -> None:
+    robot.stamps["wrist"] = lambda now_ns: now_ns - 5_000_000_000
+
+
+def camera_is_unstamped(robot: FakeRobot) -> None:
+    robot.stamps["wrist"] = lambda now_ns: 0
+
+
+def joints_stop(robot: FakeRobot) -> None:
+    robot.silent.add("joint_states")
+
+
+def joints_lose_one(robot: FakeRobot) -> None:
+    robot.joint_names.remove("fr3_joint3")
+    robot.joint_positions.pop()
+
+
+def joints_are_nan(robot: FakeRobot) -> None:
+    robot.joint_positions = [float("nan")] * (len(JOINTS) - 1) + [0.02]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (camera_stops, "waiting: camera wrist: 0."),
+        (camera_repeats_its_stamp, "waiting: camera wrist: 0."),
+        (camera_repeats_its_picture, "the arm has moved and its picture has not changed for 0."),
+        (camera_is_black, "waiting: camera wrist: its pictures are black"),
+        (camera_changes_its_size, "its pictures are 32x24 now and were 64x48"),
+        (camera_is_ahead, "waiting: camera wrist: stamped "),
+        (camera_is_behind, "waiting: camera wrist: 5.0"),
+        (camera_is_unstamped, "messages carry no time (header.stamp is 0)"),
+        (joints_stop, "waiting: joint_position: 0."),
+        (joints_lose_one, "joint_states has no joint 'fr3_joint3'"),
+        (joints_are_nan, "joint_position holds NaN or infinity: check its publisher"),
+    ],
+)
+def test_without_a_stream_the_arm_stops_and_goes_on_with_it(
+    arm: Arm, bench: Bench, spoil: Callable[[FakeRobot], None], words: str
+) -> None:
+    since = bench.said_so_far()
+    spoil(bench.robot)
+    spoilt_s = arm.now_s()
+    sentence = bench.wait_said(words, since)
+    arm.wait_stopped("no new chunk came in time")
+    arm.tell(spoil.__name__.replace("_", " "), spoilt_s, sentence)
+
+
+def test_a_slow_camera_moves_the_arm_piece_by_piece(arm: Arm, bench: Bench) -> None:
+    """A picture every 0.65 s; a chunk is longer than that, the watchdog is not."""
+    bench.robot.skipped["wrist"] = 12
+    slow_s = arm.now_s()
+    sentence = arm.wait_stopped("no new chunk came in time").stop_reason
+    arm.tell("camera slow, 1.5 Hz", slow_s, sentence)
+    newest = len(arm.poses)
+    arm.graph.wait_for(
+        lambda: arm.states[-1].activity == "executing" and len(arm.poses) > newest,
+        "the arm to move with the next picture",
+    )
+
+
+def test_joint_states_in_another_order_change_nothing(arm: Arm, bench: Bench) -> None:
+    reports = arm.graph.collect(ChunkReport, "/policy/chunk_report")
+    # In another order these would be a step as the policy has never seen one.
+    bench.robot.joint_positions = [0.03 * (-1) ** index for index in range(len(JOINTS))]
+    arm.graph.wait_for(lambda: len(reports) > 5, "chunks")
+    bench.robot.joint_names.reverse()
+    bench.robot.joint_positions.reverse()
+    reported = len(reports)
+    arm.graph.wait_for(lambda: len(reports) > reported + 5, "chunks")
+    arm.wait_moving()
+    assert not [r.grade_reason for r in reports if "joint_position" in r.grade_reason]
+    arm.tell_unharmed("joint states reordered", "nothing")
+
+
+def test_joints_that_jump_stop_the_arm(arm: Arm, bench: Bench) -> None:
+    bench.robot.joint_positions = [2.0] * len(JOINTS)
+    jumped_s = arm.now_s()
+    words = "unlike the training data: observed joint_position fr3_joint"
+    state = arm.wait_stopped(words)
+    arm.tell("joint states jump", jumped_s, state.stop_reason)
+    reason = "too many chunks in a row were rejected: unlike the training data"
+    assert arm.wait_stopped(reason).needs_resume
+
+
+def test_ten_instructions_in_a_second(arm: Arm, bench: Bench) -> None:
+    """Only what was made for the last one moves the arm."""
+    graph, chunks = arm.graph, arm.graph.collect(ActionChunk, "/policy/action_chunk", 100)
+    client = graph.client(SetInstruction, "/policy/set_instruction")
+    began_s, reported = arm.now_s(), len(arm.reports)
+    futures = [
+        client.call_async(SetInstruction.Request(instruction=f"task {index}"))
+        for index in range(10)
+    ]
+    for future in futures:
+        assert graph.result(future, "an answer").success
+    assert arm.now_s() - began_s < 1.0
+    made = graph.wait_for(
+        lambda: [c for c in chunks if c.instruction == "task 9" and c.horizon], "its chunks"
+    )
+    epoch = made[0].epoch
+    graph.wait_for(
+        lambda: [r for r in arm.reports if r.epoch == epoch and r.executed_steps], "its motion"
+    )
+    arm.wait_moving()
+    taken = [r.epoch for r in arm.reports[reported:] if not r.rejected]
+    assert taken == sorted(taken) and not arm.states[-1].needs_resume
+    last = max(i for i, c in enumerate(chunks) if c.epoch < epoch)
+    assert all(c.instruction == "task 9" for c in chunks[last + 1 :] if c.horizon)
+    arm.tell_unharmed("10 instructions in one second", "nothing")
+
+
+def test_a_robot_that_comes_ten_seconds_late() -> None:
+    with staged(robot=False) as stage:
+        stage.start("executor_node", watchdog=WATCHDOG_S)
+        stage.start("path_policy_node", latency=LATENCY_S, jitter=0.0)
+        arm = Arm(stage.graph)
+        diagnostics = stage.graph.collect(DiagnosticArray, "/diagnostics")
+        stage.activate("/executor")
+        stage.activate("/policy")
+        words = "waiting: ee_pose: nothing received yet"
+
+        def waited() -> bool:
+            said = [s.message for d in diagnostics for s in d.status if s.name == "/policy"]
+            return said.count(words) > 10
+
+        stage.graph.wait_for(waited, "ten seconds of diagnostics")
+        assert not arm.poses
+        came_s = arm.now_s()
+        stage.bring_robot().follow("/target_pose")
+        arm.wait_moving()
+        first_s = arm.poses[0].header.stamp.sec + arm.poses[0].header.stamp.nanosec / 1e9
+        print(f"fault: robot 10 s late | moves {first_s - came_s:.2f} s after it came | {words}")
