@@ -22,6 +22,7 @@ LAYERS = [
         "codecs",
         "chunks",
         "buffer",
+        "envelope",
         "image_messages",
         "message_fields",
         "stream_store",
