@@ -44,9 +44,10 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     convert.add_argument("--json", action="store_true", help="print one JSON object")
     convert.set_defaults(run=run_convert)
 
-    from groot_ros.cli.benchmark_runtime import add_subject
+    from groot_ros.cli import benchmark_runtime, benchmark_serve
 
-    add_subject(subjects)
+    benchmark_runtime.add_subject(subjects)
+    benchmark_serve.add_subject(subjects)
 
 
 def run_convert(args: argparse.Namespace) -> int:

@@ -164,5 +164,9 @@ def _read_meta(meta: Mapping[str, Any]) -> Handshake:
 
 
 def _server_s(timing: Any) -> float | None:
-    served_ms = timing.get("served_ms") if isinstance(timing, dict) else None
-    return served_ms / 1e3 if isinstance(served_ms, float) and served_ms >= 0 else None
+    """What the server spent on waiting for the model and running it, else all that it tells."""
+    if not isinstance(timing, dict):
+        return None
+    parts = [timing[name] for name in ("queued_ms", "infer_ms") if name in timing]
+    numbers = parts or [timing.get("served_ms")]
+    return sum(ms / 1e3 for ms in numbers if isinstance(ms, float)) or None

@@ -88,11 +88,7 @@ class OpenpiServer:
             raise WireError("an observation is a binary message")
         codec = self._served.codec
         observation = to_observation(numpy_wire.unpack(message), codec)
-
-        def infer() -> Steps:
-            return codec.decode(self._served.predict(codec.encode(observation)))
-
-        done = await self._thread.run(infer)
+        done = await self._thread.steps(self._served, codec, observation)
         timing = done.timing
         if last_total_s is not None:
             timing["prev_total_ms"] = last_total_s * 1e3

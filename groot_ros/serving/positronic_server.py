@@ -19,7 +19,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Steps
 from groot_ros.errors import UserError
 from groot_ros.serving import numpy_wire
 from groot_ros.serving.bounded import WireError
@@ -79,7 +78,7 @@ class PositronicServer:
             return connection.respond(http.HTTPStatus.FORBIDDEN, f"sessions: {SESSION_PATH}\n")
         if path == MODELS_PATH:
             response = connection.respond(
-                http.HTTPStatus.OK, json.dumps({"models": self._checkpoints.names}) + "\n"
+                http.HTTPStatus.OK, json.dumps({"models": list(self._checkpoints.names)}) + "\n"
             )
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = "application/json"
@@ -128,11 +127,7 @@ class PositronicServer:
             if isinstance(message, str):
                 raise WireError("an observation is a binary message")
             observation = settings.before(to_observation(numpy_wire.unpack(message)))
-
-            def infer() -> Steps:
-                return codec.decode(model.predict(codec.encode(observation)))
-
-            done = await self._thread.run(infer)
+            done = await self._thread.steps(model, codec, observation)
             step_s = codec.timing.step_ns / 1e9
             timing = {
                 "served_ms": (time.monotonic() - began_s) * 1e3,

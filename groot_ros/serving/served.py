@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Array, ModelInput, ModelOutput
+from groot_ros.codecs.types import Array, ModelInput, ModelOutput, Observation, Steps
 from groot_ros.model.modality import Modality
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Checkpoints(Protocol):
     """What a server can load."""
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """Of all checkpoints, oldest first."""
 
     @property
@@ -89,6 +89,22 @@ class ModelThread:
             return Timed(value, began_s - asked_s, time.monotonic() - began_s)
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)
+
+    async def steps(
+        self, model: ServedModel, codec: Codec, observation: Observation
+    ) -> Timed[Steps]:
+        """The steps that a model with a codec means for an observation; `model_s` is its own."""
+
+        def infer() -> tuple[Steps, float]:
+            inputs = codec.encode(observation)
+            began_s = time.monotonic()
+            output = model.predict(inputs)
+            model_s = time.monotonic() - began_s
+            return codec.decode(output), model_s
+
+        done = await self.run(infer)
+        steps, model_s = done.value
+        return Timed(steps, done.queue_s, model_s)
 
     def close(self) -> None:
         """Wait for the inference under way and forget the waiting ones."""

@@ -15,33 +15,23 @@ from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import ModelInput, Observation, Steps
 from groot_ros.errors import UserError
-from groot_ros.model.modality import ActionConfig, ActionKey, Modality
+from groot_ros.model.modality import ActionConfig, Modality
 from groot_ros.robot import load_robot
+from groot_ros.serving.benchmark import modality_of
 from groot_ros.serving.served import ModelThread
 
 POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
 GENEROUS_S = 30.0
 
 
-def make_modality(codec: Codec, relative: bool = False) -> Modality:
-    features = codec.features
+def make_modality(codec: Codec, relative: bool) -> Modality:
+    modality = modality_of(codec)
     pose = ActionConfig(relative=relative, state_key="ee_pose")
-    return Modality(
-        embodiment="new_embodiment",
-        slot=10,
-        video_keys=tuple(features.video),
-        video_delta=(0,),
-        state={feature.key: feature.size for feature in features.state},
-        state_delta=(0,),
-        actions=tuple(
-            ActionKey(
-                feature.key, feature.size, pose if feature.key == "ee_pose" else ActionConfig()
-            )
-            for feature in features.action
-        ),
-        action_delta=tuple(range(codec.timing.horizon)),
-        language_key=features.language,
+    actions = tuple(
+        replace(action, config=pose if action.key == "ee_pose" else action.config)
+        for action in modality.actions
     )
+    return replace(modality, actions=actions)
 
 
 @dataclass
