@@ -25,6 +25,8 @@ from groot_ros.policies.conversion import continued_actions, to_chunk
 from groot_ros.policies.handshake import check_fit
 from groot_ros.robot import RobotConfig
 
+# Of groot_ros.json, for clients.
+DESCRIBED = ("robot", "base_frame", "envelope")
 WARM_UP_IMAGE = (480, 640, 3)
 WARM_UP_POSE = (0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0)
 
@@ -60,10 +62,10 @@ class LoadedModel:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a client may want to compare: variant, codec, robot's frames, joints and rate."""
+        """What a client compares and grades by: variant, codec, robot, rate, envelope."""
         joints = [p.names for p in self.codec.state.parts if p.field == "joint_position"]
         return {
-            **{k: v for k, v in self.groot.metadata.items() if k in ("robot", "base_frame")},
+            **{k: v for k, v in self.groot.metadata.items() if k in DESCRIBED},
             "variant": self.variant.name,
             "codec": self.codec.name,
             "joints": list(joints[0]) if joints else [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from groot_ros.chunks.chunk import Chunk
@@ -11,6 +12,7 @@ from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import Observation
+from groot_ros.envelope import EnvelopeMonitor
 from groot_ros.errors import UserError
 from groot_ros.policies.base import Inputs, PolicyLost, RoundTrip
 from groot_ros.policies.remote_connection import Connection, Handshake, RemoteConfig, Unreachable
@@ -37,6 +39,7 @@ class RemotePolicy:
         self._variant = variant
         self._robot = robot
         self._codec = variant.codec(robot)
+        self._monitor = EnvelopeMonitor.of({}, self._codec)
         self._connection = _connection(config, lambda: self._codec)
         self._is_connected = False
         self._loss = ""
@@ -75,7 +78,16 @@ class RemotePolicy:
             self._robot,
         )
         self._codec = self._variant.codec(self._robot, self._timing(handshake))
+        self._monitor = self._monitor_of(handshake)
         self._is_connected = True
+
+    def _monitor_of(self, handshake: Handshake) -> EnvelopeMonitor:
+        try:
+            return EnvelopeMonitor.of(handshake.description, self._codec)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"the server {self._config.url} sends an envelope that cannot be read: {error!r}"
+            ) from None
 
     def _timing(self, handshake: Handshake) -> Timing:
         default = Timing()
@@ -84,10 +96,14 @@ class RemotePolicy:
 
     def reset(self, instruction: str) -> None:
         """Tell the server that an episode begins; PolicyLost as for `predict`."""
+        self._monitor.reset()
         self._try(self._connection.reset)
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
-        """The server's chunk; PolicyLost when it does not answer, UserError when it refuses."""
+        """The server's chunk, graded by its checkpoint's envelope.
+
+        PolicyLost when the server does not answer, UserError when it refuses.
+        """
 
         def ask() -> Chunk:
             started_s = time.monotonic()
@@ -97,7 +113,8 @@ class RemotePolicy:
             self.round_trip = RoundTrip(total_s - server_s, server_s)
             return answer.chunk
 
-        return self._try(ask)
+        chunk = self._try(ask)
+        return replace(chunk, verdict=self._monitor.check(observation, chunk))
 
     def _try(self, ask: Callable[[], T]) -> T:
         """What `ask` gets from the server, connected again if need be; PolicyLost if it cannot."""

@@ -43,6 +43,7 @@ class RecordingModel:
     checkpoint: str = "checkpoint-300"
     asked: list[ModelInput] = field(default_factory=list)
     continued: list[tuple[Mapping[str, Any] | None, int]] = field(default_factory=list)
+    envelope: dict[str, Any] | None = None
     before: Callable[[], object] = lambda: None
     """Called in each prediction."""
 
@@ -64,6 +65,7 @@ class RecordingModel:
             "joints": list(load_robot("sim").observations.joint_position.joints),
             "action_rate_hz": codec.timing.action_rate_hz,
             "checkpoint": self.checkpoint,
+            **({"envelope": self.envelope} if self.envelope else {}),
         }
 
     def predict(self, inputs: ModelInput, prefix: Any = None, frozen_steps: int = 0) -> Any:

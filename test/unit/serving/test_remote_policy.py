@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from models import GENEROUS_S, RecordingModel, expected_steps, observation, runn
 
 from groot_ros.buffer import Ages
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import find_variant
+from groot_ros.envelope import measure_envelope
 from groot_ros.errors import UserError
 from groot_ros.inference import Inference, InferenceLoop
 from groot_ros.policies.base import PolicyLost
@@ -137,6 +139,23 @@ def test_the_token_comes_from_the_environment(
             remote(url).open()
         with pytest.raises(UserError, match="OTHER"):
             remote(url, token_env="OTHER").open()
+
+
+@SERVERS
+def test_the_envelope_of_the_checkpoint_grades_what_is_seen_here(server: Any) -> None:
+    model = RecordingModel()
+    rng = np.random.default_rng(0)
+    episodes = [(rng.normal(size=(50, 17)), rng.normal(size=(50, 10))) for _ in range(3)]
+    model.envelope = measure_envelope(model.codec.modality(), episodes, 10.0)
+    with server(model) as url, opened(url) as policy:
+        assert policy.predict(observation()).verdict == Verdict()
+        policy.reset("again")
+        strange = replace(observation(), joint_position=np.full(7, 90.0))
+        verdict = policy.predict(strange).verdict
+        assert verdict.grade is Grade.HOLD and "joint_position" in verdict.reason
+    model.envelope = {"rate_hz": "nonsense"}
+    with server(model) as url, pytest.raises(UserError, match="envelope"):
+        remote(url).open()
 
 
 def test_a_chunk_is_continued() -> None:
