@@ -180,7 +180,7 @@ class InferenceLoop:
                 self._lose(str(error))
             except UserError as error:
                 self.counts.failed += 1
-                self._warn(str(error))
+                self._report_waiting(str(error))
             except Exception:
                 self._fail(traceback.format_exc())
 
@@ -198,7 +198,6 @@ class InferenceLoop:
             self.counts.refused += 1
             self._report_waiting(str(reason))
             return
-        self._report_waiting("")
         if seen is None:
             return
         observation, ages = seen
@@ -206,6 +205,7 @@ class InferenceLoop:
         decoded_s = time.monotonic()
         chunk = self._policy.predict(observation, self._prefix(observation.stamp_ns))
         ended_s = time.monotonic()
+        self._report_waiting("")
         self._is_lost = False
         inference = Inference(
             replace(chunk, epoch=epoch),

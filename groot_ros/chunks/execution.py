@@ -190,6 +190,8 @@ class ChunkExecutor:
 
     def halt(self, reason: StopReason, now_ns: int, detail: str = "") -> None:
         """Come to rest within the limits, for a reason."""
+        # What a jump of the clock makes look stale is not the reason.
+        self._notice_gap(now_ns)
         self.stops.stop(reason, now_ns, detail)
         self._stop_motion(now_ns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
@@ -35,6 +36,8 @@ LATCHED = {
     StopReason.ESTOP,
 }
 
+KEPT_NEWS = 16
+
 
 class Activity(Enum):
     """What the executor does now."""
@@ -59,6 +62,7 @@ class StopMachine:
 
     def __post_init__(self) -> None:
         self._pressed: set[StopReason] = set()
+        self._news: deque[str] = deque(maxlen=KEPT_NEWS)
 
     @property
     def blocked(self) -> bool:
@@ -79,7 +83,14 @@ class StopMachine:
         replaces = self.reason is None or (reason.needs_resume and not self.reason.needs_resume)
         if replaces:
             self.reason, self.detail, self.since_ns = reason, detail, now_ns
+            self._news.append(self.sentence)
         return replaces
+
+    def take_news(self) -> list[str]:
+        """The sentences of all stops since the last call, also of those that are over."""
+        news = list(self._news)
+        self._news.clear()
+        return news
 
     def press(self, reason: StopReason, pressed: bool, now_ns: int) -> bool:
         """A condition that lasts begins or ends; whether it is the reason that counts."""

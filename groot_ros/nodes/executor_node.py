@@ -285,8 +285,6 @@ class ExecutorNode(GuardedLifecycleNode):
     def _on_press(self, reason: StopReason, message: Bool) -> None:
         with self._lock:
             self._motion.press(reason, message.data, self._now_ns())
-        if message.data:
-            self.get_logger().error(self._motion.stops.sentence, throttle_duration_sec=1.0)
 
     def _on_resume(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:
@@ -301,6 +299,9 @@ class ExecutorNode(GuardedLifecycleNode):
             state = executor_state(
                 self._motion, self._loop, self._robot.base_frame, self._dry_run, now_ns
             )
+            news = self._motion.stops.take_news()
+        for sentence in news:
+            self.get_logger().warning(sentence)
         self._states.publish(state)
         self._markers.publish(state.chunk_id, state.step, now_ns)
 

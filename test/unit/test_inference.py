@@ -188,9 +188,13 @@ def test_a_bad_answer_is_told_and_the_next_one_tried(bench: Bench) -> None:
     bench.wait_warned("holds NaN")
     bench.picture()
     bench.wait_asked()
+    bench.answer(UserError("the model's 'grip' holds NaN or infinity"))
+    bench.picture()
+    bench.wait_asked()
     bench.answer()
     bench.wait_published()
-    assert bench.loop.counts.failed == 1
+    assert bench.loop.counts.failed == 2
+    assert len(bench.warnings) == 1 and bench.loop.waiting_for == ""
     assert bench.loop.running
 
 
