@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import zmq
 
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import ModelOutput, Observation
+from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.policies.conversion import continued_actions, to_chunk
 from groot_ros.policies.remote_connection import Answer, Handshake, RemoteConfig, Unreachable
+from groot_ros.policies.remote_gr00t_dialects import Dialect, Nested, find_dialect
 from groot_ros.serving import npy_wire
 from groot_ros.serving.bounded import WireError
-from groot_ros.serving.gr00t_requests import to_observation
 
+PARTS = ("video", "state", "action", "language")
 OWN = "groot_ros"
 """Where a server of this package describes itself in its answer to a ping."""
 
@@ -30,7 +30,7 @@ class Gr00tConnection:
         self._config = config
         self._codec = codec
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
-        self._language = ""
+        self._dialect: Dialect = Nested("")
         self._is_own = False
 
     def open(self, timeout_s: float) -> Handshake:
@@ -56,38 +56,45 @@ class Gr00tConnection:
 
     def _read_handshake(self, config: Any, description: Mapping[str, Any]) -> Handshake:
         try:
-            video, state, action = config["video"], config["state"], config["action"]
-            self._language = str(config["language"]["modality_keys"][0])
-            kinds = action.get("action_configs") or []
+            keys = {part: config[part]["modality_keys"] for part in PARTS}
+            self._dialect = find_dialect(keys["language"][0], keys["state"])
+            # N1.5 puts the modality's name in front.
+            bare = {
+                part: tuple(str(key).removeprefix(f"{part}.") for key in keys[part])
+                for part in PARTS
+            }
+            kinds = config["action"].get("action_configs")
             return Handshake(
                 description=description,
-                state_keys=tuple(state["modality_keys"]),
-                action_keys=tuple(action["modality_keys"]),
-                video_keys=tuple(video["modality_keys"]),
-                relative=any(kind["rep"] == "RELATIVE" for kind in kinds),
-                history=(len(video["delta_indices"]), len(state["delta_indices"])),
-                horizon=len(action["delta_indices"]),
+                state_keys=bare["state"],
+                action_keys=bare["action"],
+                video_keys=bare["video"],
+                relative=None if kinds is None else any(k["rep"] == "RELATIVE" for k in kinds),
+                history=(
+                    len(config["video"]["delta_indices"]),
+                    len(config["state"]["delta_indices"]),
+                ),
+                horizon=len(config["action"]["delta_indices"]),
                 action_rate_hz=float(description.get("action_rate_hz", 0.0)),
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise UserError(
                 f"the server {self._config.url} answers get_modality_config with something else "
-                "than the video, state, action and language of GR00T N1.6 or N1.7"
+                "than the video, state, action and language of GR00T N1.5 to N1.7"
             ) from None
 
     def reset(self) -> None:
         """Tell the server that an episode begins."""
-        self._call("reset", {"options": None}, self._config.timeout_s)
+        if self._dialect.has_reset:
+            self._call("reset", {"options": None}, self._config.timeout_s)
 
     def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
         """Encode here, predict there, decode here."""
         codec = self._codec()
-        seen = to_observation(codec.encode(observation), self._language, self._config.jpeg_quality)
-        data = {"observation": seen, "options": self._options(codec, prefix)}
-        reply = self._call("get_action", data, self._config.timeout_s)
-        if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[0], dict):
-            raise UserError(f"the server {self._config.url} answers get_action with no actions")
-        output, info = _first_of_batch(reply[0]), reply[1]
+        data = self._dialect.request(
+            codec.encode(observation), self._config.jpeg_quality, self._options(codec, prefix)
+        )
+        output, info = self._dialect.read(self._call("get_action", data, self._config.timeout_s))
         return Answer(to_chunk(codec, output, observation.stamp_ns), _server_s(info))
 
     def _options(self, codec: Codec, prefix: Prefix | None) -> dict[str, Any] | None:
@@ -143,15 +150,6 @@ class Gr00tConnection:
         if self._context:
             self._context.destroy(linger=0)
         self._context = None
-
-
-def _first_of_batch(action: Mapping[str, Any]) -> ModelOutput:
-    output = {}
-    for key, values in action.items():
-        if not isinstance(values, np.ndarray) or values.ndim != 3 or len(values) != 1:
-            raise UserError(f"the server's {key!r:.40} is no array (1, steps, numbers)")
-        output[key] = values[0].astype(np.float64)
-    return output
 
 
 def _server_s(info: Any) -> float | None:

@@ -7,6 +7,7 @@ this package read.
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,12 +72,21 @@ def _decode(value: dict[Any, Any], limits: bounded.Limits) -> Any:
     if ARRAY in value:
         return _read_npy(value.get("as_npy"))
     if MODALITY in value:
-        if not isinstance(value.get("as_json"), dict):
-            raise WireError("a ModalityConfig lacks its fields")
-        return value["as_json"]
+        return _read_modality(value.get("as_json"))
     if JPEG in value:
         return _read_jpegs(value, limits)
     return value
+
+
+def _read_modality(fields: Any) -> dict[str, Any]:
+    """The fields of a ModalityConfig, which N1.5 sends as JSON text."""
+    try:
+        fields = json.loads(fields) if isinstance(fields, str) else fields
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise WireError("a ModalityConfig lacks its fields")
+    return fields
 
 
 def _read_npy(data: Any) -> AnyArray:

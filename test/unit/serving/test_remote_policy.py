@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -169,6 +170,81 @@ def test_a_chunk_is_continued() -> None:
         assert running_chunk.ee_pose is not None
         columns = codec.action.parts[0].columns(running_chunk.ee_pose)
         np.testing.assert_allclose(actions["ee_pose"], columns, atol=1e-6)
+
+
+class FlatServer(Gr00tServer):
+    """Speaks as NVIDIA's N1.5 does: flat keys, no batch, no reset, JSON in the config."""
+
+    async def _handle(self, request: Any) -> Any:
+        match request["endpoint"]:
+            case "reset":
+                raise UserError("Unknown endpoint: reset")
+            case "ping":
+                return {"status": "ok", "message": "Server is running"}
+            case "get_modality_config":
+                config = await super()._handle(request)
+                for part, entry in config.items():
+                    fields = entry["as_json"]
+                    keys = [
+                        k if part == "language" else f"{part}.{k}" for k in fields["modality_keys"]
+                    ]
+                    kept = {"delta_indices": fields["delta_indices"], "modality_keys": keys}
+                    entry["as_json"] = json.dumps(kept)
+                return config
+        data = request["data"]
+        language = self._served.modality.language_key
+        nested = {
+            part: {
+                key.removeprefix(f"{part}."): value[None]
+                for key, value in data.items()
+                if key.startswith(f"{part}.")
+            }
+            for part in ("video", "state")
+        }
+        nested["language"] = {language: [data[language]]}
+        action, _ = await self._get_action({"observation": nested})
+        flat = {f"action.{key}": values[0] for key, values in action.items()}
+        return {**flat, "action.grip": flat["action.grip"][:, 0]}
+
+
+def test_n15_servers_with_their_flat_keys_are_understood() -> None:
+    model = RecordingModel("ee")
+
+    def serve(thread, ready):
+        return FlatServer(model, thread).serve("127.0.0.1", 0, ready)
+
+    with running(serve) as url, opened(url, "ee", action_rate_hz=10.0) as policy:
+        policy.reset("pick up the red cube")
+        chunk, meant = policy.predict(observation(0.42)), expected_steps(model, observation(0.42))
+        np.testing.assert_allclose(chunk.ee_pose, meant.ee_pose, atol=1e-6)
+        np.testing.assert_allclose(chunk.grip, meant.grip, atol=1e-6)
+        assert chunk.step_ns == 100_000_000
+    with running(serve) as url, pytest.raises(UserError, match="does not fit variant joints_traj"):
+        remote(url, "joints_traj").open()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {},
+        [{"ee_pose": np.ones((1, 16, 9))}, {}],
+        [{"ee_pose": np.ones((2, 16, 9)), "grip": np.ones((2, 16, 1))}, {}],
+        [{"ee_pose": np.full((1, 16, 9), np.nan), "grip": np.ones((1, 16, 1))}, {}],
+        [{"ee_pose": "x", "grip": 1}, {}],
+    ],
+)
+def test_nonsense_of_a_server_is_a_sentence_and_no_chunk(answer: Any) -> None:
+    class Nonsense(Gr00tServer):
+        async def _get_action(self, data: dict[str, Any]) -> Any:
+            return answer
+
+    def serve(thread, ready):
+        return Nonsense(RecordingModel(), thread).serve("127.0.0.1", 0, ready)
+
+    with running(serve) as url, opened(url) as policy, pytest.raises(UserError) as raised:
+        policy.predict(observation())
+    assert not isinstance(raised.value, PolicyLost)
 
 
 def test_no_server_is_one_sentence() -> None:
