@@ -44,6 +44,13 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     convert.add_argument("--json", action="store_true", help="print one JSON object")
     convert.set_defaults(run=run_convert)
 
+    loader = subjects.add_parser("loader", help="samples per second that training gets")
+    loader.add_argument("--dataset", type=Path, help="default: one made for it")
+    loader.add_argument("--samples", type=int, default=640, help="default: 640")
+    loader.add_argument("--workers", type=int, default=0, help="processes (default: 0)")
+    loader.add_argument("--json", action="store_true", help="print one JSON object")
+    loader.set_defaults(run=run_loader)
+
     from groot_ros.cli import benchmark_runtime, benchmark_serve
 
     benchmark_runtime.add_subject(subjects)
@@ -62,6 +69,22 @@ def run_convert(args: argparse.Namespace) -> int:
             f"{result['realtime_factor']:.1f} times real time, "
             f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, "
             f"{result['cpu_s']:.1f} s of processor time, load {result['load_average']:.1f}"
+        )
+    return 0
+
+
+def run_loader(args: argparse.Namespace) -> int:
+    from groot_ros.training.loader_benchmark import LoaderBenchmark
+
+    result = LoaderBenchmark(args.dataset, args.samples, args.workers).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"samples/s: {result['samples_per_s']:.0f} with all pictures in memory after "
+            f"{result['prepare_s']:.1f} s, {result['video_samples_per_s']:.0f} from the videos, "
+            f"{result['baseline_samples_per_s']:.0f} with a video opened for each picture; load "
+            f"{result['load_average']:.1f} on {result['cores']} cores"
         )
     return 0
 

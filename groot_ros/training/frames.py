@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
@@ -33,26 +34,26 @@ class VideoFile:
         self._decoded: Any = iter(())
         self._next = 0
 
-    def frame(self, index: int) -> dict[int, Picture]:
-        """Picture `index` and those that had to be decoded before it, by index."""
+    def frame(self, index: int) -> dict[int, av.VideoFrame]:
+        """Frame `index` and those that had to be decoded before it, by index."""
         if not self._next <= index <= self._next + 2:
             self._container.seek(round(index * self._ticks), stream=self._stream)
             self._decoded = self._container.decode(self._stream)
         elif self._next == 0:
             self._decoded = self._container.decode(self._stream)
-        pictures: dict[int, Picture] = {}
+        frames: dict[int, av.VideoFrame] = {}
         try:
             for decoded in self._decoded:
                 found = round(decoded.pts / self._ticks)
-                pictures[found] = decoded.to_ndarray(format="rgb24")
+                frames[found] = decoded
                 self._next = found + 1
                 if found >= index:
                     break
         except av.FFmpegError as error:
             raise UserError(f"video {self._path} cannot be decoded: {error}") from error
-        if index not in pictures:
+        if index not in frames:
             raise UserError(f"video {self._path} has no frame {index}: validate the dataset")
-        return pictures
+        return frames
 
     def close(self) -> None:
         self._container.close()
@@ -64,25 +65,28 @@ class VideoReader:
     def __init__(self, kept_bytes: int = 256 * 2**20) -> None:
         self._kept_bytes = kept_bytes
         self._files: OrderedDict[Path, VideoFile] = OrderedDict()
-        self._frames: OrderedDict[tuple[Path, int], Picture] = OrderedDict()
+        self._frames: OrderedDict[tuple[Path, int], av.VideoFrame] = OrderedDict()
         self._bytes = 0
+        self._converter = VideoReformatter()
 
     def frame(self, path: Path, index: int) -> Picture:
         """Picture (H, W, 3) uint8 RGB of a frame."""
         key = path, index
         if key not in self._frames:
-            for number, picture in self._file(path).frame(index).items():
-                self._keep((path, number), picture)
+            for number, frame in self._file(path).frame(index).items():
+                self._keep((path, number), frame)
         self._frames.move_to_end(key)
-        return self._frames[key]
+        # Converted when asked for: most of the frames on the way to one never are.
+        rgb = self._converter.reformat(self._frames[key], format="rgb24", threads=1)
+        return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
-    def _keep(self, key: tuple[Path, int], picture: Picture) -> None:
+    def _keep(self, key: tuple[Path, int], frame: av.VideoFrame) -> None:
         if key in self._frames:
             return
-        self._frames[key] = picture
-        self._bytes += picture.nbytes
+        self._frames[key] = frame
+        self._bytes += _bytes(frame)
         while self._bytes > self._kept_bytes and len(self._frames) > 1:
-            self._bytes -= self._frames.popitem(last=False)[1].nbytes
+            self._bytes -= _bytes(self._frames.popitem(last=False)[1])
 
     def _file(self, path: Path) -> VideoFile:
         if path not in self._files:
@@ -95,3 +99,7 @@ class VideoReader:
     def __reduce__(self) -> tuple[type[Self], tuple[int]]:
         # Decoders do not cross into the processes that load data.
         return type(self), (self._kept_bytes,)
+
+
+def _bytes(frame: av.VideoFrame) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,6 +24,12 @@ from groot_ros.training.frames import VideoReader
 from groot_ros.training.table import Table
 
 Picture = NDArray[np.uint8]
+
+
+class PictureSource(Protocol):
+    """Gives the pictures (V, H, W, 3) of a row, changed and as large as the network sees them."""
+
+    def __call__(self, row: int, change: Change) -> Tensor: ...
 
 
 class VideoPictures:
@@ -71,9 +78,6 @@ def prepare(images: ImagePipeline, frames: Picture, change: Change) -> Tensor:
         changed = [change(np.ascontiguousarray(picture)) for picture in pictures.numpy()]
         pictures = torch.from_numpy(np.stack(changed))
     return images.patches.fit(pictures)
-
-
-Pictures = VideoPictures | PreparedPictures | HeldFrames
 
 
 def prepare_pictures(table: Table, processor: Processor, workers: int) -> PreparedPictures:

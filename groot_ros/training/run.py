@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -26,8 +25,9 @@ from groot_ros.training.memory import (
     out_of_memory_said,
 )
 from groot_ros.training.module import TrainingModule
-from groot_ros.training.pictures import Pictures, VideoPictures, hold_frames, prepare_pictures
+from groot_ros.training.pictures import PictureSource, VideoPictures, hold_frames, prepare_pictures
 from groot_ros.training.preparation import Prepared, prepare_training
+from groot_ros.training.reporting import reporters, start_wandb
 from groot_ros.training.samples import Collator, SampleOptions, Samples
 from groot_ros.training.table import Table
 from groot_ros.training.trainer import (
@@ -62,6 +62,8 @@ def train(config: TrainConfig) -> Path:
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
                 trainer.remove_callback(callback)
+        if reporters() == ["wandb"] and arguments.process_index == 0:
+            start_wandb(config)
         trainer.add_callback(ProgressReport())
         trainer.add_callback(StopOnSignal())
         trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
@@ -86,7 +88,7 @@ def _hold_pictures(config: TrainConfig, prepared: Prepared, samples: Samples) ->
     """Take all pictures into memory where they fit."""
     table, processor = prepared.table, prepared.processor
     picture = samples[0]["pictures"]
-    hold: Callable[[Table, Processor, int], Pictures] = prepare_pictures
+    hold: Callable[[Table, Processor, int], PictureSource] = prepare_pictures
     if not config.augmentation.is_off:
         picture, hold = VideoPictures(table, processor).frames(samples.row(0)), hold_frames
     if picture.nbytes * len(table) <= config.max_memory_gb * GB:
@@ -167,7 +169,7 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to=_reporters(),
+        report_to=reporters(),
         ddp_find_unused_parameters=True if processes > 1 else None,
     )
     if arguments.n_gpu > 1:
@@ -183,12 +185,6 @@ def _sharding_engine() -> str:
     """What `accelerate launch` was told to spread the training with, if anything."""
     engines = {"ACCELERATE_USE_DEEPSPEED": "DeepSpeed", "ACCELERATE_USE_FSDP": "FSDP"}
     return next((engines[name] for name in engines if os.environ.get(name) == "true"), "")
-
-
-def _reporters() -> list[str]:
-    if os.environ.get("WANDB_API_KEY"):
-        return ["wandb"]
-    return ["tensorboard"] if find_spec("tensorboard") else []
 
 
 def describe(config: TrainConfig, prepared: Prepared, samples: Samples) -> list[str]:

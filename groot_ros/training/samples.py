@@ -16,7 +16,7 @@ from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.flow_matching import noisy_sample
 from groot_ros.model.processor import Processor
 from groot_ros.training.augmentation import Augmentation, Change
-from groot_ros.training.pictures import Pictures, VideoPictures
+from groot_ros.training.pictures import PictureSource, VideoPictures
 from groot_ros.training.table import Table
 
 Sample = dict[str, Any]
@@ -47,7 +47,7 @@ class Samples(TorchDataset[Sample]):
     ) -> None:
         self._table, self._processor = table, processor
         self._config, self._options = config, options
-        self._pictures: Pictures = VideoPictures(table, processor)
+        self._pictures: PictureSource = VideoPictures(table, processor)
         rows = np.arange(len(table))
         if options.padding == "drop":
             rows = rows[table.end - rows >= processor.modality.horizon]
@@ -63,7 +63,7 @@ class Samples(TorchDataset[Sample]):
         """The rows that are trained on."""
         return self._rows
 
-    def take_pictures_from(self, pictures: Pictures) -> None:
+    def take_pictures_from(self, pictures: PictureSource) -> None:
         """Take pictures from elsewhere than the videos."""
         self._pictures = pictures
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
@@ -138,11 +139,12 @@ class GrootTrainer(Trainer):
             shutil.rmtree(run / SAVED_PART, ignore_errors=True)
         try:
             super()._save_checkpoint(model, trial)
-        except OSError as error:
+        except (OSError, SafetensorError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+                raise
             shutil.rmtree(run / SAVED_PART, ignore_errors=True)
             raise UserError(
-                f"{name} cannot be saved in {run} ({error.strerror or error}): free space and go "
-                "on with --resume"
+                f"{name} cannot be saved in {run} ({error}): free space and go on with --resume"
             ) from None
         self.accelerator.wait_for_everyone()
         if self.args.should_save:

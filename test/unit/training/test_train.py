@@ -80,7 +80,7 @@ def test_an_existing_run_is_not_overwritten(run: Path, dataset: Path) -> None:
 # Training runs on machines that have neither ROS nor a simulator.
 WITHOUT_ROS = """
 import sys
-sys.modules.update(dict.fromkeys(["rclpy"]))
+sys.modules.update(dict.fromkeys(["rclpy", "mujoco", "mink"]))
 from groot_ros.cli.main import main
 sys.exit(main())
 """

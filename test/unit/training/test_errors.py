@@ -1,0 +1,94 @@
+"""Mistakes and misfortunes: each is one sentence, and no checkpoint is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_options import options
+
+from groot_ros.errors import UserError
+from groot_ros.model.groot import Groot
+from groot_ros.training.config import make_config
+from groot_ros.training.preparation import prepare_training
+from groot_ros.training.run import train
+from groot_ros.training.trainer import checkpoints
+
+
+@pytest.fixture
+def own_dataset(dataset: Path, tmp_path: Path) -> Path:
+    """A dataset that a test may change."""
+    return Path(shutil.copytree(dataset, tmp_path / "own"))
+
+
+# The second checkpoint meets a disk on which no file may be larger than so many bytes.
+FULL_DISK = """
+import resource, signal, sys
+from groot_ros.cli.main import main
+from groot_ros.training import run
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+largest = int(sys.argv.pop(1))
+
+class Fill(run.ProgressReport):
+    def on_save(self, *args, **kwargs):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+run.ProgressReport = Fill
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("largest", [1_000_000, 20_000_000], ids=["weights", "optimizer"])
+def test_a_full_disk_keeps_the_last_checkpoint(
+    largest: int, dataset: Path, tmp_path: Path
+) -> None:
+    given = options(dataset, tmp_path, "full", save_steps=1)
+    command = [sys.executable, "-c", FULL_DISK, str(largest), "train"]
+    command += [f"--{name}={value}" for name, value in given.items()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2, done.stderr
+    assert "checkpoint-2 cannot be saved in" in done.stderr
+    assert "free space and go on with --resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    (kept,) = checkpoints(tmp_path / "full")
+    assert kept.name == "checkpoint-1"
+    Groot.load(kept)
+    assert not list((tmp_path / "full").glob(".partial"))
+
+
+def test_a_device_that_is_not_there_is_named(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="device 'cuda:99' is not available on this machine"):
+        train(make_config(options(dataset, tmp_path, "x", device="cuda:99")))
+
+
+def test_another_rate_than_the_base_models_is_refused(
+    dataset: Path, own_dataset: Path, tmp_path: Path
+) -> None:
+    base = train(make_config(options(dataset, tmp_path, "base", num_train_steps=1)))
+    file = own_dataset / "meta" / "info.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "fps": 30}))
+    given = options(own_dataset, tmp_path, "x", base_model=str(base))
+    with pytest.raises(UserError, match="at 15 Hz, the dataset's at 30 Hz: convert .* --fps 15"):
+        prepare_training(make_config(given))
+
+
+def test_longer_chunks_than_the_base_models_are_refused(
+    dataset: Path, own_dataset: Path, tmp_path: Path
+) -> None:
+    base = train(make_config(options(dataset, tmp_path, "base", num_train_steps=1)))
+    (file,) = (own_dataset / "meta").glob("groot_ros*.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "horizon": 24}))
+    given = options(own_dataset, tmp_path, "x", base_model=str(base))
+    with pytest.raises(UserError, match="have 24 steps, but checkpoint-1 answers with at most 16"):
+        prepare_training(make_config(given))
+
+
+def test_a_dataset_without_its_description_is_refused(own_dataset: Path, tmp_path: Path) -> None:
+    (own_dataset / "meta" / "modality.json").unlink()
+    with pytest.raises(UserError, match="no meta/modality.json, which names its columns"):
+        prepare_training(make_config(options(own_dataset, tmp_path, "x")))
