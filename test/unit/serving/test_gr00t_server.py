@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zmq
-from models import GENEROUS_S, RecordingModel, observation, running
+from served_models import GENEROUS_S, RecordingModel, observation, running
 
 from groot_ros.errors import UserError
 from groot_ros.serving import npy_wire

@@ -11,7 +11,7 @@ import msgpack
 import numpy as np
 import pytest
 import zmq
-from models import GENEROUS_S, RecordingModel, observation
+from served_models import GENEROUS_S, RecordingModel, observation
 from test_gr00t_server import Client
 from test_gr00t_server import server as gr00t
 from test_websocket_servers import (

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import GENEROUS_S, RecordingModel, expected_steps, observation, running
+from served_models import GENEROUS_S, RecordingModel, expected_steps, observation, running
 
 from groot_ros.buffer import Ages
 from groot_ros.chunks.chunk import Chunk

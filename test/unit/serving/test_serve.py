@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import GENEROUS_S, observation
+from served_models import GENEROUS_S, observation
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_variant

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import GENEROUS_S, RecordingModel, expected_steps, observation, running
+from served_models import GENEROUS_S, RecordingModel, expected_steps, observation, running
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 

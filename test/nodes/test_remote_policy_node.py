@@ -14,7 +14,7 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "serving"))
 
-from models import RecordingModel, running  # noqa: E402
+from served_models import RecordingModel, running  # noqa: E402
 
 
 @contextmanager
