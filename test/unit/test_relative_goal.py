@@ -1,4 +1,4 @@
-"""A relative policy near its goal: chunks start at the measured pose, which lags behind."""
+"""A relative policy near its goal: chunks start from the measured pose, which lags behind."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from groot_ros.policies.path import HORIZON, continued
 from groot_ros.robot import load_robot
 
 TICK_NS = 5_000_000
-START, GOAL = np.array([0.4, -0.1, 0.3]), np.array([0.55, 0.1, 0.3])
+START, GOAL = np.array([0.25, -0.3, 0.3]), np.array([0.7, 0.3, 0.3])
 SPEED_M_S, RESPONSE_S, LATENCY_NS = 0.15, 0.08, 150_000_000
-SECONDS, LAST_S, ARRIVED_M = 14, 4, 0.01
+SECONDS, LAST_S, ARRIVED_M, SETTLED_M = 14, 4, 0.01, 0.005
 
 
 def relative_chunk(
     stamp_ns: int, measured: np.ndarray, rng: np.random.Generator, prefix: Prefix | None
 ) -> Chunk:
-    """Steps from the measured place towards the goal, each chunk a little aside in its own way."""
+    """Steps from the measured place towards the goal, each chunk a little aside in its own way.
+
+    As in demonstrations that are labelled with commands, the steps lead the arm by its lag.
+    """
     way = GOAL - measured
     length = float(np.linalg.norm(way))
-    gone = np.minimum(SPEED_M_S * (np.arange(HORIZON) + 1) * STEP / 1e9, length)
+    times_s = (np.arange(HORIZON) + 1) * STEP / 1e9 + RESPONSE_S
+    gone = np.minimum(SPEED_M_S * times_s, length)
     places = measured + gone[:, None] * way / max(length, 1e-9)
     places += rng.normal(scale=0.003, size=3) * np.linspace(0.0, 1.0, HORIZON)[:, None]
     poses = np.column_stack([places, np.tile(DOWN, (HORIZON, 1))])
@@ -35,8 +39,8 @@ def relative_chunk(
     return Chunk(stamp_ns, STEP, ee_pose=poses)
 
 
-def reach(strategy: str) -> tuple[float, float]:
-    """Time in s to come near the goal, and the range in m of the last seconds there."""
+def reach(strategy: str) -> tuple[float, float, float]:
+    """Time in s to come near the goal, until it stays very near, and the range in m there."""
     rng = np.random.default_rng(3)
     limits = load_robot("sim").limits
     executor = ChunkExecutor(limits, ExecutionSettings(strategy=strategy, watchdog_s=3.0))
@@ -65,13 +69,16 @@ def reach(strategy: str) -> tuple[float, float]:
         if np.linalg.norm(robot[:3] - GOAL) < ARRIVED_M:
             arrived_s = min(arrived_s, now_ns / 1e9)
     last = np.array(places[-LAST_S * 1_000_000_000 // TICK_NS :])
-    return arrived_s, float(np.ptp(last, axis=0).max())
+    away = np.flatnonzero(np.linalg.norm(np.array(places) - GOAL, axis=1) > SETTLED_M)
+    settled_s = (away[-1] + 1) * TICK_NS / 1e9
+    return arrived_s, settled_s, float(np.ptp(last, axis=0).max())
 
 
-def test_real_time_chunking_oscillates_less_than_playing_chunks_out() -> None:
-    arrived_s, swing_m = reach("rtc")
-    played_s, played_m = reach("finish")
-    assert max(arrived_s, played_s) < SECONDS
+def test_real_time_chunking_is_sooner_at_the_goal_and_calmer_than_playing_chunks_out() -> None:
+    arrived_s, settled_s, swing_m = reach("rtc")
+    played_s, unrest_s, played_m = reach("finish")
+    assert arrived_s < played_s < SECONDS
+    assert settled_s < unrest_s
     assert swing_m < 0.5 * played_m
 
 
