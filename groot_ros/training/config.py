@@ -63,7 +63,7 @@ class TrainConfig:
     save_steps: int = _option(1000, "steps between checkpoints")
     save_total_limit: int = _option(5, "checkpoints to keep")
     optimizer_states: int = _option(2, "newest checkpoints that training can resume from")
-    num_workers: int = _option(8, "processes that load data")
+    num_workers: int = _option(8, "processes that load data, at most one per core")
     seed: int = _option(42, "of order, noise and first weights")
     optim: str = _option("adamw_torch", f"optimizer: {', '.join(OPTIMIZERS)}")
     bf16: bool = _option(True, "compute and hold frozen weights in bfloat16")
@@ -87,6 +87,8 @@ class TrainConfig:
     noise_samples: int = _option(1, "noises and times per observation and step")
     device: str = _option("auto", "auto, cpu or cuda")
     padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
+    validate: bool = _option(True, "check every rule of the dataset's format first")
+    keep_statistics: bool = _option(False, "normalise with the base model's ranges")
     eval_episodes: int = _option(0, "episodes, drawn by the seed, that training is measured with")
     eval_steps: int = _option(0, "steps between these measurements; 0: as many as save_steps")
     max_memory_gb: float = _option(2.0, "prepared pictures up to this size stay in memory")
@@ -126,6 +128,12 @@ class TrainConfig:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
         if self.padding not in ("repeat", "mask", "drop"):
             raise UserError(f"padding is {self.padding!r}, expected repeat, mask or drop")
+
+        if self.keep_statistics and self.base_model == TINY:
+            raise UserError(
+                "--keep_statistics needs a base model that was trained and --base_model tiny "
+                "begins from nothing: leave one of them out"
+            )
 
     def _check_lora(self) -> None:
         if self.lora_rank < 1 or not 0 <= self.lora_dropout < 1:

@@ -59,6 +59,8 @@ class Prepared:
     slots: Mapping[str, int]
     extra_files: Mapping[str, str]
     metadata: Mapping[str, Any]
+    slot_was_trained: bool
+    """Whether the base model knows the embodiment."""
 
 
 def prepare_training(config: TrainConfig) -> Prepared:
@@ -227,7 +229,12 @@ def _prepare(
     }
     kwargs["modality_configs"] = {**kwargs.get("modality_configs", {}), embodiment: modality}
     kwargs["use_relative_action"] = True
-    statistics = {**base.statistics, embodiment: dataset_statistics(table, actions, horizon)}
+    statistics = {
+        **base.statistics,
+        embodiment: _kept_statistics(base, embodiment)
+        if config.keep_statistics
+        else dataset_statistics(table, actions, horizon),
+    }
     numbers = StateActionProcessor(
         ProcessorConfig.from_dict(kwargs),
         ModalityConfig.from_dict(modality, embodiment),
@@ -254,7 +261,17 @@ def _prepare(
         slots={**base.slots, embodiment: base.slot(embodiment)},
         extra_files=_extra_files([*base.processor_folders, base.tokenizer_folder]),
         metadata=_metadata(dataset, variant, held_out),
+        slot_was_trained=config.base_model != TINY and embodiment in base.statistics,
     )
+
+
+def _kept_statistics(base: CheckpointFolder, embodiment: str) -> Any:
+    if embodiment not in base.statistics:
+        raise UserError(
+            f"{base.path.name} has no statistics of {embodiment} to keep, only of "
+            f"{', '.join(base.statistics) or 'none'}: leave --keep_statistics out"
+        )
+    return base.statistics[embodiment]
 
 
 def _check_rate(base: CheckpointFolder, dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ import torch
 from transformers import TrainingArguments
 from transformers.training_args import ParallelMode
 
+from groot_ros.data.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.model.device import find_device
 from groot_ros.model.memory import available_bytes
@@ -52,6 +53,8 @@ def train(config: TrainConfig) -> Path:
             f"{config.run_path} has checkpoints already: go on with --resume or take another "
             "exp_name"
         )
+    if config.validate and resumed is None and arguments.process_index == 0:
+        _validate(Path(config.input_path))
     samples = _samples(config, prepared)
     with out_of_memory_said(config, arguments.device):
         memory = _plan_memory(config, prepared, samples, arguments)
@@ -68,6 +71,17 @@ def train(config: TrainConfig) -> Path:
         trainer.add_callback(StopOnSignal())
         trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     return checkpoints(config.run_path)[-1]
+
+
+def _validate(dataset: Path) -> None:
+    found = validate(dataset)
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    if found.problems:
+        raise UserError(
+            f"{dataset} breaks the rules of its format: {found.problems[0]}; groot-ros validate "
+            f"lists all {len(found.problems)} problems"
+        )
 
 
 def _samples(config: TrainConfig, prepared: Prepared) -> Samples:
@@ -163,7 +177,7 @@ def _arguments(config: TrainConfig) -> TrainingArguments:
         eval_steps=config.eval_steps or config.save_steps,
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
-        dataloader_num_workers=config.num_workers,
+        dataloader_num_workers=min(config.num_workers, os.cpu_count() or 1),
         dataloader_pin_memory=device.type == "cuda",
         # Samples are in order already: see Samples.
         train_sampling_strategy="sequential",
@@ -192,8 +206,9 @@ def describe(config: TrainConfig, prepared: Prepared, samples: Samples) -> list[
     network, modality = prepared.network, prepared.processor.modality
     total = sum(parameter.numel() for parameter in network.parameters())
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    state = "trained before" if prepared.slot_was_trained else "new"
     return [
         f"{len(prepared.table.files)} episodes, {len(samples.rows)} samples, "
-        f"{prepared.metadata['variant']} on {modality.embodiment} (slot {modality.slot})",
+        f"{prepared.metadata['variant']} on {modality.embodiment} (slot {modality.slot}, {state})",
         f"{trained / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained",
     ]

@@ -15,7 +15,15 @@ from types import FrameType
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed, nn
@@ -53,6 +61,7 @@ SAVED_PART = ".partial"
 FREE_OPTIONS = (
     "resume",
     "device",
+    "validate",
     "output_path",
     "num_workers",
     "logging_steps",
@@ -260,6 +269,13 @@ def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:
     return folders[-1]
 
 
+class StepRate(ProgressColumn):
+    """Steps per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f} steps/s")
+
+
 class ProgressReport(TrainerCallback):
     """A progress bar with loss, rate and time left."""
 
@@ -268,6 +284,7 @@ class ProgressReport(TrainerCallback):
         self._bar = Progress(
             TextColumn("training"),
             *columns,
+            StepRate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[loss]} {task.fields[held_out]}"),
         )

@@ -92,3 +92,14 @@ def test_a_dataset_without_its_description_is_refused(own_dataset: Path, tmp_pat
     (own_dataset / "meta" / "modality.json").unlink()
     with pytest.raises(UserError, match="no meta/modality.json, which names its columns"):
         prepare_training(make_config(options(own_dataset, tmp_path, "x")))
+
+
+def test_a_damaged_dataset_is_refused_before_the_first_step(
+    own_dataset: Path, tmp_path: Path
+) -> None:
+    file = own_dataset / "meta" / "info.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "total_frames": 3}))
+    with pytest.raises(UserError, match="breaks the rules of its format: .*total_frames is 3"):
+        train(make_config(options(own_dataset, tmp_path, "x")))
+    assert not (tmp_path / "x").exists()
+    train(make_config(options(own_dataset, tmp_path, "x", validate=False, num_train_steps=1)))

@@ -268,3 +268,24 @@ def test_the_average_is_that_of_all_weights_with_the_stated_decay() -> None:
     with average.applied():
         assert network.weight.item() == pytest.approx(expected)
     assert network.weight.item() == 39
+
+
+def test_statistics_of_the_base_model_are_kept_only_when_asked(
+    run: Path, dataset: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(checkpoints(run)[-1], tmp_path / "base"))
+    file = base / "statistics.json"
+    statistics = json.loads(file.read_text())
+    statistics["new_embodiment"]["action"]["grip"]["max"] = [7.0]
+    file.write_text(json.dumps(statistics))
+    given = options(dataset, Path("unused"), "second", base_model=str(base))
+    for keep in (True, False):
+        prepared = prepare_training(make_config({**given, "keep_statistics": keep}))
+        found = prepared.statistics["new_embodiment"]["action"]["grip"]["max"]
+        assert (found == [7.0]) == keep
+        assert prepared.slot_was_trained
+    with pytest.raises(UserError, match="begins from nothing"):
+        make_config({**given, "base_model": "tiny", "keep_statistics": True})
+    file.write_text(json.dumps({"other": statistics["new_embodiment"]}))
+    with pytest.raises(UserError, match="no statistics of new_embodiment to keep, only of other"):
+        prepare_training(make_config({**given, "keep_statistics": True}))
