@@ -15,6 +15,7 @@ ROWS = {
     "gap_mm_p95": "gap between chunks p95 [mm]",
     "starved_steps": "steps starved",
     "rejected_chunks": "chunks rejected",
+    "unfamiliar_chunks": "chunks slowed or held",
     "pauses": "pauses",
     "command_rate_hz": "command rate [Hz]",
     "command_jitter_ms_p99": "command period error p99 [ms]",
@@ -31,7 +32,9 @@ def add_subject(subjects: Any) -> None:
     runtime.add_argument("--seconds", type=float, default=30.0, help="per strategy (default: 30)")
     runtime.add_argument("--latency", type=float, default=0.15, help="s, mean (default: 0.15)")
     runtime.add_argument("--jitter", type=float, default=0.05, help="s, +- (default: 0.05)")
-    runtime.add_argument("--lost", type=float, default=0.0, help="share that takes twice as long")
+    runtime.add_argument(
+        "--lost", type=float, default=0.0, help="share of inferences that give no chunk"
+    )
     runtime.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
     runtime.add_argument("--plot", type=Path, help="write a picture of the commands (.png)")
     runtime.add_argument("--json", action="store_true", help="print one JSON object")

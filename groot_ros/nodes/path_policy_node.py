@@ -20,7 +20,7 @@ class PathPolicyParameters(PolicyParameters):
 
     latency: float = parameter(0.15, "mean duration of an inference", "s", 0.0, 10.0)
     jitter: float = parameter(0.05, "how far it strays to both sides", "s", 0.0, 10.0)
-    lost: float = parameter(0.0, "share of inferences that take twice as long", "", 0.0, 1.0)
+    lost: float = parameter(0.0, "share of inferences that give no chunk", "", 0.0, 1.0)
 
 
 class PathPolicyNode(PolicyNode):

@@ -32,7 +32,7 @@ from groot_ros.nodes.messages import from_pose, pose_stamped, to_ns, to_time
 from groot_ros.policies.path import ideal_path
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.share import share_file
-from groot_ros_msgs.msg import ChunkReport
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ PAUSE_M_S, PAUSE_S = 0.003, 0.1
 
 @dataclass(frozen=True)
 class Load:
-    """What is run: seconds for each strategy, latency and its jitter in s, share of late ones."""
+    """What is run: seconds for each strategy, latency and its jitter in s, share of lost ones."""
 
     seconds: float = 30.0
     latency_s: float = 0.15
@@ -105,7 +105,7 @@ class BenchmarkRobot(Node):
 
     def _publish_images(self) -> None:
         # A camera that never changes its picture counts as broken.
-        self._image.data[0] ^= 1
+        self._image.data[0] = (self._image.data[0] + 1) % 256
         for camera in self._cameras:
             self._image.header.stamp = self.get_clock().now().to_msg()
             camera.publish(self._image)
@@ -231,6 +231,7 @@ def measure(recording: Recording, load: Load) -> dict[str, float]:
         "gap_deg_p95": _percentile([np.degrees(r.gap_rotation) for r in seams], 95),
         "starved_steps": float(sum(r.starved_steps for r in seams)),
         "rejected_chunks": float(len(executed) - len(seams)),
+        "unfamiliar_chunks": float(sum(r.grade >= ActionChunk.SLOW for r in published)),
         "chunks": float(len(published)),
         "command_rate_hz": float(1 / np.mean(periods_s)),
         "command_jitter_ms_p99": _percentile((np.abs(periods_s - step_s) * 1e3).tolist(), 99),

@@ -13,6 +13,7 @@ from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.types import Observation, Steps
 from groot_ros.envelope import Envelope, EnvelopeMonitor, measure_envelope
+from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
 from groot_ros.policies.base import Inputs
 from groot_ros.robot import RobotConfig
@@ -75,13 +76,13 @@ class PathPolicy:
     def latency_s(self) -> float:
         """A duration of an inference, drawn anew each time."""
         c = self.conditions
-        late = c.latency_s if self._rng.random() < c.lost else 0.0
-        drawn: float = c.latency_s + late + self._rng.uniform(-c.jitter_s, c.jitter_s)
-        return max(0.0, drawn)
+        return max(0.0, float(c.latency_s + self._rng.uniform(-c.jitter_s, c.jitter_s)))
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
-        """16 steps of 1/15 s, after the latency."""
+        """16 steps of 1/15 s, after the latency; UserError for an inference that is lost."""
         time.sleep(self.latency_s())
+        if self._rng.random() < self.conditions.lost:
+            raise UserError("this inference is one of those that are to be lost")
         chunk = self.chunk(observation.stamp_ns, prefix)
         return replace(chunk, verdict=self._monitor.check(observation, chunk))
 

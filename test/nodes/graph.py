@@ -193,8 +193,8 @@ class FakeRobot:
                 continue
             pixels = self.pictures[name]
             if name not in self.frozen:
-                # The noise of a real camera.
-                pixels[0, 0, 0] ^= 1
+                # The noise of a real camera, darker than black is.
+                pixels[0, 0, 0] = self._ticks % 13
             height, width, _ = pixels.shape
             image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
             image.header.stamp = self._stamp(name)
