@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,11 @@ class RecordingModel:
     before: Callable[[], object] = lambda: None
     """Called in each prediction."""
 
-    @property
+    @cached_property
     def codec(self) -> Codec:
         return find_variant(self.variant).codec(load_robot("sim"), Timing(16, self.step_ns))
 
-    @property
+    @cached_property
     def modality(self) -> Modality:
         return make_modality(self.codec, find_variant(self.variant).relative)
 
