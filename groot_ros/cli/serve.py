@@ -72,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     )
     checkpoints = LocalCheckpoints(config, args.variant, args.robot)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    # Which connections open and close is of no interest to an operator.
+    logging.getLogger("websockets").setLevel(logging.WARNING)
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_serve(args, checkpoints, token))
     return 0

@@ -29,6 +29,7 @@ PENDING = 64
 # ZMQ ends the connection of a message above this; up to it, one that is too large gets an answer.
 FRAME_BYTES = 2 * LIMITS.message_bytes
 FRAMES = 8
+KILL_DELAY_S = 0.1
 UNAUTHORIZED = "Unauthorized: Invalid API token"
 
 
@@ -119,7 +120,8 @@ class Gr00tServer:
             case "kill":
                 if not self._allow_kill:
                     raise WireError("kill is off: start the server with --allow-kill")
-                asyncio.get_running_loop().call_later(0.1, self._killed.set)
+                # The answer goes out before the server ends.
+                asyncio.get_running_loop().call_later(KILL_DELAY_S, self._killed.set)
                 return None
         raise WireError(f"Unknown endpoint: {endpoint!s:.100}")
 

@@ -72,8 +72,8 @@ class Timed(Generic[T]):
 class ModelThread:
     """Runs the model, one inference at a time, in the order of the requests.
 
-    A client waits for its answer before it asks again, so that order gives everybody a turn.
-    Work whose client has gone before its turn came is not done.
+    A client waits for its answer before it asks again, so that order gives everybody a turn. One
+    that dies costs the others at most the inference that it had asked for.
     """
 
     def __init__(self) -> None:

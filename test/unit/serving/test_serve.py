@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -79,3 +80,13 @@ def test_mistakes_are_one_sentence(
 ) -> None:
     assert main(["serve", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_the_benchmark_measures_every_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--requests=3", "--model-time=0", "--clients", "2", "--json"]
+    assert main(["benchmark", "serve", *arguments]) == 0
+    protocols = json.loads(capsys.readouterr().out)["protocols"]
+    assert set(protocols) == {"gr00t", "positronic", "openpi"}
+    for (row,) in protocols.values():
+        assert row["clients"] == 2
+        assert 0 < row["overhead_ms_p50"] <= row["overhead_ms_p99"] < GENEROUS_S * 1e3
