@@ -24,6 +24,8 @@ from groot_ros.serving.positronic_messages import SESSION_PATH, to_flat, to_step
 # A server that loads its model says so at least this often.
 STATUS_TIMEOUT_S = 30.0
 LOADING_TIMEOUT_S = 900.0
+# Servers of this version do not tell it.
+PROTOCOL_VERSION = 1
 OWN = "groot_ros"
 
 
@@ -68,10 +70,18 @@ class PositronicConnection:
             if "error" in reply:
                 raise UserError(f"the server {self._config.url} says: {reply['error']!s:.500}")
             if reply.get("status") == "ready" and isinstance(reply.get("meta"), dict):
+                self._check_version(reply.get("protocol_version", PROTOCOL_VERSION))
                 return _read_meta(reply["meta"])
         raise Unreachable(
             f"the server {self._config.url} is not ready after {LOADING_TIMEOUT_S} s"
         )
+
+    def _check_version(self, version: Any) -> None:
+        if version != PROTOCOL_VERSION:
+            raise UserError(
+                f"the server {self._config.url} speaks version {version!r:.20} of Positronic's "
+                f"protocol, expected version {PROTOCOL_VERSION}: serve the model with groot-ros serve"
+            )
 
     def reset(self) -> None:
         """Nothing to tell: neither GR00T nor its codecs remember an episode."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from served_models import GENEROUS_S, RecordingModel, expected_steps, observation, running
+from websockets.sync.server import serve as serve_in_thread
 
 from groot_ros.buffer import Ages
 from groot_ros.chunks.chunk import Chunk
@@ -26,6 +27,7 @@ from groot_ros.policies.base import PolicyLost
 from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import load_robot
+from groot_ros.serving import numpy_wire
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 
@@ -245,6 +247,21 @@ def test_nonsense_of_a_server_is_a_sentence_and_no_chunk(answer: Any) -> None:
     with running(serve) as url, opened(url) as policy, pytest.raises(UserError) as raised:
         policy.predict(observation())
     assert not isinstance(raised.value, PolicyLost)
+
+
+def test_servers_of_positronics_newer_protocols_are_told_apart() -> None:
+    def handler(socket: Any) -> None:
+        socket.send(numpy_wire.pack({"status": "ready", "meta": {}, "protocol_version": 3}))
+        socket.recv()
+
+    with serve_in_thread(handler, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        with pytest.raises(UserError, match="version 3 of Positronic's protocol"):
+            remote(f"ws://127.0.0.1:{port}").open()
+        server.shutdown()
+        thread.join(GENEROUS_S)
 
 
 def test_no_server_is_one_sentence() -> None:
