@@ -15,6 +15,8 @@ from groot_ros.errors import UserError
 from groot_ros.model.device import find_device
 from groot_ros.model.memory import available_bytes
 from groot_ros.model.processor import Processor
+from groot_ros.training.callbacks import ProgressReport, StopOnSignal
+from groot_ros.training.checkpoints import checkpoints, find_resumable
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.held_out import HeldOut
 from groot_ros.training.memory import (
@@ -31,13 +33,7 @@ from groot_ros.training.preparation import Prepared, prepare_training
 from groot_ros.training.reporting import reporters, start_wandb
 from groot_ros.training.samples import Collator, SampleOptions, Samples
 from groot_ros.training.table import Table
-from groot_ros.training.trainer import (
-    GrootTrainer,
-    ProgressReport,
-    StopOnSignal,
-    checkpoints,
-    find_resumable,
-)
+from groot_ros.training.trainer import GrootTrainer
 
 # Fewer are prepared sooner than another process has started.
 ROWS_PER_PROCESS = 3000

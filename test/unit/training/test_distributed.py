@@ -13,10 +13,10 @@ from training_options import options
 from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
 from groot_ros.share import share_file
+from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
-from groot_ros.training.trainer import checkpoints
 
 
 def test_two_processes_train_as_one_does(dataset: Path, tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from training_options import options
 
 from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
+from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
 from groot_ros.training.held_out import HeldOut
 from groot_ros.training.lora import plain_network
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
-from groot_ros.training.trainer import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
 from groot_ros.training.augmentation import Augmentation, ColorJitter
 from groot_ros.training.average import WeightAverage
+from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config, read_yaml
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.open_loop import compare
@@ -26,7 +27,6 @@ from groot_ros.training.pictures import hold_frames, prepare_pictures
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
 from groot_ros.training.samples import Collator, SampleOptions, Samples
-from groot_ros.training.trainer import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from groot_ros.codecs.catalog import find_variant
 from groot_ros.model.groot import Groot
 from groot_ros.model.tiny import init_checkpoint
 from groot_ros.robot import load_robot
+from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
 from groot_ros.training.open_loop import compare
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
-from groot_ros.training.trainer import checkpoints
 
 
 @pytest.fixture(scope="module")
