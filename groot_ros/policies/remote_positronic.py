@@ -80,7 +80,7 @@ class PositronicConnection:
         if version != PROTOCOL_VERSION:
             raise UserError(
                 f"the server {self._config.url} speaks version {version!r:.20} of Positronic's "
-                f"protocol, expected version {PROTOCOL_VERSION}: serve the model with groot-ros serve"
+                f"protocol, expected {PROTOCOL_VERSION}: serve the model with groot-ros serve"
             )
 
     def reset(self) -> None:
