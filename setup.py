@@ -52,7 +52,7 @@ setup(
         "tokenizers>=0.22",
         "torch>=2.7",
         "transformers>=5.20,<6",
-        "websockets>=14",
+        "websockets>=15",
     ],
     extras_require={
         "sim": ["daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
