@@ -75,7 +75,7 @@ class TrainConfig:
     tune_top_llm_layers: int = _option(0, "train only the last so many text layers")
     lora: bool = _option(False, "train small matrices beside those of backbone and head (peft)")
     lora_rank: int = _option(32, "size of the small matrices")
-    lora_alpha: int = _option(16, "weight of the small matrices, times their size")
+    lora_alpha: int = _option(16, "the small matrices count lora_alpha / lora_rank")
     lora_dropout: float = _option(0.1, "share of their inputs that is hidden")
     gradient_checkpointing: bool = _option(False, "compute activations twice to save memory")
     state_dropout_prob: float = _option(0.0, "probability that a sample's state is hidden")

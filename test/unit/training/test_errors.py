@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
-import subprocess
-import sys
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_options import options
 
 from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
+from groot_ros.training import run
+from groot_ros.training.callbacks import ProgressReport
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
 from groot_ros.training.preparation import prepare_training
@@ -25,36 +29,33 @@ def own_dataset(dataset: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(dataset, tmp_path / "own"))
 
 
-# The second checkpoint meets a disk on which no file may be larger than so many bytes.
-FULL_DISK = """
-import resource, signal, sys
-from groot_ros.cli.main import main
-from groot_ros.training import run
+class DiskThatFills(ProgressReport):
+    """From the first checkpoint on no file may be larger than so many bytes."""
 
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-largest = int(sys.argv.pop(1))
+    largest = 0
 
-class Fill(run.ProgressReport):
-    def on_save(self, *args, **kwargs):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    def on_save(self, *args: Any, **kwargs: Any) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest, hard))
 
-run.ProgressReport = Fill
-sys.exit(main())
-"""
+
+@pytest.fixture
+def filling_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[DiskThatFills]]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    monkeypatch.setattr(run, "ProgressReport", DiskThatFills)
+    yield DiskThatFills
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("largest", [1_000_000, 20_000_000], ids=["weights", "optimizer"])
 def test_a_full_disk_keeps_the_last_checkpoint(
-    largest: int, dataset: Path, tmp_path: Path
+    largest: int, dataset: Path, tmp_path: Path, filling_disk: type[DiskThatFills]
 ) -> None:
-    given = options(dataset, tmp_path, "full", save_steps=1)
-    command = [sys.executable, "-c", FULL_DISK, str(largest), "train"]
-    command += [f"--{name}={value}" for name, value in given.items()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2, done.stderr
-    assert "checkpoint-2 cannot be saved in" in done.stderr
-    assert "free space and go on with --resume" in done.stderr
-    assert "Traceback" not in done.stderr
+    filling_disk.largest = largest
+    with pytest.raises(UserError, match="checkpoint-2 cannot be saved in .*: free space and go"):
+        train(make_config(options(dataset, tmp_path, "full", save_steps=1)))
     (kept,) = checkpoints(tmp_path / "full")
     assert kept.name == "checkpoint-1"
     Groot.load(kept)
