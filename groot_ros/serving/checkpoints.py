@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.errors import UserError
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.policies.checkpoint_folder import checkpoint_steps, find_checkpoint
 from groot_ros.policies.local import LoadedModel, LocalPolicyConfig, load_model
@@ -28,9 +27,9 @@ class LocalCheckpoints:
 
     @property
     def names(self) -> list[str]:
-        """Steps, or the folder's name when it is a checkpoint itself."""
-        steps = sorted(checkpoint_steps(self._root))
-        return [str(step) for step in steps] or [self._default.name]
+        """The steps, and what is served by default where that is something else."""
+        steps = [str(step) for step in sorted(checkpoint_steps(self._root))]
+        return steps if self.default in steps else [*steps, self.default]
 
     @property
     def default(self) -> str:
@@ -39,14 +38,7 @@ class LocalCheckpoints:
 
     def load(self, name: str) -> LoadedModel:
         """Load and warm up; UserError when it is not there or does not fit."""
-        if name == self.default:
-            folder = self._default
-        elif name in self.names:
-            folder = find_checkpoint(self._root, name)
-        else:
-            raise UserError(
-                f"there is no model {name!r:.100}, expected one of {', '.join(self.names)}"
-            )
+        folder = self._default if name == self.default else find_checkpoint(self._root, name)
         config = replace(self._config, checkpoints_dir=str(folder), checkpoint="")
         model = load_model(config, self._variant, self._robot)
         model.warm_up()

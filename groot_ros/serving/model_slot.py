@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from groot_ros.errors import UserError
 from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
 
 # A client that waits hears something this often; Positronic's gives up after 30 s of silence.
@@ -32,8 +33,12 @@ class ModelSlot:
     async def use(self, name: str, tell: Tell) -> AsyncIterator[ServedModel]:
         """The model of a name as long as the context lasts; UserError when it cannot be loaded.
 
-        `tell(status, message)` is called while that takes time.
+        `tell(status, message)` is called while that takes time. A name that is unknown leaves the
+        loaded model where it is.
         """
+        names = self._checkpoints.names
+        if name not in names:
+            raise UserError(f"there is no model {name!r:.100}, expected one of {', '.join(names)}")
         await _patiently(
             self._lock.acquire, lambda: tell("waiting", "another client is connecting")
         )

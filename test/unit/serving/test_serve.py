@@ -21,6 +21,7 @@ from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import load_robot
+from groot_ros.serving.checkpoints import LocalCheckpoints
 
 VARIANT = "ee_rot6d_rel"
 
@@ -46,6 +47,17 @@ def serving(experiment: Path, protocol: str, *options: str) -> Iterator[str]:
         yield found[1]
         process.send_signal(signal.SIGINT)
         assert process.wait(GENEROUS_S) == 0
+
+
+def test_checkpoints_have_the_names_that_clients_ask_for(experiment: Path) -> None:
+    for folder, checkpoint in (
+        (experiment, ""),
+        (experiment, "checkpoint-000300"),
+        (experiment / "checkpoint-000300", ""),
+    ):
+        checkpoints = LocalCheckpoints(LocalPolicyConfig(str(folder), checkpoint), VARIANT)
+        assert checkpoints.default == "300" and checkpoints.names == ["300"]
+        assert checkpoints.load("300").folder == experiment / "checkpoint-000300"
 
 
 @pytest.mark.parametrize("protocol", ["gr00t", "positronic"])
