@@ -148,16 +148,16 @@ def test_without_a_stream_the_arm_stops_and_goes_on_with_it(
     spoil(bench.robot)
     spoilt_s = arm.now_s()
     sentence = bench.wait_said(words, since)
-    arm.wait_stopped("no new chunk came in time")
+    arm.wait_stopped("stopped, ")
     arm.tell(spoil.__name__.replace("_", " "), spoilt_s, sentence)
 
 
 def test_a_slow_camera_moves_the_arm_piece_by_piece(arm: Arm, bench: Bench) -> None:
-    """A picture every 0.65 s; a chunk is longer than that, the watchdog is not."""
-    bench.robot.skipped["wrist"] = 12
+    """A picture every 0.8 s; a chunk is longer than that, the watchdog is not."""
+    bench.robot.skipped["wrist"] = 15
     slow_s = arm.now_s()
     sentence = arm.wait_stopped("no new chunk came in time").stop_reason
-    arm.tell("camera slow, 1.5 Hz", slow_s, sentence)
+    arm.tell("camera slow, 1.2 Hz", slow_s, sentence)
     newest = len(arm.poses)
     arm.graph.wait_for(
         lambda: arm.states[-1].activity == "executing" and len(arm.poses) > newest,
@@ -170,12 +170,13 @@ def test_joint_states_in_another_order_change_nothing(arm: Arm, bench: Bench) ->
     # In another order these would be a step as the policy has never seen one.
     bench.robot.joint_positions = [0.03 * (-1) ** index for index in range(len(JOINTS))]
     arm.graph.wait_for(lambda: len(reports) > 5, "chunks")
+    ordered = len(reports)
     bench.robot.joint_names.reverse()
     bench.robot.joint_positions.reverse()
-    reported = len(reports)
-    arm.graph.wait_for(lambda: len(reports) > reported + 5, "chunks")
+    arm.graph.wait_for(lambda: len(reports) > ordered + 5, "chunks")
     arm.wait_moving()
-    assert not [r.grade_reason for r in reports if "joint_position" in r.grade_reason]
+    graded = [report.grade_reason for report in reports[ordered:]]
+    assert not [reason for reason in graded if "joint_position" in reason]
     arm.tell_unharmed("joint states reordered", "nothing")
 
 
