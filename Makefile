@@ -12,7 +12,7 @@ help:
 	@echo "                                         https://download.pytorch.org/whl/cu130"
 	@echo "                                         (without an NVIDIA GPU: the CPU wheels there)"
 	@echo "             PYTHON=/path/to/python3.11  the Python to use"
-	@echo "make demo    the simulated arm with two policies; writes demo/"
+	@echo "make demo    an expert and a GR00T pick up a cube; writes demo/"
 	@echo "make learn   demonstrations, dataset, training, evaluation; writes learn/"
 	@echo "make test    colcon test, colcon test-result"
 	@echo "make lint    ruff, mypy"

@@ -10,11 +10,13 @@ from launch_ros.actions import LifecycleNode, Node
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.nodes.launching import (
+    DEFAULT_VARIANT,
     activate_when_configured,
+    chosen_variant,
     configure,
     fast_dds_profile,
     is_true,
-    untrained_checkpoint,
+    simulation_checkpoint,
 )
 from groot_ros.policies.factory import POLICIES
 from groot_ros.robot import robot_names
@@ -35,15 +37,16 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "variant",
-        default_value="ee_rot6d_joints",
-        choices=list(VARIANTS),
-        description="codec and modality config of the checkpoint",
+        default_value="auto",
+        choices=["auto", *VARIANTS],
+        description="codec and modality config of the checkpoint; auto: what it says itself, or "
+        f"{DEFAULT_VARIANT}",
     ),
     DeclareLaunchArgument(
         "checkpoints_dir",
         default_value="",
         description="folder of a checkpoint, or of an experiment with checkpoint-N inside; "
-        "empty with sim:=true: a tiny untrained one",
+        "empty with sim:=true: the shipped one, for other variants a tiny untrained one",
     ),
     DeclareLaunchArgument(
         "checkpoint", default_value="", description="which checkpoint-N; empty takes the latest"
@@ -155,9 +158,13 @@ def _nodes(context: LaunchContext) -> list[Action]:
 
 def _choose_checkpoint(context: LaunchContext) -> None:
     arguments = context.launch_configurations
-    if is_true(context, "sim") and arguments["policy"] == "local":
+    if arguments["policy"] == "local" and is_true(context, "sim"):
         arguments["checkpoints_dir"] = arguments["checkpoints_dir"] or str(
-            untrained_checkpoint(arguments["variant"])
+            simulation_checkpoint(arguments["variant"])
+        )
+    if arguments["variant"] == "auto":
+        arguments["variant"] = chosen_variant(
+            arguments["checkpoints_dir"], arguments["checkpoint"]
         )
 
 

@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint_folder import checkpoint_variant, find_checkpoint
+from groot_ros.policies.checkpoint_folder import (
+    checkpoint_variant,
+    find_checkpoint,
+    shipped_checkpoint,
+)
 from groot_ros.policies.factory import POLICIES, PolicyChoice
 from groot_ros.sim.trials import FIRST_SCENE, Outcome, Trials, summarize
 
@@ -20,7 +24,9 @@ NOISE_SEED = 0
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", help="measure what a checkpoint can do")
-    parser.add_argument("--checkpoint", type=Path, help="folder of groot-ros train")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="folder of groot-ros train (default: the shipped one)"
+    )
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument(
         "--output", type=Path, default=Path("evaluation"), help="folder to write (%(default)s)"
@@ -92,9 +98,7 @@ def _closed_loop(args: argparse.Namespace) -> int:
 def _policy(args: argparse.Namespace) -> PolicyChoice:
     if args.policy != "local":
         return PolicyChoice(args.policy, args.policy)
-    if args.checkpoint is None:
-        raise UserError("--checkpoint is missing: name a folder of groot-ros train")
-    folder = find_checkpoint(args.checkpoint)
+    folder = find_checkpoint(args.checkpoint or shipped_checkpoint())
     variant = checkpoint_variant(folder)
     if not variant:
         raise UserError(
@@ -128,9 +132,8 @@ def _open_loop(args: argparse.Namespace) -> int:
 
     if args.dataset is None:
         raise UserError("--open-loop compares with a dataset: name it with --dataset")
-    if args.checkpoint is None:
-        raise UserError("--checkpoint is missing: name a folder of groot-ros train")
-    comparison = compare(args.checkpoint, args.dataset, args.episodes)
+    checkpoint = args.checkpoint or shipped_checkpoint()
+    comparison = compare(checkpoint, args.dataset, args.episodes)
     args.output.mkdir(parents=True, exist_ok=True)
     write_plot(comparison, args.output / "open_loop.png")
     result = comparison.to_dict()

@@ -13,8 +13,16 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
+from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint_folder import (
+    checkpoint_variant,
+    find_checkpoint,
+    shipped_checkpoint,
+)
 from groot_ros.share import share_file
 
+# The recommended one, for checkpoints that do not say theirs.
+DEFAULT_VARIANT = "ee_rot6d_joints"
 # Both names are read: the first by Fast DDS before version 3, the second from then on.
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
@@ -27,8 +35,11 @@ def fast_dds_profile() -> list[SetEnvironmentVariable]:
     return [SetEnvironmentVariable(name, profile) for name in PROFILE_VARIABLES]
 
 
-def untrained_checkpoint(variant: str) -> Path:
-    """A tiny untrained checkpoint of a variant for the simulated arm, made once per user."""
+def simulation_checkpoint(variant: str) -> Path:
+    """The shipped checkpoint, or a tiny untrained one of another variant, made once per user."""
+    shipped = shipped_checkpoint()
+    if variant in ("auto", checkpoint_variant(shipped)):
+        return shipped
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groot_ros"
     folder = cache / f"untrained_{variant}"
     if not (folder / "config.json").exists():
@@ -36,6 +47,17 @@ def untrained_checkpoint(variant: str) -> Path:
 
         main(["init-checkpoint", "--size=tiny", f"--variant={variant}", f"--output={folder}"])
     return folder
+
+
+def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
+    """What the checkpoint says of itself; whether there is one the policy node will say."""
+    if not checkpoints_dir:
+        return DEFAULT_VARIANT
+    try:
+        folder = find_checkpoint(checkpoints_dir, checkpoint)
+    except UserError:
+        return DEFAULT_VARIANT
+    return checkpoint_variant(folder) or DEFAULT_VARIANT
 
 
 def is_true(context: LaunchContext, argument: str) -> bool:

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 from groot_ros.errors import UserError
+from groot_ros.share import share_file
 
+SHIPPED = "pretrained/sim_pick"
 _STEP = re.compile(r"checkpoint-(\d+)")
 
 
@@ -53,6 +55,11 @@ def _newest(root: Path, steps: dict[int, Path]) -> Path:
         f"{root} holds neither config.json nor a checkpoint-N folder: give the folder of a GR00T "
         "checkpoint or of an experiment"
     )
+
+
+def shipped_checkpoint() -> Path:
+    """A small GR00T that picks up the red cube with the simulated arm."""
+    return share_file(SHIPPED)
 
 
 def checkpoint_variant(checkpoint: Path) -> str:

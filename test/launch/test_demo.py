@@ -18,13 +18,12 @@ def frame_count(film: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def test_demo_picks_the_cube_and_leaves_films_plot_and_bags(
-    ros_domain: int, tmp_path: Path
-) -> None:
+def test_both_pick_the_cube_and_leave_films_plot_and_bags(ros_domain: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "groot_ros.cli.main", "demo", f"--output={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "cube picked up" in done.stdout
+    picked_up = next(line for line in done.stdout.splitlines() if "cube picked up" in line)
+    assert picked_up.count("yes") == 2
     for policy in ("scripted", "groot"):
         assert frame_count(tmp_path / f"{policy}.mp4") > 30
         metadata = yaml.safe_load((tmp_path / f"{policy}_bag/metadata.yaml").read_text())
