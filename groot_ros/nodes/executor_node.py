@@ -111,7 +111,8 @@ class ExecutorNode(GuardedLifecycleNode):
     def deactivate(self) -> None:
         if loop := self._loop:
             with self._lock:
-                self._motion.halt(StopReason.DEACTIVATED, self._now_ns())
+                if not self._motion.is_at_rest:
+                    self._motion.halt(StopReason.DEACTIVATED, self._now_ns())
             deadline_s = time.monotonic() + STOP_WAIT_S
             while not self._motion.is_at_rest and time.monotonic() < deadline_s:
                 time.sleep(1.0 / self._rate_hz)

@@ -24,6 +24,7 @@ LAYERS = [
         "buffer",
         "envelope",
         "image_messages",
+        "picture_watch",
         "message_fields",
         "stream_store",
     },
