@@ -17,10 +17,13 @@ from groot_ros.codecs.types import Observation
 from groot_ros.data.convert import Conversion, convert
 from groot_ros.data.reader import Dataset
 from groot_ros.envelope import Envelope, EnvelopeMonitor, measure_envelope
+from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.robot import load_robot
+from groot_ros.share import share_file
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.rollout import RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.tasks import Task
 from groot_ros.training.config import TrainConfig
@@ -104,6 +107,21 @@ def test_checkpoints_of_a_training_carry_the_envelope(demonstrations: Demonstrat
     dataset = demonstrations.dataset
     config = TrainConfig(str(dataset.path), "runs", "picks", "ee_rot6d_q", base_model="tiny")
     assert prepare_training(config).metadata["envelope"] == dataset.own["envelope"]
+
+
+def test_a_trained_policy_gives_no_alarm_while_it_works() -> None:
+    """The checkpoint that ships with the package."""
+    config = LocalPolicyConfig(str(share_file("pretrained/sim_pick")), seed=0)
+    policy = LocalPolicy(config, find_variant("ee_rot6d_joints_rel"), load_robot("sim"))
+    policy.open()
+    simulation, verdicts = Simulation(), []
+    for seed in range(6):
+        simulation.reset(seed, Task("pick"))
+        episode = run_episode(policy, simulation, RolloutConfig(time_limit_s=12.0))
+        verdicts += [moment.chunk.verdict for moment in episode.moments]
+    simulation.close()
+    assert len(verdicts) >= 100
+    assert [verdict for verdict in verdicts if verdict.grade is not Grade.OK] == []
 
 
 def shifted(chunk: Chunk, way: list[float]) -> Chunk:
