@@ -23,7 +23,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     """Add the verb `demo`."""
     parser = verbs.add_parser("demo", help="move the simulated arm with two policies, film it")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the results")
-    parser.add_argument("--seconds", type=float, default=20.0, help="longest run of each policy")
+    parser.add_argument("--seconds", type=float, default=40.0, help="longest run of each policy")
     parser.add_argument("--seed", type=int, default=0, help="scene")
     parser.set_defaults(run=run)
 
