@@ -120,10 +120,18 @@ install_system_packages() {
     find_python || fail "apt-get brought no Python 3.11: name one with make setup PYTHON=..."
 }
 
+# An environment keeps the Python it was made with, whatever comes first on PATH today.
+keep_python() {
+    [ -z "${PYTHON:-}" ] || return 0
+    if "$venv/bin/python" -c 'import ssl' 2>/dev/null; then
+        python=$("$venv/bin/python" -c 'import sys; print(sys._base_executable)')
+    fi
+}
+
 make_venv() {
     local options=(--prompt groot_ros)
     ! $system_ros || options+=(--system-site-packages)
-    "$python" -m venv "${options[@]}" "$venv"
+    "$python" -m venv --clear "${options[@]}" "$venv"
     "$venv/bin/pip" install --quiet "$(grep '^pip' requirements/build.txt)"
 }
 
@@ -173,6 +181,7 @@ step "System packages"
 install_system_packages
 
 step "Python environment in $venv"
+keep_python
 once venv "$("$python" --version)" make_venv
 
 step "Python packages"
