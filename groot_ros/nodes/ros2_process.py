@@ -25,9 +25,18 @@ def enter_private_domain() -> None:
 
 @contextmanager
 def ros2_process(arguments: list[str], log: Path) -> Iterator[Callable[[], bool]]:
-    """A ros2 command in the background, ended by SIGINT; yields whether it still runs."""
+    """A ros2 command in the background, ended by SIGINT; yields whether it still runs.
+
+    What it has started ends with it, if need be by SIGKILL.
+    """
+    _let_children_hear_sigint()
     with log.open("w") as output:
-        process = subprocess.Popen(["ros2", *arguments], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            ["ros2", *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             yield lambda: process.poll() is None
         finally:
@@ -35,9 +44,16 @@ def ros2_process(arguments: list[str], log: Path) -> Iterator[Callable[[], bool]
             try:
                 process.wait(END_WAIT_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 output.write(f"\n{DIED}: it did not end within {END_WAIT_S:g} s of SIGINT\n")
+
+
+def _let_children_hear_sigint() -> None:
+    """Commands that a shell puts into the background ignore SIGINT, and so would their children;
+    with a handler they begin with the default."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def policy_launch(policy: PolicyChoice, **arguments: str) -> list[str]:
