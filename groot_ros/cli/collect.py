@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.progress import with_progress
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("collect", help="record demonstrations of the scripted expert")
@@ -42,9 +44,10 @@ def run(args: argparse.Namespace) -> int:
     if args.via == "ros":
         from groot_ros.nodes.live_collection import collect_live
 
-        outcomes = collect_live(collection)
+        recording = collect_live(collection)
     else:
-        outcomes = collect(collection)
+        recording = collect(collection)
+    outcomes = list(with_progress(recording, "recording", collection.episodes))
     succeeded = sum(outcomes)
     print(f"wrote {args.output}: {len(outcomes)} bags, {succeeded} with success")
     return 0

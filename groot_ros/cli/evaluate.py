@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint_folder import (
     checkpoint_variant,
@@ -77,7 +78,7 @@ def _closed_loop(args: argparse.Namespace) -> int:
     films.mkdir(parents=True, exist_ok=True)
     for film in films.glob("scene_*.mp4"):
         film.unlink()
-    outcomes = list(_with_progress(_trials(args, policy, trials, films), trials.count))
+    outcomes = list(with_progress(_trials(args, policy, trials, films), "trying", trials.count))
     result = {"variant": policy.variant, "via": args.via, **summarize(trials, outcomes)}
     title = f"{policy.variant}, {args.task}: {result['successes']} of {result['episodes']}"
     write_contact_sheet(title, outcomes, args.output / "contact_sheet.png")
@@ -118,13 +119,6 @@ def _trials(
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
     return evaluate(Evaluation(policy, trials, args.executed_steps, args.workers, films))
-
-
-def _with_progress(outcomes: Iterator[Outcome], count: int) -> Iterator[Outcome]:
-    from rich.console import Console
-    from rich.progress import track
-
-    return iter(track(outcomes, "trying", count, console=Console(stderr=True), transient=True))
 
 
 def _open_loop(args: argparse.Namespace) -> int:

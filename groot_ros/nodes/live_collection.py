@@ -21,8 +21,8 @@ LOGS = "logs"
 BAG = "episode_{:06d}"
 
 
-def collect_live(collection: Collection) -> list[bool]:
-    """Record all episodes in real time; whether each succeeded.
+def collect_live(collection: Collection) -> Iterator[bool]:
+    """Record all episodes in real time, in order; whether each succeeded.
 
     Pushes act between the commands, which are recorded, and the arm. The logs of the nodes go to
     the folder `logs` of the output. UserError when it is not empty or a node does not work.
@@ -32,11 +32,10 @@ def collect_live(collection: Collection) -> list[bool]:
     with _nodes(collection) as (node, alive):
         node.wait_for_nodes(alive)
         node.wait_for_state("recorder", ACTIVE, alive)
-        outcomes = []
         for index in range(collection.episodes):
             if not alive():
                 raise UserError(f"the nodes have ended, see {collection.output / LOGS}")
-            outcomes.append(_record(node, collection, index, options))
+            yield _record(node, collection, index, options)
     missing = [
         name
         for name in map(BAG.format, range(collection.episodes))
@@ -44,7 +43,6 @@ def collect_live(collection: Collection) -> list[bool]:
     ]
     if missing:
         raise UserError(f"{', '.join(missing)} not recorded, see {collection.output / LOGS}")
-    return outcomes
 
 
 def _record(node: SceneNode, collection: Collection, index: int, options: BagOptions) -> bool:

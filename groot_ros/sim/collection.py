@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from groot_ros.data.episode_info import SUCCESS
@@ -62,30 +62,27 @@ class Collection:
         self.output.mkdir(parents=True, exist_ok=True)
 
 
-def collect(collection: Collection) -> list[bool]:
-    """Record all episodes; whether each succeeded. UserError when the folder is not empty."""
+def collect(collection: Collection) -> Iterator[bool]:
+    """Record all episodes, in order; whether each succeeded.
+
+    UserError when the folder is not empty.
+    """
     collection.make_folder()
-    workers = max(1, min(collection.workers, collection.episodes))
-    shares = [range(first, collection.episodes, workers) for first in range(workers)]
-    if workers == 1:
-        return list(_record(collection, shares[0]))
     # An OpenGL context does not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        parts = list(pool.map(_record_all, [collection] * workers, shares))
-    return [outcome for part in parts for outcome in part]
+    with context.Pool(max(1, min(collection.workers, collection.episodes))) as pool:
+        yield from pool.imap(partial(_record, collection), range(collection.episodes))
 
 
-def _record_all(collection: Collection, indices: range) -> list[bool]:
-    return list(_record(collection, indices))
+@cache
+def _simulation(cubes: tuple[str, ...]) -> Simulation:
+    """A process makes one for all its episodes."""
+    return Simulation(SimConfig(world=WorldConfig(cubes=cubes)))
 
 
-def _record(collection: Collection, indices: range) -> Iterator[bool]:
-    simulation = Simulation(SimConfig(world=WorldConfig(cubes=collection.cubes)))
-    for index in indices:
-        seed = collection.scene(index)
-        simulation.reset(seed, collection.task(index), STARTS[collection.start(index)])
-        policy = PerturbedPolicy(ScriptedPolicy(), seed)
-        info = record_episode(collection.name(index), policy, simulation, OPTIONS)
-        yield info.outcome == SUCCESS
-    simulation.close()
+def _record(collection: Collection, index: int) -> bool:
+    simulation, seed = _simulation(collection.cubes), collection.scene(index)
+    simulation.reset(seed, collection.task(index), STARTS[collection.start(index)])
+    policy = PerturbedPolicy(ScriptedPolicy(), seed)
+    info = record_episode(collection.name(index), policy, simulation, OPTIONS)
+    return info.outcome == SUCCESS

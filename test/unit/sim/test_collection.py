@@ -23,7 +23,7 @@ def test_bags_say_what_was_done(tmp_path: Path) -> None:
     assert bag.info is not None
     assert (bag.info.instruction, bag.info.outcome) == ("reach the red cube", "success")
     with pytest.raises(UserError, match="is not empty"):
-        collect(Collection("reach", 1, tmp_path / "bags"))
+        list(collect(Collection("reach", 1, tmp_path / "bags")))
 
 
 def test_labels_are_what_a_disturbed_expert_meant(tmp_path: Path) -> None:
