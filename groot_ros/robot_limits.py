@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from groot_ros.config_section import Section
 
@@ -65,7 +66,7 @@ class Limits:
 
 def read_limits(section: Section, joint_count: int) -> Limits:
     """The limits of a robot with so many arm joints; UserError names a mistake."""
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     if "workspace" in section:
         box = section.section("workspace")
         low, high = box.numbers("min", "m", 3), box.numbers("max", "m", 3)
@@ -83,4 +84,4 @@ def read_limits(section: Section, joint_count: int) -> Limits:
                 raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
             values[key] = numbers
     section.finish()
-    return Limits(**values)  # type: ignore[arg-type]
+    return Limits(**values)

@@ -43,12 +43,21 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class RoundTrip:
+    """Where the time of a remote prediction went, in s; server_s includes waiting for its turn."""
+
+    network_s: float = 0.0
+    server_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Chunk:
     """The actions of one inference; step i belongs to `stamp_ns + i * step_ns`.
 
     ee_pose (T, 7) xyz in m + quaternion wxyz in the robot's base frame, joint_position (T, J)
     rad, grip (T,) closure in [0, 1]; at least one of the first two is set. `epoch` counts resets,
-    so that a chunk from before one can be told; `verdict` says how familiar it is.
+    so that a chunk from before one can be told; `verdict` says how familiar it is, `round_trip`
+    what it took to fetch it from a server.
     """
 
     stamp_ns: int
@@ -58,6 +67,7 @@ class Chunk:
     joint_position: Array | None = None
     grip: Array | None = None
     verdict: Verdict = Verdict()
+    round_trip: RoundTrip = RoundTrip()
 
     def __post_init__(self) -> None:
         if self.step_ns <= 0:

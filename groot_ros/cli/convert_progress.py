@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
+from rich.text import Text
 
 from groot_ros.data.convert import Conversion, Progress, Report, convert
 from groot_ros.data.extract import EpisodeResult
@@ -13,7 +14,7 @@ from groot_ros.data.jobs import Failure
 
 
 class _Speed(TextColumn):
-    def render(self, task: BarTask):  # type: ignore[no-untyped-def]
+    def render(self, task: BarTask) -> Text:
         task.fields["speed"] = f"{task.speed:.0f} frames/s" if task.speed else ""
         return super().render(task)
 

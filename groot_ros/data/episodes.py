@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from groot_ros.data.bag import Bag, BagError
 from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
@@ -228,9 +229,9 @@ class _Marks:
         self._running: Episode | None = None
         self._done: list[Episode] = []
 
-    def take(self, time_ns: int, event: object) -> None:
-        kind = Event(event.event)  # type: ignore[attr-defined]
-        instruction = str(event.instruction).strip()  # type: ignore[attr-defined]
+    def take(self, time_ns: int, event: Any) -> None:
+        kind = Event(event.event)
+        instruction = str(event.instruction).strip()
         if kind is Event.START:
             self._end(time_ns)
             self._begin(time_ns, instruction or self._instruction)

@@ -65,7 +65,8 @@ class Backbone(nn.Module, ABC):
     """
 
     names: ClassVar[Names]
-    model: Any
+    parts: ClassVar[type[nn.Module]]
+    """The modules, made from `config`; named as in a checkpoint below `model`."""
 
     def __init__(
         self,
@@ -77,6 +78,8 @@ class Backbone(nn.Module, ABC):
         self.config = self.configure(values, num_layers)
         self.precision = precision
         self._grids: dict[tuple[Grid, torch.device], Any] = {}
+        self.model: Any = self.parts(self.config)
+        self.tie()
 
     @staticmethod
     @abstractmethod

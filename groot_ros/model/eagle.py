@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import Qwen3Config, Qwen3Model, Siglip2VisionConfig, Siglip2VisionModel
 
 from groot_ros.model.backbone import Backbone, Grid, Names, PromptLayout
-from groot_ros.model.rope import RopePrecision, text_tables
+from groot_ros.model.rope import text_tables
 
 MERGE = 2
 """Neighbouring patches, in each direction, that become one token."""
@@ -64,21 +64,12 @@ class Eagle(nn.Module):
 class EagleBackbone(Backbone):
     """Features are those behind the language model's final norm."""
 
+    parts = Eagle
     names = Names(
         vision=("backbone.model.vision_model.", "backbone.model.mlp1."),
         text="backbone.model.language_model.model.",
         head="backbone.model.language_model.lm_head.weight",
     )
-
-    def __init__(
-        self,
-        values: Mapping[str, Any],
-        num_layers: int,
-        precision: RopePrecision = RopePrecision.FLOAT32,
-    ) -> None:
-        super().__init__(values, num_layers, precision)
-        self.model = Eagle(self.config)
-        self.tie()
 
     @staticmethod
     def configure(values: Mapping[str, Any], num_layers: int) -> EagleConfig:

@@ -16,7 +16,7 @@ from transformers.vision_utils import (
 )
 
 from groot_ros.model.backbone import Backbone, Grid, Names
-from groot_ros.model.rope import RopePrecision, interleaved_tables, vision_tables
+from groot_ros.model.rope import interleaved_tables, vision_tables
 
 
 class QwenVL(nn.Module):
@@ -35,21 +35,12 @@ class QwenVL(nn.Module):
 class Qwen3VLBackbone(Backbone):
     """Features are the last layer's own output: no norm, no deepstack after it."""
 
+    parts = QwenVL
     names = Names(
         vision=("backbone.model.model.visual.",),
         text="backbone.model.model.language_model.",
         head="backbone.model.lm_head.weight",
     )
-
-    def __init__(
-        self,
-        values: Mapping[str, Any],
-        num_layers: int,
-        precision: RopePrecision = RopePrecision.FLOAT32,
-    ) -> None:
-        super().__init__(values, num_layers, precision)
-        self.model = QwenVL(self.config)
-        self.tie()
 
     @staticmethod
     def configure(values: Mapping[str, Any], num_layers: int) -> Any:

@@ -34,7 +34,6 @@ from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.picture_watch import PictureWatch
 from groot_ros.policies.factory import PolicyChoice, make_policy
-from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig, load_robot, with_max_ages
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
@@ -231,10 +230,9 @@ class PolicyNode(GuardedLifecycleNode):
             publish_time=time.monotonic() - started_s,
             grade=message.grade,
             grade_reason=message.grade_reason,
+            network_time=inference.chunk.round_trip.network_s,
+            server_time=inference.chunk.round_trip.server_s,
         )
-        if isinstance(self._policy, RemotePolicy):
-            report.network_time = self._policy.round_trip.network_s
-            report.server_time = self._policy.round_trip.server_s
         report.header.stamp = self.get_clock().now().to_msg()
         report.header.frame_id = message.header.frame_id
         self._reports.publish(report)

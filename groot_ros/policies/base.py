@@ -7,6 +7,7 @@ from typing import Protocol
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 
@@ -16,19 +17,17 @@ class PolicyLost(UserError):
 
 
 @dataclass(frozen=True)
-class RoundTrip:
-    """Where the time of a remote prediction went, in s; server_s includes waiting for its turn."""
-
-    network_s: float = 0.0
-    server_s: float = 0.0
-
-
-@dataclass(frozen=True)
 class Inputs:
     """What a policy reads of an Observation: its state fields and its cameras by name."""
 
     fields: tuple[str, ...]
     cameras: tuple[str, ...]
+
+    @classmethod
+    def of(cls, codec: Codec) -> Inputs:
+        """What a codec reads."""
+        fields = tuple(part.field for part in codec.state.parts)
+        return cls(fields, tuple(codec.video.cameras.values()))
 
 
 class Policy(Protocol):

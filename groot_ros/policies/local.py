@@ -132,10 +132,7 @@ class LocalPolicy:
 
     @property
     def inputs(self) -> Inputs:
-        return Inputs(
-            fields=tuple(part.field for part in self._codec.state.parts),
-            cameras=tuple(self._codec.video.cameras.values()),
-        )
+        return Inputs.of(self._codec)
 
     def open(self) -> None:
         """Load, compare with variant and robot, warm up; UserError says what does not fit."""

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.chunk import Chunk, RoundTrip
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import Observation
 from groot_ros.envelope import EnvelopeMonitor
 from groot_ros.errors import UserError
-from groot_ros.policies.base import Inputs, PolicyLost, RoundTrip
+from groot_ros.policies.base import Inputs, PolicyLost
 from groot_ros.policies.remote_connection import Connection, Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote_handshake import check_remote_fit
 from groot_ros.robot import RobotConfig
@@ -45,15 +45,10 @@ class RemotePolicy:
         self._loss = ""
         self._pause_s = FIRST_PAUSE_S
         self._retry_s = 0.0
-        self.round_trip = RoundTrip()
-        """Of the last prediction."""
 
     @property
     def inputs(self) -> Inputs:
-        return Inputs(
-            fields=tuple(part.field for part in self._codec.state.parts),
-            cameras=tuple(self._codec.video.cameras.values()),
-        )
+        return Inputs.of(self._codec)
 
     def open(self) -> None:
         """Connect and compare; UserError when there is no server or it does not fit."""
@@ -110,8 +105,7 @@ class RemotePolicy:
             answer = self._connection.predict(observation, prefix)
             total_s = time.monotonic() - started_s
             server_s = min(answer.server_s or 0.0, total_s)
-            self.round_trip = RoundTrip(total_s - server_s, server_s)
-            return answer.chunk
+            return replace(answer.chunk, round_trip=RoundTrip(total_s - server_s, server_s))
 
         chunk = self._try(ask)
         return replace(chunk, verdict=self._monitor.check(observation, chunk))

@@ -195,8 +195,7 @@ class _PolicyClient:
         self._policy.open()
 
     def ask(self, observation: Observation) -> float:
-        self._policy.predict(observation)
-        return self._policy.round_trip.server_s
+        return self._policy.predict(observation).round_trip.server_s
 
 
 class _OpenpiClient:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint_folder import checkpoint_steps
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.preparation import Prepared
 
@@ -53,8 +54,7 @@ def forget_old(run: Path, config: TrainConfig) -> None:
 
 def checkpoints(run: Path) -> list[Path]:
     """Checkpoints of a run, the oldest first."""
-    found = [p for p in run.glob("checkpoint-*") if p.name.rpartition("-")[2].isdigit()]
-    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+    return [folder for _, folder in sorted(checkpoint_steps(run).items())] if run.is_dir() else []
 
 
 def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:

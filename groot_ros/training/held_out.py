@@ -15,7 +15,7 @@ from groot_ros.training.augmentation import Change
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.pictures import VideoPictures
 from groot_ros.training.samples import Collator, Inputs
-from groot_ros.training.table import Table
+from groot_ros.training.table import POSE_KEY, Table
 
 Array = NDArray[np.float64]
 Chunks = Mapping[str, Array]
@@ -23,7 +23,6 @@ Chunks = Mapping[str, Array]
 CHUNKS = 64
 BATCH = 16
 NOISE_SEED = 0
-POSE_KEY = "ee_pose"
 # An action that never moves says nothing.
 STILL = 1e-6
 
@@ -38,13 +37,12 @@ class HeldOut:
         self, table: Table, processor: Processor, config: Gr00tConfig, mean: Chunks
     ) -> None:
         horizon = processor.modality.horizon
-        rows = np.flatnonzero(table.end - np.arange(len(table)) >= horizon)
-        if not len(rows):
+        self._rows = table.spread_rows(horizon, CHUNKS)
+        if not len(self._rows):
             raise UserError(
                 f"no held-out episode is as long as a chunk of {horizon} steps: hold out more "
                 "with --eval_episodes, or others with --seed"
             )
-        self._rows = rows[np.linspace(0, len(rows) - 1, min(CHUNKS, len(rows))).astype(int)]
         self._table, self._processor, self._config = table, processor, config
         self._mean = mean
         self._recorded = self._stack([table.chunk(int(row), horizon)[0] for row in self._rows])
@@ -92,7 +90,7 @@ class HeldOut:
             moved = {name: tensor.to(device) for name, tensor in inputs.items()}
             answers.append(module.actions(moved, part.to(device)).float().cpu().numpy())
         decode = self._processor.numbers.decode_actions
-        states = [self._state(int(row)) for row in self._rows]
+        states = [self._table.observed(int(row)) for row in self._rows]
         chunks = [decode(a, s) for a, s in zip(np.concatenate(answers), states, strict=True)]
         return self._stack(chunks)
 
@@ -104,16 +102,13 @@ class HeldOut:
                 {
                     "instruction": self._table.task[row],
                     "pictures": pictures(int(row), Change()),
-                    "state": self._processor.numbers.encode_state(self._state(int(row))),
+                    "state": self._processor.numbers.encode_state(self._table.observed(int(row))),
                 }
                 for row in self._rows
             ]
             starts = range(0, len(samples), BATCH)
             self._inputs = [collator.inputs(samples[start : start + BATCH]) for start in starts]
         return self._inputs
-
-    def _state(self, row: int) -> dict[str, Array]:
-        return {key: values[row : row + 1] for key, values in self._table.state.items()}
 
     @staticmethod
     def _stack(chunks: list[dict[str, Array]]) -> dict[str, Array]:

@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.types import ModelInput
-from groot_ros.data.dataset import video_column
+from groot_ros.errors import UserError
 from groot_ros.model.groot import Groot
 from groot_ros.policies.checkpoint_folder import find_checkpoint
-from groot_ros.training.frames import VideoReader
+from groot_ros.training.pictures import VideoPictures
 from groot_ros.training.preparation import open_dataset
-from groot_ros.training.table import load_table
+from groot_ros.training.table import POSE_KEY, load_table
 
 Array = NDArray[np.float64]
 
-POSE_KEY = "ee_pose"
 SHOWN_CHUNKS = 5
 
 
@@ -80,21 +79,21 @@ def _distances(one: Array, other: Array) -> Array:
 def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:
     """Predict at rows spread over a dataset; UserError when checkpoint and dataset differ."""
     dataset = open_dataset(dataset_path)
-    table, reader = load_table(dataset), VideoReader()
-    model = Groot.load(find_checkpoint(str(checkpoint), ""))
-    modality = model.modality
-    rows = np.flatnonzero(table.end - np.arange(len(table)) >= modality.horizon)
-    rows = rows[np.linspace(0, len(rows) - 1, min(chunks, len(rows))).astype(int)]
+    table, model = load_table(dataset), Groot.load(find_checkpoint(checkpoint))
+    modality, pictures = model.modality, VideoPictures(table, model.processor)
+    rows = table.spread_rows(modality.horizon, chunks)
+    if not len(rows):
+        raise UserError(
+            f"no episode of {dataset_path} is as long as a chunk of {modality.horizon} steps: "
+            "compare with longer ones"
+        )
     predicted: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
     recorded: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
     for row in rows:
-        videos = table.files[table.episode[row]].videos
+        views = pictures.frames(int(row))[:, None]
         inputs = ModelInput(
-            video={
-                key: reader.frame(videos[video_column(key)], int(table.frame[row]))[None]
-                for key in modality.video_keys
-            },
-            state={key: values[row : row + 1] for key, values in table.state.items()},
+            video=dict(zip(modality.video_keys, views, strict=True)),
+            state=table.observed(int(row)),
             language=table.task[row],
         )
         answer = model.predict(inputs, seed=seed)
@@ -102,16 +101,11 @@ def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) ->
         for key in predicted:
             predicted[key].append(answer[key])
             recorded[key].append(actions[key])
-    names = _names(dataset.modality["action"], dataset.info["features"]["action"]["names"])
-    return Comparison(_stacked(predicted), _stacked(recorded), names)
+    return Comparison(_stacked(predicted), _stacked(recorded), table.names)
 
 
 def _stacked(chunks: Mapping[str, list[Array]]) -> dict[str, Array]:
     return {key: np.stack(values) for key, values in chunks.items()}
-
-
-def _names(modality: Mapping[str, Any], columns: list[str]) -> dict[str, list[str]]:
-    return {key: columns[entry["start"] : entry["end"]] for key, entry in modality.items()}
 
 
 def write_plot(comparison: Comparison, path: Path) -> None:

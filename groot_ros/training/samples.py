@@ -83,7 +83,7 @@ class Samples(TorchDataset[Sample]):
 
     def __getitem__(self, k: int) -> Sample:
         row, table, numbers = self.row(k), self._table, self._processor.numbers
-        state = {key: values[row : row + 1] for key, values in table.state.items()}
+        state = table.observed(row)
         chunk, real = table.chunk(row, self._processor.modality.horizon)
         actions, mask = numbers.encode_actions(chunk, state)
         if self._options.padding == "mask":

@@ -17,6 +17,8 @@ from groot_ros.errors import UserError
 
 Array = NDArray[np.float64]
 
+POSE_KEY = "ee_pose"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -37,6 +39,15 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.episode)
+
+    def observed(self, row: int) -> dict[str, Array]:
+        """State {key: (1, D)} of a row."""
+        return {key: values[row : row + 1] for key, values in self.state.items()}
+
+    def spread_rows(self, horizon: int, count: int) -> NDArray[np.int64]:
+        """At most so many rows, evenly spread, with a whole chunk behind each; maybe none."""
+        rows = np.flatnonzero(self.end - np.arange(len(self)) >= horizon)
+        return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
     def chunk(self, row: int, horizon: int) -> tuple[dict[str, Array], int]:
         """Actions {key: (horizon, D)} from a row on, the last one repeated; how many are real."""

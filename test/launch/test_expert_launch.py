@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import unittest
+from typing import Any
 
 import launch_testing
 import launch_testing.asserts
@@ -45,6 +46,6 @@ class TestExpert(unittest.TestCase):
 class TestShutdown(unittest.TestCase):
     """After SIGINT to all."""
 
-    def test_exit_codes(self, proc_info) -> None:  # type: ignore[no-untyped-def]
+    def test_exit_codes(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)
         RESOURCES.close()

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 import launch_testing
 import launch_testing.asserts
@@ -73,6 +74,6 @@ def moved_m(poses: list[PoseStamped]) -> float:
 class TestShutdown(unittest.TestCase):
     """After SIGINT to all."""
 
-    def test_exit_codes(self, proc_info) -> None:  # type: ignore[no-untyped-def]
+    def test_exit_codes(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)
         RESOURCES.close()

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 import launch_testing
 import launch_testing.asserts
@@ -87,6 +88,6 @@ class TestRecording(unittest.TestCase):
 class TestShutdown(unittest.TestCase):
     """After SIGINT to all."""
 
-    def test_exit_codes(self, proc_info) -> None:  # type: ignore[no-untyped-def]
+    def test_exit_codes(self, proc_info: Any) -> None:
         launch_testing.asserts.assertExitCodes(proc_info)
         RESOURCES.close()

@@ -101,7 +101,7 @@ def test_chunks_are_those_of_the_model_in_this_process(server: Any, variant: str
                 assert got is None
             else:
                 np.testing.assert_allclose(got, meant, atol=1e-6)
-        assert policy.round_trip.server_s > 0 and policy.round_trip.network_s > 0
+        assert chunk.round_trip.server_s > 0 and chunk.round_trip.network_s > 0
         local = model.codec.encode(seen)
         for key, video in model.asked[-1].video.items():
             np.testing.assert_array_equal(video, local.video[key])
