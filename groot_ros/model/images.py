@@ -172,7 +172,7 @@ class PatchConfig:
         frames = self.fit(frames)
         mean = torch.tensor(self.mean, device=frames.device) * 255
         std = torch.tensor(self.std, device=frames.device) * 255
-        pixels = (frames.float() - mean) / std
+        pixels = frames.float().sub_(mean).div_(std)
         patch, merge = self.patch_size, self.merge_size
         grid = frames.shape[1] // patch, frames.shape[2] // patch
         blocks = pixels.unflatten(2, (grid[1] // merge, merge, patch))

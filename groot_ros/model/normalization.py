@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,21 +44,28 @@ class MinMax:
     size = dim
 
     def apply(self, values: Array) -> Array:
-        low, high = self._rows(values)
-        flat = np.isclose(high, low)
-        scaled = 2 * (values - low) / np.where(flat, 1.0, high - low) - 1
+        rows = self._rows(values)
+        low, flat = self.low[rows], self._flat[rows]
+        scaled = 2 * (values - low) / self._range[rows] - 1
         scaled = np.where(flat, 0.0, scaled)
         return np.clip(scaled, -1, 1) if self.clip else scaled
 
     def invert(self, values: Array) -> Array:
-        low, high = self._rows(values)
+        rows = self._rows(values)
+        low, high = self.low[rows], self.high[rows]
         return (np.clip(values, -1, 1) + 1) / 2 * (high - low) + low
 
-    def _rows(self, values: Array) -> tuple[Array, Array]:
-        if self.low.ndim == 1:
-            return self.low, self.high
-        steps = values.shape[-2]
-        return self.low[:steps], self.high[:steps]
+    def _rows(self, values: Array) -> slice:
+        return slice(None if self.low.ndim == 1 else values.shape[-2])
+
+    @cached_property
+    def _flat(self) -> NDArray[np.bool_]:
+        return np.isclose(self.high, self.low)
+
+    @cached_property
+    def _range(self) -> Array:
+        """What to divide by."""
+        return np.where(self._flat, 1.0, self.high - self.low)
 
 
 @dataclass(frozen=True)

@@ -85,18 +85,25 @@ def _shrink(frames: Tensor, height: int, width: int) -> Tensor:
 
 
 def _grow(frames: Tensor, height: int, width: int) -> Tensor:
-    first, second, weight_first, weight_second = (
-        table.to(frames.device) for table in _grow_taps(frames.shape[2], width)
+    # What is copied for a tap lies together in memory: first columns, then rows.
+    channels = frames.shape[3]
+    left, right = _weighted_taps(frames.transpose(1, 2).flatten(2).int(), width)
+    columns = left.add_(right).bitwise_right_shift_(4).unflatten(2, (-1, channels))
+    upper, lower = _weighted_taps(columns.transpose(1, 2).flatten(2), height)
+    total = upper.bitwise_right_shift_(16).add_(lower.bitwise_right_shift_(16)).add_(2)
+    grown = total.bitwise_right_shift_(2).clamp_(0, 255).to(torch.uint8)
+    return grown.unflatten(2, (width, channels))
+
+
+def _weighted_taps(source: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Both sources, weighted, of each of `size` rows (N, size, numbers)."""
+    first, second, first_weight, second_weight = (
+        table.to(source.device) for table in _grow_taps(source.shape[1], size)
     )
-    source = frames.int()
-    rows = source.index_select(2, first) * weight_first[:, None]
-    rows = (rows + source.index_select(2, second) * weight_second[:, None]) >> 4
-    first, second, weight_first, weight_second = (
-        table.to(frames.device) for table in _grow_taps(frames.shape[1], height)
+    return (
+        source.index_select(1, first).mul_(first_weight[:, None]),
+        source.index_select(1, second).mul_(second_weight[:, None]),
     )
-    upper = rows.index_select(1, first) * weight_first[:, None, None] >> 16
-    lower = rows.index_select(1, second) * weight_second[:, None, None] >> 16
-    return ((upper + lower + 2) >> 2).clamp(0, 255).to(torch.uint8)
 
 
 def resize_area(frames: Tensor, height: int, width: int) -> Tensor:
