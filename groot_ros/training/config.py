@@ -175,6 +175,7 @@ TINY_DEFAULTS: Mapping[str, Any] = {
     "adam_beta2": 0.95,
     "warmup_ratio": 0.02,
     "min_learning_rate": 0.02,
+    "optim": "adamw_torch_fused",
     "ema_decay": 0.99,
     "num_workers": 0,
     "tune_llm": True,
