@@ -18,7 +18,7 @@ from groot_ros.sim.starts import STARTS
 from groot_ros.sim.tasks import Kind, Task
 from groot_ros.sim.world import WorldConfig
 
-# Every so many episodes begin as after a missed grasp.
+# Every so many scenes begin as after a missed grasp.
 AFTER_MISS_EVERY = 5
 # An inference and a picture per step of the dataset.
 OPTIONS = BagOptions(image_rate_hz=15.0, executed_steps=1, compress=True)
@@ -26,7 +26,10 @@ OPTIONS = BagOptions(image_rate_hz=15.0, executed_steps=1, compress=True)
 
 @dataclass(frozen=True)
 class Collection:
-    """What to record; episode i shows the scene of `seed` + i and, in turn, each cube."""
+    """What to record: scenes from `seed` on, each of them once for every cube.
+
+    Scenes that differ in nothing but the instruction teach that it matters.
+    """
 
     kind: Kind
     episodes: int
@@ -37,21 +40,24 @@ class Collection:
 
     def scene(self, index: int) -> int:
         """Seed of an episode's scene."""
-        return self.seed + index
+        return self.seed + index // len(self.cubes)
 
     def name(self, index: int) -> Path:
         """The bag of an episode."""
-        return self.output / f"{self.kind}_{self.scene(index):05d}"
+        return self.output / f"{self.kind}_{self.scene(index):05d}_{self.task(index).color}"
 
     def task(self, index: int) -> Task:
         """What an episode shows."""
-        # The turn of the colors moves on with each after-miss start, so every color gets some.
-        turn = index + index // AFTER_MISS_EVERY
-        return Task(self.kind, self.cubes[turn % len(self.cubes)])
+        return Task(self.kind, self.cubes[index % len(self.cubes)])
 
     def start(self, index: int) -> str:
         """How an episode begins, one of `STARTS`."""
-        return "after_miss" if index % AFTER_MISS_EVERY == AFTER_MISS_EVERY - 1 else "random"
+        turn = index // len(self.cubes) % AFTER_MISS_EVERY
+        if turn == AFTER_MISS_EVERY - 1:
+            return "after_miss"
+        # A hand on its way tells where to; only above a cube that may be the wrong one, the
+        # instruction is needed.
+        return "random" if len(self.cubes) == 1 or turn == 0 else "above"
 
     def make_folder(self) -> None:
         """Make an empty folder for the bags; UserError when something is in it."""
@@ -81,8 +87,8 @@ def _simulation(cubes: tuple[str, ...]) -> Simulation:
 
 
 def _record(collection: Collection, index: int) -> bool:
-    simulation, seed = _simulation(collection.cubes), collection.scene(index)
-    simulation.reset(seed, collection.task(index), STARTS[collection.start(index)])
-    policy = PerturbedPolicy(ScriptedPolicy(), seed)
+    simulation, scene = _simulation(collection.cubes), collection.scene(index)
+    simulation.reset(scene, collection.task(index), STARTS[collection.start(index)])
+    policy = PerturbedPolicy(ScriptedPolicy(), collection.seed + index)
     info = record_episode(collection.name(index), policy, simulation, OPTIONS)
     return info.outcome == SUCCESS

@@ -70,7 +70,8 @@ class Simulation:
     def reset(self, seed: int, task: Task, start: StartSampler = random_start) -> None:
         """Begin an episode at time zero: cubes and start pose drawn from `seed`.
 
-        `start` draws where the hand begins, given the position of the task's cube.
+        `start` draws where the hand begins, given the position of a cube: whichever the task
+        means, so that a start does not tell it.
         """
         self._pictures.clear()
         rng = np.random.default_rng(seed)
@@ -80,7 +81,7 @@ class Simulation:
             self._data.joint(f"{color}_cube").qpos = pose
         mujoco.mj_kinematics(self.model, self._data)
         self.set_task(task)
-        self._place_arm(start(rng, self.cube_position(task.color)))
+        self._place_arm(start(rng, self.cube_position(cubes[seed % len(cubes)])))
 
     def set_task(self, task: Task) -> None:
         """Watch for the success of another task in the scene as it is."""

@@ -21,6 +21,9 @@ START_YAW_RAD = 0.3
 START_TILT_RAD = 0.05
 MISS_DISTANCE_M = (0.055, 0.08)
 MISS_HEIGHT_M = (0.02, 0.05)
+ABOVE_DISTANCE_M = (0.0, 0.05)
+# Open fingers are clear of the cube.
+ABOVE_HEIGHT_M = (0.07, 0.16)
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,29 @@ def random_start(rng: np.random.Generator, cube: Array) -> StartState:
 
 def after_miss_start(rng: np.random.Generator, cube: Array) -> StartState:
     """The hand shut and low beside the cube, as after a grasp that missed."""
+    return StartState(_pose_near(rng, cube, MISS_DISTANCE_M, MISS_HEIGHT_M), grip=1.0)
+
+
+def above_start(rng: np.random.Generator, cube: Array) -> StartState:
+    """The hand open above the cube, as if it had been asked for."""
+    return StartState(_pose_near(rng, cube, ABOVE_DISTANCE_M, ABOVE_HEIGHT_M), grip=0.0)
+
+
+STARTS = {"random": random_start, "after_miss": after_miss_start, "above": above_start}
+
+
+def _pose_near(
+    rng: np.random.Generator,
+    cube: Array,
+    distance_m: tuple[float, float],
+    height_m: tuple[float, float],
+) -> Array:
     while True:
-        distance, angle = rng.uniform(*MISS_DISTANCE_M), rng.uniform(-np.pi, np.pi)
+        distance, angle = rng.uniform(*distance_m), rng.uniform(-np.pi, np.pi)
         x, y = cube[:2] + distance * np.array([np.cos(angle), np.sin(angle)])
         if hypot(x, y) < hypot(CUBE_AREA.upper[0], CUBE_AREA.upper[1]):
             break
-    return StartState(_hand_pose(rng, np.array([x, y, rng.uniform(*MISS_HEIGHT_M)])), grip=1.0)
-
-
-STARTS = {"random": random_start, "after_miss": after_miss_start}
+    return _hand_pose(rng, np.array([x, y, rng.uniform(*height_m)]))
 
 
 def _hand_pose(rng: np.random.Generator, position: Array) -> Array:

@@ -12,18 +12,42 @@ from groot_ros.policies.perturbed import Disturbance, PerturbedPolicy
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.collection import Collection, collect
-from groot_ros.sim.simulation import Simulation
+from groot_ros.sim.simulation import SimConfig, Simulation
+from groot_ros.sim.starts import STARTS
 from groot_ros.sim.tasks import Task
+from groot_ros.sim.world import WorldConfig
 
 
 def test_bags_say_what_was_done(tmp_path: Path) -> None:
     arguments = ["--task=reach", "--episodes=1", "--workers=1", f"--output={tmp_path / 'bags'}"]
     assert main(["collect", *arguments]) == 0
-    bag = Bag(tmp_path / "bags" / "reach_01000")
+    bag = Bag(tmp_path / "bags" / "reach_01000_red")
     assert bag.info is not None
     assert (bag.info.instruction, bag.info.outcome) == ("reach the red cube", "success")
     with pytest.raises(UserError, match="is not empty"):
         list(collect(Collection("reach", 1, tmp_path / "bags")))
+
+
+def test_only_the_instruction_tells_which_cube_is_meant(tmp_path: Path) -> None:
+    colors = ("red", "blue")
+    collection = Collection("reach", 20, tmp_path, colors)
+    simulation = Simulation(SimConfig(WorldConfig(colors)))
+    starts = []
+    for first in range(0, collection.episodes, 2):
+        pair = []
+        for index in (first, first + 1):
+            simulation.reset(
+                collection.scene(index), collection.task(index), STARTS[collection.start(index)]
+            )
+            pair.append(simulation.configuration)
+        np.testing.assert_array_equal(*pair)
+        assert {collection.task(first).color, collection.task(first + 1).color} == set(colors)
+        starts.append(pair[0])
+    assert len({collection.name(index) for index in range(20)}) == 20
+    assert len(np.unique(starts, axis=0)) == 10
+    # Hands that missed are beside either cube.
+    missed = [index // 2 for index in range(0, 20, 2) if collection.start(index) == "after_miss"]
+    assert {collection.scene(2 * pair) % 2 for pair in missed} == {0, 1}
 
 
 def test_labels_are_what_a_disturbed_expert_meant(tmp_path: Path) -> None:
