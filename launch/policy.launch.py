@@ -76,6 +76,12 @@ ARGUMENTS = [
         description="what becomes of a new chunk while another one is executed",
     ),
     DeclareLaunchArgument(
+        "replan_steps",
+        default_value="0",
+        description="begin an inference when so many steps of the last chunk are executed; 0: at "
+        "once",
+    ),
+    DeclareLaunchArgument(
         "speed_scale", default_value="1.0", description="0.1 to 1: stretches the time of chunks"
     ),
     DeclareLaunchArgument("device", default_value="auto", description="auto, cpu, cuda or cuda:N"),
@@ -140,6 +146,7 @@ def _nodes(context: LaunchContext) -> list[Action]:
         "instruction",
         "device",
         "strategy",
+        "replan_steps",
         "use_sim_time",
     )
     executor = _lifecycle_node(

@@ -17,7 +17,7 @@ from groot_ros.policies.checkpoint_folder import (
     shipped_checkpoint,
 )
 from groot_ros.policies.factory import POLICIES, PolicyChoice
-from groot_ros.sim.trials import FIRST_SCENE, Outcome, Trials, summarize
+from groot_ros.sim.trials import EXECUTED_STEPS, FIRST_SCENE, Outcome, Trials, summarize
 
 # Noise of the policy; the scenes have their own seeds.
 NOISE_SEED = 0
@@ -50,7 +50,10 @@ def add_parser(subparsers: Any) -> None:
         "--swap-after", type=float, metavar="S", help="then ask for another cube, which counts"
     )
     loop.add_argument(
-        "--executed-steps", type=int, default=4, help="of a chunk until the next (inprocess)"
+        "--executed-steps",
+        type=int,
+        help="of a chunk until the next inference (default: "
+        f"{EXECUTED_STEPS}; with --via ros as few as possible)",
     )
     loop.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
@@ -112,13 +115,16 @@ def _policy(args: argparse.Namespace) -> PolicyChoice:
 def _trials(
     args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Path
 ) -> Iterator[Outcome]:
+    if args.executed_steps is not None and args.executed_steps < 1:
+        raise UserError(f"executed-steps is {args.executed_steps}, expected 1 or more")
     if args.via == "ros":
         from groot_ros.nodes.live_trials import run_trials
 
-        return run_trials(policy, trials, args.output)
+        return run_trials(policy, trials, args.output, args.executed_steps or 0)
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
-    return evaluate(Evaluation(policy, trials, args.executed_steps, args.workers, films))
+    steps = args.executed_steps or EXECUTED_STEPS
+    return evaluate(Evaluation(policy, trials, steps, args.workers, films))
 
 
 def _open_loop(args: argparse.Namespace) -> int:

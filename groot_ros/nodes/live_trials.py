@@ -22,8 +22,13 @@ from groot_ros.sim.tasks import Task
 from groot_ros.sim.trials import Outcome, Trials, explain_failure
 
 
-def run_trials(policy: PolicyChoice, trials: Trials, output: Path) -> Iterator[Outcome]:
-    """Run all trials, in order; films of failures and the log of the nodes go to `output`."""
+def run_trials(
+    policy: PolicyChoice, trials: Trials, output: Path, replan_steps: int = 0
+) -> Iterator[Outcome]:
+    """Run all trials, in order; films of failures and the log of the nodes go to `output`.
+
+    The next inference begins when `replan_steps` of a chunk are executed, 0: at once.
+    """
     variant = VARIANTS.get(policy.variant)
     robot = load_robot("sim")
     if variant and not any(p.field == "ee_pose" for p in variant.codec(robot).action.parts):
@@ -33,7 +38,8 @@ def run_trials(policy: PolicyChoice, trials: Trials, output: Path) -> Iterator[O
         )
     enter_private_domain()
     log = output / "nodes.log"
-    launch = policy_launch(policy, cubes=",".join(trials.cubes))
+    cubes = ",".join(trials.cubes)
+    launch = policy_launch(policy, cubes=cubes, replan_steps=str(replan_steps))
     with ros2_process(launch, log) as alive:
         rclpy.init()
         witness = WitnessNode(robot)

@@ -14,13 +14,14 @@ from groot_ros.policies.base import Policy
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Change
+from groot_ros.sim.trials import EXECUTED_STEPS
 
 
 @dataclass(frozen=True)
 class RolloutConfig:
     """How chunks are executed."""
 
-    executed_steps: int = 4
+    executed_steps: int = EXECUTED_STEPS
     """Steps of a chunk until the next inference."""
     command_rate_hz: float = 100.0
     time_limit_s: float = 15.0

@@ -17,7 +17,7 @@ from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot import load_robot
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
-from groot_ros.sim.trials import Outcome, Trials, explain_failure
+from groot_ros.sim.trials import EXECUTED_STEPS, Outcome, Trials, explain_failure
 from groot_ros.sim.world import WorldConfig
 
 
@@ -27,7 +27,7 @@ class Evaluation:
 
     policy: PolicyChoice
     trials: Trials
-    executed_steps: int = 4
+    executed_steps: int = EXECUTED_STEPS
     workers: int = 1
     films: Path | None = None
 
