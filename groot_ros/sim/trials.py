@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 # Quantile of the normal distribution for intervals of 95 %.
 Z_95 = 1.959964
 # Other than the scenes of demonstrations and those that recipes were chosen with.
-FIRST_SCENE = 50_000
+FIRST_SCENE = 60_000
 # Of the 16 of a chunk. Absolute chunks begin a few mm beside the hand: with fewer executed, the
 # hand can stay where it is.
 EXECUTED_STEPS = 8
