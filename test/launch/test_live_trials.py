@@ -20,7 +20,8 @@ COMMAND = [sys.executable, "-m", "groot_ros.cli.main", "evaluate", "--via=ros", 
 
 
 def test_the_expert_picks_in_scene_after_scene(ros_domain: int, tmp_path: Path) -> None:
-    arguments = ["--policy=scripted", "--episodes=3", "--cubes", "red", "blue", "--swap-after=1"]
+    arguments = ["--policy=scripted", "--episodes=3", "--executed-steps=4"]
+    arguments += ["--cubes", "red", "blue", "--swap-after=1"]
     done = subprocess.run(
         [*COMMAND, *arguments, f"--output={tmp_path}"],
         capture_output=True,
