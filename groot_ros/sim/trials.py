@@ -20,8 +20,8 @@ Array = NDArray[np.float64]
 Z_95 = 1.959964
 # Other than the scenes of demonstrations and those that recipes were chosen with.
 FIRST_SCENE = 60_000
-# Of the 16 of a chunk. Absolute chunks begin a few mm beside the hand: with fewer executed, the
-# hand can stay where it is.
+CHUNK_STEPS = 16
+# Absolute chunks begin a few mm beside the hand: with fewer executed, it can stay where it is.
 EXECUTED_STEPS = 8
 NEAR_M = 0.03
 CLOSED_GRIP = 0.3
