@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
         "--executed-steps",
         type=int,
         help="of a chunk until the next inference (default: "
-        f"{EXECUTED_STEPS}, of _traj variants {CHUNK_STEPS}; with --via ros as few as possible)",
+        f"{EXECUTED_STEPS}, of ee_*_traj {CHUNK_STEPS}; with --via ros as few as possible)",
     )
     loop.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
@@ -137,8 +137,9 @@ def _trials(
 
 def _executed_steps(variant: str) -> int:
     """What a variant does best with: a pose that was reached is hardly ahead of the hand."""
-    learns_reached = variant in VARIANTS and VARIANTS[variant].reached
-    return CHUNK_STEPS if learns_reached else EXECUTED_STEPS
+    found = VARIANTS.get(variant)
+    makes_reached = found is not None and found.reached and found.modality_config != "joints"
+    return CHUNK_STEPS if makes_reached else EXECUTED_STEPS
 
 
 def _open_loop(args: argparse.Namespace) -> int:

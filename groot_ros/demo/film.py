@@ -39,10 +39,14 @@ def write_film(trace: Trace, path: Path) -> None:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = TICK_S
         stamps_ns = [picture.stamp_ns for picture in trace.pictures.get("exterior", [])]
+        newest = -1
         for stamp_ns, image in zip(stamps_ns, frames(trace), strict=True):
+            pts = round((stamp_ns - stamps_ns[0]) / 1e9 / TICK_S)
+            # On a busy machine pictures can come within a tick, or late.
+            if pts <= newest:
+                continue
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.time_base = TICK_S
-            frame.pts = round((stamp_ns - stamps_ns[0]) / 1e9 / TICK_S)
+            frame.time_base, frame.pts, newest = TICK_S, pts, pts
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     part.replace(path)
