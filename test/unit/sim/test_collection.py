@@ -13,7 +13,7 @@ from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.collection import Collection, collect
 from groot_ros.sim.simulation import SimConfig, Simulation
-from groot_ros.sim.starts import STARTS
+from groot_ros.sim.starts import STARTS, draw_cubes
 from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
 
@@ -45,9 +45,20 @@ def test_only_the_instruction_tells_which_cube_is_meant(tmp_path: Path) -> None:
         starts.append(pair[0])
     assert len({collection.name(index) for index in range(20)}) == 20
     assert len(np.unique(starts, axis=0)) == 10
-    # Hands that missed are beside either cube.
-    missed = [index // 2 for index in range(0, 20, 2) if collection.start(index) == "after_miss"]
-    assert {collection.scene(2 * pair) % 2 for pair in missed} == {0, 1}
+
+
+def test_hands_that_missed_are_beside_either_cube(tmp_path: Path) -> None:
+    collection = Collection("reach", 200, tmp_path, ("red", "blue"))
+    missed = [index for index in range(200) if collection.start(index) == "after_miss"]
+    assert 0.25 < np.mean([collection.scene(index) % 2 for index in missed]) < 0.75
+
+
+def test_sides_go_with_colors_in_most_scenes_but_not_in_all(tmp_path: Path) -> None:
+    scenes = Collection("pick", 400, tmp_path, ("red", "blue")).scenes
+    left = [draw_cubes(np.random.default_rng(scene), 2)[:, 1] for scene in scenes]
+    assert len(scenes) == len(set(scenes)) == 200
+    assert 0.7 < np.mean([red > blue for red, blue in left]) < 0.9
+    assert Collection("pick", 5, tmp_path).scenes == (1000, 1001, 1002, 1003, 1004)
 
 
 def test_labels_are_what_a_disturbed_expert_meant(tmp_path: Path) -> None:
