@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from groot_ros.errors import UserError
 from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.scene import CUBE_AREA
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import STARTS, draw_cubes
 from groot_ros.sim.tasks import Kind, Task
@@ -23,20 +24,29 @@ from groot_ros.sim.world import WorldConfig
 
 # Every so many scenes begin as after a missed grasp.
 AFTER_MISS_EVERY = 5
-# Every so many scenes are shown however their cubes lie.
-ANY_ORDER_EVERY = 5
+# Of cubes that lie outside their strip every so many are asked for.
+OUTSIDE_EVERY = 5
 # An inference and a picture per step of the dataset.
 OPTIONS = BagOptions(image_rate_hz=15.0, executed_steps=1, compress=True)
 
 
 @dataclass(frozen=True)
-class Collection:
-    """What to record: scenes from `seed` on, each of them once for every cube.
+class Shown:
+    """A scene in which a cube of one color is asked for; scenes are numbered from 0."""
 
-    Scenes that differ in nothing but the instruction teach that it matters. In most of them the
-    cubes lie from left to right as they are named: where sides and colors have nothing to do with
-    each other, an instruction alone tells nothing and a network from nothing learns to ignore it
-    before it can see the cubes.
+    number: int
+    scene: int
+    color: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What to record: scenes from `seed` on, once for each cube that is asked for in them.
+
+    The table is divided in strips from left to right, one per cube in the order of their names,
+    and mostly cubes in their own strip are asked for. Where sides and colors have nothing to do
+    with each other, an instruction alone tells nothing, and a network from nothing learns to
+    ignore it before it can see the cubes.
     """
 
     kind: Kind
@@ -47,18 +57,28 @@ class Collection:
     workers: int = 1
 
     @cached_property
-    def scenes(self) -> tuple[int, ...]:
-        """Seeds of the scenes, in order."""
-        number = -(-self.episodes // len(self.cubes))
-        return tuple(islice(filter(self._is_shown, count(self.seed)), number))
+    def _shown(self) -> tuple[Shown, ...]:
+        shown: list[Shown] = []
+        number = 0
+        for scene in count(self.seed):
+            if len(shown) >= self.episodes:
+                break
+            colors = self._asked_for(scene)
+            shown += [Shown(number, scene, color) for color in colors]
+            number += bool(colors)
+        return tuple(shown[: self.episodes])
 
-    def _is_shown(self, scene: int) -> bool:
-        left = draw_cubes(np.random.default_rng(scene), len(self.cubes))[:, 1]
-        return bool(np.all(np.diff(left) < 0)) or scene % ANY_ORDER_EVERY == 0
+    def _asked_for(self, scene: int) -> list[str]:
+        left_m = draw_cubes(np.random.default_rng(scene), len(self.cubes))[:, 1]
+        borders_m = np.linspace(CUBE_AREA.upper[1], CUBE_AREA.lower[1], len(self.cubes) + 1)
+        inside = (left_m <= borders_m[:-1]) & (left_m >= borders_m[1:])
+        turn = scene * len(self.cubes) + np.arange(len(self.cubes))
+        asked_for = inside | (turn % OUTSIDE_EVERY == 0)
+        return [color for color, asked in zip(self.cubes, asked_for, strict=True) if asked]
 
     def scene(self, index: int) -> int:
         """Seed of an episode's scene."""
-        return self.scenes[index // len(self.cubes)]
+        return self._shown[index].scene
 
     def name(self, index: int) -> Path:
         """The bag of an episode."""
@@ -66,11 +86,11 @@ class Collection:
 
     def task(self, index: int) -> Task:
         """What an episode shows."""
-        return Task(self.kind, self.cubes[index % len(self.cubes)])
+        return Task(self.kind, self._shown[index].color)
 
     def start(self, index: int) -> str:
         """How an episode begins, one of `STARTS`."""
-        turn = index // len(self.cubes) % AFTER_MISS_EVERY
+        turn = self._shown[index].number % AFTER_MISS_EVERY
         if turn == AFTER_MISS_EVERY - 1:
             return "after_miss"
         # A hand on its way tells where to; only above a cube that may be the wrong one, the
