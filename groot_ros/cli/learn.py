@@ -37,7 +37,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Call the verbs that a user would; ends with the first that fails."""
     from groot_ros.cli.main import main
+    from groot_ros.sim.scene import check_cubes
 
+    check_cubes(args.cubes)
     if args.output.exists():
         raise UserError(f"{args.output} is there already: remove it or name another --output")
     args.output.mkdir(parents=True)

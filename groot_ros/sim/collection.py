@@ -16,7 +16,7 @@ from groot_ros.errors import UserError
 from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.sim.bag import BagOptions, record_episode
-from groot_ros.sim.scene import CUBE_AREA
+from groot_ros.sim.scene import CUBE_AREA, check_cubes
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import STARTS, draw_cubes
 from groot_ros.sim.tasks import Kind, Task
@@ -55,6 +55,9 @@ class Collection:
     cubes: tuple[str, ...] = ("red",)
     seed: int = 1000
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        check_cubes(self.cubes)
 
     @cached_property
     def _shown(self) -> tuple[Shown, ...]:

@@ -5,12 +5,14 @@ Everything is in the base frame of the arm, which stands on the table: z = 0 is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi, radians, tan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from groot_ros.errors import UserError
 from groot_ros.geometry import matrix_to_quat, quat_to_matrix
 
 Array = NDArray[np.float64]
@@ -30,6 +32,14 @@ CUBE_COLORS = {
     "green": (0.13, 0.62, 0.20),
     "blue": (0.10, 0.27, 0.80),
 }
+
+
+def check_cubes(colors: Sequence[str]) -> None:
+    """UserError unless the colors are known and different."""
+    if not colors or not set(colors) <= set(CUBE_COLORS) or len(set(colors)) < len(colors):
+        raise UserError(
+            f"cubes is {','.join(colors)!r}, expected some of {','.join(CUBE_COLORS)}, each once"
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
+from groot_ros.sim.scene import check_cubes
 from groot_ros.sim.tasks import Change, Kind, Task
 
 Array = NDArray[np.float64]
@@ -42,6 +43,7 @@ class Trials:
     swap_after_s: float | None = None
 
     def __post_init__(self) -> None:
+        check_cubes(self.cubes)
         if self.count < 1:
             raise UserError(f"episodes is {self.count}, expected 1 or more")
         if self.swap_after_s is None:

@@ -20,6 +20,7 @@ from groot_ros.sim.scene import (
     FINGER_OPEN_M,
     WRIST_CAMERA_FOVY_RAD,
     WRIST_CAMERA_FRAME,
+    check_cubes,
 )
 
 # Reflected rotor inertias of the Franka Research 3 in kg m^2, as published with Drake's model.
@@ -50,6 +51,9 @@ class WorldConfig:
 
     cubes: tuple[str, ...] = ("red",)
     timestep_s: float = 0.001
+
+    def __post_init__(self) -> None:
+        check_cubes(self.cubes)
 
 
 def load_arm() -> mujoco.MjSpec:

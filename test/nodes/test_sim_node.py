@@ -239,7 +239,7 @@ MISTAKES = [
     ({"robot": "ur5e"}, "robot file 'ur5e' describes another robot"),
     ({"task": "fold the towel"}, "instruction 'fold the towel' is no task"),
     ({"task": "pick up the blue cube"}, "the scene has no blue cube"),
-    ({"cubes": "pink"}, "parameter cubes is 'pink', expected some of red,green,blue"),
+    ({"cubes": "pink"}, "cubes is 'pink', expected some of red,green,blue, each once"),
     ({"image_rate": 0.0}, "parameter image_rate is 0.0, expected 0.1 to 60 Hz"),
     ({"gui": True}, "no display for the window"),
 ]

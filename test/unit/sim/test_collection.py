@@ -29,6 +29,18 @@ def test_bags_say_what_was_done(tmp_path: Path) -> None:
         list(collect(Collection("reach", 1, tmp_path / "bags")))
 
 
+@pytest.mark.parametrize("cubes", ["purple", "red red"])
+@pytest.mark.parametrize("verb", ["collect", "evaluate", "learn"])
+def test_cubes_that_cannot_be_are_refused(
+    tmp_path: Path, verb: str, cubes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "output"
+    arguments = ["--task=pick", "--episodes=1", f"--output={output}", "--cubes", *cubes.split()]
+    assert main([verb, *arguments]) == 2
+    assert "expected some of red,green,blue, each once" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_only_the_instruction_tells_which_cube_is_meant(tmp_path: Path) -> None:
     colors = ("red", "blue")
     collection = Collection("reach", 24, tmp_path, colors)
