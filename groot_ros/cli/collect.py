@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         default=["red"],
         metavar="COLOR",
-        help="colors on the table; a cube is mostly asked for on its side, the first on the left",
+        help="colors on the table, mostly from left to right; each has its turn",
     )
     parser.add_argument("--seed", type=int, default=1000, help="scene of the first episode")
     parser.add_argument(

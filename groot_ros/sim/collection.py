@@ -24,29 +24,20 @@ from groot_ros.sim.world import WorldConfig
 
 # Every so many scenes begin as after a missed grasp.
 AFTER_MISS_EVERY = 5
-# Of cubes that lie outside their strip every so many are asked for.
-OUTSIDE_EVERY = 5
+# In every so many scenes the cubes lie anywhere.
+ANYWHERE_EVERY = 3
 # An inference and a picture per step of the dataset.
 OPTIONS = BagOptions(image_rate_hz=15.0, executed_steps=1, compress=True)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A scene in which a cube of one color is asked for; scenes are numbered from 0."""
-
-    number: int
-    scene: int
-    color: str
-
-
-@dataclass(frozen=True)
 class Collection:
-    """What to record: scenes from `seed` on, once for each cube that is asked for in them.
+    """What to record: scenes from `seed` on, each of them once for every cube.
 
-    The table is divided in strips from left to right, one per cube in the order of their names,
-    and mostly cubes in their own strip are asked for. Where sides and colors have nothing to do
-    with each other, an instruction alone tells nothing, and a network from nothing learns to
-    ignore it before it can see the cubes.
+    Scenes that differ in nothing but the instruction teach that it matters. In two of three the
+    cubes lie in strips of the table from left to right, in the order of their names: where sides
+    and colors have nothing to do with each other, an instruction alone tells nothing, and a
+    network from nothing learns to ignore it before it can see the cubes.
     """
 
     kind: Kind
@@ -60,28 +51,23 @@ class Collection:
         check_cubes(self.cubes)
 
     @cached_property
-    def _shown(self) -> tuple[Shown, ...]:
-        shown: list[Shown] = []
-        number = 0
-        for scene in count(self.seed):
-            if len(shown) >= self.episodes:
-                break
-            colors = self._asked_for(scene)
-            shown += [Shown(number, scene, color) for color in colors]
-            number += bool(colors)
-        return tuple(shown[: self.episodes])
+    def _scenes(self) -> list[int]:
+        scenes: list[int] = []
+        candidates = count(self.seed)
+        while len(scenes) * len(self.cubes) < self.episodes:
+            scene = next(candidates)
+            if len(scenes) % ANYWHERE_EVERY == 0 or self._lie_in_strips(scene):
+                scenes.append(scene)
+        return scenes
 
-    def _asked_for(self, scene: int) -> list[str]:
+    def _lie_in_strips(self, scene: int) -> bool:
         left_m = draw_cubes(np.random.default_rng(scene), len(self.cubes))[:, 1]
         borders_m = np.linspace(CUBE_AREA.upper[1], CUBE_AREA.lower[1], len(self.cubes) + 1)
-        inside = (left_m <= borders_m[:-1]) & (left_m >= borders_m[1:])
-        turn = scene * len(self.cubes) + np.arange(len(self.cubes))
-        asked_for = inside | (turn % OUTSIDE_EVERY == 0)
-        return [color for color, asked in zip(self.cubes, asked_for, strict=True) if asked]
+        return bool(np.all((left_m <= borders_m[:-1]) & (left_m >= borders_m[1:])))
 
     def scene(self, index: int) -> int:
         """Seed of an episode's scene."""
-        return self._shown[index].scene
+        return self._scenes[index // len(self.cubes)]
 
     def name(self, index: int) -> Path:
         """The bag of an episode."""
@@ -89,11 +75,11 @@ class Collection:
 
     def task(self, index: int) -> Task:
         """What an episode shows."""
-        return Task(self.kind, self._shown[index].color)
+        return Task(self.kind, self.cubes[index % len(self.cubes)])
 
     def start(self, index: int) -> str:
         """How an episode begins, one of `STARTS`."""
-        turn = self._shown[index].number % AFTER_MISS_EVERY
+        turn = index // len(self.cubes) % AFTER_MISS_EVERY
         if turn == AFTER_MISS_EVERY - 1:
             return "after_miss"
         # A hand on its way tells where to; only above a cube that may be the wrong one, the
