@@ -18,10 +18,11 @@ from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
+from groot_ros.nodes.driver_messages import joint_path
 from groot_ros.nodes.lifecycle import run_node
 from groot_ros.nodes.messages import from_pose, pose_stamped, to_time
 from groot_ros.nodes.parameters import parameter
-from groot_ros.nodes.sim_messages import image, joint_path, joint_state
+from groot_ros.nodes.sim_messages import image, joint_state
 from groot_ros.policies.perturbed import Disturbance, Pushes
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.sim.live import LiveSimulation, Pictures, State
@@ -179,7 +180,7 @@ class SimNode(Node):
             simulation.set_pose_target(pose)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        path = joint_path(message, self._newest_ns)
+        path = joint_path(message, self._newest_ns, ARM_JOINTS)
         with self._live.paused() as simulation:
             simulation.set_joint_trajectory(path.times_s, path.positions, path.velocities)
 

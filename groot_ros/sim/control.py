@@ -7,10 +7,10 @@ from typing import Protocol
 import mink
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat
+from groot_ros.sim.joint_path import joint_curve
 from groot_ros.sim.scene import ARM_JOINTS, EE_FRAME, HOME_RAD
 from groot_ros.sim.world import load_kinematics, velocity_limits
 
@@ -123,18 +123,9 @@ class TrajectoryReference:
         positions: Array,
         velocities: Array | None = None,
     ) -> None:
-        times_s = np.asarray(times_s, dtype=np.float64)
-        if np.any(np.diff(times_s) <= 0):
-            raise UserError(
-                f"times {times_s.tolist()} s of a joint trajectory do not increase: sort them"
-            )
         self._limits = limits_rad_s
-        self._end_s = float(times_s[-1])
-        self._curve = (
-            make_interp_spline(times_s, positions, k=1)
-            if velocities is None
-            else CubicHermiteSpline(times_s, positions, velocities)
-        )
+        self._end_s = float(np.asarray(times_s)[-1])
+        self._curve = joint_curve(times_s, positions, velocities)
 
     def velocity(self, joints: Array, time_s: float, duration_s: float) -> Array:
         goal = self._curve(min(time_s + duration_s, self._end_s))
