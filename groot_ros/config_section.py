@@ -1,4 +1,4 @@
-"""Reading a YAML mapping with errors that name the key, what was found and what is allowed."""
+"""Reading a mapping with errors that name the key, what was found and what is allowed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from groot_ros.config_file import shown
 from groot_ros.errors import UserError
 
 
@@ -17,13 +18,13 @@ class Section:
         self._source = source
         self._path = path
         if not isinstance(values, Mapping):
-            raise self.error("", f"is {_shown(values)}, expected a mapping of keys to values")
+            raise self.error("", f"is {shown(values)}, expected a mapping of keys to values")
         self._values = dict(values)
         self._known: list[str] = []
 
     def error(self, key: str, problem: str) -> UserError:
         """The one sentence for a key of this section."""
-        name = ".".join(part for part in (self._path, key) if part) or "the file"
+        name = ".".join(part for part in (self._path, key[:40]) if part) or "the file"
         return UserError(f"{self._source}: {name} {problem}")
 
     def __contains__(self, key: str) -> bool:
@@ -32,7 +33,10 @@ class Section:
 
     def _get(self, key: str, expected: str) -> Any:
         if key not in self:
-            raise self.error(key, f"is missing, expected {expected}")
+            others = [str(other) for other in self._values if other not in self._known]
+            near = difflib.get_close_matches(key, others, n=1)
+            hint = f"; did you mean it by {near[0][:40]}?" if near else ""
+            raise self.error(key, f"is missing, expected {expected}{hint}")
         return self._values[key]
 
     def section(self, key: str) -> Section:
@@ -48,26 +52,26 @@ class Section:
     def text(self, key: str, expected: str = "a text") -> str:
         value = self._get(key, expected)
         if not isinstance(value, str) or not value.strip():
-            raise self.error(key, f"is {_shown(value)}, expected {expected}")
+            raise self.error(key, f"is {shown(value)}, expected {expected}")
         return value
 
     def topic(self, key: str) -> str:
         """A topic name without blanks."""
         value = self.text(key, "a topic name such as /joint_states")
         if any(char.isspace() for char in value):
-            raise self.error(key, f"is {_shown(value)}, expected a topic name without blanks")
+            raise self.error(key, f"is {shown(value)}, expected a topic name without blanks")
         return value
 
     def choice(self, key: str, allowed: Sequence[str]) -> str:
         value = self.text(key, f"one of {', '.join(allowed)}")
         if value not in allowed:
-            raise self.error(key, f"is {_shown(value)}, expected one of {', '.join(allowed)}")
+            raise self.error(key, f"is {shown(value)}, expected one of {', '.join(allowed)}")
         return value
 
     def boolean(self, key: str) -> bool:
         value = self._get(key, "true or false")
         if not isinstance(value, bool):
-            raise self.error(key, f"is {_shown(value)}, expected true or false")
+            raise self.error(key, f"is {shown(value)}, expected true or false")
         return value
 
     def number(self, key: str, unit: str, low: float = -math.inf, high: float = math.inf) -> float:
@@ -85,7 +89,7 @@ class Section:
         values = self._get(key, f"a list of {length} numbers in {unit}")
         if not isinstance(values, list) or len(values) != length:
             raise self.error(
-                key, f"is {_shown(values)}, expected a list of {length} numbers in {unit}"
+                key, f"is {shown(values)}, expected a list of {length} numbers in {unit}"
             )
         return tuple(self._number(key, value, unit, -math.inf, math.inf) for value in values)
 
@@ -97,9 +101,9 @@ class Section:
             or not values
             or not all(isinstance(v, str) for v in values)
         ):
-            raise self.error(key, f"is {_shown(values)}, expected a list of names")
+            raise self.error(key, f"is {shown(values)}, expected a list of names")
         if len(set(values)) != len(values):
-            raise self.error(key, f"is {_shown(values)}, expected every name once")
+            raise self.error(key, f"is {shown(values)}, expected every name once")
         return tuple(values)
 
     def _number(self, key: str, value: Any, unit: str, low: float, high: float) -> float:
@@ -107,9 +111,9 @@ class Section:
         if low > -math.inf or high < math.inf:
             allowed += f" from {low:g} to {high:g}" if high < math.inf else f", at least {low:g}"
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(key, f"is {_shown(value)}, expected {allowed}")
-        if not math.isfinite(value) or not low <= value <= high:
-            raise self.error(key, f"is {value}, expected {allowed}")
+            raise self.error(key, f"is {shown(value)}, expected {allowed}")
+        if not low <= value <= high or not math.isfinite(value):
+            raise self.error(key, f"is {shown(value)}, expected {allowed}")
         return float(value)
 
     def finish(self) -> None:
@@ -120,8 +124,3 @@ class Section:
                 allowed = ", ".join(dict.fromkeys(self._known))
                 hint = f"did you mean {near[0]}?" if near else f"allowed here: {allowed}"
                 raise self.error(str(key), f"is not a known key; {hint}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from groot_ros.config_file import read_yaml
 from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.robot_limits import Limits, read_limits
@@ -187,11 +186,7 @@ def robot_names() -> list[str]:
 def load_robot(name_or_path: str | Path) -> RobotConfig:
     """A robot by the name of a shipped file or by path; UserError names key, value and remedy."""
     path = robot_path(str(name_or_path))
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    return parse_robot(values, source=path.name)
+    return parse_robot(read_yaml(path), source=path.name)
 
 
 def robot_path(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,5 +84,16 @@ def read_limits(section: Section, joint_count: int) -> Limits:
             if key not in RANGE and min(numbers) <= 0:
                 raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
             values[key] = numbers
+    if set(RANGE) <= set(values):
+        _check_range(section, values["joint_lower"], values["joint_upper"])
     section.finish()
     return Limits(**values)
+
+
+def _check_range(section: Section, lower: Sequence[float], upper: Sequence[float]) -> None:
+    for joint, (low, high) in enumerate(zip(lower, upper, strict=True), start=1):
+        if low >= high:
+            raise section.error(
+                "joint_lower",
+                f"is {low:g} for joint {joint}, expected less than its joint_upper, {high:g}",
+            )

@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from groot_ros import config_file
 from groot_ros.errors import UserError
 from groot_ros.training.augmentation import Augmentation, ColorJitter, join_words
 
@@ -188,11 +187,12 @@ TINY_DEFAULTS: Mapping[str, Any] = {
 def read_yaml(path: Path) -> dict[str, Any]:
     """Options of a YAML file; UserError names an unknown key."""
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+        values = config_file.read_yaml(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist, expected a YAML file of options") from None
     known = {option.name for option in fields(TrainConfig)}
-    unknown = set(values) - known if isinstance(values, dict) else {str(values)}
+    keys = values if isinstance(values, dict) else [values]
+    unknown = {config_file.shown(key) for key in keys if key not in known}
     if unknown:
         raise UserError(f"{path} has unknown keys {sorted(unknown)}, expected {sorted(known)}")
     jitter = values.get("color_jitter_params")
