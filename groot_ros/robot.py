@@ -123,8 +123,8 @@ class Commands:
 
 @dataclass(frozen=True)
 class ToolKinematics:
-    """Where joints for a pose come from: the link at the tool center point and the URDF, a file,
-    or empty for the topic robot_description."""
+    """Where joints for a pose come from: the link at the tool center point; `urdf` is read where
+    the file names none at its top."""
 
     tool: str
     urdf: str = ""
@@ -160,6 +160,8 @@ class RobotConfig:
     limits: Limits = field(default_factory=Limits)
     untested: bool = False
     """The file was written from the driver's documentation and never ran on the hardware."""
+    urdf: str = ""
+    """Path of the arm's description; empty for the topic robot_description."""
 
 
 def with_max_ages(robot: RobotConfig, state_s: float, camera_s: float) -> RobotConfig:
@@ -186,7 +188,9 @@ def robot_names() -> list[str]:
 def load_robot(name_or_path: str | Path) -> RobotConfig:
     """A robot by the name of a shipped file or by path; UserError names key, value and remedy."""
     path = robot_path(str(name_or_path))
-    return parse_robot(read_yaml(path), source=path.name)
+    robot = parse_robot(read_yaml(path), source=path.name)
+    beside = path.parent / robot.urdf
+    return replace(robot, urdf=str(beside)) if beside.is_file() else robot
 
 
 def robot_path(name: str) -> Path:
@@ -212,6 +216,10 @@ def parse_robot(values: object, source: str) -> RobotConfig:
         output=_output(root.section("output")),
         untested=root.boolean("untested") if "untested" in root else False,
     )
+    if "urdf" in root:
+        robot = replace(robot, urdf=root.text("urdf", "the path of a URDF file"))
+    elif robot.output.kinematics:
+        robot = replace(robot, urdf=robot.output.kinematics.urdf)
     if "limits" in root:
         joints = robot.observations.joint_position
         limits = read_limits(root.section("limits"), len(joints.joints) if joints else 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from groot_ros.config_section import Section
+from groot_ros.forward_kinematics import LinkPoint
 
 CARTESIAN = {
     "linear_velocity": "m/s",
@@ -33,6 +34,14 @@ JOINTS = {
 RANGE = ("joint_lower", "joint_upper")
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchedPoint(LinkPoint):
+    """A point of the arm and the box (3,) in m in the base frame that it stays in."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the robot may do; None where the file sets no limit.
@@ -40,11 +49,13 @@ class Limits:
     workspace (3,) in m in the base frame; velocities in m/s and rad/s, accelerations in m/s^2 and
     rad/s^2, jerks in m/s^3 and rad/s^3; joint values per joint. Decelerations are for stops and
     are the accelerations where they are missing. A jump is the farthest that two steps of a chunk,
-    or the motion and a new chunk, may be apart. grip_speed is in closures per second.
+    or the motion and a new chunk, may be apart. grip_speed is in closures per second. Points
+    are kept in their boxes where joints are commanded.
     """
 
     workspace_min: tuple[float, ...] | None = None
     workspace_max: tuple[float, ...] | None = None
+    points: tuple[WatchedPoint, ...] = ()
     linear_velocity: float | None = None
     angular_velocity: float | None = None
     linear_acceleration: float | None = None
@@ -69,12 +80,11 @@ def read_limits(section: Section, joint_count: int) -> Limits:
     """The limits of a robot with so many arm joints; UserError names a mistake."""
     values: dict[str, Any] = {}
     if "workspace" in section:
-        box = section.section("workspace")
-        low, high = box.numbers("min", "m", 3), box.numbers("max", "m", 3)
-        box.finish()
-        if any(a >= b for a, b in zip(low, high, strict=True)):
-            raise box.error("min", f"is {list(low)}, expected less than max on every axis")
-        values["workspace_min"], values["workspace_max"] = low, high
+        values["workspace_min"], values["workspace_max"] = _box(section.section("workspace"))
+    if "points" in section:
+        workspace = values.get("workspace_min"), values.get("workspace_max")
+        points = section.section("points").sections()
+        values["points"] = tuple(_point(name, point, workspace) for name, point in points)
     for key, unit in CARTESIAN.items():
         if key in section:
             values[key] = section.positive(key, unit)
@@ -97,3 +107,28 @@ def _check_range(section: Section, lower: Sequence[float], upper: Sequence[float
                 "joint_lower",
                 f"is {low:g} for joint {joint}, expected less than its joint_upper, {high:g}",
             )
+
+
+def _box(section: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    low, high = _corners(section)
+    section.finish()
+    return low, high
+
+
+def _corners(section: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    low, high = section.numbers("min", "m", 3), section.numbers("max", "m", 3)
+    if any(a >= b for a, b in zip(low, high, strict=True)):
+        raise section.error("min", f"is {list(low)}, expected less than max on every axis")
+    return low, high
+
+
+def _point(name: str, section: Section, workspace: tuple[Any, Any]) -> WatchedPoint:
+    """A point, in the workspace unless it has a box of its own."""
+    link = section.text("link", "a link of the URDF")
+    xyz = section.numbers("xyz", "m", 3) if "xyz" in section else (0.0, 0.0, 0.0)
+    has_box = any([key in section for key in ("min", "max")])
+    low, high = _corners(section) if has_box else workspace
+    if low is None:
+        raise section.error("", "needs min and max, or limits.workspace")
+    section.finish()
+    return WatchedPoint(name, link, xyz, low=low, high=high)

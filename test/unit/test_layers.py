@@ -15,9 +15,20 @@ PACKAGE = ROOT / "groot_ros"
 
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
-    {"errors", "share", "geometry", "config_file", "config_section", "robot_limits", "__init__"},
+    {
+        "errors",
+        "share",
+        "geometry",
+        "config_file",
+        "config_section",
+        "urdf",
+        "forward_kinematics",
+        "robot_limits",
+        "__init__",
+    },
     {
         "robot",
+        "robot_kinematics",
         "kinematics",
         "codecs",
         "chunks",

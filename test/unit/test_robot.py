@@ -7,7 +7,9 @@ import yaml
 
 from groot_ros.errors import UserError
 from groot_ros.robot import load_robot, parse_robot, robot_names, with_max_ages
+from groot_ros.robot_kinematics import watched_points
 from groot_ros.share import share_file
+from groot_ros.urdf import load_urdf
 
 SIM = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
 
@@ -72,6 +74,10 @@ def test_the_shipped_robots_are_listed():
         ("commands.ee_pose", None, "commands.ee_pose is missing, expected a topic because"),
         ("limits.joint_velocity", [1.0], "joint_velocity is .*, expected a list of 7 numbers"),
         ("limits.workspace", {"min": [0, 0, 0], "max": [1, 1, 0]}, "expected less than max"),
+        ("limits.points.tool.link", None, "limits.points.tool.link is missing, expected a link"),
+        ("limits.points.tool.xyz", [0, 1], "points.tool.xyz is .*, expected a list of 3 numbers"),
+        ("limits.points.tool.min", [0, 0, 0], "limits.points.tool.max is missing"),
+        ("limits.workspace", None, "limits.points.tool needs min and max, or limits.workspace"),
         ("limits.linear_velocity", 0, "expected a number in m/s above 0"),
     ],
 )
@@ -91,6 +97,29 @@ def test_a_robot_that_is_not_there(tmp_path):
     broken.write_text("- a list")
     with pytest.raises(UserError, match="expected a mapping"):
         load_robot(broken)
+
+
+def test_points_stay_in_the_workspace_or_in_boxes_of_their_own():
+    limits = load_robot("sim").limits
+    boxes = {point.name: (point.low, point.high) for point in limits.points}
+    assert boxes["tool"] == (limits.workspace_min, limits.workspace_max)
+    assert boxes["elbow"] == ((-0.5, -0.6, 0.1), (0.6, 0.6, 0.9))
+
+
+def test_a_point_on_an_unknown_link_gets_the_nearest_name():
+    robot = parse_robot(changed("limits.points.tool.link", "fr3_hand_tpc"), "mine.yaml")
+    with pytest.raises(UserError, match=r"limits.points.tool.link names 'fr3_hand_tpc'.*_tcp\?"):
+        watched_points(robot, load_urdf(robot.urdf))
+    robot = parse_robot(changed("base_frame", "world"), "mine.yaml")
+    with pytest.raises(UserError, match="base_frame names 'world', which the URDF does not have"):
+        watched_points(robot, load_urdf(robot.urdf))
+
+
+def test_a_description_beside_the_robot_file_is_found(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(changed("urdf", "arm.urdf")))
+    (tmp_path / "arm.urdf").write_text(share_file("urdf/sim_arm.urdf").read_text())
+    assert load_urdf(load_robot(path).urdf).links
 
 
 def test_own_robot_file_by_path(tmp_path):

@@ -1,0 +1,254 @@
+"""Links and joints of a robot description (URDF), without its shapes and masses.
+
+The format is that of https://wiki.ros.org/urdf/XML.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from groot_ros.errors import UserError
+from groot_ros.share import share_file
+
+Array = NDArray[np.float64]
+
+TURNING, SLIDING = ("revolute", "continuous"), ("prismatic",)
+LARGEST_BYTES = 16 << 20
+"""Descriptions hold shapes by file name; a larger one is something else."""
+
+
+@dataclass(frozen=True)
+class Mimic:
+    """A joint that follows another one: `multiplier * other + offset`."""
+
+    joint: str
+    multiplier: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class UrdfJoint:
+    """What connects two links.
+
+    `origin` (4, 4) is the joint's frame in the parent link, `axis` (3,) of length 1 in that frame;
+    lower and upper in rad or m, velocity in rad/s or m/s, None where the file sets none.
+    """
+
+    name: str
+    type: str
+    parent: str
+    child: str
+    origin: Array
+    axis: Array
+    lower: float | None = None
+    upper: float | None = None
+    mimic: Mimic | None = None
+
+    @property
+    def is_moving(self) -> bool:
+        return self.type in (*TURNING, *SLIDING)
+
+    def motion(self, position: float) -> Array:
+        """The child link's frame (4, 4) in the joint's frame at a position in rad or m."""
+        matrix = np.eye(4)
+        if self.type in TURNING:
+            matrix[:3, :3] = Rotation.from_rotvec(position * self.axis).as_matrix()
+        elif self.type in SLIDING:
+            matrix[:3, 3] = position * self.axis
+        return matrix
+
+    def clipped(self, position: float) -> float:
+        """The position inside the joint's range that is nearest."""
+        low = -math.inf if self.lower is None else self.lower
+        high = math.inf if self.upper is None else self.upper
+        return min(max(position, low), high)
+
+
+@dataclass(frozen=True)
+class Urdf:
+    """A tree of links. Use `parse_urdf` or `load_urdf`."""
+
+    links: tuple[str, ...]
+    joints: tuple[UrdfJoint, ...]
+
+    @cached_property
+    def _above(self) -> dict[str, UrdfJoint]:
+        return {joint.child: joint for joint in self.joints}
+
+    @cached_property
+    def _by_name(self) -> dict[str, UrdfJoint]:
+        return {joint.name: joint for joint in self.joints}
+
+    def joint(self, name: str) -> UrdfJoint:
+        """A joint by its name; UserError names the nearest one."""
+        if name not in self._by_name:
+            raise UserError(f"the URDF has no joint {name!r}; {nearest(name, self._by_name)}")
+        return self._by_name[name]
+
+    def chain(self, link: str) -> list[UrdfJoint]:
+        """The joints from the root down to a link; UserError names the nearest link."""
+        if link not in self.links:
+            raise UserError(f"the URDF has no link {link!r}; {nearest(link, self.links)}")
+        joints: list[UrdfJoint] = []
+        while link in self._above:
+            joints.append(self._above[link])
+            link = joints[-1].parent
+        return joints[::-1]
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A hint for a name that is unknown."""
+    names = list(names)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"it has {', '.join(names[:40])}"
+
+
+def load_urdf(path: str) -> Urdf:
+    """The description in a file, shipped (`urdf/sim_arm.urdf`) or the user's own."""
+    for candidate in (Path(path).expanduser(), _shipped(path)):
+        if candidate and candidate.is_file():
+            try:
+                with candidate.open("rb") as file:
+                    return parse_urdf(file.read(LARGEST_BYTES + 1))
+            except UserError as error:
+                raise UserError(f"{candidate}: {error}") from error
+    raise UserError(f"the URDF {path!r} is not there: give the path of a file, or a shipped one")
+
+
+def _shipped(path: str) -> Path | None:
+    try:
+        return share_file(path)
+    except FileNotFoundError:
+        return None
+
+
+def parse_urdf(text: str | bytes) -> Urdf:
+    """The tree of a description; UserError says what it lacks."""
+    if len(text) > LARGEST_BYTES:
+        raise UserError(f"the URDF is larger than {LARGEST_BYTES >> 20} MiB")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise UserError(
+            f"the URDF is not valid XML: {error}; run xacro on a .xacro file"
+        ) from error
+    if root.tag != "robot":
+        raise UserError(f"the URDF begins with <{root.tag}>, expected <robot>")
+    links = tuple(_name(link) for link in root.iterfind("link"))
+    # Transmissions and simulators name joints as well: those have no parent.
+    joints = tuple(_joint(joint) for joint in root.iterfind("joint"))
+    _check_tree(links, joints)
+    return Urdf(links, joints)
+
+
+def _check_tree(links: tuple[str, ...], joints: tuple[UrdfJoint, ...]) -> None:
+    for what, names in (
+        ("link", links),
+        ("joint", [joint.name for joint in joints]),
+        ("child link", [joint.child for joint in joints]),
+    ):
+        for name in sorted(set(names)):
+            if list(names).count(name) > 1:
+                raise UserError(f"the URDF has the {what} {name!r} more than once")
+    for joint in joints:
+        for link in (joint.parent, joint.child):
+            if link not in links:
+                raise UserError(
+                    f"the URDF's joint {joint.name!r} names the link {link!r}, which it does not "
+                    "have"
+                )
+    # As every link has at most one parent, links that no root reaches form a circle.
+    below: dict[str, list[str]] = {}
+    for joint in joints:
+        below.setdefault(joint.parent, []).append(joint.child)
+    reached = [link for link in links if link not in {joint.child for joint in joints}]
+    for link in reached:
+        reached.extend(below.get(link, []))
+    if circle := set(links) - set(reached):
+        raise UserError(f"the URDF's links {', '.join(sorted(circle))} form a circle")
+
+
+def _name(element: ElementTree.Element) -> str:
+    name = element.get("name")
+    if not name:
+        raise UserError(f"the URDF has a <{element.tag}> without a name")
+    return name
+
+
+def _joint(element: ElementTree.Element) -> UrdfJoint:
+    name = _name(element)
+    kind = element.get("type", "")
+    if kind not in (*TURNING, *SLIDING, "fixed", "floating", "planar"):
+        raise UserError(f"the URDF's joint {name!r} has the type {kind!r}")
+    axis = np.array(_numbers(element.find("axis"), "xyz", (1.0, 0.0, 0.0), name))
+    length = float(np.linalg.norm(axis))
+    if length == 0.0 and kind in (*TURNING, *SLIDING):
+        raise UserError(f"the URDF's joint {name!r} has an axis of length 0")
+    limit = element.find("limit")
+    has_range = kind in ("revolute", "prismatic")
+    return UrdfJoint(
+        name,
+        kind,
+        _link_of(element, "parent", name),
+        _link_of(element, "child", name),
+        _origin(element.find("origin"), name),
+        axis / (length or 1.0),
+        _numbers(limit, "lower", (0.0,), name)[0] if has_range else None,
+        _numbers(limit, "upper", (0.0,), name)[0] if has_range else None,
+        _mimic(element.find("mimic"), name),
+    )
+
+
+def _link_of(element: ElementTree.Element, tag: str, joint: str) -> str:
+    found = element.find(tag)
+    link = None if found is None else found.get("link")
+    if not link:
+        raise UserError(f"the URDF's joint {joint!r} has no <{tag} link=...>")
+    return link
+
+
+def _origin(element: ElementTree.Element | None, joint: str) -> Array:
+    matrix = np.eye(4)
+    # Roll, pitch and yaw are about fixed axes, in that order.
+    rpy = _numbers(element, "rpy", (0.0, 0.0, 0.0), joint)
+    matrix[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix()
+    matrix[:3, 3] = _numbers(element, "xyz", (0.0, 0.0, 0.0), joint)
+    return matrix
+
+
+def _mimic(element: ElementTree.Element | None, joint: str) -> Mimic | None:
+    if element is None:
+        return None
+    return Mimic(
+        element.get("joint", ""),
+        _numbers(element, "multiplier", (1.0,), joint)[0],
+        _numbers(element, "offset", (0.0,), joint)[0],
+    )
+
+
+def _numbers(
+    element: ElementTree.Element | None, key: str, missing: tuple[float, ...], joint: str
+) -> tuple[float, ...]:
+    text = None if element is None else element.get(key)
+    if text is None:
+        return missing
+    try:
+        numbers = tuple(float(part) for part in text.split())
+    except ValueError:
+        numbers = ()
+    if len(numbers) != len(missing) or not all(math.isfinite(number) for number in numbers):
+        raise UserError(
+            f"the URDF's joint {joint!r} has {key}={text[:60]!r}, expected {len(missing)} finite "
+            "numbers"
+        )
+    return numbers
