@@ -87,10 +87,11 @@ def _rates(seen: Any) -> Table:
         ("starved steps", str(seen.starved_steps)),
         ("chunks refused", f"{seen.rejected} {seen.last_rejected}"),
     ]
-    if chunk:
+    if seen.published:
+        newest = seen.published[-1]
         rows += [
             (f"age of {name}", f"{age * 1e3:.0f} ms")
-            for name, age in zip(chunk.input_names, chunk.input_ages, strict=False)
+            for name, age in zip(newest.input_names, newest.input_ages, strict=False)
         ]
     for name, value in rows:
         table.add_row(name, value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -99,6 +101,18 @@ class Codec:
                 self.language.removeprefix("annotation."): {"original_key": "task_index"}
             },
         }
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hexadecimal digits: two codecs with the same one make the same columns."""
+        content = {
+            "name": self.name,
+            "labels": self.labels,
+            "modality": self.modality(),
+            "columns": [part.names for part in (*self.state.parts, *self.action.parts)],
+            "picture": [self.video.width, self.video.height],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def reached(self, name: str) -> Self:
         """This codec with the reached pose as the action and a gripper that decides."""

@@ -34,7 +34,7 @@ from groot_ros.nodes.executor_reports import (
 )
 from groot_ros.nodes.inverse_kinematics import JointSolver
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import from_action_chunk
+from groot_ros.nodes.messages import from_action_chunk, track_of
 from groot_ros.nodes.outputs import Command, CommandPublisher, SetpointPublisher
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
@@ -174,7 +174,7 @@ class ExecutorNode(GuardedLifecycleNode):
             chunk = from_action_chunk(message)
         except ValueError as error:
             return str(error)
-        if reason := self._misfit(message, chunk):
+        if reason := self._misfit(message):
             with self._lock:
                 self._motion.count_refusal(reason, self._now_ns())
             return reason
@@ -189,16 +189,17 @@ class ExecutorNode(GuardedLifecycleNode):
             self._markers.add(message.chunk_id, chunk)
         return reason
 
-    def _misfit(self, message: ActionChunk, chunk: Chunk) -> str | None:
+    def _misfit(self, message: ActionChunk) -> str | None:
         """Why a chunk is not for this robot."""
         robot = self._robot
-        if message.header.frame_id != robot.base_frame:
-            return f"frame {message.header.frame_id!r}, expected {robot.base_frame!r}"
-        if getattr(chunk, self._signal) is None:
+        track = track_of(message, self._signal)
+        if track is None:
             return f"no {self._signal}, which output.profile {robot.output.profile} needs"
+        if track.kind == "pose" and track.frame != robot.base_frame:
+            return f"frame {track.frame!r}, expected {robot.base_frame!r}"
         stream = robot.observations.joint_position
-        if self._signal == "joint_position" and stream:
-            theirs, ours = list(message.joint_names), list(stream.joints)
+        if track.kind == "joints" and stream:
+            theirs, ours = list(track.names), list(stream.joints)
             if theirs != ours:
                 return f"joints {' '.join(theirs)}, expected {' '.join(ours)}"
         return None

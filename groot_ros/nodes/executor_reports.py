@@ -13,17 +13,14 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 
 def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
-    """The report of a chunk as far as the policy has told it."""
+    """The report of a chunk as far as its message tells."""
     return ChunkReport(
         header=Header(stamp=to_time(now_ns), frame_id=chunk.header.frame_id),
         source=ChunkReport.EXECUTOR,
+        activation=chunk.activation,
         chunk_id=chunk.chunk_id,
         epoch=chunk.epoch,
         horizon=chunk.horizon,
-        observation_age=chunk.observation_age,
-        queue_time=chunk.queue_time,
-        decode_time=chunk.decode_time,
-        model_time=chunk.model_time,
         grade=chunk.grade,
         grade_reason=chunk.grade_reason,
     )
@@ -32,8 +29,7 @@ def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
 def execution_report(chunk: ActionChunk, execution: Execution, now_ns: int) -> ChunkReport:
     """The report of a chunk that was executed."""
     report = chunk_report(chunk, now_ns)
-    published_ns = to_ns(chunk.header.stamp) + int(chunk.observation_age * NS)
-    report.publish_time = (execution.arrived_ns - published_ns) / NS
+    report.observation_age = (execution.arrived_ns - to_ns(chunk.header.stamp)) / NS
     report.executed_steps = execution.executed
     report.dropped_steps = execution.dropped
     report.starved_steps = execution.starved

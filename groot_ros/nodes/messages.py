@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -21,10 +22,15 @@ from trajectory_msgs.msg import (
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
 from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.message_fields import NS, from_pose, to_ns
-from groot_ros_msgs.msg import ActionChunk
+from groot_ros.chunks.wire import SIGNALS, malformed
+from groot_ros.message_fields import NS, to_ns
+from groot_ros_msgs.msg import ActionChunk, Track
 
 Array = NDArray[np.float64]
+
+# Columns of a pose: xyz and a quaternion wxyz inside, xyzw on messages.
+WXYZ_TO_XYZW = (0, 1, 2, 4, 5, 6, 3)
+XYZW_TO_WXYZ = (0, 1, 2, 6, 3, 4, 5)
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -49,7 +55,12 @@ def pose_stamped(pose: Array, stamp_ns: int, frame: str) -> PoseStamped:
 
 
 def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> ActionChunk:
-    """The message of a chunk; ids, ages and durations are the sender's to fill in."""
+    """The message of a chunk; ids, codec and instruction are the sender's to fill in.
+
+    Args:
+        frame: that of the chunk's poses, the robot's base frame.
+        joint_names: of the columns of its joint positions.
+    """
     message = ActionChunk(
         header=Header(stamp=to_time(chunk.stamp_ns), frame_id=frame),
         step_duration=to_duration(chunk.step_ns),
@@ -58,41 +69,45 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
         grade=int(chunk.verdict.grade),
         grade_reason=chunk.verdict.reason,
     )
-    if chunk.ee_pose is not None:
-        message.has_ee_poses = True
-        message.ee_poses = [to_pose(pose) for pose in chunk.ee_pose]
-    if chunk.joint_position is not None:
-        message.has_joint_positions = True
-        message.joint_names = list(joint_names)
-        message.joint_positions = chunk.joint_position.reshape(-1).tolist()
-    if chunk.grip is not None:
-        message.has_grips = True
-        message.grips = chunk.grip.tolist()
+    for name, kind in SIGNALS.items():
+        if (values := getattr(chunk, name)) is not None:
+            track = Track(kind=kind, name=name, frame=frame if kind == "pose" else "")
+            track.names = list(joint_names) if kind == "joints" else []
+            track.values = _on_the_wire(kind, values).reshape(-1).tolist()
+            message.tracks.append(track)
     return message
 
 
 def from_action_chunk(message: ActionChunk) -> Chunk:
-    """The chunk of a message; ValueError when its parts do not fit together."""
-    joints = None
-    if message.has_joint_positions:
-        joints = np.array(message.joint_positions).reshape(
-            message.horizon, len(message.joint_names)
-        )
-    poses = None
-    if message.has_ee_poses:
-        poses = np.array([from_pose(pose) for pose in message.ee_poses])
-    chunk = Chunk(
+    """The chunk of a message; ValueError, before anything is computed, when it is malformed."""
+    if reason := malformed(message):
+        raise ValueError(reason)
+    signals: dict[str, Any] = {t.name: _values(t, message.horizon) for t in message.tracks}
+    return Chunk(
         stamp_ns=to_ns(message.header.stamp),
         step_ns=to_ns(message.step_duration),
         epoch=message.epoch,
-        ee_pose=poses,
-        joint_position=joints,
-        grip=np.array(message.grips) if message.has_grips else None,
         verdict=Verdict(Grade(message.grade), message.grade_reason),
+        **signals,
     )
-    if len(chunk) != message.horizon:
-        raise ValueError(f"chunk has {len(chunk)} steps, its horizon says {message.horizon}")
-    return chunk
+
+
+def track_of(message: ActionChunk, name: str) -> Track | None:
+    """The track of a signal; None when the chunk has none."""
+    return next((track for track in message.tracks if track.name == name), None)
+
+
+def _values(track: Track, horizon: int) -> Array:
+    """Values (T, N) of a track, (T,) of a closure."""
+    values = np.array(track.values, dtype=np.float64)
+    if track.kind == "closure":
+        return values
+    values = values.reshape(horizon, -1)
+    return values[:, XYZW_TO_WXYZ] if track.kind == "pose" else values
+
+
+def _on_the_wire(kind: str, values: Array) -> Array:
+    return values[:, WXYZ_TO_XYZW] if kind == "pose" else values
 
 
 def joint_trajectory(chunk: Chunk, joint_names: Sequence[str]) -> JointTrajectory:

@@ -6,7 +6,9 @@ import sys
 import time
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
+import numpy as np
 from geometry_msgs.msg import PoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
@@ -17,6 +19,7 @@ from groot_ros.buffer import Ages, ObservationBuffer
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Verdict
 from groot_ros.chunks.progress import Continuation, Prefix, Progress, Replanning
+from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.types import Observation
 from groot_ros.inference import Inference, InferenceLoop
 from groot_ros.nodes import parameters
@@ -28,6 +31,7 @@ from groot_ros.nodes.messages import (
     joint_trajectory,
     to_action_chunk,
     to_ns,
+    to_pose,
 )
 from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
@@ -69,6 +73,8 @@ class PolicyNode(GuardedLifecycleNode):
         p = self._settings
         self._robot = with_max_ages(load_robot(p.robot), p.state_max_age, p.camera_max_age)
         self._policy = self._open_policy(self._robot)
+        self._activation = np.zeros(16, np.uint8)
+        self._codec = self._codec_of(p.policy, p.variant)
         self._chunk_id = 0
         self._last_chunk: Chunk | None = None
         self._continuation = Continuation()
@@ -121,6 +127,12 @@ class PolicyNode(GuardedLifecycleNode):
         self.get_logger().info(f"policy {p.policy} is loaded and warm after {seconds:.1f} s")
         return policy
 
+    def _codec_of(self, policy: str, variant: str) -> tuple[str, str]:
+        """Name and fingerprint of the codec; a scripted policy has none."""
+        if policy == "scripted":
+            return "", ""
+        return variant, find_variant(variant).codec(self._robot).fingerprint
+
     def _create_publishers(self) -> None:
         create = self.create_lifecycle_publisher
         self._chunks = create(ActionChunk, "~/action_chunk", CHUNK_QOS)
@@ -140,6 +152,7 @@ class PolicyNode(GuardedLifecycleNode):
         self._run_policy = RunPolicyServer(self, loop, self._start, self._stop)
 
     def activate(self) -> None:
+        self._activation = np.frombuffer(uuid4().bytes, np.uint8)
         self._start(None)
 
     def deactivate(self) -> None:
@@ -210,23 +223,28 @@ class PolicyNode(GuardedLifecycleNode):
         self._chunk_id += 1
         message = self._chunk_message(inference)
         now_ns = self.get_clock().now().nanoseconds
+        age_s = (now_ns - inference.chunk.stamp_ns) / 1e9
         self._continuation.published(self._chunk_id, inference.chunk, now_ns)
         self._last_chunk = inference.chunk
         self._chunks.publish(message)
-        if inference.chunk.ee_pose is not None:
+        if (poses := inference.chunk.ee_pose) is not None:
             self._publish_cloud(inference.chunk)
-        if message.has_ee_poses:
-            self._chunk_poses.publish(PoseArray(header=message.header, poses=message.ee_poses))
+            self._chunk_poses.publish(
+                PoseArray(header=message.header, poses=[to_pose(pose) for pose in poses])
+            )
         self._publish_trajectory(inference)
         report = ChunkReport(
             source=ChunkReport.POLICY,
+            activation=message.activation,
             chunk_id=message.chunk_id,
             epoch=message.epoch,
             horizon=message.horizon,
-            observation_age=message.observation_age,
-            queue_time=message.queue_time,
-            decode_time=message.decode_time,
-            model_time=message.model_time,
+            observation_age=age_s,
+            input_names=list(inference.ages.by_stream),
+            input_ages=list(inference.ages.by_stream.values()),
+            queue_time=inference.queue_s,
+            decode_time=inference.decode_s,
+            model_time=inference.model_s,
             publish_time=time.monotonic() - started_s,
             grade=message.grade,
             grade_reason=message.grade_reason,
@@ -240,15 +258,14 @@ class PolicyNode(GuardedLifecycleNode):
     def _chunk_message(self, inference: Inference) -> ActionChunk:
         message = to_action_chunk(inference.chunk, self._robot.base_frame, self._joint_names)
         message.chunk_id = self._chunk_id
-        message.variant = self._settings.variant
         message.instruction = inference.instruction
-        message.input_names = list(inference.ages.by_stream)
-        message.input_ages = list(inference.ages.by_stream.values())
-        message.queue_time = inference.queue_s
-        message.decode_time, message.model_time = inference.decode_s, inference.model_s
-        age_ns = self.get_clock().now().nanoseconds - inference.chunk.stamp_ns
-        message.observation_age = age_ns / 1e9
+        self._sign(message)
         return message
+
+    def _sign(self, message: ActionChunk) -> None:
+        """Say whose chunk it is, and in which codec the policy thinks."""
+        message.activation = self._activation
+        message.codec, message.codec_hash = self._codec
 
     @property
     def _joint_names(self) -> tuple[str, ...]:
@@ -280,7 +297,8 @@ class PolicyNode(GuardedLifecycleNode):
         self._continuation.forget()
         self._pictures = PictureWatch()
         self._last_chunk = None
-        message = ActionChunk(epoch=epoch, variant=self._settings.variant)
+        message = ActionChunk(epoch=epoch)
+        self._sign(message)
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._robot.base_frame
         self._chunks.publish(message)

@@ -17,10 +17,11 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.errors import UserError
+from groot_ros.message_fields import from_pose
 from groot_ros.nodes import parameters
 from groot_ros.nodes.driver_messages import joint_path
 from groot_ros.nodes.lifecycle import run_node
-from groot_ros.nodes.messages import from_pose, pose_stamped, to_time
+from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.nodes.parameters import parameter
 from groot_ros.nodes.sim_messages import image, joint_state
 from groot_ros.policies.perturbed import Disturbance, Pushes

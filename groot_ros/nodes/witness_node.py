@@ -13,9 +13,11 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64
 
 from groot_ros.buffer import pick_joints
+from groot_ros.chunks.chunk import Chunk
 from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample, Trace
 from groot_ros.image_messages import image_to_rgb
-from groot_ros.nodes.messages import NS, from_action_chunk, from_pose, to_ns
+from groot_ros.message_fields import from_pose
+from groot_ros.nodes.messages import NS, from_action_chunk, to_ns
 from groot_ros.nodes.scene_node import SceneNode
 from groot_ros.nodes.streams import IMAGE_QOS, STATE_QOS
 from groot_ros.robot import RobotConfig
@@ -35,6 +37,8 @@ class WitnessNode(SceneNode):
         self._trace = Trace("")
         self._robot = robot
         self._watching = False
+        self._chunks: dict[int, Chunk] = {}
+        self._made: dict[int, ChunkReport] = {}
         streams, commands = robot.observations, robot.commands
         subscribe = self.create_subscription
         for name, camera in streams.cameras.items():
@@ -48,11 +52,14 @@ class WitnessNode(SceneNode):
         if commands.grip:
             subscribe(Float64, commands.grip.topic, self._on_grip_command, STATE_QOS)
         subscribe(ActionChunk, "policy/action_chunk", self._on_chunk, 10)
+        subscribe(ChunkReport, "policy/chunk_report", self._on_made, 10)
         subscribe(ChunkReport, "executor/chunk_report", self._on_report, REPORT_QOS)
 
     def watch(self, trace: Trace) -> None:
         """Collect into a trace from now on, whenever the node spins."""
         self._trace = trace
+        self._chunks.clear()
+        self._made.clear()
         self._watching = True
 
     def look_away(self) -> None:
@@ -86,13 +93,24 @@ class WitnessNode(SceneNode):
             samples.append(Sample(stamp_ns, values))
 
     def _on_chunk(self, message: ActionChunk) -> None:
-        if not self._watching or message.horizon == 0:
+        if self._watching and message.horizon > 0:
+            self._trace.instruction = message.instruction
+            self._chunks[message.chunk_id] = from_action_chunk(message)
+            self._pair(message.chunk_id)
+
+    def _on_made(self, message: ChunkReport) -> None:
+        if self._watching:
+            self._made[message.chunk_id] = message
+            self._pair(message.chunk_id)
+
+    def _pair(self, chunk_id: int) -> None:
+        """A chunk and how it was made come on two topics, in either order."""
+        if chunk_id not in self._chunks or chunk_id not in self._made:
             return
-        chunk = from_action_chunk(message)
-        self._trace.instruction = message.instruction
-        published_ns = chunk.stamp_ns + int(message.observation_age * NS)
+        chunk, made = self._chunks.pop(chunk_id), self._made.pop(chunk_id)
+        published_ns = chunk.stamp_ns + int(made.observation_age * NS)
         self._trace.chunks.append(
-            PublishedChunk(chunk, published_ns, message.observation_age, message.model_time)
+            PublishedChunk(chunk, published_ns, made.observation_age, made.model_time)
         )
 
     def _on_report(self, message: ChunkReport) -> None:

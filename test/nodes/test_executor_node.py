@@ -23,12 +23,12 @@ DOWN = (0.0, 1.0, 0.0, 0.0)
 
 
 UNUSABLE: list[tuple[Callable[[ActionChunk], Any], str]] = [
-    (lambda m: setattr(m.header, "frame_id", "world"), "frame 'world', expected 'fr3_link0'"),
-    (lambda m: setattr(m, "horizon", 5), "chunk has 16 steps, its horizon says 5"),
-    (lambda m: setattr(m, "has_ee_poses", False), "a chunk needs ee_pose or joint_position"),
-    (lambda m: setattr(m, "step_duration", Duration()), "step_ns is 0, expected a positive"),
-    (lambda m: setattr(m.ee_poses[3].position, "x", float("nan")), "ee_pose holds NaN"),
-    (lambda m: setattr(m.ee_poses[3].position, "z", 1e6), "z = 1000000.000 m, allowed 0 to 0.8"),
+    (lambda m: setattr(m.tracks[0], "frame", "world"), "frame 'world', expected 'fr3_link0'"),
+    (lambda m: setattr(m, "horizon", 5), "track ee_pose has 112 numbers, expected 5 steps of 7"),
+    (lambda m: m.tracks.pop(0), "it has no track of kind pose or joints"),
+    (lambda m: setattr(m, "step_duration", Duration()), "its step_duration is 0 s, expected"),
+    (lambda m: m.tracks[0].values.__setitem__(21, float("nan")), "ee_pose holds NaN"),
+    (lambda m: m.tracks[0].values.__setitem__(23, 1e6), "z = 1000000.000 m, allowed 0 to 0.8"),
 ]
 
 

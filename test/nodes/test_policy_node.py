@@ -42,9 +42,7 @@ def test_lifecycle_from_configure_to_the_end(graph: Graph, policy) -> None:
     assert graph.transition("/policy", "activate")
     graph.wait_for(lambda: len(with_steps(chunks)) >= 3, "three chunks")
     check_chunk(with_steps(chunks)[-1])
-    report = graph.wait_for(lambda: reports and reports[-1], "a report")
-    assert report.source == ChunkReport.POLICY
-    assert 0 < report.model_time < report.observation_age
+    check_report(graph.wait_for(lambda: reports and reports[-1], "a report"))
     check_trajectory(graph.wait_for(lambda: trajectories and trajectories[-1], "a trajectory"))
 
     assert graph.transition("/policy", "deactivate")
@@ -65,9 +63,14 @@ def test_lifecycle_from_configure_to_the_end(graph: Graph, policy) -> None:
 def check_chunk(message: ActionChunk) -> None:
     chunk = from_action_chunk(message)
     assert message.header.frame_id == "fr3_link0"
-    assert (message.variant, message.instruction) == ("ee_rot6d_joints", "pick up the red cube")
+    assert (message.codec, message.instruction) == ("ee_rot6d_joints", "pick up the red cube")
+    assert len(message.codec_hash) == 64 and bytes(message.activation) != bytes(16)
     assert len(chunk) == 16 and chunk.ee_pose is not None and chunk.grip is not None
     assert message.chunk_id > 0 and message.epoch > 0
+
+
+def check_report(message: ChunkReport) -> None:
+    assert message.source == ChunkReport.POLICY and bytes(message.activation) != bytes(16)
     assert set(message.input_names) == {
         "grip",
         "ee_pose",

@@ -18,7 +18,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from groot_ros.geometry import rotation_angle
 from groot_ros.image_messages import image_to_rgb
-from groot_ros.nodes.messages import from_pose, pose_stamped, to_duration, to_ns
+from groot_ros.message_fields import from_pose
+from groot_ros.nodes.messages import pose_stamped, to_duration, to_ns
 from groot_ros.sim.control import Kinematics
 from groot_ros.sim.scene import ARM_JOINTS, CUBE_SIZE_M, DOWN_WXYZ, HOME_RAD
 from groot_ros.sim.simulation import Simulation

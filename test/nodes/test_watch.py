@@ -30,10 +30,16 @@ def test_the_page_tells_rates_ages_seams_budget_and_stops() -> None:
     state.stop_reason = "stopped, the emergency stop was pressed; call ~/resume to go on"
     seen = Seen(state=state, state_s=time.monotonic())
     seen.chunk = ActionChunk(step_duration=Duration(nanosec=50_000_000))
-    seen.chunk.input_names, seen.chunk.input_ages = ["camera wrist"], [0.042]
     seen.arrivals_s.extend([1.0, 1.2, 1.4])
     seen.published.append(
-        ChunkReport(decode_time=0.01, model_time=0.15, queue_time=0.005, publish_time=0.002)
+        ChunkReport(
+            decode_time=0.01,
+            model_time=0.15,
+            queue_time=0.005,
+            publish_time=0.002,
+            input_names=["camera wrist"],
+            input_ages=[0.042],
+        )
     )
     seen.executed.append(ChunkReport(seam_jump_position=0.0004, gap_position=0.012))
     seen.starved_steps, seen.problems = 3, {"/policy": "waiting: camera wrist"}

@@ -1,0 +1,99 @@
+"""What a chunk's message may look like; it is looked at before anything is computed from it.
+
+Works on any object with the fields of groot_ros_msgs/ActionChunk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groot_ros.chunks.grading import Grade
+
+# The signals that a chunk may hold, each a field of `Chunk`, and their kinds.
+SIGNALS = {"ee_pose": "pose", "joint_position": "joints", "grip": "closure"}
+# One of these must be there: what moves.
+MOVING_KINDS = ("pose", "joints")
+# Numbers of a value; those of other kinds are one per name.
+SIZES = {"pose": 7, "closure": 1}
+# More than any policy makes: 4 s at 250 Hz, three arms with hands, a page of text.
+MAX_STEPS = 1000
+MAX_TRACKS = 16
+MAX_NAMES = 64
+MAX_NAME_LENGTH = 128
+MAX_TEXT_LENGTH = 4096
+MIN_STEP_S, MAX_STEP_S = 1e-3, 10.0
+
+
+def malformed(message: Any) -> str | None:
+    """Why a message is no chunk: sizes, durations, names and texts; None if it is one.
+
+    It takes as long for any message: sizes are compared, values are not looked at.
+    """
+    return (
+        _wrong_text(message)
+        or _wrong_time(message)
+        or _wrong_tracks(message)
+        or (None if message.grade in set(Grade) else f"its grade is {message.grade}")
+    )
+
+
+def _wrong_text(message: Any) -> str | None:
+    for field, most in (
+        ("codec", MAX_NAME_LENGTH),
+        ("codec_hash", MAX_NAME_LENGTH),
+        ("instruction", MAX_TEXT_LENGTH),
+        ("grade_reason", MAX_TEXT_LENGTH),
+    ):
+        if (length := len(getattr(message, field))) > most:
+            return f"its {field} has {length} characters, at most {most} are allowed"
+    if (length := len(message.header.frame_id)) > MAX_NAME_LENGTH:
+        return f"its frame_id has {length} characters, at most {MAX_NAME_LENGTH} are allowed"
+    return None
+
+
+def _wrong_time(message: Any) -> str | None:
+    if not 0 < message.horizon <= MAX_STEPS:
+        return f"its horizon is {message.horizon} steps, expected 1 to {MAX_STEPS}"
+    duration = message.step_duration
+    step_s = duration.sec + duration.nanosec / 1e9
+    if not MIN_STEP_S <= step_s <= MAX_STEP_S:
+        return f"its step_duration is {step_s:g} s, expected {MIN_STEP_S:g} to {MAX_STEP_S:g}"
+    return None
+
+
+def _wrong_tracks(message: Any) -> str | None:
+    if len(message.tracks) > MAX_TRACKS:
+        return f"it has {len(message.tracks)} tracks, at most {MAX_TRACKS} are allowed"
+    seen: set[str] = set()
+    for track in message.tracks:
+        if reason := _wrong_track(track, message.horizon):
+            return reason
+        if track.name in seen:
+            return f"it has two tracks {track.name}"
+        seen.add(track.name)
+    if not any(SIGNALS[name] in MOVING_KINDS for name in seen):
+        return "it has no track of kind " + " or ".join(MOVING_KINDS)
+    return None
+
+
+def _wrong_track(track: Any, horizon: int) -> str | None:
+    for text in (track.name, track.kind, track.frame):
+        if len(text) > MAX_NAME_LENGTH:
+            return f"a track's name, kind or frame has more than {MAX_NAME_LENGTH} characters"
+    kind = SIGNALS.get(track.name)
+    if kind is None:
+        return f"its track {track.name!r} is none of {', '.join(SIGNALS)}"
+    if track.kind != kind:
+        return f"its track {track.name} is of kind {track.kind!r}, expected {kind}"
+    if len(track.names) > MAX_NAMES or any(len(name) > MAX_NAME_LENGTH for name in track.names):
+        return (
+            f"its track {track.name} has more than {MAX_NAMES} names, or one of more than "
+            f"{MAX_NAME_LENGTH} characters"
+        )
+    size = SIZES.get(kind, len(track.names))
+    if size == 0 or len(track.values) != horizon * size:
+        return (
+            f"its track {track.name} has {len(track.values)} numbers, expected {horizon} steps "
+            f"of {size}"
+        )
+    return None
