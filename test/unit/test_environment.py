@@ -120,6 +120,21 @@ def test_sourcing_twice_changes_nothing(shell: str, checkout: Path) -> None:
     assert defined.stdout == ""
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_environment_behind_a_link_is_entered_twice(
+    shell: str, checkout: Path, tmp_path: Path
+) -> None:
+    """As in a second working tree, which shares the environment of the first."""
+    shared = (checkout / ".venv").rename(tmp_path / "shared")
+    (checkout / ".venv").symlink_to(shared)
+    (shared / "bin" / "activate").write_text(f"export VIRTUAL_ENV='{shared}'\n")
+    marker = shared / "share" / "ament_index" / "resource_index" / "packages" / "rcutils"
+    marker.parent.mkdir(parents=True)
+    marker.touch()
+    twice = source(shell, checkout, f"source '{checkout}/env.sh'", PLAIN)
+    assert twice.returncode == 0, twice.stderr
+
+
 @pytest.mark.skipif(not (ROOT / ".venv").exists(), reason="not set up by make setup")
 @pytest.mark.parametrize("shell", SHELLS)
 def test_environment_has_ros_the_messages_and_the_commands(shell: str) -> None:
