@@ -24,6 +24,8 @@ LAYERS = [
         "urdf",
         "forward_kinematics",
         "robot_limits",
+        "latency",
+        "lockstep",
         "__init__",
     },
     {

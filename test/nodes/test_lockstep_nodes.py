@@ -1,0 +1,151 @@
+"""A clock and its members over DDS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+import rclpy
+from graph import WAIT_S
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from std_msgs.msg import Int64
+
+from groot_ros.lockstep import Tick
+from groot_ros.nodes.lockstep_clock import LockstepClock
+from groot_ros.nodes.lockstep_member import LockstepMember
+from groot_ros.nodes.lockstep_traffic import TrafficNode
+
+PERIOD_NS = 10_000_000
+PATIENCE_S = 0.5
+
+
+class Echo:
+    """A member that publishes what it knows of a topic at each tick."""
+
+    def __init__(self, name: str, hears: str, says: str, context: Context) -> None:
+        self.node = TrafficNode(name, context=context)
+        self.heard = 0
+        self.ticks: list[tuple[int, int]] = []
+        self.willing = True
+        self._publisher = self.node.create_publisher(Int64, says, 1)
+        self.node.create_subscription(Int64, hears, self._hear, 1)
+        self.member = LockstepMember(self.node, self._handle)
+
+    def _hear(self, message: Int64) -> None:
+        self.heard = message.data
+
+    def _handle(self, tick: Tick) -> bool:
+        if self.willing:
+            self.ticks.append((tick.stamp_ns, self.heard))
+            self._publisher.publish(Int64(data=tick.stamp_ns))
+        return self.willing
+
+
+@contextmanager
+def spinning(node: TrafficNode, context: Context) -> Iterator[None]:
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+        thread.join(WAIT_S)
+        node.destroy_node()
+
+
+class World:
+    """A robot that publishes its time on `state` and counts what it is told on `command`."""
+
+    def __init__(self, context: Context) -> None:
+        self.node = TrafficNode("robot", context=context)
+        self.commands: list[tuple[int, int]] = []
+        self._command = 0
+        self._states = self.node.create_publisher(Int64, "state", 1)
+        self.node.create_subscription(Int64, "command", self._on_command, 1)
+        self.clock = LockstepClock(self.node, PERIOD_NS, 0.0, PATIENCE_S)
+        self.reached = threading.Condition()
+
+    def _on_command(self, message: Int64) -> None:
+        self._command = message.data
+
+    def run(self, until_ns: int) -> None:
+        while self.clock.time_ns <= until_ns:
+            now_ns = self.clock.time_ns
+            self._states.publish(Int64(data=now_ns))
+            self.clock.tick()
+            self.commands.append((now_ns, self._command))
+
+
+@pytest.fixture
+def context(ros_domain: int) -> Iterator[Context]:
+    context = Context()
+    rclpy.init(context=context)
+    yield context
+    context.shutdown()
+
+
+def test_each_tick_is_handled_with_all_that_came_before_and_commands_are_those_of_the_tick(
+    context: Context,
+) -> None:
+    world = World(context)
+    executor = Echo("executor", "state", "command", context)
+    policy = Echo("policy", "command", "chunk", context)
+    with (
+        spinning(world.node, context),
+        spinning(executor.node, context),
+        spinning(policy.node, context),
+        closing(executor.member),
+        closing(policy.member),
+    ):
+        wait_for(lambda: executor._publisher.get_subscription_count() == 2)
+        executor.member.join()
+        policy.member.join()
+        wait_for(lambda: len(world.clock.members) == 2)
+        world.run(100 * PERIOD_NS)
+        assert [stamp for stamp, _ in executor.ticks] == [PERIOD_NS * k for k in range(1, 101)]
+        # The robot's state is that of the tick, and so is the command that it goes on with.
+        assert all(stamp == heard for stamp, heard in executor.ticks)
+        assert all(stamp == command for stamp, command in world.commands)
+        # Among members what one says at a tick is known to the others at the next one.
+        assert all(heard >= stamp - PERIOD_NS for stamp, heard in policy.ticks[1:])
+
+
+def test_who_hangs_or_leaves_is_not_waited_for_and_whoever_comes_back_is(
+    context: Context,
+) -> None:
+    world = World(context)
+    executor = Echo("executor", "state", "command", context)
+    with (
+        spinning(world.node, context),
+        spinning(executor.node, context),
+        closing(executor.member),
+    ):
+        wait_for(lambda: executor._publisher.get_subscription_count() == 1)
+        executor.member.join()
+        wait_for(lambda: world.clock.members)
+        executor.willing = False
+        world.run(5 * PERIOD_NS)
+        assert not world.clock.members and not executor.ticks
+        executor.willing = True
+        executor.member.review()
+        wait_for(lambda: world.clock.members)
+        world.run(20 * PERIOD_NS)
+        assert world.commands[-1] == (20 * PERIOD_NS, 20 * PERIOD_NS)
+        executor.member.leave()
+        wait_for(lambda: not world.clock.members)
+        world.run(30 * PERIOD_NS)
+        assert executor.ticks[-1][0] == 20 * PERIOD_NS
+
+
+def wait_for(condition) -> None:
+    event = threading.Event()
+    for _ in range(int(WAIT_S / 0.01)):
+        if condition():
+            return
+        event.wait(0.01)
+    raise AssertionError("waited too long")
