@@ -5,102 +5,73 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
 
-from groot_ros.buffer import Ages, NotReady
-from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.types import Observation
+from groot_ros.buffer import NotReady
+from groot_ros.chunks.grading import Verdict
+from groot_ros.chunks.progress import Continuation, Prefix, Progress
 from groot_ros.errors import UserError
+from groot_ros.inference_types import Counts, Inference, LoopSettings, Observe, Outlet, Void
+from groot_ros.picture_watch import PictureWatch
 from groot_ros.policies.base import Policy, PolicyLost
 
 # How long to wait for a new picture before asking again why there is none.
 PATIENCE_S = 0.05
-RATE_WINDOW = 20
 
 
 @dataclass(frozen=True)
-class Inference:
-    """A chunk with the durations of its making, in s."""
+class _Episode:
+    """What one inference is for; epochs count on from one activation to the next."""
 
-    chunk: Chunk
+    activation: bytes
+    epoch: int
     instruction: str
-    ages: Ages
-    queue_s: float
-    """From the newest picture's arrival, or the end of the last inference, to the beginning."""
-    decode_s: float
-    model_s: float
-
-
-@dataclass
-class Counts:
-    """What the loop has done since it was started."""
-
-    chunks: int = 0
-    void: int = 0
-    """Chunks that were thrown away, because a reset came while they were made."""
-    refused: int = 0
-    """Times when no observation could be made."""
-    failed: int = 0
-    """Inferences that gave no chunk."""
-    action_rate_hz: float = 0.0
-    """Steps per second of the newest chunk."""
-    observation_age_s: float = 0.0
-    """Of the newest chunk, when it was done."""
-    ended_s: deque[float] = field(default_factory=lambda: deque(maxlen=RATE_WINDOW))
-
-    @property
-    def rate_hz(self) -> float:
-        """Inferences per second over the last few."""
-        if len(self.ended_s) < 2:
-            return 0.0
-        return (len(self.ended_s) - 1) / (self.ended_s[-1] - self.ended_s[0])
+    needs_reset: bool
 
 
 class InferenceLoop:
-    """Runs a policy on the newest observation, as soon as the last inference has ended or at
-    `rate_hz` when that is above 0; only new pictures make a new chunk.
+    """Runs a policy on the newest observation; only new pictures make a new chunk.
 
-    `observe(instruction, after_ns)` makes the observation, None when it would not be newer than
-    `after_ns`, NotReady when it cannot; `publish` takes what came out, `warn` a sentence for the
-    operator. `is_due` says whether it is time to begin, `prefix(stamp_ns)` what the chunk of an
-    observation at that time continues, and `lost(epoch)` is called once the policy cannot be
-    reached any more. A reset, a new instruction, a start and a loss begin a new epoch; a chunk of
-    an older one is never published.
+    A reset, a new instruction, a start, a stop and a loss of the policy begin a new epoch of the
+    activation, which `start` begins and `release` ends. The outlet hears of an epoch before its
+    first chunk, and of no chunk of an older one afterwards.
+
+    The loop owns the state of the policy's side: activation, epoch, instruction, what was
+    published and how far it was executed. `_lock` guards all of it; the outlet is called with it
+    held, policy and observation without. The thread alone knows pictures and the last stamp.
     """
 
     def __init__(
         self,
+        *,
         policy: Policy,
-        observe: Callable[[str, int], tuple[Observation, Ages] | None],
-        publish: Callable[[Inference], None],
-        warn: Callable[[str], None],
+        observe: Observe,
+        outlet: Outlet,
+        now_ns: Callable[[], int],
         instruction: str,
-        rate_hz: float = 0.0,
-        is_due: Callable[[], bool] = lambda: True,
-        prefix: Callable[[int], Prefix | None] = lambda _: None,
-        lost: Callable[[int], None] = lambda _: None,
+        settings: LoopSettings | None = None,
     ) -> None:
-        self.rate_hz = rate_hz
-        self._is_due = is_due
-        self._prefix = prefix
-        self._lost = lost
-        self._is_lost = False
-        self._notified_s = self._free_s = 0.0
+        """`observe(instruction, after_ns)` makes an observation, None when it would not be newer
+        than `after_ns`, NotReady when it cannot; `now_ns` is the clock of observations."""
+        self._policy = policy
+        self._observe = observe
+        self._outlet = outlet
+        self._now_ns = now_ns
+        self._settings = settings or LoopSettings()
         self.counts = Counts()
         self.waiting_for = ""
         self.failure = ""
-        self._policy = policy
-        self._observe = observe
-        self._publish = publish
-        self._warn = warn
         self._instruction = instruction
-        self._epoch = 0
+        self._activation = b""
+        self._epoch = self._chunk_id = 0
+        self._continuation = Continuation()
         self._needs_reset = True
-        self._running = False
-        self._closing = False
+        self._running = self._closing = self._is_lost = False
+        self._notified_s = self._free_s = 0.0
+        self._pictures = PictureWatch()
         self._last_stamp_ns = -1
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -119,9 +90,18 @@ class InferenceLoop:
     def instruction(self) -> str:
         return self._instruction
 
-    def start(self, instruction: str | None = None) -> int:
-        """Begin an episode; returns its epoch."""
+    @property
+    def verdict(self) -> Verdict:
+        """How familiar the newest chunk is."""
         with self._lock:
+            newest = self._continuation.newest
+        return newest.verdict if newest else Verdict()
+
+    def start(self, instruction: str | None = None) -> int:
+        """Begin an episode, and an activation where none is; returns its epoch."""
+        with self._lock:
+            if not self._activation:
+                self._activation = uuid4().bytes
             self._running = True
             self.counts = Counts()
             self.failure = ""
@@ -139,14 +119,24 @@ class InferenceLoop:
             self.waiting_for = ""
             return self._new_epoch(None)
 
-    def _new_epoch(self, instruction: str | None) -> int:
-        if instruction is not None:
-            self._instruction = instruction
-        # Wall time, so that a node that was restarted does not fall behind its own past.
-        self._epoch = max(self._epoch + 1, int(time.time()))
-        self._needs_reset = True
-        self._wake.set()
-        return self._epoch
+    def release(self) -> None:
+        """Stop and end the activation: another policy may be followed."""
+        with self._lock:
+            self._running = False
+            self.waiting_for = ""
+            self._new_epoch(None, released=True)
+            self._activation = b""
+
+    def change(self, **settings: Any) -> None:
+        """Give fields of the LoopSettings other values."""
+        with self._lock:
+            self._settings = replace(self._settings, **settings)
+
+    def measured(self, activation: bytes, progress: Progress) -> None:
+        """The executor tells how far it has executed a chunk of an activation."""
+        with self._lock:
+            if activation == self._activation:
+                self._continuation.measured(progress)
 
     def notify(self) -> None:
         """A new picture has come."""
@@ -162,19 +152,32 @@ class InferenceLoop:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def _new_epoch(self, instruction: str | None, released: bool = False) -> int:
+        """With the lock held."""
+        if instruction is not None:
+            self._instruction = instruction
+        self._epoch += 1
+        self._needs_reset = True
+        self._continuation.forget()
+        if self._activation:
+            self._outlet.void(
+                Void(activation=self._activation, epoch=self._epoch, released=released)
+            )
+        self._wake.set()
+        return self._epoch
+
     def _loop(self) -> None:
         next_s = 0.0
         while not self._closing:
             self._wake.wait(PATIENCE_S)
             self._wake.clear()
-            if not self._running:
-                continue
-            if not self._is_due():
-                continue
-            if (pause_s := next_s - time.monotonic()) > 0:
-                self._wake.wait(pause_s)
-            next_s = time.monotonic() + (1.0 / self.rate_hz if self.rate_hz > 0 else 0.0)
             try:
+                if not self._is_due():
+                    continue
+                if (pause_s := next_s - time.monotonic()) > 0:
+                    self._wake.wait(pause_s)
+                rate_hz = self._settings.rate_hz
+                next_s = time.monotonic() + (1.0 / rate_hz if rate_hz > 0 else 0.0)
                 self._infer_once()
             except PolicyLost as error:
                 self._lose(str(error))
@@ -184,44 +187,69 @@ class InferenceLoop:
             except Exception:
                 self._fail(traceback.format_exc())
 
+    def _is_due(self) -> bool:
+        with self._lock:
+            return self._running and self._continuation.is_due(
+                self._settings.replanning, self._now_ns()
+            )
+
     def _infer_once(self) -> None:
         with self._lock:
-            epoch, instruction, needs_reset = self._epoch, self._instruction, self._needs_reset
-            self._needs_reset = False
-        if needs_reset:
-            self._policy.reset(instruction)
-            self._last_stamp_ns = -1
+            episode = _Episode(self._activation, self._epoch, self._instruction, self._needs_reset)
+        if episode.needs_reset:
+            self._reset_policy(episode)
         started_s = time.monotonic()
         try:
-            seen = self._observe(instruction, self._last_stamp_ns)
+            seen = self._observe(episode.instruction, self._last_stamp_ns)
+            if seen is None:
+                return
+            self._pictures.check(seen[0])
         except NotReady as reason:
             self.counts.refused += 1
             self._report_waiting(str(reason))
             return
-        if seen is None:
-            return
         observation, ages = seen
         self._last_stamp_ns = observation.stamp_ns
         decoded_s = time.monotonic()
-        chunk = self._policy.predict(observation, self._prefix(observation.stamp_ns))
+        chunk = self._policy.predict(observation, self._prefix(episode, observation.stamp_ns))
         ended_s = time.monotonic()
         self._report_waiting("")
         self._is_lost = False
-        inference = Inference(
-            replace(chunk, epoch=epoch),
-            instruction,
-            ages,
-            max(0.0, started_s - max(self._notified_s, self._free_s)),
-            decoded_s - started_s,
-            ended_s - decoded_s,
-        )
+        queue_s = max(0.0, started_s - max(self._notified_s, self._free_s))
         self._free_s = ended_s
         with self._lock:
-            if not self._running or epoch != self._epoch:
+            if not self._running or episode.epoch != self._epoch:
                 self.counts.void += 1
                 return
+            self._chunk_id += 1
+            inference = Inference(
+                chunk=replace(chunk, epoch=episode.epoch),
+                chunk_id=self._chunk_id,
+                activation=episode.activation,
+                instruction=episode.instruction,
+                ages=ages,
+                queue_s=queue_s,
+                decode_s=decoded_s - started_s,
+                model_s=ended_s - decoded_s,
+            )
             self._count(inference, ended_s)
-            self._publish(inference)
+            self._continuation.published(self._chunk_id, inference.chunk, self._now_ns())
+            self._outlet.publish(inference)
+
+    def _reset_policy(self, episode: _Episode) -> None:
+        """A new episode for the policy; it stays due where that fails or another one has begun."""
+        self._policy.reset(episode.instruction)
+        self._pictures = PictureWatch()
+        self._last_stamp_ns = -1
+        with self._lock:
+            if episode.epoch == self._epoch:
+                self._needs_reset = False
+
+    def _prefix(self, episode: _Episode, stamp_ns: int) -> Prefix | None:
+        with self._lock:
+            if not self._settings.continues or episode.epoch != self._epoch:
+                return None
+            return self._continuation.prefix(stamp_ns)
 
     def _count(self, inference: Inference, ended_s: float) -> None:
         counts = self.counts
@@ -233,9 +261,12 @@ class InferenceLoop:
         )
 
     def _report_waiting(self, reason: str) -> None:
-        if reason and not self.waiting_for:
-            self._warn(f"waiting: {reason}")
-        self.waiting_for = reason
+        with self._lock:
+            if reason and not self._running:
+                return
+            if reason and not self.waiting_for:
+                self._outlet.warn(f"waiting: {reason}")
+            self.waiting_for = reason
 
     def _lose(self, reason: str) -> None:
         with self._lock:
@@ -246,12 +277,12 @@ class InferenceLoop:
             if not self._is_lost:
                 self._is_lost = True
                 self.counts.failed += 1
-                self._lost(self._new_epoch(None))
+                self._new_epoch(None)
         self._report_waiting(reason)
 
     def _fail(self, reason: str) -> None:
         with self._lock:
             self._running = False
+            self.failure = reason.strip().splitlines()[-1]
             self._new_epoch(None)
-        self.failure = reason.strip().splitlines()[-1]
-        self._warn(f"inference stopped: {reason}")
+        self._outlet.warn(f"inference stopped: {reason}")

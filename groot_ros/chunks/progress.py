@@ -15,6 +15,10 @@ DELAYS = 5
 # The executor tells 20 times a second which chunk it follows; a chunk that it has not named after
 # this time was refused.
 UNHEARD_NS = 200_000_000
+# What was measured longer ago, or by a clock that disagrees as much, says nothing about now.
+STALE_NS = 1_000_000_000
+# No chunk is as long, no executor faster than its chunks.
+MOST_STEPS, MOST_RATE = 10_000.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,15 @@ class Progress:
     step: float
     rate: float
     delay_steps: float
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether an executor can have measured that; NaN and infinity cannot be."""
+        return (
+            abs(self.step) <= MOST_STEPS
+            and 0.0 <= self.rate <= MOST_RATE
+            and 0.0 <= self.delay_steps <= MOST_STEPS
+        )
 
     def step_at(self, time_ns: int, step_ns: int) -> float:
         """The step reached at another time, at the same rate."""
@@ -52,7 +65,10 @@ class Prefix:
 
 
 class Continuation:
-    """Makes prefixes out of the chunks that were published and the progress that was measured."""
+    """Makes prefixes out of the chunks that were published and the progress that was measured.
+
+    Not safe for several threads: whoever owns it guards it.
+    """
 
     def __init__(self) -> None:
         self._published: dict[int, Chunk] = {}
@@ -61,8 +77,18 @@ class Continuation:
         self._delays: deque[float] = deque(maxlen=DELAYS)
 
     @property
-    def progress(self) -> Progress | None:
-        return self._progress
+    def newest(self) -> Chunk | None:
+        """The chunk that was published last, None when that was before an episode began."""
+        return self._published.get(self._newest_id)
+
+    def is_due(self, replanning: Replanning, now_ns: int) -> bool:
+        """Whether the newest chunk has been executed far enough to begin the next inference."""
+        progress = self._progress
+        if progress is not None and (
+            progress.chunk_id != self._newest_id or abs(now_ns - progress.stamp_ns) > STALE_NS
+        ):
+            progress = None
+        return replanning.is_due(now_ns, self.newest, progress)
 
     def published(self, chunk_id: int, chunk: Chunk, now_ns: int) -> None:
         """A chunk was handed to the executor."""
@@ -72,7 +98,9 @@ class Continuation:
             del self._published[old]
 
     def measured(self, progress: Progress) -> None:
-        """The executor tells how far it is."""
+        """The executor tells how far it is; what cannot be is left aside."""
+        if not progress.is_plausible:
+            return
         if self._progress is None or progress.chunk_id != self._progress.chunk_id:
             self._delays.append(progress.delay_steps)
         self._progress = progress

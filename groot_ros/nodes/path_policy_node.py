@@ -28,9 +28,9 @@ class PathPolicyNode(PolicyNode):
 
     PARAMETERS = PathPolicyParameters
 
-    def _open_policy(self, robot: RobotConfig) -> PathPolicy:
-        p = parameters.read(self, PathPolicyParameters)
-        return PathPolicy(Conditions(p.latency, p.jitter, p.lost), robot)
+    def _open_policy(self, p: PolicyParameters, robot: RobotConfig) -> PathPolicy:
+        path = parameters.read(self, PathPolicyParameters)
+        return PathPolicy(Conditions(path.latency, path.jitter, path.lost), robot)
 
 
 def main() -> int:

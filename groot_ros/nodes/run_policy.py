@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
+from groot_ros.chunks.wire import MAX_TEXT_LENGTH
 from groot_ros.inference import InferenceLoop
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.messages import to_ns
@@ -24,13 +24,9 @@ class RunPolicyServer:
         self,
         node: GuardedLifecycleNode,
         loop: InferenceLoop,
-        start: Callable[[str | None], None],
-        stop: Callable[[], None],
     ) -> None:
         self._node = node
         self._loop = loop
-        self._start = start
-        self._stop = stop
         self._goal: _Goal | None = None
         self._server = ActionServer(
             node,
@@ -48,17 +44,22 @@ class RunPolicyServer:
         self._node.destroy_timer(self._timer)
         self._server.destroy()
 
-    def _on_goal(self, _: RunPolicy.Goal) -> GoalResponse:
-        if self._node.is_active:
+    def _on_goal(self, goal: RunPolicy.Goal) -> GoalResponse:
+        reason = "" if self._node.is_active else "activate the node first"
+        if (length := len(goal.instruction)) > MAX_TEXT_LENGTH:
+            reason = f"the instruction has {length} characters, expected at most {MAX_TEXT_LENGTH}"
+        if goal.max_duration.sec < 0:
+            reason = f"max_duration is {goal.max_duration.sec} s, expected 0 (no end) or more"
+        if not reason:
             return GoalResponse.ACCEPT
-        self._node.get_logger().warning("run_policy refused: activate the node first")
+        self._node.get_logger().warning(f"run_policy refused: {reason}")
         return GoalResponse.REJECT
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
         """Begin; `execute` is called only when the goal ends, because rclpy's executor spins
         at full speed while an execute callback awaits something."""
         self._end(RunPolicy.Result.STOPPED, "another goal took its place")
-        self._start(handle.request.instruction.strip() or None)
+        self._loop.start(handle.request.instruction.strip() or None)
         self._goal = _Goal(handle)
 
     def _tick(self) -> None:
@@ -91,7 +92,7 @@ class RunPolicyServer:
         )
 
     def _stop_and_end(self, reason: int, message: str) -> None:
-        self._stop()
+        self._loop.stop()
         self._end(reason, message)
 
     def _end(self, reason: int, message: str) -> None:

@@ -41,7 +41,7 @@ LAYERS = [
         "message_fields",
         "stream_store",
     },
-    {"model", "policies", "data", "sim", "serving", "inference"},
+    {"model", "policies", "data", "sim", "serving", "inference", "inference_types"},
     {"demo"},
     {"training", "nodes", "cli"},
 ]

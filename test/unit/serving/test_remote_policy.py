@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.envelope import measure_envelope
 from groot_ros.errors import UserError
-from groot_ros.inference import Inference, InferenceLoop
+from groot_ros.inference import InferenceLoop
+from groot_ros.inference_types import Inference, Void
 from groot_ros.policies.base import PolicyLost
 from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
@@ -368,17 +370,17 @@ def test_the_loop_tells_a_loss_once_and_goes_on_in_a_new_epoch() -> None:
     def observe(instruction: str, after_ns: int) -> Any:
         return observation(stamp_ns=next(stamps), size=8), Ages({}, 0.0)
 
-    def lost(epoch: int) -> None:
-        epochs.append(epoch)
-        refused.set()
+    def void(void: Void) -> None:
+        epochs.append(void.epoch)
+        if len(epochs) == 2:
+            refused.set()
 
     loop = InferenceLoop(
-        policy,  # type: ignore[arg-type]
-        observe,
-        publish,
-        warnings.append,
-        "go",
-        lost=lost,
+        policy=policy,  # type: ignore[arg-type]
+        observe=observe,
+        outlet=SimpleNamespace(publish=publish, void=void, warn=warnings.append),
+        now_ns=lambda: 0,
+        instruction="go",
     )
     first = loop.start()
     assert refused.wait(GENEROUS_S)
@@ -389,6 +391,6 @@ def test_the_loop_tells_a_loss_once_and_goes_on_in_a_new_epoch() -> None:
     policy.lost = False
     assert enough.wait(GENEROUS_S)
     assert loop.close(GENEROUS_S)
-    assert len(epochs) == 1 and epochs[0] > first
-    assert published[:2] == [first] * 2 and set(published[2:]) == set(epochs)
+    assert len(epochs) == 2 and epochs[1] > epochs[0] == first
+    assert published[:2] == [first] * 2 and set(published[2:]) == {epochs[1]}
     assert loop.waiting_for == ""
