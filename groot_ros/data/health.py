@@ -35,14 +35,22 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Expectations:
-    """Topics with observations, and topics of which at least one should carry commands."""
+    """Topics with observations, topics of which at least one should carry commands, actions that
+    command the robot."""
 
     observations: Mapping[str, Expectation]
     commands: tuple[str, ...]
+    actions: tuple[str, ...] = ()
 
     @property
     def topics(self) -> set[str]:
         return {*self.observations, *self.commands}
+
+    def names(self, topic: str) -> bool:
+        """Whether the robot file names a topic, or the action that it is a hidden topic of."""
+        return topic in self.topics or topic.startswith(
+            tuple(f"{action}/_action/" for action in self.actions)
+        )
 
 
 def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Expectations:
@@ -61,10 +69,15 @@ def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Exp
         observations[topic] = Expectation(
             (*known.streams, name), min(known.max_age_s, stream.max_age_s)
         )
-    commands = robot.commands
-    grip = commands.grip.topic if commands.grip else None
-    named = (commands.ee_pose, commands.joint_position, grip)
-    return Expectations(observations, tuple(resolve(topic) for topic in named if topic))
+    commands, grip = robot.commands, robot.commands.grip
+    by_action = grip is not None and grip.type == "gripper_command"
+    named = [commands.ee_pose, commands.joint_position]
+    named += [grip.topic] if grip and not by_action else []
+    return Expectations(
+        observations,
+        tuple(resolve(topic) for topic in named if topic),
+        (resolve(grip.topic),) if grip and by_action else (),
+    )
 
 
 @dataclass

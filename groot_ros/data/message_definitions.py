@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from groot_ros.data.interface_texts import find_text
 from groot_ros.errors import UserError
 
 SEPARATOR = "=" * 80 + "\n"
@@ -40,53 +40,46 @@ def find_definition(message_type: str) -> Definition:
     Read from the `share` folders in AMENT_PREFIX_PATH, where a ROS package installs its .msg
     files, and from rosbags' copy of the standard messages of ROS 2 Jazzy otherwise.
     """
-    if not (share := _share(message_type)):
+    if not (own := find_text(message_type)):
         return _standard_definition(message_type)
-    own = share.read_text()
-    parts = [own, *(f"MSG: {_short(name)}\n{text}" for name, text in _contained(message_type))]
+    contained = (f"MSG: {_short(name)}\n{text}" for name, text in _contained(message_type))
+    parts = [own.text, *contained]
     text = SEPARATOR.join(part if part.endswith("\n") else part + "\n" for part in parts)
-    return Definition(message_type, text, _digest(share, message_type), _stamped(own))
-
-
-def _share(message_type: str) -> Path | None:
-    package, kind, name = message_type.split("/")
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        if prefix and (path := Path(prefix, "share", package, kind, f"{name}.msg")).is_file():
-            return path
-    return None
+    return Definition(message_type, text, _digest(own.file, message_type), _stamped(own.text))
 
 
 def _short(message_type: str) -> str:
-    package, _, name = message_type.split("/")
-    return f"{package}/{name}"
+    """The name inside a definition, where `pkg/Name` means `pkg/msg/Name`."""
+    return message_type.replace("/msg/", "/")
 
 
 def _contained(message_type: str) -> Iterator[tuple[str, str]]:
     """Types inside a type and their texts, each once."""
     waiting, seen = [message_type], {message_type}
     while waiting:
-        share = _share(current := waiting.pop(0))
-        if share is None:
+        found = find_text(current := waiting.pop(0))
+        if found is None:
             raise UserError(
                 f"no definition of {current}, a part of {message_type}, is installed: source the "
                 "workspace that its package is in"
             )
-        text = share.read_text()
         if current != message_type:
-            yield current, text
-        new = [name for name in _field_types(current, text) if name not in seen]
+            yield current, found.text
+        fields = dict.fromkeys(_field_types(current, found.text))
+        new = [name for name in fields if name not in seen]
         seen.update(new)
         waiting += new
 
 
 def _field_types(message_type: str, text: str) -> Iterator[str]:
-    _, fields = get_types_from_msg(text, message_type)[message_type]
+    _, fields = get_types_from_msg(text, message_type).popitem()[1]
     for _, description in fields:
         element: Any = description
         while element[0] in (Nodetype.ARRAY, Nodetype.SEQUENCE):
             element = element[1][0]
         if element[0] == Nodetype.NAME:
-            yield str(element[1])
+            # rosbags knows types in msg/ and action/ only.
+            yield str(element[1]).replace("/srv/msg/", "/srv/")
 
 
 def _stamped(text: str) -> bool:
@@ -98,9 +91,9 @@ def _stamped(text: str) -> bool:
     return False
 
 
-def _digest(share: Path, message_type: str) -> str:
-    """Type hash from the description that rosidl installs beside the .msg file."""
-    description = share.with_suffix(".json")
+def _digest(file: Path, message_type: str) -> str:
+    """Type hash from the description that rosidl installs beside an interface's file."""
+    description = file.with_suffix(".json")
     if not description.is_file():
         return ""
     hashes = json.loads(description.read_text()).get("type_hashes", [])

@@ -13,6 +13,7 @@ from mcap.reader import make_reader
 from recorded import JOINTS, QOS, joint_states, stamp_of
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from groot_ros.data.bag_metadata import Topic, read_metadata, set_custom_data
 from groot_ros.data.bag_writer import BagWriter
@@ -64,6 +65,50 @@ def test_definitions_name_every_contained_type() -> None:
     assert not find_definition("geometry_msgs/msg/Twist").stamped
     with pytest.raises(UserError, match="no definition of nowhere/msg/Thing is installed"):
         find_definition("nowhere/msg/Thing")
+
+
+@pytest.mark.parametrize(
+    "message_type",
+    [
+        "groot_ros_msgs/action/RunPolicy_FeedbackMessage",
+        "groot_ros_msgs/action/RunPolicy_SendGoal_Request",
+        "groot_ros_msgs/action/RunPolicy_GetResult_Response",
+        "geometry_msgs/msg/TwistWithCovariance",
+    ],
+)
+def test_definitions_are_what_rosidl_makes(message_type: str) -> None:
+    """The hash over the parsed definition is the one that rosidl installed beside the file."""
+    definition = find_definition(message_type)
+    store = get_typestore(Stores.EMPTY)
+    store.register(get_types_from_msg(definition.text, message_type))
+    assert definition.digest == store.hash_rihs01(message_type)
+
+
+@pytest.mark.parametrize(
+    ("message_type", "contained"),
+    [
+        (
+            "groot_ros_msgs/action/RunPolicy_SendGoal_Event",
+            "service_msgs/ServiceEventInfo groot_ros_msgs/action/RunPolicy_SendGoal_Request "
+            "groot_ros_msgs/action/RunPolicy_SendGoal_Response builtin_interfaces/Time "
+            "unique_identifier_msgs/UUID groot_ros_msgs/action/RunPolicy_Goal "
+            "builtin_interfaces/Duration",
+        ),
+        (
+            "action_msgs/srv/CancelGoal_Event",
+            "service_msgs/ServiceEventInfo action_msgs/srv/CancelGoal_Request "
+            "action_msgs/srv/CancelGoal_Response builtin_interfaces/Time action_msgs/GoalInfo "
+            "unique_identifier_msgs/UUID",
+        ),
+        ("geometry_msgs/msg/Transform", "geometry_msgs/Vector3 geometry_msgs/Quaternion"),
+        ("geometry_msgs/msg/Twist", "geometry_msgs/Vector3"),
+    ],
+)
+def test_definitions_hold_each_part_once(message_type: str, contained: str) -> None:
+    definition = find_definition(message_type)
+    assert definition.digest.startswith("RIHS01_")
+    parts = [s[5:] for s in definition.text.splitlines() if s.startswith("MSG: ")]
+    assert parts == contained.split()
 
 
 def test_a_split_bag_reads_as_one(tmp_path: Path) -> None:
