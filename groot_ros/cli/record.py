@@ -98,9 +98,6 @@ class Keyboard:
 
     def _trigger(self, service: str) -> tuple[bool, str]:
         done, answer = self._client.trigger(service)
-        recording = self._client.status.values.get("recording") == "true"
-        if done and recording and service in ("success", "failure"):
-            done, answer = self._client.trigger("stop")
         return done, f"{service}: {answer}"
 
     def _ask_instruction(self) -> None:

@@ -54,7 +54,6 @@ def _record(node: SceneNode, collection: Collection, index: int, options: BagOpt
     succeeded = node.spin_until(lambda: node.succeeded, options.time_limit_s)
     node.spin_until(lambda: False, options.tail_s)
     node.trigger("recorder/success" if succeeded else "recorder/failure")
-    node.trigger("recorder/stop")
     node.stop_policy()
     return succeeded
 

@@ -97,10 +97,10 @@ class RawTopics:
         for name, types in self._node.get_topic_names_and_types():
             if name in self._left_out or not self._wanted(name):
                 continue
-            if len(types) > 1:
+            if len(types) == 1:
+                self._update(name, types[0])
+            elif name not in self._topics:
                 self._leave_out(name, f"has several types, {', '.join(types)}")
-                continue
-            self._update(name, types[0])
 
     def _update(self, name: str, message_type: str) -> None:
         publishers = self._node.get_publishers_info_by_topic(name)
@@ -109,7 +109,7 @@ class RawTopics:
         if known and (known.demand == demand or not publishers):
             known.publishers = len(publishers)
             return
-        topic = Topic(name, message_type, tuple(map(_qos, publishers)))
+        topic = Topic(name, message_type, tuple(offered_qos(p.qos_profile) for p in publishers))
         try:
             kind = message_class(message_type)
             self._found(topic, demand.latched)
@@ -202,8 +202,8 @@ def _profile(message_type: str, demand: _Demand) -> QoSProfile:
     )
 
 
-def _qos(publisher: TopicEndpointInfo) -> Qos:
-    profile = publisher.qos_profile
+def offered_qos(profile: QoSProfile) -> Qos:
+    """What a publisher offers, as bags state it."""
     return {
         "history": profile.history.name.lower(),
         "depth": profile.depth,

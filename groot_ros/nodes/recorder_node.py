@@ -29,7 +29,7 @@ from groot_ros.nodes.diagnostics import DiagnosticsPublisher, Part
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.messages import NS, to_time
 from groot_ros.nodes.parameters import parameter
-from groot_ros.nodes.raw_topics import RawTopics
+from groot_ros.nodes.raw_topics import RawTopics, offered_qos
 from groot_ros.nodes.record_episode import RecordEpisodeServer
 from groot_ros.robot import load_robot, robot_path
 from groot_ros_msgs.msg import EpisodeEvent
@@ -98,7 +98,8 @@ class RecorderNode(GuardedLifecycleNode):
         self._unsaved: list[Episode] = []
         self._events = self.create_publisher(EpisodeEvent, "episode_events", EVENT_QOS)
         self._event_topic = self.resolve_topic_name("episode_events")
-        self._recorder.add_topic(Topic(self._event_topic, EVENT_TYPE), False, self.now_ns())
+        event_topic = Topic(self._event_topic, EVENT_TYPE, (offered_qos(EVENT_QOS),))
+        self._recorder.add_topic(event_topic, False, self.now_ns())
         self._create_services()
         self._action = RecordEpisodeServer(self, self)
         self._diagnostics = DiagnosticsPublisher(self, self._status, self._parts)
@@ -135,8 +136,8 @@ class RecorderNode(GuardedLifecycleNode):
             "stop": lambda: self._answer(self.stop("stopped")),
             "discard": lambda: self._answer(self._discard()),
             "rerecord": lambda: self._answer(self._rerecord()),
-            "success": lambda: self._answer(self._mark(SUCCESS, EpisodeEvent.SUCCESS)),
-            "failure": lambda: self._answer(self._mark(FAILURE, EpisodeEvent.FAILURE)),
+            "success": lambda: self._answer(self._end(SUCCESS, EpisodeEvent.SUCCESS)),
+            "failure": lambda: self._answer(self._end(FAILURE, EpisodeEvent.FAILURE)),
         }
         self._own_services = [
             self.create_service(Trigger, f"~/{name}", _trigger(action))
@@ -181,7 +182,7 @@ class RecorderNode(GuardedLifecycleNode):
         return int(self.get_clock().now().nanoseconds)
 
     def _is_wanted(self, topic: str) -> bool:
-        if topic in self._expected.topics:
+        if self._expected.names(topic):
             return True
         hidden = any(token.startswith("_") for token in topic.split("/"))
         if hidden or topic == self._event_topic:
@@ -227,9 +228,13 @@ class RecorderNode(GuardedLifecycleNode):
         info = self._discard().info
         return self.start(info.instruction, info.note, info.episode)
 
-    def _mark(self, outcome: str, event: int) -> Episode:
-        episode = self._get_recorder().mark(outcome)
+    def _end(self, outcome: str, event: int) -> Episode:
+        """Mark the episode that is recorded and end it, or mark the last one."""
+        recorder = self._get_recorder()
+        episode = recorder.mark(outcome)
         self._publish_event(event, episode)
+        if recorder.episode:
+            self.stop("stopped")
         return episode
 
     def flags(self) -> list[str]:
@@ -271,9 +276,23 @@ class RecorderNode(GuardedLifecycleNode):
         if (problem := recorder.check(self.now_ns())) and recorder.episode:
             self.get_logger().error(f"recording stopped: {problem}")
             self.stop("failed")
-        for flag in self.flags():
-            self.get_logger().warning(flag, throttle_duration_sec=5.0)
+        if sentence := "; ".join(self.flags()) if recorder.last else self._missing():
+            self.get_logger().warning(sentence, throttle_duration_sec=5.0)
         self._report_saved()
+
+    def _missing(self) -> str:
+        """What should be known before the first episode."""
+        silent = [
+            report.topic
+            for report in self._get_recorder().reports
+            if report.expected and report.age_s is None and report.problems
+        ]
+        if not silent:
+            return ""
+        return (
+            f"nothing received yet on {', '.join(silent)}: start what publishes there, or correct "
+            "the robot file"
+        )
 
     def _report_saved(self) -> None:
         for episode in tuple(self._unsaved):

@@ -30,7 +30,6 @@ def test_recorded_episode_becomes_a_dataset(
     assert graph.call(Trigger, "/recorder/start", Trigger.Request()).success
     graph.wait_for(lambda: len(pictures) > PICTURES, "pictures")
     assert graph.call(Trigger, "/recorder/success", Trigger.Request()).success
-    assert graph.call(Trigger, "/recorder/stop", Trigger.Request()).success
     bag = bags / "episode_000000"
     graph.wait_for(bag.exists, "the bag")
     codec = "ee_rot6d_joints"
