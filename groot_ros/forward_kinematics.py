@@ -157,6 +157,28 @@ class ForwardKinematics:
             [moves[node] if node >= 0 else np.zeros(count, bool) for node in self._frame_nodes]
         ).reshape(-1, count)
         """(F, M): whether a node moves a frame."""
+        self.bends = np.array([self._bend(index) for index in range(len(self.points))])
+        """(F, J, J): moving on a straight line of joints, a point's second derivative is no longer
+        than |dq|' bends |dq| for the joints' rates dq."""
+
+    def _bend(self, frame: int) -> Array:
+        """Two joints, i above j, turn p by z_i x (z_j x (p - o_j)): no more than the distance of
+        the point from the lower one's axis, which the lengths of the links in between bound."""
+        bend = np.zeros((len(self._nodes), len(self._nodes)))
+        node, distance = self._frame_nodes[frame], _length(self._offsets[frame])
+        while node >= 0:
+            joint = self._nodes[node].joint
+            if self._turns[node]:
+                bend[node, self._moves[frame] & (np.arange(len(bend)) <= node)] = distance
+            else:
+                # A slide is straight; what is above it turns the direction in which it goes.
+                bend[node, self._moves[frame] & self._turns] = 1.0
+                distance += max(abs(joint.lower or 0.0), abs(joint.upper or 0.0))
+            distance += _length(self._nodes[node].before)
+            node = self._nodes[node].parent
+        bend = np.maximum(bend, bend.T)
+        follows = np.abs(self._from_joints)
+        return follows.T @ bend @ follows
 
     def _place_nodes(self, joints: ArrayLike) -> Array:
         """Frames (M, ..., 4, 4) of the nodes for joints (..., J)."""
@@ -206,6 +228,10 @@ class ForwardKinematics:
         )
         columns = np.where(self._moves[..., None], columns, 0.0)
         return frames, np.swapaxes(columns, -1, -2) @ self._from_joints
+
+
+def _length(frame: Array) -> float:
+    return float(np.linalg.norm(frame[:3, 3]))
 
 
 def _cross(a: Array, b: Array) -> Array:

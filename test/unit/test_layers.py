@@ -23,6 +23,7 @@ LAYERS = [
         "config_section",
         "urdf",
         "forward_kinematics",
+        "inverse_kinematics",
         "robot_limits",
         "latency",
         "lockstep",
