@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from groot_ros.errors import UserError
 if TYPE_CHECKING:
     from groot_ros.serving.served import Checkpoints, ModelThread
 
+# For clients to be told and an inference to end.
+GRACE_S = 1.5
 PROTOCOLS = ("positronic", "gr00t", "openpi")
 
 
@@ -97,13 +100,27 @@ async def _serve(args: argparse.Namespace, checkpoints: Checkpoints, token: str)
 
     task = asyncio.current_task()
     assert task
+
+    def end() -> None:
+        _exit_soon()
+        task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     thread = ModelThread()
     try:
         await _answer(args, checkpoints, thread, token)
+        # A client ended it, which may do so.
+        _exit_soon()
     finally:
         thread.close()
+
+
+def _exit_soon() -> None:
+    """End the process after GRACE_S: neither an inference nor a load can be interrupted."""
+    timer = threading.Timer(GRACE_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 async def _answer(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,35 +35,131 @@ class Limits:
     """Maps and arrays together: each takes far more memory than its one byte on the wire."""
     length: int = 100_000
     """Entries of one map or array."""
+    entries: int = 1_000_000
+    """Of all maps and arrays."""
     pictures: int = 64
     """JPEG pictures in one stack."""
     pixels: int = 4096 * 4096
     """Of one JPEG picture."""
+    request_bytes: int = 128 << 20
+    """What a message and its pictures take in memory."""
+    server_bytes: int = 512 << 20
+    """What all requests of a server take at once."""
 
 
 LIMITS = Limits()
+
+
+class Budget:
+    """Bytes that the requests of a server take at once; owns the count, for every thread."""
+
+    def __init__(self, most_bytes: int = LIMITS.server_bytes) -> None:
+        self._most = most_bytes
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that are taken now."""
+        return self._taken
+
+    def take(self, size: int) -> None:
+        """Count bytes before they are made; WireError when there are no more."""
+        with self._lock:
+            if self._taken + size > self._most:
+                raise WireError(
+                    f"the server is busy: requests hold {self._taken} bytes of at most "
+                    f"{self._most}, wait for an answer"
+                )
+            self._taken += size
+
+    def give_back(self, size: int) -> None:
+        """Count bytes that are no longer held."""
+        with self._lock:
+            self._taken -= size
+
+
+class Lease:
+    """What one message may hold, taken from its server's budget until the end of `with`."""
+
+    def __init__(self, budget: Budget | None = None, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self._budget = budget
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes before they are made; WireError when they are too many."""
+        if self._taken + size > self.limits.request_bytes:
+            raise WireError(
+                f"the message and its pictures take {self._taken + size} bytes in memory, "
+                f"expected at most {self.limits.request_bytes}"
+            )
+        if self._budget is not None:
+            self._budget.take(size)
+        self._taken += size
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._budget is not None:
+            self._budget.give_back(self._taken)
+        self._taken = 0
+
+
 DIMENSIONS = 8
+KEY_LENGTH = 4096
+"""Of a key, and of the text that `peek` finds."""
 DTYPE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248])")
 
 
-def unpack(
-    message: bytes, decode: Callable[[dict[Any, Any]], Any], limits: Limits = LIMITS
-) -> Any:
+def peek(message: bytes, key: str) -> Any:
+    """The text that a message, a map, has under a key; None where it has none.
+
+    Nothing else of the message is made: a stranger's is looked at before it is read.
+    """
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=max(len(message), 1),
+        max_str_len=KEY_LENGTH,
+        max_bin_len=KEY_LENGTH,
+        max_array_len=0,
+        max_map_len=0,
+    )
+    unpacker.feed(message)
+    try:
+        for _ in range(unpacker.read_map_header()):
+            if unpacker.unpack() == key:
+                value = unpacker.unpack()
+                return value if isinstance(value, str) else None
+            unpacker.skip()
+    # msgpack's errors are of all these kinds; OutOfData is its own.
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.OutOfData):
+        pass
+    return None
+
+
+def unpack(message: bytes, decode: Callable[[dict[Any, Any]], Any], lease: Lease) -> Any:
     """The value of a message; `decode` turns every map into what it stands for.
 
     WireError for whatever is too large, cut off or malformed.
     """
+    limits = lease.limits
     if len(message) > limits.message_bytes:
         raise WireError(
             f"the message has {len(message)} bytes, expected at most {limits.message_bytes}"
         )
-    left = limits.containers
+    # Its bytes lie in memory as they came and again as values.
+    lease.take(2 * len(message))
+    containers, entries = limits.containers, limits.entries
 
     def count(value: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
+        nonlocal containers, entries
+        containers -= 1
+        entries -= len(value)
+        if containers < 0:
             raise WireError(f"the message holds more than {limits.containers} maps and arrays")
+        if entries < 0:
+            raise WireError(f"the message holds more than {limits.entries} values")
         return value
 
     try:
@@ -141,29 +239,45 @@ def encode_jpegs(images: AnyArray, quality: int = JPEG_QUALITY) -> list[bytes]:
     return files
 
 
-def decode_jpegs(files: Any, limits: Limits = LIMITS) -> NDArray[np.uint8]:
-    """Pictures (N, H, W, 3) of JPEG files of one size; WireError names what is wrong with them."""
+def decode_jpegs(files: Any, lease: Lease) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3) of JPEG files of one size; WireError names what is wrong with them.
+
+    Their size is known from their headers and taken from the lease before any is decoded.
+    """
     if not isinstance(files, Sequence) or isinstance(files, str | bytes):
         raise WireError("JPEG pictures are no list")
-    if not 0 < len(files) <= limits.pictures:
-        raise WireError(f"{len(files)} JPEG pictures, expected 1 to {limits.pictures}")
-    pictures = [_decode_jpeg(file, limits) for file in files]
-    if len({picture.shape for picture in pictures}) != 1:
+    if not 0 < len(files) <= lease.limits.pictures:
+        raise WireError(f"{len(files)} JPEG pictures, expected 1 to {lease.limits.pictures}")
+    sizes = {_jpeg_size(file, lease.limits) for file in files}
+    if len(sizes) != 1:
         raise WireError("the JPEG pictures of one stack are not of one size")
-    return np.stack(pictures)
+    width, height = sizes.pop()
+    # One picture is decoded beside the stack.
+    lease.take((len(files) + 1) * width * height * 3)
+    stack = np.empty((len(files), height, width, 3), np.uint8)
+    for picture, file in zip(stack, files, strict=True):
+        with _jpeg(file) as opened:
+            picture[:] = np.asarray(opened)
+    return stack
 
 
-def _decode_jpeg(file: Any, limits: Limits) -> NDArray[np.uint8]:
+def _jpeg_size(file: Any, limits: Limits) -> tuple[int, int]:
     if not isinstance(file, bytes):
         raise WireError(f"a JPEG picture is a {type(file).__name__}, expected bytes")
+    with _jpeg(file) as picture:
+        if picture.width * picture.height > limits.pixels or picture.mode != "RGB":
+            raise WireError(
+                f"a JPEG picture is {picture.mode} {picture.width}x{picture.height}, expected "
+                f"RGB of at most {limits.pixels} pixels"
+            )
+        return picture.size
+
+
+@contextmanager
+def _jpeg(file: bytes) -> Iterator[PilImage.Image]:
     try:
         with PilImage.open(io.BytesIO(file), formats=("JPEG",)) as picture:
-            if picture.width * picture.height > limits.pixels or picture.mode != "RGB":
-                raise WireError(
-                    f"a JPEG picture is {picture.mode} {picture.width}x{picture.height}, expected "
-                    f"RGB of at most {limits.pixels} pixels"
-                )
-            return np.asarray(picture)
+            yield picture
     # PIL's readers raise whatever their parsing of damaged bytes runs into.
     except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError) as error:
         if isinstance(error, WireError):

@@ -18,7 +18,7 @@ import zmq.asyncio
 
 from groot_ros.errors import UserError
 from groot_ros.serving import npy_wire
-from groot_ros.serving.bounded import LIMITS, WireError
+from groot_ros.serving.bounded import LIMITS, Budget, Lease, WireError, peek
 from groot_ros.serving.gr00t_requests import modality_reply, to_answer, to_inputs, to_prefix
 from groot_ros.serving.served import ModelThread, ServedModel
 
@@ -29,6 +29,8 @@ PENDING = 64
 # ZMQ ends the connection of a message above this; up to it, one that is too large gets an answer.
 FRAME_BYTES = 2 * LIMITS.message_bytes
 FRAMES = 8
+# Messages that ZMQ itself keeps of one client; a client waits for its answer.
+QUEUED = 2
 KILL_DELAY_S = 0.1
 UNAUTHORIZED = "Unauthorized: Invalid API token"
 
@@ -45,6 +47,7 @@ class Gr00tServer:
         self._allow_kill = allow_kill
         self._killed = asyncio.Event()
         self._answering: dict[bytes, asyncio.Task[None]] = {}
+        self._budget = Budget()
 
     async def serve(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Answer until cancelled or killed; `ready` gets the URL. UserError if it cannot bind."""
@@ -52,6 +55,7 @@ class Gr00tServer:
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.MAXMSGSIZE, FRAME_BYTES)
+        self._socket.set(zmq.RCVHWM, QUEUED)
         self._socket.set(zmq.IPV6, ":" in host)
         try:
             self._socket.bind(_address(host, port))
@@ -87,7 +91,11 @@ class Gr00tServer:
 
     async def _answer(self, envelope: list[bytes], body: bytes) -> None:
         try:
-            reply = await self._handle(npy_wire.unpack(body))
+            if self._token and not _same(peek(body, "api_token"), self._token):
+                raise WireError(UNAUTHORIZED)
+            with Lease(self._budget) as lease:
+                # Pictures take their time, during which others are answered.
+                reply = await self._handle(await asyncio.to_thread(npy_wire.unpack, body, lease))
         except UserError as error:
             reply = {"error": str(error)}
         except Exception as error:
@@ -101,8 +109,6 @@ class Gr00tServer:
     async def _handle(self, request: Any) -> Any:
         if not isinstance(request, dict):
             raise WireError("a request is a map with 'endpoint' and 'data'")
-        if self._token and not _same(request.get("api_token"), self._token):
-            raise WireError(UNAUTHORIZED)
         endpoint = request.get("endpoint", "get_action")
         data = request.get("data") or {}
         if not isinstance(data, dict):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from groot_ros.serving import bounded
-from groot_ros.serving.bounded import AnyArray, WireError
+from groot_ros.serving.bounded import AnyArray, Lease, WireError
 
 ARRAY = "__ndarray_class__"
 MODALITY = "__ModalityConfig_class__"
@@ -43,9 +43,10 @@ def pack(value: Any) -> bytes:
     return bounded.pack(value, _encode)
 
 
-def unpack(message: bytes, limits: bounded.Limits = bounded.LIMITS) -> Any:
+def unpack(message: bytes, lease: Lease | None = None) -> Any:
     """The value of a message; a ModalityConfig becomes the dict of its fields."""
-    return bounded.unpack(message, lambda value: _decode(value, limits), limits)
+    lease = lease or Lease()
+    return bounded.unpack(message, lambda value: _decode(value, lease), lease)
 
 
 def modality_map(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,13 +69,13 @@ def _encode(value: Any) -> Any:
     raise TypeError(f"values of type {type(value).__name__} have no form in this format")
 
 
-def _decode(value: dict[Any, Any], limits: bounded.Limits) -> Any:
+def _decode(value: dict[Any, Any], lease: Lease) -> Any:
     if ARRAY in value:
         return _read_npy(value.get("as_npy"))
     if MODALITY in value:
         return _read_modality(value.get("as_json"))
     if JPEG in value:
-        return _read_jpegs(value, limits)
+        return _read_jpegs(value, lease)
     return value
 
 
@@ -103,8 +104,8 @@ def _read_npy(data: Any) -> AnyArray:
     return bounded.make_array(data[end:], dtype, shape, "F" if fortran == "True" else "C")
 
 
-def _read_jpegs(value: Mapping[Any, Any], limits: bounded.Limits) -> AnyArray:
-    pictures = bounded.decode_jpegs(value.get("frames"), limits)
+def _read_jpegs(value: Mapping[Any, Any], lease: Lease) -> AnyArray:
+    pictures = bounded.decode_jpegs(value.get("frames"), lease)
     shape = value.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int and size > 0 for size in shape):
         raise WireError("JPEG pictures lack their shape")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from groot_ros.serving import bounded
-from groot_ros.serving.bounded import AnyArray, WireError
+from groot_ros.serving.bounded import AnyArray, Lease, WireError
 
 ARRAY = b"__ndarray__"
 SCALAR = b"__npgeneric__"
@@ -21,9 +21,10 @@ def pack(value: Any) -> bytes:
     return bounded.pack(value, _encode)
 
 
-def unpack(message: bytes, limits: bounded.Limits = bounded.LIMITS) -> Any:
+def unpack(message: bytes, lease: Lease | None = None) -> Any:
     """The value of a message; a Positronic command becomes the dict of its fields."""
-    return bounded.unpack(message, lambda value: _decode(value, limits), limits)
+    lease = lease or Lease()
+    return bounded.unpack(message, lambda value: _decode(value, lease), lease)
 
 
 def jpeg_map(image: AnyArray, quality: int = bounded.JPEG_QUALITY) -> dict[bytes, Any]:
@@ -42,13 +43,13 @@ def _encode(value: Any) -> Any:
     raise TypeError(f"values of type {type(value).__name__} have no form in this format")
 
 
-def _decode(value: dict[Any, Any], limits: bounded.Limits) -> Any:
+def _decode(value: dict[Any, Any], lease: Lease) -> Any:
     if ARRAY in value:
         return bounded.make_array(value.get(b"data"), value.get(b"dtype"), value.get(b"shape"))
     if SCALAR in value:
         return bounded.make_scalar(value.get(b"data"), value.get(b"dtype"))
     if JPEG in value:
-        return _read_jpegs(value, limits)
+        return _read_jpegs(value, lease)
     if COMMAND in value:
         if not isinstance(value[COMMAND], dict):
             raise WireError("a command lacks its fields")
@@ -56,8 +57,8 @@ def _decode(value: dict[Any, Any], limits: bounded.Limits) -> Any:
     return value
 
 
-def _read_jpegs(value: Mapping[Any, Any], limits: bounded.Limits) -> AnyArray:
-    pictures = bounded.decode_jpegs(value.get(b"frames"), limits)
+def _read_jpegs(value: Mapping[Any, Any], lease: Lease) -> AnyArray:
+    pictures = bounded.decode_jpegs(value.get(b"frames"), lease)
     dimensions = value.get(b"ndim")
     if dimensions == 3 and len(pictures) == 1:
         return pictures[0]

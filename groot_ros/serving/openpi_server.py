@@ -6,6 +6,7 @@ those of its DROID example.
 
 from __future__ import annotations
 
+import asyncio
 import http
 import logging
 import time
@@ -22,7 +23,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import Array, Observation, Steps
 from groot_ros.errors import UserError
 from groot_ros.serving import numpy_wire
-from groot_ros.serving.bounded import WireError
+from groot_ros.serving.bounded import Budget, Lease, WireError
 from groot_ros.serving.served import ModelThread, ServedModel
 from groot_ros.serving.signals import check_picture, read_numbers, read_scalar, read_text
 from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
@@ -43,6 +44,7 @@ class OpenpiServer:
         self._served = served
         self._thread = thread
         self._token = token
+        self._budget = Budget()
 
     async def serve(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Answer until cancelled; `ready` gets the URL. UserError when it cannot listen."""
@@ -87,8 +89,10 @@ class OpenpiServer:
         if isinstance(message, str):
             raise WireError("an observation is a binary message")
         codec = self._served.codec
-        observation = to_observation(numpy_wire.unpack(message), codec)
-        done = await self._thread.steps(self._served, codec, observation)
+        with Lease(self._budget) as lease:
+            request = await asyncio.to_thread(numpy_wire.unpack, message, lease)
+            observation = to_observation(request, codec)
+            done = await self._thread.steps(self._served, codec, observation)
         timing = done.timing
         if last_total_s is not None:
             timing["prev_total_ms"] = last_total_s * 1e3

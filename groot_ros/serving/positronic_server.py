@@ -5,6 +5,7 @@ The server has the codec; a client sends what its robot measures and gets comman
 
 from __future__ import annotations
 
+import asyncio
 import http
 import json
 import logging
@@ -21,7 +22,7 @@ from websockets.http11 import Request, Response
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.serving import numpy_wire
-from groot_ros.serving.bounded import WireError
+from groot_ros.serving.bounded import Budget, Lease, WireError
 from groot_ros.serving.model_slot import ModelSlot
 from groot_ros.serving.positronic_messages import (
     MODELS_PATH,
@@ -60,6 +61,7 @@ class PositronicServer:
         self._thread = thread
         self._config = config
         self._slot = ModelSlot(checkpoints, thread)
+        self._budget = Budget()
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Load the default model, then answer until cancelled; `ready` gets the URL."""
@@ -126,8 +128,10 @@ class PositronicServer:
         try:
             if isinstance(message, str):
                 raise WireError("an observation is a binary message")
-            observation = settings.before(to_observation(numpy_wire.unpack(message)))
-            done = await self._thread.steps(model, codec, observation)
+            with Lease(self._budget) as lease:
+                request = await asyncio.to_thread(numpy_wire.unpack, message, lease)
+                observation = settings.before(to_observation(request))
+                done = await self._thread.steps(model, codec, observation)
             step_s = codec.timing.step_ns / 1e9
             timing = {
                 "served_ms": (time.monotonic() - began_s) * 1e3,

@@ -107,5 +107,5 @@ class ModelThread:
         return Timed(steps, done.queue_s, model_s)
 
     def close(self) -> None:
-        """Wait for the inference under way and forget the waiting ones."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """Forget the waiting inferences; the one under way ends when it does."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

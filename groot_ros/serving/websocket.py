@@ -42,7 +42,7 @@ async def listen(
             process_request=admit,
             compression=None,
             max_size=LIMITS.message_bytes,
-            max_queue=2,
+            max_queue=1,
             close_timeout=2,
         )
     except OSError as error:
