@@ -78,6 +78,39 @@ class Section:
         """A finite number in [low, high]."""
         return self._number(key, self._get(key, f"a number in {unit}"), unit, low, high)
 
+    def integer(self, key: str, low: int, high: int) -> int:
+        """A whole number in [low, high]."""
+        return _integer(self, key, self._get(key, _whole(low, high)), low, high)
+
+    def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        """A list of whole numbers in [low, high]."""
+        values = self._get(key, "a list of whole numbers")
+        if not isinstance(values, list):
+            raise self.error(key, f"is {shown(values)}, expected a list of whole numbers")
+        return tuple(_integer(self, key, value, low, high) for value in values)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts, which may be empty."""
+        values = self._get(key, "a list of texts")
+        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+            raise self.error(key, f"is {shown(values)}, expected a list of texts")
+        return tuple(values)
+
+    def items(self, key: str) -> list[Section]:
+        """A list of mappings."""
+        values = self._get(key, "a list of mappings")
+        if not isinstance(values, list):
+            raise self.error(key, f"is {shown(values)}, expected a list of mappings")
+        path = f"{self._path}.{key}" if self._path else key
+        return [
+            Section(value, self._source, f"{path}.{index}") for index, value in enumerate(values)
+        ]
+
+    @property
+    def values(self) -> dict[Any, Any]:
+        """What it holds, as it was read."""
+        return self._values
+
     def positive(self, key: str, unit: str) -> float:
         value = self.number(key, unit, low=0.0)
         if value == 0.0:
@@ -124,3 +157,13 @@ class Section:
                 allowed = ", ".join(dict.fromkeys(self._known))
                 hint = f"did you mean {near[0]}?" if near else f"allowed here: {allowed}"
                 raise self.error(str(key), f"is not a known key; {hint}")
+
+
+def _whole(low: int, high: int) -> str:
+    return f"a whole number from {low} to {high}"
+
+
+def _integer(section: Section, key: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise section.error(key, f"is {shown(value)}, expected {_whole(low, high)}")
+    return value

@@ -17,6 +17,7 @@ from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import Part
 from groot_ros.codecs.types import Observation, Steps
+from groot_ros.errors import UserError
 
 Array = NDArray[np.float64]
 Slices = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -154,7 +155,15 @@ class EnvelopeMonitor:
     @classmethod
     def of(cls, metadata: Mapping[str, Any], codec: Codec) -> EnvelopeMonitor:
         """By a checkpoint's groot_ros.json; without an envelope everything is OK."""
-        return cls(Envelope.of(metadata.get("envelope", NOTHING_KNOWN)), codec)
+        try:
+            envelope = Envelope.of(metadata.get("envelope", NOTHING_KNOWN))
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise UserError(
+                f"the checkpoint's envelope cannot be read ({type(error).__name__}: {error}), "
+                "expected the groot_ros.json that training wrote: copy the checkpoint again"
+            ) from None
+        _check_envelope(envelope, codec)
+        return cls(envelope, codec)
 
     def __init__(self, envelope: Envelope, codec: Codec) -> None:
         self._envelope = envelope
@@ -198,6 +207,20 @@ class EnvelopeMonitor:
             yield _value_excess(where, first, channel)
             yield _step_excess(where, np.diff(first, axis=0), channel)
             yield _jerk_excess(where, np.diff(first, n=3, axis=0), channel)
+
+
+def _check_envelope(envelope: Envelope, codec: Codec) -> None:
+    for group, parts, channels in (
+        ("state", codec.state.parts, envelope.state),
+        ("action", codec.action.parts, envelope.action),
+    ):
+        for part, channel in _graded_parts(parts, channels):
+            arrays = channel.low, channel.high, channel.step, channel.jerk
+            if any(a.shape != (len(part.names),) or not np.all(np.isfinite(a)) for a in arrays):
+                raise UserError(
+                    f"the checkpoint's envelope.{group}.{part.key} holds something else than "
+                    f"{len(part.names)} finite numbers of each kind: copy the checkpoint again"
+                )
 
 
 def _graded_parts(

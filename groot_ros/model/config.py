@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from groot_ros.config_file import shown
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model.json_file import read_json
 from groot_ros.model.version import Version
@@ -32,18 +34,20 @@ class TransformerConfig:
         return self.num_attention_heads * self.attention_head_dim
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], name: str) -> TransformerConfig:
-        if values.get("positional_embeddings") is not None:
-            raise UserError(
-                f"{name}.positional_embeddings is {values['positional_embeddings']!r} in "
-                "config.json, expected null: this network is not GR00T N1.6 or N1.7"
+    def of(cls, section: Section) -> TransformerConfig:
+        """Read one of the `..._cfg` of `config.json`."""
+        if "positional_embeddings" in section:
+            raise section.error(
+                "positional_embeddings",
+                f"is {shown(section.values['positional_embeddings'])}, expected null: this "
+                "network is not GR00T N1.6 or N1.7",
             )
         return cls(
-            num_layers=_get(values, "num_layers", name),
-            num_attention_heads=_get(values, "num_attention_heads", name),
-            attention_head_dim=_get(values, "attention_head_dim", name),
-            dropout=_get(values, "dropout", name),
-            final_dropout=_get(values, "final_dropout", name),
+            num_layers=section.integer("num_layers", 1, MOST_LAYERS),
+            num_attention_heads=section.integer("num_attention_heads", 1, MOST_HEADS),
+            attention_head_dim=section.integer("attention_head_dim", 1, WIDEST),
+            dropout=section.number("dropout", "shares", 0.0, 1.0),
+            final_dropout=section.boolean("final_dropout"),
         )
 
 
@@ -83,24 +87,25 @@ class Gr00tConfig:
     def from_dict(cls, raw: Mapping[str, Any]) -> Gr00tConfig:
         """Read the content of `config.json`; UserError for another version or a missing key."""
         version = find_version(raw)
-        values = {**version.defaults, **raw}
+        values = Section({**version.defaults, **raw}, "config.json")
         _check_dit(values)
-        dit = TransformerConfig.from_dict(
-            _get(values, "diffusion_model_cfg", ""), "diffusion_model_cfg"
-        )
-        vl_self_attention = raw.get("vl_self_attention_cfg") or {}
+        dit = TransformerConfig.of(values.section("diffusion_model_cfg"))
+        width = "input_embedding_dim"
+        plain: dict[str, Any] = {
+            **{key: values.integer(key, low, high) for key, (low, high) in _WHOLE.items()},
+            **{key: values.number(key, "no unit", low=0.0) for key in _NUMBERS},
+            **{key: values.boolean(key) for key in ("add_pos_embed", "use_vlln")},
+        }
         config = cls(
             version=version,
-            **{key: _get(values, key, "") for key in _PLAIN_KEYS},
-            input_embedding_dim=raw.get("input_embedding_dim", dit.inner_dim),
-            dit=dit,
-            vl_self_attention=(
-                TransformerConfig.from_dict(vl_self_attention, "vl_self_attention_cfg")
-                if vl_self_attention.get("num_layers", 0)
-                else None
+            **plain,
+            input_embedding_dim=(
+                values.integer(width, 1, WIDEST) if width in values else dit.inner_dim
             ),
-            model_name=raw.get("model_name", ""),
-            backbone=_backbone(raw, version),
+            dit=dit,
+            vl_self_attention=_vl_self_attention(values),
+            model_name=values.text("model_name") if "model_name" in values else "",
+            backbone=_backbone(values, version),
             raw=dict(raw),
         )
         config._check_sizes()
@@ -150,56 +155,93 @@ class Gr00tConfig:
             )
 
 
-_PLAIN_KEYS = (
-    "action_horizon",
-    "max_state_dim",
-    "max_action_dim",
-    "state_history_length",
-    "hidden_size",
-    "backbone_embedding_dim",
-    "max_seq_len",
-    "max_num_embodiments",
-    "select_layer",
-    "attend_text_every_n_blocks",
-    "add_pos_embed",
-    "use_vlln",
+# Far above every released network: a number beyond is a mistake that would fill the memory.
+MOST_LAYERS, MOST_HEADS, WIDEST, LONGEST = 256, 1024, 1 << 16, 1 << 20
+_WHOLE = {
+    "action_horizon": (1, 1 << 12),
+    "max_state_dim": (1, 1 << 12),
+    "max_action_dim": (1, 1 << 12),
+    "state_history_length": (1, 256),
+    "hidden_size": (1, WIDEST),
+    "backbone_embedding_dim": (1, WIDEST),
+    "max_seq_len": (1, LONGEST),
+    "max_num_embodiments": (1, 4096),
+    "select_layer": (-LONGEST, LONGEST),
+    "attend_text_every_n_blocks": (1, MOST_LAYERS),
+    "num_inference_timesteps": (1, 1000),
+    "num_timestep_buckets": (1, LONGEST),
+}
+_NUMBERS = (
     "state_dropout_prob",
     "state_additive_noise_scale",
     "noise_beta_alpha",
     "noise_beta_beta",
     "noise_s",
-    "num_inference_timesteps",
-    "num_timestep_buckets",
     "rtc_ramp_rate",
 )
+# Of a backbone_config: what is read here, or sizes a tensor.
+_BACKBONE = {"image_token_id": (0, LONGEST)}
+_TEXT = {
+    "hidden_size": (1, WIDEST),
+    "intermediate_size": (1, 4 * WIDEST),
+    "num_hidden_layers": (1, MOST_LAYERS),
+    "num_attention_heads": (1, MOST_HEADS),
+    "num_key_value_heads": (1, MOST_HEADS),
+    "vocab_size": (1, 2 * LONGEST),
+}
+_VISION = {
+    "hidden_size": (1, WIDEST),
+    "intermediate_size": (1, 4 * WIDEST),
+    "patch_size": (1, 256),
+}
+# Of the towers of one version only.
+_VISION_OPTIONAL = {
+    "depth": (1, MOST_LAYERS),
+    "num_hidden_layers": (1, MOST_LAYERS),
+    "num_heads": (1, MOST_HEADS),
+    "num_attention_heads": (1, MOST_HEADS),
+    "temporal_patch_size": (1, 16),
+    "spatial_merge_size": (1, 16),
+    "num_position_embeddings": (1, LONGEST),
+    "num_patches": (1, LONGEST),
+    "out_hidden_size": (1, WIDEST),
+}
 
 
-def _get(values: Mapping[str, Any], key: str, prefix: str) -> Any:
-    if key not in values:
-        name = f"{prefix}.{key}" if prefix else key
-        raise UserError(
-            f"config.json has no key {name!r}: expected the config.json of a GR00T checkpoint, "
-            "get the checkpoint's own file"
-        )
-    return values[key]
-
-
-def _check_dit(raw: Mapping[str, Any]) -> None:
-    dit = raw.get("diffusion_model_cfg", {})
-    for name, values in (("use_alternate_vl_dit", raw), ("interleave_self_attention", dit)):
-        if not values.get(name):
+def _check_dit(values: Section) -> None:
+    dit = values.section("diffusion_model_cfg")
+    for name, section in (("use_alternate_vl_dit", values), ("interleave_self_attention", dit)):
+        if not (name in section and section.boolean(name)):
             raise UserError(
-                f"config.json has {name} {values.get(name)}, expected true as in every released "
-                "checkpoint of GR00T N1.6 and N1.7"
+                f"config.json has {name} {shown(section.values.get(name))}, expected true as in "
+                "every released checkpoint of GR00T N1.6 and N1.7"
             )
 
 
-def _backbone(raw: Mapping[str, Any], version: Version) -> Mapping[str, Any]:
-    if raw.get("backbone_config") is not None:
-        return raw["backbone_config"]
-    if raw.get("model_name", "") in version.sizes:
-        return version.sizes[raw["model_name"]]
+def _vl_self_attention(values: Section) -> TransformerConfig | None:
+    if "vl_self_attention_cfg" not in values:
+        return None
+    section = values.section("vl_self_attention_cfg")
+    if "num_layers" not in section or section.integer("num_layers", 0, MOST_LAYERS) == 0:
+        return None
+    return TransformerConfig.of(section)
+
+
+def _backbone(values: Section, version: Version) -> Mapping[str, Any]:
+    if "backbone_config" in values:
+        backbone = values.section("backbone_config")
+        text, vision = backbone.section("text_config"), backbone.section("vision_config")
+        for section, sizes in ((backbone, _BACKBONE), (text, _TEXT), (vision, _VISION)):
+            for key, (low, high) in sizes.items():
+                section.integer(key, low, high)
+        for key, (low, high) in _VISION_OPTIONAL.items():
+            if key in vision:
+                vision.integer(key, low, high)
+        return backbone.values
+    name = values.text("model_name") if "model_name" in values else ""
+    if name in version.sizes:
+        return version.sizes[name]
     raise UserError(
-        f"config.json names the backbone {raw.get('model_name')!r}, expected one of "
+        f"config.json names the backbone {shown(name)}, expected one of "
         f"{', '.join(version.sizes)} or a backbone_config with its sizes"
     )

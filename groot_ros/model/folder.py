@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.images import ImagePipeline
@@ -17,6 +17,8 @@ from groot_ros.model.processor import Processor
 from groot_ros.model.prompt import PromptProcessor
 from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
 from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
+
+MOST_SLOTS = 4095
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,28 @@ class CheckpointFolder:
     def metadata(self) -> dict[str, Any]:
         """Content of `groot_ros.json`, which only this package writes; empty without it."""
         file = self.path / "groot_ros.json"
-        return read_json(file, "what groot-ros wrote") if file.exists() else {}
+        if not file.exists():
+            return {}
+        section = Section(read_json(file, "what groot-ros wrote"), str(file))
+        for key in ("variant", "codec", "robot", "base_frame"):
+            if key in section:
+                section.text(key)
+        if "joints" in section:
+            section.texts("joints")
+        if "action_rate_hz" in section:
+            section.number("action_rate_hz", "Hz", 0.1, 1000.0)
+        if "envelope" in section:
+            section.section("envelope")
+        return section.values
 
     @cached_property
     def slots(self) -> dict[str, int]:
         """Slot of each embodiment; the released ones' where the checkpoint does not tell."""
         for folder in self.processor_folders:
             if (folder / "embodiment_id.json").exists():
-                return read_json(folder / "embodiment_id.json", "embodiment slots")
+                file = folder / "embodiment_id.json"
+                section = Section(read_json(file, "embodiment slots"), str(file))
+                return {name: section.integer(name, 0, MOST_SLOTS) for name in section.values}
         return dict(self.config.version.slots)
 
     def slot(self, embodiment: str) -> int:
@@ -90,9 +106,16 @@ class CheckpointFolder:
         return known[embodiment]
 
     @property
+    def modality_configs(self) -> dict[str, Any]:
+        """Modality configs by embodiment, as they were read."""
+        section = Section(self.processor_kwargs, "processor_config.json", "processor_kwargs")
+        key = "modality_configs"
+        return section.section(key).values if key in section else {}
+
+    @property
     def embodiments(self) -> list[str]:
         """Embodiments that can be served: with a modality config and statistics."""
-        configs = self.processor_kwargs.get("modality_configs", {})
+        configs = self.modality_configs
         return [name for name in configs if name in self.statistics]
 
     def choose(self, embodiment: str | None) -> str:
@@ -111,7 +134,12 @@ class CheckpointFolder:
     def numbers(self, embodiment: str) -> StateActionProcessor:
         """State and action processing of an embodiment."""
         kwargs = self.processor_kwargs
-        configs: Mapping[str, Any] = kwargs["modality_configs"]
+        configs = self.modality_configs
+        if embodiment not in configs:
+            raise UserError(
+                f"processor_config.json in {self.path} has no modality_configs of "
+                f"{embodiment!r}, only of {', '.join(configs) or 'none'}"
+            )
         numbers = StateActionProcessor(
             ProcessorConfig.from_dict(kwargs),
             ModalityConfig.from_dict(configs[embodiment], embodiment),
@@ -141,9 +169,16 @@ class CheckpointFolder:
     def images(self) -> ImagePipeline:
         """The image pipeline of all embodiments."""
         config = self.config
-        return config.version.images(
+        images = config.version.images(
             self.processor_kwargs, config.backbone, self.processor_folders
         )
+        expected = config.backbone["vision_config"]["patch_size"]
+        if images.patches.patch_size != expected:
+            raise UserError(
+                f"preprocessor_config.json has patch_size {images.patches.patch_size}, but the "
+                f"network of config.json has {expected}: get both files of one checkpoint"
+            )
+        return images
 
     @property
     def tokenizer_folder(self) -> Path:
@@ -155,7 +190,7 @@ class CheckpointFolder:
         config = self.config
         form, image_token_id = config.version.prompt, config.backbone["image_token_id"]
         tokenizer = load_tokenizer(self.tokenizer_folder, image_token_id, form)
-        formalize = bool(self.processor_kwargs.get("formalize_language", True))
+        formalize = ProcessorConfig.from_dict(self.processor_kwargs).formalize_language
         return PromptProcessor(tokenizer, form, formalize)
 
     def processor(self, embodiment: str) -> Processor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from groot_ros.errors import UserError
 from groot_ros.model.action_head import ActionHead
 from groot_ros.model.backbone import Backbone, Grid
 from groot_ros.model.config import Gr00tConfig
@@ -51,8 +52,18 @@ class Gr00t(nn.Module):
         cls, config: Gr00tConfig, precision: RopePrecision = RopePrecision.FLOAT32
     ) -> Gr00t:
         """The network without memory for its weights."""
-        with torch.device("meta"):
-            return cls(config, precision)
+        try:
+            with torch.device("meta"):
+                return cls(config, precision)
+        except torch.OutOfMemoryError:
+            raise
+        # What a backbone_config must hold only transformers knows, which raises anything.
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise UserError(
+                f"config.json describes a network that cannot be built ({reason}): get an "
+                "unmodified config.json of this checkpoint"
+            ) from error
 
     def context(self, batch: Batch) -> Context:
         """The action head's context of a batch."""

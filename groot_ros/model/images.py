@@ -11,8 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model.resize import resize_antialias, resize_area
+
+# Of a picture, in pixels: 16 times a full HD one.
+LARGEST_EDGE = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,18 @@ class CropConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CropConfig:
         """Read `processor_kwargs`; UserError when sizes are missing."""
-        albumentations = bool(values.get("use_albumentations", False))
-        target, crop = values.get("image_target_size"), values.get("image_crop_size")
-        edge = values.get("shortest_image_edge", 256)
-        fraction = values.get("crop_fraction", 0.95)
+        section = Section(values, "processor_config.json", "processor_kwargs")
+        albumentations = _flag(section, "use_albumentations")
+        target, crop = _size(section, "image_target_size"), _size(section, "image_crop_size")
+        # Absent is their default, null is none.
+        edge: int | None = 256
+        if "shortest_image_edge" in values:
+            known = "shortest_image_edge" in section
+            edge = section.integer("shortest_image_edge", 1, LARGEST_EDGE) if known else None
+        fraction: float | None = 0.95
+        if "crop_fraction" in values:
+            known = "crop_fraction" in section
+            fraction = section.number("crop_fraction", "shares", 0.01, 1.0) if known else None
         needs_sizes = not albumentations or edge is None or fraction is None
         if needs_sizes and (target is None or crop is None):
             raise UserError(
@@ -45,12 +57,12 @@ class CropConfig:
                 "image pipeline needs: get the checkpoint's own file"
             )
         return cls(
-            target_size=None if target is None else (target[0], target[1]),
-            crop_size=None if crop is None else (crop[0], crop[1]),
+            target_size=target,
+            crop_size=crop,
             shortest_edge=edge,
             crop_fraction=fraction,
             albumentations=albumentations,
-            letter_box=bool(values.get("letter_box_transform", False)),
+            letter_box=_flag(section, "letter_box_transform"),
         )
 
     def __call__(self, frames: Tensor, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
@@ -83,6 +95,19 @@ class CropConfig:
         height, width = frames.shape[1:3]
         scale = self.shortest_edge / min(height, width)
         return resize_area(frames, round(height * scale), round(width * scale))
+
+
+def _flag(section: Section, key: str) -> bool:
+    return key in section and section.boolean(key)
+
+
+def _size(section: Section, key: str) -> tuple[int, int] | None:
+    if key not in section:
+        return None
+    size = section.integers(key, 1, LARGEST_EDGE)
+    if len(size) != 2:
+        raise section.error(key, f"is {list(size)}, expected a height and a width")
+    return size[0], size[1]
 
 
 def _crop(
@@ -131,15 +156,20 @@ class PatchConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PatchConfig:
-        """Read `preprocessor_config.json`."""
+        """Read `preprocessor_config.json`; UserError names a key that is missing or wrong."""
+        section = Section(values, "preprocessor_config.json")
+        size = section.section("size")
+        std = section.numbers("image_std", "shares of white", 3)
+        if min(std) <= 0:
+            raise section.error("image_std", f"is {list(std)}, expected numbers above 0")
         return cls(
-            patch_size=values["patch_size"],
-            temporal_patch_size=values["temporal_patch_size"],
-            merge_size=values["merge_size"],
-            min_pixels=values["size"]["shortest_edge"],
-            max_pixels=values["size"]["longest_edge"],
-            mean=tuple(values["image_mean"]),
-            std=tuple(values["image_std"]),
+            patch_size=section.integer("patch_size", 1, 256),
+            temporal_patch_size=section.integer("temporal_patch_size", 1, 16),
+            merge_size=section.integer("merge_size", 1, 16),
+            min_pixels=size.integer("shortest_edge", 1, LARGEST_EDGE**2),
+            max_pixels=size.integer("longest_edge", 1, LARGEST_EDGE**2),
+            mean=section.numbers("image_mean", "shares of white", 3),
+            std=std,
         )
 
     def fitted_size(self, height: int, width: int) -> tuple[int, int]:

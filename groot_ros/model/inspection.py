@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model import weights
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.modality import ModalityConfig
+from groot_ros.model.normalization import KeyStatistics
 
 HEAD_PARTS = {
     "vl_self_attention": ("action_head.vl_self_attention.",),
@@ -57,7 +59,7 @@ def inspect_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _names(folder: CheckpointFolder) -> list[str]:
-    configs = folder.processor_kwargs.get("modality_configs", {})
+    configs = folder.modality_configs
     return sorted({*configs, *folder.slots}, key=lambda name: (folder.slots.get(name, -1), name))
 
 
@@ -73,7 +75,7 @@ def _parameters(network: Gr00t) -> dict[str, int]:
 
 def _embodiment(folder: CheckpointFolder, name: str) -> dict[str, Any]:
     """Slot, statistics and modality; sizes come from the statistics."""
-    configs: Mapping[str, Any] = folder.processor_kwargs.get("modality_configs", {})
+    configs = folder.modality_configs
     entry: dict[str, Any] = {
         "slot": folder.slots.get(name),
         "statistics": name in folder.statistics,
@@ -82,11 +84,19 @@ def _embodiment(folder: CheckpointFolder, name: str) -> dict[str, Any]:
     if name not in configs:
         return entry
     modality = ModalityConfig.from_dict(configs[name], name)
-    sizes = folder.statistics.get(name, {})
+    sizes = Section(folder.statistics, "statistics.json")
 
     def size(group: str, key: str) -> int | None:
-        found = sizes.get(group, {}).get(key)
-        return None if found is None else len(found["mean"])
+        if name not in sizes or group not in (mine := sizes.section(name)):
+            return None
+        found = mine.section(group)
+        if key not in found:
+            return None
+        return (
+            KeyStatistics(f"{name}.{group}.{key}", found.section(key).values)
+            .array("mean")
+            .shape[-1]
+        )
 
     entry["modality"] = {
         "video": list(modality.video_keys),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 
 Kind = TypeVar("Kind", bound=enum.Enum)
@@ -48,8 +49,9 @@ class ActionConfig:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], key: str) -> ActionConfig:
-        rep = str(values.get("rep", "ABSOLUTE")).upper()
+    def of(cls, section: Section, key: str) -> ActionConfig:
+        """One of `action_configs`, of the action `key`."""
+        rep = (section.text("rep") if "rep" in section else "ABSOLUTE").upper()
         if rep not in ("RELATIVE", "ABSOLUTE"):
             raise UserError(
                 f"action {key!r} has representation {rep}, expected RELATIVE or ABSOLUTE: no "
@@ -57,9 +59,9 @@ class ActionConfig:
             )
         config = cls(
             relative=rep == "RELATIVE",
-            type=_member(ActionType, values.get("type", "NON_EEF"), key),
-            format=_member(ActionFormat, values.get("format", "DEFAULT"), key),
-            state_key=values.get("state_key"),
+            type=_member(ActionType, section, "type", "NON_EEF", key),
+            format=_member(ActionFormat, section, "format", "DEFAULT", key),
+            state_key=section.text("state_key") if "state_key" in section else None,
         )
         if config.relative and config.type is ActionType.EEF and config.format not in POSE_SIZES:
             raise UserError(
@@ -124,45 +126,67 @@ class ModalityConfig:
     mean_std_action: frozenset[str] = frozenset()
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], embodiment: str) -> ModalityConfig:
-        parts = {}
-        for name in ("video", "state", "action", "language"):
-            if name not in values:
-                raise UserError(
-                    f"modality_configs of {embodiment!r} in processor_config.json has no "
-                    f"{name!r}, expected video, state, action and language"
-                )
-            parts[name] = values[name]
-        action_keys = tuple(parts["action"]["modality_keys"])
-        action_configs = parts["action"].get("action_configs") or [{}] * len(action_keys)
+    def from_dict(cls, values: Any, embodiment: str) -> ModalityConfig:
+        """Read the entry of an embodiment; UserError names a key that is missing or wrong."""
+        path = f"processor_kwargs.modality_configs.{embodiment}"
+        root = Section(values, "processor_config.json", path)
+        video, state, action, language = (
+            root.section(name) for name in ("video", "state", "action", "language")
+        )
+        action_keys = _keys(action)
+        action_configs = (
+            action.items("action_configs")
+            if "action_configs" in action and action.values["action_configs"]
+            else [Section({}, "processor_config.json", path)] * len(action_keys)
+        )
         if len(action_configs) != len(action_keys):
             raise UserError(
                 f"modality_configs of {embodiment!r} has {len(action_configs)} action_configs, "
                 f"expected one for each of the {len(action_keys)} action keys"
             )
         return cls(
-            video_keys=tuple(parts["video"]["modality_keys"]),
-            video_delta=tuple(parts["video"]["delta_indices"]),
-            state_keys=tuple(parts["state"]["modality_keys"]),
-            state_delta=tuple(parts["state"]["delta_indices"]),
+            video_keys=_keys(video),
+            video_delta=_steps(video),
+            state_keys=_keys(state),
+            state_delta=_steps(state),
             action_keys=action_keys,
-            action_delta=tuple(parts["action"]["delta_indices"]),
+            action_delta=_steps(action),
             action_configs=tuple(
-                ActionConfig.from_dict(config, key)
+                ActionConfig.of(config, key)
                 for key, config in zip(action_keys, action_configs, strict=True)
             ),
-            language_key=parts["language"]["modality_keys"][0],
-            sin_cos_state=frozenset(parts["state"].get("sin_cos_embedding_keys") or ()),
-            mean_std_state=frozenset(parts["state"].get("mean_std_embedding_keys") or ()),
-            mean_std_action=frozenset(parts["action"].get("mean_std_embedding_keys") or ()),
+            language_key=_keys(language)[0],
+            sin_cos_state=_embedded(state, "sin_cos_embedding_keys"),
+            mean_std_state=_embedded(state, "mean_std_embedding_keys"),
+            mean_std_action=_embedded(action, "mean_std_embedding_keys"),
         )
 
 
-def _member(kind: type[Kind], name: Any, key: str) -> Kind:
+# Steps of history or horizon, far above any checkpoint's.
+MOST_STEPS = 1 << 12
+
+
+def _keys(section: Section) -> tuple[str, ...]:
+    return section.names("modality_keys")
+
+
+def _steps(section: Section) -> tuple[int, ...]:
+    steps = section.integers("delta_indices", -MOST_STEPS, MOST_STEPS)
+    if not 1 <= len(steps) <= MOST_STEPS:
+        raise section.error("delta_indices", f"has {len(steps)} steps, expected 1 to {MOST_STEPS}")
+    return steps
+
+
+def _embedded(section: Section, key: str) -> frozenset[str]:
+    return frozenset(section.texts(key)) if key in section else frozenset()
+
+
+def _member(kind: type[Kind], section: Section, name: str, default: str, key: str) -> Kind:
+    found = section.text(name) if name in section else default
     for member in kind:
-        if str(name).lower() in (member.name.lower(), member.value):
+        if found.lower() in (member.name.lower(), member.value):
             return member
     raise UserError(
-        f"action {key!r} has {kind.__name__} {name!r}, expected one of "
+        f"action {key!r} has {kind.__name__} {found!r}, expected one of "
         f"{', '.join(member.name for member in kind)}"
     )

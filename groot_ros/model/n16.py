@@ -45,7 +45,7 @@ DEFAULT_EDGE = 512
 def images(kwargs: Values, backbone: Values, _: Sequence[Path]) -> ImagePipeline:
     """Pictures as NVIDIA's processor makes them; for the edge null means the target's height."""
     edge, target = kwargs.get("shortest_image_edge", DEFAULT_EDGE), kwargs.get("image_target_size")
-    if edge is None and target is not None:
+    if edge is None and isinstance(target, list) and target:
         edge = target[0]
     kwargs = {**kwargs, "shortest_image_edge": edge}
     patches = EaglePatches(backbone["vision_config"]["patch_size"], MERGE)

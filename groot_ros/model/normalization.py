@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.config_file import shown
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 
 Array = NDArray[np.float64]
@@ -122,7 +124,19 @@ class KeyStatistics:
                 f"statistics.json has no {kind!r} for {self.name}: compute the dataset's "
                 "statistics again"
             )
-        return np.asarray(self.values[kind], dtype=np.float64)
+        try:
+            array = np.asarray(self.values[kind], dtype=np.float64)
+            problem = "" if np.all(np.isfinite(array)) else "holds NaN or infinity"
+            if not problem and (array.ndim not in (1, 2) or not array.size):
+                problem = f"has the shape {array.shape}"
+        except (ValueError, TypeError, OverflowError):
+            problem = f"is {shown(self.values[kind])}"
+        if problem:
+            raise UserError(
+                f"statistics.json: {self.name}.{kind} {problem}, expected a list of numbers, or "
+                "one for each step: compute the dataset's statistics again"
+            )
+        return array
 
     @property
     def dim(self) -> int:
@@ -130,17 +144,29 @@ class KeyStatistics:
 
     def bounds(self, percentiles: bool) -> tuple[Array, Array]:
         low, high = ("q01", "q99") if percentiles else ("min", "max")
-        return self.array(low), self.array(high)
+        return self.pair(low, high)
+
+    def pair(self, first: str, second: str) -> tuple[Array, Array]:
+        """Two arrays of one shape."""
+        a, b = self.array(first), self.array(second)
+        if a.shape != b.shape:
+            raise UserError(
+                f"statistics.json: {self.name}.{first} has the shape {a.shape}, {second} "
+                f"{b.shape}, expected one: compute the dataset's statistics again"
+            )
+        return a, b
 
 
 def key_statistics(
     statistics: Mapping[str, Any], embodiment: str, group: str, key: str
 ) -> KeyStatistics:
     """Statistics of a state, action or relative_action key; UserError when there are none."""
-    found = statistics.get(embodiment, {}).get(group, {})
+    root = Section(statistics, "statistics.json")
+    mine = root.section(embodiment) if embodiment in root else Section({}, "statistics.json")
+    found = mine.section(group) if group in mine else Section({}, "statistics.json")
     if key not in found:
         raise UserError(
             f"statistics.json has no {group}.{key} for embodiment {embodiment!r}: fine-tune on "
             "this embodiment or copy the statistics of the dataset it was trained on"
         )
-    return KeyStatistics(f"{embodiment}.{group}.{key}", found[key])
+    return KeyStatistics(f"{embodiment}.{group}.{key}", found.section(key).values)

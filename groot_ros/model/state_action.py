@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model.modality import ActionKey, Modality, ModalityConfig
 from groot_ros.model.normalization import (
@@ -23,6 +24,8 @@ from groot_ros.model.normalization import (
 from groot_ros.model.relative import to_absolute, to_relative
 
 Array = NDArray[np.float64]
+MOST_NUMBERS = 1 << 12
+"""Of a state, an action or a horizon, far above any checkpoint's."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,22 @@ class ProcessorConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ProcessorConfig:
-        for key in ("max_state_dim", "max_action_dim", "max_action_horizon"):
-            if key not in values:
-                raise UserError(
-                    f"processor_config.json has no processor_kwargs.{key}: get the "
-                    "checkpoint's own file"
-                )
+        """Read `processor_kwargs`; UserError names a key that is missing or wrong."""
+        section = Section(values, "processor_config.json", "processor_kwargs")
+
+        def flag(key: str, default: bool) -> bool:
+            return section.boolean(key) if key in section else default
+
         return cls(
-            max_state_dim=values["max_state_dim"],
-            max_action_dim=values["max_action_dim"],
-            max_action_horizon=values["max_action_horizon"],
-            use_percentiles=values.get("use_percentiles", False),
-            clip_outliers=values.get("clip_outliers", True),
-            use_relative_action=values.get("use_relative_action", False),
-            apply_sincos_state_encoding=values.get("apply_sincos_state_encoding", False),
-            formalize_language=values.get("formalize_language", True),
-            exclude_state=values.get("exclude_state", False),
+            max_state_dim=section.integer("max_state_dim", 1, MOST_NUMBERS),
+            max_action_dim=section.integer("max_action_dim", 1, MOST_NUMBERS),
+            max_action_horizon=section.integer("max_action_horizon", 1, MOST_NUMBERS),
+            use_percentiles=flag("use_percentiles", False),
+            clip_outliers=flag("clip_outliers", True),
+            use_relative_action=flag("use_relative_action", False),
+            apply_sincos_state_encoding=flag("apply_sincos_state_encoding", False),
+            formalize_language=flag("formalize_language", True),
+            exclude_state=flag("exclude_state", False),
         )
 
 
@@ -108,7 +111,7 @@ class StateActionProcessor:
         if self.config.apply_sincos_state_encoding and key in modality.sin_cos_state:
             return SinCos(stats.dim)
         if key in modality.mean_std_state:
-            return MeanStd(stats.array("mean"), stats.array("std"), clip=False)
+            return MeanStd(*stats.pair("mean", "std"), clip=False)
         low, high = stats.bounds(self.config.use_percentiles)
         return MinMax(low, high, self.config.clip_outliers)
 
@@ -116,7 +119,7 @@ class StateActionProcessor:
         self, modality: ModalityConfig, key: str, stats: KeyStatistics, relative: bool
     ) -> Normalizer:
         if key in modality.mean_std_action:
-            return MeanStd(stats.array("mean"), stats.array("std"), self.config.clip_outliers)
+            return MeanStd(*stats.pair("mean", "std"), self.config.clip_outliers)
         # Relative actions have one row of statistics per time step, and never percentiles.
         low, high = stats.bounds(self.config.use_percentiles and not relative)
         return MinMax(low, high, self.config.clip_outliers)

@@ -17,6 +17,8 @@ OLDER = {"gr00t_n1": "N1", "gr00t_n1_5": "N1.5", "GR00T_N1_5": "N1.5"}
 def find_version(raw: Mapping[str, Any]) -> Version:
     """The version of a `config.json`; UserError when it is another one or none."""
     found = raw.get("model_type")
+    if not isinstance(found, str):
+        found = None
     if found in VERSIONS:
         return VERSIONS[found]
     known = " or ".join(f"{v.name} ({v.model_type!r})" for v in VERSIONS.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model.gr00t import Gr00t
+from groot_ros.model.json_file import read_json
 
 DTYPES = ("F32", "BF16", "F16")
 SHARD_BYTES = 5_000_000_000
 # Mapped pages count as the process's memory until the file is closed: it is reopened this often.
 MAPPED_BYTES = 128 * 2**20
+# What safetensors itself allows.
+HEADER_BYTES = 100_000_000
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
 SLOT_WEIGHT = re.compile(r"action_head\.(state_encoder|action_encoder|action_decoder)\..*\.[Wb]$")
 
 
@@ -52,25 +67,32 @@ def _header(file: Path) -> dict[str, dict]:
     try:
         with file.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(size)) if size < file.stat().st_size else None
-        if header is None:
-            raise ValueError("its header is longer than the file")
+            if size > min(file.stat().st_size, HEADER_BYTES):
+                raise ValueError("its header is longer than the file")
+            header = json.loads(stream.read(size))
         header.pop("__metadata__", None)
-        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+        end = 0
+        for entry in header.values():
+            # Whether they fit one another safetensors checks.
+            entry["shape"] = [int(length) for length in entry["shape"]]
+            entry["dtype"] = str(entry["dtype"])
+            end = max(end, int(entry["data_offsets"][1]))
         if file.stat().st_size != 8 + size + end:
             raise ValueError(f"{file.stat().st_size} bytes, expected {8 + size + end}")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"{file} is corrupt or not completely copied ({error}): copy it again"
         ) from None
-    return header
+    return dict(header)
 
 
 def _check_index(folder: Path, tensors: Mapping[str, Stored]) -> None:
     index = folder / "model.safetensors.index.json"
     if not index.exists():
         return
-    for name, file in json.loads(index.read_text())["weight_map"].items():
+    weight_map = Section(read_json(index, "an index of weights"), str(index)).section("weight_map")
+    for name in weight_map.values:
+        file = weight_map.text(name, "the name of a file")
         if name not in tensors and not (folder / file).exists():
             raise UserError(f"{file} not found in {folder}: its index names it, copy it there")
 
@@ -223,7 +245,16 @@ def write(folder: Path, sizes: Mapping[str, int], tensor: Callable[[str], Tensor
         if len(shards) > 1:
             file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file({name: tensor(name) for name in names}, folder / file, {"format": "pt"})
+        _give_usual_mode(folder / file)
         weight_map.update(dict.fromkeys(names, file))
     if len(shards) > 1:
         index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": weight_map}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def _give_usual_mode(file: Path) -> None:
+    """safetensors makes files that only their owner may read; this one gets a new file's mode."""
+    beside = file.with_suffix(".mode")
+    beside.touch()
+    shutil.copymode(beside, file)
+    beside.unlink()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
+from groot_ros.config_file import read_json
+from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.share import share_file
 
@@ -64,5 +65,8 @@ def shipped_checkpoint() -> Path:
 
 def checkpoint_variant(checkpoint: Path) -> str:
     """The variant that a checkpoint folder of ours says it was trained as, empty for others."""
-    metadata = checkpoint / "groot_ros.json"
-    return str(json.loads(metadata.read_text()).get("variant", "")) if metadata.is_file() else ""
+    file = checkpoint / "groot_ros.json"
+    if not file.is_file():
+        return ""
+    section = Section(read_json(file, "copy the checkpoint again"), str(file))
+    return section.text("variant") if "variant" in section else ""

@@ -77,7 +77,7 @@ def test_another_network_is_refused(change: dict, message: str) -> None:
 def test_a_missing_key_is_named() -> None:
     raw = droid_config()
     del raw["select_layer"]
-    with pytest.raises(UserError, match="no key 'select_layer'"):
+    with pytest.raises(UserError, match="config.json: select_layer is missing"):
         Gr00tConfig.from_dict(raw)
 
 

@@ -211,7 +211,7 @@ def test_a_missing_file_is_named(copy: Path, file: str, message: str) -> None:
 
 def test_a_broken_json_file(copy: Path) -> None:
     (copy / "statistics.json").write_text("{")
-    with pytest.raises(UserError, match="statistics.json cannot be read"):
+    with pytest.raises(UserError, match="statistics.json is no valid JSON"):
         Groot.load(copy)
 
 
