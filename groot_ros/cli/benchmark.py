@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MODEL_CONFIGS = ["full", "mid", "tiny", "full_n16", "tiny_n16"]
+MODEL_CONFIGS = ["full", "mid", "tiny", "full_n16", "mid_n16", "tiny_n16"]
 
 
 def add_parser(subparsers: Any) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from groot_ros.model import memory, weights
 from groot_ros.model.benchmark_config import CONFIGS
-from groot_ros.model.compilation import find_compile_mode
+from groot_ros.model.compilation import CompileMode, find_compile_mode
 from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.device import find_device, find_dtype
 from groot_ros.model.flow_matching import buckets
@@ -27,6 +27,18 @@ from groot_ros.model.serving import Serving
 
 VIEWS, EDGE, TEXT_TOKENS = 2, 256, 20
 SLOT = 0
+BLOCK, BIAS = 2**20 - 3, 0.02
+TIMED = (
+    "preprocess",
+    "vision",
+    "language",
+    "backbone",
+    "head",
+    "total",
+    "plain_head",
+    "plain_total",
+)
+CROP = {"use_albumentations": True, "shortest_image_edge": EDGE, "crop_fraction": 0.95}
 
 
 @dataclass(frozen=True)
@@ -53,21 +65,43 @@ class FixedPrompt:
         return images + list(range(10, 10 + TEXT_TOKENS))
 
 
+class RandomWeights:
+    """Weights of a network by name, cut from one block of random numbers; the same every time.
+
+    Matrices have the spread that keeps signals about as large as they are, norms are 1.
+    """
+
+    def __init__(self, network: Gr00t, dtype: torch.dtype, device: torch.device | str) -> None:
+        self.shapes = {name: p.shape for name, p in network.named_parameters()}
+        self.dtype = dtype
+        # No size of a layer divides it, so that rows of a matrix differ.
+        block = torch.randn(BLOCK, generator=torch.Generator().manual_seed(0))
+        self._block = block.to(device)
+
+    def __call__(self, name: str) -> Tensor:
+        shape, device = self.shapes[name], self._block.device
+        if len(shape) == 1 and "norm" in name and name.endswith("weight"):
+            return torch.ones(shape, dtype=self.dtype, device=device)
+        numbers = self._block.repeat(shape.numel() // BLOCK + 1)[: shape.numel()].view(shape)
+        inputs = shape[1] if weights.SLOT_WEIGHT.match(name) else shape[1:].numel()
+        return (numbers * (3 * inputs) ** -0.5 if len(shape) > 1 else BIAS * numbers).to(
+            self.dtype
+        )
+
+
 def random_checkpoint(config: Gr00tConfig, dtype: torch.dtype, folder: Path) -> None:
     """Write random weights in the layout of a checkpoint."""
-    network = Gr00t.on_meta(config)
-    shapes = {name: p.shape for name, p in network.named_parameters()}
-    block = 0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(0))
-    block = block.to(dtype)
-
-    def tensor(name: str) -> Tensor:
-        shape = shapes[name]
-        if len(shape) == 1 and "norm" in name and name.endswith("weight"):
-            return torch.ones(shape, dtype=dtype)
-        return block.repeat(shape.numel() // len(block) + 1)[: shape.numel()].view(shape)
-
-    sizes = {name: shape.numel() * block.element_size() for name, shape in shapes.items()}
+    tensor = RandomWeights(Gr00t.on_meta(config), dtype, "cpu")
+    sizes = {name: shape.numel() * dtype.itemsize for name, shape in tensor.shapes.items()}
     weights.write(folder, sizes, tensor)
+
+
+def random_network(config: Gr00tConfig, dtype: torch.dtype, device: torch.device) -> Gr00t:
+    """A network for one embodiment with random weights, made on the device itself."""
+    network = Gr00t.on_meta(config.single_slot())
+    tensor = RandomWeights(network, dtype, device)
+    weights.assign(network, {name: tensor(name) for name in tensor.shapes})
+    return network.eval().requires_grad_(False)
 
 
 def plain_network(network: Gr00t, config: Gr00tConfig) -> Gr00t:
@@ -84,28 +118,15 @@ def plain_network(network: Gr00t, config: Gr00tConfig) -> Gr00t:
     return plain.eval()
 
 
-class Benchmark:
-    """A network with random weights, loaded as a checkpoint is, and inputs for it."""
+class Stages:
+    """One observation after another through `Serving`, timed stage by stage."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.device = find_device(options.device)
-        dtype = find_dtype(options.dtype, self.device)
-        self.config = Gr00tConfig.from_dict(CONFIGS[options.config])
-        self.network = Gr00t.on_meta(self.config.single_slot())
-        with tempfile.TemporaryDirectory() as folder:
-            random_checkpoint(self.config, dtype, Path(folder))
-            memory.reset_peak()
-            before = memory.resident_bytes()
-            weights.load(self.network, Path(folder), self.device, dtype, SLOT)
-            self.load_peak_bytes = memory.peak_bytes() - before
-        self.network.eval().requires_grad_(False)
-        self.plain = plain_network(self.network, self.config)
-        crop = {"use_albumentations": True, "shortest_image_edge": EDGE, "crop_fraction": 0.95}
-        self.images = self.config.version.images(crop, self.config.backbone, ())
+    def __init__(self, network: Gr00t, mode: CompileMode) -> None:
+        self.config = network.config
+        self.images = self.config.version.images(CROP, self.config.backbone, ())
         self.prompt = FixedPrompt(self.config)
-        mode = find_compile_mode(options.compile, self.device)
-        self.serving = Serving(self.network, self.images, self.prompt, mode)
+        self.serving = Serving(network, self.images, self.prompt, mode)
+        self.device = self.serving.device
         self._generator = np.random.default_rng(0)
         shape = self.config.action_horizon, self.config.max_action_dim
         self.noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
@@ -131,54 +152,43 @@ class Benchmark:
             torch.cuda.synchronize(self.device)
 
     def serve(self) -> dict[str, float]:
-        """One observation through the prepared network: times of the stages and the whole."""
+        """One observation through the prepared network: times in ms of the stages and the whole.
+
+        `backbone` is vision and language model together.
+        """
         frames, serving = self.frames(), self.serving
-        stages: dict[str, Any] = {}
+        found: dict[str, Any] = {}
 
         def preprocess() -> None:
-            stages["patches"], stages["grids"] = serving.patches(frames)
+            found["patches"], found["grids"] = serving.patches(frames)
 
-        def backbone() -> None:
-            images = serving.encode_patches(stages["patches"], stages["grids"])
-            stages["prompt"] = serving.prompt("", stages["grids"])
-            stages["features"] = serving.features(stages["prompt"], images)
+        def vision() -> None:
+            found["images"] = serving.encode_patches(found["patches"], found["grids"])
+
+        def language() -> None:
+            found["prompt"] = serving.prompt("", found["grids"])
+            found["features"] = serving.features(found["prompt"], found["images"])
 
         def head() -> None:
-            serving.denoise(stages["features"], stages["prompt"], self.state, self.noise, None)
+            serving.denoise(found["features"], found["prompt"], self.state, self.noise, None)
 
-        times = {"preprocess": self.time_ms(preprocess), "backbone": self.time_ms(backbone)}
-        times["head"] = self.time_ms(head)
+        stages = (preprocess, vision, language, head)
+        times = {stage.__name__: self.time_ms(stage) for stage in stages}
+        times["backbone"] = times["vision"] + times["language"]
         frames = self.frames()
-        times["total"] = self.time_ms(
-            lambda: serving.actions(frames, "", self.state, self.noise).cpu()
-        )
+        times["total"] = self.time_ms(lambda: self.actions(frames).cpu())
         return times
 
-    def serve_plainly(self) -> dict[str, float]:
-        """The same without any rewrite: everything anew, all slots, masked attention."""
-        frames = self.frames()
+    def actions(self, frames: list[np.ndarray]) -> Tensor:
+        """Normalised actions (H, D)."""
+        return self.serving.actions(frames, "", self.state, self.noise)
 
-        def whole() -> None:
-            batch = self._batch(frames)
-            self.plain.actions(batch, self._start()).cpu()
-
-        batch = self._batch(frames)
-        context = self.plain.context(batch)
-
-        def head() -> None:
-            features = self.plain.action_head.encode_features(context.text.features)
-            masked = context._replace(
-                text=context.text._replace(features=features),
-                image=context.image._replace(features=features),
-            )
-            self.plain.action_head.sample(self._start(), batch.state, masked, batch.slot)
-
-        return {"plain_head": self.time_ms(head), "plain_total": self.time_ms(whole)}
-
-    def _start(self) -> Tensor:
+    def start(self) -> Tensor:
+        """The noise as the network takes it (1, H, D)."""
         return self.noise[None].to(self.device, self.serving.dtype)
 
-    def _batch(self, frames: list[np.ndarray]) -> Batch:
+    def batch(self, frames: list[np.ndarray]) -> Batch:
+        """The observation for the plain network."""
         patches, grids = self.serving.patches(frames)
         ids = self.prompt("", [self.images.patches.tokens(grid) for grid in grids])
         return Batch(
@@ -189,17 +199,62 @@ class Benchmark:
             slot=torch.tensor([SLOT], device=self.device),
         )
 
+
+class Benchmark:
+    """A network with random weights, loaded as a checkpoint is, and inputs for it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.device = find_device(options.device)
+        dtype = find_dtype(options.dtype, self.device)
+        self.config = Gr00tConfig.from_dict(CONFIGS[options.config])
+        self.network = Gr00t.on_meta(self.config.single_slot())
+        with tempfile.TemporaryDirectory() as folder:
+            random_checkpoint(self.config, dtype, Path(folder))
+            memory.reset_peak()
+            before = memory.resident_bytes()
+            weights.load(self.network, Path(folder), self.device, dtype, SLOT)
+            self.load_peak_bytes = memory.peak_bytes() - before
+        self.network.eval().requires_grad_(False)
+        self.plain = plain_network(self.network, self.config)
+        self.stages = Stages(self.network, find_compile_mode(options.compile, self.device))
+
+    def serve_plainly(self) -> dict[str, float]:
+        """The same without any rewrite: everything anew, all slots, masked attention."""
+        frames = self.stages.frames()
+
+        def whole() -> None:
+            batch = self.stages.batch(frames)
+            self.plain.actions(batch, self.stages.start()).cpu()
+
+        batch = self.stages.batch(frames)
+        context = self.plain.context(batch)
+
+        def head() -> None:
+            features = self.plain.action_head.encode_features(context.text.features)
+            masked = context._replace(
+                text=context.text._replace(features=features),
+                image=context.image._replace(features=features),
+            )
+            self.plain.action_head.sample(self.stages.start(), batch.state, masked, batch.slot)
+
+        return {"plain_head": self.stages.time_ms(head), "plain_total": self.stages.time_ms(whole)}
+
     def rewrites_ms(self) -> dict[str, float]:
         """What each rewrite saves per observation, measured on the piece of work it avoids."""
-        head, plain, serving = self.network.action_head, self.plain.action_head, self.serving
+        head, plain, serving = (
+            self.network.action_head,
+            self.plain.action_head,
+            self.stages.serving,
+        )
         steps = self.config.num_inference_timesteps
-        batch = self._batch(self.frames())
+        batch = self.stages.batch(self.stages.frames())
         prompt = serving.prompt("", tuple(batch.grids))
         features = serving.features(prompt, serving.encode_patches(batch.patches, batch.grids))
         is_image = batch.input_ids == self.network.backbone.config.image_token_id
         masked = head.masked_context(features, is_image, None)
         visible = serving.denoiser.visible(features, prompt.text_index, prompt.image_index)
-        actions, slot = self._start(), serving.denoiser.slot
+        actions, slot = self.stages.start(), serving.denoiser.slot
         bucket = torch.full_like(slot, buckets(steps, 1000)[1])
         constants = serving.denoiser.steps[1]
 
@@ -209,7 +264,7 @@ class Benchmark:
 
         hidden = torch.zeros(
             1, self.config.action_horizon, self.config.hidden_size, device=self.device
-        ).to(self.serving.dtype)
+        ).to(self.stages.serving.dtype)
         everything = self._median(lambda: head.model.keys_values(masked))
         pieces = {
             "keys_values_once": (steps - 1) * everything,
@@ -231,18 +286,20 @@ class Benchmark:
 
     def _median(self, function: Callable[[], Any]) -> float:
         function()
-        return float(np.median([self.time_ms(function) for _ in range(self.options.repeats)]))
+        return float(
+            np.median([self.stages.time_ms(function) for _ in range(self.options.repeats)])
+        )
 
     @torch.inference_mode()
     def run(self) -> dict[str, Any]:
         """All measurements; plain and prepared runs alternate, so that both see the same load."""
-        self.serve()
+        self.stages.serve()
         self.serve_plainly()
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        self.serve()
+        self.stages.serve()
         peak = self._peak_bytes()
-        runs = [self.serve() | self.serve_plainly() for _ in range(self.options.repeats)]
+        runs = [self.stages.serve() | self.serve_plainly() for _ in range(self.options.repeats)]
         result: dict[str, Any] = {}
         for name in runs[0]:
             values = [run[name] for run in runs]
@@ -274,7 +331,7 @@ def report(options: Options, result: dict[str, Any]) -> None:
         f"{options.dtype}, "
         f"compile {options.compile}, {VIEWS} pictures {EDGE}x{EDGE}"
     )
-    for name in ("preprocess", "backbone", "head", "total", "plain_head", "plain_total"):
+    for name in TIMED:
         median, p95 = result[f"{name}_ms"], result[f"{name}_p95_ms"]
         print(f"  {name:<12} median {median:9.1f} ms   p95 {p95:9.1f} ms")
     for name, value in result["rewrites_ms"].items():

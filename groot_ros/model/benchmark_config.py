@@ -1,4 +1,4 @@
-"""The networks that the benchmark builds: the released ones, a part of N1.7, tiny ones."""
+"""The networks that the benchmark builds: the released ones, parts of these, tiny ones."""
 
 from __future__ import annotations
 
@@ -118,6 +118,16 @@ FULL_N16: dict[str, Any] = {
     "max_action_dim": 128,
     "state_dropout_prob": 0.0,
 }
+MID_N16: dict[str, Any] = {
+    **FULL_N16,
+    "select_layer": MID["select_layer"],
+    "diffusion_model_cfg": MID["diffusion_model_cfg"],
+    "backbone_config": {
+        **EAGLE_2B,
+        "text_config": {**EAGLE_2B["text_config"], "num_hidden_layers": 4},
+        "vision_config": {**EAGLE_2B["vision_config"], "num_hidden_layers": 8},
+    },
+}
 TINY_N16: dict[str, Any] = {
     **FULL_N16,
     **{
@@ -153,5 +163,6 @@ CONFIGS = {
     "mid": MID,
     "tiny": TINY,
     "full_n16": FULL_N16,
+    "mid_n16": MID_N16,
     "tiny_n16": TINY_N16,
 }

@@ -169,9 +169,14 @@ def load(
                 "diverged or the file is damaged, use another checkpoint"
             )
         assigned[name] = tensor.to(device=device, dtype=dtype, copy=True)
+    assign(network, assigned)
+
+
+def assign(network: Gr00t, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network built on the meta device its weights, the tied head left out."""
     names = network.backbone.names
-    assigned[names.head] = assigned[names.embedding]
-    network.load_state_dict(assigned, strict=True, assign=True)
+    head = {names.head: tensors[names.embedding]}
+    network.load_state_dict({**tensors, **head}, strict=True, assign=True)
     network.backbone.tie()
 
 

@@ -41,7 +41,7 @@ def assert_close(found: Groot, expected: Groot, tolerance: float) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("size", ["tiny", "mid"])
+@pytest.mark.parametrize("size", ["tiny", "mid", "tiny_n16", "mid_n16"])
 def test_golden_actions(size: str) -> None:
     config = Gr00tConfig.from_dict(networks.CONFIGS[size]())
     network = Gr00t(config).eval()
