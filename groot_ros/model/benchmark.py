@@ -97,8 +97,8 @@ def random_checkpoint(config: Gr00tConfig, dtype: torch.dtype, folder: Path) -> 
 
 
 def random_network(config: Gr00tConfig, dtype: torch.dtype, device: torch.device) -> Gr00t:
-    """A network for one embodiment with random weights, made on the device itself."""
-    network = Gr00t.on_meta(config.single_slot())
+    """A network with random weights, made on the device itself."""
+    network = Gr00t.on_meta(config)
     tensor = RandomWeights(network, dtype, device)
     weights.assign(network, {name: tensor(name) for name in tensor.shapes})
     return network.eval().requires_grad_(False)

@@ -55,6 +55,8 @@ class Compiled:
         self._plain = plain
         self._call = prepared
         self._name = name
+        self.failure = ""
+        """Why the plain stage runs; empty while the prepared one does."""
 
     def __call__(self, *arguments: Any) -> Any:
         if self._call is self._plain:
@@ -65,7 +67,8 @@ class Compiled:
             raise
         except Exception as error:
             first_line = str(error).strip().partition("\n")[0]
-            logger.warning("the %s runs uncompiled: %s", self._name, first_line)
+            self.failure = f"the {self._name} runs uncompiled: {first_line}"
+            logger.warning(self.failure)
             self._call = self._plain
             return self._plain(*arguments)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groot_ros.model.backbone import Grid, PromptLayout
-from groot_ros.model.compilation import CompileMode, compile_stage
+from groot_ros.model.compilation import Compiled, CompileMode, compile_stage
 from groot_ros.model.denoiser import Denoiser
 from groot_ros.model.flow_matching import Prefix
 from groot_ros.model.gr00t import Gr00t
@@ -68,6 +68,12 @@ class Serving:
         )
         self._text = compile_stage(network.backbone.text, mode, "language model", self.device)
         self._denoise = compile_stage(self.denoiser, mode, "action head", self.device)
+
+    @property
+    def failures(self) -> list[str]:
+        """Why stages run as they are that should be compiled or recorded."""
+        stages = (self._encode_images, self._text, self._denoise)
+        return [s.failure for s in stages if isinstance(s, Compiled) and s.failure]
 
     def actions(
         self,

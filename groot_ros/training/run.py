@@ -41,7 +41,7 @@ ROWS_PER_PROCESS = 3000
 
 def train(config: TrainConfig) -> Path:
     """Train; the path of the newest checkpoint. UserError before anything is written."""
-    arguments = _arguments(config)
+    arguments = training_arguments(config)
     prepared = prepare_training(config)
     resumed = find_resumable(config, prepared) if config.resume else None
     if resumed is None and checkpoints(config.run_path):
@@ -51,12 +51,12 @@ def train(config: TrainConfig) -> Path:
         )
     if config.validate and resumed is None and arguments.process_index == 0:
         _validate(Path(config.input_path))
-    samples = _samples(config, prepared)
+    samples = training_samples(config, prepared)
     with out_of_memory_said(config, arguments.device):
         memory = _plan_memory(config, prepared, samples, arguments)
         if arguments.process_index == 0:
             print("\n".join(describe(config, prepared, samples) + memory))
-        _hold_pictures(config, prepared, samples)
+        hold_pictures(config, prepared, samples)
         trainer = GrootTrainer(config, prepared, samples, _held_out(prepared), arguments)
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
@@ -80,7 +80,8 @@ def _validate(dataset: Path) -> None:
         )
 
 
-def _samples(config: TrainConfig, prepared: Prepared) -> Samples:
+def training_samples(config: TrainConfig, prepared: Prepared) -> Samples:
+    """All samples of a training in their order; UserError when there is none."""
     options = SampleOptions(
         config.padding,
         config.noise_samples,
@@ -94,7 +95,7 @@ def _samples(config: TrainConfig, prepared: Prepared) -> Samples:
     return samples
 
 
-def _hold_pictures(config: TrainConfig, prepared: Prepared, samples: Samples) -> None:
+def hold_pictures(config: TrainConfig, prepared: Prepared, samples: Samples) -> None:
     """Take all pictures into memory where they fit."""
     table, processor = prepared.table, prepared.processor
     picture = samples[0]["pictures"]
@@ -117,14 +118,22 @@ def _plan_memory(
     is_alone = arguments.parallel_mode == ParallelMode.NOT_DISTRIBUTED
     if is_alone:
         check_memory(network, config, Activations(0, 0), share, free)
-    module = TrainingModule(network.to(device), prepared.processor.modality.slot).train()
-    collate = Collator(prepared.processor, network.config)
-    activations = measure_activations(
-        module, lambda count: collate([samples[k] for k in range(count)]), config
-    )
+    activations = training_activations(config, prepared, samples, device)
     if is_alone:
         check_memory(network, config, activations, share, free)
     return describe_memory(network, config, activations, share)
+
+
+def training_activations(
+    config: TrainConfig, prepared: Prepared, samples: Samples, device: torch.device
+) -> Activations:
+    """What the samples keep for their gradients; the network moves to the device."""
+    network = prepared.network.to(device)
+    module = TrainingModule(network, prepared.processor.modality.slot).train()
+    collate = Collator(prepared.processor, network.config)
+    return measure_activations(
+        module, lambda count: collate([samples[k] for k in range(count)]), config
+    )
 
 
 def _held_out(prepared: Prepared) -> HeldOut | None:
@@ -134,7 +143,8 @@ def _held_out(prepared: Prepared) -> HeldOut | None:
     return HeldOut(prepared.held_out, prepared.processor, prepared.network.config, mean)
 
 
-def _arguments(config: TrainConfig) -> TrainingArguments:
+def training_arguments(config: TrainConfig) -> TrainingArguments:
+    """The same for transformers' Trainer; UserError says what the device or engine cannot do."""
     device = find_device(config.device)
     engine = _sharding_engine()
     if engine and config.ema_decay:

@@ -44,10 +44,10 @@ LAYERS = [
     },
     {"model", "policies", "data", "sim", "serving", "inference", "inference_types"},
     {"demo"},
-    {"training", "nodes", "cli"},
+    {"training", "nodes", "cli", "benchmarks"},
 ]
 ROS_PARTS = {"nodes"}
-TORCH_PARTS = ("model/", "training/", "policies/local.py")
+TORCH_PARTS = ("model/", "training/", "benchmarks/", "policies/local.py")
 TORCH_PACKAGES = {"torch", "torchvision", "transformers"}
 HEAVY_PACKAGES = TORCH_PACKAGES | {"mink", "mujoco", "rclpy"}
 ROS_PACKAGES = {"rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "tf2_ros"}
@@ -106,8 +106,9 @@ def test_only_the_model_imports_torch(module: Path) -> None:
     [
         ("import groot_ros.nodes.executor_node", TORCH_PACKAGES),
         ("from groot_ros.cli.main import build_parser; build_parser()", HEAVY_PACKAGES),
+        ("import groot_ros.benchmarks.gpu_check", HEAVY_PACKAGES),
     ],
-    ids=["executor_node", "groot-ros"],
+    ids=["executor_node", "groot-ros", "gpu_check"],
 )
 def test_it_starts_without_what_it_may_never_need(start: str, heavy: set[str]) -> None:
     process = subprocess.run(

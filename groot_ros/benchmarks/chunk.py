@@ -1,0 +1,194 @@
+"""From arriving messages to chunks with the code that the policy node runs, without ROS."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from groot_ros.benchmarks.files import VARIANT
+from groot_ros.benchmarks.memory_use import forget_peak, peaks
+from groot_ros.benchmarks.record import Result
+from groot_ros.benchmarks.steps import Setting
+from groot_ros.buffer import Ages, ObservationBuffer
+from groot_ros.chunks.progress import Continuation, Progress
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.types import Observation
+from groot_ros.data.benchmark import PICTURE_SIZE, ROBOT
+from groot_ros.image_messages import image_to_rgb
+from groot_ros.inference import Inference, InferenceLoop
+from groot_ros.message_fields import NS
+from groot_ros.model.device import find_device, find_dtype
+from groot_ros.picture_watch import PictureWatch
+from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.stream_store import IMAGE, JOINT_STATE, Route, routes
+
+STATE_HZ, CAMERA_HZ = 100, 30
+CHUNKS, WARM_UPS = 100, 5
+WAIT_S = 30.0
+STRATEGIES = ("plain", "rtc")
+
+
+def loop(setting: Setting, version: str) -> Iterator[Result]:
+    """Ages and times of chunks while two cameras send 30 pictures a second each.
+
+    With `plain` chunks and with those that continue the running one (`rtc`).
+    """
+    robot, device = load_robot(ROBOT), find_device(setting.device)
+    config = LocalPolicyConfig(
+        checkpoints_dir=str(setting.checkpoint(version)),
+        device=setting.device,
+        compile=setting.mode("default"),
+    )
+    dtype = str(find_dtype(config.dtype, device)).removeprefix("torch.")
+    forget_peak(device)
+    started_s = time.perf_counter()
+    policy = LocalPolicy(config, find_variant(VARIANT), robot)
+    policy.open()
+    opened = {"loaded and warm": (round(time.perf_counter() - started_s, 2), "s")}
+    for strategy in STRATEGIES:
+        found = _measure(policy, robot, strategy == "rtc", setting.repeats(CHUNKS))
+        case = {"model": version, "chunks": strategy, "dtype": dtype, "compile": config.compile}
+        yield Result(case=case, values={**found, **opened, **peaks(device)})
+    policy.close()
+
+
+def _measure(
+    policy: LocalPolicy, robot: RobotConfig, continued: bool, count: int
+) -> dict[str, tuple[float, str]]:
+    found = Bench(policy, robot, continued).run(WARM_UPS + count)[WARM_UPS:]
+    times_ms = {
+        "observation age": [1e3 * age_s for _, age_s, _ in found],
+        "queue": [1e3 * i.queue_s for i, _, _ in found],
+        "decode": [1e3 * i.decode_s for i, _, _ in found],
+        "model": [1e3 * i.model_s for i, _, _ in found],
+    }
+    values: dict[str, tuple[float, str]] = {}
+    for name, times in times_ms.items():
+        values[name] = (round(float(np.median(times)), 3), "ms")
+        values[f"{name} p95"] = (round(float(np.percentile(times, 95)), 3), "ms")
+    done_s = [ended_s for _, _, ended_s in found]
+    values["chunks"] = (round((len(done_s) - 1) / (done_s[-1] - done_s[0]), 2), "1/s")
+    return values
+
+
+class Bench:
+    """The policy node's loop with messages that come from a thread in the place of DDS."""
+
+    def __init__(self, policy: LocalPolicy, robot: RobotConfig, continued: bool) -> None:
+        inputs = policy.inputs
+        self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras)
+        self._routes = routes(self._buffer, image_to_rgb)
+        self._pictures = PictureWatch()
+        self._continuation, self._chunk_id = Continuation(), 0
+        self._found: queue.Queue[tuple[Inference, float, float]] = queue.Queue()
+        self._warnings: list[str] = []
+        self._done = threading.Event()
+        self._messages = Messages(robot)
+        self._loop = InferenceLoop(
+            policy,
+            self._observe,
+            self._publish,
+            self._warnings.append,
+            "move",
+            prefix=self._continuation.prefix if continued else lambda _: None,
+        )
+
+    def run(self, count: int) -> list[tuple[Inference, float, float]]:
+        """So many chunks with their observation's age and the time when they were done, in s."""
+        sender = threading.Thread(target=self._send, name="messages")
+        sender.start()
+        self._loop.start()
+        try:
+            return [self._found.get(timeout=WAIT_S) for _ in range(count)]
+        except queue.Empty:
+            reason = self._loop.failure or "; ".join(self._warnings) or "no reason is known"
+            raise RuntimeError(f"no chunk came within {WAIT_S:g} s: {reason}") from None
+        finally:
+            self._done.set()
+            sender.join()
+            self._loop.close(WAIT_S)
+
+    def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
+        now_ns = time.time_ns()
+        if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
+            return None
+        seen = self._buffer.observe(now_ns, instruction)
+        self._pictures.check(seen[0])
+        return seen
+
+    def _publish(self, inference: Inference) -> None:
+        now_ns = time.time_ns()
+        self._chunk_id += 1
+        self._continuation.published(self._chunk_id, inference.chunk, now_ns)
+        age_s = (now_ns - inference.chunk.stamp_ns) / NS
+        self._execute(inference, now_ns)
+        self._found.put((inference, age_s, time.monotonic()))
+
+    def _execute(self, inference: Inference, now_ns: int) -> None:
+        """Tell what an executor would that follows every chunk at once and in time."""
+        chunk = inference.chunk
+        step = (now_ns - chunk.stamp_ns) / chunk.step_ns
+        self._continuation.measured(
+            Progress(now_ns, self._chunk_id, chunk.epoch, step, rate=1.0, delay_steps=step)
+        )
+
+    def _send(self) -> None:
+        tick = 0
+        started_s = time.monotonic()
+        while not self._done.wait(max(0.0, started_s + tick / STATE_HZ - time.monotonic())):
+            is_picture = tick * CAMERA_HZ // STATE_HZ != (tick - 1) * CAMERA_HZ // STATE_HZ
+            for route in self._routes:
+                if route.is_camera <= is_picture:
+                    now_ns = time.time_ns()
+                    route.store(self._messages.of(route, now_ns, tick), now_ns)
+            if is_picture:
+                self._loop.notify()
+            tick += 1
+
+
+class Messages:
+    """Objects with the fields of the ROS messages of an arm that holds still."""
+
+    def __init__(self, robot: RobotConfig) -> None:
+        streams = robot.observations
+        assert streams.joint_position and streams.grip
+        self._base_frame = robot.base_frame
+        self._joints = [*streams.joint_position.joints, streams.grip.joint]
+        self._picture = np.random.default_rng(0).integers(0, 256, (*PICTURE_SIZE, 3), np.uint8)
+
+    def of(self, route: Route, now_ns: int, tick: int) -> Any:
+        """The message of a topic at a time; every picture is another one."""
+        make: dict[str, Callable[[], dict[str, Any]]] = {
+            JOINT_STATE: self._joint_state,
+            IMAGE: lambda: self._image(tick),
+        }
+        stamp = SimpleNamespace(sec=now_ns // NS, nanosec=now_ns % NS)
+        header = SimpleNamespace(stamp=stamp, frame_id=self._base_frame)
+        return SimpleNamespace(header=header, **make.get(route.type_name, self._pose)())
+
+    def _joint_state(self) -> dict[str, Any]:
+        return {"name": self._joints, "position": [0.1] * len(self._joints)}
+
+    def _pose(self) -> dict[str, Any]:
+        position = SimpleNamespace(x=0.5, y=0.0, z=0.3)
+        orientation = SimpleNamespace(w=0.0, x=1.0, y=0.0, z=0.0)
+        return {"pose": SimpleNamespace(position=position, orientation=orientation)}
+
+    def _image(self, tick: int) -> dict[str, Any]:
+        picture = np.roll(self._picture, tick, axis=1)
+        height, width, channels = picture.shape
+        return {
+            "height": height,
+            "width": width,
+            "encoding": "rgb8",
+            "is_bigendian": 0,
+            "step": width * channels,
+            "data": picture.tobytes(),
+        }
