@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,15 +17,15 @@ from groot_ros.benchmarks.memory_use import forget_peak, peaks
 from groot_ros.benchmarks.record import Result
 from groot_ros.benchmarks.steps import Setting
 from groot_ros.buffer import Ages, ObservationBuffer
-from groot_ros.chunks.progress import Continuation, Progress
+from groot_ros.chunks.progress import Progress
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.types import Observation
 from groot_ros.data.benchmark import PICTURE_SIZE, ROBOT
 from groot_ros.image_messages import image_to_rgb
-from groot_ros.inference import Inference, InferenceLoop
+from groot_ros.inference import InferenceLoop
+from groot_ros.inference_types import Inference, LoopSettings, Void
 from groot_ros.message_fields import NS
 from groot_ros.model.device import find_device, find_dtype
-from groot_ros.picture_watch import PictureWatch
 from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.stream_store import IMAGE, JOINT_STATE, Route, routes
@@ -60,53 +61,64 @@ def loop(setting: Setting, version: str) -> Iterator[Result]:
 
 
 def _measure(
-    policy: LocalPolicy, robot: RobotConfig, continued: bool, count: int
+    policy: LocalPolicy, robot: RobotConfig, continues: bool, count: int
 ) -> dict[str, tuple[float, str]]:
-    found = Bench(policy, robot, continued).run(WARM_UPS + count)[WARM_UPS:]
-    times_ms = {
-        "observation age": [1e3 * age_s for _, age_s, _ in found],
-        "queue": [1e3 * i.queue_s for i, _, _ in found],
-        "decode": [1e3 * i.decode_s for i, _, _ in found],
-        "model": [1e3 * i.model_s for i, _, _ in found],
+    found = Bench(policy, robot, continues).run(WARM_UPS + count)[WARM_UPS:]
+    times_s = {
+        "observation age": [made.age_s for made in found],
+        "queue": [made.inference.queue_s for made in found],
+        "decode": [made.inference.decode_s for made in found],
+        "model": [made.inference.model_s for made in found],
     }
     values: dict[str, tuple[float, str]] = {}
-    for name, times in times_ms.items():
-        values[name] = (round(float(np.median(times)), 3), "ms")
-        values[f"{name} p95"] = (round(float(np.percentile(times, 95)), 3), "ms")
-    done_s = [ended_s for _, _, ended_s in found]
-    values["chunks"] = (round((len(done_s) - 1) / (done_s[-1] - done_s[0]), 2), "1/s")
+    for name, times in times_s.items():
+        values[name] = (round(1e3 * float(np.median(times)), 3), "ms")
+        values[f"{name} p95"] = (round(1e3 * float(np.percentile(times, 95)), 3), "ms")
+    elapsed_s = (found[-1].at_ns - found[0].at_ns) / NS
+    values["chunks"] = (round((len(found) - 1) / elapsed_s, 2), "1/s")
     return values
+
+
+@dataclass(frozen=True)
+class Made:
+    """A chunk and the time when it was published, in ns."""
+
+    inference: Inference
+    at_ns: int
+
+    @property
+    def age_s(self) -> float:
+        """Of its observation."""
+        return (self.at_ns - self.inference.chunk.stamp_ns) / NS
 
 
 class Bench:
     """The policy node's loop with messages that come from a thread in the place of DDS."""
 
-    def __init__(self, policy: LocalPolicy, robot: RobotConfig, continued: bool) -> None:
+    def __init__(self, policy: LocalPolicy, robot: RobotConfig, continues: bool) -> None:
         inputs = policy.inputs
         self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras)
         self._routes = routes(self._buffer, image_to_rgb)
-        self._pictures = PictureWatch()
-        self._continuation, self._chunk_id = Continuation(), 0
-        self._found: queue.Queue[tuple[Inference, float, float]] = queue.Queue()
+        self._found: queue.Queue[Made] = queue.Queue()
         self._warnings: list[str] = []
         self._done = threading.Event()
         self._messages = Messages(robot)
         self._loop = InferenceLoop(
-            policy,
-            self._observe,
-            self._publish,
-            self._warnings.append,
-            "move",
-            prefix=self._continuation.prefix if continued else lambda _: None,
+            policy=policy,
+            observe=self._observe,
+            outlet=self,
+            now_ns=time.time_ns,
+            instruction="move",
+            settings=LoopSettings(continues=continues),
         )
 
-    def run(self, count: int) -> list[tuple[Inference, float, float]]:
-        """So many chunks with their observation's age and the time when they were done, in s."""
+    def run(self, count: int) -> list[Made]:
+        """So many chunks."""
         sender = threading.Thread(target=self._send, name="messages")
         sender.start()
         self._loop.start()
         try:
-            return [self._found.get(timeout=WAIT_S) for _ in range(count)]
+            return [self._take() for _ in range(count)]
         except queue.Empty:
             reason = self._loop.failure or "; ".join(self._warnings) or "no reason is known"
             raise RuntimeError(f"no chunk came within {WAIT_S:g} s: {reason}") from None
@@ -115,29 +127,32 @@ class Bench:
             sender.join()
             self._loop.close(WAIT_S)
 
+    def publish(self, inference: Inference) -> None:
+        self._found.put(Made(inference, time.time_ns()))
+
+    def void(self, void: Void) -> None: ...
+
+    def warn(self, sentence: str) -> None:
+        self._warnings.append(sentence)
+
+    def _take(self) -> Made:
+        """The next chunk, followed at once and in time as a perfect executor would."""
+        made = self._found.get(timeout=WAIT_S)
+        inference, chunk = made.inference, made.inference.chunk
+        step = 1e9 * made.age_s / chunk.step_ns
+        self._loop.measured(
+            inference.activation,
+            Progress(
+                made.at_ns, inference.chunk_id, chunk.epoch, step, rate=1.0, delay_steps=step
+            ),
+        )
+        return made
+
     def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
         now_ns = time.time_ns()
         if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
             return None
-        seen = self._buffer.observe(now_ns, instruction)
-        self._pictures.check(seen[0])
-        return seen
-
-    def _publish(self, inference: Inference) -> None:
-        now_ns = time.time_ns()
-        self._chunk_id += 1
-        self._continuation.published(self._chunk_id, inference.chunk, now_ns)
-        age_s = (now_ns - inference.chunk.stamp_ns) / NS
-        self._execute(inference, now_ns)
-        self._found.put((inference, age_s, time.monotonic()))
-
-    def _execute(self, inference: Inference, now_ns: int) -> None:
-        """Tell what an executor would that follows every chunk at once and in time."""
-        chunk = inference.chunk
-        step = (now_ns - chunk.stamp_ns) / chunk.step_ns
-        self._continuation.measured(
-            Progress(now_ns, self._chunk_id, chunk.epoch, step, rate=1.0, delay_steps=step)
-        )
+        return self._buffer.observe(now_ns, instruction)
 
     def _send(self) -> None:
         tick = 0
