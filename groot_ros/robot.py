@@ -142,6 +142,11 @@ class Output:
     kinematics: ToolKinematics | None = None
 
     @property
+    def commanded(self) -> str:
+        """What moves the robot: ee_pose or joint_position."""
+        return "ee_pose" if self.profile in ("pose", "twist") else "joint_position"
+
+    @property
     def signal(self) -> str:
         """What chunks must hold: ee_pose or joint_position."""
         poses = self.profile in ("pose", "twist") or self.kinematics is not None
@@ -369,10 +374,10 @@ def _check_output(robot: RobotConfig, root: Section) -> None:
             f"is trajectory, expected float64 or gripper_command because output.profile is "
             f"{profile}",
         )
-    for signal in {robot.output.signal, "joint_position" if robot.output.kinematics else ""}:
-        if signal and getattr(robot.observations, signal) is None:
-            raise root.error(
-                f"observations.{signal}",
-                f"is missing, expected a topic because output.profile is {profile}: a motion "
-                "begins where the robot is",
-            )
+    signal = robot.output.commanded
+    if getattr(robot.observations, signal) is None:
+        raise root.error(
+            f"observations.{signal}",
+            f"is missing, expected a topic because output.profile is {profile}: a motion begins "
+            "where the robot is",
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.grading import Verdict
 from groot_ros.geometry import interpolate_pose
 
@@ -57,7 +58,8 @@ class Chunk:
     ee_pose (T, 7) xyz in m + quaternion wxyz in the robot's base frame, joint_position (T, J)
     rad, grip (T,) closure in [0, 1]; at least one of the first two is set. `epoch` counts resets,
     so that a chunk from before one can be told; `verdict` says how familiar it is, `round_trip`
-    what it took to fetch it from a server.
+    what it took to fetch it from a server. Where the joints were solved from poses, `curve` is the
+    way that they take through the steps, `speed` the share of its own speed that they may have.
     """
 
     stamp_ns: int
@@ -68,6 +70,8 @@ class Chunk:
     grip: Array | None = None
     verdict: Verdict = Verdict()
     round_trip: RoundTrip = RoundTrip()
+    curve: Curve | None = None
+    speed: float = 1.0
 
     def __post_init__(self) -> None:
         if self.step_ns <= 0:

@@ -123,7 +123,7 @@ class ChunkExecutor:
         """Join a chunk to the motion; the reason when that is not possible."""
         if self._motion is None:
             return "the robot's state is not known"
-        curve = Curve.through(
+        curve = chunk.curve or Curve.through(
             self._bounds.space, getattr(chunk, self.settings.signal), chunk.step_ns / 1e9
         )
         from_s = self._consumption.between_s(chunk.stamp_ns, now_ns)
@@ -141,7 +141,7 @@ class ChunkExecutor:
             curve,
             joined,
             arrived_ns,
-            from_s / curve.step_s,
+            from_s * 1e9 / chunk.step_ns,
             Jump.of(gap, self.settings.signal),
             Jump(),
         )
@@ -157,7 +157,7 @@ class ChunkExecutor:
             self._motion.state(now_ns),
             now_ns,
             self.settings.blend_s,
-            self.speed_scale * chunk.verdict.speed,
+            self.speed_scale * chunk.verdict.speed * chunk.speed,
         )
 
     def _start(self, joined: Joined, now_ns: int) -> None:
@@ -174,10 +174,18 @@ class ChunkExecutor:
         running = self._running
         if running is None or self.activity is not Activity.EXECUTING:
             return
-        from_s = running.step_at(now_ns) * running.curve.step_s
+        from_s = running.step_at(now_ns) * running.chunk.step_ns / 1e9
         if joined := self._join(running.chunk, running.curve, from_s, now_ns):
             running.joined = joined
             self._start(joined, now_ns)
+
+    def consumed_s(self, stamp_ns: int, now_ns: int) -> float:
+        """How much of a chunk's time has passed since its stamp."""
+        return self._consumption.between_s(stamp_ns, now_ns)
+
+    def is_void(self, chunk: Chunk, now_ns: int) -> bool:
+        """Whether a chunk would be refused, whatever its steps are."""
+        return self._void(chunk, now_ns) is not None
 
     def cancel(self, epoch: int, now_ns: int) -> None:
         """End the motion; chunks of older epochs are void."""

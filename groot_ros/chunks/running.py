@@ -54,7 +54,7 @@ class Running:
     def step_at(self, time_ns: int) -> float:
         """Position in the chunk in steps, beyond its last one when that has passed."""
         passed_s = (time_ns - self.joined.motion.start_ns) / 1e9 * self.joined.rate
-        return (self.joined.from_s + passed_s) / self.curve.step_s
+        return (self.joined.from_s + passed_s) * 1e9 / self.chunk.step_ns
 
     def passed(self, time_ns: int) -> int:
         """How many steps lie before a time."""

@@ -86,6 +86,7 @@ class Ensemble:
             joint_position=None
             if chunk.joint_position is None
             else np.einsum("nt,ntj->tj", weights, [s.joint_position for s in samples]),
+            curve=None,
         )
 
     def forget(self) -> None:

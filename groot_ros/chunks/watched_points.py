@@ -70,6 +70,12 @@ class WatchedPoints:
         bulge = bend / 8 + apart**2 / (2 * np.where(inner, bend, 1.0)) - np.abs(apart) / 2
         return np.maximum(start, end) + np.where(inner, bulge, 0.0)
 
+    def excesses(self, values: Array, allowed: Array) -> Array:
+        """How far each part (max(N - 1, 1),) of a way through values (N, J) leads beyond a face,
+        over what is allowed for it (P, 6)."""
+        excesses: Array = (self._on_the_way(values) - allowed).max(axis=(1, 2))
+        return excesses
+
     def excess(self, values: Array, allowed: Array) -> str | None:
         """What a way through values (N, J) takes too far beyond the faces, which it may by
         `allowed` (P, 6); None where nothing."""
@@ -87,41 +93,47 @@ class WatchedPoints:
             f"(limits.points.{watched.name})"
         )
 
-    def refusal(self, steps: Array, margin_m: float) -> str | None:
+    def refusal(
+        self, steps: Array, margin_m: Array | float, first: int = 0, parts: int = 1
+    ) -> str | None:
         """Why steps (T, J) must not be executed: the first that takes a point farther outside than
-        a margin."""
+        a margin, for all faces or for each (P, 6). They count from `first`, `parts` to a step."""
         beyond = self.beyond(steps)
         outside = beyond > margin_m
         if not outside.any():
             return None
         step = int(np.argmax(outside.any(axis=(1, 2))))
         point, face = np.unravel_index(int(np.argmax(beyond[step])), beyond.shape[1:])
-        return f"step {step} takes " + self._sentence(
+        return f"step {(first + step) / parts:g} takes " + self._sentence(
             int(point), int(face), float(beyond[step].max())
         )
 
-    def projected(self, steps: Array, lower: Array, upper: Array) -> Array:
-        """Steps (T, J) with the least change of joints, in their range, that takes the points into
-        their boxes; those that cannot go there stay outside.
+    def projected(
+        self, steps: Array, lower: Array, upper: Array, inside_m: Array | float = INSIDE_M
+    ) -> Array:
+        """Steps (T, J) with the least change of joints, in their range, that takes the points
+        `inside_m` (T,) into their boxes; those that cannot go there stay outside.
 
         Newton steps on the faces that are passed: with their rows A of the Jacobian and excess b,
         dq = -A' (A A')^-1 b.
         """
         steps = np.array(steps)
-        for index in np.flatnonzero((self.beyond(steps) > 0).any(axis=(1, 2))):
-            steps[index] = self._projected(steps[index], lower, upper)
+        inside_m = np.broadcast_to(inside_m, len(steps))
+        outside = self.beyond(steps).max(axis=(1, 2)) > INSIDE_M - inside_m
+        for index in np.flatnonzero(outside):
+            steps[index] = self._projected(steps[index], lower, upper, inside_m[index])
         return steps
 
-    def _projected(self, step: Array, lower: Array, upper: Array) -> Array:
+    def _projected(self, step: Array, lower: Array, upper: Array, inside_m: float) -> Array:
         joints = step
         for _ in range(PROJECTIONS):
             beyond = self.beyond(joints)
-            passed = beyond > 0
+            passed = beyond > INSIDE_M - inside_m
             if not passed.any():
                 break
             jacobian = self._arm.jacobian(joints)[1][:, :3]
             rows = np.concatenate([-jacobian, jacobian], axis=1)[passed]
             square = rows @ rows.T + 1e-9 * np.eye(len(rows))
-            change = rows.T @ np.linalg.solve(square, beyond[passed] + INSIDE_M)
+            change = rows.T @ np.linalg.solve(square, beyond[passed] + inside_m)
             joints = np.clip(joints - change, lower, upper)
         return joints if np.abs(joints - step).max() <= LONGEST_PROJECTION_RAD else step

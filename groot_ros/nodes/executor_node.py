@@ -20,9 +20,11 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.nodes import parameters
+from groot_ros.nodes.arm_description import ArmDescription
 from groot_ros.nodes.chunk_markers import ChunkMarkers
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.executor_parameters import ExecutorParameters
@@ -32,12 +34,12 @@ from groot_ros.nodes.executor_reports import (
     executor_state,
     shadow_report,
 )
-from groot_ros.nodes.inverse_kinematics import JointSolver
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.messages import from_action_chunk, track_of
 from groot_ros.nodes.outputs import Command, CommandPublisher, SetpointPublisher
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
+from groot_ros.robot_checks import check_activation, unwatched
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 Array = NDArray[np.float64]
@@ -65,9 +67,12 @@ class ExecutorNode(GuardedLifecycleNode):
     def configure(self) -> None:
         p = parameters.read(self, ExecutorParameters)
         self._robot = load_robot(p.robot)
-        self._signal = self._robot.output.signal
+        check_activation(self._robot)
+        self._signal = self._robot.output.commanded
         self._rate_hz = p.command_rate or self._robot.output.rate_hz
-        self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and self._robot.untested)
+        unknown = unwatched(self._robot)
+        cautious = self._robot.untested or bool(unknown)
+        self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and cautious)
         self._lock = threading.RLock()
         settings = ExecutionSettings(
             self._signal, p.strategy, p.blend, p.watchdog, p.rejected_in_row
@@ -75,14 +80,15 @@ class ExecutorNode(GuardedLifecycleNode):
         self._motion = ChunkExecutor(self._robot.limits, settings)
         self._motion.set_speed_scale(p.speed_scale, 0)
         self._shadow = Shadow(self._signal)
-        self._solver = JointSolver.for_robot(self, self._robot)
-        fields = {self._signal, *(["joint_position"] if self._solver else [])}
-        self._buffer = ObservationBuffer(self._robot, fields=sorted(fields), cameras=[])
+        self._arm = ArmDescription.for_robot(self, self._robot)
+        self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
         self._streams = StreamSubscriptions(self, self._buffer)
         self._messages: OrderedDict[int, ActionChunk] = OrderedDict()
         self._commanded = self._rejected = 0
         self._problem = ""
         self._create_interfaces(p)
+        if unknown:
+            self.get_logger().warning(unknown)
         if self._dry_run:
             self.get_logger().warning("dry run: setpoints are published, nothing is commanded")
 
@@ -103,7 +109,7 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         if not self._dry_run:
-            self._commands = CommandPublisher(self, self._robot, self._rate_hz)
+            self._commands = CommandPublisher(self, self._robot)
         self._motion.resume()
         self._loop = CommandLoop(self._rate_hz, self._tick, self._tick_failed)
         self._loop.start()
@@ -133,8 +139,8 @@ class ExecutorNode(GuardedLifecycleNode):
         self._diagnostics.close()
         self._setpoints.close()
         self._markers.close()
-        if self._solver:
-            self._solver.close()
+        if self._arm:
+            self._arm.close()
         self.destroy_service(self._resume)
         for subscription in self._subscriptions_here:
             self.destroy_subscription(subscription)
@@ -182,6 +188,14 @@ class ExecutorNode(GuardedLifecycleNode):
             now_ns = self._now_ns()
             if self._motion.is_idle and (reason := self._start_motion(chunk, now_ns)):
                 return reason
+        try:
+            chunk = self._fitted(chunk)
+        except (NotReady, Unsolved) as refused:
+            with self._lock:
+                self._motion.count_refusal(str(refused), self._now_ns())
+            return str(refused)
+        with self._lock:
+            now_ns = self._now_ns()
             self._keep(message)
             reason = self._motion.accept(message.chunk_id, chunk, now_ns)
         if reason is None:
@@ -192,9 +206,9 @@ class ExecutorNode(GuardedLifecycleNode):
     def _misfit(self, message: ActionChunk) -> str | None:
         """Why a chunk is not for this robot."""
         robot = self._robot
-        track = track_of(message, self._signal)
+        track = track_of(message, robot.output.signal)
         if track is None:
-            return f"no {self._signal}, which output.profile {robot.output.profile} needs"
+            return f"no {robot.output.signal}, which output.profile {robot.output.profile} needs"
         if track.kind == "pose" and track.frame != robot.base_frame:
             return f"frame {track.frame!r}, expected {robot.base_frame!r}"
         stream = robot.observations.joint_position
@@ -203,6 +217,18 @@ class ExecutorNode(GuardedLifecycleNode):
             if theirs != ours:
                 return f"joints {' '.join(theirs)}, expected {' '.join(ours)}"
         return None
+
+    def _fitted(self, chunk: Chunk) -> Chunk:
+        """A chunk as the arm can execute it; computed while the command thread goes on."""
+        if self._arm is None:
+            return chunk
+        with self._lock:
+            now_ns = self._now_ns()
+            motion, from_s = self._motion.motion, self._motion.consumed_s(chunk.stamp_ns, now_ns)
+            is_void = self._motion.is_void(chunk, now_ns)
+        if is_void or motion is None:
+            return chunk
+        return self._arm.reach.fit(chunk, motion.state(now_ns)[0], from_s)
 
     def _keep(self, message: ActionChunk) -> None:
         """The reports of a chunk repeat what its message said."""
@@ -214,8 +240,8 @@ class ExecutorNode(GuardedLifecycleNode):
         """A motion begins where the robot is."""
         try:
             measured = self._buffer.newest_state(self._signal, now_ns)
-            if self._solver:
-                self._solver.start(self._buffer.newest_state("joint_position", now_ns))
+            if self._arm:
+                self._arm.reach.begin(measured)
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
         if not np.all(np.isfinite(measured)):
@@ -246,10 +272,6 @@ class ExecutorNode(GuardedLifecycleNode):
             return
         command = Command(setpoint, motion, now_ns, measured)
         self._setpoints.send(command)
-        if self._solver:
-            command = self._solver.solve(command)
-            with self._lock:
-                self._slow_down(now_ns)
         if self._commands:
             self._commands.send(command)
             self._commanded += 1
@@ -262,13 +284,6 @@ class ExecutorNode(GuardedLifecycleNode):
             if not self._motion.is_at_rest:
                 self._motion.halt(StopReason.STALE, now_ns, str(reason))
             return None
-
-    def _slow_down(self, now_ns: int) -> None:
-        """Poses that the arm cannot reach in time are passed more slowly."""
-        assert self._solver
-        wanted = max(0.1, self.get_parameter("speed_scale").value * self._solver.speed)
-        if abs(wanted - self._motion.speed_scale) > 1e-3:
-            self._motion.set_speed_scale(wanted, now_ns)
 
     def _compare(self, measured: Array, now_ns: int) -> None:
         for verdict in self._shadow.measured(now_ns, measured):

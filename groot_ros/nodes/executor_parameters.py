@@ -64,7 +64,7 @@ class ExecutorParameters:
     )
     dry_run: str = parameter(
         "auto",
-        "publish setpoints but command nothing; auto: only for a robot file marked untested",
+        "publish setpoints but command nothing; auto: for untested and unwatched robot files",
         choices=("auto", "true", "false"),
         read_only=True,
     )

@@ -171,29 +171,6 @@ class TrajectoryOutput(_Stream):
         )
 
 
-class PointOutput(_Stream):
-    """JointTrajectory of one point ahead, for joints that are found command by command."""
-
-    kind = JointTrajectory
-
-    def __init__(self, node: Node, topic: str, robot: RobotConfig, period_s: float) -> None:
-        super().__init__(node, topic, robot)
-        self._period_s = period_s
-        self._grip = _trajectory_grip(robot)
-
-    def message(self, command: Command) -> JointTrajectory:
-        setpoint = command.setpoint
-        assert setpoint.joint_position is not None
-        return trajectory_message(
-            command.stamp_ns,
-            np.array([self._period_s]),
-            setpoint.joint_position[None],
-            None,
-            _joint_names(self._robot),
-            (self._grip, setpoint.grip),
-        )
-
-
 def trajectory_message(
     stamp_ns: int,
     times_s: Array,
@@ -230,7 +207,7 @@ def _trajectory_grip(robot: RobotConfig) -> GripCommand | None:
     return grip if grip and grip.type == "trajectory" else None
 
 
-def _arm_output(node: Node, robot: RobotConfig, rate_hz: float) -> Output:
+def _arm_output(node: Node, robot: RobotConfig) -> Output:
     commands = robot.commands
     profile = robot.output.profile
     topics = {"pose": commands.ee_pose, "twist": commands.twist}
@@ -242,17 +219,15 @@ def _arm_output(node: Node, robot: RobotConfig, rate_hz: float) -> Output:
         return TwistOutput(node, topic, robot)
     if profile == "joint_stream":
         return JointStreamOutput(node, topic, robot)
-    if robot.output.kinematics:
-        return PointOutput(node, topic, robot, 1.0 / rate_hz)
     return TrajectoryOutput(node, topic, robot, with_velocities=profile == "joint_trajectory")
 
 
 class CommandPublisher:
     """Publishes commands in the profile of a robot file, the gripper in its own way."""
 
-    def __init__(self, node: Node, robot: RobotConfig, rate_hz: float) -> None:
+    def __init__(self, node: Node, robot: RobotConfig) -> None:
         self._grip: GripPublisher | None = grip_publisher(node, robot.commands.grip)
-        self._arm = _arm_output(node, robot, rate_hz)
+        self._arm = _arm_output(node, robot)
 
     def send(self, command: Command) -> None:
         self._arm.send(command)
@@ -269,7 +244,7 @@ class SetpointPublisher:
     """Publishes on ~/setpoint what is, or in a dry run would be, commanded."""
 
     def __init__(self, node: Node, robot: RobotConfig) -> None:
-        pose = robot.output.signal == "ee_pose"
+        pose = robot.output.commanded == "ee_pose"
         output = PoseOutput if pose else JointStateOutput
         self._output: _Stream = output(node, "~/setpoint", robot)
 

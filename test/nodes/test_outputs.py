@@ -15,11 +15,10 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.motion import Motion, join, rest
 from groot_ros.errors import UserError
 from groot_ros.nodes.grippers import ActionGrip
-from groot_ros.nodes.inverse_kinematics import JointSolver
 from groot_ros.nodes.messages import chunk_cloud, to_ns
 from groot_ros.nodes.outputs import Command, JointStreamOutput, TrajectoryOutput, TwistOutput
 from groot_ros.policies.path import Conditions, PathPolicy
-from groot_ros.robot import GripCommand, Output, ToolKinematics, load_robot
+from groot_ros.robot import GripCommand, load_robot
 
 ROBOT = load_robot("sim")
 HOME = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])
@@ -95,29 +94,6 @@ def test_a_stream_of_joints(graph: Graph) -> None:
     output = JointStreamOutput(graph.node, "joints", ROBOT)
     np.testing.assert_allclose(output.message(command(joint_motion())).data, HOME)
     output.close()
-
-
-def test_poses_become_joints_and_unreachable_ones_slow_down(graph: Graph) -> None:
-    kinematics = ToolKinematics("fr3_hand_tcp", "urdf/sim_arm.urdf")
-    robot = replace(ROBOT, output=Output("joint_stream", 100.0, kinematics))
-    assert robot.output.signal == "ee_pose"
-    solver = JointSolver.for_robot(graph.node, robot)
-    assert solver
-    solver.start(HOME)
-    pose = np.array([0.3068, 0.0, 0.4868, 0.0, 1.0, 0.0, 0.0])
-    motion = rest(Bounds.of(ROBOT.limits, "ee_pose"), pose, NOW_NS)
-    joints = []
-    for index in range(100):
-        pose = pose + np.array([0.001, 0, 0, 0, 0, 0, 0])
-        stamp_ns = NOW_NS + index * 10_000_000
-        solved = solver.solve(Command(Setpoint(pose, None, None), motion, stamp_ns)).setpoint
-        joints.append(solved.joint_position)
-    assert np.abs(np.diff(joints, axis=0)).max() < 2.62 * 0.01 * 1.01
-    assert solver.speed == 1.0
-    far = Setpoint(pose + np.array([1.0, 0, 0, 0, 0, 0, 0]), None, None)
-    for index in range(100, 110):
-        solver.solve(Command(far, motion, NOW_NS + index * 10_000_000))
-    assert solver.speed < 0.2
 
 
 def test_a_gripper_action_needs_control_msgs(graph: Graph) -> None:

@@ -32,7 +32,7 @@ LAYERS = [
     {
         "robot",
         "robot_kinematics",
-        "kinematics",
+        "robot_checks",
         "codecs",
         "chunks",
         "buffer",

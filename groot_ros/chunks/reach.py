@@ -1,0 +1,130 @@
+"""Fitting chunks to an arm, by its description (URDF), before they are executed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.pose_chunks import PoseChunks, Unsolved
+from groot_ros.chunks.space import JointSpace, PoseSpace
+from groot_ros.chunks.watched_points import INSIDE_M, WatchedPoints
+from groot_ros.inverse_kinematics import InverseKinematics
+from groot_ros.robot import RobotConfig
+from groot_ros.robot_kinematics import tool_kinematics, watched_points
+from groot_ros.urdf import Urdf
+
+Array = NDArray[np.float64]
+
+MARGIN_M = 0.02
+"""Steps so far outside a box are projected into it; farther ones are refused."""
+# Between steps that lie inside a curve may lead outside; then they are taken farther in.
+ROUNDS, SAMPLES_PER_STEP, FARTHER = 6, 4, 1.25
+
+
+class Reach:
+    """Joints for the poses of chunks, where the robot takes joints, and points in their boxes.
+
+    `points` is None for a robot file without `limits.points`.
+    """
+
+    def __init__(self, robot: RobotConfig, urdf: Urdf, margin_m: float = MARGIN_M) -> None:
+        """UserError where the robot file names what the URDF does not have."""
+        limits = robot.limits
+        stream = robot.observations.joint_position
+        assert stream, "the robot file was checked for it"
+        unlimited = (math.inf,) * len(stream.joints)
+        self._lower = np.array(limits.joint_lower or np.negative(unlimited))
+        self._upper = np.array(limits.joint_upper or unlimited)
+        self._margin_m = margin_m
+        self._signal, self._limits = robot.output.signal, limits
+        self._tool = Bounds.of(limits, "ee_pose")
+        self.points: WatchedPoints | None = None
+        if limits.points:
+            self.points = WatchedPoints(watched_points(robot, urdf), limits.points)
+        self._poses: PoseChunks | None = None
+        if robot.output.kinematics:
+            self._poses = PoseChunks(
+                InverseKinematics(tool_kinematics(robot, urdf), self._lower, self._upper),
+                self._tool,
+                Bounds.of(limits, "joint_position"),
+            )
+
+    def begin(self, joints: Array) -> None:
+        """A motion begins at measured joints (J,)."""
+        if self._poses:
+            self._poses.begin(joints)
+
+    def fit(self, chunk: Chunk, start: Array, from_s: float) -> Chunk:
+        """The chunk as the arm can execute it from its time `from_s` on, when it is at joints
+        `start` (J,); Unsolved with the reason where it cannot."""
+        if reason := refusal(chunk, self._signal, self._limits):
+            raise Unsolved(reason)
+        step_s = chunk.step_ns / 1e9
+        if self._poses is None:
+            assert chunk.joint_position is not None
+            first = min(int(from_s / step_s), len(chunk) - 1)
+            return replace(
+                chunk,
+                joint_position=self._contained(chunk.joint_position, step_s, start, first, 1),
+            )
+        assert chunk.ee_pose is not None
+        self._check_gap(chunk.ee_pose, step_s, start, from_s)
+        path = self._poses.solve(chunk.ee_pose, step_s, start, from_s)
+        curve = path.curve
+        first = min(int(from_s / curve.step_s), len(curve.knots) - 1)
+        parts = round(step_s / curve.step_s)
+        knots = self._contained(curve.knots, curve.step_s, start, first, parts)
+        if knots is not curve.knots:
+            curve = Curve.through(JointSpace(), knots, curve.step_s)
+        joints = curve.at(np.arange(len(chunk)) * step_s)
+        return replace(chunk, joint_position=joints, curve=curve, speed=path.speed)
+
+    def _check_gap(self, poses: Array, step_s: float, start: Array, from_s: float) -> None:
+        assert self._poses
+        space = PoseSpace()
+        due = Curve.through(space, poses, step_s).at(from_s)
+        gap = space.difference(self._poses.pose(start), due)
+        if reason := gap_refusal(gap, self._tool, "ee_pose"):
+            raise Unsolved(reason)
+
+    def _contained(
+        self, values: Array, step_s: float, start: Array, first: int, parts: int
+    ) -> Array:
+        """Values (T, J), `step_s` apart and `parts` to a step, whose curve keeps the points in
+        their boxes from the value `first` on; one that starts outside comes back."""
+        if self.points is None:
+            return values
+        allowed = np.maximum(self.points.beyond(start), 0.0)
+        due = values[first:]
+        if reason := self.points.refusal(due, self._margin_m + allowed, first, parts):
+            raise Unsolved(reason)
+        inside_m = np.full(len(due), INSIDE_M)
+        for _ in range(ROUNDS):
+            kept = self.points.projected(due, self._lower, self._upper, inside_m)
+            curve = Curve.through(JointSpace(), kept, step_s)
+            between = self.points.excesses(_sampled(curve), allowed)
+            if between.max() <= 0.0:
+                break
+            worst = between.reshape(max(len(kept) - 1, 1), -1).max(axis=1)
+            more = FARTHER * np.maximum(worst, 0.0)
+            inside_m[: len(worst)] += more
+            inside_m[-len(worst) :] += more
+        else:
+            reason = self.points.excess(_sampled(curve), allowed)
+            if reason:
+                raise Unsolved(f"between its steps it takes {reason}")
+        if np.array_equal(kept, due):
+            return values
+        return np.concatenate([values[:first], kept])
+
+
+def _sampled(curve: Curve) -> Array:
+    """Values on a curve, some in each of its parts."""
+    parts = len(curve.knots) - 1
+    return curve.at(np.linspace(0.0, curve.duration_s, SAMPLES_PER_STEP * parts + 1))

@@ -1,0 +1,56 @@
+"""The URDF of the executor's arm, from a file or from the topic robot_description."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import String
+
+from groot_ros.buffer import NotReady
+from groot_ros.chunks.reach import Reach
+from groot_ros.errors import UserError
+from groot_ros.robot import RobotConfig
+from groot_ros.urdf import load_urdf, parse_urdf
+
+DESCRIPTION_TOPIC = "robot_description"
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class ArmDescription:
+    """What the arm can reach, as soon as its URDF is known; used by the node's callbacks alone."""
+
+    def __init__(self, node: Node, robot: RobotConfig) -> None:
+        self._node = node
+        self._robot = robot
+        self._reach: Reach | None = None
+        self._subscription = None
+        if robot.urdf:
+            self._reach = Reach(robot, load_urdf(robot.urdf))
+        else:
+            self._subscription = node.create_subscription(
+                String, DESCRIPTION_TOPIC, self._on_description, LATCHED
+            )
+
+    @classmethod
+    def for_robot(cls, node: Node, robot: RobotConfig) -> ArmDescription | None:
+        """None for a robot whose chunks need no fitting."""
+        joints = robot.output.commanded == "joint_position"
+        needed = robot.output.kinematics or robot.limits.points
+        return cls(node, robot) if joints and needed else None
+
+    def _on_description(self, message: String) -> None:
+        try:
+            self._reach = Reach(self._robot, parse_urdf(message.data))
+        except UserError as error:
+            self._node.get_logger().error(f"{DESCRIPTION_TOPIC}: {error}")
+
+    @property
+    def reach(self) -> Reach:
+        """NotReady without a URDF."""
+        if self._reach is None:
+            raise NotReady(f"no URDF received on {DESCRIPTION_TOPIC} yet")
+        return self._reach
+
+    def close(self) -> None:
+        if self._subscription:
+            self._node.destroy_subscription(self._subscription)
