@@ -66,6 +66,12 @@ def add_parser(subparsers: Any) -> None:
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument(
+        "--append",
+        action="store_true",
+        help="add to the dataset --output, whose episodes stay as they are; bags that it has "
+        "already are left out",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -108,12 +114,16 @@ def _conversion(args: argparse.Namespace) -> Conversion:
         format=args.format,
         workers=args.workers,
         resume=args.resume,
+        append=args.append,
     )
 
 
 def _print(report: Report) -> None:
+    from groot_ros.data.report import REPORT
+
     episodes = sum(len(episode.parts) for episode in report.episodes)
-    print(f"wrote {report.output}: {episodes} episodes, {report.frames} frames")
+    if report.known:
+        print(f"  {len(report.known)} bags are in {report.output} already")
     for reason, count in report.dropped.items():
         print(f"  {count} steps dropped: {reason}")
     if duplicates := sum(episode.duplicates for episode in report.episodes):
@@ -122,3 +132,5 @@ def _print(report: Report) -> None:
         print(f"  {len(report.skipped)} episodes without success left out")
     for failure in report.failures:
         print(f"  left out: {failure.reason}")
+    print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
+    print(f"look at {report.output}/{REPORT}, then: groot-ros validate {report.output}")

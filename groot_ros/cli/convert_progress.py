@@ -15,7 +15,8 @@ from groot_ros.data.jobs import Failure
 
 class _Speed(TextColumn):
     def render(self, task: BarTask) -> Text:
-        task.fields["speed"] = f"{task.speed:.0f} frames/s" if task.speed else ""
+        speed = task.finished_speed or task.speed
+        task.fields["speed"] = f"{speed:.1f} {task.description}/s" if speed else ""
         return super().render(task)
 
 
@@ -31,6 +32,18 @@ class _BarProgress(Progress):
 
     def frames(self, count: int) -> None:
         self._bar.advance(self._frames, count)
+        # How many there are is an estimate until the last one.
+        done, total = self._count()
+        if done > total:
+            self._bar.update(self._frames, total=done)
+
+    def end(self) -> None:
+        """All frames there are have come."""
+        self._bar.update(self._frames, total=self._count()[0])
+
+    def _count(self) -> tuple[float, float]:
+        task = next(task for task in self._bar.tasks if task.id == self._frames)
+        return task.completed, task.total or 0.0
 
     def episode(self, outcome: EpisodeResult | Failure) -> None:
         self._bar.advance(self._episodes)
@@ -48,4 +61,7 @@ def convert_with_progress(conversion: Conversion) -> Report:
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        return convert(conversion, _BarProgress(bar))
+        progress = _BarProgress(bar)
+        report = convert(conversion, progress)
+        progress.end()
+        return report

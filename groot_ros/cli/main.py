@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pkgutil import iter_modules
@@ -12,6 +13,8 @@ import groot_ros.cli
 from groot_ros.errors import UserError
 
 USER_ERROR = 2
+# What a shell reports of a program whose reader went away.
+CLOSED_PIPE = 141
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,12 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; exit code 2 and one sentence for a user's mistake."""
     args = build_parser().parse_args(arguments)
     try:
-        return int(args.run(args))
+        status = int(args.run(args))
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"groot-ros: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Python would fail once more when it flushes what nobody reads.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
 
 
 if __name__ == "__main__":

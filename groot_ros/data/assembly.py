@@ -14,6 +14,7 @@ from groot_ros.data.dataset import DatasetEpisode, DatasetWriter, relative_pairs
 from groot_ros.data.dataset_v3 import DatasetWriterV3
 from groot_ros.data.episode_info import SUCCESS
 from groot_ros.data.extract import EpisodeResult
+from groot_ros.data.reader import Dataset
 from groot_ros.data.statistics import relative_statistics
 from groot_ros.envelope import measure_envelope
 from groot_ros.model.modality import ActionConfig, ActionFormat, ActionType
@@ -29,6 +30,8 @@ RELATIVE = {
     "elementwise": ActionConfig(True, ActionType.NON_EEF, ActionFormat.DEFAULT, "ee_pose"),
 }
 RELATIVE_KEY = "ee_pose"
+# Their versions may change what is written.
+LIBRARIES = ("av", "pyarrow", "rosbags")
 IMAGE_PIPELINE = (
     "decoded to RGB, scaled to fit with bilinear filtering, aspect kept, padded black; H.264"
 )
@@ -52,21 +55,30 @@ def assemble(
     recipe: Recipe,
     episodes: Sequence[tuple[Path, EpisodeResult]],
     hashes: Mapping[str, str],
+    base: Dataset | None = None,
 ) -> int:
     """Write the dataset of extracted episodes into a new folder; returns its frames.
 
-    `episodes` are pairs of work folder and result, `hashes` the bags' SHA-256 by path.
+    `episodes` are pairs of work folder and result, `hashes` the bags' SHA-256 by path. The
+    episodes of `base`, a dataset of the same recipe, come first.
     """
     writer = FORMATS[recipe.format](folder, recipe.codec, recipe.fps, recipe.robot.name)
+    own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}
+    own["versions"] = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    if base:
+        writer.adopt(base)
+        own |= {name: base.own[name] for name in ("bags", "sources", "episodes")}
     sources = []
-    for source, (work, result) in enumerate(episodes):
+    for source, (work, result) in enumerate(episodes, len(own["sources"])):
         for number, part in enumerate(result.parts):
             is_last = number == len(result.parts) - 1
             succeeded = result.outcome == SUCCESS and is_last
             index = len(writer.episodes)
             writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
             sources.append({"episode_index": index, "source": source, "part": number})
-    own = _own_metadata(recipe, episodes, hashes, sources)
+    own["bags"] = own["bags"] | {path: {"sha256": digest} for path, digest in hashes.items()}
+    own["sources"] = [*own["sources"], *(result.to_dict() for _, result in episodes)]
+    own["episodes"] = [*own["episodes"], *sources]
     own["envelope"] = measure_envelope(recipe.codec.modality(), writer.pairs(), recipe.fps)
     writer.finish(own, _relative(recipe, writer))
     return writer.frames
@@ -80,12 +92,8 @@ def _relative(recipe: Recipe, writer: DatasetWriter) -> dict[str, Any]:
     return {RELATIVE_KEY: relative_statistics(pairs, RELATIVE[recipe.relative], horizon)}
 
 
-def _own_metadata(
-    recipe: Recipe,
-    episodes: Sequence[tuple[Path, EpisodeResult]],
-    hashes: Mapping[str, str],
-    sources: list[dict[str, Any]],
-) -> dict[str, Any]:
+def common_metadata(recipe: Recipe) -> dict[str, Any]:
+    """What the dataset says of how all its episodes were made."""
     robot, codec, video = recipe.robot, recipe.codec, recipe.codec.video
     joints = robot.observations.joint_position
     return {
@@ -103,10 +111,4 @@ def _own_metadata(
         "robot_file": asdict(robot),
         "cameras": dict(video.cameras),
         "images": {"width": video.width, "height": video.height, "pipeline": IMAGE_PIPELINE},
-        "bags": {path: {"sha256": digest} for path, digest in hashes.items()},
-        "sources": [result.to_dict() for _, result in episodes],
-        "episodes": sources,
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("av", "pyarrow", "rosbags")
-        },
     }

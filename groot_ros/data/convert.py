@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Timing
+from groot_ros.data.append import open_base, put_in_place, restore, sort_bags
 from groot_ros.data.assembly import FORMATS, RELATIVE, Recipe, assemble
-from groot_ros.data.bag import BagError, bag_files, find_bags, open_bag
+from groot_ros.data.bag import NO_SPACE, BagError, bag_files, find_bags, open_bag
 from groot_ros.data.episode_info import SUCCESS
 from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.extract import EpisodeResult, ExtractOptions
+from groot_ros.data.folder_lock import folder_lock
 from groot_ros.data.jobs import Failure, Job, run_jobs
 from groot_ros.data.reader import Dataset
 from groot_ros.data.report import write_report
@@ -42,6 +45,8 @@ class Conversion:
     format: str = "gr00t"
     workers: int = 1
     resume: bool = False
+    append: bool = False
+    """Whether `output` is a dataset that the episodes are added to."""
 
 
 @dataclass
@@ -53,7 +58,10 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Episodes without success, left out by --only-success."""
+    known: list[str] = field(default_factory=list)
+    """Bags that the dataset was made of already, left out by --append."""
     frames: int = 0
+    """All frames of the dataset."""
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -76,6 +84,7 @@ class Report:
             "duplicates": sum(episode.duplicates for episode in self.episodes),
             "dropped": self.dropped,
             "skipped": self.skipped,
+            "known": self.known,
             "failures": [asdict(failure) for failure in self.failures],
         }
 
@@ -115,12 +124,46 @@ class _Run:
             if (value := getattr(conversion, name)) not in allowed:
                 raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
         self._report = Report(str(conversion.output))
-        output = conversion.output
+        c, output = conversion, conversion.output
+        self._recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
         self._part = output.with_name(f"{output.name}.part")
+        self._base: Dataset | None = None
 
     def run(self) -> Report:
         bags = find_bags(self._conversion.bags)
-        self._prepare(bags)
+        with self._writing():
+            fresh = not self._part.exists()
+            self._part.mkdir(parents=True, exist_ok=True)
+            with folder_lock(self._part):
+                try:
+                    bags = self._prepare(bags, fresh)
+                except UserError:
+                    if fresh:
+                        shutil.rmtree(self._part)
+                    raise
+                return self._convert(bags)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What a disk refuses, in a sentence."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise UserError(
+                    f"cannot write to {self._part}: {error.strerror}; free space and go on with "
+                    "--resume"
+                ) from error
+            raise UserError(
+                f"{error.filename or self._part} cannot be read or written ({error.strerror}): "
+                "choose another --output, or mend that"
+            ) from error
+
+    def _convert(self, bags: Sequence[Path]) -> Report:
+        if self._base and not bags:
+            self._report.frames = self._base.info["total_frames"]
+            shutil.rmtree(self._part)
+            return self._report
         episodes = self._plan(bags)
         results, hashes = self._extract(episodes)
         if not results:
@@ -131,25 +174,32 @@ class _Run:
         self._assemble(results, hashes)
         return self._report
 
-    def _prepare(self, bags: Sequence[Path]) -> None:
+    def _prepare(self, bags: list[Path], fresh: bool) -> list[Path]:
+        """The bags to convert, once it is certain that they may be and a plan is written."""
         output, part = self._conversion.output, self._part
-        if output.exists():
-            raise UserError(
-                f"{output} exists already and is never overwritten: choose another --output"
-            )
-        plan = self._fingerprint(bags)
-        if part.exists() and not self._conversion.resume:
+        restore(output, part)
+        if not fresh and not self._conversion.resume:
             raise UserError(
                 f"{part} is left over from a conversion that was interrupted: go on with "
                 "--resume or delete it"
             )
-        part.mkdir(parents=True, exist_ok=True)
+        if self._conversion.append:
+            self._base = open_base(output, self._recipe)
+            found = sort_bags(bags, self._base)
+            bags, self._report.known = found.new, [str(bag) for bag in found.known]
+        elif output.exists():
+            raise UserError(
+                f"{output} exists already and is never overwritten: choose another --output, or "
+                "add to it with --append"
+            )
+        plan = self._fingerprint(bags)
         path = part / PLAN
-        if path.exists() and json.loads(path.read_text()) != plan:
+        if bags and path.exists() and json.loads(path.read_text()) != plan:
             raise UserError(
                 f"{part} was begun with other bags or options: repeat those, or delete it"
             )
         path.write_text(json.dumps(plan))
+        return bags
 
     def _fingerprint(self, bags: Sequence[Path]) -> dict[str, Any]:
         c = self._conversion
@@ -208,11 +258,10 @@ class _Run:
     def _assemble(
         self, results: Sequence[tuple[Path, EpisodeResult]], hashes: dict[str, str]
     ) -> None:
-        c, folder = self._conversion, self._part / "dataset"
+        folder = self._part / "dataset"
         shutil.rmtree(folder, ignore_errors=True)
-        recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
-        self._report.frames = assemble(folder, recipe, results, hashes)
+        self._report.frames = assemble(folder, self._recipe, results, hashes, self._base)
         self._report.episodes = [result for _, result in results]
         write_report(Dataset(folder))
-        folder.rename(c.output)
+        put_in_place(folder, self._conversion.output, self._part)
         shutil.rmtree(self._part)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.data.parts import Rows, load_picture_statistics, load_rows, video_path
 from groot_ros.data.statistics import column_statistics, episode_statistics
 from groot_ros.data.video import PIXEL_FORMAT
+
+if TYPE_CHECKING:
+    from groot_ros.data.reader import Dataset
 
 STATE, ACTION = "observation.state", "action"
 STAMP = "stamp_ns"
@@ -171,25 +174,38 @@ class DatasetWriter:
         for key in self.codec.video.cameras:
             target = self._place(self.video_path, episode.index, video_column(key))
             place(video_path(episode.folder, key), target)
-        self._note(episode, columns)
-        self.frames += len(rows)
+        pictures = load_picture_statistics(episode.folder)
+        self._note(episode.instruction, columns, pictures)
+
+    def adopt(self, dataset: Dataset) -> None:
+        """Begin with the episodes of a dataset of the same codec and format, files as they are."""
+        self.tasks = {task: index for index, task in dataset.tasks.items()}
+        for episode, statistics in zip(dataset.episodes, dataset.episode_statistics, strict=True):
+            place(episode.data, self._place(self.data_path, episode.index))
+            for column, video in episode.videos.items():
+                place(video, self._place(self.video_path, episode.index, column))
+            pictures = {key: statistics[video_column(key)] for key in self.codec.video.cameras}
+            self._note(episode.tasks[0], dataset.columns(episode), pictures)
 
     def _place(self, pattern: str, index: int, video_key: str = "") -> Path:
         return self.folder / pattern.format(
             episode_chunk=index // CHUNK_EPISODES, episode_index=index, video_key=video_key
         )
 
-    def _note(self, episode: DatasetEpisode, columns: Mapping[str, NDArray[Any]]) -> None:
+    def _note(
+        self, instruction: str, columns: Mapping[str, NDArray[Any]], pictures: Mapping[str, Any]
+    ) -> None:
+        """Count an episode that was written; `pictures` are statistics by video key."""
         length = len(columns["index"])
-        pictures = load_picture_statistics(episode.folder)
         statistics = {name: episode_statistics(values) for name, values in columns.items()}
         statistics |= {video_column(key): values for key, values in pictures.items()}
         self.statistics.append(statistics)
         self.episodes.append(
-            {"episode_index": episode.index, "tasks": [episode.instruction], "length": length}
+            {"episode_index": len(self.episodes), "tasks": [instruction], "length": length}
         )
         for name, kept in self._columns.items():
             kept.append(columns[name])
+        self.frames += length
 
     def pairs(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         """State (T, S) and action (T, A) of every episode."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,9 @@ def run_jobs(
     # A forked process would inherit the threads of libraries in an unknown state.
     context = multiprocessing.get_context("spawn")
     processes = min(workers, len(jobs) + len(bags))
-    with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
+    with manager, ProcessPoolExecutor(processes, context, end_with_parent) as pool:
         queue = manager.Queue()
         listener = threading.Thread(target=_listen, args=(queue, progress), daemon=True)
         listener.start()
@@ -105,6 +109,18 @@ def run_jobs(
             pool.shutdown(cancel_futures=True)
             queue.put(None)
             listener.join()
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has died, however it died."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _listen(queue: Any, progress: Callable[[int], None]) -> None:

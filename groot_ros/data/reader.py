@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from groot_ros.data.dataset import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
+
+STATISTICS_PREFIX = "stats/"
 
 
 def is_dataset(path: Path) -> bool:
@@ -96,9 +99,20 @@ class Dataset:
     def episodes(self) -> list[EpisodeFiles]:
         """All episodes."""
         if self.is_v3:
-            tables = sorted((self.path / "meta" / "episodes").glob("*/*.parquet"))
-            return [self._v3(row) for table in tables for row in read_table(table).to_pylist()]
+            return [self._v3(row) for row in self._v3_rows]
         return [self._v21(line) for line in self.lines("meta/episodes.jsonl")]
+
+    @cached_property
+    def _v3_rows(self) -> list[dict[str, Any]]:
+        tables = sorted((self.path / "meta" / "episodes").glob("*/*.parquet"))
+        return [row for table in tables for row in read_table(table).to_pylist()]
+
+    @cached_property
+    def episode_statistics(self) -> list[dict[str, dict[str, Any]]]:
+        """Statistics of each episode by column and name, such as `min`."""
+        if not self.is_v3:
+            return [line["stats"] for line in self.lines("meta/episodes_stats.jsonl")]
+        return [_nested(row) for row in self._v3_rows]
 
     def _v21(self, line: dict[str, Any]) -> EpisodeFiles:
         index = line["episode_index"]
@@ -134,6 +148,16 @@ class Dataset:
         """Columns (T,) or (T, D) of an episode."""
         table = read_table(episode.data)
         return {name: _array(table[name]) for name in table.column_names}
+
+
+def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Statistics out of the columns `stats/COLUMN/NAME` of an episode's row."""
+    statistics: dict[str, dict[str, Any]] = {}
+    for name, value in row.items():
+        if name.startswith(STATISTICS_PREFIX):
+            column, _, statistic = name.removeprefix(STATISTICS_PREFIX).rpartition("/")
+            statistics.setdefault(column, {})[statistic] = value
+    return statistics
 
 
 def read_table(path: Path) -> pa.Table:

@@ -194,10 +194,10 @@ def event(kind: int, time_s: float, instruction: str = "") -> Message:
     return Message("/episode_events", EVENT, time_s, data)
 
 
-def conversion(bags: Path, output: Path, **changes: object) -> Conversion:
+def conversion(bags: Path | list[Path], output: Path, **changes: object) -> Conversion:
     """How most tests convert: one process, an instruction for all."""
     options: dict[str, object] = {
-        "bags": [bags],
+        "bags": bags if isinstance(bags, list) else [bags],
         "robot": "sim",
         "codec": "ee_quat_joints",
         "output": output,

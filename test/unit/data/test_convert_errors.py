@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -276,5 +278,111 @@ def test_full_disk_keeps_what_is_done_for_resume(tmp_path: Path) -> None:
     assert "Traceback" not in process.stderr
     assert not (tmp_path / "out").exists()
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert validate(tmp_path / "out").problems == []
+
+
+def command(bag: Path, output: Path, *more: str) -> list[str]:
+    line = [sys.executable, "-m", "groot_ros.cli.main", "convert", "--bags", str(bag)]
+    line += ["--robot", "sim", "--codec", "ee_quat", "--output", str(output)]
+    return [*line, "--instruction", "x", *more]
+
+
+def test_two_runs_into_one_place_exclude_each_other(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    part = tmp_path / "out.part"
+    part.mkdir()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(part)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match=f"being written by process {holder.pid} on "):
+        convert(conversion(tmp_path / "bag", tmp_path / "out", resume=True))
+    holder.kill()
+    holder.wait()
+    convert(conversion(tmp_path / "bag", tmp_path / "out", resume=True))
+    assert validate(tmp_path / "out").problems == []
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from groot_ros.data.folder_lock import folder_lock
+with folder_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+WORKERS = """
+import os, sys, time
+from groot_ros.data import jobs
+from concurrent.futures import ProcessPoolExecutor
+import multiprocessing
+context = multiprocessing.get_context("spawn")
+pool = ProcessPoolExecutor(2, context, jobs.end_with_parent)
+print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
+pool.submit(time.sleep, 600)
+time.sleep(600)
+"""
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    assert parent.stdout.readline().split(), "no worker ran"
+    parent.kill()
+    parent.wait()
+    # The pipe is closed when the last process that holds it has ended.
+    assert parent.stdout.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [("file/out", "Not a directory"), ("n" * 300, "File name too long")],
+)
+def test_an_impossible_output_is_one_sentence(tmp_path: Path, place: str, sentence: str) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=f"cannot be read or written .{sentence}"):
+        convert(conversion(tmp_path / "bag", tmp_path / place))
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run(
+        command(tmp_path / "bag", tmp_path / "out"),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert process.returncode == 141
+    assert "Traceback" not in process.stderr and "Exception ignored" not in process.stderr
+    assert validate(tmp_path / "out").problems == []
+
+
+def test_a_disk_that_fills_while_the_dataset_is_put_together(tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        write_bag(tmp_path / "bags" / name, ArmBag(seconds=1.5).messages())
+    line = command(tmp_path / "bags", tmp_path / "out", "--workers", "1")
+    whole = subprocess.run(line, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    sizes = {file: file.stat().st_size for file in (tmp_path / "out").rglob("*")}
+    report = sizes.pop(tmp_path / "out" / "report.html")
+    # The report, the last file that is written, is the largest one.
+    limit = max(size for file, size in sizes.items() if file.is_file())
+    assert limit < report
+    shutil.rmtree(tmp_path / "out")
+    full = subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert full.returncode == 2, full.stderr
+    assert "go on with --resume" in full.stderr and "Traceback" not in full.stderr
+    done = subprocess.run([*line, "--resume"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert validate(tmp_path / "out").problems == []
