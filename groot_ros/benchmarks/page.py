@@ -16,7 +16,8 @@ INTRODUCTION = """# Measured on GPUs
 
 Made by `python -m groot_ros.benchmarks.page` from the records in `docs/measured/`, which
 `scripts/gpu_check.sh` writes. Weights are random, shapes those of the released networks; pictures
-are 256x256, two per observation. Times are medians, those behind the slash 95th percentiles."""
+are 256x256, two per observation. `compile` means what it does in [model.md](model.md). Times are
+medians, those behind the slash 95th percentiles."""
 NOTHING = """
 No machine with a GPU has run `scripts/gpu_check.sh` yet. The numbers for an H100 and an H200 in
 [model.md](model.md) are older: `groot-ros benchmark model` measured them, and they were written
@@ -38,7 +39,7 @@ TABLES = (
     Table(
         title="Inference by stage",
         steps=("n17", "n16", "n17_numbers", "n16_numbers", "n17_compiled", "n16_compiled"),
-        case=("model", "dtype", "compile"),
+        case=("model", "dtype", "compile", "uncompiled"),
         values=(
             "preprocess",
             "vision",
@@ -88,7 +89,7 @@ TABLES = (
     Table(
         title="Against the CPU in float32",
         steps=("parity", "parity_mid", "parity_full", "parity_full_n16"),
-        case=("model", "size", "dtype", "compile"),
+        case=("model", "size", "dtype", "compile", "uncompiled"),
         values=("vision error", "language error", "actions differ by", "changed by graphs"),
     ),
     Table(
@@ -126,7 +127,7 @@ def section(path: Path, record: Record) -> list[str]:
 
 def rows(table: Table, results: Sequence[Result]) -> list[str]:
     """A Markdown table of results."""
-    case = [name for name in table.case if any(result.case.get(name) for result in results)]
+    case = [name for name in table.case if any(r.case.get(name, "") != "" for r in results)]
     shown = [name for name in table.values if any(name in result.values for result in results)]
     lines = [_row([*case, *shown]), "|" + "---|" * (len(case) + len(shown))]
     for result in results:

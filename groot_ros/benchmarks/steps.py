@@ -87,7 +87,7 @@ def _training(name: str, title: str, method: str) -> Step:
 
 
 HALVES_AND_FLOAT = [("float16", "default"), ("float32", "default"), ("float32", "off")]
-MACHINE = _step("machine", "card, driver, versions", "machine:describe", (5, 90))
+MACHINE = _step("machine", "card, driver, versions", "machine:describe", (5, 150))
 STEPS = (
     _step(
         "parity",
