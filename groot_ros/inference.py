@@ -17,6 +17,7 @@ from groot_ros.errors import UserError
 from groot_ros.inference_types import Counts, Inference, LoopSettings, Observe, Outlet, Void
 from groot_ros.picture_watch import PictureWatch
 from groot_ros.policies.base import Policy, PolicyLost
+from groot_ros.turns import Turns, WallTurns
 
 # How long to wait for a new picture before asking again why there is none.
 PATIENCE_S = 0.05
@@ -53,9 +54,11 @@ class InferenceLoop:
         now_ns: Callable[[], int],
         instruction: str,
         settings: LoopSettings | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """`observe(instruction, after_ns)` makes an observation, None when it would not be newer
-        than `after_ns`, NotReady when it cannot; `now_ns` is the clock of observations."""
+        than `after_ns`, NotReady when it cannot; `now_ns` is the clock of observations, `turns`
+        says when an inference begins and when its chunk counts."""
         self._policy = policy
         self._observe = observe
         self._outlet = outlet
@@ -74,7 +77,7 @@ class InferenceLoop:
         self._pictures = PictureWatch()
         self._last_stamp_ns = -1
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._turns = turns or WallTurns()
         self._thread = threading.Thread(target=self._loop, name="inference", daemon=True)
         self._thread.start()
 
@@ -141,14 +144,14 @@ class InferenceLoop:
     def notify(self) -> None:
         """A new picture has come."""
         self._notified_s = time.monotonic()
-        self._wake.set()
+        self._turns.wake()
 
     def close(self, timeout_s: float) -> bool:
         """End the thread; False when an inference is still under way after the timeout."""
         with self._lock:
             self._closing = True
             self._running = False
-            self._wake.set()
+            self._turns.wake()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -163,21 +166,18 @@ class InferenceLoop:
             self._outlet.void(
                 Void(activation=self._activation, epoch=self._epoch, released=released)
             )
-        self._wake.set()
+        self._turns.wake()
         return self._epoch
 
     def _loop(self) -> None:
-        next_s = 0.0
         while not self._closing:
-            self._wake.wait(PATIENCE_S)
-            self._wake.clear()
+            if not self._turns.begin(PATIENCE_S):
+                continue
             try:
                 if not self._is_due():
                     continue
-                if (pause_s := next_s - time.monotonic()) > 0:
-                    self._wake.wait(pause_s)
                 rate_hz = self._settings.rate_hz
-                next_s = time.monotonic() + (1.0 / rate_hz if rate_hz > 0 else 0.0)
+                self._turns.space(1.0 / rate_hz if rate_hz > 0 else 0.0)
                 self._infer_once()
             except PolicyLost as error:
                 self._lose(str(error))
@@ -186,6 +186,8 @@ class InferenceLoop:
                 self._report_waiting(str(error))
             except Exception:
                 self._fail(traceback.format_exc())
+            finally:
+                self._turns.end()
 
     def _is_due(self) -> bool:
         with self._lock:
@@ -210,9 +212,11 @@ class InferenceLoop:
             return
         observation, ages = seen
         self._last_stamp_ns = observation.stamp_ns
+        self._turns.observed(observation.stamp_ns)
         decoded_s = time.monotonic()
         chunk = self._policy.predict(observation, self._prefix(episode, observation.stamp_ns))
         ended_s = time.monotonic()
+        arrives = self._turns.wait_due()
         self._report_waiting("")
         self._is_lost = False
         queue_s = max(0.0, started_s - max(self._notified_s, self._free_s))
@@ -220,6 +224,9 @@ class InferenceLoop:
         with self._lock:
             if not self._running or episode.epoch != self._epoch:
                 self.counts.void += 1
+                return
+            if not arrives:
+                self.counts.failed += 1
                 return
             self._chunk_id += 1
             inference = Inference(
@@ -239,6 +246,7 @@ class InferenceLoop:
     def _reset_policy(self, episode: _Episode) -> None:
         """A new episode for the policy; it stays due where that fails or another one has begun."""
         self._policy.reset(episode.instruction)
+        self._turns.restart()
         self._pictures = PictureWatch()
         self._last_stamp_ns = -1
         with self._lock:

@@ -16,11 +16,20 @@ Nothing here knows ROS: `nodes/lockstep_clock.py` is the clock of a simulator or
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
+T = TypeVar("T")
+
+REPEAT_S = 1.0
+"""Wall time after which the clock tells a tick again, to nodes that have just been connected."""
 PATIENCE_S = 5.0
 """Wall time that the clock waits for a member before it goes on without it."""
+
+UNNUMBERED = 2**64 - 1
+"""What a middleware without numbers says; nobody waits then, and order is not kept."""
 
 Counts = dict[str, int]
 """By topic the number of the newest message, counted from 1 by its publisher."""
@@ -82,6 +91,24 @@ class Tick:
         return self.stamp_ns + self.period_ns
 
 
+class Inbox(Generic[T]):
+    """Messages of one topic that count from the tick on that names them."""
+
+    def __init__(self) -> None:
+        self._messages: deque[tuple[int, T]] = deque()
+
+    def put(self, count: int, message: T) -> None:
+        """Message number `count` has arrived, maybe before others have handled the tick."""
+        self._messages.append((count, message))
+
+    def take(self, announced: int) -> list[T]:
+        """Those up to number `announced`."""
+        taken = []
+        while self._messages and self._messages[0][0] % UNNUMBERED <= announced:
+            taken.append(self._messages.popleft()[1])
+        return taken
+
+
 class Members:
     """The clock's book: who is waited for, and what they have reported. Guard it with a lock."""
 
@@ -136,6 +163,7 @@ class Turn:
         self._tick: Tick | None = None
         self._handled_ns = 0
         self._joined = self._named = False
+        self._announced: Counts = {}
 
     def join(self) -> None:
         """Take part from the next tick on that names the member."""
@@ -156,15 +184,26 @@ class Turn:
 
     def come(self, tick: Tick) -> None:
         """A tick has come; the same one comes again when somebody has joined."""
+        self._announced |= tick.published
         current = self._tick
         self._named = self._named or self._name in tick.members
         if current and current.stamp_ns == tick.stamp_ns:
-            # What came before it was named the first time.
-            tick = Tick(tick.stamp_ns, tick.period_ns, tick.members, current.published)
+            # What came before it was named the first time; since then something was repeated.
+            known = {**current.published, **tick.published}
+            tick = Tick(tick.stamp_ns, tick.period_ns, tick.members, known)
         elif self._name not in tick.members:
             # Messages from before the node was waited for may never come.
             tick = Tick(tick.stamp_ns, tick.period_ns, tick.members)
         self._tick = tick
+
+    def waive(self) -> None:
+        """Handle the newest tick without what has not arrived."""
+        if tick := self._tick:
+            self._tick = Tick(tick.stamp_ns, tick.period_ns, tick.members)
+
+    def announced(self, topic: str) -> int:
+        """The number of the newest message of a topic that was published before the tick."""
+        return self._announced.get(topic, 0)
 
     @property
     def newest(self) -> Tick | None:

@@ -9,9 +9,12 @@ from launch_ros.actions import LifecycleNode, Node
 
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.latency import CHUNK_LATENCY_S
 from groot_ros.nodes.launching import (
+    CLOCK_ARGUMENTS,
     DEFAULT_VARIANT,
     activate_when_configured,
+    choose_clock,
     chosen_variant,
     configure,
     fast_dds_profile,
@@ -23,6 +26,18 @@ from groot_ros.robot import robot_names
 from groot_ros.share import share_file
 
 BOOLEAN = ["true", "false"]
+SIMULATION = (
+    "robot",
+    "gui",
+    "seed",
+    "cubes",
+    "disturbance",
+    "namespace",
+    "real_time",
+    "real_time_factor",
+    "state_latency",
+    "camera_latency",
+)
 ARGUMENTS = [
     DeclareLaunchArgument(
         "robot",
@@ -113,14 +128,41 @@ ARGUMENTS = [
         description="probability, every 1/15 s, of pushes on its pose commands",
     ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
+    *CLOCK_ARGUMENTS,
     DeclareLaunchArgument(
-        "use_sim_time", default_value="false", choices=BOOLEAN, description="take time from /clock"
+        "real_time_factor",
+        default_value="1.0",
+        description="simulated time per time at most; 0: as fast as the machine can",
+    ),
+    DeclareLaunchArgument(
+        "latency",
+        default_value=str(CHUNK_LATENCY_S),
+        description="in simulated time a chunk comes so long in s after its pictures were taken",
+    ),
+    DeclareLaunchArgument(
+        "jitter", default_value="0.0", description="how far in s that strays to both sides"
+    ),
+    DeclareLaunchArgument(
+        "loss", default_value="0.0", description="share of chunks that never come"
+    ),
+    DeclareLaunchArgument(
+        "state_latency", default_value="0.0", description="how late in s states are published"
+    ),
+    DeclareLaunchArgument(
+        "camera_latency", default_value="0.0", description="how late in s pictures are published"
+    ),
+    DeclareLaunchArgument(
+        "noise_seed",
+        default_value="-1",
+        description="of the policy's noise and of jitter and loss; -1: new noise every time",
     ),
 ]
 
 
-def _lifecycle_node(name: str, *settings: str) -> LifecycleNode:
-    parameters = {setting: LaunchConfiguration(setting) for setting in settings}
+def _lifecycle_node(name: str, *settings: str, **renamed: str) -> LifecycleNode:
+    """A node whose parameters are arguments of the same name, or of another one."""
+    sources = {**{setting: setting for setting in settings}, **renamed}
+    parameters = {name: LaunchConfiguration(source) for name, source in sources.items()}
     return LifecycleNode(
         package="groot_ros",
         executable=f"{name}_node",
@@ -132,6 +174,7 @@ def _lifecycle_node(name: str, *settings: str) -> LifecycleNode:
 
 
 def _nodes(context: LaunchContext) -> list[Action]:
+    choose_clock(context)
     _choose_checkpoint(context)
     policy = _lifecycle_node(
         "policy",
@@ -147,10 +190,15 @@ def _nodes(context: LaunchContext) -> list[Action]:
         "device",
         "strategy",
         "replan_steps",
+        "latency",
+        "jitter",
+        "loss",
         "use_sim_time",
+        "lockstep",
+        seed="noise_seed",
     )
     executor = _lifecycle_node(
-        "executor", "robot", "dry_run", "strategy", "speed_scale", "use_sim_time"
+        "executor", "robot", "dry_run", "strategy", "speed_scale", "use_sim_time", "lockstep"
     )
     actions: list[Action] = [activate_when_configured(executor)]
     if is_true(context, "autostart"):
@@ -176,8 +224,7 @@ def _choose_checkpoint(context: LaunchContext) -> None:
 
 
 def _simulation() -> IncludeLaunchDescription:
-    names = ("robot", "gui", "seed", "cubes", "disturbance", "namespace", "use_sim_time")
-    arguments = {name: LaunchConfiguration(name) for name in names}
+    arguments = {name: LaunchConfiguration(name) for name in SIMULATION}
     source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
     return IncludeLaunchDescription(source, launch_arguments=arguments.items())
 
@@ -187,9 +234,11 @@ def _rviz(context: LaunchContext) -> list[Action]:
         "namespace": LaunchConfiguration("namespace"),
         "output": "screen",
     }
+    clock = {"use_sim_time": LaunchConfiguration("use_sim_time")}
     rviz = Node(
         package="rviz2",
         executable="rviz2",
+        parameters=[clock],
         arguments=["-d", str(share_file("config/rviz/policy.rviz"))],
         **common,
     )
@@ -199,7 +248,7 @@ def _rviz(context: LaunchContext) -> list[Action]:
     state_publisher = Node(
         package="robot_state_publisher",
         executable="robot_state_publisher",
-        parameters=[{"robot_description": description}],
+        parameters=[{"robot_description": description, **clock}],
         **common,
     )
     return [state_publisher, rviz]

@@ -9,7 +9,9 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
 from groot_ros.nodes.launching import (
+    CLOCK_ARGUMENTS,
     activate_when_configured,
+    choose_clock,
     configure,
     fast_dds_profile,
     is_true,
@@ -48,14 +50,14 @@ ARGUMENTS = [
         "sim", default_value="false", choices=BOOLEAN, description="start the simulated arm too"
     ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
-    DeclareLaunchArgument(
-        "use_sim_time", default_value="false", choices=BOOLEAN, description="take time from /clock"
-    ),
+    *CLOCK_ARGUMENTS,
 ]
+CLOCK = ("use_sim_time", "lockstep")
 TEXTS = ("robot", "output", "topics", "exclude", "instruction", "note", "compression")
 
 
 def _nodes(context: LaunchContext) -> list[Action]:
+    choose_clock(context)
     # Without the type, an instruction such as "1" would arrive as a number.
     values = {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in TEXTS}
     recorder = LifecycleNode(
@@ -63,12 +65,12 @@ def _nodes(context: LaunchContext) -> list[Action]:
         executable="recorder_node",
         name="recorder",
         namespace=LaunchConfiguration("namespace"),
-        parameters=[{**values, "use_sim_time": LaunchConfiguration("use_sim_time")}],
+        parameters=[{**values, **{name: LaunchConfiguration(name) for name in CLOCK}}],
         output="screen",
     )
     actions: list[Action] = [activate_when_configured(recorder), recorder, configure(recorder)]
     if is_true(context, "sim"):
-        shared = ("robot", "namespace", "use_sim_time")
+        shared = ("robot", "namespace", "real_time")
         source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
         arguments = {name: LaunchConfiguration(name) for name in shared}
         actions.append(

@@ -39,21 +39,43 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
     DeclareLaunchArgument(
-        "use_sim_time",
+        "real_time",
         default_value="false",
         choices=BOOLEAN,
-        description="publish the simulation's time on /clock and stamp with it",
+        description="live on the wall clock, in place of being the clock",
+    ),
+    DeclareLaunchArgument(
+        "real_time_factor",
+        default_value="1.0",
+        description="simulated time per time at most; 0: as fast as the machine can",
+    ),
+    DeclareLaunchArgument(
+        "state_latency", default_value="0.0", description="how late in s states are published"
+    ),
+    DeclareLaunchArgument(
+        "camera_latency", default_value="0.0", description="how late in s pictures are published"
     ),
 ]
+NUMBERS = (
+    "robot",
+    "seed",
+    "disturbance",
+    "image_width",
+    "image_height",
+    "image_rate",
+    "gui",
+    "real_time",
+    "real_time_factor",
+    "state_latency",
+    "camera_latency",
+)
 
 
 def generate_launch_description() -> LaunchDescription:
-    names = ("robot", "seed", "disturbance", "image_width", "image_height", "image_rate", "gui")
-    parameters = {name: LaunchConfiguration(name) for name in names}
+    parameters = {name: LaunchConfiguration(name) for name in NUMBERS}
     # As YAML these would be read as something else, a list for example.
     for name in ("task", "cubes"):
         parameters[name] = ParameterValue(LaunchConfiguration(name), value_type=str)
-    parameters["clock"] = LaunchConfiguration("use_sim_time")
     node = Node(
         package="groot_ros",
         executable="sim_node",

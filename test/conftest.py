@@ -26,3 +26,16 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     with domain_id(partial(random.randint, 1, 100)) as domain:
         monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
         yield domain
+
+
+@pytest.fixture(scope="module")
+def module_domain() -> Iterator[int]:
+    """The same for all tests of a module."""
+    from domain_coordinator import domain_id
+
+    with (
+        domain_id(partial(random.randint, 1, 100)) as domain,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("ROS_DOMAIN_ID", str(domain))
+        yield domain

@@ -1,4 +1,5 @@
-"""A thread that does something at a steady rate and measures how steady it is."""
+"""Something done at a steady rate: by a thread that measures how steady it is, or by a clock that
+is handed in."""
 
 from __future__ import annotations
 
@@ -16,6 +17,54 @@ WINDOW = 1000
 # Another thread may hold the interpreter this long; Python's own 5 ms are a whole command period.
 SWITCH_INTERVAL_S = 0.0005
 PRIORITY, NICENESS = 40, -10
+
+
+class SteppedLoop:
+    """Calls `tick` at a rate of the times that `step` is given; what `tick` raises ends it."""
+
+    jitter_s = 0.0
+
+    def __init__(
+        self, rate_hz: float, tick: Callable[[], None], failed: Callable[[Exception], None]
+    ) -> None:
+        self.rate_hz = rate_hz
+        self._tick = tick
+        self._failed = failed
+        self._ended = False
+        self._due_ns = 0
+        self._times_ns: deque[int] = deque(maxlen=WINDOW)
+
+    def start(self) -> None:
+        """Nothing happens before the first step."""
+
+    def close(self) -> None:
+        """Do nothing any more."""
+        self._ended = True
+
+    @property
+    def measured_rate_hz(self) -> float:
+        """Ticks per second of the times that were given, over the last thousand."""
+        if len(self._times_ns) < 2:
+            return 0.0
+        return (len(self._times_ns) - 1) * 1e9 / (self._times_ns[-1] - self._times_ns[0])
+
+    def step(self, now_ns: int) -> None:
+        """It is a later time now; tick if that is due."""
+        period_ns = round(1e9 / self.rate_hz)
+        late_ns = now_ns - self._due_ns
+        if self._ended or -period_ns <= late_ns < 0:
+            return
+        if not 0 <= late_ns < period_ns:
+            # The first time, or one after a jump of the clock.
+            self._due_ns = now_ns
+            self._times_ns.clear()
+        self._due_ns += period_ns
+        self._times_ns.append(now_ns)
+        try:
+            self._tick()
+        except Exception as error:
+            self._failed(error)
+            self._ended = True
 
 
 class CommandLoop:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.cli.progress import with_progress
+from groot_ros.cli.time_options import add_time_options, chosen_time
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,8 +28,9 @@ def add_parser(subparsers: Any) -> None:
         "--via",
         choices=["inprocess", "ros"],
         default="inprocess",
-        help="inprocess: faster than real time and without ROS; ros: through nodes and recorder",
+        help="inprocess: without ROS; ros: through nodes and recorder",
     )
+    add_time_options(parser.add_argument_group("with --via ros"), real_time_factor=0.0)
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
     )
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.via == "ros":
         from groot_ros.nodes.live_collection import collect_live
 
-        recording = collect_live(collection)
+        recording = collect_live(collection, chosen_time(args))
     else:
         recording = collect(collection)
     outcomes = list(with_progress(recording, "recording", collection.episodes))

@@ -10,12 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from groot_ros.cli.time_options import add_time_options, chosen_time
 from groot_ros.demo.trace import Summary, Trace, summarize
 from groot_ros.policies.checkpoint_folder import checkpoint_variant, shipped_checkpoint
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.robot import load_robot
 
 LEAST_MOVED_M = 0.05
+NOISE_SEED = 0
 NAMES = {"scripted": "scripted", "local": "groot"}
 
 
@@ -23,8 +25,11 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     """Add the verb `demo`."""
     parser = verbs.add_parser("demo", help="move the simulated arm with two policies, film it")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the results")
-    parser.add_argument("--seconds", type=float, default=40.0, help="longest run of each policy")
+    parser.add_argument(
+        "--seconds", type=float, default=40.0, help="of each policy's time at most"
+    )
     parser.add_argument("--seed", type=int, default=0, help="scene")
+    add_time_options(parser, real_time_factor=1.0)
     parser.set_defaults(run=run)
 
 
@@ -41,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     shipped = shipped_checkpoint()
     for policy in (
         PolicyChoice("scripted", "scripted"),
-        PolicyChoice("local", checkpoint_variant(shipped), str(shipped)),
+        PolicyChoice("local", checkpoint_variant(shipped), str(shipped), seed=NOISE_SEED),
     ):
         console.print(f"running {NAMES[policy.policy]} for at most {args.seconds:g} s")
         traces.append(_run_policy(policy, args, problems))
@@ -66,12 +71,15 @@ def _run_policy(policy: PolicyChoice, args: argparse.Namespace, problems: list[s
     bag = args.output / f"{name}_bag"
     shutil.rmtree(bag, ignore_errors=True)
     log, bag_log = (args.output / f"{part}.log" for part in (name, f"{name}_bag"))
+    timing = chosen_time(args)
     record = ["bag", "record", "--all", "--storage", "mcap", "--output", str(bag)]
     with (
-        ros2_process(policy_launch(policy, seed=str(args.seed)), log) as alive,
+        ros2_process(
+            policy_launch(policy, seed=str(args.seed), **timing.launch_arguments), log
+        ) as alive,
         ros2_process(record, bag_log),
     ):
-        watch_run(load_robot("sim"), trace, alive, args.seconds)
+        watch_run(load_robot("sim"), trace, alive, args.seconds, timing.real_time)
     if DIED in log.read_text():
         problems.append(f"{name}: a node died, see {log}")
     if not bag.exists():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.cli.progress import with_progress
+from groot_ros.cli.time_options import add_time_options, chosen_time
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint_folder import (
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         "--via",
         choices=["inprocess", "ros"],
         default="inprocess",
-        help="ros: in real time, through the nodes",
+        help="ros: the same through the nodes that run on a robot",
     )
     loop.add_argument("--policy", choices=POLICIES, default="local", help="local: the checkpoint")
     loop.add_argument("--seed", type=int, default=FIRST_SCENE, help="scene of the first episode")
@@ -61,8 +62,9 @@ def add_parser(subparsers: Any) -> None:
         "--executed-steps",
         type=int,
         help="of a chunk until the next inference (default: "
-        f"{EXECUTED_STEPS}, of ee_*_traj {CHUNK_STEPS}; with --via ros as few as possible)",
+        f"{EXECUTED_STEPS}, of ee_*_traj {CHUNK_STEPS}; 0: it begins when the last one has ended)",
     )
+    add_time_options(loop, real_time_factor=0.0)
     loop.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
     )
@@ -123,16 +125,19 @@ def _policy(args: argparse.Namespace) -> PolicyChoice:
 def _trials(
     args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Path
 ) -> Iterator[Outcome]:
-    if args.executed_steps is not None and args.executed_steps < 1:
-        raise UserError(f"executed-steps is {args.executed_steps}, expected 1 or more")
+    steps = args.executed_steps
+    if steps is None:
+        steps = _executed_steps(policy.variant)
+    elif steps < 0:
+        raise UserError(f"executed-steps is {steps}, expected 0 or more")
+    timing = chosen_time(args)
     if args.via == "ros":
         from groot_ros.nodes.live_trials import run_trials
 
-        return run_trials(policy, trials, args.output, args.executed_steps or 0)
+        return run_trials(policy, trials, args.output, steps, timing)
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
-    steps = args.executed_steps or _executed_steps(policy.variant)
-    return evaluate(Evaluation(policy, trials, steps, args.workers, films))
+    return evaluate(Evaluation(policy, trials, steps, args.workers, films, timing.latency))
 
 
 def _executed_steps(variant: str) -> int:

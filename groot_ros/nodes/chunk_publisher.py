@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseArray
-from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
@@ -17,12 +16,14 @@ from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.inference_types import Inference, Void
 from groot_ros.message_fields import NS
+from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.messages import (
     chunk_cloud,
     ee_trajectory,
     joint_trajectory,
     to_action_chunk,
     to_pose,
+    to_time,
 )
 from groot_ros.robot import RobotConfig
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
@@ -45,7 +46,7 @@ class CodecName:
 class ChunkPublisher:
     """The Outlet of a policy node's inference loop."""
 
-    def __init__(self, node: LifecycleNode, robot: RobotConfig, codec: CodecName) -> None:
+    def __init__(self, node: GuardedLifecycleNode, robot: RobotConfig, codec: CodecName) -> None:
         self._node = node
         self._robot = robot
         self._codec = codec
@@ -101,11 +102,10 @@ class ChunkPublisher:
         message.codec, message.codec_hash = self._codec.name, self._codec.fingerprint
 
     def _header(self) -> Header:
-        now = self._node.get_clock().now()
-        return Header(stamp=now.to_msg(), frame_id=self._robot.base_frame)
+        return Header(stamp=to_time(self._node.now_ns()), frame_id=self._robot.base_frame)
 
     def _report(self, inference: Inference, message: ActionChunk) -> ChunkReport:
-        now_ns = self._node.get_clock().now().nanoseconds
+        now_ns = self._node.now_ns()
         round_trip = inference.chunk.round_trip
         return ChunkReport(
             source=ChunkReport.POLICY,

@@ -17,12 +17,13 @@ from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.command_loop import CommandLoop
+from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
+from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.arm_description import ArmDescription
 from groot_ros.nodes.chunk_markers import ChunkMarkers
@@ -43,6 +44,7 @@ from groot_ros.robot_checks import check_activation, unwatched
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 Array = NDArray[np.float64]
+MessageInfo = dict[str, Any]
 
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATE_PERIOD_S = 0.05
@@ -55,14 +57,15 @@ LOCK_WAIT_S = 0.0005
 class ExecutorNode(GuardedLifecycleNode):
     """ActionChunk in, commands at the robot's rate out; what it would command is ~/setpoint.
 
-    Commands are made in a thread of their own; `_lock` guards what it shares with the callbacks.
+    Commands are made in a thread of their own, in lockstep at the ticks of the simulator's clock;
+    `_lock` guards what is shared with the callbacks.
     """
 
     NAME = "executor"
     PARAMETERS = ExecutorParameters
     _streams: StreamSubscriptions | None = None
     _commands: CommandPublisher | None = None
-    _loop: CommandLoop | None = None
+    _loop: CommandLoop | SteppedLoop | None = None
 
     def configure(self) -> None:
         p = parameters.read(self, ExecutorParameters)
@@ -82,7 +85,9 @@ class ExecutorNode(GuardedLifecycleNode):
         self._shadow = Shadow(self._signal)
         self._arm = ArmDescription.for_robot(self, self._robot)
         self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
-        self._streams = StreamSubscriptions(self, self._buffer)
+        self._streams = StreamSubscriptions(
+            self, self._buffer, reliability=self.stream_reliability
+        )
         self._messages: OrderedDict[int, ActionChunk] = OrderedDict()
         self._commanded = self._rejected = 0
         self._problem = ""
@@ -104,14 +109,19 @@ class ExecutorNode(GuardedLifecycleNode):
         self._setpoints = SetpointPublisher(self, self._robot)
         self._markers = ChunkMarkers(self, self._robot)
         self._resume = self.create_service(Trigger, "~/resume", self._on_resume)
-        self._state_timer = self.create_timer(STATE_PERIOD_S, self._publish_state)
+        self._state_timer = self.create_timer(STATE_PERIOD_S, self._on_state_timer)
+        self._state_loop = SteppedLoop(
+            1.0 / STATE_PERIOD_S, self._publish_state, self._tick_failed
+        )
         self._diagnostics = DiagnosticsPublisher(self, self._status)
 
     def activate(self) -> None:
         if not self._dry_run:
             self._commands = CommandPublisher(self, self._robot)
         self._motion.resume()
-        self._loop = CommandLoop(self._rate_hz, self._tick, self._tick_failed)
+        self._inbox: Inbox[ActionChunk] = Inbox()
+        loop_class = SteppedLoop if self.lockstep else CommandLoop
+        self._loop = loop_class(self._rate_hz, self._tick, self._tick_failed)
         self._loop.start()
 
     def deactivate(self) -> None:
@@ -119,9 +129,7 @@ class ExecutorNode(GuardedLifecycleNode):
             with self._lock:
                 if not self._motion.is_at_rest:
                     self._motion.halt(StopReason.DEACTIVATED, self._now_ns())
-            deadline_s = time.monotonic() + STOP_WAIT_S
-            while not self._motion.is_at_rest and time.monotonic() < deadline_s:
-                time.sleep(1.0 / self._rate_hz)
+            self._wait_for_rest()
             self._loop = None
             loop.close()
             self._motion.release(self._now_ns())
@@ -129,6 +137,14 @@ class ExecutorNode(GuardedLifecycleNode):
         if self._commands:
             self._commands.close()
             self._commands = None
+
+    def _wait_for_rest(self) -> None:
+        if self.lockstep:
+            self.lockstep.spin_until(lambda: self._motion.is_at_rest, STOP_WAIT_S)
+            return
+        deadline_s = time.monotonic() + STOP_WAIT_S
+        while not self._motion.is_at_rest and time.monotonic() < deadline_s:
+            time.sleep(1.0 / self._rate_hz)
 
     def cleanup(self) -> None:
         if not self._streams:
@@ -153,11 +169,29 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._motion.set_speed_scale(value, self._now_ns())
 
     def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
+        return self.now_ns()
 
-    def _on_chunk(self, message: ActionChunk) -> None:
+    def handle_tick(self, tick: Tick) -> bool:
+        """Take the chunks that were published before it, command, and say how far it is."""
+        assert self.lockstep
+        if isinstance(self._loop, SteppedLoop):
+            announced = self.lockstep.announced(self._subscriptions_here[0].topic_name)
+            for message in self._inbox.take(announced):
+                if self.is_active:
+                    self._obey(message)
+            self._loop.step(tick.stamp_ns)
+            self._state_loop.step(tick.stamp_ns)
+        return True
+
+    def _on_chunk(self, message: ActionChunk, info: MessageInfo) -> None:
         if not self.is_active:
             return
+        if self.lockstep:
+            self._inbox.put(info["publication_sequence_number"], message)
+        else:
+            self._obey(message)
+
+    def _obey(self, message: ActionChunk) -> None:
         now_ns = self._now_ns()
         if message.horizon == 0:
             with self._lock:
@@ -309,6 +343,11 @@ class ExecutorNode(GuardedLifecycleNode):
         response.success = refused is None
         response.message = refused or "the next chunk moves the robot"
         return response
+
+    def _on_state_timer(self) -> None:
+        # In lockstep an active executor tells it at the ticks.
+        if not isinstance(self._loop, SteppedLoop):
+            self._publish_state()
 
     def _publish_state(self) -> None:
         with self._lock:

@@ -68,3 +68,9 @@ class ExecutorParameters:
         choices=("auto", "true", "false"),
         read_only=True,
     )
+    lockstep: bool = parameter(
+        False,
+        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
+        "files set both",
+        read_only=True,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from std_msgs.msg import Header
 
-from groot_ros.chunks.command_loop import CommandLoop
+from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.running import Execution
 from groot_ros.chunks.shadow import Disagreement
@@ -54,7 +54,11 @@ def shadow_report(chunk: ActionChunk, verdict: Disagreement, now_ns: int) -> Chu
 
 
 def executor_state(
-    executor: ChunkExecutor, loop: CommandLoop | None, frame: str, dry_run: bool, now_ns: int
+    executor: ChunkExecutor,
+    loop: CommandLoop | SteppedLoop | None,
+    frame: str,
+    dry_run: bool,
+    now_ns: int,
 ) -> ExecutorState:
     """What the executor does now."""
     state = ExecutorState(

@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 
 from launch import LaunchContext
-from launch.actions import EmitEvent, RegisterEventHandler, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.event_handlers import OnStateTransition
@@ -60,9 +65,38 @@ def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
     return checkpoint_variant(folder) or DEFAULT_VARIANT
 
 
+CLOCK_ARGUMENTS = [
+    DeclareLaunchArgument(
+        "real_time",
+        default_value="false",
+        choices=["true", "false"],
+        description="let the simulated arm live on the wall clock, to measure ages and jitter",
+    ),
+    DeclareLaunchArgument(
+        "use_sim_time",
+        default_value="false",
+        choices=["true", "false"],
+        description="take time from the /clock of another simulator; the robot sim does anyway",
+    ),
+]
+
+
 def is_true(context: LaunchContext, argument: str) -> bool:
     """Value of a boolean launch argument."""
     return LaunchConfiguration(argument).perform(context).lower() == "true"
+
+
+def choose_clock(context: LaunchContext) -> None:
+    """Set `use_sim_time`, and `lockstep`: whether the simulated arm's clock waits for the nodes.
+
+    The robot `sim` lives in simulated time whoever starts it, unless `real_time` says otherwise.
+    """
+    arguments = context.launch_configurations
+    simulated = arguments["robot"] == "sim" or is_true(context, "sim")
+    lockstep = simulated and not is_true(context, "real_time")
+    arguments["lockstep"] = str(lockstep).lower()
+    if simulated:
+        arguments["use_sim_time"] = arguments["lockstep"]
 
 
 def configure(node: LifecycleNode) -> EmitEvent:

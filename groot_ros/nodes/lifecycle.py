@@ -18,10 +18,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.node import LifecycleNodeMixin
 from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from groot_ros.errors import UserError
+from groot_ros.lockstep import Tick
 from groot_ros.nodes import parameters
+from groot_ros.nodes.lockstep_member import LockstepMember
+from groot_ros.nodes.lockstep_traffic import TrafficNode
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often a node looks whether a signal has come.
@@ -31,15 +35,19 @@ NOTICE_S = 1.0
 _CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
 
 
-class GuardedLifecycleNode(LifecycleNode):
+class GuardedLifecycleNode(TrafficNode, LifecycleNode):
     """A lifecycle node that a wrong request or a failing transition cannot kill.
 
     Subclasses implement `configure`, `activate`, `deactivate`, `cleanup`; a UserError there
-    refuses the transition and is logged as it is, anything else with its traceback.
+    refuses the transition and is logged as it is, anything else with its traceback. With a
+    parameter `lockstep` that is true, a simulator's clock waits for the node while it is active:
+    `handle_tick` does what is due.
     """
 
     NAME = ""
     PARAMETERS: type
+    lockstep: LockstepMember | None = None
+    """From configure to cleanup, where the parameter says so."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(self.NAME, **kwargs)
@@ -61,6 +69,22 @@ class GuardedLifecycleNode(LifecycleNode):
     def parameter_changed(self, name: str, value: Any) -> None:
         """A parameter that is not read-only has a new, checked value."""
 
+    def handle_tick(self, tick: Tick) -> bool:
+        """Do what is due at a tick of simulated time; False while something is still owed."""
+        return True
+
+    def now_ns(self) -> int:
+        """The time: in lockstep that of the newest tick, else that of the node's clock."""
+        if self.lockstep and (tick := self.lockstep.newest):
+            return tick.stamp_ns
+        return int(self.get_clock().now().nanoseconds)
+
+    @property
+    def stream_reliability(self) -> ReliabilityPolicy:
+        """Of subscriptions to a robot: best effort connects to any, but loses messages that a
+        clock in lockstep would wait for."""
+        return ReliabilityPolicy.RELIABLE if self.lockstep else ReliabilityPolicy.BEST_EFFORT
+
     @property
     def state_id(self) -> int:
         return int(self._state_machine.current_state[0])
@@ -73,9 +97,9 @@ class GuardedLifecycleNode(LifecycleNode):
         return self.state_id != State.PRIMARY_STATE_UNCONFIGURED
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        result = self._guarded("configure", self.configure, super().on_configure, state)
+        result = self._guarded("configure", self._configure, super().on_configure, state)
         if result != TransitionCallbackReturn.SUCCESS:
-            self._guarded("cleanup", self.cleanup, super().on_cleanup, state)
+            self._guarded("cleanup", self._cleanup, super().on_cleanup, state)
         return result
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -83,16 +107,16 @@ class GuardedLifecycleNode(LifecycleNode):
         result = super().on_activate(state)
         if result != TransitionCallbackReturn.SUCCESS:
             return result
-        result = self._guarded("activate", self.activate, None, state)
+        result = self._guarded("activate", self._activate, None, state)
         if result != TransitionCallbackReturn.SUCCESS:
             super().on_deactivate(state)
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._guarded("deactivate", self.deactivate, super().on_deactivate, state)
+        return self._guarded("deactivate", self._deactivate, super().on_deactivate, state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._guarded("cleanup", self.cleanup, super().on_cleanup, state)
+        return self._guarded("cleanup", self._cleanup, super().on_cleanup, state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         self.end()
@@ -104,11 +128,32 @@ class GuardedLifecycleNode(LifecycleNode):
 
     def end(self) -> None:
         """Stop and free everything, whatever the state."""
-        for step in (self.deactivate, self.cleanup):
+        for step in (self._deactivate, self._cleanup):
             try:
                 step()
             except Exception:
                 self.get_logger().error(f"while ending: {traceback.format_exc()}")
+
+    def _configure(self) -> None:
+        if self.has_parameter("lockstep") and self.get_parameter("lockstep").value is True:
+            self.lockstep = LockstepMember(self, self.handle_tick)
+        self.configure()
+
+    def _activate(self) -> None:
+        self.activate()
+        if self.lockstep:
+            self.lockstep.join()
+
+    def _deactivate(self) -> None:
+        self.deactivate()
+        if self.lockstep:
+            self.lockstep.leave()
+
+    def _cleanup(self) -> None:
+        self.cleanup()
+        if self.lockstep:
+            self.lockstep.close()
+            self.lockstep = None
 
     def _guarded(
         self,

@@ -1,9 +1,8 @@
-"""A policy tried in many scenes in real time, through the nodes that run it on a robot."""
+"""A policy tried in many scenes, through the nodes that run it on a robot."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.demo.film import write_film
 from groot_ros.demo.trace import Trace
 from groot_ros.errors import UserError
+from groot_ros.latency import SimulatedTime
+from groot_ros.message_fields import NS
 from groot_ros.nodes.ros2_process import enter_private_domain, policy_launch, ros2_process
 from groot_ros.nodes.witness_node import WitnessNode
 from groot_ros.policies.factory import PolicyChoice
@@ -23,7 +24,11 @@ from groot_ros.sim.trials import Outcome, Trials, explain_failure
 
 
 def run_trials(
-    policy: PolicyChoice, trials: Trials, output: Path, replan_steps: int = 0
+    policy: PolicyChoice,
+    trials: Trials,
+    output: Path,
+    replan_steps: int = 0,
+    timing: SimulatedTime | None = None,
 ) -> Iterator[Outcome]:
     """Run all trials, in order; films of failures and the log of the nodes go to `output`.
 
@@ -39,35 +44,45 @@ def run_trials(
     enter_private_domain()
     log = output / "nodes.log"
     cubes = ",".join(trials.cubes)
-    launch = policy_launch(policy, cubes=cubes, replan_steps=str(replan_steps))
+    timing = timing or SimulatedTime()
+    launch = policy_launch(
+        policy, cubes=cubes, replan_steps=str(replan_steps), **timing.launch_arguments
+    )
     with ros2_process(launch, log) as alive:
         rclpy.init()
-        witness = WitnessNode(robot)
+        witness = WitnessNode(robot, timing.real_time)
         try:
             witness.wait_for_nodes(alive)
             for index in range(trials.count):
                 if not alive():
                     raise UserError(f"the nodes have ended, see {log}")
-                yield _run_trial(witness, Trace(policy.policy), trials, index, output / "failures")
+                trace = Trace(policy.policy)
+                yield _run_trial(witness, trace, trials, index, output / "failures", alive)
         finally:
             witness.destroy_node()
             rclpy.try_shutdown()
 
 
 def _run_trial(
-    witness: WitnessNode, trace: Trace, trials: Trials, index: int, films: Path
+    witness: WitnessNode,
+    trace: Trace,
+    trials: Trials,
+    index: int,
+    films: Path,
+    alive: Callable[[], bool],
 ) -> Outcome:
     scene, task = trials.scene(index), trials.final_task(index)
     witness.set_scene(scene, trials.task(index))
     witness.watch(trace)
     witness.start_policy()
-    started_s = time.monotonic()
+    began_ns = witness.began_ns
     if change := trials.change(index):
-        witness.spin_until(lambda: False, change.time_s)
+        witness.clock.stop_at(began_ns + round(change.time_s * NS))
         witness.change_task(change.task)
-    remaining_s = started_s + trials.time_limit_s - time.monotonic()
-    succeeded = witness.spin_until(lambda: trace.succeeded, remaining_s)
-    duration_s = time.monotonic() - started_s
+        witness.clock.go_on()
+    until_ns = began_ns + round(trials.time_limit_s * NS)
+    succeeded = witness.watch_for(lambda: trace.succeeded, until_ns, alive)
+    duration_s = ((trace.succeeded_ns or until_ns) - began_ns) / NS
     witness.look_away()
     witness.stop_policy()
     trace.instruction = task.instruction

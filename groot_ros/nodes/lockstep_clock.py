@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from rosgraph_msgs.msg import Clock
 
-from groot_ros.lockstep import PATIENCE_S, Counts, Members, Tick
+from groot_ros.lockstep import PATIENCE_S, REPEAT_S, Counts, Members, Tick
 from groot_ros.nodes.lockstep_messages import (
     REPORT_TOPIC,
     REPORTS_QOS,
@@ -37,6 +38,8 @@ class LockstepClock:
     """Publishes /clock and ticks, and waits for the members; `_changed` guards the book.
 
     `real_time_factor` is simulated time per time at most, 0 for as much as the machine can.
+    `repeat` publishes the newest states and pictures once more: a node that joins while time
+    stands may have been connected too late for them.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class LockstepClock:
         period_ns: int,
         real_time_factor: float = 1.0,
         patience_s: float = PATIENCE_S,
+        repeat: Callable[[], None] = lambda: None,
     ) -> None:
+        self.repeat = repeat
         self.time_ns = period_ns
         self._patience_s = patience_s
         self._node = node
@@ -81,32 +86,38 @@ class LockstepClock:
         with self._changed:
             published = self._members.take()
         published |= self._node.traffic.take_sent()
-        self._clock.publish(Clock(clock=to_time(self.time_ns)))
         self._wait_for_members(published)
         self._wait_for_messages()
-        self.time_ns += self._period_ns
         self._wait_for_wall()
+        self.time_ns += self._period_ns
+        self._clock.publish(Clock(clock=to_time(self.time_ns)))
 
     def _wait_for_members(self, published: Counts) -> None:
         """Members may come while this waits: they are told the tick too."""
         deadline_s = time.monotonic() + self._patience_s
-        told: frozenset[str] | None = None
+        told = self._tell(published)
+        told_s = time.monotonic()
         while not self.ended:
             with self._changed:
-                names = self._members.names
-                missing = self._members.missing(self.time_ns)
-                if names == told and missing:
-                    self._changed.wait(max(0.0, deadline_s - time.monotonic()))
-                    missing = self._members.missing(self.time_ns)
-            if told is None or names - told:
-                tick = Tick(self.time_ns, self._period_ns, names, published)
-                self._ticks.publish(to_tick_message(tick))
-                told = names
-            elif not missing:
+                names, missing = self._members.names, self._members.missing(self.time_ns)
+                if names <= told and missing:
+                    self._changed.wait(min(REPEAT_S, max(0.0, deadline_s - time.monotonic())))
+                    names, missing = self._members.names, self._members.missing(self.time_ns)
+            if not missing:
                 return
-            elif time.monotonic() > deadline_s:
+            if time.monotonic() > deadline_s:
                 self._go_on_without(missing)
                 return
+            if not names <= told or time.monotonic() - told_s > REPEAT_S:
+                self.repeat()
+                told |= self._tell(self._node.traffic.take_sent())
+                told_s = time.monotonic()
+
+    def _tell(self, published: Counts) -> frozenset[str]:
+        names = self.members
+        tick = Tick(self.time_ns, self._period_ns, names, published)
+        self._ticks.publish(to_tick_message(tick))
+        return names
 
     def _wait_for_messages(self) -> None:
         """What members have published for the clock's own node is here when this returns."""

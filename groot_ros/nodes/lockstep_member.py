@@ -64,6 +64,11 @@ class LockstepMember:
         with self._lock:
             return self._turn.newest
 
+    def announced(self, topic: str) -> int:
+        """The number of the newest message of a topic that was published before the tick."""
+        with self._lock:
+            return self._turn.announced(topic)
+
     def review(self) -> None:
         """Something has changed: handle and report the tick if that is possible now."""
         with self._lock:
@@ -79,12 +84,17 @@ class LockstepMember:
         for `patience_s` of wall time.
         """
         deadline_s = time.monotonic() + patience_s
+        with self._lock:
+            self._turn.waive()
+        self.review()
         while not condition():
             with self._ticks.handle:
                 taken = self._ticks.handle.take_message(LockstepTick, False)
             if taken is not None:
-                tick = from_tick_message(taken[0])
-                self._come(Tick(tick.stamp_ns, tick.period_ns, tick.members))
+                with self._lock:
+                    self._turn.come(from_tick_message(taken[0]))
+                    self._turn.waive()
+                self.review()
                 deadline_s = time.monotonic() + patience_s
             elif time.monotonic() > deadline_s:
                 return False

@@ -56,6 +56,9 @@ class TrafficNode(Node):
     `arrived` is called after each callback of a subscription, in the thread that spins.
     """
 
+    expects_first_messages = True
+    """False for a node that subscribes while others publish: the first ones may never come."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.traffic = Traffic()
         self.arrived: Callable[[], None] = lambda: None
@@ -92,6 +95,7 @@ class TrafficNode(Node):
         traffic = self.traffic
 
         def counted(message: Any, info: Any) -> None:
+            traffic.expect(name)
             if wants_info:
                 callback(message, info)
             else:
@@ -101,7 +105,8 @@ class TrafficNode(Node):
 
         if name in UNCOUNTED or name.startswith(HIDDEN):
             return super().create_subscription(msg_type, topic, callback, *args, **kwargs)
-        traffic.expect(name)
+        if self.expects_first_messages:
+            traffic.expect(name)
         return super().create_subscription(
             msg_type,
             topic,

@@ -10,11 +10,11 @@ import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from groot_ros.errors import UserError
+from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros_msgs.srv import SetInstruction
 
 SPIN_S = 0.05
@@ -24,7 +24,7 @@ ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEA
 INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
 
 
-class OperatorNode(Node):
+class OperatorNode(TrafficNode):
     """Spins while it waits; everything else that it hears is heard then."""
 
     def spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:

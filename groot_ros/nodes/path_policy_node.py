@@ -16,11 +16,11 @@ from groot_ros.robot import RobotConfig
 
 @dataclass(frozen=True)
 class PathPolicyParameters(PolicyParameters):
-    """Parameters of the policy node and what happens to its inferences."""
+    """Parameters of the policy node and what happens to its inferences, in lockstep or not."""
 
     latency: float = parameter(0.15, "mean duration of an inference", "s", 0.0, 10.0)
     jitter: float = parameter(0.05, "how far it strays to both sides", "s", 0.0, 10.0)
-    lost: float = parameter(0.0, "share of inferences that give no chunk", "", 0.0, 1.0)
+    loss: float = parameter(0.0, "share of inferences that give no chunk", "", 0.0, 0.99)
 
 
 class PathPolicyNode(PolicyNode):
@@ -30,7 +30,9 @@ class PathPolicyNode(PolicyNode):
 
     def _open_policy(self, p: PolicyParameters, robot: RobotConfig) -> PathPolicy:
         path = parameters.read(self, PathPolicyParameters)
-        return PathPolicy(Conditions(path.latency, path.jitter, path.lost), robot)
+        if p.lockstep:
+            return PathPolicy(Conditions(0.0, 0.0), robot)
+        return PathPolicy(Conditions(path.latency, path.jitter, path.loss), robot)
 
 
 def main() -> int:

@@ -15,6 +15,8 @@ from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.types import Observation
 from groot_ros.inference import InferenceLoop
 from groot_ros.inference_types import LoopSettings
+from groot_ros.latency import Latency
+from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.chunk_publisher import ChunkPublisher, CodecName
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
@@ -27,6 +29,7 @@ from groot_ros.policies.base import Policy
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig, load_robot, with_max_ages
+from groot_ros.turns import LockstepTurns
 from groot_ros_msgs.msg import ExecutorState
 from groot_ros_msgs.srv import SetInstruction
 
@@ -53,6 +56,7 @@ class PolicyNode(GuardedLifecycleNode):
     _streams: StreamSubscriptions | None = None
     _outlet: ChunkPublisher | None = None
     _policy: Policy | None = None
+    _turns: LockstepTurns | None = None
 
     def configure(self) -> None:
         p = parameters.read(self, PolicyParameters)
@@ -61,11 +65,13 @@ class PolicyNode(GuardedLifecycleNode):
         inputs = self._policy.inputs
         self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras)
         self._outlet = ChunkPublisher(self, robot, _codec_name(p, robot))
+        self._turns = self._lockstep_turns(p)
+        self._progress: Inbox[ExecutorState] = Inbox()
         self._loop = InferenceLoop(
             policy=self._policy,
             observe=self._observe,
             outlet=self._outlet,
-            now_ns=self._now_ns,
+            now_ns=self.now_ns,
             instruction=p.instruction,
             settings=LoopSettings(
                 rate_hz=p.replan_rate,
@@ -73,13 +79,22 @@ class PolicyNode(GuardedLifecycleNode):
                 replan_remaining_s=p.replan_remaining,
                 continues=p.strategy == "rtc",
             ),
+            turns=self._turns,
         )
-        self._streams = StreamSubscriptions(self, self._buffer, self._loop.notify)
+        self._streams = StreamSubscriptions(
+            self, self._buffer, self._loop.notify, self.stream_reliability
+        )
         self._executor_states = self.create_subscription(
             ExecutorState, p.executor_state_topic, self._on_executor_state, 1
         )
         self._create_services(self._loop)
         self._diagnostics = DiagnosticsPublisher(self, self._status)
+
+    def _lockstep_turns(self, p: PolicyParameters) -> LockstepTurns | None:
+        if self.lockstep is None:
+            return None
+        latency = Latency(p.latency, p.jitter, p.loss, max(p.seed, 0))
+        return LockstepTurns(latency, self.lockstep.review)
 
     def _open_policy(self, p: PolicyParameters, robot: RobotConfig) -> Policy:
         choice = PolicyChoice(
@@ -90,6 +105,7 @@ class PolicyNode(GuardedLifecycleNode):
             p.device,
             p.dtype,
             p.action_rate,
+            seed=p.seed if p.seed >= 0 else None,
             compile=p.compile,
             remote=RemoteConfig(
                 p.policy_url,
@@ -117,11 +133,15 @@ class PolicyNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         assert self._loop is not None
+        if self._turns:
+            self._turns.enter()
         self._loop.start()
 
     def deactivate(self) -> None:
         if self._loop:
             self._loop.release()
+        if self._turns:
+            self._turns.leave()
 
     def cleanup(self) -> None:
         if self._streams:
@@ -149,10 +169,21 @@ class PolicyNode(GuardedLifecycleNode):
         elif field := SETTINGS.get(name):
             self._loop.change(**{field: value})
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
+    def handle_tick(self, tick: Tick) -> bool:
+        """Hear how far the executor is, begin an inference, publish the chunk that is due."""
+        assert self.lockstep and self._turns
+        announced = self.lockstep.announced(self._executor_states.topic_name)
+        for message in self._progress.take(announced):
+            self._measured(message)
+        return self._turns.handle(tick.stamp_ns, tick.next_ns)
 
-    def _on_executor_state(self, message: ExecutorState) -> None:
+    def _on_executor_state(self, message: ExecutorState, info: dict[str, Any]) -> None:
+        if self.lockstep:
+            self._progress.put(info["publication_sequence_number"], message)
+        else:
+            self._measured(message)
+
+    def _measured(self, message: ExecutorState) -> None:
         if self._loop and message.chunk_id:
             self._loop.measured(
                 bytes(message.activation),
@@ -168,7 +199,7 @@ class PolicyNode(GuardedLifecycleNode):
 
     def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
         """Called from the inference thread."""
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
             return None
         return self._buffer.observe(now_ns, instruction)

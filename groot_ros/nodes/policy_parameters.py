@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.latency import CHUNK_LATENCY_S
 from groot_ros.nodes.parameters import parameter
 from groot_ros.policies.factory import POLICIES
 
@@ -108,5 +109,32 @@ class PolicyParameters:
         "s",
         0.0,
         10.0,
+        read_only=True,
+    )
+    seed: int = parameter(
+        -1,
+        "of a local policy's noise and of what latency is drawn, the same in every episode; -1: "
+        "new noise for every inference",
+        low=-1,
+        read_only=True,
+    )
+    latency: float = parameter(
+        CHUNK_LATENCY_S,
+        "in lockstep: a chunk comes so long after its pictures were taken",
+        "s",
+        0.0,
+        10.0,
+        read_only=True,
+    )
+    jitter: float = parameter(
+        0.0, "in lockstep: how far that strays to both sides", "s", 0.0, 10.0, read_only=True
+    )
+    loss: float = parameter(
+        0.0, "in lockstep: share of chunks that never come", "", 0.0, 0.99, read_only=True
+    )
+    lockstep: bool = parameter(
+        False,
+        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
+        "files set both",
         read_only=True,
     )

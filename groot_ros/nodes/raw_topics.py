@@ -16,6 +16,7 @@ from rosidl_runtime_py.utilities import get_message
 from groot_ros.data.bag_metadata import Qos, Topic
 from groot_ros.data.episode_recorder import Arrival
 from groot_ros.errors import UserError
+from groot_ros.nodes.arrival_clock import ArrivalClock
 
 LOOK_PERIOD_S = 0.2
 # A subscription with a publisher may still miss that publisher's next messages.
@@ -82,7 +83,7 @@ class RawTopics:
         self._topics: dict[str, _Subscribed] = {}
         self._left_out: set[str] = set()
         # With simulated time, a message's log time is simulated too, as in rosbag2.
-        self._own_clock = bool(node.get_parameter("use_sim_time").value)
+        self._clock = ArrivalClock(node)
         self._timer = node.create_timer(LOOK_PERIOD_S, self.look)
         self.look()
 
@@ -145,14 +146,11 @@ class RawTopics:
             topic = self._topics[name]
             if topic.former and topic.comes_again(info):
                 return
-            log_ns = self._now_ns() if self._own_clock else info["received_timestamp"]
+            log_ns = self._clock.time_ns(info)
             sequence = info["publication_sequence_number"] if topic.publishers == 1 else None
             self._received(name, Arrival(log_ns, info["source_timestamp"], sequence, data))
 
         return take
-
-    def _now_ns(self) -> int:
-        return int(self._node.get_clock().now().nanoseconds)
 
     def _leave_out(self, name: str, reason: str) -> None:
         self._left_out.add(name)
@@ -160,6 +158,7 @@ class RawTopics:
 
     def close(self) -> None:
         self._node.destroy_timer(self._timer)
+        self._clock.close()
         for topic in self._topics.values():
             self._node.destroy_subscription(topic.subscription)
             if topic.former:

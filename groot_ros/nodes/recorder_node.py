@@ -72,6 +72,12 @@ class RecorderParameters:
     min_disk_space: float = parameter(
         1.0, "the episode is stopped when less is left", "GB", 0.0, 1000.0, read_only=True
     )
+    lockstep: bool = parameter(
+        False,
+        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
+        "files set both",
+        read_only=True,
+    )
 
 
 class RecorderNode(GuardedLifecycleNode):
@@ -79,6 +85,7 @@ class RecorderNode(GuardedLifecycleNode):
 
     NAME = "recorder"
     PARAMETERS = RecorderParameters
+    expects_first_messages = False
     _recorder: EpisodeRecorder | None = None
     _topics: RawTopics | None = None
 
@@ -177,9 +184,6 @@ class RecorderNode(GuardedLifecycleNode):
             self._set_instruction(value)
         elif name == "note":
             self._note = value
-
-    def now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
 
     def _is_wanted(self, topic: str) -> bool:
         if self._expected.names(topic):

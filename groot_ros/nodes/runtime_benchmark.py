@@ -183,7 +183,7 @@ def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str,
 def _record(load: Load, strategy: str) -> Recording:
     rclpy.init()
     robot = BenchmarkRobot(load_robot("sim"))
-    late = {"latency": load.latency_s, "jitter": load.jitter_s, "lost": load.lost}
+    late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
     try:
         with ExitStack() as nodes:
             nodes.enter_context(

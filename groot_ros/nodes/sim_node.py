@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64, Int64, String
 from std_srvs.srv import Trigger
@@ -21,8 +19,11 @@ from groot_ros.message_fields import from_pose
 from groot_ros.nodes import parameters
 from groot_ros.nodes.driver_messages import joint_path
 from groot_ros.nodes.lifecycle import run_node
-from groot_ros.nodes.messages import pose_stamped, to_time
+from groot_ros.nodes.lockstep_clock import LockstepClock
+from groot_ros.nodes.lockstep_traffic import TrafficNode
+from groot_ros.nodes.messages import pose_stamped
 from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.sim_lockstep import LockstepSimulation, Streams
 from groot_ros.nodes.sim_messages import image, joint_state
 from groot_ros.policies.perturbed import Disturbance, Pushes
 from groot_ros.robot import RobotConfig, load_robot
@@ -68,14 +69,32 @@ class SimParameters:
     image_rate: float = parameter(
         15.0, "pictures per second and camera", unit="Hz", low=0.1, high=60.0, read_only=True
     )
-    clock: bool = parameter(
-        False, "publish the simulation's own time on /clock and stamp with it", read_only=True
+    real_time: bool = parameter(
+        False,
+        "live on the wall clock, whether the machine keeps up or not, in place of being the clock",
+        read_only=True,
+    )
+    real_time_factor: float = parameter(
+        1.0,
+        "simulated time per time at most; 0: as fast as the machine can",
+        low=0.0,
+        high=100.0,
+        read_only=True,
+    )
+    state_latency: float = parameter(
+        0.0, "how late states are published in simulated time", "s", 0.0, 10.0, read_only=True
+    )
+    camera_latency: float = parameter(
+        0.0, "how late pictures are published in simulated time", "s", 0.0, 10.0, read_only=True
     )
     gui: bool = parameter(False, "open a window with the scene", read_only=True)
 
 
-class SimNode(Node):
-    """Publishes what the simulated robot measures and obeys the commands of its robot file."""
+class SimNode(TrafficNode):
+    """Publishes what the simulated robot measures and obeys the commands of its robot file.
+
+    It is the clock, unless it lives in real time.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("sim", **kwargs)
@@ -88,14 +107,8 @@ class SimNode(Node):
         self._disturbance = Disturbance(settings.disturbance)
         self._newest_ns = 0
         self._told_success: bool | None = None
-        self._create_publishers(settings)
-        self._live = LiveSimulation(
-            Simulation(_config(settings)),
-            settings.image_rate,
-            self._stamp,
-            self._publish_state,
-            self._publish_pictures,
-        )
+        self._create_publishers()
+        self._live = self._create_simulation(settings)
         if settings.gui:
             self._live.open_viewer()
         self._reset_scene()
@@ -110,7 +123,17 @@ class SimNode(Node):
         self._live.close()
         super().destroy_node()
 
-    def _create_publishers(self, settings: SimParameters) -> None:
+    def _create_simulation(self, settings: SimParameters) -> LiveSimulation | LockstepSimulation:
+        simulation = Simulation(_config(settings))
+        told = self._publish_state, self._publish_pictures
+        if settings.real_time:
+            return LiveSimulation(simulation, settings.image_rate, self._stamp, *told)
+        period_ns = round(1e9 / simulation.config.control_rate_hz)
+        clock = LockstepClock(self, period_ns, settings.real_time_factor)
+        streams = Streams(settings.image_rate, settings.state_latency, settings.camera_latency)
+        return LockstepSimulation(simulation, clock, streams, *told)
+
+    def _create_publishers(self) -> None:
         streams = self._robot.observations
         assert streams.joint_position and streams.ee_pose
         self._states = self.create_publisher(JointState, streams.joint_position.topic, STATE_DEPTH)
@@ -119,18 +142,15 @@ class SimNode(Node):
             name: self.create_publisher(Image, camera.topic, IMAGE_DEPTH)
             for name, camera in streams.cameras.items()
         }
-        self._time = self.create_publisher(Clock, "/clock", 1) if settings.clock else None
         self._success = self.create_publisher(Bool, "~/success", LATCHED)
         self._task_text = self.create_publisher(String, "~/task", LATCHED)
         self._scene_seed = self.create_publisher(Int64, "~/seed", LATCHED)
 
-    def _stamp(self, elapsed_ns: int, late_ns: int) -> int:
-        return elapsed_ns if self._time else int(self.get_clock().now().nanoseconds) - late_ns
+    def _stamp(self, late_ns: int) -> int:
+        return int(self.get_clock().now().nanoseconds) - late_ns
 
     def _publish_state(self, state: State) -> None:
         self._newest_ns = state.stamp_ns
-        if self._time:
-            self._time.publish(Clock(clock=to_time(state.stamp_ns)))
         self._states.publish(joint_state(state))
         self._poses.publish(pose_stamped(state.ee_pose, state.stamp_ns, BASE_FRAME))
         if state.succeeded != self._told_success:
@@ -220,7 +240,7 @@ class SimNode(Node):
             self._start = value
 
     def _reset_scene(self) -> None:
-        with self._live.paused() as simulation:
+        with self._live.between_episodes() as simulation:
             simulation.reset(self._next_seed, self._task, STARTS[self._start])
             self._pushes = Pushes(self._next_seed, self._disturbance)
         self._scene_seed.publish(Int64(data=self._next_seed))

@@ -40,6 +40,7 @@ class StreamSubscriptions:
         node: Node,
         buffer: ObservationBuffer,
         picture_came: Callable[[], None] = lambda: None,
+        reliability: ReliabilityPolicy = ReliabilityPolicy.BEST_EFFORT,
     ) -> None:
         self._node = node
         self._picture_came = picture_came
@@ -48,7 +49,11 @@ class StreamSubscriptions:
                 MESSAGE_TYPES[route.type_name],
                 route.topic,
                 partial(self._receive, route),
-                IMAGE_QOS if route.is_camera else STATE_QOS,
+                QoSProfile(
+                    history=HistoryPolicy.KEEP_LAST,
+                    depth=(IMAGE_QOS if route.is_camera else STATE_QOS).depth,
+                    reliability=reliability,
+                ),
             )
             for route in stream_store.routes(buffer, message_to_rgb)
         ]

@@ -10,7 +10,7 @@ import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Bool, Float64
+from std_msgs.msg import Float64
 
 from groot_ros.buffer import pick_joints
 from groot_ros.chunks.chunk import Chunk
@@ -19,21 +19,22 @@ from groot_ros.image_messages import image_to_rgb
 from groot_ros.message_fields import from_pose
 from groot_ros.nodes.messages import NS, from_action_chunk, to_ns
 from groot_ros.nodes.scene_node import SceneNode
-from groot_ros.nodes.streams import IMAGE_QOS, STATE_QOS
 from groot_ros.robot import RobotConfig
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 REPORT_WAIT_S = 0.3
 # So that the film shows the end.
-AFTERWARDS_S = 1.0
+AFTERWARDS_NS = NS
+# Pictures and states that may wait while this process is busy.
+DEPTH = 100
 
 
 class WitnessNode(SceneNode):
     """Collects a Trace of what the policy, the executor and the robot say."""
 
-    def __init__(self, robot: RobotConfig) -> None:
-        super().__init__("witness")
+    def __init__(self, robot: RobotConfig, real_time: bool = False) -> None:
+        super().__init__("witness", real_time)
         self._trace = Trace("")
         self._robot = robot
         self._watching = False
@@ -42,15 +43,15 @@ class WitnessNode(SceneNode):
         streams, commands = robot.observations, robot.commands
         subscribe = self.create_subscription
         for name, camera in streams.cameras.items():
-            subscribe(Image, camera.topic, partial(self._on_image, name), IMAGE_QOS)
+            subscribe(Image, camera.topic, partial(self._on_image, name), DEPTH)
         if streams.ee_pose:
-            subscribe(PoseStamped, streams.ee_pose.topic, self._on_pose, STATE_QOS)
+            subscribe(PoseStamped, streams.ee_pose.topic, self._on_pose, DEPTH)
         if streams.grip:
-            subscribe(JointState, streams.grip.topic, self._on_joints, STATE_QOS)
+            subscribe(JointState, streams.grip.topic, self._on_joints, DEPTH)
         if commands.ee_pose:
-            subscribe(PoseStamped, commands.ee_pose, self._on_command, STATE_QOS)
+            subscribe(PoseStamped, commands.ee_pose, self._on_command, DEPTH)
         if commands.grip:
-            subscribe(Float64, commands.grip.topic, self._on_grip_command, STATE_QOS)
+            subscribe(Float64, commands.grip.topic, self._on_grip_command, DEPTH)
         subscribe(ActionChunk, "policy/action_chunk", self._on_chunk, 10)
         subscribe(ChunkReport, "policy/chunk_report", self._on_made, 10)
         subscribe(ChunkReport, "executor/chunk_report", self._on_report, REPORT_QOS)
@@ -85,8 +86,8 @@ class WitnessNode(SceneNode):
             self._add(self._trace.measured_grips, to_ns(message.header.stamp), closure)
 
     def _on_grip_command(self, message: Float64) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        self._add(self._trace.commanded_grips, now_ns, np.array([message.data]))
+        grip = np.array([message.data])
+        self._add(self._trace.commanded_grips, self.clock.now_ns, grip)
 
     def _add(self, samples: list[Sample], stamp_ns: int, values: np.ndarray) -> None:
         if self._watching:
@@ -119,23 +120,30 @@ class WitnessNode(SceneNode):
                 ExecutedChunk(message.executed_steps, message.dropped_steps, message.starved_steps)
             )
 
-    def _on_success(self, message: Bool) -> None:
-        super()._on_success(message)
+    def _note_success(self, time_ns: int | None) -> None:
+        super()._note_success(time_ns)
         if self._watching:
-            now_ns = self.get_clock().now().nanoseconds
-            self._trace.succeeded_ns = now_ns if message.data else None
+            self._trace.succeeded_ns = time_ns
 
 
-def watch_run(robot: RobotConfig, trace: Trace, alive: Callable[[], bool], seconds: float) -> None:
-    """Let the policy move the arm until the task is done, or for `seconds`; fill the trace."""
+def watch_run(
+    robot: RobotConfig,
+    trace: Trace,
+    alive: Callable[[], bool],
+    seconds: float,
+    real_time: bool = False,
+) -> None:
+    """Let the policy move the arm until the task is done, or for `seconds` of its time; fill the
+    trace."""
     rclpy.init()
-    witness = WitnessNode(robot)
+    witness = WitnessNode(robot, real_time)
     try:
         witness.wait_for_nodes(alive)
         witness.watch(trace)
         witness.start_policy()
-        if witness.spin_until(lambda: trace.succeeded, seconds):
-            witness.spin_until(lambda: False, AFTERWARDS_S)
+        until_ns = witness.began_ns + round(seconds * NS)
+        if witness.watch_for(lambda: trace.succeeded, until_ns, alive):
+            witness.clock.stop_at(witness.clock.now_ns + AFTERWARDS_NS)
         witness.stop_policy()
         # The report of the last chunk comes once the executor has heard of the end.
         witness.spin_until(lambda: False, REPORT_WAIT_S)

@@ -1,11 +1,11 @@
-"""A simulation that runs by itself in real time."""
+"""A simulation that runs by itself on the wall clock."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,19 +41,39 @@ class State:
     configuration: Array
 
 
+def measure(simulation: Simulation, stamp_ns: int) -> State:
+    """The robot as it is now."""
+    return State(
+        stamp_ns,
+        simulation.joint_position,
+        simulation.joint_velocity,
+        simulation.finger_position,
+        simulation.finger_velocity,
+        simulation.ee_pose,
+        simulation.succeeded,
+        simulation.configuration,
+    )
+
+
+def make_renderer(simulation: Simulation) -> SceneRenderer:
+    """For the pictures of a simulation, in the thread that makes it."""
+    config = simulation.config
+    return SceneRenderer(simulation.model, config.image_width, config.image_height)
+
+
 class LiveSimulation:
     """Steps a simulation in one thread and draws its pictures in another.
 
-    `stamp` gives each state its time in ns, from the simulated time since the start and from
-    how late the state is, both in ns. Drawing never holds the robot up: it works on a copy of
-    the newest state. `on_state` and `on_pictures` are called in these threads.
+    `stamp` gives each state its time in ns, from how late in ns it is. Drawing never holds the
+    robot up: it works on a copy of the newest state. `on_state` and `on_pictures` are called in
+    these threads.
     """
 
     def __init__(
         self,
         simulation: Simulation,
         image_rate_hz: float,
-        stamp: Callable[[int, int], int],
+        stamp: Callable[[int], int],
         on_state: Callable[[State], None],
         on_pictures: Callable[[State, Pictures], None],
     ) -> None:
@@ -68,7 +88,7 @@ class LiveSimulation:
         self._lost_s = 0.0
         self._viewer: Viewer | None = None
         # Where pictures cannot be drawn this says so here and not in a thread.
-        self._make_renderer().close()
+        make_renderer(simulation).close()
         self._threads = [
             threading.Thread(target=self._run, name="physics"),
             threading.Thread(target=self._draw, name="cameras"),
@@ -101,16 +121,19 @@ class LiveSimulation:
 
     @contextmanager
     def paused(self) -> Iterator[Simulation]:
-        """The simulation between two periods, to command or to reset it."""
+        """The simulation between two periods, to command it."""
         with self._lock:
             yield self._simulation
 
+    def between_episodes(self) -> AbstractContextManager[Simulation]:
+        """The simulation between two periods, to reset it."""
+        return self.paused()
+
     def _run(self) -> None:
         period_s = 1.0 / self._simulation.config.control_rate_hz
-        due_s, periods = time.monotonic(), 0
+        due_s = time.monotonic()
         while not self._ended.is_set():
             due_s += period_s
-            periods += 1
             self._wait_until(due_s)
             if (late_s := time.monotonic() - due_s) > LONGEST_CATCH_UP_S:
                 self._lost_s += late_s
@@ -118,29 +141,12 @@ class LiveSimulation:
             with self._lock:
                 self._simulation.advance(period_s)
                 late_s = time.monotonic() - due_s
-                stamp_ns = self._stamp(round(periods * period_s * NS), round(late_s * NS))
-                self._state = state = self._measure(stamp_ns)
+                stamp_ns = self._stamp(round(late_s * NS))
+                self._state = state = measure(self._simulation, stamp_ns)
             self._on_state(state)
 
-    def _measure(self, stamp_ns: int) -> State:
-        simulation = self._simulation
-        return State(
-            stamp_ns,
-            simulation.joint_position,
-            simulation.joint_velocity,
-            simulation.finger_position,
-            simulation.finger_velocity,
-            simulation.ee_pose,
-            simulation.succeeded,
-            simulation.configuration,
-        )
-
-    def _make_renderer(self) -> SceneRenderer:
-        config = self._simulation.config
-        return SceneRenderer(self._simulation.model, config.image_width, config.image_height)
-
     def _draw(self) -> None:
-        renderer = self._make_renderer()
+        renderer = make_renderer(self._simulation)
         due_s = time.monotonic()
         while not self._ended.is_set():
             due_s = max(due_s + self._image_period_s, time.monotonic())

@@ -1,30 +1,48 @@
-"""A policy in closed loop with the simulation, faster than real time and without ROS."""
+"""A policy in closed loop with the simulation, faster than real time and without ROS.
+
+It takes the same course as the same scene through the nodes: time goes on in ticks of the control
+period, pictures are taken at their rate, a chunk comes when its declared latency has passed, and
+the executor is the one that runs on a robot.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.progress import Continuation, Replanning
 from groot_ros.codecs.types import Observation
+from groot_ros.latency import Delay, Delays, Latency
 from groot_ros.policies.base import Policy
+from groot_ros.robot import load_robot
 from groot_ros.sim.scene import CAMERAS
+from groot_ros.sim.shutter import Shutter
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Change
 from groot_ros.sim.trials import EXECUTED_STEPS
 
+SETTLE_S = 0.2
+"""From a reset until the policy begins."""
+STATE_PERIOD_NS = 50_000_000
+"""How often the executor tells how far it is."""
+
 
 @dataclass(frozen=True)
 class RolloutConfig:
-    """How chunks are executed."""
+    """How chunks are made and executed."""
 
     executed_steps: int = EXECUTED_STEPS
-    """Steps of a chunk until the next inference."""
-    command_rate_hz: float = 100.0
+    """Steps of a chunk until the next inference; 0: it begins when the last one has ended."""
     time_limit_s: float = 15.0
+    image_rate_hz: float = 15.0
+    latency: Latency = Latency()
 
 
 @dataclass(frozen=True)
@@ -73,36 +91,194 @@ def run_episode(
 
     After a `change` only its task counts.
     """
-    config = config or RolloutConfig()
-    episode = Episode(simulation.task.instruction)
-    policy.reset(episode.instruction)
-    while simulation.time_s < config.time_limit_s and (change or not simulation.succeeded):
-        if change and simulation.time_s >= change.time_s:
-            simulation.set_task(change.task)
-            episode.instruction = change.task.instruction
-            policy.reset(episode.instruction)
-            change = None
-        observation = observe(simulation, episode.instruction, policy.inputs.cameras)
-        chunk = policy.predict(observation)
-        episode.moments.append(Moment(observation, chunk))
-        _execute(simulation, chunk, config, episode)
-    episode.succeeded, episode.duration_s = simulation.succeeded, simulation.time_s
-    return episode
+    return _Rollout(policy, simulation, config or RolloutConfig(), change).run()
 
 
-def _execute(
-    simulation: Simulation, chunk: Chunk, config: RolloutConfig, episode: Episode
-) -> None:
-    """Send the first steps of a chunk, interpolated at the command rate."""
-    period_s = 1.0 / config.command_rate_hz
-    end_ns = chunk.stamp_ns + config.executed_steps * chunk.step_ns
-    while (now_ns := round(simulation.time_s * 1e9)) < end_ns:
-        setpoint = chunk.sample(now_ns)
+@dataclass(frozen=True)
+class _Made:
+    """A chunk that is on its way to the executor, where it counts at a tick."""
+
+    chunk_id: int
+    chunk: Chunk
+    taken_ns: int
+    is_lost: bool
+
+
+class _Rollout:
+    """One episode, tick by tick."""
+
+    def __init__(
+        self, policy: Policy, simulation: Simulation, config: RolloutConfig, change: Change | None
+    ) -> None:
+        self._simulation = simulation
+        self._config = config
+        self._change = change
+        self._period_ns = round(1e9 / simulation.config.control_rate_hz)
+        self._now_ns = 0
+        self._shutter = Shutter(config.image_rate_hz)
+        self._picture: tuple[Observation, NDArray[np.float64]] | None = None
+        self._episode = Episode(simulation.task.instruction)
+        self._thinking = _Thinking(policy, simulation, config, self._episode)
+        self._acting = _Acting(simulation)
+
+    def run(self) -> Episode:
+        episode, simulation = self._episode, self._simulation
+        while self._now_ns < round(SETTLE_S * 1e9):
+            self._look()
+            self._advance()
+        begin_ns = self._now_ns
+        end_ns = begin_ns + round(self._config.time_limit_s * 1e9)
+        self._thinking.begin(episode.instruction)
+        while True:
+            self._look()
+            done = simulation.succeeded and self._change is None
+            if done or self._now_ns >= end_ns:
+                break
+            self._tick()
+            if self._change and self._now_ns >= begin_ns + round(self._change.time_s * 1e9):
+                self._ask_for_change(self._change)
+            self._advance()
+        episode.succeeded = done
+        episode.duration_s = (self._now_ns - begin_ns) / 1e9
+        return episode
+
+    def _look(self) -> None:
+        if self._shutter.is_due(self._now_ns):
+            seen = observe(self._simulation, "", cameras=())
+            seen = replace(seen, stamp_ns=self._now_ns)
+            self._picture = seen, self._simulation.configuration
+
+    def _tick(self) -> None:
+        # What the executor says now, the policy knows at the next tick, and the other way round.
+        made = self._thinking.take(self._now_ns)
+        if self._picture:
+            self._thinking.tick(self._now_ns, self._now_ns + self._period_ns, *self._picture)
+        if made:
+            self._acting.accept(made, self._now_ns)
+        self._episode.configurations.append(self._simulation.configuration)
+        self._acting.command(self._now_ns)
+        self._thinking.hear(self._acting.executor, self._now_ns)
+
+    def _ask_for_change(self, change: Change) -> None:
+        self._change = None
+        self._simulation.set_task(change.task)
+        self._episode.instruction = change.task.instruction
+        self._acting.epoch = self._thinking.begin(change.task.instruction)
+
+    def _advance(self) -> None:
+        self._simulation.advance(self._period_ns / 1e9)
+        self._now_ns += self._period_ns
+
+
+class _Thinking:
+    """The policy's side: what the policy node does."""
+
+    def __init__(
+        self, policy: Policy, simulation: Simulation, config: RolloutConfig, episode: Episode
+    ) -> None:
+        self._policy = policy
+        self._simulation = simulation
+        self._episode = episode
+        self._replanning = Replanning(steps=config.executed_steps)
+        self._delays = Delays(config.latency)
+        self._continuation = Continuation()
+        self._made: deque[_Made] = deque()
+        self._epoch = self._chunk_id = 0
+        self._instruction = ""
+        self._needs_reset = False
+        self._free_ns = 0
+        self._last_ns = -1
+        self._told_ns: int | None = None
+
+    def begin(self, instruction: str) -> int:
+        """A new epoch, in which something is to be done."""
+        self._epoch += 1
+        self._instruction = instruction
+        self._needs_reset = True
+        self._continuation.forget()
+        return self._epoch
+
+    def tick(
+        self,
+        now_ns: int,
+        next_ns: int,
+        seen: Observation,
+        configuration: NDArray[np.float64],
+    ) -> None:
+        """Infer if it is time to, with the newest pictures."""
+        if now_ns < self._free_ns or not self._continuation.is_due(self._replanning, now_ns):
+            return
+        if self._needs_reset:
+            self._policy.reset(self._instruction)
+            self._delays.restart()
+            self._needs_reset, self._last_ns = False, -1
+        if seen.stamp_ns <= self._last_ns:
+            return
+        self._last_ns = seen.stamp_ns
+        images = {
+            camera: self._simulation.render(camera, configuration)
+            for camera in self._policy.inputs.cameras
+        }
+        observation = replace(seen, images=images, instruction=self._instruction)
+        delay = self._delays.next(observation.stamp_ns)
+        chunk = replace(self._policy.predict(observation), epoch=self._epoch)
+        self._publish(observation, chunk, delay, next_ns)
+
+    def _publish(self, observation: Observation, chunk: Chunk, delay: Delay, next_ns: int) -> None:
+        self._free_ns = delay.due_ns
+        self._chunk_id += 1
+        taken_ns = max(delay.due_ns, next_ns)
+        self._made.append(_Made(self._chunk_id, chunk, taken_ns, delay.is_lost))
+        self._episode.moments.append(Moment(observation, chunk))
+
+    def take(self, now_ns: int) -> _Made | None:
+        """The chunk that the executor hears of now."""
+        if not self._made or self._made[0].taken_ns > now_ns:
+            return None
+        made = self._made.popleft()
+        if made.is_lost or made.chunk.epoch != self._epoch:
+            return None
+        self._continuation.published(made.chunk_id, made.chunk, now_ns)
+        return made
+
+    def hear(self, executor: ChunkExecutor, now_ns: int) -> None:
+        """How far the executor is, as often as it tells."""
+        if self._told_ns is None or now_ns - self._told_ns >= STATE_PERIOD_NS:
+            self._told_ns = now_ns
+            if (progress := executor.progress(now_ns)) and progress.epoch == self._epoch:
+                self._continuation.measured(progress)
+
+
+class _Acting:
+    """The robot's side: what the executor node does."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.epoch = 0
+        self.executor = ChunkExecutor(load_robot("sim").limits)
+        self._simulation = simulation
+
+    def accept(self, made: _Made, now_ns: int) -> None:
+        """Take a chunk, at first from where the arm is."""
+        chunk = made.chunk
+        if self.executor.is_idle:
+            signal = "ee_pose" if chunk.ee_pose is not None else "joint_position"
+            if self.executor.settings.signal != signal:
+                settings = ExecutionSettings(signal)
+                self.executor = ChunkExecutor(self.executor.limits, settings)
+            grip = None if chunk.grip is None else float(chunk.grip[0])
+            self.executor.start_from(getattr(self._simulation, signal), grip, now_ns)
+        self.executor.accept(made.chunk_id, chunk, now_ns)
+
+    def command(self, now_ns: int) -> None:
+        """Command what is due now."""
+        if self.epoch > self.executor.epoch:
+            self.executor.cancel(self.epoch, now_ns)
+        setpoint = self.executor.setpoint(now_ns)
+        if setpoint is None:
+            return
         if setpoint.ee_pose is not None:
-            simulation.set_pose_target(setpoint.ee_pose)
+            self._simulation.set_pose_target(setpoint.ee_pose)
         elif setpoint.joint_position is not None:
-            simulation.set_joint_target(setpoint.joint_position)
+            self._simulation.set_joint_target(setpoint.joint_position)
         if setpoint.grip is not None:
-            simulation.set_grip_target(setpoint.grip)
-        episode.configurations.append(simulation.configuration)
-        simulation.advance(period_s)
+            self._simulation.set_grip_target(setpoint.grip)

@@ -13,6 +13,7 @@ import torch
 
 from groot_ros.demo.episode_trace import episode_trace
 from groot_ros.demo.film import write_film
+from groot_ros.latency import Latency
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot import load_robot
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
@@ -30,6 +31,7 @@ class Evaluation:
     executed_steps: int = EXECUTED_STEPS
     workers: int = 1
     films: Path | None = None
+    latency: Latency = Latency()
 
 
 def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
@@ -74,10 +76,14 @@ class _Stage:
         scene = trials.scene(index)
         simulation.reset(scene, trials.task(index))
         cubes = {color: simulation.cube_position(color) for color in trials.cubes}
-        config = RolloutConfig(evaluation.executed_steps, time_limit_s=trials.time_limit_s)
+        config = RolloutConfig(
+            evaluation.executed_steps,
+            time_limit_s=trials.time_limit_s,
+            latency=evaluation.latency,
+        )
         episode = run_episode(self._policy, simulation, config, trials.change(index))
         if not episode.succeeded and evaluation.films:
-            trace = episode_trace(evaluation.policy.policy, episode, simulation, config)
+            trace = episode_trace(evaluation.policy.policy, episode, simulation)
             write_film(trace, evaluation.films / f"scene_{scene}.mp4")
         return Outcome(
             scene,

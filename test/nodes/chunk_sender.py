@@ -16,6 +16,16 @@ STEP_NS = 1_000_000_000 // 15
 RADIUS_M, SPEED_RAD_S = 0.05, 2.0
 
 
+def circle_chunk(now_ns: int, epoch: int = 1) -> Chunk:
+    """40 steps along a circle of 0.1 m/s, from where it is at a time."""
+    angles = SPEED_RAD_S * (now_ns + np.arange(40) * STEP_NS) / 1e9
+    poses = np.zeros((40, 7))
+    poses[:, 0] = 0.5 + RADIUS_M * np.cos(angles)
+    poses[:, 1] = RADIUS_M * np.sin(angles)
+    poses[:, 2], poses[:, 4] = 0.3, 1.0
+    return Chunk(now_ns, STEP_NS, epoch, ee_pose=poses)
+
+
 class ChunkSender(Node):
     """Publishes chunks of an epoch at a rate from the start on."""
 
@@ -28,14 +38,7 @@ class ChunkSender(Node):
 
     def _send(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        angles = SPEED_RAD_S * (now_ns + np.arange(40) * STEP_NS) / 1e9
-        poses = np.zeros((40, 7))
-        poses[:, 0] = 0.5 + RADIUS_M * np.cos(angles)
-        poses[:, 1] = RADIUS_M * np.sin(angles)
-        poses[:, 2], poses[:, 4] = 0.3, 1.0
-        message = to_action_chunk(
-            Chunk(now_ns, STEP_NS, self._epoch, ee_pose=poses), "fr3_link0", []
-        )
+        message = to_action_chunk(circle_chunk(now_ns, self._epoch), "fr3_link0", [])
         self._count += 1
         message.chunk_id = self._count
         self._chunks.publish(message)

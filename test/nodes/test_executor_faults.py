@@ -1,5 +1,6 @@
 """The executor alone keeps the robot safe: what the arm does when something else fails.
 
+How soon it rests is held by `test_executor_stepped.py`, on a clock that the test steps.
 Each test leaves a row of the table in docs/runtime.md in its output.
 """
 
@@ -27,8 +28,6 @@ from groot_ros.nodes.messages import to_ns
 from groot_ros_msgs.msg import ActionChunk
 
 WATCHDOG_S = 0.5
-# Speed of the sender's circle 0.1 m/s, deceleration of the robot file 4 m/s^2, peak 1.5 times.
-STOP_S = 0.1 / 4.0 * 1.5
 PERIOD_S = 0.01
 
 
@@ -78,8 +77,7 @@ def test_a_policy_that_is_killed_or_frozen(arm: Arm, bench: Bench, how: signal.S
     arm.wait_stopped("no new chunk came in time")
     words = "nothing was heard from the policy; call ~/resume to go on"
     gone = arm.wait_stopped(words)
-    rest_s = arm.tell(f"policy gets {how.name}", gone_s, words)
-    assert rest_s <= 2 * WATCHDOG_S + STOP_S + 5 * PERIOD_S
+    arm.tell(f"policy gets {how.name}", gone_s, words)
     if how is signal.SIGSTOP:
         policy.send_signal(signal.SIGCONT)
         arm.graph.wait_for(
@@ -111,8 +109,7 @@ def test_a_partition_between_policy_and_executor(arm: Arm, bench: Bench) -> None
         cut_s, reported = arm.now_s(), len(arm.reports)
         words = "nothing was heard from the policy; call ~/resume to go on"
         gone = arm.wait_stopped(words)
-        rest_s = arm.tell("partition", cut_s, words)
-        assert rest_s <= 2 * WATCHDOG_S + STOP_S + 5 * PERIOD_S
+        arm.tell("partition", cut_s, words)
         relay.cut = False
         arm.graph.wait_for(
             lambda: any("call ~/resume" in r.rejected for r in arm.reports[reported:]), "refusals"
@@ -171,8 +168,7 @@ def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(arm: A
     pressed_s = arm.now_s()
     fault.publish(Bool(data=True))
     state = arm.wait_stopped("the emergency stop was pressed")
-    rest_s = arm.tell("emergency stop, then fault", pressed_s, state.stop_reason)
-    assert rest_s <= 2 * WATCHDOG_S + STOP_S
+    arm.tell("emergency stop, then fault", pressed_s, state.stop_reason)
     refused = arm.resume()
     assert not refused.success and "the emergency stop was pressed" in refused.message
     estop.publish(Bool(data=False))
@@ -215,9 +211,8 @@ def test_a_robot_whose_pose_cannot_be_used(arm: Arm, bench: Bench, spoil, words:
     spoil(bench.robot)
     spoilt_s = arm.now_s()
     state = arm.wait_stopped("the robot's state is too old: ee_pose: ")
-    rest_s = arm.tell(f"pose: {spoil.__name__}", spoilt_s, state.stop_reason)
+    arm.tell(f"pose: {spoil.__name__}", spoilt_s, state.stop_reason)
     assert words in state.stop_reason
-    assert rest_s <= 0.2 + STOP_S + 2 * WATCHDOG_S
     bench.robot.mend()
     arm.wait_moving()
 

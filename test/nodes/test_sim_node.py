@@ -34,7 +34,7 @@ SHM = Path("/dev/shm")
 
 @pytest.fixture
 def sim(start) -> NodeProcess:
-    return start("sim_node", seed=SEED, clock=True, image_width=160, image_height=120)
+    return start("sim_node", seed=SEED, image_width=160, image_height=120)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ LAYERS = [
         "message_fields",
         "stream_store",
     },
-    {"model", "policies", "data", "sim", "serving", "inference", "inference_types"},
+    {"model", "policies", "data", "sim", "serving", "inference", "inference_types", "turns"},
     {"demo"},
     {"training", "nodes", "cli", "benchmarks"},
 ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from groot_ros.errors import UserError
 from groot_ros.training.config import make_config
 from groot_ros.training.reporting import reporters
 from groot_ros.training.run import train
+
+WAIT_S = 60.0
 
 
 def short(dataset: Path, output: Path) -> dict[str, object]:
@@ -49,9 +52,13 @@ def test_wandb_writes_its_run_beside_the_checkpoints(
     import wandb
 
     wandb.finish()
+    # The process that writes the file may still be at it.
+    wandb.teardown()
     (run,) = (tmp_path / "short" / "wandb").glob("offline-run-*/*.wandb")
-    content = run.read_bytes()
-    assert b"train/loss" in content and b"eval/share_of_mean" in content
+    deadline_s = time.monotonic() + WAIT_S
+    while not all(name in run.read_bytes() for name in (b"train/loss", b"eval/share_of_mean")):
+        assert time.monotonic() < deadline_s, "the numbers are not in the file"
+        time.sleep(0.05)
     assert not list((tmp_path / "short").rglob("events.*"))
 
 
