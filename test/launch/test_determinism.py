@@ -14,7 +14,7 @@ import rclpy
 from numpy.typing import NDArray
 
 from groot_ros.demo.trace import Trace
-from groot_ros.latency import Latency, SimulatedTime
+from groot_ros.latency import Delays, Latency, SimulatedTime
 from groot_ros.nodes.ros2_process import policy_launch, ros2_process
 from groot_ros.nodes.witness_node import WitnessNode
 from groot_ros.policies.factory import PolicyChoice
@@ -112,16 +112,9 @@ def test_without_nodes_it_is_the_same(idle: Course) -> None:
     simulation.reset(SCENE, Task("pick"))
     config = RolloutConfig(executed_steps=4, time_limit_s=SECONDS, latency=LATENCY)
     episode = run_episode(ScriptedPolicy(), simulation, config)
-    arrived = [
-        moment for moment in episode.moments if moment.observation.stamp_ns - settle_ns() >= -1
-    ]
-    observed_ns = [moment.observation.stamp_ns - settle_ns() for moment in arrived]
-    made = [observed_ns.index(ns) for ns in idle.observed_ns]
-    # Some are lost, and the last ones are not made any more.
-    assert len(made) > 8 and made[-1] >= len(arrived) - 2
-    chunks = np.array([arrived[index].chunk.ee_pose for index in made])
+    delays = Delays(LATENCY)
+    arrived = [m for m in episode.moments if not delays.next(0).is_lost][: len(idle.chunks)]
+    settled_ns = round(SETTLE_S * 1e9)
+    assert [m.observation.stamp_ns - settled_ns for m in arrived] == idle.observed_ns
+    chunks = np.array([moment.chunk.ee_pose for moment in arrived])
     np.testing.assert_allclose(chunks, idle.chunks, atol=1e-4)
-
-
-def settle_ns() -> int:
-    return round(SETTLE_S * 1e9)

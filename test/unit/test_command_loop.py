@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from groot_ros.chunks.command_loop import CommandLoop
+from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 
 WAIT_S = 30.0
 
@@ -45,3 +45,29 @@ def test_a_tick_that_fails_ends_the_loop_and_is_told() -> None:
     assert failed.wait(WAIT_S)
     loop.close()
     assert len(told) == 1 and str(told[0]) == "no more commands"
+
+
+def test_a_stepped_loop_ticks_at_its_rate_of_the_times_that_it_is_given() -> None:
+    ticked: list[int] = []
+    now_ns = 0
+    loop = SteppedLoop(50.0, lambda: ticked.append(now_ns), lambda error: None)
+    for now_ns in range(1_000_000_000, 1_200_000_000, 10_000_000):
+        loop.step(now_ns)
+    assert ticked == list(range(1_000_000_000, 1_200_000_000, 20_000_000))
+    assert loop.measured_rate_hz == 50.0
+    # After a jump of the clock it goes on at once, in either direction.
+    for now_ns in (9_000_000_000, 9_010_000_000, 9_020_000_000, 2_000_000_000):
+        loop.step(now_ns)
+    assert ticked[10:] == [9_000_000_000, 9_020_000_000, 2_000_000_000]
+
+
+def test_what_a_stepped_tick_raises_ends_the_loop() -> None:
+    failures: list[Exception] = []
+
+    def tick() -> None:
+        raise ValueError("broken")
+
+    loop = SteppedLoop(100.0, tick, failures.append)
+    loop.step(10_000_000)
+    loop.step(20_000_000)
+    assert [str(failure) for failure in failures] == ["broken"]
