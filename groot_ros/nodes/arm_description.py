@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
@@ -43,6 +45,12 @@ class ArmDescription:
             self._reach = Reach(self._robot, parse_urdf(message.data))
         except UserError as error:
             self._node.get_logger().error(f"{DESCRIPTION_TOPIC}: {error}")
+
+    def depth(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far the points of the arm come out of their boxes (`WatchedPoints.depth`); for the
+        governor."""
+        points = self.reach.points
+        return points.depth(values) if points else np.zeros((1, 0))
 
     @property
     def reach(self) -> Reach:

@@ -94,7 +94,7 @@ def test_a_way_out_is_told_with_what_is_allowed() -> None:
 def test_depth_has_one_number_for_each_face(name) -> None:
     watched = WATCHED[name]
     values = random_way(name, 1, 0.01)
-    assert watched.depth(values).shape == (6 * len(watched.points),)
+    assert watched.depth(values).shape == (3, 6 * len(watched.points))
     np.testing.assert_allclose(
         watched.depth(values[:1]).reshape(-1, 6), watched.beyond(values[0]) - PLANNED_M
     )
