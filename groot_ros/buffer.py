@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.types import Observation
+from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose
 from groot_ros.robot import RobotConfig
 
@@ -60,12 +61,19 @@ class Snapshot:
         grip = self.state.get("grip")
         return Observation(
             stamp_ns=self.stamp_ns,
-            images={name: decode() for name, decode in self.pictures.items()},
+            images={name: _decoded(name, decode) for name, decode in self.pictures.items()},
             instruction=instruction,
             ee_pose=self.state.get("ee_pose"),
             joint_position=self.state.get("joint_position"),
             grip=None if grip is None else float(grip),
         )
+
+
+def _decoded(camera: str, decode: Decode) -> NDArray[np.uint8]:
+    try:
+        return decode()
+    except UserError as error:
+        raise UserError(f"camera {camera}: {error}") from error
 
 
 @dataclass
@@ -249,6 +257,20 @@ def _between(name: str, start: Array, end: Array, fraction: float) -> Array:
 
 
 def pick_joints(joints: Sequence[str], names: Sequence[str], positions: Sequence[float]) -> Array:
-    """Positions of `joints`, in their order, out of a message; KeyError names a missing joint."""
+    """Positions of `joints`, in their order, out of a message.
+
+    KeyError names a missing joint, UserError one that the message names twice.
+    """
     by_name = dict(zip(names, positions, strict=False))
+    if len(by_name) < min(len(names), len(positions)):
+        _check_names(joints, names, positions)
     return np.array([by_name[joint] for joint in joints], dtype=np.float64)
+
+
+def _check_names(joints: Sequence[str], names: Sequence[str], positions: Sequence[float]) -> None:
+    for joint in joints:
+        found = {float(p) for n, p in zip(names, positions, strict=False) if n == joint}
+        if len(found) > 1:
+            raise UserError(
+                f"messages name {joint} twice, with different positions: let one publisher do so"
+            )

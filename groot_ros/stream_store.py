@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode, pick_joints
+from groot_ros.errors import UserError
 from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.robot import GripStream, JointStream, RobotConfig
 
@@ -116,6 +117,8 @@ def _store_joints(buffer: Sink, stream: JointStream, message: Any, arrival_ns: i
             position = pick_joints(stream.joints, message.name, message.position)
         except KeyError as missing:
             buffer.report("joint_position", _no_joint(stream.topic, missing, message))
+        except UserError as error:
+            buffer.report("joint_position", f"{stream.topic}: {error}")
         else:
             buffer.add_joint_position(stamp_ns, position)
 
@@ -128,6 +131,8 @@ def _store_grip_joint(
             raw = pick_joints([joint], message.name, message.position)[0]
         except KeyError as missing:
             buffer.report("grip", _no_joint(stream.topic, missing, message))
+        except UserError as error:
+            buffer.report("grip", f"{stream.topic}: {error}")
         else:
             buffer.add_grip(stamp_ns, stream.closure(float(raw)))
 
@@ -156,4 +161,9 @@ def _store_image(
 
 
 def _no_joint(topic: str, missing: KeyError, message: Any) -> str:
+    if len(message.position) < len(message.name):
+        return (
+            f"{topic} has {len(message.name)} names but {len(message.position)} positions: check "
+            "its publisher"
+        )
     return f"{topic} has no joint {missing}, only {', '.join(message.name)}: check the robot file"

@@ -124,13 +124,15 @@ def _print(report: Report) -> None:
     episodes = sum(len(episode.parts) for episode in report.episodes)
     if report.known:
         print(f"  {len(report.known)} bags are in {report.output} already")
-    for reason, count in report.dropped.items():
-        print(f"  {count} steps dropped: {reason}")
+    for line in report.losses:
+        print(f"  {line}")
+    for note in report.notes:
+        print(f"  {note}")
     if duplicates := sum(episode.duplicates for episode in report.episodes):
         print(f"  {duplicates} frames show the same pictures as the one before")
     if report.skipped:
         print(f"  {len(report.skipped)} episodes without success left out")
     for failure in report.failures:
-        print(f"  left out: {failure.reason}")
+        print(f"  left out: {failure.sentence}")
     print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
     print(f"look at {report.output}/{REPORT}, then: groot-ros validate {report.output}")

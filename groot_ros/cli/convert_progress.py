@@ -48,7 +48,7 @@ class _BarProgress(Progress):
     def episode(self, outcome: EpisodeResult | Failure) -> None:
         self._bar.advance(self._episodes)
         if isinstance(outcome, Failure):
-            self._bar.console.print(f"left out: {outcome.reason}", markup=False)
+            self._bar.console.print(f"left out: {outcome.sentence}", markup=False)
 
 
 def convert_with_progress(conversion: Conversion) -> Report:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from groot_ros.errors import UserError
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -27,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from groot_ros.cli import inspect_checkpoint
-    from groot_ros.data.bag import is_bag
+    from groot_ros.data.bag_files import bags_below
     from groot_ros.data.inspection import (
         bag_lines,
         dataset_lines,
@@ -36,11 +38,16 @@ def run(args: argparse.Namespace) -> int:
     )
     from groot_ros.data.reader import is_dataset
 
+    if not args.path.exists():
+        raise UserError(f"{args.path} does not exist, expected a checkpoint, a bag or a dataset")
     if is_dataset(args.path):
-        report, lines = describe_dataset(args.path), dataset_lines
-    elif args.path.exists() and is_bag(args.path):
-        report, lines = describe_bag(args.path, args.robot), bag_lines
+        reports, lines = [describe_dataset(args.path)], dataset_lines
+    elif bags := bags_below(args.path):
+        reports, lines = [describe_bag(bag, args.robot) for bag in bags], bag_lines
     else:
         return inspect_checkpoint.run(args)
-    print(json.dumps(report, indent=2) if args.json else "\n".join(lines(report)))
-    return 1 if report.get("problems") else 0
+    if args.json:
+        print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
+    else:
+        print("\n".join(line for report in reports for line in lines(report)))
+    return 1 if any(report.get("problems") for report in reports) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,12 @@ def run(args: argparse.Namespace) -> int:
         try:
             repaired = repair_bag(bag)
         except OSError as error:
-            raise UserError(
-                f"{bag} cannot be repaired now: {error}; make room, then again"
-            ) from error
+            remedy = (
+                "copy it to where you may write and repair the copy"
+                if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+                else "make room, then again"
+            )
+            raise UserError(f"{bag} cannot be repaired here: {error}; {remedy}") from error
         done = "; ".join(repaired.actions) or "nothing to repair"
         print(f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {done}")
     return 0

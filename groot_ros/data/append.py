@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groot_ros.data.assembly import FORMATS, Recipe, common_metadata
-from groot_ros.data.bag import bag_hash
+from groot_ros.data.bag_files import bag_hash
 from groot_ros.data.reader import Dataset, is_dataset
 from groot_ros.errors import UserError
 

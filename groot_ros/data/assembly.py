@@ -55,15 +55,18 @@ def assemble(
     recipe: Recipe,
     episodes: Sequence[tuple[Path, EpisodeResult]],
     hashes: Mapping[str, str],
+    left_out: Sequence[Mapping[str, str]] = (),
     base: Dataset | None = None,
 ) -> int:
     """Write the dataset of extracted episodes into a new folder; returns its frames.
 
-    `episodes` are pairs of work folder and result, `hashes` the bags' SHA-256 by path. The
-    episodes of `base`, a dataset of the same recipe, come first.
+    `episodes` are pairs of work folder and result, `hashes` the bags' SHA-256 by path,
+    `left_out` the bags and episodes that could not be used, and why. The episodes of `base`, a
+    dataset of the same recipe, come first.
     """
     writer = FORMATS[recipe.format](folder, recipe.codec, recipe.fps, recipe.robot.name)
     own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}
+    own["left_out"] = list(base.own.get("left_out", [])) if base else []
     own["versions"] = {name: importlib.metadata.version(name) for name in LIBRARIES}
     if base:
         writer.adopt(base)
@@ -79,6 +82,7 @@ def assemble(
     own["bags"] = own["bags"] | {path: {"sha256": digest} for path, digest in hashes.items()}
     own["sources"] = [*own["sources"], *(result.to_dict() for _, result in episodes)]
     own["episodes"] = [*own["episodes"], *sources]
+    own["left_out"] = [*own["left_out"], *left_out]
     own["envelope"] = measure_envelope(recipe.codec.modality(), writer.pairs(), recipe.fps)
     writer.finish(own, _relative(recipe, writer))
     return writer.frames

@@ -1,107 +1,249 @@
-"""Reading rosbag2 bags: MCAP and sqlite3, split, compressed; definitions come from the bag."""
+"""Reading bags: MCAP, sqlite3, ROS 1; split, compressed; only what is wanted is parsed."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader
-from rosbags.interfaces import Connection
-from rosbags.typesys import Stores, get_typestore
-
+from groot_ros.data.bag_files import (
+    METADATA,
+    NO_SPACE,
+    Recording,
+    bag_name,
+    opened,
+    recording_at,
+)
+from groot_ros.data.bag_storage import (
+    BagError,
+    Damaged,
+    Raw,
+    Source,
+    StorageFile,
+    Stream,
+    joined,
+    merged,
+)
 from groot_ros.data.episode_info import EpisodeInfo
+from groot_ros.data.message_decoder import MessageDecoder, Undecodable
 from groot_ros.errors import UserError
 
-STORAGE_SUFFIXES = (".mcap", ".db3")
-METADATA = "metadata.yaml"
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class BagError(UserError):
-    """A bag, or an episode in it, that cannot be converted; others can."""
+# States and commands around a time that is in a bag twice are mixed with it.
+STEP_MARGIN_NS = 200_000_000
+Refuse = Callable[[str, int, str], None]
+"""Told of a message that cannot be read: topic, time of arrival in ns, reason."""
 
 
 @dataclass(frozen=True)
 class TopicInfo:
-    """A topic of a bag: message type and number of messages."""
+    """A topic of a bag: messages of each type on it."""
 
-    type_name: str
-    count: int
+    counts: Mapping[str, int]
+
+    @property
+    def type_name(self) -> str:
+        """The message type; empty where there are several."""
+        return next(iter(self.counts)) if len(self.counts) == 1 else ""
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts.values())
 
 
 class Bag:
-    """An open bag; `close` it, or use `open_bag`."""
+    """An open bag; `close` it, or use `open_bag`.
+
+    BagError where it is damaged or a file of it is missing, which names the remedy. `notes` are
+    sentences about what does not hinder reading, such as a promise of metadata.yaml that the
+    files do not keep.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _readable(path):
-            # Bags of ROS 2 before Iron hold no definitions: the common types have not changed.
-            store = get_typestore(Stores.ROS2_HUMBLE)
-            self._reader = AnyReader([path], default_typestore=store)
-            self._reader.open()
-        with _readable(path):
-            self.topics: Mapping[str, TopicInfo] = {
-                name: TopicInfo(info.msgtype or "", info.msgcount)
-                for name, info in self._reader.topics.items()
-            }
-            self.start_ns, self.end_ns = self._reader.start_time, self._reader.end_time
+        self._stack = ExitStack()
+        try:
+            with readable(path):
+                self._recording = recording_at(path)
+            _check_complete(self._recording)
+            self._files = [self._open(file) for file in self._recording.files]
+        except BaseException:
+            self._stack.close()
+            raise
+        self._decoder = MessageDecoder()
+        counts: dict[str, Counter[str]] = {}
+        for stream in self._streams():
+            counts.setdefault(stream.topic, Counter())[stream.type_name] += stream.count
+        self.topics: Mapping[str, TopicInfo] = {
+            name: TopicInfo(dict(counts[name])) for name in sorted(counts)
+        }
+        filled = [file for file in self._files if any(s.count for s in file.streams)]
+        self.start_ns = min((file.start_ns for file in filled), default=0)
+        self.end_ns = max((file.end_ns + 1 for file in filled), default=0)
+        if filled and self.start_ns == 0:
+            self.start_ns = self._first_time_ns()
         self.custom_data: Mapping[str, str] = self._custom_data()
         self.info: EpisodeInfo | None = EpisodeInfo.from_custom_data(self.custom_data)
+        self.notes: Sequence[str] = list(self._notes())
+
+    def _open(self, path: Path) -> StorageFile:
+        with readable(self.path, path):
+            return self._stack.enter_context(opened(path))
+
+    def _streams(self) -> Iterator[Stream]:
+        for file in self._files:
+            yield from file.streams
+
+    def _first_time_ns(self) -> int:
+        """A recorder in simulation time that has no clock yet writes a time of 0."""
+        for time_ns, *_ in self._raw(lambda stream: True, 1, None):
+            return time_ns
+        return 0
 
     @property
     def name(self) -> str:
-        return self.path.stem if self.path.is_file() else self.path.name
+        return bag_name(self.path)
 
     @property
     def duration_s(self) -> float:
         return max(0, self.end_ns - self.start_ns) / 1e9
 
     def _custom_data(self) -> dict[str, str]:
-        storage = getattr(self._reader.readers[0], "storage", None)
-        return dict(storage.metadata.custom or {}) if storage else {}
+        """What metadata.yaml says, and what the files say of themselves where it does not."""
+        found: dict[str, str] = {}
+        for file in self._files:
+            found |= file.custom_data
+        return {**found, **self._recording.information.custom_data}
+
+    def _notes(self) -> Iterator[str]:
+        information = self._recording.information
+        remedy = f"run `groot-ros repair {self.path}`"
+        if information.problem:
+            yield f"{METADATA} cannot be read ({information.problem}): {remedy} to write it anew"
+        for file in self._recording.unlisted:
+            yield f"{METADATA} does not name {file.name}, which belongs to the bag: {remedy}"
+        for (topic, type_name), promised in information.counts.items():
+            held = self.topics[topic].counts.get(type_name, 0) if topic in self.topics else 0
+            if held != promised and not self._recording.unlisted:
+                yield (
+                    f"{METADATA} promises {promised} messages on {topic}, the files hold {held}: "
+                    f"{remedy} to write it anew"
+                )
+
+    @cached_property
+    def clock_steps(self) -> Sequence[tuple[int, int]]:
+        """Times in ns that are in the bag twice, as its clock was set back, from and to."""
+        with readable(self.path):
+            steps = [step for file in self._files for step in file.steps_back()]
+        return joined(steps)
+
+    def clock_step_at(self, time_ns: int) -> str:
+        """Why what was recorded at a time is not told apart; empty where it is."""
+        for low_ns, high_ns in self.clock_steps:
+            if low_ns - STEP_MARGIN_NS <= time_ns <= high_ns + STEP_MARGIN_NS:
+                begin_s, end_s = (low_ns - self.start_ns) / 1e9, (high_ns - self.start_ns) / 1e9
+                return (
+                    f"the bag's clock steps back by {end_s - begin_s:.1f} s: the time from "
+                    f"{begin_s:.1f} to {end_s:.1f} s is in it twice"
+                )
+        return ""
+
+    def obstacle(self, topic: str) -> str:
+        """Why no message of a topic can be read; empty where they can."""
+        reasons = []
+        for stream in self._streams():
+            if stream.topic == topic:
+                try:
+                    self._decoder.prepare(stream)
+                except Undecodable as error:
+                    reasons.append(str(error))
+                else:
+                    return ""
+        return reasons[0] if reasons else ""
 
     def messages(
-        self, topics: Collection[str], start_ns: int | None = None, stop_ns: int | None = None
+        self,
+        topics: Mapping[str, str],
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+        refuse: Refuse | None = None,
     ) -> Iterator[tuple[str, int, Any]]:
         """Topic, time of arrival in ns and message, in the order of arrival.
 
-        From `start_ns` on and before `stop_ns`; BagError where the bag is damaged.
+        Of `topics` and their types, from `start_ns` on and before `stop_ns`. A single message
+        that is damaged is left out and told to `refuse`; BagError where the bag is damaged or the
+        definition of a type is not understood.
         """
-        connections = self._connections(topics)
-        if not connections:
-            return
-        with _readable(self.path):
-            for connection, arrival_ns, data in self._reader.messages(
-                connections, start_ns, stop_ns
-            ):
-                message = self._reader.deserialize(data, connection.msgtype)
-                yield connection.topic, arrival_ns, message
 
-    def _connections(self, topics: Collection[str]) -> list[Connection]:
-        return [c for c in self._reader.connections if c.topic in topics]
+        def is_wanted(stream: Stream) -> bool:
+            return topics.get(stream.topic) == stream.type_name
+
+        for stream in self._streams():
+            if is_wanted(stream):
+                self._prepare(stream)
+        with readable(self.path):
+            for time_ns, stream, data in self._raw(is_wanted, start_ns, stop_ns):
+                try:
+                    message = self._decoder.decode(stream, data)
+                except Undecodable as error:
+                    if refuse:
+                        refuse(stream.topic, time_ns, str(error))
+                    continue
+                yield stream.topic, time_ns, message
+
+    def _prepare(self, stream: Stream) -> None:
+        try:
+            self._decoder.prepare(stream)
+        except Undecodable as error:
+            raise BagError(
+                f"topic {stream.topic} of bag {self.path} cannot be read, {error}: record it "
+                "again with its definition"
+            ) from error
+
+    def _raw(
+        self, is_wanted: Callable[[Stream], bool], start_ns: int | None, stop_ns: int | None
+    ) -> Iterator[Raw]:
+        sources = []
+        for file in self._files:
+            if streams := [stream for stream in file.streams if is_wanted(stream)]:
+                begin = partial(file.messages, streams, start_ns, stop_ns)
+                sources.append(Source(file.start_ns, begin))
+        return merged(sources)
 
     def close(self) -> None:
-        self._reader.close()
+        self._stack.close()
+
+
+def _check_complete(recording: Recording) -> None:
+    if recording.missing:
+        missing = ", ".join(recording.missing)
+        raise BagError(
+            f"bag {recording.path} lacks {missing}, which its {METADATA} names: put it back, or "
+            f"go on without it after `groot-ros repair {recording.path}`"
+        )
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path, file: Path | None = None) -> Iterator[None]:
+    """Turns what goes wrong while a bag, or a file of it, is read into BagError."""
+    where = f"{file.name} " if file and file != path else ""
     try:
         yield
     except UserError:
         raise
-    except Exception as error:
-        # A damaged bag makes the reader fail in any way: its sizes and offsets are noise.
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
+    except OSError as error:
+        if error.errno in NO_SPACE:
             raise
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise BagError(
-            f"bag {path} cannot be read ({reason}): it is damaged or was cut off, run "
+            f"bag {path} cannot be read ({where}{error.strerror or error}): check that you may "
+            "read it and that its disk is well"
+        ) from error
+    except Damaged as error:
+        raise BagError(
+            f"bag {path} cannot be read ({where}{error}): it is damaged or was cut off, run "
             f"`groot-ros repair {path}`"
         ) from error
 
@@ -109,55 +251,8 @@ def _readable(path: Path) -> Iterator[None]:
 @contextmanager
 def open_bag(path: Path) -> Iterator[Bag]:
     """The bag at a path; BagError when it is damaged, which names the remedy."""
-    if path.is_dir() and not (path / METADATA).exists():
-        raise BagError(
-            f"bag {path} has no {METADATA}: the recording was cut off, run "
-            f"`groot-ros repair {path}`"
-        )
     bag = Bag(path)
     try:
         yield bag
     finally:
         bag.close()
-
-
-def is_bag(path: Path) -> bool:
-    """Whether a path is a bag, whole or not: a folder with storage files or one such file."""
-    if path.is_file():
-        return path.suffix in STORAGE_SUFFIXES
-    return (path / METADATA).exists() or bool(_storage_files(path))
-
-
-def _storage_files(folder: Path) -> list[Path]:
-    suffixes = (*STORAGE_SUFFIXES, *(f"{suffix}.zstd" for suffix in STORAGE_SUFFIXES))
-    return sorted(path for path in folder.glob("*") if path.name.endswith(suffixes))
-
-
-def find_bags(paths: Sequence[Path]) -> list[Path]:
-    """Bags at paths and in folders of bags, sorted by name; UserError where there is none."""
-    bags: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"{path} does not exist, expected a bag or a folder of bags")
-        found = [path] if is_bag(path) else sorted(p for p in path.glob("*") if is_bag(p))
-        if not found:
-            raise UserError(f"{path} holds no bags, expected folders with {METADATA}")
-        bags += [bag for bag in found if bag not in bags]
-    return bags
-
-
-def bag_files(path: Path) -> list[Path]:
-    """The files that make up a bag."""
-    if path.is_file():
-        return [path]
-    return [*_storage_files(path), *path.glob(METADATA)]
-
-
-def bag_hash(path: Path) -> str:
-    """SHA-256 over the storage files of a bag, in the order of their names."""
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else _storage_files(path):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 
 VERSION = 9
 FILE = "metadata.yaml"
+# Name of the MCAP metadata record that holds the bag's custom_data.
+CUSTOM_DATA = "groot_ros"
 # One publisher's quality of service as rosbag2 writes it: history, depth, reliability, ...
 Qos = Mapping[str, Any]
 
@@ -24,6 +26,18 @@ class Topic:
     type: str
     qos: tuple[Qos, ...] = ()
     digest: str = ""
+
+    def offered(self, qos: tuple[Qos, ...]) -> Topic:
+        """The same topic with another quality of service."""
+        return replace(self, qos=qos)
+
+
+@dataclass(frozen=True)
+class Compression:
+    """How a bag is compressed beyond what its storage does: format, and mode FILE or MESSAGE."""
+
+    format: str = ""
+    mode: str = ""
 
 
 @dataclass
@@ -53,6 +67,7 @@ def write_metadata(
     topics: Sequence[Topic],
     files: Sequence[BagFile],
     custom_data: Mapping[str, str],
+    compression: Compression | None = None,
 ) -> None:
     """Write metadata.yaml into a bag's folder, whole or not at all."""
     filled = [file for file in files if file.messages]
@@ -77,8 +92,8 @@ def write_metadata(
             }
             for topic in topics
         ],
-        "compression_format": "",
-        "compression_mode": "",
+        "compression_format": compression.format if compression else "",
+        "compression_mode": compression.mode if compression else "",
         "relative_file_paths": [file.name for file in files],
         "files": [
             {
@@ -93,6 +108,72 @@ def write_metadata(
         "ros_distro": os.environ.get("ROS_DISTRO", "unknown"),
     }
     _replace(folder / FILE, {"rosbag2_bagfile_information": information})
+
+
+@dataclass(frozen=True)
+class Information:
+    """What metadata of any version says of a bag that its reading needs.
+
+    `storage` is its plugin's name, `files` are the names of its files, `counts` the messages of
+    each topic and type, `problem` is why it could not be read.
+    """
+
+    storage: str = ""
+    files: tuple[str, ...] = ()
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    custom_data: Mapping[str, str] = field(default_factory=dict)
+    qos: Mapping[str, tuple[Qos, ...]] = field(default_factory=dict)
+    """Offered by the publishers of each topic."""
+    problem: str = ""
+
+    def types(self, topic: str) -> list[str]:
+        """Message types on a topic."""
+        return [type_name for name, type_name in self.counts if name == topic]
+
+
+def parse_metadata(text: str) -> Information:
+    """What the text of a metadata.yaml says, or that of the copy in a file of the bag."""
+    try:
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        information = content.get("rosbag2_bagfile_information", content)
+        # Versions before 4 name the folder too.
+        names = information.get("relative_file_paths") or []
+        custom = information.get("custom_data") or {}
+        counts: dict[tuple[str, str], int] = {}
+        qos: dict[str, tuple[Qos, ...]] = {}
+        for entry in information.get("topics_with_message_count") or []:
+            topic = entry["topic_metadata"]
+            counts[topic["name"], topic["type"]] = int(entry["message_count"])
+            qos[topic["name"]] = read_qos(topic.get("offered_qos_profiles"))
+        return Information(
+            str(information.get("storage_identifier") or ""),
+            tuple(PurePath(str(name)).name for name in names),
+            counts,
+            {str(key): str(value) for key, value in custom.items()},
+            qos,
+        )
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Information(problem=reason)
+
+
+def read_information(folder: Path) -> Information:
+    """What a folder's metadata.yaml says; nothing and a problem where it cannot be read."""
+    try:
+        return parse_metadata((folder / FILE).read_text())
+    except FileNotFoundError:
+        return Information()
+    except (OSError, UnicodeDecodeError) as error:
+        return Information(problem=str(error))
+
+
+def read_qos(value: Any) -> tuple[Qos, ...]:
+    """Profiles as metadata.yaml holds them: a list, or a text of YAML before version 9."""
+    try:
+        found = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return ()
+    return tuple(found) if isinstance(found, list) else ()
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:

@@ -12,13 +12,11 @@ from pathlib import Path
 import yaml
 from mcap.writer import CompressionType, Writer
 
-from groot_ros.data.bag_metadata import BagFile, Topic, write_metadata
+from groot_ros.data.bag_metadata import CUSTOM_DATA, BagFile, Topic, write_metadata
 from groot_ros.data.message_definitions import Definition, find_definition
 from groot_ros.errors import UserError
 
 PART_SUFFIX = ".part"
-# Name of the MCAP metadata record that holds the bag's custom_data.
-CUSTOM_DATA = "groot_ros"
 RESERVE_FILE = "reserve"
 # Freed when the disk is full, so that there is room for the index of about an hour.
 RESERVE_BYTES = 8 * 2**20

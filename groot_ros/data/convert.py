@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,14 +14,18 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Timing
 from groot_ros.data.append import open_base, put_in_place, restore, sort_bags
 from groot_ros.data.assembly import FORMATS, RELATIVE, Recipe, assemble
-from groot_ros.data.bag import NO_SPACE, BagError, bag_files, find_bags, open_bag
+from groot_ros.data.bag import open_bag
+from groot_ros.data.bag_files import NO_SPACE, bag_files, find_bags
+from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episode_info import SUCCESS
 from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.extract import EpisodeResult, ExtractOptions
 from groot_ros.data.folder_lock import folder_lock
 from groot_ros.data.jobs import Failure, Job, run_jobs
+from groot_ros.data.losses import loss_lines, summed
 from groot_ros.data.reader import Dataset
 from groot_ros.data.report import write_report
+from groot_ros.data.topics import command_topics
 from groot_ros.errors import UserError
 from groot_ros.robot import load_robot
 
@@ -66,10 +69,17 @@ class Report:
     @property
     def dropped(self) -> dict[str, int]:
         """Dropped steps by reason."""
-        total: Counter[str] = Counter()
-        for episode in self.episodes:
-            total.update(episode.dropped)
-        return dict(total)
+        return summed(episode.dropped for episode in self.episodes)
+
+    @property
+    def losses(self) -> list[str]:
+        """A line for each reason for which steps were dropped: how many, where and when."""
+        return list(loss_lines((episode.name, episode.losses) for episode in self.episodes))
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about what was kept and is doubtful."""
+        return [f"{episode.name}: {note}" for episode in self.episodes for note in episode.notes]
 
     @property
     def exit_code(self) -> int:
@@ -83,6 +93,8 @@ class Report:
             "frames": self.frames,
             "duplicates": sum(episode.duplicates for episode in self.episodes),
             "dropped": self.dropped,
+            "losses": {episode.name: episode.losses for episode in self.episodes},
+            "notes": self.notes,
             "skipped": self.skipped,
             "known": self.known,
             "failures": [asdict(failure) for failure in self.failures],
@@ -120,6 +132,7 @@ class _Run:
             raise UserError(f"fps is {conversion.fps}, expected 1 to 240")
         timing = Timing(step_ns=round(1e9 / conversion.fps))
         self._codec = self._variant.codec(self._robot, timing)
+        command_topics(self._robot, self._codec)
         for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
             if (value := getattr(conversion, name)) not in allowed:
                 raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
@@ -168,7 +181,7 @@ class _Run:
         results, hashes = self._extract(episodes)
         if not results:
             shutil.rmtree(self._part)
-            reasons = [failure.reason for failure in self._report.failures]
+            reasons = [failure.sentence for failure in self._report.failures]
             what = "; ".join(reasons) or "no episode was marked as a success"
             raise UserError(f"no episode could be converted: {what}")
         self._assemble(results, hashes)
@@ -260,7 +273,8 @@ class _Run:
     ) -> None:
         folder = self._part / "dataset"
         shutil.rmtree(folder, ignore_errors=True)
-        self._report.frames = assemble(folder, self._recipe, results, hashes, self._base)
+        left_out = [asdict(failure) for failure in self._report.failures]
+        self._report.frames = assemble(folder, self._recipe, results, hashes, left_out, self._base)
         self._report.episodes = [result for _, result in results]
         write_report(Dataset(folder))
         put_in_place(folder, self._conversion.output, self._part)

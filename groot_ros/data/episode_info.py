@@ -59,10 +59,19 @@ class EpisodeInfo:
         texts = ("episode", "robot", "robot_file", "namespace", "instruction", "note", "outcome")
         return cls(
             **{name: values.get(name, "") for name in (*texts, "reason")},
-            flags=tuple(json.loads(values.get("flags", "[]"))),
-            health=json.loads(values.get("health", "{}")),
-            versions=json.loads(values.get("versions", "{}")),
+            flags=tuple(map(str, _parsed(values, "flags", []))),
+            health=_parsed(values, "health", {}),
+            versions=_parsed(values, "versions", {}),
         )
+
+
+def _parsed(values: Mapping[str, str], name: str, empty: Any) -> Any:
+    """A value of JSON; empty where a tool has lost or changed it."""
+    try:
+        found = json.loads(values.get(name, ""))
+    except json.JSONDecodeError:
+        return empty
+    return found if isinstance(found, type(empty)) else empty
 
 
 def software_versions(rmw: str) -> dict[str, str]:

@@ -9,9 +9,11 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from groot_ros.data.bag import Bag, BagError
+from groot_ros.data.bag import Bag
+from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
-from groot_ros.data.topics import EVENT_TOPIC, EVENT_TYPE, absolute
+from groot_ros.data.message_decoder import EVENT_TYPE
+from groot_ros.data.topics import EVENT_TOPIC, absolute
 from groot_ros.errors import UserError
 
 STRING = "std_msgs/msg/String"
@@ -134,10 +136,14 @@ def _table_row(line: Mapping[str, str | None], where: str) -> TableRow:
 
 
 def find_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
-    """Episodes of a bag: from the table, from the ranges, from its events, or the whole of it.
+    """Those of `list_episodes`; BagError for an episode without an instruction, or no messages."""
+    if not any(info.count for info in bag.topics.values()):
+        raise BagError(f"bag {bag.path} holds no messages: nothing was recorded")
+    return [_with_instruction(episode) for episode in list_episodes(bag, choice)]
 
-    BagError for an episode without an instruction.
-    """
+
+def list_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
+    """Episodes of a bag: from the table, from the ranges, from its events, or the whole of it."""
     whole = _whole(bag, choice)
     if rows := choice.table.get(bag.name):
         episodes = [_from_row(whole, row, index) for index, row in enumerate(rows)]
@@ -146,30 +152,30 @@ def find_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
         episodes = [_from_row(whole, row, index) for index, row in enumerate(rows)]
     else:
         episodes = _from_events(bag, whole) or [whole]
-    if choice.instruction and not rows:
-        episodes = [replace(episode, instruction=choice.instruction) for episode in episodes]
-    return [_with_instruction(episode, choice) for episode in episodes]
+        if choice.instruction:
+            episodes = [replace(episode, instruction=choice.instruction) for episode in episodes]
+    if choice.instruction_topic and any(not episode.instruction for episode in episodes):
+        texts = _topic_texts(bag, absolute(choice.instruction_topic, whole.namespace))
+        episodes = [part for episode in episodes for part in _by_topic(episode, texts)]
+    return [replace(episode, instruction=episode.instruction.strip()) for episode in episodes]
 
 
 def _whole(bag: Bag, choice: EpisodeChoice) -> Episode:
     info = bag.info or EpisodeInfo()
     namespace = choice.namespace or info.namespace
-    instruction = info.instruction or bag.custom_data.get("instruction", "")
-    if not instruction and choice.instruction_topic:
-        instruction = _topic_instruction(bag, absolute(choice.instruction_topic, namespace))
+    instruction = choice.instruction or info.instruction or bag.custom_data.get("instruction", "")
     return Episode(
         bag.path, bag.name, bag.start_ns, bag.end_ns, instruction, info.outcome, namespace
     )
 
 
-def _with_instruction(episode: Episode, choice: EpisodeChoice) -> Episode:
-    instruction = (episode.instruction or choice.instruction).strip()
-    if not instruction:
+def _with_instruction(episode: Episode) -> Episode:
+    if not episode.instruction:
         raise BagError(
             f"episode {episode.name} of bag {episode.bag} has no instruction: give one with "
             "--instruction, or per bag with --episodes TABLE.csv"
         )
-    return replace(episode, instruction=instruction)
+    return episode
 
 
 def _from_row(whole: Episode, row: TableRow, index: int) -> Episode:
@@ -192,21 +198,53 @@ def _from_row(whole: Episode, row: TableRow, index: int) -> Episode:
     )
 
 
-def _topic_instruction(bag: Bag, topic: str) -> str:
-    if topic not in bag.topics or bag.topics[topic].type_name != STRING:
+def _by_topic(episode: Episode, texts: Sequence[tuple[int, str]]) -> list[Episode]:
+    """An episode without an instruction, cut where that of the topic changes.
+
+    The first instruction of all counts for what is before it too.
+    """
+    if episode.instruction or not texts:
+        return [episode]
+    before = [text for time_ns, text in texts if time_ns <= episode.start_ns]
+    cuts = [(t, text) for t, text in texts if episode.start_ns < t < episode.stop_ns]
+    if not before:
+        before = [cuts.pop(0)[1]] if cuts else [texts[0][1]]
+    starts = [(episode.start_ns, before[-1]), *cuts]
+    stops = [*(time_ns for time_ns, _ in starts[1:]), episode.stop_ns]
+    many = len(starts) > 1
+    return [
+        replace(
+            episode,
+            name=f"{episode.name}#{index}" if many else episode.name,
+            start_ns=start_ns,
+            stop_ns=stop_ns,
+            instruction=text,
+        )
+        for index, ((start_ns, text), stop_ns) in enumerate(zip(starts, stops, strict=True))
+    ]
+
+
+def _topic_texts(bag: Bag, topic: str) -> list[tuple[int, str]]:
+    """Instructions on a topic and when each was said; repetitions are left out."""
+    if topic not in bag.topics or STRING not in bag.topics[topic].counts:
         raise BagError(f"bag {bag.path} has no topic {topic} of type {STRING} for the instruction")
-    texts = [str(message.data) for _, _, message in bag.messages([topic])]
-    return next((text for text in texts if text.strip()), "")
+    texts: list[tuple[int, str]] = []
+    for _, time_ns, message in bag.messages({topic: STRING}):
+        text = str(message.data).strip()
+        if text and (not texts or text != texts[-1][1]):
+            texts.append((time_ns, text))
+    return texts
 
 
 def _from_events(bag: Bag, whole: Episode) -> list[Episode]:
     topics = [
         topic
         for topic, info in bag.topics.items()
-        if info.type_name == EVENT_TYPE and topic.rsplit("/", 1)[-1] == EVENT_TOPIC
+        if EVENT_TYPE in info.counts and topic.rsplit("/", 1)[-1] == EVENT_TOPIC
     ]
     own = absolute(EVENT_TOPIC, whole.namespace)
-    events = [(ns, m) for _, ns, m in bag.messages([own] if own in topics else topics)]
+    chosen = [own] if own in topics else topics
+    events = [(ns, m) for _, ns, m in bag.messages(dict.fromkeys(chosen, EVENT_TYPE))]
     return split_by_events(whole, events)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import numpy as np
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import ModelInput
-from groot_ros.data.bag import BagError
+from groot_ros.data.bag_storage import BagError
+from groot_ros.data.doubts import WatchedPoses, frozen_notes, unreadable_notes
 from groot_ros.data.episodes import Episode
 from groot_ros.data.frames import (
-    Drops,
     Frame,
     StepClock,
     observations,
@@ -24,6 +25,7 @@ from groot_ros.data.frames import (
 )
 from groot_ros.data.idle import moving_range
 from groot_ros.data.labels import Labels, make_labels
+from groot_ros.data.losses import Drops
 from groot_ros.data.parts import PartWriter, load_rows
 from groot_ros.data.prefetch import prefetched
 from groot_ros.data.replay import (
@@ -33,8 +35,10 @@ from groot_ros.data.replay import (
     make_buffer,
     read_signals,
 )
-from groot_ros.data.stream_health import StreamHealth
+from groot_ros.data.signals import COMMAND_GAP_NS
+from groot_ros.data.stream_health import StreamHealth, check_once
 from groot_ros.errors import UserError
+from groot_ros.stream_store import Route
 
 DONE = "done.json"
 # Reading the bag and encoding pictures take turns on the interpreter, but mostly run without it.
@@ -73,6 +77,11 @@ class EpisodeResult:
     """How far the steps are behind the rhythm of the pictures, to which the actions belong."""
     parts: list[PartResult]
     dropped: dict[str, int]
+    """Steps by reason."""
+    losses: list[dict[str, Any]]
+    """The same with topic and time, as `Loss.report` makes it."""
+    notes: list[str]
+    """What was kept and is doubtful, in sentences."""
     duplicates: int
     health: dict[str, dict[str, Any]]
 
@@ -119,18 +128,26 @@ def extract(
     played = source.play(buffer, episode, health, signals)
     observed = observations(buffer, played, episode.start_ns)
     drops = Drops()
-    frames = take_frames(observed, clock, episode.start_ns, drops)
-    with prefetched(_labelled(frames, signals, source.codec), FRAMES_AHEAD) as ahead:
-        for frame, has_label in ahead:
-            extraction.take(frame, has_label, episode.instruction, progress)
+    frames = take_frames(observed, clock, episode.start_ns, drops, episode.stop_ns)
+    labelled = _labelled(frames, signals, source)
+    with prefetched(labelled, FRAMES_AHEAD) as ahead:
+        for frame, obstacle in ahead:
+            extraction.take(frame, obstacle, episode.instruction, progress)
     extraction.end_part()
-    extraction.drops.by_reason.update(drops.by_reason)
+    drops.update(extraction.drops)
+    drops.duplicates = extraction.drops.duplicates
+    extraction.drops = drops
+    name_topics(drops, streams)
     for stream in health.values():
         stream.check_clock()
+    if not source.bag.clock_steps:
+        check_once(health.values(), source.bag.start_ns, source.bag.end_ns)
     kept = signals.signals()
-    extraction.finish(make_labels(source.codec, kept.states, kept.commands))
+    if extraction.has_frames:
+        extraction.finish(make_labels(source.codec, kept.states, kept.commands))
     _check(episode, extraction)
-    result = _result(episode, extraction, clock, health)
+    notes = [*unreadable_notes(signals, health), *frozen_notes(extraction.watched, kept.commands)]
+    result = _result(episode, extraction, clock, health, notes)
     write_result(folder, result)
     return result
 
@@ -140,6 +157,7 @@ def _result(
     extraction: _Extraction,
     clock: StepClock,
     health: Mapping[str, StreamHealth],
+    notes: Sequence[str],
 ) -> EpisodeResult:
     return EpisodeResult(
         name=episode.name,
@@ -153,12 +171,23 @@ def _result(
         picture_offset_s=clock.offset_ns / 1e9,
         parts=extraction.parts,
         dropped=dict(extraction.drops.by_reason),
+        losses=[loss.report(episode.start_ns) for loss in extraction.drops.losses.values()],
+        notes=list(notes),
         duplicates=extraction.drops.duplicates,
         health={
             topic: stream.report(episode.start_ns, episode.stop_ns).to_dict()
             for topic, stream in health.items()
         },
     )
+
+
+def name_topics(drops: Drops, streams: Mapping[str, Route]) -> None:
+    """Tell each loss the topic of the stream that its reason begins with."""
+    topics = {name: topic for topic, route in streams.items() for name in route.streams}
+    topics["quaternion"] = topics.get("ee_pose", "")
+    for loss in drops.losses.values():
+        stream = loss.reason.removeprefix("camera ").partition(" ")[0].rstrip(":")
+        loss.topic = topics.get(stream, "")
 
 
 def _clock(source: Source, picture_period_ns: int) -> StepClock:
@@ -169,23 +198,38 @@ def _clock(source: Source, picture_period_ns: int) -> StepClock:
 
 
 def _labelled(
-    frames: Iterator[Frame], signals: SignalReader, codec: Codec
-) -> Iterator[tuple[Frame, bool]]:
-    """Frames and whether there was something to imitate: the reached pose, or a command."""
+    frames: Iterator[Frame], signals: SignalReader, source: Source
+) -> Iterator[tuple[Frame, str]]:
+    """Frames and why there is nothing to imitate at them, empty where there is.
+
+    A frame waits until the commands around it are known.
+    """
+    waiting: deque[tuple[Frame, bool]] = deque()
+
+    def obstacle(frame: Frame, has_command: bool) -> str:
+        if step := source.bag.clock_step_at(frame.time_ns):
+            return step
+        if source.codec.labels == "reached":
+            return ""
+        return signals.obstacle(frame.time_ns) or ("" if has_command else NO_COMMAND)
+
     for frame in frames:
         first_ns = signals.first_command_ns
-        has_command = first_ns is not None and first_ns <= frame.time_ns
-        yield frame, codec.labels == "reached" or has_command
+        waiting.append((frame, first_ns is not None and first_ns <= frame.time_ns))
+        while waiting and frame.time_ns - waiting[0][0].time_ns > COMMAND_GAP_NS:
+            known, has_command = waiting.popleft()
+            yield known, obstacle(known, has_command)
+    for known, has_command in waiting:
+        yield known, obstacle(known, has_command)
 
 
 def _check(episode: Episode, extraction: _Extraction) -> None:
     if extraction.parts:
         return
-    dropped = extraction.drops.by_reason.most_common(1)
-    if dropped:
-        reason, count = dropped[0]
-        why = f"{sum(extraction.drops.by_reason.values())} steps dropped, {count} because of: "
-        why += reason
+    by_reason = extraction.drops.by_reason
+    if by_reason:
+        reason, count = max(by_reason.items(), key=lambda item: item[1])
+        why = f"{extraction.drops.steps} steps dropped, {count} because of: {reason}"
     else:
         why = "no pictures were recorded"
     raise BagError(f"episode {episode.name} of bag {episode.bag} is empty: {why}")
@@ -214,12 +258,17 @@ class _Extraction:
         self._folder = folder
         self._writer: PartWriter | None = None
         self._ended: list[PartWriter] = []
+        self.watched = WatchedPoses()
         self._next = -1
         self._started = 0
 
-    def take(self, frame: Frame, has_label: bool, instruction: str, progress: Progress) -> None:
+    @property
+    def has_frames(self) -> bool:
+        return bool(self._ended)
+
+    def take(self, frame: Frame, obstacle: str, instruction: str, progress: Progress) -> None:
         """Add a frame to the running part, or drop it and end the part."""
-        encoded = self._encode(frame, has_label, instruction)
+        encoded = self._encode(frame, obstacle, instruction)
         if encoded is None:
             self.end_part()
             return
@@ -230,21 +279,22 @@ class _Extraction:
             self._writer = PartWriter(path, self._codec, self._options.fps)
             self._started += 1
         self._writer.add(frame, encoded)
+        self.watched.add(frame)
         self.drops.duplicates += frame.is_duplicate
         self._next = frame.index + 1
         progress(1)
 
-    def _encode(self, frame: Frame, has_label: bool, instruction: str) -> ModelInput | None:
-        if not has_label:
-            self.drops.add(NO_COMMAND)
+    def _encode(self, frame: Frame, obstacle: str, instruction: str) -> ModelInput | None:
+        if obstacle:
+            self.drops.add(obstacle, frame.time_ns)
             return None
         if self.keep and not self.keep[0] <= frame.time_ns <= self.keep[1]:
-            self.drops.add(IDLE)
+            self.drops.add(IDLE, frame.time_ns)
             return None
         try:
             return self._codec.encode(frame.snapshot.observation(instruction))
         except UserError as error:
-            self.drops.add(str(error))
+            self.drops.add(str(error), frame.time_ns)
             return None
 
     def end_part(self) -> None:
@@ -253,7 +303,7 @@ class _Extraction:
         if writer is None:
             return
         if len(writer) < self._codec.timing.horizon:
-            self.drops.add(SHORT, len(writer))
+            self.drops.add(SHORT, writer.due[0], len(writer), writer.due[-1])
             writer.discard()
             return
         writer.close()

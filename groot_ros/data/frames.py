@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from groot_ros.buffer import NotReady, ObservationBuffer, Snapshot
 from groot_ros.data.bag import Bag
+from groot_ros.data.losses import Drops
 from groot_ros.errors import UserError
 from groot_ros.message_fields import to_ns
 from groot_ros.stream_store import Route
@@ -27,9 +28,11 @@ PROBED_PICTURES = 32
 def picture_period_ns(bag: Bag, streams: dict[str, Route], start_ns: int) -> int:
     """Median time between pictures of the slowest camera, from its first ones; 0 for fewer."""
     periods = [0]
-    for topic in (topic for topic, route in streams.items() if route.is_camera):
+    for topic, route in streams.items():
+        if not route.is_camera:
+            continue
         stamps: list[int] = []
-        for _, _, message in bag.messages([topic], start_ns):
+        for _, _, message in bag.messages({topic: route.type_name}, start_ns):
             stamps.append(to_ns(message.header.stamp))
             if len(stamps) == PROBED_PICTURES:
                 break
@@ -101,29 +104,22 @@ class StepClock:
     max_age_ns: int
 
 
-@dataclass
-class Drops:
-    """Dropped steps by reason, and steps that show the same pictures as the one before."""
-
-    by_reason: Counter[str] = field(default_factory=Counter)
-    duplicates: int = 0
-
-    def add(self, reason: str, steps: int = 1) -> None:
-        if steps > 0:
-            self.by_reason[reason] += steps
-
-
 NO_PICTURES = "no pictures"
 
 
 def take_frames(
-    observed: Iterator[Snapshot | Refusal], clock: StepClock, start_ns: int, drops: Drops
+    observed: Iterator[Snapshot | Refusal],
+    clock: StepClock,
+    start_ns: int,
+    drops: Drops,
+    stop_ns: int = 0,
 ) -> Iterator[Frame]:
-    """The frame of each step that has one; the others are counted in `drops`."""
+    """The frame of each step that has one; the others are counted in `drops`, up to `stop_ns`."""
     steps = _Steps(clock, start_ns, drops)
     for item in observed:
         yield from steps.until(item)
     yield from steps.last()
+    steps.count_rest(stop_ns)
 
 
 class _Steps:
@@ -157,19 +153,22 @@ class _Steps:
 
     def _begin(self, stamp_ns: int) -> None:
         self._first_ns = stamp_ns
-        missed = (stamp_ns - self._start_ns) // self._clock.step_ns
+        self._drop_early(stamp_ns)
+
+    def _drop_early(self, stop_ns: int) -> None:
+        missed = (stop_ns - self._start_ns) // self._clock.step_ns
         reason = self._early.most_common(1)[0][0] if self._early else NO_PICTURES
-        self._drops.add(reason, int(missed))
+        self._drops.add(reason, self._start_ns, int(missed), stop_ns)
 
     def _step(self) -> Iterator[Frame]:
         due_ns = self._due_ns(self._next)
         index, self._next = self._next, self._next + 1
         newest, refusal = self._newest, self._refusal
         if refusal and refusal.time_ns <= due_ns + self._clock.offset_ns:
-            self._drops.add(refusal.cause)
+            self._drops.add(refusal.cause, due_ns)
             return
         if newest is None or due_ns - newest.stamp_ns > self._clock.max_age_ns:
-            self._drops.add(refusal.cause if refusal else NO_PICTURES)
+            self._drops.add(refusal.cause if refusal else NO_PICTURES, due_ns)
             return
         duplicate = newest is self._used
         self._used = newest
@@ -177,9 +176,21 @@ class _Steps:
 
     def last(self) -> Iterator[Frame]:
         """The step of the last observation, if it is due before another picture would come."""
-        if self._first_ns is None:
-            self._drops.by_reason.update(self._early)
-        elif self._newest and self._newest is not self._used:
+        if self._first_ns is not None and self._newest and self._newest is not self._used:
             wait_ns = self._due_ns(self._next) - self._newest.stamp_ns
             if wait_ns <= self._clock.offset_ns:
                 yield from self._step()
+
+    def count_rest(self, stop_ns: int) -> None:
+        """Steps at the end that have no frame because a stream died before the episode ended."""
+        if self._first_ns is None:
+            self._drop_early(stop_ns)
+            return
+        newest_ns = self._newest.stamp_ns if self._newest else self._first_ns
+        if stop_ns - newest_ns <= self._clock.max_age_ns:
+            return
+        reason = self._refusal.cause if self._refusal else NO_PICTURES
+        step_ns, first_ns = self._clock.step_ns, self._due_ns(self._next)
+        # The last picture of an episode needs time to arrive before its end.
+        steps = (stop_ns - 2 * self._clock.offset_ns - first_ns) // step_ns + 1
+        self._drops.add(reason, first_ns, int(steps), first_ns + (int(steps) - 1) * step_ns)

@@ -6,15 +6,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from groot_ros.data.bag import Bag, BagError, bag_files, open_bag
+from groot_ros.data.bag import Bag, open_bag
+from groot_ros.data.bag_files import bag_files
+from groot_ros.data.bag_storage import BagError
 from groot_ros.data.dataset import ACTION, STATE, STATISTICS
-from groot_ros.data.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.episodes import EpisodeChoice, list_episodes
+from groot_ros.data.losses import summed
 from groot_ros.data.reader import Dataset
 from groot_ros.data.topics import absolute
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
-
-UNKNOWN = "?"
 
 
 def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
@@ -28,26 +29,27 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
             "duration_s": round(duration_s, 3),
             "topics": {
                 name: {
-                    "type": info.type_name,
+                    "type": " and ".join(info.counts),
                     "messages": info.count,
                     "rate_hz": round(info.count / duration_s, 2) if duration_s else None,
+                    "not_read": bag.obstacle(name),
                 }
                 for name, info in sorted(bag.topics.items())
             },
             "flags": list(bag.info.flags) if bag.info else [],
             "episodes": [],
-            "problems": [],
+            "problems": list(bag.notes),
         }
         try:
             # Nothing is converted here, so an unknown instruction is no fault.
-            episodes = find_episodes(bag, EpisodeChoice(instruction=_any_instruction(bag)))
+            episodes = list_episodes(bag, EpisodeChoice())
         except BagError as error:
             report["problems"].append(str(error))
         else:
             report["episodes"] = [
                 {
                     "name": episode.name,
-                    "instruction": "" if episode.instruction == UNKNOWN else episode.instruction,
+                    "instruction": episode.instruction,
                     "outcome": episode.outcome,
                     "duration_s": round(episode.duration_s, 3),
                 }
@@ -56,11 +58,6 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
         if robot_name:
             report["problems"] += _missing(bag, load_robot(robot_name))
     return report
-
-
-def _any_instruction(bag: Bag) -> str:
-    known = bag.info.instruction if bag.info else bag.custom_data.get("instruction", "")
-    return "" if known else UNKNOWN
 
 
 def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
@@ -86,8 +83,9 @@ def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
         found = bag.topics.get(absolute(topic, namespace))
         if found is None:
             problems.append(f"{use}: topic {absolute(topic, namespace)} is not in the bag")
-        elif found.type_name != kind:
-            problems.append(f"{use}: {topic} is {found.type_name}, expected {kind}")
+        elif kind not in found.counts:
+            types = " and ".join(found.counts)
+            problems.append(f"{use}: {topic} is {types}, expected {kind}")
     return problems
 
 
@@ -100,7 +98,10 @@ def bag_lines(report: dict[str, Any]) -> list[str]:
     width = max((len(name) for name in report["topics"]), default=0)
     for name, topic in report["topics"].items():
         rate = f"{topic['rate_hz']:.1f} Hz" if topic["rate_hz"] else ""
-        lines.append(f"  {name:<{width}}  {topic['messages']:>7}  {rate:>9}  {topic['type']}")
+        skipped = f"  (not read: {topic['not_read']})" if topic["not_read"] else ""
+        lines.append(
+            f"  {name:<{width}}  {topic['messages']:>7}  {rate:>9}  {topic['type']}{skipped}"
+        )
     lines.append("episodes")
     for episode in report["episodes"]:
         outcome = f", {episode['outcome']}" if episode["outcome"] else ""
@@ -136,7 +137,10 @@ def describe_dataset(path: Path) -> dict[str, Any]:
         },
         "state": _ranges(dataset.modality["state"], statistics[STATE]),
         "action": _ranges(dataset.modality["action"], statistics[ACTION]),
-        "dropped": dict(sum((Counter(s["dropped"]) for s in own.get("sources", [])), Counter())),
+        "dropped": summed(source["dropped"] for source in own.get("sources", [])),
+        "left_out": [
+            f"{Path(entry['bag']).name}: {entry['reason']}" for entry in own.get("left_out", [])
+        ],
     }
 
 
@@ -169,4 +173,4 @@ def dataset_lines(report: dict[str, Any]) -> list[str]:
             low, high = (" ".join(f"{v:.3g}" for v in values[k]) for k in ("min", "max"))
             lines.append(f"  {key} {values['size']}: from {low} to {high}")
     lines += [f"  {count} steps dropped: {why}" for why, count in report["dropped"].items()]
-    return lines
+    return lines + [f"  left out: {reason}" for reason in report["left_out"]]

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.data.bag import NO_SPACE, BagError, bag_hash, open_bag
+from groot_ros.data.bag import open_bag
+from groot_ros.data.bag_files import NO_SPACE, bag_hash
+from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episodes import Episode
 from groot_ros.data.extract import EpisodeResult, ExtractOptions, extract, read_result
 from groot_ros.data.replay import Source
@@ -41,6 +43,15 @@ class Failure:
     bag: str
     episode: str
     reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason with the bag's name in it."""
+        if self.bag in self.reason:
+            return self.reason
+        name = Path(self.bag).name
+        where = name if self.episode in ("", name) else f"{name}, episode {self.episode}"
+        return f"{where}: {self.reason}"
 
 
 Outcome = EpisodeResult | Failure

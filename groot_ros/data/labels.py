@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import Steps
-from groot_ros.data.bag import BagError
+from groot_ros.data.bag_storage import BagError
 from groot_ros.data.signals import Signal, Times
 
 Array = NDArray[np.float64]

@@ -1,6 +1,7 @@
-"""Gives an MCAP file that was cut off in the middle its index back, in place.
+"""Makes an MCAP file whole again in place: index, checksums, and what is whole out of damage.
 
-Layout of the records: https://mcap.dev/spec.
+Layout of the records: https://mcap.dev/spec. Damaged bytes stay where they are, below the head of
+a private record that every reader skips; whole messages out of them are written again at the end.
 """
 
 from __future__ import annotations
@@ -9,183 +10,344 @@ import os
 import shutil
 import struct
 import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
-from io import RawIOBase
 from pathlib import Path
+from typing import BinaryIO
 
 from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import (
+    Channel,
     Chunk,
     DataEnd,
     Footer,
+    Header,
     McapRecord,
     Message,
     MessageIndex,
+    Schema,
     Statistics,
     SummaryOffset,
 )
 from mcap.writer import MCAP0_MAGIC
 
-from groot_ros.data.mcap_scan import (
+from groot_ros.data.mcap_records import (
+    MESSAGE,
+    PRIVATE,
     RECORD,
-    Contents,
-    Scan,
-    add_message_index,
-    chunk_index,
-    scan_file,
+    ChunkBytes,
+    FileBytes,
+    Found,
+    Gap,
+    decompress,
+    walk,
 )
+from groot_ros.data.mcap_scan import ChunkStretch, Scan, Stretch, scan_file
 from groot_ros.errors import UserError
 
 # Room for schemas, channels and the index of one chunk, and for what each chunk adds.
 INDEX_BYTES = 2**20
 INDEX_BYTES_PER_CHUNK = 1024
+# A chunk that is written again holds about so much.
+CHUNK_BYTES = 2**20
+# Where a chunk's checksum lies from its beginning: behind head, two times and a size.
+_CRC_OFFSET = RECORD.size + 24
+_CRC = struct.Struct("<I")
+
+
+class NotNow(UserError):
+    """A file that can be repaired later: it is being written, or its disk is full."""
 
 
 @dataclass(frozen=True)
 class RepairedFile:
     """A file's contents and what was done to it; nothing if it was complete."""
 
-    contents: Contents
+    scan: Scan
     actions: tuple[str, ...]
 
 
 def repair(path: Path) -> RepairedFile:
-    """Cut off what a crash tore, write the index; a complete file is left as it is."""
+    """Write what a file lacks; a complete file is left as it is and may be read-only.
+
+    UserError when nothing of an MCAP file is in it, NotNow when it is being written or its disk
+    has no room for the index.
+    """
+    with path.open("rb") as reading:
+        _check_not_written(reading, path)
+        scan = scan_file(reading, path)
+    if not scan.damage:
+        return RepairedFile(scan, ())
     # Unbuffered, so that nothing is tried again behind our back when the disk is full.
     with path.open("r+b", buffering=0) as file:
         _check_not_written(file, path)
-        scan = scan_file(file, path)
-        if scan.complete:
-            return RepairedFile(scan.contents, ())
         _check_room(path, scan)
         try:
-            _append(file, scan)
+            actions = _Repair(file, scan).run()
         except OSError:
-            # A limit other than the disk: better an index without the torn chunk than none.
+            # A limit other than the disk: better an index without what was torn than none.
             file.truncate(scan.end)
             scan = scan_file(file, path)
-            _append(file, scan)
-    actions = [f"index of {scan.contents.messages} messages written"]
-    if saved := sum(isinstance(record, Message) for record in scan.rest):
-        actions.append(f"{saved} messages saved from a torn chunk")
-    if scan.damaged_chunks:
-        actions.append(f"{scan.damaged_chunks} damaged chunks left out of the index")
-    return RepairedFile(scan.contents, tuple(actions))
+            scan.saved.clear()
+            actions = _Repair(file, scan).run()
+    with path.open("rb") as reading:
+        return RepairedFile(scan_file(reading, path), tuple(actions))
 
 
-def _check_not_written(file: RawIOBase, path: Path) -> None:
+def _check_not_written(file: BinaryIO, path: Path) -> None:
     try:
         flock(file.fileno(), LOCK_EX | LOCK_NB)
     except BlockingIOError as error:
-        raise UserError(f"{path} is being written: stop the recording first") from error
+        raise NotNow(f"{path} is being written: stop the recording first") from error
+    except OSError:
+        # Not every disk can lock.
+        return
 
 
 def _check_room(path: Path, scan: Scan) -> None:
     """Before anything is changed: the index must fit on the disk."""
-    needed = INDEX_BYTES + INDEX_BYTES_PER_CHUNK * len(scan.contents.chunks)
+    again = sum(len(message.data) for message in scan.saved)
+    again += sum(chunk.size for chunk in scan.chunks if not chunk.is_indexed)
+    needed = INDEX_BYTES + INDEX_BYTES_PER_CHUNK * len(scan.chunks) + again
     if shutil.disk_usage(path.parent).free < needed:
-        raise UserError(
+        raise NotNow(
             f"{path} needs {needed / 1e6:.0f} MB more for its index: make room on its disk"
         )
 
 
-def _append(file: RawIOBase, scan: Scan) -> None:
-    """Everything that the file lacks, in the place of what is torn."""
-    file.truncate(scan.end)
-    file.seek(scan.end)
-    _write_message_indexes(file, scan)
-    _write_rest(file, scan)
-    _write_summary(file, scan.contents)
-    file.flush()
-    os.fsync(file.fileno())
+class _Repair:
+    """Writes into one file; owns the scan while it changes."""
 
+    def __init__(self, file: BinaryIO, scan: Scan) -> None:
+        self._file = file
+        self._source = FileBytes(file.fileno())
+        self._scan = scan
+        self._chunks: list[ChunkStretch] = []
+        self._counts: Counter[int] = Counter()
 
-def _write_message_indexes(file: RawIOBase, scan: Scan) -> None:
-    """Those of the newest chunk that the file does not have."""
-    for channel_id, entries in scan.unindexed.items():
-        offset = file.tell()
-        _write(file, MessageIndex(channel_id, entries))
-        add_message_index(scan.contents.chunks[-1], channel_id, offset, file.tell() - offset)
+    def run(self) -> list[str]:
+        """Mend the file; what was done, a sentence each."""
+        scan = self._scan
+        actions = self._actions()
+        again = self._chunks_to_move()
+        saved = [message for message in scan.saved if message.channel_id in scan.channels]
+        self._file.truncate(scan.end)
+        self._file.seek(scan.end)
+        kept = [chunk for chunk in scan.chunks if chunk not in again]
+        for chunk in kept:
+            self._keep(chunk)
+        for run in scan.runs:
+            self._counts.update(run.counts)
+        for chunk in again:
+            saved = [*self._messages(chunk), *saved]
+        self._write_messages(saved)
+        self._write_summary()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._mask([*scan.gaps, *(Gap(chunk.offset, chunk.end) for chunk in again)])
+        os.fsync(self._file.fileno())
+        return actions
 
+    def _actions(self) -> list[str]:
+        scan = self._scan
+        total = scan.counts.total() + len(scan.saved)
+        actions = [f"index of {total} messages written"]
+        if scan.saved:
+            torn = "" if scan.gaps else " torn"
+            actions.append(f"{len(scan.saved)} messages saved from a{torn or ' damaged'} chunk")
+        if scan.gaps:
+            lost = sum(gap.stop - gap.start for gap in scan.gaps)
+            actions.append(f"{lost} damaged bytes in {len(scan.gaps)} places left out")
+        if wrong := sum(chunk.crc_is_wrong for chunk in scan.chunks):
+            actions.append(
+                f"{wrong} chunks with a wrong checksum kept, a message in each may be damaged"
+            )
+        if scan.unknown:
+            actions.append(f"{scan.unknown} messages whose topic is lost left out")
+        return actions
 
-def _write_rest(file: RawIOBase, scan: Scan) -> None:
-    """What a torn chunk held, as a chunk of its own."""
-    times = [record.log_time for record in scan.rest if isinstance(record, Message)]
-    if not times:
-        scan.rest.clear()
-        return
-    builder, entries = RecordBuilder(), dict[int, list[tuple[int, int]]]()
-    for record in scan.rest:
-        scan.contents.add(record)
-        if isinstance(record, Message):
-            entries.setdefault(record.channel_id, []).append((record.log_time, builder.count))
+    def _chunks_to_move(self) -> list[ChunkStretch]:
+        """Chunks that are written again: in the middle there is no room for a damaged index."""
+        scan = self._scan
+        with_indexes = any(chunk.index_offsets for chunk in scan.chunks)
+        return [
+            chunk
+            for chunk in scan.chunks
+            if not chunk.counts.keys() <= scan.channels.keys()
+            or (
+                with_indexes
+                and not chunk.is_indexed
+                and chunk.end + chunk.index_length != scan.end
+            )
+        ]
+
+    def _keep(self, chunk: ChunkStretch) -> None:
+        if chunk.crc_is_wrong:
+            data = self._source.read(chunk.data_offset, chunk.data_length)
+            os.pwrite(self._file.fileno(), _CRC.pack(zlib.crc32(data)), chunk.offset + _CRC_OFFSET)
+        if chunk.end + chunk.index_length == self._scan.end:
+            self._write_indexes(chunk)
+        self._chunks.append(chunk)
+        self._counts.update(chunk.counts)
+
+    def _write_indexes(self, chunk: ChunkStretch) -> None:
+        """Those that a chunk at the end of the file does not have yet."""
+        for channel_id, entries in chunk.entries.items():
+            if channel_id not in chunk.index_offsets:
+                offset = self._file.tell()
+                self._write(MessageIndex(channel_id, entries))
+                chunk.index_offsets[channel_id] = offset
+                chunk.index_length += self._file.tell() - offset
+
+    def _messages(self, chunk: ChunkStretch) -> list[Message]:
+        data = decompress(
+            chunk.compression,
+            self._source.read(chunk.data_offset, chunk.data_length),
+            chunk.size,
+        )
+        found = []
+        for item in walk(ChunkBytes(data), 0, lambda _: True):
+            if isinstance(item, Found) and item.opcode == Opcode.MESSAGE:
+                body = item.body(ChunkBytes(data))
+                channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(body)
+                if channel in self._scan.channels:
+                    found.append(
+                        Message(channel, log_ns, body[MESSAGE.size :], publish_ns, sequence)
+                    )
+        return found
+
+    def _write_messages(self, messages: Sequence[Message]) -> None:
+        """At the end of the file: in chunks, or without them where the file has none."""
+        if self._scan.runs and not self._scan.chunks:
+            definitions = self._definitions({message.channel_id for message in messages})
+            for record in [*definitions, *messages]:
+                self._write(record)
+            self._counts.update(message.channel_id for message in messages)
+            return
+        begun, size = 0, 0
+        for index, message in enumerate(messages, start=1):
+            size += len(message.data)
+            if size >= CHUNK_BYTES or index == len(messages):
+                self._write_chunk(messages[begun:index])
+                begun, size = index, 0
+
+    def _definitions(self, channels: Iterable[int]) -> list[McapRecord]:
+        scan = self._scan
+        found = [scan.channels[number] for number in sorted(channels)]
+        schemas = dict.fromkeys(c.schema_id for c in found if c.schema_id in scan.schemas)
+        return [*(scan.schemas[number] for number in schemas), *found]
+
+    def _write_chunk(self, messages: Sequence[Message]) -> None:
+        builder = RecordBuilder()
+        for record in self._definitions({message.channel_id for message in messages}):
+            record.write(builder)
+        offset = self._file.tell()
+        stretch = ChunkStretch(offset, 0, 0, 0)
+        for message in messages:
+            stretch.count(message.channel_id, message.log_time)
+            places = stretch.entries.setdefault(message.channel_id, [])
+            places.append((message.log_time, builder.count))
+            message.write(builder)
+        data = builder.end()
+        self._write(
+            Chunk(
+                compression="",
+                data=data,
+                message_end_time=stretch.end_ns,
+                message_start_time=stretch.start_ns,
+                uncompressed_crc=zlib.crc32(data),
+                uncompressed_size=len(data),
+            )
+        )
+        stretch.length = self._file.tell() - offset
+        stretch.size = stretch.data_length = len(data)
+        self._write_indexes(stretch)
+        self._chunks.append(stretch)
+        self._counts.update(stretch.counts)
+
+    def _mask(self, gaps: Iterable[Gap]) -> None:
+        """Make every reader skip what is damaged, and give the file its beginning back."""
+        descriptor = self._file.fileno()
+        os.pwrite(descriptor, MCAP0_MAGIC, 0)
+        for gap in gaps:
+            start, stop = gap.start, gap.stop
+            if start == len(MCAP0_MAGIC):
+                start += os.pwrite(descriptor, _header(stop - start), start)
+            if stop - start >= RECORD.size:
+                os.pwrite(descriptor, RECORD.pack(PRIVATE, stop - start - RECORD.size), start)
+
+    def _write(self, record: McapRecord) -> None:
+        builder = RecordBuilder()
         record.write(builder)
-    data = builder.end()
-    chunk = Chunk(
-        compression="",
-        data=data,
-        message_end_time=max(times),
-        message_start_time=min(times),
-        uncompressed_crc=zlib.crc32(data),
-        uncompressed_size=len(data),
-    )
-    offset = file.tell()
-    _write(file, chunk)
-    scan.contents.chunks.append(chunk_index(chunk, offset, file.tell() - offset))
-    scan.unindexed = entries
-    _write_message_indexes(file, scan)
+        _write_all(self._file, builder.end())
+
+    def _write_summary(self) -> None:
+        self._write(DataEnd(0))
+        start = self._file.tell()
+        builder, offsets = RecordBuilder(), list[SummaryOffset]()
+        for opcode, records in self._groups():
+            group_start = builder.count
+            for record in records:
+                record.write(builder)
+            if records:
+                length = builder.count - group_start
+                offsets.append(SummaryOffset(opcode, start + group_start, length))
+        offset_start = start + builder.count
+        for offset in offsets:
+            offset.write(builder)
+        summary = builder.end()
+        _write_all(self._file, summary)
+        # The checksum covers the footer too, up to itself.
+        head = RECORD.pack(Opcode.FOOTER, 20) + struct.pack("<QQ", start, offset_start)
+        checksum = zlib.crc32(head, zlib.crc32(summary))
+        self._write(Footer(start, offset_start, checksum))
+        _write_all(self._file, MCAP0_MAGIC)
+
+    def _groups(self) -> list[tuple[Opcode, list[McapRecord]]]:
+        scan = self._scan
+        stretches: list[Stretch] = [*self._chunks, *scan.runs]
+        filled = [stretch for stretch in stretches if stretch.counts]
+        statistics = Statistics(
+            attachment_count=len(scan.attachments),
+            channel_count=len(scan.channels),
+            channel_message_counts=dict(self._counts),
+            chunk_count=len(self._chunks),
+            message_count=self._counts.total(),
+            message_end_time=max((stretch.end_ns for stretch in filled), default=0),
+            message_start_time=min((stretch.start_ns for stretch in filled), default=0),
+            metadata_count=len(scan.metadata),
+            schema_count=len(scan.schemas),
+        )
+        schemas: list[Schema] = list(scan.schemas.values())
+        channels: list[Channel] = list(scan.channels.values())
+        return [
+            (Opcode.SCHEMA, [*schemas]),
+            (Opcode.CHANNEL, [*channels]),
+            (Opcode.STATISTICS, [statistics]),
+            (Opcode.CHUNK_INDEX, [chunk.index() for chunk in self._chunks]),
+            (Opcode.ATTACHMENT_INDEX, [*scan.attachments]),
+            (Opcode.METADATA_INDEX, [*scan.metadata_indexes]),
+        ]
 
 
-def _write_all(file: RawIOBase, data: bytes) -> None:
+def _write_all(file: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 
 
-def _write(file: RawIOBase, record: McapRecord) -> None:
+def _header(most_bytes: int) -> bytes:
+    """The first record of a ROS 2 file, as long as its place where that is short."""
     builder = RecordBuilder()
-    record.write(builder)
-    _write_all(file, builder.end())
-
-
-def _write_summary(file: RawIOBase, contents: Contents) -> None:
-    _write(file, DataEnd(0))
-    start = file.tell()
-    statistics = Statistics(
-        attachment_count=0,
-        channel_count=len(contents.channels),
-        channel_message_counts=contents.counts,
-        chunk_count=len(contents.chunks),
-        message_count=contents.messages,
-        message_end_time=contents.end_ns,
-        message_start_time=contents.start_ns,
-        metadata_count=len(contents.metadata),
-        schema_count=len(contents.schemas),
-    )
-    groups: list[tuple[Opcode, list[McapRecord]]] = [
-        (Opcode.SCHEMA, list(contents.schemas.values())),
-        (Opcode.CHANNEL, list(contents.channels.values())),
-        (Opcode.STATISTICS, [statistics]),
-        (Opcode.CHUNK_INDEX, list(contents.chunks)),
-        (Opcode.METADATA_INDEX, list(contents.metadata_indexes)),
-    ]
-    builder, offsets = RecordBuilder(), list[SummaryOffset]()
-    for opcode, records in groups:
-        group_start = builder.count
-        for record in records:
-            record.write(builder)
-        if records:
-            length = builder.count - group_start
-            offsets.append(SummaryOffset(opcode, start + group_start, length))
-    offset_start = start + builder.count
-    for offset in offsets:
-        offset.write(builder)
-    summary = builder.end()
-    _write_all(file, summary)
-    # The checksum covers the footer too, up to itself.
-    head = RECORD.pack(Opcode.FOOTER, 20) + struct.pack("<QQ", start, offset_start)
-    checksum = zlib.crc32(head, zlib.crc32(summary))
-    _write(file, Footer(start, offset_start, checksum))
-    _write_all(file, MCAP0_MAGIC)
+    Header("ros2", "").write(builder)
+    empty = builder.count
+    if most_bytes < empty:
+        return b""
+    padding = most_bytes - empty
+    library = "groot_ros"[:padding] if padding >= len("groot_ros") + RECORD.size else " " * padding
+    builder = RecordBuilder()
+    Header("ros2", library).write(builder)
+    return builder.end()

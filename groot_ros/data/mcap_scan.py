@@ -1,215 +1,490 @@
-"""What an MCAP file holds that may be cut off in the middle, and where.
+"""What an MCAP file holds, whole or damaged, found by going through it from its beginning.
 
 Layout of the records: https://mcap.dev/spec.
 """
 
 from __future__ import annotations
 
-import os
-import struct
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BytesIO, RawIOBase
 from pathlib import Path
+from typing import BinaryIO
 
-from mcap.data_stream import ReadDataStream, RecordBuilder
-from mcap.exceptions import EndOfFile, McapError
 from mcap.opcode import Opcode
 from mcap.records import (
+    Attachment,
+    AttachmentIndex,
     Channel,
-    Chunk,
     ChunkIndex,
+    Footer,
+    Header,
     McapRecord,
     Message,
     MessageIndex,
     Metadata,
     MetadataIndex,
     Schema,
+    Statistics,
 )
-from mcap.stream_reader import CRCValidationError, breakup_chunk
 from mcap.writer import MCAP0_MAGIC
 
+from groot_ros.data.mcap_records import (
+    MESSAGE,
+    RECORD,
+    Bytes,
+    ChunkBytes,
+    ChunkHead,
+    DamagedRecord,
+    FileBytes,
+    Found,
+    Gap,
+    decompress,
+    decompress_beginning,
+    doubtful_message,
+    parse,
+    walk,
+)
 from groot_ros.errors import UserError
 
-RECORD = struct.Struct("<BQ")
+# Damage is looked through for messages in pieces of this size.
+_PIECE_BYTES = 2**26
+_SUMMARY = (
+    Opcode.STATISTICS,
+    Opcode.CHUNK_INDEX,
+    Opcode.METADATA_INDEX,
+    Opcode.ATTACHMENT_INDEX,
+    Opcode.SUMMARY_OFFSET,
+)
+_BEHIND = (*_SUMMARY, Opcode.DATA_END, Opcode.FOOTER)
+_DATA = (Opcode.CHUNK, Opcode.MESSAGE, Opcode.MESSAGE_INDEX)
 _FOOTER_BYTES = RECORD.size + 20 + len(MCAP0_MAGIC)
-# Sizes and times in front of a chunk's records: start, end, uncompressed size, checksum.
-_CHUNK_HEAD = struct.Struct("<QQQI")
-_BLOCK = 2**20
 
 
-@dataclass
-class Contents:
-    """What the data section of a file holds, and where."""
+@dataclass(slots=True)
+class Stretch:
+    """Messages in a file: a chunk, or such that lie one after another without one.
 
-    schemas: dict[int, Schema] = field(default_factory=dict)
-    channels: dict[int, Channel] = field(default_factory=dict)
-    counts: dict[int, int] = field(default_factory=dict)
-    chunks: list[ChunkIndex] = field(default_factory=list)
-    metadata: list[Metadata] = field(default_factory=list)
-    metadata_indexes: list[MetadataIndex] = field(default_factory=list)
+    `data_offset` and `data_length` are where their records lie, compressed as the chunk says;
+    `size` is their length without compression, `counts` are messages by the channel's number.
+    """
+
+    offset: int
+    length: int
+    data_offset: int
+    data_length: int
+    compression: str = ""
+    size: int = 0
+    crc: int = 0
     start_ns: int = 0
     end_ns: int = 0
+    counts: Counter[int] = field(default_factory=Counter)
+    index_length: int = 0
+    """Of the message indexes that follow a chunk."""
+
+    def count(self, channel_id: int, time_ns: int) -> None:
+        """Take a message into account."""
+        first = not self.counts
+        self.start_ns = time_ns if first else min(self.start_ns, time_ns)
+        self.end_ns = time_ns if first else max(self.end_ns, time_ns)
+        self.counts[channel_id] += 1
 
     @property
-    def messages(self) -> int:
-        return sum(self.counts.values())
+    def end(self) -> int:
+        return self.offset + self.length
 
-    def add(self, record: McapRecord) -> None:
-        """Take a schema, channel or message into account."""
-        if isinstance(record, Schema):
-            self.schemas[record.id] = record
-        elif isinstance(record, Channel):
-            self.channels[record.id] = record
-        elif isinstance(record, Message):
-            time_ns = record.log_time
-            self.start_ns = min(self.start_ns, time_ns) if self.counts else time_ns
-            self.end_ns = max(self.end_ns, time_ns)
-            self.counts[record.channel_id] = self.counts.get(record.channel_id, 0) + 1
+
+@dataclass(slots=True)
+class ChunkStretch(Stretch):
+    """A chunk that was looked through: its messages' times and places, and its index so far.
+
+    `entries` are forgotten once they are known to be in the file. `crc_is_wrong` where the
+    checksum does not fit what the chunk holds.
+    """
+
+    entries: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    index_offsets: dict[int, int] = field(default_factory=dict)
+    crc_is_wrong: bool = False
+
+    @property
+    def is_indexed(self) -> bool:
+        return self.index_offsets.keys() >= self.counts.keys()
+
+    def index(self) -> ChunkIndex:
+        """Its record for the summary."""
+        return ChunkIndex(
+            chunk_length=self.length,
+            chunk_start_offset=self.offset,
+            compression=self.compression,
+            compressed_size=self.data_length,
+            message_end_time=self.end_ns,
+            message_index_length=self.index_length,
+            message_index_offsets=self.index_offsets,
+            message_start_time=self.start_ns,
+            uncompressed_size=self.size,
+        )
 
 
 @dataclass
 class Scan:
-    """`end` is where the whole records end; `rest` what is usable of a torn chunk behind it."""
+    """All that a file holds.
 
-    contents: Contents = field(default_factory=Contents)
+    `gaps` are what is damaged, up to `end`, where the last whole record ends; behind it there is
+    a summary, or what a crash tore. `saved` are messages out of the damage, `unknown` are
+    messages whose topic nothing tells any more.
+    """
+
+    schemas: dict[int, Schema] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    chunks: list[ChunkStretch] = field(default_factory=list)
+    runs: list[Stretch] = field(default_factory=list)
+    metadata: list[Metadata] = field(default_factory=list)
+    metadata_indexes: list[MetadataIndex] = field(default_factory=list)
+    attachments: list[AttachmentIndex] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    saved: list[Message] = field(default_factory=list)
+    unknown: int = 0
+    has_magic: bool = True
+    has_header: bool = False
+    ends_properly: bool = False
+    summary_is_true: bool = True
     end: int = len(MCAP0_MAGIC)
-    complete: bool = False
-    rest: list[McapRecord] = field(default_factory=list)
-    damaged_chunks: int = 0
-    # The newest chunk, its index in the file and the message indexes it must have.
-    unindexed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """Chunks and runs in the order of the file."""
+        return sorted([*self.chunks, *self.runs], key=lambda stretch: stretch.offset)
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with the file, or nothing."""
+        if not self.has_magic or not self.has_header:
+            return "does not begin as an MCAP file"
+        if self.gaps:
+            return f"is damaged at byte {self.gaps[0].start}"
+        if not self.ends_properly:
+            return "was cut off"
+        if any(chunk.crc_is_wrong for chunk in self.chunks):
+            return "has a chunk whose checksum is wrong"
+        if self.unknown:
+            return "holds messages of a topic that nothing in it defines"
+        if not self.summary_is_true:
+            return "has an index that does not fit what it holds"
+        return ""
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Messages by the channel's number, without those that were saved or are unknown."""
+        total: Counter[int] = Counter()
+        for stretch in (*self.chunks, *self.runs):
+            total.update(stretch.counts)
+        return Counter({k: n for k, n in total.items() if k in self.channels})
 
 
-def scan_file(file: RawIOBase, path: Path) -> Scan:
-    """Everything whole in a file; UserError for damage that no interruption explains."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    if file.read(len(MCAP0_MAGIC)) != MCAP0_MAGIC:
-        raise UserError(f"{path} is no MCAP file: it does not begin as one")
-    scan = Scan()
-    while scan.end + RECORD.size <= size:
-        file.seek(scan.end)
-        opcode, length = RECORD.unpack(file.read(RECORD.size))
-        if opcode == 0 or opcode > max(Opcode):
-            _check_tail_is_empty(file, scan.end, path)
-            break
-        if scan.end + RECORD.size + length > size:
-            if opcode == Opcode.CHUNK:
-                scan.rest = list(_torn_records(file.read()))
-            break
-        if opcode == Opcode.DATA_END:
-            scan.complete = _ends_properly(file, size)
-            break
-        _take(scan, opcode, file.read(length))
-        scan.end += RECORD.size + length
+def scan_file(file: BinaryIO, path: Path) -> Scan:
+    """Look through a file; UserError for one in which there is nothing of an MCAP file."""
+    source = FileBytes(file.fileno())
+    scanner = _Scanner(source)
+    scan = scanner.run()
+    if not (scan.channels or scan.chunks or scan.runs or (scan.has_magic and scan.has_header)):
+        found = "is empty" if source.size == 0 else "holds nothing of one"
+        raise UserError(f"{path} is no MCAP file: it {found}, restore it from a copy")
     return scan
 
 
-def _ends_properly(file: RawIOBase, size: int) -> bool:
-    file.seek(size - _FOOTER_BYTES)
-    tail = file.read()
-    return tail[0] == Opcode.FOOTER and tail.endswith(MCAP0_MAGIC)
+class _Scanner:
+    """Goes through a file once; owns the scan while it grows."""
+
+    def __init__(self, source: FileBytes) -> None:
+        self._source = source
+        self._scan = Scan(has_magic=source.read(0, len(MCAP0_MAGIC)) == MCAP0_MAGIC)
+        self._torn: list[Gap] = []
+        self._behind: list[Found | Gap] = []
+        self._summary: list[McapRecord] = []
+        self._summary_start = 0
+
+    def run(self) -> Scan:
+        scan = self._scan
+        for item in walk(self._source, len(MCAP0_MAGIC), self._is_channel):
+            if isinstance(item, Gap):
+                (self._behind if self._behind else scan.gaps).append(item)
+            elif item.opcode in _BEHIND or (self._behind and item.opcode not in _DATA):
+                self._behind.append(item)
+            else:
+                # What looked like the end was a piece of it in a wrong place.
+                scan.gaps += [Gap(*_place(stray)) for stray in self._behind]
+                self._behind = []
+                self._take(item)
+                scan.end = item.end
+        self._take_end()
+        self._drop_torn_end()
+        self._save()
+        scan.summary_is_true = scan.ends_properly and self._summary_fits()
+        return scan
+
+    def _is_channel(self, number: int) -> bool:
+        # Where no channel is known yet, its definition may still come.
+        return number in self._scan.channels or not self._scan.channels
+
+    def _drop_torn_end(self) -> None:
+        """A gap at the end is what a crash tore, not damage between records."""
+        scan = self._scan
+        self._torn = [gap for gap in scan.gaps if gap.start >= scan.end]
+        scan.gaps = [gap for gap in scan.gaps if gap.start < scan.end]
+
+    def _take(self, found: Found) -> None:
+        scan = self._scan
+        if found.opcode != Opcode.MESSAGE_INDEX and scan.chunks and scan.chunks[-1].is_indexed:
+            scan.chunks[-1].entries = {}
+        if found.opcode == Opcode.MESSAGE:
+            self._take_message(found)
+        elif found.opcode == Opcode.CHUNK:
+            self._take_chunk(found)
+        elif found.opcode <= max(Opcode):
+            record = parse(found.opcode, found.body(self._source))
+            if isinstance(record, Header):
+                scan.has_header = True
+            elif isinstance(record, Schema | Channel):
+                self._define(record)
+            elif isinstance(record, MessageIndex):
+                self._take_index(record, found)
+            elif isinstance(record, Metadata):
+                scan.metadata.append(record)
+                length = found.end - found.offset
+                scan.metadata_indexes.append(MetadataIndex(found.offset, length, record.name))
+            elif isinstance(record, Attachment):
+                scan.attachments.append(_attachment_index(record, found))
+
+    def _define(self, record: McapRecord) -> None:
+        if isinstance(record, Schema):
+            self._scan.schemas.setdefault(record.id, record)
+        elif isinstance(record, Channel):
+            self._scan.channels.setdefault(record.id, record)
+
+    def _take_message(self, found: Found) -> None:
+        runs = self._scan.runs
+        head = self._source.read(found.offset + RECORD.size, MESSAGE.size)
+        channel, _, time_ns, _ = MESSAGE.unpack(head)
+        if channel not in self._scan.channels:
+            self._scan.gaps.append(Gap(found.offset, found.end))
+            return
+        if not runs or runs[-1].end != found.offset or runs[-1].length > 2**20:
+            runs.append(Stretch(found.offset, 0, found.offset, 0))
+        run = runs[-1]
+        run.length = run.data_length = run.size = found.end - run.offset
+        run.count(channel, time_ns)
+
+    def _take_chunk(self, found: Found) -> None:
+        body = found.body(self._source)
+        head = ChunkHead.read(body)
+        compressed = body[head.data_offset :]
+        chunk = ChunkStretch(
+            offset=found.offset,
+            length=found.end - found.offset,
+            data_offset=found.offset + RECORD.size + head.data_offset,
+            data_length=head.data_length,
+            compression=head.compression,
+            size=head.size,
+            crc=head.crc,
+        )
+        try:
+            data = decompress(head.compression, compressed, head.size)
+            self._look_through(chunk, data)
+        except DamagedRecord:
+            self._scan.gaps.append(Gap(found.offset, found.end))
+            return
+        self._scan.chunks.append(chunk)
+
+    def _look_through(self, chunk: ChunkStretch, data: bytes) -> None:
+        if chunk.crc and zlib.crc32(data) != chunk.crc:
+            # Of a compressed chunk nothing can be trusted then.
+            if chunk.compression:
+                raise DamagedRecord("its checksum is wrong")
+            chunk.crc_is_wrong = True
+        definitions: list[McapRecord] = []
+        for item in walk(ChunkBytes(data), 0, self._is_channel):
+            if isinstance(item, Gap):
+                raise DamagedRecord("a record in it")
+            if item.opcode == Opcode.MESSAGE:
+                place = item.offset + RECORD.size
+                channel, _, time_ns, _ = MESSAGE.unpack_from(data, place)
+                chunk.count(channel, time_ns)
+                chunk.entries.setdefault(channel, []).append((time_ns, item.offset))
+            elif item.opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+                definitions.append(parse(item.opcode, item.body(ChunkBytes(data))))
+        for record in definitions:
+            self._define(record)
+
+    def _take_index(self, record: MessageIndex, found: Found) -> None:
+        if not self._scan.chunks:
+            return
+        chunk = self._scan.chunks[-1]
+        if sorted(record.records) != sorted(chunk.entries.get(record.channel_id, [])):
+            return
+        if chunk.end + chunk.index_length == found.offset:
+            chunk.index_offsets[record.channel_id] = found.offset
+            chunk.index_length += found.end - found.offset
+
+    def _take_end(self) -> None:
+        """What lies behind the data: their end, a summary, a footer."""
+        if not self._behind:
+            return
+        first, size = self._behind[0], self._source.size
+        start, stop = _place(first)
+        if not isinstance(first, Found) or first.opcode != Opcode.DATA_END:
+            # The end of the data is damaged, and was taken for a gap.
+            self._read_summary(start)
+            return
+        tail = self._source.read(max(0, size - _FOOTER_BYTES), _FOOTER_BYTES)
+        self._scan.ends_properly = (
+            tail[:1] == bytes([Opcode.FOOTER])
+            and tail.endswith(MCAP0_MAGIC)
+            and size - _FOOTER_BYTES >= stop
+        )
+        self._read_summary(stop)
+
+    def _read_summary(self, offset: int) -> None:
+        """Its definitions help where those in the data are damaged."""
+        self._summary_start = offset
+        for item in walk(self._source, offset, self._is_channel):
+            if isinstance(item, Gap):
+                self._scan.summary_is_true = False
+                continue
+            if item.opcode == Opcode.FOOTER:
+                self._summary.append(parse(item.opcode, item.body(self._source)))
+                return
+            if item.opcode in _SUMMARY or item.opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+                record = parse(item.opcode, item.body(self._source))
+                self._summary.append(record)
+                self._define(record)
+
+    def _summary_fits(self) -> bool:
+        """Whether the summary names all that the data hold; a file may do without one."""
+        footer = next((r for r in self._summary if isinstance(r, Footer)), None)
+        if not self._scan.summary_is_true or footer is None:
+            return False
+        if footer.summary_start == 0:
+            return True
+        named = {r.chunk_start_offset: r for r in self._summary if isinstance(r, ChunkIndex)}
+        return (
+            footer.summary_start == self._summary_start
+            and self._checksum_fits(footer)
+            # Without any the file is read from its beginning.
+            and (not named or named.keys() == {chunk.offset for chunk in self._scan.chunks})
+            and all(_fits(named[c.offset], c) for c in self._scan.chunks if named)
+            and self._statistics_fit()
+        )
+
+    def _checksum_fits(self, footer: Footer) -> bool:
+        start, stop = self._summary_start, self._source.size - _FOOTER_BYTES + RECORD.size + 16
+        data = self._source.read(start, stop - start)
+        return footer.summary_crc in (0, zlib.crc32(data))
+
+    def _statistics_fit(self) -> bool:
+        counts = self._scan.counts
+        for record in self._summary:
+            if isinstance(record, Statistics) and (
+                record.message_count != counts.total()
+                or any(counts[k] != n for k, n in record.channel_message_counts.items())
+            ):
+                return False
+        named = {record.id for record in self._summary if isinstance(record, Channel)}
+        return not named or named >= counts.keys()
+
+    def _save(self) -> None:
+        """Messages out of the damage, whose channels may have been defined behind them."""
+        scan = self._scan
+        records: list[Message] = []
+        for gap in [*scan.gaps, *self._torn]:
+            for piece in self._pieces(gap):
+                records += self._records_in(piece)
+        scan.saved = [record for record in records if record.channel_id in scan.channels]
+        scan.unknown = len(records) - len(scan.saved)
+        for stretch in scan.stretches:
+            scan.unknown += sum(n for c, n in stretch.counts.items() if c not in scan.channels)
+
+    def _pieces(self, gap: Gap) -> Iterator[bytes]:
+        """A gap in pieces that are looked through by themselves; chunks whose own beginning is
+        damaged are found by the summary."""
+        begin = gap.start
+        for index in self._summary:
+            if not isinstance(index, ChunkIndex):
+                continue
+            start, length = index.chunk_start_offset, index.chunk_length
+            if begin <= start and RECORD.size < length <= gap.stop - start:
+                yield from self._slices(begin, start)
+                head = RECORD.pack(Opcode.CHUNK, length - RECORD.size)
+                yield head + self._source.read(start + RECORD.size, length - RECORD.size)
+                begin = start + length
+        yield from self._slices(begin, gap.stop)
+
+    def _slices(self, start: int, stop: int) -> Iterator[bytes]:
+        for begin in range(start, stop, _PIECE_BYTES):
+            yield self._source.read(begin, min(_PIECE_BYTES, stop - begin))
+
+    def _records_in(self, piece: bytes) -> list[Message]:
+        if not any(piece):
+            return []
+        content, is_whole = piece, False
+        if piece[:1] == bytes([Opcode.CHUNK]):
+            try:
+                head = ChunkHead.read(piece[RECORD.size :])
+            except DamagedRecord:
+                pass
+            else:
+                begin = RECORD.size + head.data_offset
+                data = piece[begin : begin + head.data_length]
+                content = decompress_beginning(head.compression, data)
+                is_whole = len(content) == head.size
+        source: Bytes = ChunkBytes(content)
+        found: list[Message] = []
+        for item in walk(source, 0, self._is_channel):
+            if isinstance(item, Gap):
+                # It is whole if only what follows it is damaged, or its length.
+                last = is_whole and item.stop == source.size
+                if (first := doubtful_message(source, item, last)) is None:
+                    continue
+                item = first
+            body = item.body(source)
+            if item.opcode == Opcode.MESSAGE:
+                channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(body)
+                data = body[MESSAGE.size :]
+                found.append(Message(channel, log_ns, data, publish_ns, sequence))
+            elif item.opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+                self._define(parse(item.opcode, body))
+        return found
 
 
-def _check_tail_is_empty(file: RawIOBase, end: int, path: Path) -> None:
-    """A power cut leaves zeros behind the last record; anything else must not be cut off."""
-    file.seek(end)
-    while block := file.read(_BLOCK):
-        if block.count(0) != len(block):
-            raise UserError(
-                f"{path} is damaged at byte {end}, which no interrupted recording explains: it "
-                "was left as it is, restore it from a copy"
-            )
+def _place(item: Found | Gap) -> tuple[int, int]:
+    """Where something begins and ends."""
+    return (item.start, item.stop) if isinstance(item, Gap) else (item.offset, item.end)
 
 
-def _take(scan: Scan, opcode: int, body: bytes) -> None:
-    contents, stream = scan.contents, ReadDataStream(BytesIO(body))
-    length = RECORD.size + len(body)
-    if opcode == Opcode.CHUNK:
-        _take_chunk(scan, Chunk.read(stream), length)
-    elif opcode == Opcode.MESSAGE_INDEX:
-        index = MessageIndex.read(stream)
-        if scan.unindexed.pop(index.channel_id, None) is not None:
-            add_message_index(contents.chunks[-1], index.channel_id, scan.end, length)
-    elif opcode == Opcode.METADATA:
-        record = Metadata.read(stream)
-        contents.metadata.append(record)
-        contents.metadata_indexes.append(MetadataIndex(scan.end, length, record.name))
-    elif opcode == Opcode.SCHEMA:
-        contents.add(Schema.read(stream))
-    elif opcode == Opcode.CHANNEL:
-        contents.add(Channel.read(stream))
-    elif opcode == Opcode.MESSAGE:
-        contents.add(Message.read(stream, len(body)))
-
-
-def _take_chunk(scan: Scan, chunk: Chunk, length: int) -> None:
-    try:
-        records = breakup_chunk(chunk, validate_crc=True)
-    except (CRCValidationError, EndOfFile, McapError, ValueError):
-        scan.damaged_chunks += 1
-        return
-    scan.unindexed = {}
-    offset = 0
-    for record in records:
-        scan.contents.add(record)
-        if isinstance(record, Message):
-            entry = (record.log_time, offset)
-            scan.unindexed.setdefault(record.channel_id, []).append(entry)
-        offset += _record_bytes(record)
-    scan.contents.chunks.append(chunk_index(chunk, scan.end, length))
-
-
-def _record_bytes(record: McapRecord) -> int:
-    if isinstance(record, Message):
-        return RECORD.size + 22 + len(record.data)
-    builder = RecordBuilder()
-    record.write(builder)
-    return builder.count
-
-
-def chunk_index(chunk: Chunk, offset: int, length: int) -> ChunkIndex:
-    """Index of a chunk at an offset, without its message indexes."""
-    return ChunkIndex(
-        chunk_length=length,
-        chunk_start_offset=offset,
-        compression=chunk.compression,
-        compressed_size=len(chunk.data),
-        message_end_time=chunk.message_end_time,
-        message_index_length=0,
-        message_index_offsets={},
-        message_start_time=chunk.message_start_time,
-        uncompressed_size=chunk.uncompressed_size,
+def _attachment_index(record: Attachment, found: Found) -> AttachmentIndex:
+    return AttachmentIndex(
+        offset=found.offset,
+        length=found.end - found.offset,
+        log_time=record.log_time,
+        create_time=record.create_time,
+        data_size=len(record.data),
+        name=record.name,
+        media_type=record.media_type,
     )
 
 
-def add_message_index(chunk: ChunkIndex, channel_id: int, offset: int, length: int) -> None:
-    """Tell a chunk's index where one of its message indexes is."""
-    chunk.message_index_offsets[channel_id] = offset
-    chunk.message_index_length += length
-
-
-def _torn_records(body: bytes) -> Iterator[McapRecord]:
-    """The whole records in the beginning of an uncompressed chunk."""
-    head = _CHUNK_HEAD.size
-    if len(body) < head + 12:
-        return
-    (name_length,) = struct.unpack_from("<I", body, head)
-    # A name means a compression; of that, a beginning alone is not worth the trouble.
-    if name_length:
-        return
-    position = head + 4 + 8
-    while position + RECORD.size <= len(body):
-        opcode, length = RECORD.unpack_from(body, position)
-        position += RECORD.size
-        if position + length > len(body):
-            return
-        stream = ReadDataStream(BytesIO(body[position : position + length]))
-        if opcode == Opcode.SCHEMA:
-            yield Schema.read(stream)
-        elif opcode == Opcode.CHANNEL:
-            yield Channel.read(stream)
-        elif opcode == Opcode.MESSAGE:
-            yield Message.read(stream, length)
-        position += length
+def _fits(named: ChunkIndex, chunk: ChunkStretch) -> bool:
+    """Whether a chunk's entry in the summary leads to it; message indexes may be left out."""
+    found = chunk.index()
+    if named.message_index_offsets and (
+        named.message_index_offsets != found.message_index_offsets or not chunk.is_indexed
+    ):
+        return False
+    covers = named.message_start_time <= chunk.start_ns and named.message_end_time >= chunk.end_ns
+    return (
+        named.chunk_length == found.chunk_length
+        and named.compression == found.compression
+        and named.compressed_size == found.compressed_size
+        and named.uncompressed_size == found.uncompressed_size
+        and (covers or not chunk.counts)
+    )

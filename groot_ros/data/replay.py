@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode, ObservationBuffer
 from groot_ros.codecs.codec import Codec
-from groot_ros.data.bag import Bag, BagError
+from groot_ros.data.bag import Bag
+from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episodes import Episode
 from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
@@ -24,6 +26,8 @@ from groot_ros.stream_store import Route, routes
 
 # An episode inside a longer bag begins with what was received just before it.
 PREROLL_NS = 1_000_000_000
+# A quaternion shorter than this has no direction.
+LEAST_QUAT = 1e-3
 
 
 def message_to_rgb(message: Any) -> NDArray[np.uint8]:
@@ -66,9 +70,20 @@ class Source:
         `signals` reads its own messages on the way.
         """
         streams = self.streams(buffer)
-        topics = {*streams, *(signals.topics if signals else ())}
+        topics = {name: route.type_name for name, route in streams.items()}
+        topics |= signals.topics if signals else {}
         start_ns = episode.start_ns - PREROLL_NS
-        for topic, arrival_ns, message in self.bag.messages(topics, start_ns, episode.stop_ns):
+
+        def refuse(topic: str, arrival_ns: int, reason: str) -> None:
+            if signals:
+                signals.refuse(topic, arrival_ns)
+            for stream in streams[topic].streams if topic in streams else ():
+                buffer.report(stream, reason)
+            if topic in health:
+                health[topic].unreadable += 1
+
+        played = self.bag.messages(topics, start_ns, episode.stop_ns, refuse)
+        for topic, arrival_ns, message in played:
             if signals:
                 signals.take(topic, arrival_ns, message)
             if (route := streams.get(topic)) is None:
@@ -125,9 +140,12 @@ class SignalReader:
         )
         self._commands = source.commands()
         self._samples: dict[str, Samples] = defaultdict(Samples)
-        self.topics = {*self._streams, *self._commands.all}
+        self.topics = {name: route.type_name for name, route in self._streams.items()}
+        self.topics |= self._commands.types
         self.first_command_ns: int | None = None
         """When the first commanded pose was meant for."""
+        self.unusable: Counter[str] = Counter()
+        """Commands by topic that say nothing: NaN, a quaternion of no length, damaged bytes."""
 
     def take(self, topic: str, arrival_ns: int, message: Any) -> None:
         """Keep what a message says; BagError for commands in another frame."""
@@ -137,12 +155,37 @@ class SignalReader:
             self._check_frame(topic, message)
             # A command without a time is meant for now.
             stamp_ns = to_ns(message.header.stamp) or arrival_ns
-            self._samples["ee_pose"].add(stamp_ns, from_pose(message.pose))
+            pose = from_pose(message.pose)
+            if not _is_pose(pose):
+                self._leave_out("ee_pose", topic, stamp_ns)
+                return
+            self._samples["ee_pose"].add(stamp_ns, pose)
             if self.first_command_ns is None:
                 self.first_command_ns = stamp_ns
         elif topic == self._commands.grip and self._robot.commands.grip:
             closure = self._robot.commands.grip.closure(float(message.data))
+            if not math.isfinite(message.data):
+                self._leave_out("grip", topic, arrival_ns)
+                return
             self._samples["grip"].add(arrival_ns, closure)
+
+    def refuse(self, topic: str, arrival_ns: int) -> None:
+        """A message of a topic that cannot be read."""
+        if topic == self._commands.ee_pose:
+            self._leave_out("ee_pose", topic, arrival_ns)
+        elif topic == self._commands.grip:
+            self._leave_out("grip", topic, arrival_ns)
+
+    def _leave_out(self, field_name: str, topic: str, time_ns: int) -> None:
+        self._samples[field_name].leave_out(time_ns)
+        self.unusable[topic] += 1
+
+    def obstacle(self, time_ns: int) -> str:
+        """Why no command is known for a time around which all of them were read."""
+        for name, topic in (("ee_pose", self._commands.ee_pose), ("grip", self._commands.grip)):
+            if topic and self._samples[name].is_doubtful(time_ns, is_held=name == "grip"):
+                return f"{name}: the command on {topic} is not finite or no pose"
+        return ""
 
     def _check_frame(self, topic: str, message: Any) -> None:
         frame, base = message.header.frame_id.lstrip("/"), self._robot.base_frame
@@ -155,6 +198,10 @@ class SignalReader:
     def signals(self) -> EpisodeSignals:
         """All that was kept."""
         return EpisodeSignals(_signals(self._collector.samples), _signals(self._samples))
+
+
+def _is_pose(pose: NDArray[np.float64]) -> bool:
+    return bool(np.all(np.isfinite(pose))) and float(pose[3:] @ pose[3:]) > LEAST_QUAT**2
 
 
 def label_fields(codec: Codec) -> list[str]:

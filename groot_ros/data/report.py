@@ -61,6 +61,7 @@ def _summary(report: dict[str, Any]) -> str:
         ("codec", f"{report['codec']} (variant {report['variant']})"),
         *((f"task {task!r}", f"{count} episodes") for task, count in report["tasks"].items()),
         *((f"dropped: {why}", f"{count} steps") for why, count in report["dropped"].items()),
+        *(("left out", reason) for reason in report["left_out"]),
     ]
     return _table(rows)
 
@@ -99,17 +100,26 @@ def _episodes(dataset: Dataset) -> str:
 
 
 def _episode(dataset: Dataset, source: dict[str, Any], episodes: Sequence[EpisodeFiles]) -> str:
-    dropped = ", ".join(f"{count} {why}" for why, count in source["dropped"].items()) or "none"
+    dropped = "; ".join(_loss(loss) for loss in source.get("losses", [])) or "none"
     numbers = ", ".join(str(episode.index) for episode in episodes)
     text = (
         f"{source['instruction']!r}, {source['outcome'] or 'outcome unknown'}, "
         f"{source['duration_s']:.1f} s, episodes {numbers} of the dataset; dropped: {dropped}; "
         f"repeated pictures: {source['duplicates']}"
     )
+    text += "".join(f"; {note}" for note in source.get("notes", []))
     pictures = "".join(_pictures(dataset, episode) for episode in episodes)
     return (
         f"<h3>{escape(source['name'])}</h3><p class='small'>{escape(text)}</p>"
         f"{timeline(source, dataset.fps)}{_health(source)}<div class='columns'>{pictures}</div>"
+    )
+
+
+def _loss(loss: dict[str, Any]) -> str:
+    topic = f" [{loss['topic']}]" if loss["topic"] else ""
+    return (
+        f"{loss['steps']} from {loss['first_s']:.1f} to {loss['last_s']:.1f} s, "
+        f"{loss['reason']}{topic}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,28 @@ class Samples:
 
     _times_ns: array[int] = field(default_factory=lambda: array("q"))
     _values: array[float] = field(default_factory=lambda: array("d"))
+    _left_out_ns: list[int] = field(default_factory=list)
+
+    def leave_out(self, time_ns: int) -> None:
+        """A sample that says nothing, at a time."""
+        insort(self._left_out_ns, time_ns)
+
+    def is_doubtful(self, time_ns: int, is_held: bool) -> bool:
+        """Whether a sample that says nothing is what a time would depend on.
+
+        That is the newest one, and unless the signal is held the next one too.
+        """
+        after = bisect_right(self._left_out_ns, time_ns)
+        if after and not self._has_between(self._left_out_ns[after - 1], time_ns):
+            return True
+        if is_held or after == len(self._left_out_ns):
+            return False
+        next_ns = self._left_out_ns[after]
+        return next_ns - time_ns <= COMMAND_GAP_NS and not self._has_between(time_ns, next_ns)
+
+    def _has_between(self, low_ns: int, high_ns: int) -> bool:
+        index = bisect_left(self._times_ns, low_ns)
+        return index < len(self._times_ns) and self._times_ns[index] <= high_ns
 
     def add(self, time_ns: int, value: float | Array) -> None:
         """Append a number or numbers, always as many."""

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from groot_ros.data.bag import BagError
+from groot_ros.data.bag_storage import BagError
 
 # Messages take their time, but not this long: then the stamps are of another clock.
 CLOCK_OFFSET_S = 1.0
 NS = 1_000_000_000
 DENSITY_BINS = 40
+# A stream is dense over so many messages, and a time is recorded twice where all streams are for
+# so long.
+DENSE_RUN = 4
+DENSE_S = 0.3
+DENSE_PICTURES = 20
+# What is before and behind such a time can be used but for this margin, if it is long enough.
+REST_MARGIN_S = 0.3
+REST_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,53 @@ def _density(times: np.ndarray, start_ns: int, stop_ns: int) -> list[int]:
     return [int(count) for count in counts]
 
 
+def check_once(streams: Iterable[StreamHealth], start_ns: int, stop_ns: int) -> None:
+    """BagError where a time is recorded twice: the clock was set back, and stamps of before and
+    after lie between one another, so that every stream is twice as dense there.
+
+    `start_ns` and `stop_ns` are those of the bag.
+    """
+    twice: list[tuple[float, float]] | None = None
+    for stream in streams:
+        stamps = np.sort(np.array(stream.stamps, dtype=np.int64))
+        stamps = stamps[stamps > 0]
+        if len(stamps) < DENSE_PICTURES:
+            continue
+        mine = _dense((stamps - start_ns) / NS)
+        twice = mine if twice is None else _common(twice, mine)
+    if found := [(low, high) for low, high in twice or [] if high - low > DENSE_S]:
+        low, high = found[0]
+        end_s = (stop_ns - start_ns) / NS
+        rests = [(0.0, low - REST_MARGIN_S), (found[-1][1] + REST_MARGIN_S, end_s)]
+        ranges = [f"--range {a:.1f}:{b:.1f}" for a, b in rests if b - a > REST_S]
+        remedy = f"convert the rest with {' '.join(ranges)}" if ranges else "record it again"
+        raise BagError(
+            f"the time from {max(low, 0.0):.1f} to {high:.1f} s is recorded twice, as if the "
+            f"clock was set back by {high - low:.1f} s: {remedy}"
+        )
+
+
+def _dense(times: np.ndarray) -> list[tuple[float, float]]:
+    """Intervals in s in which messages come at more than one and a half of the usual rate."""
+    spans = times[DENSE_RUN:] - times[:-DENSE_RUN]
+    usual = float(np.median(np.diff(times))) * DENSE_RUN
+    found: list[tuple[float, float]] = []
+    for index in np.flatnonzero(spans < usual / 1.5):
+        low, high = float(times[index]), float(times[index + DENSE_RUN])
+        if found and low <= found[-1][1]:
+            found[-1] = found[-1][0], high
+        else:
+            found.append((low, high))
+    return found
+
+
+def _common(
+    one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    pairs = ((max(a, c), min(b, d)) for a, b in one for c, d in other if a < d and c < b)
+    return sorted(pairs)
+
+
 @dataclass
 class StreamHealth:
     """Follows one topic; times in ns, stamp None for types without one."""
@@ -49,6 +105,8 @@ class StreamHealth:
     topic: str
     arrivals: array[int] = field(default_factory=lambda: array("q"))
     stamps: array[int] = field(default_factory=lambda: array("q"))
+    unreadable: int = 0
+    """Messages whose bytes are damaged."""
 
     def add(self, arrival_ns: int, stamp_ns: int | None) -> None:
         self.arrivals.append(arrival_ns)

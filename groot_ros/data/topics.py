@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.data.bag import Bag, BagError, TopicInfo
+from groot_ros.data.bag import Bag, TopicInfo
+from groot_ros.data.bag_storage import BagError
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
 from groot_ros.stream_store import FLOAT, POSE, Route
 
 EVENT_TOPIC = "episode_events"
-EVENT_TYPE = "groot_ros_msgs/msg/EpisodeEvent"
 
 
 def absolute(topic: str, namespace: str = "/") -> str:
@@ -30,8 +30,10 @@ class CommandTopics:
     grip: str | None = None
 
     @property
-    def all(self) -> tuple[str, ...]:
-        return tuple(topic for topic in (self.ee_pose, self.grip) if topic)
+    def types(self) -> dict[str, str]:
+        """Message types by topic."""
+        found = {self.ee_pose: POSE, self.grip: FLOAT}
+        return {topic: type_name for topic, type_name in found.items() if topic}
 
 
 def find_streams(bag: Bag, routes: list[Route], namespace: str) -> dict[str, Route]:
@@ -46,7 +48,19 @@ def find_streams(bag: Bag, routes: list[Route], namespace: str) -> dict[str, Rou
 
 
 def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> CommandTopics:
-    """Topics with the labels of a codec; none of them where the reached pose is the label."""
+    """Those of `command_topics`; BagError for one that is missing or of another type."""
+    topics = command_topics(robot, codec, namespace)
+    hint = "; without commands choose a codec that ends in _traj, which learns the reached pose"
+    for topic, kind in topics.types.items():
+        _check(bag, topic, kind, f"the labels of codec {codec.name}", hint)
+    return topics
+
+
+def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> CommandTopics:
+    """Topics with the labels of a codec; none of them where the reached pose is the label.
+
+    UserError when the robot file names none or bags cannot hold them.
+    """
     if codec.labels == "reached":
         return CommandTopics()
     fields = [part.field for part in codec.action.parts]
@@ -62,13 +76,9 @@ def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) ->
             f"robot {robot.name} has no commands.{missing}, the label topic of codec "
             f"{codec.name}: add it to the robot file or choose a codec that ends in _traj"
         )
-    topics = CommandTopics(
+    return CommandTopics(
         absolute(commands.ee_pose, namespace), absolute(commands.grip.topic, namespace)
     )
-    hint = "; without commands choose a codec that ends in _traj, which learns the reached pose"
-    for topic, kind in ((topics.ee_pose, POSE), (topics.grip, FLOAT)):
-        _check(bag, str(topic), kind, f"the labels of codec {codec.name}", hint)
-    return topics
 
 
 def _check(bag: Bag, name: str, type_name: str, use: str, hint: str = "") -> None:
@@ -81,9 +91,9 @@ def _check(bag: Bag, name: str, type_name: str, use: str, hint: str = "") -> Non
             + (f": did you mean {near}? Name it in the robot file" if near else "")
             + hint
         )
-    if info.type_name != type_name:
+    if type_name not in info.counts:
         raise BagError(
-            f"topic {name} of bag {bag.path} is {info.type_name or 'of several types'}, expected "
+            f"topic {name} of bag {bag.path} is {' and '.join(info.counts)}, expected "
             f"{type_name} for {use}: name another topic in the robot file"
         )
 

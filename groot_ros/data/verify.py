@@ -14,7 +14,8 @@ from groot_ros.buffer import NotReady
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import Observation, Steps
-from groot_ros.data.bag import Bag, bag_hash, open_bag
+from groot_ros.data.bag import Bag, open_bag
+from groot_ros.data.bag_files import bag_hash
 from groot_ros.data.dataset import ACTION, STAMP, STATE, video_column
 from groot_ros.data.episodes import Episode
 from groot_ros.data.labels import Labels, make_labels

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groot_ros.buffer import Ages, Snapshot
-from groot_ros.data.frames import Drops, Frame, Refusal, StepClock, take_frames
+from groot_ros.data.frames import Frame, Refusal, StepClock, take_frames
+from groot_ros.data.losses import Drops
 from groot_ros.data.signals import Samples, Signal
 
 STEP_NS = 66_666_667

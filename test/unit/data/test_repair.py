@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcap.reader import make_reader
-from recorded import JOINTS, joint_states
+from recorded import JOINTS, joint_states, types
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -19,6 +19,7 @@ from groot_ros.cli.main import main
 from groot_ros.data.bag_metadata import read_metadata
 from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.repair import repair_bag
+from groot_ros.data.repair_benchmark import RepairBenchmark
 from groot_ros.errors import UserError
 
 MESSAGES = 1500
@@ -74,7 +75,7 @@ def test_whatever_the_cut_all_whole_messages_are_there(
 WRITE_FOREVER = """
 import sys, time
 from pathlib import Path
-from recorded import JOINTS, joint_states
+from recorded import JOINTS, joint_states, types
 from groot_ros.data.episode_info import EpisodeInfo
 from groot_ros.data.episode_recorder import Arrival, EpisodeRecorder, RecorderOptions
 from groot_ros.data.health import Expectations
@@ -117,9 +118,7 @@ def test_a_compressed_bag_is_repaired(tmp_path: Path) -> None:
     assert times(repair_bag(part).path) == list(range(len(times(tmp_path / "bag"))))
 
 
-def test_zeros_at_the_end_are_cut_and_other_damage_is_refused(
-    tmp_path: Path, whole: bytes
-) -> None:
+def test_damage_costs_what_is_damaged(tmp_path: Path, whole: bytes) -> None:
     folder = tmp_path / "bag"
     folder.mkdir()
     file = folder / "bag_0.mcap"
@@ -128,16 +127,53 @@ def test_zeros_at_the_end_are_cut_and_other_damage_is_refused(
     # The length of the torn chunk reaches into the zeros, which are no records.
     repair_bag(folder)
     assert times(folder)
-    damaged = whole[:8] + b"\x99" * 100 + whole[8:]
-    file.write_bytes(damaged)
-    with pytest.raises(UserError, match="is damaged at byte 8"):
-        repair_bag(folder)
-    assert file.read_bytes() == damaged
+    (folder / "metadata.yaml").unlink()
+    file.write_bytes(whole[:8] + b"\x99" * 100 + whole[8:])
+    assert any("100 damaged bytes" in action for action in repair_bag(folder).actions)
+    assert times(folder) == list(range(MESSAGES))
+    assert repair_bag(folder).actions == ()
+    middle = len(whole) // 2
+    file.write_bytes(whole[:middle] + bytes(10_000) + whole[middle + 10_000 :])
+    repair_bag(folder)
+    found = times(folder)
+    assert MESSAGES - 7 <= len(found) < MESSAGES and found == sorted(found)
+    assert repair_bag(folder).actions == ()
+
+
+def test_random_damage_leaves_what_other_readers_find() -> None:
+    result = RepairBenchmark(damages=35).run()
+    assert result["faults"] == []
+    assert result["messages_after_repair"] >= result["messages_of_an_independent_reader"] > 0
+
+
+def test_what_cannot_be_saved_of_a_split_bag_is_set_aside(tmp_path: Path, whole: bytes) -> None:
+    folder = tmp_path / "bag"
+    folder.mkdir()
+    (folder / "bag_0.mcap").write_bytes(whole)
+    (folder / "bag_1.mcap").write_bytes(bytes(50_000))
+    assert any("now bag_1.mcap.damaged" in action for action in repair_bag(folder).actions)
+    assert len(times(folder)) == MESSAGES and repair_bag(folder).actions == ()
+
+
+def test_a_damaged_database_is_replaced_and_kept(tmp_path: Path) -> None:
+    bag = tmp_path / "bag"
+    with Writer(bag, version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        connection = writer.add_connection(JOINTS.name, JOINTS.type, typestore=types())
+        for i in range(400):
+            writer.write(connection, 100 + i, joint_states(i) + bytes(3000))
+    file = bag / "bag.db3"
+    content = bytearray(file.read_bytes())
+    # The head of the database, and a page in the middle.
+    content[:4096] = bytes(4096)
+    content[400 * 4096 : 401 * 4096] = bytes(4096)
+    file.write_bytes(bytes(content))
+    repair_bag(bag)
+    assert 395 <= len(times(bag)) < 400
+    assert (bag / "bag.db3.damaged").read_bytes() == bytes(content)
+    assert repair_bag(bag).actions == ()
 
 
 def test_sqlite_without_metadata_gets_it(tmp_path: Path) -> None:
-    from recorded import types
-
     bag = tmp_path / "bag"
     with Writer(bag, version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
         connection = writer.add_connection(JOINTS.name, JOINTS.type, typestore=types())
@@ -162,7 +198,7 @@ def test_what_is_no_bag_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "a.mcap").unlink()
     (tmp_path / "a.db3").write_bytes(b"not a database, and long enough to be looked at" * 50)
     assert main(["repair", str(tmp_path)]) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "holds no topics that could be saved" in capsys.readouterr().err
 
 
 def test_a_bag_that_is_still_written_is_left_alone(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import STARTS, draw_cubes
 from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
+from groot_ros.stream_store import POSE
 
 
 def test_bags_say_what_was_done(tmp_path: Path) -> None:
@@ -90,9 +91,10 @@ def test_labels_are_what_a_disturbed_expert_meant(tmp_path: Path) -> None:
     policy = PerturbedPolicy(ScriptedPolicy(), 0, always)
     record_episode(tmp_path / "bag", policy, simulation, BagOptions(time_limit_s=0.5, tail_s=0.0))
     simulation.close()
-    commands = [m.pose.position for _, _, m in Bag(tmp_path / "bag").messages(["/target_pose"])]
+    bag = Bag(tmp_path / "bag")
+    commands = [m.pose.position for _, _, m in bag.messages({"/target_pose": POSE})]
     first = np.array([commands[0].x, commands[0].y, commands[0].z])
-    measured = [m.pose.position for _, _, m in Bag(tmp_path / "bag").messages(["/ee_pose"])]
+    measured = [m.pose.position for _, _, m in bag.messages({"/ee_pose": POSE})]
     start = np.array([measured[0].x, measured[0].y, measured[0].z])
     # A step of the expert is 8 mm at most in its first 35 ms; a push is many times as long.
     assert np.linalg.norm(first - start) < 0.012
