@@ -1,8 +1,9 @@
 # What a user types; CONTRIBUTING.md says more. TORCH, TORCH_INDEX and PYTHON are for setup.
 SHELL := /bin/bash
 export TORCH TORCH_INDEX PYTHON
+MINUTES ?= 1
 
-.PHONY: help setup demo learn test lint clean
+.PHONY: help setup demo learn test fuzz lint clean
 
 help:
 	@echo "make setup   Python environment in .venv and colcon build; the others do it first."
@@ -15,6 +16,8 @@ help:
 	@echo "make demo    an expert and a GR00T pick up a cube; writes demo/"
 	@echo "make learn   demonstrations, dataset, training, evaluation; writes learn/"
 	@echo "make test    colcon test, colcon test-result"
+	@echo "make fuzz    hostile input for everything that reads bytes from outside"
+	@echo "             MINUTES=10  of attacks (1)"
 	@echo "make lint    ruff, mypy"
 	@echo "make clean   removes what was built, not .venv"
 
@@ -30,8 +33,11 @@ learn: setup
 test: setup
 	@source ./env.sh && scripts/test.sh
 
+fuzz: setup
+	@source ./env.sh && python test/fuzz --minutes $(MINUTES)
+
 lint: setup
 	@source ./env.sh && ruff check . && ruff format --check . && mypy
 
 clean:
-	rm -rf build install log ros2cli_verbs/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build install log fuzz_finds ros2cli_verbs/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

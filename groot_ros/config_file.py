@@ -57,10 +57,14 @@ def read_json(path: Path, remedy: str) -> Any:
     return parse_json(read_text(path, JSON_BYTES), str(path), remedy)
 
 
-def parse_json(text: str | bytes, source: str, remedy: str) -> Any:
+def parse_json(text: str, source: str, remedy: str) -> Any:
     """The value of a JSON text; `source` names it in errors, as for `read_json`."""
     try:
-        return json.loads(text, object_pairs_hook=_every_key_once, parse_int=_short_integer)
+        value = json.loads(text, object_pairs_hook=_every_key_once, parse_int=_short_integer)
+        # An escape such as \ud800 alone is half of a letter, which nothing can print or write.
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except RecursionError:
         reason = "it is nested too deeply"
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -195,14 +196,15 @@ def load_robot(name_or_path: str | Path) -> RobotConfig:
     path = robot_path(str(name_or_path))
     robot = parse_robot(read_yaml(path), source=path.name)
     beside = path.parent / robot.urdf
-    return replace(robot, urdf=str(beside)) if beside.is_file() else robot
+    return replace(robot, urdf=str(beside)) if os.path.isfile(beside) else robot
 
 
 def robot_path(name: str) -> Path:
     """Path of a robot file, given the name of a shipped one or the path itself."""
     if name in robot_names():
         return share_file(f"config/robots/{name}.yaml")
-    if (path := Path(name).expanduser()).is_file():
+    # Unlike a path's own is_file this bears a name that no file can have.
+    if os.path.isfile(path := Path(name).expanduser()):
         return path
     raise UserError(
         f"robot {name!r} is neither a file nor one of {', '.join(robot_names())}: give the name "

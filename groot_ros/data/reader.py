@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from groot_ros import config_file
+from groot_ros.config_section import Section
+from groot_ros.data import dataset_checks as checks
 from groot_ros.data.dataset import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 
 STATISTICS_PREFIX = "stats/"
+REMEDY = "copy the dataset again or convert the bags again"
+LINES_BYTES = 1 << 28
 
 
 def is_dataset(path: Path) -> bool:
@@ -45,25 +49,27 @@ class Dataset:
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path
         self.info: dict[str, Any] = self.json(INFO)
+        checks.check_info(self.info, str(path / INFO))
 
     def json(self, name: str) -> dict[str, Any]:
-        """A JSON file below the dataset."""
+        """A JSON file below the dataset, an object."""
         try:
-            return dict(json.loads((self.path / name).read_text()))
+            content = config_file.read_json(self.path / name, REMEDY)
         except FileNotFoundError:
             raise UserError(f"{self.path / name} is missing") from None
-        except (json.JSONDecodeError, TypeError, ValueError) as error:
-            raise UserError(f"{self.path / name} is not valid JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise UserError(f"{self.path / name} holds no JSON object: {REMEDY}")
+        return content
 
-    def lines(self, name: str) -> list[dict[str, Any]]:
-        """A file with a JSON value per line."""
+    def lines(self, name: str) -> list[tuple[str, Any]]:
+        """A file with a JSON value per line, each with its place for errors."""
+        path = self.path / name
         try:
-            text = (self.path / name).read_text()
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            text = config_file.read_text(path, LINES_BYTES)
         except FileNotFoundError:
-            raise UserError(f"{self.path / name} is missing") from None
-        except json.JSONDecodeError as error:
-            raise UserError(f"{self.path / name} is not valid JSON: {error}") from error
+            raise UserError(f"{path} is missing") from None
+        places = ((f"{path} line {n}", line) for n, line in enumerate(text.split("\n"), start=1))
+        return [(p, config_file.parse_json(line, p, REMEDY)) for p, line in places if line.strip()]
 
     @property
     def is_v3(self) -> bool:
@@ -75,12 +81,18 @@ class Dataset:
 
     @cached_property
     def modality(self) -> dict[str, Any]:
-        return self.json(MODALITY)
+        modality = self.json(MODALITY)
+        checks.check_modality(modality, str(self.path / MODALITY))
+        return modality
 
     @cached_property
     def own(self) -> dict[str, Any]:
         """What groot_ros wrote about the dataset's making; empty for other datasets."""
-        return self.json(OWN_METADATA) if (self.path / OWN_METADATA).exists() else {}
+        if not (self.path / OWN_METADATA).exists():
+            return {}
+        own = self.json(OWN_METADATA)
+        checks.check_own(own, str(self.path / OWN_METADATA))
+        return own
 
     @property
     def video_columns(self) -> list[str]:
@@ -90,17 +102,20 @@ class Dataset:
     def tasks(self) -> dict[int, str]:
         """Tasks by their index."""
         if self.is_v3:
-            table = read_table(self.path / "meta" / "tasks.parquet").to_pydict()
-            names = next(values for name, values in table.items() if name != "task_index")
+            path = self.path / "meta" / "tasks.parquet"
+            table = read_table(path).to_pydict()
+            names = next((values for name, values in table.items() if name != "task_index"), None)
+            if names is None or "task_index" not in table:
+                raise UserError(f"{path} has not the columns task_index and task")
             return dict(zip(table["task_index"], names, strict=True))
-        return {line["task_index"]: line["task"] for line in self.lines("meta/tasks.jsonl")}
+        return dict(checks.task_line(line, at) for at, line in self.lines("meta/tasks.jsonl"))
 
     @cached_property
     def episodes(self) -> list[EpisodeFiles]:
         """All episodes."""
         if self.is_v3:
             return [self._v3(row) for row in self._v3_rows]
-        return [self._v21(line) for line in self.lines("meta/episodes.jsonl")]
+        return [self._v21(line, at) for at, line in self.lines("meta/episodes.jsonl")]
 
     @cached_property
     def _v3_rows(self) -> list[dict[str, Any]]:
@@ -111,32 +126,40 @@ class Dataset:
     def episode_statistics(self) -> list[dict[str, dict[str, Any]]]:
         """Statistics of each episode by column and name, such as `min`."""
         if not self.is_v3:
-            return [line["stats"] for line in self.lines("meta/episodes_stats.jsonl")]
+            lines = self.lines("meta/episodes_stats.jsonl")
+            return [Section(line, at).section("stats").values for at, line in lines]
         return [_nested(row) for row in self._v3_rows]
 
-    def _v21(self, line: dict[str, Any]) -> EpisodeFiles:
-        index = line["episode_index"]
-        place = {"episode_chunk": index // self.info["chunks_size"], "episode_index": index}
+    def _v21(self, line: Any, source: str) -> EpisodeFiles:
+        index, length, tasks = checks.episode_line(line, source)
+        place: dict[str, Any] = {
+            "episode_chunk": index // self.info["chunks_size"],
+            "episode_index": index,
+            "video_key": "",
+        }
         return EpisodeFiles(
             index,
-            line["length"],
-            tuple(line["tasks"]),
+            length,
+            tasks,
             self.path / self.info["data_path"].format(**place),
             {
-                column: self.path / self.info["video_path"].format(**place, video_key=column)
+                column: self.path / self.info["video_path"].format(**place | {"video_key": column})
                 for column in self.video_columns
             },
         )
 
     def _v3(self, row: dict[str, Any]) -> EpisodeFiles:
+        source = str(self.path / "meta" / "episodes")
+        index, length, tasks = checks.episode_line(row, source)
+
         def at(pattern: str, prefix: str, video_key: str = "") -> Path:
-            place = {name: row[f"{prefix}/{name}"] for name in ("chunk_index", "file_index")}
+            place = checks.v3_place(row, prefix, source)
             return self.path / pattern.format(**place, video_key=video_key)
 
         return EpisodeFiles(
-            row["episode_index"],
-            row["length"],
-            tuple(row["tasks"]),
+            index,
+            length,
+            tasks,
             at(self.info["data_path"], "data"),
             {
                 column: at(self.info["video_path"], f"videos/{column}", column)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.config_file import shown
 from groot_ros.data.assembly import RELATIVE, RELATIVE_KEY
 from groot_ros.data.dataset import ACTION, RELATIVE_STATISTICS, STATE, STATISTICS
 from groot_ros.data.reader import Dataset, EpisodeFiles
@@ -28,6 +29,7 @@ Columns = dict[str, NDArray[Any]]
 TOLERANCE = 1e-5
 TIME_TOLERANCE_S = 1e-4
 _DTYPES = {"float32": "f4", "int64": "i8", "bool": "b1"}
+_UNREADABLE = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 @dataclass
@@ -63,8 +65,10 @@ class _Check:
                 self._found.problems += check()
             except UserError as error:
                 self._found.problems.append(str(error))
-            except (KeyError, TypeError, AttributeError) as error:
-                self._found.problems.append(f"the metadata lacks {error}: it is not of LeRobot")
+            except _UNREADABLE as error:
+                self._found.problems.append(
+                    f"the metadata lacks or mistakes {shown(error)}: it is not of LeRobot"
+                )
         if not self._found.problems:
             self._found.warnings = training_warnings(self._dataset, self._kept)
         return self._found
@@ -191,7 +195,7 @@ class _Check:
             yield from self._relative_statistics()
 
     def _episode_statistics(self) -> Iterator[str]:
-        lines = self._dataset.lines("meta/episodes_stats.jsonl")
+        lines = [line for _, line in self._dataset.lines("meta/episodes_stats.jsonl")]
         if [line["episode_index"] for line in lines] != list(range(len(self._kept))):
             yield "episodes_stats.jsonl does not have a line for every episode"
             return

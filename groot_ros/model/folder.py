@@ -169,16 +169,9 @@ class CheckpointFolder:
     def images(self) -> ImagePipeline:
         """The image pipeline of all embodiments."""
         config = self.config
-        images = config.version.images(
+        return config.version.images(
             self.processor_kwargs, config.backbone, self.processor_folders
         )
-        expected = config.backbone["vision_config"]["patch_size"]
-        if images.patches.patch_size != expected:
-            raise UserError(
-                f"preprocessor_config.json has patch_size {images.patches.patch_size}, but the "
-                f"network of config.json has {expected}: get both files of one checkpoint"
-            )
-        return images
 
     @property
     def tokenizer_folder(self) -> Path:

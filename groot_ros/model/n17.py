@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from groot_ros.errors import UserError
 from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
 from groot_ros.model.json_file import read_json
 from groot_ros.model.prompt import QwenPrompt
@@ -61,14 +62,26 @@ QWEN3_VL_PROCESSOR: dict[str, Any] = {
 }
 
 
-def images(kwargs: Values, _: Values, folders: Sequence[Path]) -> ImagePipeline:
+def images(kwargs: Values, backbone: Values, folders: Sequence[Path]) -> ImagePipeline:
     """Pictures as the checkpoint's `preprocessor_config.json` says, else as Qwen3-VL-2B's."""
     values = QWEN3_VL_PROCESSOR
     for folder in folders:
         if (folder / "preprocessor_config.json").exists():
             values = read_json(folder / "preprocessor_config.json", "an image processor's file")
             break
-    return ImagePipeline(CropConfig.from_dict(kwargs), PatchConfig.from_dict(values))
+    patches = PatchConfig.from_dict(values)
+    vision = backbone["vision_config"]
+    for found, key, theirs in (
+        (patches.patch_size, "patch_size", "patch_size"),
+        (patches.temporal_patch_size, "temporal_patch_size", "temporal_patch_size"),
+        (patches.merge_size, "merge_size", "spatial_merge_size"),
+    ):
+        if found != vision.get(theirs, found):
+            raise UserError(
+                f"preprocessor_config.json has {key} {found}, but the network of config.json has "
+                f"{vision[theirs]}: get both files of one checkpoint"
+            )
+    return ImagePipeline(CropConfig.from_dict(kwargs), patches)
 
 
 N17 = Version(

@@ -47,7 +47,10 @@ def load_tokenizer(folder: Path, image_token_id: int, form: PromptFormat) -> Tok
         else:
             loaded: Any = Qwen2Tokenizer.from_pretrained(folder, local_files_only=True)
             tokenizer = loaded.backend_tokenizer
-    except Exception as error:
+    except BaseException as error:
+        # The library's own panics are no Exception and have no public name.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise UserError(
             f"the tokenizer in {folder} cannot be read ({error}): copy its files again"
         ) from None

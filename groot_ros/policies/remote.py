@@ -21,6 +21,7 @@ from groot_ros.robot import RobotConfig
 
 T = TypeVar("T")
 
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 0.1, 1000.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
 # How long the node waits for a server at configure; one that loads its model tells so meanwhile.
@@ -87,6 +88,11 @@ class RemotePolicy:
     def _timing(self, handshake: Handshake) -> Timing:
         default = Timing()
         rate_hz = self._config.action_rate_hz or handshake.action_rate_hz or default.action_rate_hz
+        if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+            raise UserError(
+                f"the steps of the server {self._config.url} come at {rate_hz:g} Hz, expected "
+                f"{LOWEST_RATE_HZ:g} to {HIGHEST_RATE_HZ:g}: set action_rate"
+            )
         return Timing(handshake.horizon or default.horizon, round(1e9 / rate_hz))
 
     def reset(self, instruction: str) -> None:

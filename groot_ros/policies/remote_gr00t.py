@@ -57,6 +57,8 @@ class Gr00tConnection:
     def _read_handshake(self, config: Any, description: Mapping[str, Any]) -> Handshake:
         try:
             keys = {part: config[part]["modality_keys"] for part in PARTS}
+            if not all(_are_texts(keys[part]) for part in PARTS):
+                raise TypeError("modality_keys are no texts")
             self._dialect = find_dialect(keys["language"][0], keys["state"])
             # N1.5 puts the modality's name in front.
             bare = {
@@ -150,6 +152,10 @@ class Gr00tConnection:
         if self._context:
             self._context.destroy(linger=0)
         self._context = None
+
+
+def _are_texts(keys: Any) -> bool:
+    return isinstance(keys, list | tuple) and all(isinstance(key, str) for key in keys)
 
 
 def _server_s(info: Any) -> float | None:

@@ -69,15 +69,17 @@ class PositronicConnection:
             reply = self._receive(STATUS_TIMEOUT_S)
             if "error" in reply:
                 raise UserError(f"the server {self._config.url} says: {reply['error']!s:.500}")
-            if reply.get("status") == "ready" and isinstance(reply.get("meta"), dict):
+            # A status may be anything, an array too.
+            status, meta = reply.get("status"), reply.get("meta")
+            if isinstance(status, str) and status == "ready" and isinstance(meta, dict):
                 self._check_version(reply.get("protocol_version", PROTOCOL_VERSION))
-                return _read_meta(reply["meta"])
+                return _read_meta(meta)
         raise Unreachable(
             f"the server {self._config.url} is not ready after {LOADING_TIMEOUT_S} s"
         )
 
     def _check_version(self, version: Any) -> None:
-        if version != PROTOCOL_VERSION:
+        if not isinstance(version, int) or version != PROTOCOL_VERSION:
             raise UserError(
                 f"the server {self._config.url} speaks version {version!r:.20} of Positronic's "
                 f"protocol, expected {PROTOCOL_VERSION}: serve the model with groot-ros serve"

@@ -25,7 +25,13 @@ from groot_ros.errors import UserError
 from groot_ros.serving import numpy_wire
 from groot_ros.serving.bounded import Budget, Lease, WireError
 from groot_ros.serving.served import ModelThread, ServedModel
-from groot_ros.serving.signals import check_picture, read_numbers, read_scalar, read_text
+from groot_ros.serving.signals import (
+    check_picture,
+    read_numbers,
+    read_pose,
+    read_scalar,
+    read_text,
+)
 from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
 
 logger = logging.getLogger(__name__)
@@ -107,7 +113,7 @@ def to_observation(message: Any, codec: Codec) -> Observation:
         stamp_ns=0,
         images=_images(message, codec.video.cameras),
         instruction=read_text(message, PROMPT),
-        ee_pose=read_numbers(message, PREFIX + SIGNALS["ee_pose"]),
+        ee_pose=read_pose(message, PREFIX + SIGNALS["ee_pose"]),
         joint_position=read_numbers(message, PREFIX + SIGNALS["joint_position"]),
         grip=read_scalar(message, PREFIX + SIGNALS["grip"]),
     )

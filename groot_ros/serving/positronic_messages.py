@@ -11,7 +11,13 @@ from groot_ros.codecs.types import Array, Observation, Steps
 from groot_ros.geometry import matrix_to_quat, quat_to_matrix
 from groot_ros.serving import numpy_wire
 from groot_ros.serving.bounded import WireError
-from groot_ros.serving.signals import check_picture, read_numbers, read_scalar, read_text
+from groot_ros.serving.signals import (
+    check_picture,
+    read_numbers,
+    read_pose,
+    read_scalar,
+    read_text,
+)
 
 SESSION_PATH = "/api/v1/session"
 MODELS_PATH = "/api/v1/models"
@@ -49,7 +55,7 @@ def to_observation(message: Any) -> Observation:
             if isinstance(key, str) and key.startswith(IMAGE)
         },
         instruction=read_text(message, TASK),
-        ee_pose=read_numbers(message, EE_POSE),
+        ee_pose=read_pose(message, EE_POSE),
         joint_position=read_numbers(message, JOINTS),
         grip=read_scalar(message, GRIP),
     )

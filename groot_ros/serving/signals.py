@@ -18,8 +18,16 @@ def read_numbers(message: Mapping[Any, Any], key: str) -> Array | None:
         return None
     try:
         return np.asarray(message[key], dtype=np.float64).reshape(-1)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise WireError(f"{key!r} holds no numbers") from None
+
+
+def read_pose(message: Mapping[Any, Any], key: str) -> Array | None:
+    """A pose xyz + wxyz, None when it is not there; WireError when it is something else."""
+    pose = read_numbers(message, key)
+    if pose is not None and (pose.size != 7 or not np.any(pose[3:])):
+        raise WireError(f"{key!r} is no pose of 7 numbers, xyz and a quaternion wxyz")
+    return pose
 
 
 def read_scalar(message: Mapping[Any, Any], key: str) -> float | None:

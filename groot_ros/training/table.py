@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.data.dataset import ACTION, MODALITY, STATE
+from groot_ros.config_section import Section
+from groot_ros.data.dataset import ACTION, INFO, MODALITY, STATE
 from groot_ros.data.reader import Dataset, EpisodeFiles
 from groot_ros.errors import UserError
 
@@ -66,6 +67,8 @@ def load_table(dataset: Dataset, episodes: Sequence[int] | None = None) -> Table
     for name in (STATE, ACTION, "task_index", "frame_index"):
         if any(name not in columns for columns in rows):
             raise UserError(f"{dataset.path} has no column {name}: validate the dataset")
+        if any(name in (STATE, ACTION) and columns[name].ndim != 2 for columns in rows):
+            raise UserError(f"{dataset.path}: {name} holds no rows of numbers")
     lengths = [len(columns[STATE]) for columns in rows]
     tasks = np.concatenate([columns["task_index"] for columns in rows])
     return Table(
@@ -74,16 +77,28 @@ def load_table(dataset: Dataset, episodes: Sequence[int] | None = None) -> Table
         episode=np.repeat(np.arange(len(files)), lengths),
         frame=np.concatenate([columns["frame_index"] for columns in rows]),
         end=np.repeat(np.cumsum(lengths), lengths),
-        task=tuple(dataset.tasks[int(task)] for task in tasks),
+        task=_tasks(dataset, tasks),
         files=tuple(files),
         names=_action_names(dataset),
     )
 
 
+def _tasks(dataset: Dataset, tasks: NDArray[Any]) -> tuple[str, ...]:
+    known = dataset.tasks
+    unknown = sorted({int(task) for task in tasks} - set(known))
+    if unknown:
+        raise UserError(
+            f"{dataset.path} has rows of task {unknown[0]}, which is not in its list of tasks: "
+            "convert the bags again"
+        )
+    return tuple(known[int(task)] for task in tasks)
+
+
 def _action_names(dataset: Dataset) -> dict[str, list[str]]:
-    columns = dataset.info["features"][ACTION]["names"]
-    slices = dataset.modality["action"]
-    return {key: columns[entry["start"] : entry["end"]] for key, entry in slices.items()}
+    features = Section(dataset.info, str(dataset.path / INFO)).section("features")
+    columns = features.section(ACTION).texts("names")
+    slices = dataset.modality.get("action", {})
+    return {key: list(columns[entry["start"] : entry["end"]]) for key, entry in slices.items()}
 
 
 def _split(dataset: Dataset, group: str, values: NDArray[Any]) -> dict[str, Array]:

@@ -50,6 +50,7 @@ HARM = [
     (SIM.replace("rate: 100", "rate: .nan"), "output.rate is nan, expected a number in Hz"),
     (SIM.replace("rate: 100", "rate: .inf"), "output.rate is inf, expected a number in Hz"),
     ("", "is None, expected a mapping"),
+    (SIM.replace("robot: sim", "robts: sim"), "did you mean it by robts"),
 ]
 
 
@@ -104,6 +105,7 @@ def test_crossed_joint_limits_name_the_joint(tmp_path: Path) -> None:
         ("9" * 5000, "a number of 5000 digits"),
         ('{"a": ', "Expecting value"),
         ("", "Expecting value"),
+        ('{"a": "\\ud800"}', "surrogates not allowed"),
     ],
 )
 def test_json_is_read_within_bounds(text: str, reason: str) -> None:
@@ -121,3 +123,11 @@ def test_a_json_file_of_another_encoding_or_size(tmp_path: Path) -> None:
     path.write_bytes(b" " * (33 << 20))
     with pytest.raises(UserError, match="more than 33554432 bytes"):
         read_json(path, "copy it again")
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is neither a file nor one of"):
+        load_robot("x" * 5000)
+    path = tmp_path / "mine.yaml"
+    path.write_text(SIM.replace("urdf/sim_arm.urdf", "x" * 5000))
+    assert load_robot(path).name == "sim"

@@ -154,7 +154,7 @@ BREACHES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no JSON": (
         lambda d: (d / "meta/stats.json").write_text("{"),
-        "stats.json is not valid JSON",
+        "stats.json is no valid JSON",
     ),
 }
 

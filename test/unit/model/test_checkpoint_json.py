@@ -141,6 +141,24 @@ def test_no_shape_of_a_file_ends_in_a_traceback(
         inspect_checkpoint(checkpoint)
 
 
+@pytest.mark.parametrize("key", ["merge_size", "patch_size", "temporal_patch_size"])
+def test_a_preprocessor_config_of_another_network(checkpoint: Path, key: str) -> None:
+    change(checkpoint, "preprocessor_config.json", lambda v: v.update({key: 3}))
+    with pytest.raises(UserError, match=f"preprocessor_config.json has {key} 3, but the network"):
+        inspect_checkpoint(checkpoint)
+
+
+def test_a_tokenizer_that_its_library_panics_at(checkpoint: Path) -> None:
+    prefix = "ä" * 300
+    change(
+        checkpoint,
+        "tokenizer.json",
+        lambda v: v["model"].update(continuing_subword_prefix=prefix),
+    )
+    with pytest.raises(UserError, match="the tokenizer in .* cannot be read"):
+        CheckpointFolder(checkpoint).prompts()
+
+
 @pytest.mark.parametrize("key", ["size", "image_mean", "patch_size"])
 def test_a_preprocessor_config_without_a_key(key: str) -> None:
     values = {name: value for name, value in QWEN3_VL_PROCESSOR.items() if name != key}

@@ -30,8 +30,10 @@ from groot_ros.policies.remote import RemotePolicy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import load_robot
 from groot_ros.serving import numpy_wire
+from groot_ros.serving.bounded import WireError
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
+from groot_ros.serving.signals import read_pose
 
 
 @contextmanager
@@ -249,6 +251,59 @@ def test_nonsense_of_a_server_is_a_sentence_and_no_chunk(answer: Any) -> None:
     with running(serve) as url, opened(url) as policy, pytest.raises(UserError) as raised:
         policy.predict(observation())
     assert not isinstance(raised.value, PolicyLost)
+
+
+@pytest.mark.parametrize("rate_hz", [-15.0, float("inf"), float("nan"), 1e-30])
+def test_a_rate_that_none_can_have_is_refused(rate_hz: float) -> None:
+    class Rated(Gr00tServer):
+        async def _handle(self, request: Any) -> Any:
+            reply = await super()._handle(request)
+            if "groot_ros" in reply:
+                reply["groot_ros"]["action_rate_hz"] = rate_hz
+            return reply
+
+    def serve(thread, ready):
+        return Rated(RecordingModel(), thread).serve("127.0.0.1", 0, ready)
+
+    with running(serve) as url, pytest.raises(UserError, match="expected 0.1 to 1000: set action"):
+        remote(url).open()
+
+
+@pytest.mark.parametrize("keys", [[{}], [5], "language", [[]]])
+def test_keys_that_are_no_texts_are_refused(keys: Any) -> None:
+    class Keyed(Gr00tServer):
+        async def _handle(self, request: Any) -> Any:
+            reply = await super()._handle(request)
+            if "language" in reply:
+                reply["language"]["as_json"]["modality_keys"] = keys
+            return reply
+
+    def serve(thread, ready):
+        return Keyed(RecordingModel(), thread).serve("127.0.0.1", 0, ready)
+
+    with running(serve) as url, pytest.raises(UserError):
+        remote(url).open()
+
+
+@pytest.mark.parametrize("status", [np.zeros(3), np.zeros(0), {}, 5])
+def test_a_status_that_is_no_text_is_not_ready(status: Any) -> None:
+    def handler(socket: Any) -> None:
+        socket.send(numpy_wire.pack({"status": status, "meta": {}}))
+
+    with serve_in_thread(handler, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        with pytest.raises(UserError, match="cannot be reached"):
+            remote(f"ws://127.0.0.1:{port}").open()
+        server.shutdown()
+        thread.join(GENEROUS_S)
+
+
+@pytest.mark.parametrize("pose", [[], [1.0], [0.0] * 7, [[1.0] * 7] * 2, "x", [2**70, "x"]])
+def test_a_pose_of_another_size_is_refused(pose: Any) -> None:
+    with pytest.raises(WireError, match="is no pose of 7 numbers|holds no numbers"):
+        read_pose({"pose": pose}, "pose")
 
 
 def test_servers_of_positronics_newer_protocols_are_told_apart() -> None:
