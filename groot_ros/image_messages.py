@@ -77,7 +77,8 @@ def image_to_array(message: ImageMessage) -> NDArray[Any]:
     dtype = dtype.newbyteorder(">" if message.is_bigendian else "<")
     row = message.width * channels * dtype.itemsize
     needed = message.step * (message.height - 1) + row
-    if message.height == 0 or message.step < row or len(message.data) < needed:
+    is_empty = message.height == 0 or message.width == 0
+    if is_empty or message.step < row or len(message.data) < needed:
         raise UserError(
             f"image of {message.width}x{message.height} {message.encoding} has step "
             f"{message.step} and {len(message.data)} bytes, expected a step of at least {row} and "

@@ -21,6 +21,8 @@ from groot_ros.turns import Turns, WallTurns
 
 # How long to wait for a new picture before asking again why there is none.
 PATIENCE_S = 0.05
+# Reasons quote messages, which may hold anything.
+MAX_REASON_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,13 @@ class InferenceLoop:
             self.counts.refused += 1
             self._report_waiting(str(reason))
             return
+        except UserError:
+            raise
+        except Exception as error:
+            # Messages hold anything; the next ones may be better.
+            self.counts.refused += 1
+            self._report_waiting(f"no observation can be made: {type(error).__name__}: {error}")
+            return
         observation, ages = seen
         self._last_stamp_ns = observation.stamp_ns
         self._turns.observed(observation.stamp_ns)
@@ -269,6 +278,7 @@ class InferenceLoop:
         )
 
     def _report_waiting(self, reason: str) -> None:
+        reason = reason[:MAX_REASON_LENGTH]
         with self._lock:
             if reason and not self._running:
                 return

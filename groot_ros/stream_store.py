@@ -22,6 +22,9 @@ DecodePicture = Callable[[Any], NDArray[np.uint8]]
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
 
+# Of what a message holds, so much is told.
+SHOWN_NAMES, SHOWN_LENGTH = 32, 64
+
 JOINT_STATE = "sensor_msgs/msg/JointState"
 POSE = "geometry_msgs/msg/PoseStamped"
 FLOAT = "std_msgs/msg/Float64"
@@ -144,10 +147,10 @@ def _store_grip(buffer: Sink, stream: GripStream, message: Any, arrival_ns: int)
 def _store_pose(buffer: Sink, message: Any, arrival_ns: int) -> None:
     base = buffer.robot.base_frame
     if message.header.frame_id.lstrip("/") != base:
+        frame = message.header.frame_id[:SHOWN_LENGTH]
         buffer.report(
             "ee_pose",
-            f"messages are in frame {message.header.frame_id!r}, the robot file's base_frame "
-            f"is {base!r}",
+            f"messages are in frame {frame!r}, the robot file's base_frame is {base!r}",
         )
     elif stamp_ns := _stamp_ns(buffer, "ee_pose", message):
         buffer.add_ee_pose(stamp_ns, from_pose(message.pose))
@@ -166,4 +169,6 @@ def _no_joint(topic: str, missing: KeyError, message: Any) -> str:
             f"{topic} has {len(message.name)} names but {len(message.position)} positions: check "
             "its publisher"
         )
-    return f"{topic} has no joint {missing}, only {', '.join(message.name)}: check the robot file"
+    names = ", ".join(name[:SHOWN_LENGTH] for name in message.name[:SHOWN_NAMES])
+    more = ", ..." if len(message.name) > SHOWN_NAMES else ""
+    return f"{topic} has no joint {missing}, only {names}{more}: check the robot file"

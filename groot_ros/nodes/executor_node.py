@@ -16,6 +16,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.chunks.admission import Borders, Refused, check_numbers
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
@@ -26,18 +27,24 @@ from groot_ros.chunks.stopping import StopReason
 from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.arm_description import ArmDescription
+from groot_ros.nodes.chunk_intake import ChunkIntake
 from groot_ros.nodes.chunk_markers import ChunkMarkers
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor_reports import (
+    Taken,
     chunk_report,
     execution_report,
     executor_state,
     shadow_report,
 )
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import from_action_chunk, track_of
-from groot_ros.nodes.outputs import Command, CommandPublisher, SetpointPublisher
+from groot_ros.nodes.outputs import (
+    Command,
+    CommandPublisher,
+    SetpointPublisher,
+    command_topics,
+)
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
 from groot_ros.robot_checks import check_activation, unwatched
@@ -46,11 +53,14 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 Array = NDArray[np.float64]
 MessageInfo = dict[str, Any]
 
+# As many as a policy sends between two looks: what ends a motion is not lost among them.
+CHUNK_QOS = QoSProfile(depth=10)
 REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATE_PERIOD_S = 0.05
 # A stop takes a fraction of a second; a node that cannot finish it ends all the same.
 STOP_WAIT_S = 1.5
 KEPT_MESSAGES = 64
+RIVALS_PERIOD_S = 10.0
 LOCK_WAIT_S = 0.0005
 
 
@@ -58,7 +68,8 @@ class ExecutorNode(GuardedLifecycleNode):
     """ActionChunk in, commands at the robot's rate out; what it would command is ~/setpoint.
 
     Commands are made in a thread of their own, in lockstep at the ticks of the simulator's clock;
-    `_lock` guards what is shared with the callbacks.
+    `_lock` guards what is shared with the callbacks. What is looked at first in a chunk
+    (`_intake`) belongs to the callbacks alone.
     """
 
     NAME = "executor"
@@ -82,13 +93,20 @@ class ExecutorNode(GuardedLifecycleNode):
         )
         self._motion = ChunkExecutor(self._robot.limits, settings)
         self._motion.set_speed_scale(p.speed_scale, 0)
+        borders = Borders(
+            signal=self._robot.output.signal,
+            limits=self._robot.limits,
+            longest_s=p.longest_chunk,
+            margin_m=p.workspace_margin,
+        )
+        self._intake = ChunkIntake(self._robot, borders, p.watchdog)
         self._shadow = Shadow(self._signal)
         self._arm = ArmDescription.for_robot(self, self._robot)
         self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
         self._streams = StreamSubscriptions(
             self, self._buffer, reliability=self.stream_reliability
         )
-        self._messages: OrderedDict[int, ActionChunk] = OrderedDict()
+        self._taken: OrderedDict[int, Taken] = OrderedDict()
         self._commanded = self._rejected = 0
         self._problem = ""
         self._create_interfaces(p)
@@ -100,7 +118,7 @@ class ExecutorNode(GuardedLifecycleNode):
     def _create_interfaces(self, p: ExecutorParameters) -> None:
         subscribe = self.create_subscription
         self._subscriptions_here = [
-            subscribe(ActionChunk, p.chunk_topic, self._on_chunk, 1),
+            subscribe(ActionChunk, p.chunk_topic, self._on_chunk, CHUNK_QOS),
             subscribe(Bool, p.estop_topic, partial(self._on_press, StopReason.ESTOP), 1),
             subscribe(Bool, p.fault_topic, partial(self._on_press, StopReason.FAULT), 1),
         ]
@@ -119,6 +137,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if not self._dry_run:
             self._commands = CommandPublisher(self, self._robot)
         self._motion.resume()
+        self._intake.following.forget()
         self._inbox: Inbox[ActionChunk] = Inbox()
         loop_class = SteppedLoop if self.lockstep else CommandLoop
         self._loop = loop_class(self._rate_hz, self._tick, self._tick_failed)
@@ -193,11 +212,12 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _obey(self, message: ActionChunk) -> None:
         now_ns = self._now_ns()
-        if message.horizon == 0:
-            with self._lock:
-                self._motion.cancel(message.epoch, now_ns)
+        self._look()
+        reason = self._intake.foreign(message, now_ns)
+        if reason is None and message.horizon == 0:
+            self._cancel(message, now_ns)
             return
-        reason = self._take(message)
+        reason = reason or self._take(message)
         if reason is None:
             self._problem = ""
             return
@@ -208,16 +228,31 @@ class ExecutorNode(GuardedLifecycleNode):
         report.rejected = reason
         self._reports.publish(report)
 
+    def _look(self) -> None:
+        """Nobody is followed any more once nothing is commanded and the policy is gone."""
+        with self._lock:
+            idle = self._motion.is_idle
+        self._intake.look(self._now_ns(), idle)
+
+    def _cancel(self, message: ActionChunk, now_ns: int) -> None:
+        """What an activation made before an epoch is void, or all that it made."""
+        if (era := self._intake.ended_era(message)) is not None:
+            with self._lock:
+                self._motion.cancel(era, now_ns)
+
     def _take(self, message: ActionChunk) -> str | None:
         """Hand a chunk to the motion; the reason when it is refused."""
         try:
-            chunk = from_action_chunk(message)
-        except ValueError as error:
-            return str(error)
-        if reason := self._misfit(message):
+            bounded = self._intake.bounded(message)
+        except ValueError as refused:
             with self._lock:
-                self._motion.count_refusal(reason, self._now_ns())
-            return reason
+                self._motion.count_refusal(str(refused), self._now_ns())
+            return str(refused)
+        if self._intake.is_new(message):
+            # Another policy counts its chunks from 1, too.
+            self._report_ended()
+            self._taken.clear()
+        chunk = bounded.chunk
         with self._lock:
             now_ns = self._now_ns()
             if self._motion.is_idle and (reason := self._start_motion(chunk, now_ns)):
@@ -230,27 +265,13 @@ class ExecutorNode(GuardedLifecycleNode):
             return str(refused)
         with self._lock:
             now_ns = self._now_ns()
-            self._keep(message)
+            self._keep(message, bounded.projected_steps)
             reason = self._motion.accept(message.chunk_id, chunk, now_ns)
         if reason is None:
+            self._intake.took(message, bounded, now_ns)
             self._shadow.add(message.chunk_id, chunk)
             self._markers.add(message.chunk_id, chunk)
         return reason
-
-    def _misfit(self, message: ActionChunk) -> str | None:
-        """Why a chunk is not for this robot."""
-        robot = self._robot
-        track = track_of(message, robot.output.signal)
-        if track is None:
-            return f"no {robot.output.signal}, which output.profile {robot.output.profile} needs"
-        if track.kind == "pose" and track.frame != robot.base_frame:
-            return f"frame {track.frame!r}, expected {robot.base_frame!r}"
-        stream = robot.observations.joint_position
-        if track.kind == "joints" and stream:
-            theirs, ours = list(track.names), list(stream.joints)
-            if theirs != ours:
-                return f"joints {' '.join(theirs)}, expected {' '.join(ours)}"
-        return None
 
     def _fitted(self, chunk: Chunk) -> Chunk:
         """A chunk as the arm can execute it; computed while the command thread goes on."""
@@ -264,22 +285,20 @@ class ExecutorNode(GuardedLifecycleNode):
             return chunk
         return self._arm.reach.fit(chunk, motion.state(now_ns)[0], from_s)
 
-    def _keep(self, message: ActionChunk) -> None:
+    def _keep(self, message: ActionChunk, projected_steps: int) -> None:
         """The reports of a chunk repeat what its message said."""
-        self._messages[message.chunk_id] = message
-        while len(self._messages) > KEPT_MESSAGES:
-            self._messages.popitem(last=False)
+        self._taken[message.chunk_id] = Taken(message, projected_steps)
+        while len(self._taken) > KEPT_MESSAGES:
+            self._taken.popitem(last=False)
 
     def _start_motion(self, chunk: Chunk, now_ns: int) -> str | None:
         """A motion begins where the robot is."""
         try:
-            measured = self._buffer.newest_state(self._signal, now_ns)
+            measured = self._newest(self._signal, now_ns)
             if self._arm:
                 self._arm.reach.begin(measured)
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
-        if not np.all(np.isfinite(measured)):
-            return f"the robot's {self._signal} holds NaN or infinity: check its publisher"
         grip = None if chunk.grip is None else float(chunk.grip[0])
         self._motion.start_from(measured, grip, now_ns)
         return None
@@ -310,10 +329,19 @@ class ExecutorNode(GuardedLifecycleNode):
             self._commands.send(command)
             self._commanded += 1
 
+    def _newest(self, signal: str, now_ns: int) -> Array:
+        """The newest state; NotReady also when no robot can be there."""
+        state = self._buffer.newest_state(signal, now_ns)
+        try:
+            check_numbers(signal, state[None])
+        except Refused as reason:
+            raise NotReady(f"{reason}: check its publisher") from reason
+        return state
+
     def _measured(self, now_ns: int) -> Array | None:
         """Where the robot is; a motion stops when that is not known any more."""
         try:
-            return self._buffer.newest_state(self._signal, now_ns)
+            return self._newest(self._signal, now_ns)
         except NotReady as reason:
             if not self._motion.is_at_rest:
                 self._motion.halt(StopReason.STALE, now_ns, str(reason))
@@ -321,8 +349,8 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _compare(self, measured: Array, now_ns: int) -> None:
         for verdict in self._shadow.measured(now_ns, measured):
-            if message := self._messages.get(verdict.chunk_id):
-                self._reports.publish(shadow_report(message, verdict, now_ns))
+            if taken := self._taken.get(verdict.chunk_id):
+                self._reports.publish(shadow_report(taken.message, verdict, now_ns))
 
     def _tick_failed(self, error: Exception) -> None:
         self._problem = f"commands ended: {type(error).__name__}: {error}"
@@ -330,18 +358,22 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _report_ended(self) -> None:
         for execution in self._motion.take_ended():
-            if message := self._messages.get(execution.chunk_id):
-                self._reports.publish(execution_report(message, execution, self._now_ns()))
+            if taken := self._taken.get(execution.chunk_id):
+                self._reports.publish(execution_report(taken, execution, self._now_ns()))
 
     def _on_press(self, reason: StopReason, message: Bool) -> None:
         with self._lock:
             self._motion.press(reason, message.data, self._now_ns())
 
     def _on_resume(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        with self._lock:
-            refused = self._motion.resume()
+        refused: str | None = "not resumed: activate the executor first"
+        if self.is_active:
+            with self._lock:
+                refused = self._motion.resume()
+        self._look()
+        whose = f" of activation {self._intake.followed}" if self._intake.followed else ""
         response.success = refused is None
-        response.message = refused or "the next chunk moves the robot"
+        response.message = refused or f"the next chunk{whose} that is not refused moves the robot"
         return response
 
     def _on_state_timer(self) -> None:
@@ -350,10 +382,16 @@ class ExecutorNode(GuardedLifecycleNode):
             self._publish_state()
 
     def _publish_state(self) -> None:
+        self._look()
         with self._lock:
             now_ns = self._now_ns()
             state = executor_state(
-                self._motion, self._loop, self._robot.base_frame, self._dry_run, now_ns
+                self._motion,
+                self._loop,
+                self._intake.following,
+                self._robot.base_frame,
+                self._dry_run,
+                now_ns,
             )
             news = self._motion.stops.take_news()
         for sentence in news:
@@ -361,12 +399,23 @@ class ExecutorNode(GuardedLifecycleNode):
         self._states.publish(state)
         self._markers.publish(state.chunk_id, state.step, now_ns)
 
+    def _rivals(self) -> str:
+        """Who else sends what only one should send; empty for nobody."""
+        if (policies := self.count_publishers(self._subscriptions_here[0].topic_name)) > 1:
+            return f"{policies} nodes publish chunks: stop all policies but one"
+        for topic in command_topics(self, self._robot) if self._commands else []:
+            if (others := self.count_publishers(topic) - 1) > 0:
+                sentence = (
+                    f"{others} more publish {topic}, where this node commands the robot: stop "
+                    "them, or let a multiplexer choose"
+                )
+                self.get_logger().warning(sentence, throttle_duration_sec=RIVALS_PERIOD_S)
+                return sentence
+        return ""
+
     def _status(self) -> tuple[str, dict[str, str]]:
         motion = self._motion
-        publishers = self.count_publishers(self._subscriptions_here[0].topic_name)
-        rivals = f"{publishers} nodes publish chunks: stop all policies but one"
-        problem = rivals if publishers > 1 else self._problem
-        return motion.stops.sentence or problem, {
+        return motion.stops.sentence or self._rivals() or self._problem, {
             "activity": motion.activity.value,
             "stop": motion.stops.sentence,
             "strategy": motion.settings.strategy,
@@ -375,6 +424,8 @@ class ExecutorNode(GuardedLifecycleNode):
             "command jitter p99 [ms]": f"{self._loop.jitter_s * 1e3:.2f}" if self._loop else "0",
             "commands": str(self._commanded),
             "chunks refused": str(self._rejected),
+            "steps projected": str(self._intake.projected_steps),
+            "follows": self._intake.followed,
             "dry run": str(self._dry_run).lower(),
         }
 

@@ -54,6 +54,18 @@ class ExecutorParameters:
     rejected_in_row: int = parameter(
         5, "so many refused chunks in a row stop the arm until ~/resume", low=1, read_only=True
     )
+    longest_chunk: float = parameter(
+        10.0, "chunks that last longer are refused", "s", 0.1, 60.0, read_only=True
+    )
+    workspace_margin: float = parameter(
+        0.02,
+        "steps so far outside the workspace are moved to its border; what is farther out refuses "
+        "the chunk",
+        "m",
+        0.0,
+        0.1,
+        read_only=True,
+    )
     estop_topic: str = parameter(
         "emergency_stop", "Bool: true stops the arm until ~/resume", read_only=True
     )

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 from std_msgs.msg import Header
 
+from groot_ros.chunks.activations import Following
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.running import Execution
 from groot_ros.chunks.shadow import Disagreement
+from groot_ros.chunks.wire import MAX_NAME_LENGTH, MAX_TEXT_LENGTH
 from groot_ros.nodes.messages import NS, to_ns, to_time
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A chunk that was taken, and how many of its steps were moved to a border."""
+
+    message: ActionChunk
+    projected_steps: int
+
+
 def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
-    """The report of a chunk as far as its message tells."""
+    """The report of a chunk as far as its message tells; texts may be those of a refused one."""
     return ChunkReport(
-        header=Header(stamp=to_time(now_ns), frame_id=chunk.header.frame_id),
+        header=Header(stamp=to_time(now_ns), frame_id=chunk.header.frame_id[:MAX_NAME_LENGTH]),
         source=ChunkReport.EXECUTOR,
         activation=chunk.activation,
         chunk_id=chunk.chunk_id,
         epoch=chunk.epoch,
         horizon=chunk.horizon,
         grade=chunk.grade,
-        grade_reason=chunk.grade_reason,
+        grade_reason=chunk.grade_reason[:MAX_TEXT_LENGTH],
     )
 
 
-def execution_report(chunk: ActionChunk, execution: Execution, now_ns: int) -> ChunkReport:
+def execution_report(taken: Taken, execution: Execution, now_ns: int) -> ChunkReport:
     """The report of a chunk that was executed."""
-    report = chunk_report(chunk, now_ns)
-    report.observation_age = (execution.arrived_ns - to_ns(chunk.header.stamp)) / NS
+    report = chunk_report(taken.message, now_ns)
+    report.projected_steps = taken.projected_steps
+    report.observation_age = (execution.arrived_ns - to_ns(taken.message.header.stamp)) / NS
     report.executed_steps = execution.executed
     report.dropped_steps = execution.dropped
     report.starved_steps = execution.starved
@@ -56,6 +70,7 @@ def shadow_report(chunk: ActionChunk, verdict: Disagreement, now_ns: int) -> Chu
 def executor_state(
     executor: ChunkExecutor,
     loop: CommandLoop | SteppedLoop | None,
+    following: Following,
     frame: str,
     dry_run: bool,
     now_ns: int,
@@ -67,7 +82,8 @@ def executor_state(
         stop_reason=executor.stops.sentence,
         needs_resume=executor.stops.blocked,
         dry_run=dry_run,
-        epoch=executor.epoch,
+        activation=np.frombuffer(following.activation, np.uint8),
+        epoch=following.epoch,
         time_scale=executor.speed_scale,
         speed_scale=executor.speed_scale,
     )

@@ -32,6 +32,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNAL_PERIOD_S = 0.1
 # How long a callback may keep the node from ending.
 NOTICE_S = 1.0
+FAILURES_PERIOD_S = 1.0
 _CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
 
 
@@ -206,7 +207,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     while not stop.is_set() and rclpy.ok():
-        executor.spin_once(timeout_sec=SIGNAL_PERIOD_S)
+        _spin_once(executor, node)
     noticed.set()
     if isinstance(node, GuardedLifecycleNode):
         node.end()
@@ -222,6 +223,18 @@ def run_node(node_class: Callable[[], Node]) -> int:
         signal.signal(number, signal.SIG_IGN)
     _leave()
     return 0
+
+
+def _spin_once(executor: SingleThreadedExecutor, node: Node) -> None:
+    """One callback; a node that moves a robot must not end by what arrives."""
+    try:
+        executor.spin_once(timeout_sec=SIGNAL_PERIOD_S)
+    except Exception:
+        if rclpy.ok():
+            node.get_logger().error(
+                f"goes on after a callback that failed: {traceback.format_exc()}",
+                throttle_duration_sec=FAILURES_PERIOD_S,
+            )
 
 
 def _leave_unless(noticed: threading.Event) -> None:

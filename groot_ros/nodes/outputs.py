@@ -207,12 +207,24 @@ def _trajectory_grip(robot: RobotConfig) -> GripCommand | None:
     return grip if grip and grip.type == "trajectory" else None
 
 
-def _arm_output(node: Node, robot: RobotConfig) -> Output:
+def command_topics(node: Node, robot: RobotConfig) -> list[str]:
+    """The topics on which a robot is commanded, as they are called in the graph."""
+    grip = robot.commands.grip
+    topics = [_arm_topic(robot), *([grip.topic] if grip and grip.type == "float64" else [])]
+    return [node.resolve_topic_name(topic) for topic in topics]
+
+
+def _arm_topic(robot: RobotConfig) -> str:
     commands = robot.commands
-    profile = robot.output.profile
     topics = {"pose": commands.ee_pose, "twist": commands.twist}
-    topic = topics.get(profile, commands.joint_position)
+    topic = topics.get(robot.output.profile, commands.joint_position)
     assert topic is not None, "the robot file was checked for the topic of its profile"
+    return topic
+
+
+def _arm_output(node: Node, robot: RobotConfig) -> Output:
+    profile = robot.output.profile
+    topic = _arm_topic(robot)
     if profile == "pose":
         return PoseOutput(node, topic, robot)
     if profile == "twist":

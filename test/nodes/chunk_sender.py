@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from uuid import uuid4
 
 import numpy as np
 import rclpy
@@ -33,6 +34,7 @@ class ChunkSender(Node):
         super().__init__("chunk_sender")
         self._epoch = epoch
         self._chunks = self.create_publisher(ActionChunk, "policy/action_chunk", 1)
+        self._activation = np.frombuffer(uuid4().bytes, np.uint8)
         self._count = 0
         self.create_timer(1.0 / rate_hz, self._send)
 
@@ -41,6 +43,7 @@ class ChunkSender(Node):
         message = to_action_chunk(circle_chunk(now_ns, self._epoch), "fr3_link0", [])
         self._count += 1
         message.chunk_id = self._count
+        message.activation = self._activation
         self._chunks.publish(message)
 
 

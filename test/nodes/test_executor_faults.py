@@ -134,26 +134,29 @@ def test_a_policy_that_floods(arm: Arm, bench: Bench) -> None:
 
 
 def test_two_policies_at_once(arm: Arm, bench: Bench) -> None:
-    """The one that was started last is followed, and the operator hears of the other."""
+    """The first one is followed, the other one is refused by name until the first is gone."""
     diagnostics = arm.graph.collect(DiagnosticArray, "/diagnostics")
-    old, reported = bench.epoch, len(arm.reports)
-    bench.epoch += 1
+    first, reported = bytes(arm.states[-1].activation), len(arm.reports)
     began_s = arm.now_s()
-    bench.sender.start(epoch=bench.epoch)
+    bench.sender.start(epoch=bench.epoch + 1)
     words = "nodes publish chunks: stop all policies but one"
     arm.graph.wait_for(
         lambda: any(words in status.message for d in diagnostics for status in d.status), words
     )
-    void = f"epoch {old} is over, now it is {bench.epoch}"
-    arm.graph.wait_for(lambda: any(r.rejected == void for r in arm.reports[reported:]), void)
+    refusal = f"is not the one that is followed, {first.hex()[:8]}: stop all policies but one"
+    arm.graph.wait_for(lambda: any(refusal in r.rejected for r in arm.reports[reported:]), refusal)
     arm.wait_moving()
-    newer = [r.epoch for r in arm.reports[reported:] if not r.rejected]
-    assert newer == sorted(newer)
+    executed = {bytes(r.activation) for r in arm.reports[reported:] if not r.rejected}
+    assert executed == {first} and bytes(arm.states[-1].activation) == first
     assert arm.moved_until_s() > began_s
     arm.tell_unharmed("two policies at once", words)
     older = bench.sender.running[0]
     older.kill()
     older.wait()
+    gone = arm.wait_stopped("nothing was heard from the policy; call ~/resume to go on")
+    assert gone.needs_resume and arm.resume().success
+    arm.wait_moving()
+    assert bytes(arm.states[-1].activation) not in (first, bytes(16))
 
 
 def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(arm: Arm) -> None:

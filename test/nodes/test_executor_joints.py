@@ -53,6 +53,7 @@ def test_chunks_of_poses_become_commands_of_joints(
         poses = home + np.linspace(0, way_m, 16)[:, None] * np.eye(7)[1]
         now_ns = graph.node.get_clock().now().nanoseconds
         message = to_action_chunk(Chunk(now_ns, STEP_NS, 1, ee_pose=poses), "fr3_link0", [])
+        message.activation = np.full(16, 7, np.uint8)
         message.chunk_id = chunk_id
         chunks.publish(message)
 

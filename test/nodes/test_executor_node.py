@@ -28,7 +28,10 @@ UNUSABLE: list[tuple[Callable[[ActionChunk], Any], str]] = [
     (lambda m: m.tracks.pop(0), "it has no track of kind pose or joints"),
     (lambda m: setattr(m, "step_duration", Duration()), "its step_duration is 0 s, expected"),
     (lambda m: m.tracks[0].values.__setitem__(21, float("nan")), "ee_pose holds NaN"),
-    (lambda m: m.tracks[0].values.__setitem__(23, 1e6), "z = 1000000.000 m, allowed 0 to 0.8"),
+    (lambda m: m.tracks[0].values.__setitem__(23, 1e6), "ee_pose holds 1e+06, at most 1000 is"),
+    (lambda m: m.tracks[0].values.__setitem__(23, 0.9), "step 3 has z = 0.900 m, allowed 0 to 0."),
+    (lambda m: m.tracks[1].values.__setitem__(2, 1e6), "step 2 has grip = 1e+06, allowed 0 to 1"),
+    (lambda m: setattr(m, "activation", np.zeros(16, np.uint8)), "it names no activation"),
 ]
 
 
@@ -60,6 +63,7 @@ def forward(graph: Graph, chunk_id: int, start_x: float = 0.5, epoch: int = 1) -
     chunk = Chunk(now_ns, STEP_NS, epoch, ee_pose=poses, grip=(np.arange(16) > 7).astype(float))
     message = to_action_chunk(chunk, "fr3_link0", [])
     message.chunk_id = chunk_id
+    message.activation = np.full(16, 7, np.uint8)
     return message
 
 

@@ -63,6 +63,7 @@ class Bench:
         self.warned = threading.Condition()
         self.stamp_ns = 1
         self.not_ready = ""
+        self.breaks: Exception | None = None
         self.voids: list[Void] = []
         self.now_ns = 0
         self.loop = InferenceLoop(
@@ -81,6 +82,8 @@ class Bench:
         self.voids.append(void)
 
     def observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
+        if self.breaks:
+            raise self.breaks
         if self.not_ready:
             raise NotReady(self.not_ready)
         if self.stamp_ns <= after_ns:
@@ -205,6 +208,17 @@ def test_waiting_is_told_once_and_counted(bench: Bench) -> None:
     assert bench.loop.waiting_for == ""
     assert len(bench.warnings) == 1
     assert bench.loop.counts.refused >= 1
+
+
+def test_messages_that_break_an_observation_do_not_end_the_loop(bench: Bench) -> None:
+    bench.breaks = ZeroDivisionError("a picture without pixels")
+    bench.loop.start()
+    bench.wait_warned("waiting: no observation can be made: ZeroDivisionError: a picture without")
+    bench.breaks = None
+    bench.answer()
+    bench.wait_asked()
+    bench.wait_published()
+    assert bench.loop.running and bench.loop.counts.refused >= 1
 
 
 def test_a_bad_answer_is_told_and_the_next_one_tried(bench: Bench) -> None:
