@@ -21,7 +21,7 @@ PATH_M, PATH_RAD = 1e-3, 5e-3
 """So far the tool may leave the path of the poses between the knots of the joints."""
 KNOTS_PER_STEP = (2, 4, 8)
 # The way from where the arm is to a chunk that begins elsewhere is looked at in such pieces.
-APPROACH_M, APPROACH_RAD = 0.05, 0.2
+APPROACH_M, APPROACH_RAD, LONGEST_APPROACH = 0.05, 0.2, 64
 SLOWEST = 0.1
 """A chunk that would have to pass slower than this, in shares of its own speed, is refused."""
 
@@ -94,6 +94,8 @@ class PoseChunks:
         count = math.ceil(max(metres / APPROACH_M, radians / APPROACH_RAD))
         if count <= 1:
             return start
+        if count > LONGEST_APPROACH:
+            raise Unsolved(f"it begins {metres:.3g} m away from the tool")
         shares = np.arange(1, count)[:, None] / count
         way = PoseSpace().displace(here, shares * PoseSpace().difference(pose, here))
         for between in way:

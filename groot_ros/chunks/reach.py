@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 MARGIN_M = 0.02
 """Steps so far outside a box are projected into it; farther ones are refused."""
+# What more steps would take to compute, other callbacks would wait for.
+MOST_STEPS = 256
 # Between steps that lie inside a curve may lead outside; then they are taken farther in.
 ROUNDS, SAMPLES_PER_STEP, FARTHER = 6, 4, 1.25
 
@@ -66,6 +68,10 @@ class Reach:
         if reason := refusal(chunk, self._signal, self._limits):
             raise Unsolved(reason)
         step_s = chunk.step_ns / 1e9
+        if (left := len(chunk) - int(from_s / step_s)) > MOST_STEPS:
+            raise Unsolved(
+                f"{left} of its steps are left, at most {MOST_STEPS} are fitted to an arm"
+            )
         if self._poses is None:
             assert chunk.joint_position is not None
             first = min(int(from_s / step_s), len(chunk) - 1)

@@ -121,6 +121,17 @@ def test_poses_out_of_reach_are_refused() -> None:
         Reach(FOLLOWING_POSES, URDF).fit(chunk, HOME, 0.0)
 
 
+def test_chunks_that_would_take_long_to_fit_are_refused() -> None:
+    long = Chunk(NOW_NS, STEP_NS, joint_position=np.repeat(HOME[None], 300, axis=0))
+    with pytest.raises(Unsolved, match="300 of its steps are left, at most 256"):
+        Reach(UR5E, URDF).fit(long, HOME, 0.0)
+    open_limits = replace(UR5E.limits, workspace_min=None, workspace_max=None, linear_jump=None)
+    unbounded = replace(FOLLOWING_POSES, limits=open_limits)
+    far = replace(lowering(), ee_pose=lowering().ee_pose + 1e9 * np.eye(7)[0])
+    with pytest.raises(Unsolved, match=r"it begins 1e\+09 m away from the tool"):
+        Reach(unbounded, URDF).fit(far, HOME, 0.0)
+
+
 def test_poses_that_take_another_point_into_the_table_are_refused() -> None:
     """The flange stays inside, the fingertips below it do not."""
     chunk = lowering(0.45)
