@@ -134,7 +134,7 @@ class ExecutorNode(GuardedLifecycleNode):
         self._diagnostics = DiagnosticsPublisher(self, self._status)
 
     def activate(self) -> None:
-        if not self._dry_run:
+        if not self._dry_run and self._commands is None:
             self._commands = CommandPublisher(self, self._robot)
         self._motion.resume()
         self._intake.following.forget()
@@ -153,6 +153,12 @@ class ExecutorNode(GuardedLifecycleNode):
             loop.close()
             self._motion.release(self._now_ns())
             self._report_ended()
+        # In lockstep the clock waits for every command: a publisher that is made anew would not be
+        # heard before everybody has found it.
+        if self.lockstep is None:
+            self._close_commands()
+
+    def _close_commands(self) -> None:
         if self._commands:
             self._commands.close()
             self._commands = None
@@ -168,6 +174,7 @@ class ExecutorNode(GuardedLifecycleNode):
     def cleanup(self) -> None:
         if not self._streams:
             return
+        self._close_commands()
         self._streams.close()
         self._streams = None
         self.destroy_timer(self._state_timer)

@@ -12,6 +12,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 
+from groot_ros.message_fields import to_ns
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 WINDOW = 50
@@ -24,7 +25,7 @@ class Seen:
     state: ExecutorState | None = None
     state_s: float = 0.0
     chunk: ActionChunk | None = None
-    arrivals_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    stamps_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     published: deque[ChunkReport] = field(default_factory=lambda: deque(maxlen=WINDOW))
     executed: deque[ChunkReport] = field(default_factory=lambda: deque(maxlen=WINDOW))
     starved_steps: int = 0
@@ -35,9 +36,9 @@ class Seen:
     @property
     def inference_rate_hz(self) -> float:
         """Chunks per second over the last ones."""
-        if len(self.arrivals_s) < 2:
+        if len(self.stamps_s) < 2:
             return 0.0
-        return (len(self.arrivals_s) - 1) / max(1e-6, self.arrivals_s[-1] - self.arrivals_s[0])
+        return (len(self.stamps_s) - 1) / max(1e-6, self.stamps_s[-1] - self.stamps_s[0])
 
 
 class WatchNode(Node):
@@ -56,7 +57,8 @@ class WatchNode(Node):
     def _on_chunk(self, message: ActionChunk) -> None:
         if message.horizon:
             self.seen.chunk = message
-            self.seen.arrivals_s.append(time.monotonic())
+            # Its own time, so that a rate in simulated time is one per simulated second.
+            self.seen.stamps_s.append(to_ns(message.header.stamp) / 1e9)
 
     def _on_published(self, message: ChunkReport) -> None:
         self.seen.published.append(message)

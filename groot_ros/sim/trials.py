@@ -134,4 +134,14 @@ def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "mean_time_s": round(float(np.mean(times_s)), 2) if times_s else None,
         "failures": dict(Counter(outcome.failure for outcome in failed)),
         "failed_scenes": [outcome.scene for outcome in failed],
+        "scenes": [
+            {
+                "scene": outcome.scene,
+                "instruction": outcome.instruction,
+                "succeeded": outcome.succeeded,
+                "duration_s": round(outcome.duration_s, 2),
+                "failure": outcome.failure,
+            }
+            for outcome in outcomes
+        ],
     }

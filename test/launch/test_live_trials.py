@@ -31,6 +31,7 @@ def test_the_expert_picks_in_scene_after_scene(ros_domain: int, tmp_path: Path) 
     assert done.returncode == 0, done.stderr + (tmp_path / "nodes.log").read_text()
     result = json.loads(done.stdout)
     assert (result["via"], result["successes"], result["failures"]) == ("ros", 3, {})
+    assert [scene["succeeded"] for scene in result["scenes"]] == [True] * 3
     # A cube that was asked for after a second cannot be lifted at once.
     assert 2.0 < result["mean_time_s"] < 15.0
     assert Image.open(tmp_path / "contact_sheet.png").size[0] > 600

@@ -30,7 +30,7 @@ def test_the_page_tells_rates_ages_seams_budget_and_stops() -> None:
     state.stop_reason = "stopped, the emergency stop was pressed; call ~/resume to go on"
     seen = Seen(state=state, state_s=time.monotonic())
     seen.chunk = ActionChunk(step_duration=Duration(nanosec=50_000_000))
-    seen.arrivals_s.extend([1.0, 1.2, 1.4])
+    seen.stamps_s.extend([1.0, 1.2, 1.4])
     seen.published.append(
         ChunkReport(
             decode_time=0.01,
