@@ -105,7 +105,7 @@ class ChunkPublisher:
         return Header(stamp=to_time(self._node.now_ns()), frame_id=self._robot.base_frame)
 
     def _report(self, inference: Inference, message: ActionChunk) -> ChunkReport:
-        now_ns = self._node.now_ns()
+        heard_ns = self._node.heard_ns()
         round_trip = inference.chunk.round_trip
         return ChunkReport(
             source=ChunkReport.POLICY,
@@ -113,7 +113,7 @@ class ChunkPublisher:
             chunk_id=message.chunk_id,
             epoch=message.epoch,
             horizon=message.horizon,
-            observation_age=(now_ns - inference.chunk.stamp_ns) / NS,
+            observation_age=(heard_ns - inference.chunk.stamp_ns) / NS,
             input_names=list(inference.ages.by_stream),
             input_ages=list(inference.ages.by_stream.values()),
             queue_time=inference.queue_s,

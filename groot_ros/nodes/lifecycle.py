@@ -80,6 +80,12 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
             return tick.stamp_ns
         return int(self.get_clock().now().nanoseconds)
 
+    def heard_ns(self) -> int:
+        """When what is published now is heard: in lockstep at the next tick, else at once."""
+        if self.lockstep and (tick := self.lockstep.newest):
+            return tick.next_ns
+        return self.now_ns()
+
     @property
     def stream_reliability(self) -> ReliabilityPolicy:
         """Of subscriptions to a robot: best effort connects to any, but loses messages that a
