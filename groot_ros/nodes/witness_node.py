@@ -14,6 +14,7 @@ from std_msgs.msg import Float64
 
 from groot_ros.buffer import pick_joints
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.wire import malformed
 from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample, Trace
 from groot_ros.image_messages import image_to_rgb
 from groot_ros.message_fields import from_pose
@@ -94,7 +95,8 @@ class WitnessNode(SceneNode):
             samples.append(Sample(stamp_ns, values))
 
     def _on_chunk(self, message: ActionChunk) -> None:
-        if self._watching and message.horizon > 0:
+        # What is no chunk is the executor's to refuse.
+        if self._watching and malformed(message) is None:
             self._trace.instruction = message.instruction
             self._chunks[message.chunk_id] = from_action_chunk(message)
             self._pair(message.chunk_id)
