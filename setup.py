@@ -63,6 +63,7 @@ setup(
         "console_scripts": [
             "groot-ros = groot_ros.cli.main:main",
             "executor_node = groot_ros.nodes.executor_node:main",
+            "fake_node = groot_ros.nodes.fake_node:main",
             "policy_node = groot_ros.nodes.policy_node:main",
             "policy_server = groot_ros.cli.serve:main",
             "recorder_node = groot_ros.nodes.recorder_node:main",

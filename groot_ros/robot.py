@@ -66,6 +66,10 @@ class GripStream:
         """Closure in [0, 1] of a raw value; NaN stays NaN."""
         return _clamped((raw - self.open) / (self.closed - self.open))
 
+    def raw(self, closure: float) -> float:
+        """Raw value of a closure in [0, 1]."""
+        return self.open + closure * (self.closed - self.open)
+
 
 @dataclass(frozen=True)
 class CameraStream:

@@ -1,15 +1,23 @@
-"""Policy and executor for a robot, with the simulated arm and rviz2 if wanted."""
+"""Policy and executor for a robot, with a simulated arm, a fake robot, and rviz2 if wanted."""
 
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.errors import UserError
 from groot_ros.latency import CHUNK_LATENCY_S
+from groot_ros.nodes.fake_graph import FAKE
 from groot_ros.nodes.launching import (
     CLOCK_ARGUMENTS,
     DEFAULT_VARIANT,
@@ -17,9 +25,11 @@ from groot_ros.nodes.launching import (
     choose_clock,
     chosen_variant,
     configure,
+    end_when_refused,
     fast_dds_profile,
     is_true,
     simulation_checkpoint,
+    when_active,
 )
 from groot_ros.policies.factory import POLICIES
 from groot_ros.robot import robot_names
@@ -48,7 +58,23 @@ ARGUMENTS = [
         "sim", default_value="false", choices=BOOLEAN, description="start the simulated arm too"
     ),
     DeclareLaunchArgument(
-        "policy", default_value="local", choices=POLICIES, description="what makes the chunks"
+        "fake",
+        default_value="false",
+        choices=BOOLEAN,
+        description="start a stand-in for the robot on the topics of its file; commands go to it "
+        "and, while nothing else listens, to nothing else",
+    ),
+    DeclareLaunchArgument(
+        "fake_pictures",
+        default_value="",
+        description="bag whose pictures the fake robot's cameras show; empty: a test pattern",
+    ),
+    DeclareLaunchArgument(
+        "policy",
+        default_value="local",
+        choices=POLICIES,
+        description="what makes the chunks; sway, which is taken with fake:=true and without a "
+        "checkpoint, moves a little about where the arm is",
     ),
     DeclareLaunchArgument(
         "variant",
@@ -102,15 +128,17 @@ ARGUMENTS = [
     DeclareLaunchArgument("device", default_value="auto", description="auto, cpu, cuda or cuda:N"),
     DeclareLaunchArgument(
         "autostart",
-        default_value="false",
-        choices=BOOLEAN,
-        description="activate the policy at once; otherwise `ros2 lifecycle set /policy activate`",
+        default_value="auto",
+        choices=["auto", *BOOLEAN],
+        description="activate the policy at once; otherwise `ros2 lifecycle set /policy "
+        "activate`; auto: with fake:=true",
     ),
     DeclareLaunchArgument(
         "dry_run",
         default_value="auto",
         choices=["auto", *BOOLEAN],
-        description="publish setpoints but command nothing; auto: for robot files marked untested",
+        description="publish setpoints but command nothing; auto: for robot files marked "
+        "untested, not with fake:=true",
     ),
     DeclareLaunchArgument(
         "rviz", default_value="false", choices=BOOLEAN, description="show it in rviz2"
@@ -175,7 +203,16 @@ def _lifecycle_node(name: str, *settings: str, **renamed: str) -> LifecycleNode:
 
 def _nodes(context: LaunchContext) -> list[Action]:
     choose_clock(context)
-    _choose_checkpoint(context)
+    _choose(context)
+    actions = _policy_and_executor(context)
+    if is_true(context, "rviz"):
+        actions += _rviz(context)
+    if is_true(context, "sim"):
+        return [*actions, _simulation()]
+    return _fake(actions) if is_true(context, "fake") else actions
+
+
+def _policy_and_executor(context: LaunchContext) -> list[Action]:
     policy = _lifecycle_node(
         "policy",
         "robot",
@@ -198,25 +235,36 @@ def _nodes(context: LaunchContext) -> list[Action]:
         seed="noise_seed",
     )
     executor = _lifecycle_node(
-        "executor", "robot", "dry_run", "strategy", "speed_scale", "use_sim_time", "lockstep"
+        "executor",
+        "robot",
+        "dry_run",
+        "fake",
+        "strategy",
+        "speed_scale",
+        "use_sim_time",
+        "lockstep",
     )
     actions: list[Action] = [activate_when_configured(executor)]
     if is_true(context, "autostart"):
         actions.append(activate_when_configured(policy))
-    actions += [policy, executor, configure(policy), configure(executor)]
-    if is_true(context, "sim"):
-        actions.append(_simulation())
-    if is_true(context, "rviz"):
-        actions += _rviz(context)
-    return actions
+    return [*actions, policy, executor, configure(policy), configure(executor)]
 
 
-def _choose_checkpoint(context: LaunchContext) -> None:
+def _choose(context: LaunchContext) -> None:
+    """What the user left to us."""
     arguments = context.launch_configurations
-    if arguments["policy"] == "local" and is_true(context, "sim"):
-        arguments["checkpoints_dir"] = arguments["checkpoints_dir"] or str(
-            simulation_checkpoint(arguments["variant"])
-        )
+    is_sim, is_fake = is_true(context, "sim"), is_true(context, "fake")
+    if is_sim and is_fake:
+        raise UserError("sim:=true and fake:=true are two robots on the same topics: choose one")
+    if arguments["fake_pictures"] and not is_fake:
+        raise UserError("fake_pictures belong to a fake robot: add fake:=true")
+    if arguments["autostart"] == "auto":
+        arguments["autostart"] = str(is_fake).lower()
+    if arguments["policy"] == "local" and not arguments["checkpoints_dir"]:
+        if is_sim:
+            arguments["checkpoints_dir"] = str(simulation_checkpoint(arguments["variant"]))
+        elif is_fake:
+            arguments["policy"] = "sway"
     if arguments["variant"] == "auto":
         arguments["variant"] = chosen_variant(
             arguments["checkpoints_dir"], arguments["checkpoint"]
@@ -227,6 +275,33 @@ def _simulation() -> IncludeLaunchDescription:
     arguments = {name: LaunchConfiguration(name) for name in SIMULATION}
     source = PythonLaunchDescriptionSource(str(share_file("launch/sim.launch.py")))
     return IncludeLaunchDescription(source, launch_arguments=arguments.items())
+
+
+def _fake(others: list[Action]) -> list[Action]:
+    """The stand-in for the robot; the others follow when it knows that it is alone."""
+    fake = LifecycleNode(
+        package="groot_ros",
+        executable="fake_node",
+        name=FAKE,
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[
+            {
+                "robot": LaunchConfiguration("robot"),
+                "pictures": ParameterValue(LaunchConfiguration("fake_pictures"), value_type=str),
+                "use_sim_time": LaunchConfiguration("use_sim_time"),
+            }
+        ],
+        output="screen",
+    )
+    return [
+        # A robot whose controllers run on another machine cannot hear any of this.
+        SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
+        *end_when_refused(fake),
+        activate_when_configured(fake),
+        when_active(fake, others),
+        fake,
+        configure(fake),
+    ]
 
 
 def _rviz(context: LaunchContext) -> list[Action]:

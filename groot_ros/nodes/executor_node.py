@@ -38,10 +38,12 @@ from groot_ros.nodes.executor_reports import (
     executor_state,
     shadow_report,
 )
+from groot_ros.nodes.fake_graph import FakeOnlyPublisher
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.outputs import (
     Command,
     CommandPublisher,
+    Output,
     SetpointPublisher,
     command_topics,
 )
@@ -75,7 +77,7 @@ class ExecutorNode(GuardedLifecycleNode):
     NAME = "executor"
     PARAMETERS = ExecutorParameters
     _streams: StreamSubscriptions | None = None
-    _commands: CommandPublisher | None = None
+    _commands: Output | None = None
     _loop: CommandLoop | SteppedLoop | None = None
 
     def configure(self) -> None:
@@ -85,7 +87,8 @@ class ExecutorNode(GuardedLifecycleNode):
         self._signal = self._robot.output.commanded
         self._rate_hz = p.command_rate or self._robot.output.rate_hz
         unknown = unwatched(self._robot)
-        cautious = self._robot.untested or bool(unknown)
+        cautious = (self._robot.untested or bool(unknown)) and not p.fake
+        self._is_fake = p.fake
         self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and cautious)
         self._lock = threading.RLock()
         settings = ExecutionSettings(
@@ -135,7 +138,10 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         if not self._dry_run and self._commands is None:
-            self._commands = CommandPublisher(self, self._robot)
+            commands = CommandPublisher(self, self._robot)
+            self._commands = (
+                FakeOnlyPublisher(self, self._robot, commands) if self._is_fake else commands
+            )
         self._motion.resume()
         self._intake.following.forget()
         self._inbox: Inbox[ActionChunk] = Inbox()

@@ -86,3 +86,9 @@ class ExecutorParameters:
         "files set both",
         read_only=True,
     )
+    fake: bool = parameter(
+        False,
+        "commands are for a fake robot: they are sent while nothing else would obey them, also "
+        "where the robot file is marked untested",
+        read_only=True,
+    )

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 from launch import LaunchContext
+from launch.action import Action
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     RegisterEventHandler,
     SetEnvironmentVariable,
 )
+from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.event_handlers import OnStateTransition
@@ -89,10 +91,12 @@ def is_true(context: LaunchContext, argument: str) -> bool:
 def choose_clock(context: LaunchContext) -> None:
     """Set `use_sim_time`, and `lockstep`: whether the simulated arm's clock waits for the nodes.
 
-    The robot `sim` lives in simulated time whoever starts it, unless `real_time` says otherwise.
+    The robot `sim` lives in simulated time whoever starts it, unless `real_time` says otherwise;
+    a fake one lives on the wall clock.
     """
     arguments = context.launch_configurations
     simulated = arguments["robot"] == "sim" or is_true(context, "sim")
+    simulated = simulated and arguments.get("fake", "false") != "true"
     lockstep = simulated and not is_true(context, "real_time")
     arguments["lockstep"] = str(lockstep).lower()
     if simulated:
@@ -115,6 +119,31 @@ def activate_when_configured(node: LifecycleNode) -> RegisterEventHandler:
             handle_once=True,
         )
     )
+
+
+def when_active(node: LifecycleNode, actions: list[Action]) -> RegisterEventHandler:
+    """Does something once a lifecycle node has been activated for the first time."""
+    return RegisterEventHandler(
+        OnStateTransition(
+            target_lifecycle_node=node,
+            goal_state="active",
+            entities=actions,
+            handle_once=True,
+        )
+    )
+
+
+def end_when_refused(node: LifecycleNode) -> list[RegisterEventHandler]:
+    """Ends the launch when a lifecycle node cannot be configured, or gives up."""
+    end = EmitEvent(event=Shutdown(reason=f"{node.node_executable} gave up"))
+    return [
+        RegisterEventHandler(
+            OnStateTransition(
+                target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[end]
+            )
+        )
+        for start, goal in (("configuring", "unconfigured"), ("deactivating", "inactive"))
+    ]
 
 
 def _transition(node: LifecycleNode, transition_id: int) -> EmitEvent:

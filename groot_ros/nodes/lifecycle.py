@@ -30,8 +30,8 @@ from groot_ros.nodes.lockstep_traffic import TrafficNode
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often a node looks whether a signal has come.
 SIGNAL_PERIOD_S = 0.1
-# How long a callback may keep the node from ending.
-NOTICE_S = 1.0
+# How long a callback may keep the node from ending, and how long it may take to end.
+NOTICE_S, END_S = 1.0, 4.0
 FAILURES_PERIOD_S = 1.0
 _CHANGE_STATE = vars(LifecycleNodeMixin)["_LifecycleNodeMixin__on_change_state"]
 
@@ -199,11 +199,11 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
 
 def run_node(node_class: Callable[[], Node]) -> int:
     """Spin a node until SIGINT, SIGTERM or shutdown, then end it; the exit code is 0."""
-    stop, noticed = threading.Event(), threading.Event()
+    stop, noticed, ended = threading.Event(), threading.Event(), threading.Event()
 
     def on_signal(*_: object) -> None:
         stop.set()
-        threading.Thread(target=_leave_unless, args=[noticed], daemon=True).start()
+        threading.Thread(target=_leave_unless, args=[noticed, ended], daemon=True).start()
 
     for number in STOP_SIGNALS:
         signal.signal(number, on_signal)
@@ -227,6 +227,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
     # Ctrl-C reaches a launched node twice; the second one must not kill it on its way out.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    ended.set()
     _leave()
     return 0
 
@@ -243,9 +244,10 @@ def _spin_once(executor: SingleThreadedExecutor, node: Node) -> None:
             )
 
 
-def _leave_unless(noticed: threading.Event) -> None:
-    """A transition that takes long, such as loading a model, must not delay the end either."""
-    if not noticed.wait(NOTICE_S):
+def _leave_unless(noticed: threading.Event, ended: threading.Event) -> None:
+    """A transition that takes long, such as loading a model, must not delay the end either, nor a
+    middleware that waits for somebody who has gone already."""
+    if not noticed.wait(NOTICE_S) or not ended.wait(END_S):
         os._exit(0)
 
 

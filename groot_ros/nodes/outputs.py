@@ -44,7 +44,7 @@ class Command:
 
 
 class Output(Protocol):
-    """A profile: sends commands on one topic."""
+    """What takes commands: a profile, on one topic, or all that a robot file names."""
 
     def send(self, command: Command) -> None: ...
     def close(self) -> None: ...

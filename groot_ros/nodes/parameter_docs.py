@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from groot_ros.nodes.executor_parameters import ExecutorParameters
+from groot_ros.nodes.fake_node import FakeParameters
 from groot_ros.nodes.parameters import markdown_rows
 from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.recorder_node import RecorderParameters
@@ -15,6 +16,7 @@ NODES = {
     "executor_node": ExecutorParameters,
     "recorder_node": RecorderParameters,
     "sim_node": SimParameters,
+    "fake_node": FakeParameters,
 }
 HEADING = (
     "| parameter | default | unit | allowed | fixed | meaning |",

@@ -26,7 +26,7 @@ from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.policies.base import Policy
-from groot_ros.policies.factory import PolicyChoice, make_policy
+from groot_ros.policies.factory import MODELS, PolicyChoice, make_policy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig, load_robot, with_max_ages
 from groot_ros.turns import LockstepTurns
@@ -261,7 +261,7 @@ class PolicyNode(GuardedLifecycleNode):
 
 def _codec_name(p: PolicyParameters, robot: RobotConfig) -> CodecName:
     """The codec of a node's policy; a scripted one has none."""
-    if p.policy == "scripted":
+    if p.policy not in MODELS:
         return CodecName()
     return CodecName(p.variant, find_variant(p.variant).codec(robot).fingerprint)
 

@@ -10,7 +10,9 @@ from groot_ros.policies.base import Policy
 from groot_ros.policies.remote_connection import RemoteConfig
 from groot_ros.robot import RobotConfig
 
-POLICIES = ("local", "remote", "scripted")
+MODELS = ("local", "remote")
+"""The policies with a model behind a codec."""
+POLICIES = (*MODELS, "scripted", "sway")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
         from groot_ros.policies.scripted import ScriptedPolicy
 
         return ScriptedPolicy()
+    if choice.policy == "sway":
+        from groot_ros.policies.sway import SwayPolicy
+
+        return SwayPolicy(robot)
     if choice.policy == "local":
         from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 

@@ -1,0 +1,95 @@
+"""A policy that sways a little about where the arm is: to see that everything is wired."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.types import Observation
+from groot_ros.errors import UserError
+from groot_ros.policies.base import Inputs
+from groot_ros.robot import RobotConfig
+
+Array = NDArray[np.float64]
+
+HORIZON = 16
+STEP_NS = 1_000_000_000 // 15
+# Half of the way there and back.
+SWAY_M, SWAY_RAD = 0.03, 0.1
+# No two axes together, so that each is seen; the joints have these in turn.
+PERIODS_S = np.array([5.0, 6.0, 7.0])
+# The motion grows to its full size in this time.
+GROW_S = 2.0
+GRIP_PERIOD_S = 4.0
+# Nearer than this the arm does not come to what its file forbids.
+MARGIN_M, MARGIN_RAD = 0.01, 0.02
+
+
+class SwayPolicy:
+    """Slow sines about the first pose, or the first joints, of an episode; the gripper opens and
+    closes. Reads everything that the robot file names."""
+
+    def __init__(self, robot: RobotConfig) -> None:
+        streams = robot.observations
+        fields = ("ee_pose", "joint_position", "grip")
+        self.inputs = Inputs(
+            tuple(name for name in fields if getattr(streams, name)), tuple(streams.cameras)
+        )
+        self._signal = robot.output.signal
+        self._limits = robot.limits
+        self._first: Observation | None = None
+
+    def open(self) -> None:
+        """Nothing has to be loaded."""
+
+    def reset(self, instruction: str) -> None:
+        """The next observation says where the arm sways; any instruction will do."""
+        self._first = None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+        """16 steps of 1/15 s."""
+        self._first = first = self._first or observation
+        start: Array | None = getattr(first, self._signal)
+        if start is None:
+            raise UserError(
+                f"the sway policy needs {self._signal}: name it in the robot file's observations"
+            )
+        steps_s = (observation.stamp_ns - first.stamp_ns + np.arange(HORIZON) * STEP_NS) / 1e9
+        growth = np.clip(steps_s / GROW_S, 0.0, 1.0)[:, None]
+        values = np.tile(start, (HORIZON, 1))
+        if self._signal == "ee_pose":
+            values[:, :3] += SWAY_M * growth * _sines(steps_s, 3)
+            low, high = self._limits.workspace_min, self._limits.workspace_max
+            values[:, :3] = _within(values[:, :3], low, high, MARGIN_M)
+        else:
+            values += SWAY_RAD * growth * _sines(steps_s, len(start))
+            low, high = self._limits.joint_lower, self._limits.joint_upper
+            values = _within(values, low, high, MARGIN_RAD)
+        grips = (steps_s % GRIP_PERIOD_S >= GRIP_PERIOD_S / 2).astype(np.float64)
+        is_pose = self._signal == "ee_pose"
+        return Chunk(
+            observation.stamp_ns,
+            STEP_NS,
+            ee_pose=values if is_pose else None,
+            joint_position=None if is_pose else values,
+            grip=grips,
+        )
+
+
+def _sines(times_s: Array, count: int) -> Array:
+    """Sines (T, count) of different periods."""
+    periods_s = PERIODS_S[np.arange(count) % len(PERIODS_S)]
+    return np.sin(2 * np.pi * times_s[:, None] / periods_s)
+
+
+def _within(
+    values: Array, low: tuple[float, ...] | None, high: tuple[float, ...] | None, margin: float
+) -> Array:
+    if low is None or high is None:
+        return values
+    return np.clip(values, np.array(low) + margin, np.array(high) - margin)

@@ -1,0 +1,215 @@
+"""An arm made of its robot file alone: it follows commands with a lag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from groot_ros.chunks.space import PoseSpace
+from groot_ros.inverse_kinematics import InverseKinematics
+from groot_ros.robot import RobotConfig
+from groot_ros.sim.fake_kinematics import joint_range, resting_joints
+from groot_ros.sim.joint_path import JointPath, joint_curve
+from groot_ros.urdf import Urdf
+
+Array = NDArray[np.float64]
+
+# Time constant of arms under position control.
+LAG_S = 0.04
+# A velocity controller stands still when nothing comes for as long.
+TWIST_TIMEOUT_NS = 200_000_000
+# Closures per second of a gripper whose file says nothing.
+GRIP_SPEED = 4.0
+# Where a tool is whose robot file sets no workspace: in front of a small arm, pointing down.
+POSITION_M, DOWN_WXYZ = (0.35, 0.0, 0.25), (0.0, 1.0, 0.0, 0.0)
+# How far from the middle of their ranges joints begin without a description, one to the one side,
+# the next to the other: an arm that is stretched out can move in fewer directions.
+BENT_RAD = 0.5
+SPACE = PoseSpace()
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """Joints (J,) in rad, pose (7,) of the tool in the base frame, closure of the gripper.
+
+    None where the robot file has no such signal.
+    """
+
+    joints: Array | None
+    pose: Array | None
+    grip: float = 0.0
+
+
+def resting_state(
+    robot: RobotConfig, urdf: Urdf | None = None, kinematics: InverseKinematics | None = None
+) -> ArmState:
+    """Where a fake arm begins: its joints about the middle of their ranges, its tool in the middle
+    of the workspace, or with kinematics where the joints put it, inside all boxes if that can be.
+    """
+    streams, limits = robot.observations, robot.limits
+    joints: Array | None = None
+    pose: Array | None = None
+    if streams.joint_position:
+        lower, upper = joint_range(robot)
+        bent = np.where(np.arange(len(lower)) % 2, -BENT_RAD, BENT_RAD)
+        joints = np.clip((lower + upper) / 2 + bent, 0.9 * lower + 0.1 * upper, upper)
+    if kinematics and urdf and joints is not None:
+        found = resting_joints(robot, urdf, kinematics)
+        joints = joints if found is None else found
+        pose = kinematics.pose(joints)
+    elif streams.ee_pose:
+        position = np.array(POSITION_M)
+        if limits.workspace_min and limits.workspace_max:
+            position = (np.array(limits.workspace_min) + np.array(limits.workspace_max)) / 2
+        pose = np.concatenate([position, DOWN_WXYZ])
+    return ArmState(joints, pose)
+
+
+class FakeArm:
+    """Moves as an arm under position control does: towards what its controllers want now, with a
+    first-order lag, within the joint ranges and the speeds of the robot file.
+
+    With kinematics the joints are what moves, a pose is reached by inverse kinematics, and the
+    pose that is told is that of the joints. Without, joints and pose know nothing of each other:
+    each follows the commands that are meant for it.
+    """
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        start: ArmState,
+        now_ns: int,
+        kinematics: InverseKinematics | None = None,
+        lag_s: float = LAG_S,
+    ) -> None:
+        self._limits = robot.limits
+        self._kinematics = kinematics
+        self._lag_s = lag_s
+        self._now_ns = now_ns
+        self._twist_ns = now_ns
+        self._twist = np.zeros(6)
+        self.joints = start.joints
+        self.joint_velocity = np.zeros(0 if start.joints is None else len(start.joints))
+        self.pose = start.pose
+        if kinematics and start.joints is not None:
+            self.pose = kinematics.pose(start.joints)
+        self.grip = self._wanted_grip = start.grip
+        self._wanted_joints: Callable[[int], Array] | None = None
+        self._wanted_pose: Array | None = None
+        # What inverse kinematics found last, from where it goes on, and what it is drawn towards.
+        self._solved = self._posture = start.joints
+
+    @property
+    def state(self) -> ArmState:
+        """Where the arm is."""
+        return ArmState(self.joints, self.pose, self.grip)
+
+    def follow_pose(self, pose: Array) -> None:
+        """A pose (7,) in the base frame was commanded."""
+        if self._wanted_pose is None:
+            self._solved = self.joints
+        self._wanted_pose, self._wanted_joints = pose, None
+        self._twist = np.zeros(6)
+
+    def follow_twist(self, twist: Array, now_ns: int) -> None:
+        """A velocity (6,) of the tool was commanded, linear then angular, in the base frame."""
+        if self._wanted_pose is None and self.pose is not None:
+            self.follow_pose(self.pose)
+        self._twist, self._twist_ns = twist, now_ns
+
+    def follow_joints(self, joints: ArrayLike) -> None:
+        """Joint positions (J,) in rad were commanded."""
+        wanted = np.array(joints, dtype=np.float64)
+        self._wanted_joints, self._wanted_pose = (lambda _: wanted), None
+
+    def follow_path(self, path: JointPath, now_ns: int) -> None:
+        """A trajectory of the joints was commanded; it begins where the last one is."""
+        start, speed = self._begin(now_ns)
+        times_s = np.concatenate([[0.0], path.times_s])
+        positions = np.vstack([start, path.positions])
+        velocities = None if path.velocities is None else np.vstack([speed, path.velocities])
+        curve, end_s = joint_curve(times_s, positions, velocities), float(times_s[-1])
+        self._wanted_joints = lambda time_ns: curve(min((time_ns - now_ns) / 1e9, end_s))
+        self._wanted_pose = None
+
+    def _begin(self, now_ns: int) -> tuple[Array, Array]:
+        """Position and velocity at which a trajectory takes over, those of the one before."""
+        if self._wanted_joints is None:
+            assert self.joints is not None
+            return self.joints, self.joint_velocity
+        step_ns = 1_000_000
+        now, before = self._wanted_joints(now_ns), self._wanted_joints(now_ns - step_ns)
+        return now, (now - before) / (step_ns / 1e9)
+
+    def follow_grip(self, closure: float) -> None:
+        """A closure of the gripper in [0, 1] was commanded."""
+        self._wanted_grip = closure
+
+    @property
+    def is_grip_reached(self) -> bool:
+        """Whether the gripper is where it was commanded to."""
+        return self.grip == self._wanted_grip
+
+    def advance(self, now_ns: int) -> None:
+        """Let the time until `now_ns` pass; a clock that was set back only begins anew."""
+        duration_s = (now_ns - self._now_ns) / 1e9
+        self._now_ns = now_ns
+        if duration_s <= 0:
+            return
+        share = 1.0 - float(np.exp(-duration_s / self._lag_s))
+        if np.any(self._twist):
+            self._integrate_twist(now_ns, duration_s)
+        if self._wanted_pose is not None and self._kinematics is None:
+            self._move_pose(self._wanted_pose, share, duration_s)
+        elif self.joints is not None:
+            self._move_joints(self._goal(now_ns), share, duration_s)
+        most = (self._limits.grip_speed or GRIP_SPEED) * duration_s
+        way = self._wanted_grip - self.grip
+        self.grip = self._wanted_grip if abs(way) <= most else self.grip + np.sign(way) * most
+
+    def _integrate_twist(self, now_ns: int, duration_s: float) -> None:
+        if now_ns - self._twist_ns > TWIST_TIMEOUT_NS:
+            self._twist = np.zeros(6)
+        elif self._wanted_pose is not None:
+            self._wanted_pose = SPACE.displace(self._wanted_pose, self._twist * duration_s)
+
+    def _goal(self, now_ns: int) -> Array:
+        assert self.joints is not None
+        if self._wanted_pose is not None:
+            assert self._kinematics and self._solved is not None and self._posture is not None
+            solution = self._kinematics.solve(
+                self._wanted_pose[None], self._solved[None], self._posture
+            )
+            self._solved = solution.joints[0]
+            return solution.joints[0]
+        return self._wanted_joints(now_ns) if self._wanted_joints else self.joints
+
+    def _move_joints(self, goal: Array, share: float, duration_s: float) -> None:
+        assert self.joints is not None
+        limits, before = self._limits, self.joints
+        step = share * (goal - before)
+        if limits.joint_velocity:
+            most = np.array(limits.joint_velocity) * duration_s
+            step = np.clip(step, -most, most)
+        after: Array = before + step
+        if limits.joint_lower and limits.joint_upper:
+            after = np.clip(after, limits.joint_lower, limits.joint_upper)
+        self.joints, self.joint_velocity = after, (after - before) / duration_s
+        if self._kinematics:
+            self.pose = self._kinematics.pose(after)
+
+    def _move_pose(self, goal: Array, share: float, duration_s: float) -> None:
+        assert self.pose is not None
+        step = share * SPACE.difference(goal, self.pose)
+        limits = self._limits
+        for part, most in (
+            (slice(0, 3), limits.linear_velocity),
+            (slice(3, 6), limits.angular_velocity),
+        ):
+            length = float(np.linalg.norm(step[part]))
+            if most and length > most * duration_s:
+                step[part] *= most * duration_s / length
+        self.pose = SPACE.displace(self.pose, step)

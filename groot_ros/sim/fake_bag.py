@@ -1,0 +1,90 @@
+"""What a bag lends to a fake robot: its pictures, and where its arm was in the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.data.bag import Bag, open_bag
+from groot_ros.data.bag_storage import BagError
+from groot_ros.data.replay import message_to_rgb
+from groot_ros.data.topics import find_streams
+from groot_ros.robot import RobotConfig
+from groot_ros.sim.fake_arm import ArmState
+from groot_ros.stream_store import Route, routes
+
+STATE_FIELDS = ("joint_position", "ee_pose", "grip")
+# Between the last picture of a bag and its first one again.
+PAUSE_NS = 33_000_000
+
+
+class BagPictures:
+    """The messages of a bag's cameras at their times, over and over."""
+
+    def __init__(self, path: Path, robot: RobotConfig) -> None:
+        """BagError for a camera of the robot file that the bag does not hold."""
+        self._bag = Bag(path)
+        buffer = ObservationBuffer(robot, fields=(), cameras=robot.observations.cameras)
+        self._topics = _topics(self._bag, buffer)
+        self._messages = self._endless()
+        self._next = next(self._messages, None)
+        if self._next is None:
+            raise BagError(f"bag {path} has the topics of the cameras, but not one picture")
+
+    def _endless(self) -> Iterator[tuple[int, str, Any]]:
+        """Time since the beginning in ns, camera and message."""
+        offset_ns = 0
+        while True:
+            first_ns = time_ns = -1
+            for topic, arrival_ns, message in self._bag.messages(_types(self._topics)):
+                first_ns = arrival_ns if first_ns < 0 else first_ns
+                time_ns = offset_ns + arrival_ns - first_ns
+                yield time_ns, self._topics[topic].streams[0], message
+            if first_ns < 0:
+                return
+            offset_ns = time_ns + PAUSE_NS
+
+    def take(self, elapsed_ns: int) -> dict[str, Any]:
+        """By camera the newest message that has become due since the last call."""
+        found = {}
+        while self._next and self._next[0] <= elapsed_ns:
+            _, camera, message = self._next
+            found[camera] = message
+            self._next = next(self._messages, None)
+        return found
+
+    def close(self) -> None:
+        self._messages = iter(())
+        self._bag.close()
+
+
+def starting_state(path: Path, robot: RobotConfig) -> ArmState:
+    """Where the arm of a bag was when all its signals were known first.
+
+    BagError for a signal of the robot file that the bag does not hold.
+    """
+    fields = [name for name in STATE_FIELDS if getattr(robot.observations, name)]
+    buffer = ObservationBuffer(robot, fields, cameras=())
+    with open_bag(path) as bag:
+        topics = _topics(bag, buffer)
+        for topic, arrival_ns, message in bag.messages(_types(topics)):
+            topics[topic].store(message, arrival_ns)
+            try:
+                state = {name: buffer.newest_state(name, arrival_ns) for name in fields}
+            except NotReady as reason:
+                missing = str(reason)
+                continue
+            grip = float(state.get("grip", 0.0))
+            return ArmState(state.get("joint_position"), state.get("ee_pose"), grip)
+    raise BagError(f"bag {path} never tells where the arm is: {missing if topics else 'no topic'}")
+
+
+def _types(topics: dict[str, Route]) -> dict[str, str]:
+    return {topic: route.type_name for topic, route in topics.items()}
+
+
+def _topics(bag: Bag, buffer: ObservationBuffer) -> dict[str, Route]:
+    namespace = bag.info.namespace if bag.info else "/"
+    return find_streams(bag, routes(buffer, message_to_rgb), namespace)

@@ -1,0 +1,47 @@
+"""The policy that sways: small, smooth, inside the limits, for any robot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.codecs.types import Observation
+from groot_ros.policies.factory import PolicyChoice, make_policy
+from groot_ros.policies.sway import SWAY_M, SWAY_RAD
+from groot_ros.robot import RobotConfig, load_robot, robot_names
+from groot_ros.sim.fake_arm import resting_state
+
+MS = 1_000_000
+
+
+def observed(robot: RobotConfig, stamp_ns: int) -> Observation:
+    state = resting_state(robot)
+    return Observation(stamp_ns, {}, "sway", state.pose, state.joints, state.grip)
+
+
+@pytest.mark.parametrize("name", robot_names())
+def test_its_chunks_move_every_robot_and_none_is_refused(name: str) -> None:
+    robot = load_robot(name)
+    policy = make_policy(PolicyChoice("sway", ""), robot)
+    signal = robot.output.signal
+    motion = ChunkExecutor(robot.limits, ExecutionSettings(signal))
+    policy.reset("sway")
+    start = getattr(observed(robot, 0), signal)
+    motion.start_from(start, 0.0, 10**9)
+    values, grips = [], []
+    for now_ns in range(10**9, 9 * 10**9, 10 * MS):
+        if now_ns % (200 * MS) == 0:
+            chunk = policy.predict(observed(robot, now_ns))
+            assert motion.accept(now_ns // MS, chunk, now_ns) is None
+        setpoint = motion.setpoint(now_ns)
+        assert setpoint and setpoint.grip is not None
+        values.append(getattr(setpoint, signal))
+        grips.append(setpoint.grip)
+    reach = np.abs(np.array(values) - start).max(axis=0)
+    is_pose = signal == "ee_pose"
+    size = SWAY_M if is_pose else SWAY_RAD
+    assert np.all(reach[:3] > 0.8 * size) and np.all(reach <= 1.05 * size)
+    assert {0.0, 1.0} <= set(grips)
+    assert motion.stops.reason is None
