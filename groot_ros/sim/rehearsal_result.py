@@ -98,7 +98,13 @@ def summarize(episodes: Sequence[Rehearsed]) -> dict[str, Any]:
     return {
         **_summary(episodes),
         "by_episode": [
-            {"episode": e.name, "instruction": e.instruction, **_summary([e])} for e in episodes
+            {
+                "episode": e.name,
+                "instruction": e.instruction,
+                **_summary([e]),
+                "chunks_in_order": [_row(e, chunk) for chunk in e.chunks],
+            }
+            for e in episodes
         ],
     }
 
@@ -125,6 +131,17 @@ def _summary(episodes: Sequence[Rehearsed]) -> dict[str, Any]:
         "grip_apart": _grip_apart(episodes),
         "model_s": percentiles([c.model_s for c in chunks]),
         "decode_s": percentiles([c.decode_s for c in chunks]),
+    }
+
+
+def _row(episode: Rehearsed, chunk: ChunkOutcome) -> dict[str, Any]:
+    """A chunk: when it came, what became of it and why."""
+    return {
+        "time_s": round((chunk.due_ns - episode.start_ns) / 1e9, 3),
+        "outcome": chunk.kind,
+        "reason": chunk.refused or chunk.chunk.verdict.reason or chunk.limited_by,
+        "rate": round(chunk.rate, 3),
+        "model_s": round(chunk.model_s, 4),
     }
 
 

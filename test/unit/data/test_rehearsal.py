@@ -100,7 +100,11 @@ def test_what_is_forbidden_is_refused_and_said(bag: Path) -> None:
     refused = [chunk for chunk in episode.chunks if chunk.refused]
     times_s = [(chunk.chunk.stamp_ns - BEGIN_NS) / 1e9 for chunk in refused]
     assert 1 <= len(refused) <= 4 and min(times_s) >= 1.0 and max(times_s) < 1.25
-    [reason] = summarize([episode])["refused"]
+    found = summarize([episode])
+    rows = found["by_episode"][0]["chunks_in_order"]
+    assert len(rows) == len(episode.chunks)
+    assert {row["reason"] for row in rows if row["outcome"] == "refused"} == set(found["refused"])
+    [reason] = found["refused"]
     assert "z = -0.050 m" in reason and "limits.workspace" in reason
     assert not episode.stops
 
