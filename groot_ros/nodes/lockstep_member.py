@@ -60,9 +60,11 @@ class LockstepMember:
 
     @property
     def newest(self) -> Tick | None:
-        """The newest tick that was heard of, handled or not."""
-        with self._lock:
-            return self._turn.newest
+        """The newest tick that was heard of, handled or not.
+
+        Without the lock: who asks for the time may hold a lock that handling a tick takes.
+        """
+        return self._turn.newest
 
     def announced(self, topic: str) -> int:
         """The number of the newest message of a topic that was published before the tick."""
