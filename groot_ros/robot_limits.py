@@ -31,6 +31,13 @@ JOINTS = {
     "joint_deceleration": "rad/s^2",
     "joint_jump": "rad",
 }
+FOLLOWING = {
+    "position": ("position_m", "m"),
+    "rotation": ("rotation_rad", "rad"),
+    "joints": ("joints_rad", "rad"),
+    "lag": ("lag_s", "s"),
+    "patience": ("patience_s", "s"),
+}
 RANGE = ("joint_lower", "joint_upper")
 
 
@@ -43,6 +50,17 @@ class WatchedPoint(LinkPoint):
 
 
 @dataclass(frozen=True)
+class Following:
+    """How far the robot may be from the command of `lag_s` ago, and for how long."""
+
+    position_m: float = 0.1
+    rotation_rad: float = 0.3
+    joints_rad: float = 0.3
+    lag_s: float = 0.1
+    patience_s: float = 0.5
+
+
+@dataclass(frozen=True)
 class Limits:
     """What the robot may do; None where the file sets no limit.
 
@@ -50,7 +68,8 @@ class Limits:
     rad/s^2, jerks in m/s^3 and rad/s^3; joint values per joint. Decelerations are for stops and
     are the accelerations where they are missing. A jump is the farthest that two steps of a chunk,
     or the motion and a new chunk, may be apart. grip_speed is in closures per second. Points
-    are kept in their boxes where joints are commanded.
+    are kept in their boxes where joints are commanded. `following` is when a robot does not
+    follow.
     """
 
     workspace_min: tuple[float, ...] | None = None
@@ -74,6 +93,7 @@ class Limits:
     joint_jerk: tuple[float, ...] | None = None
     joint_deceleration: tuple[float, ...] | None = None
     joint_jump: tuple[float, ...] | None = None
+    following: Following = Following()
 
 
 def read_limits(section: Section, joint_count: int) -> Limits:
@@ -94,10 +114,22 @@ def read_limits(section: Section, joint_count: int) -> Limits:
             if key not in RANGE and min(numbers) <= 0:
                 raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
             values[key] = numbers
+    if "following" in section:
+        values["following"] = _following(section.section("following"))
     if set(RANGE) <= set(values):
         _check_range(section, values["joint_lower"], values["joint_upper"])
     section.finish()
     return Limits(**values)
+
+
+def _following(section: Section) -> Following:
+    numbers = {
+        name: section.positive(key, unit)
+        for key, (name, unit) in FOLLOWING.items()
+        if key in section
+    }
+    section.finish()
+    return Following(**numbers)
 
 
 def _check_range(section: Section, lower: Sequence[float], upper: Sequence[float]) -> None:

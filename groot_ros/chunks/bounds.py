@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,10 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Bounds:
-    """Largest lengths of the parts (G,) of a velocity, acceleration, jerk and jump; inf: none."""
+    """Largest lengths of the parts (G,) of a velocity, acceleration, jerk and jump; inf: none.
+
+    `lower` and `upper` (D,) are the range of the places of a value, infinite where there is none.
+    """
 
     space: Space
     velocity: Array
@@ -32,6 +35,8 @@ class Bounds:
     jerk: Array
     deceleration: Array
     jump: Array
+    lower: Array
+    upper: Array
 
     @classmethod
     def of(cls, limits: Limits, signal: str) -> Bounds:
@@ -47,29 +52,25 @@ class Bounds:
                 limits.joint_deceleration or limits.joint_acceleration or JOINT_DECELERATION
             ),
             jump=_array(limits.joint_jump),
+            lower=-_array(_opposite(limits.joint_lower)),
+            upper=_array(limits.joint_upper),
         )
 
-    def overload(self, values: Array, step_s: float) -> tuple[float, str]:
-        """How many times slower values (T, V), `step_s` apart, must pass to keep to the bounds,
-        and the kind of limit that asks for it; 1.0 and "" when none does."""
-        worst, kind = 1.0, ""
-        derivative = self.space.difference(values[1:], values[:-1]) / step_s
-        for order, (name, most) in enumerate(
-            (
-                ("velocity", self.velocity),
-                ("acceleration", self.acceleration),
-                ("jerk", self.jerk),
-            ),
-            start=1,
-        ):
-            if len(derivative) == 0:
-                break
-            if np.any(np.isfinite(most)):
-                peak = float((self.space.lengths(derivative) / most).max())
-                if (factor := peak ** (1 / order)) > worst:
-                    worst, kind = factor, name
-            derivative = np.diff(derivative, axis=0) / step_s
-        return worst, kind
+    def scaled(self, share: float) -> Bounds:
+        """The same with a share of velocity, acceleration and deceleration."""
+        return replace(
+            self,
+            velocity=share * self.velocity,
+            acceleration=share * self.acceleration,
+            deceleration=share * self.deceleration,
+        )
+
+    def around(self, value: Array) -> Bounds:
+        """The same with a range that a value outside lies on the border of."""
+        places = self.space.places(value)
+        return replace(
+            self, lower=np.minimum(self.lower, places), upper=np.maximum(self.upper, places)
+        )
 
 
 def _array(value: Any) -> Array:
@@ -91,7 +92,18 @@ def _pose_bounds(limits: Limits) -> Bounds:
             limits.angular_deceleration or limits.angular_acceleration or ANGULAR_DECELERATION,
         ),
         jump=_pair(limits.linear_jump, limits.angular_jump),
+        lower=-_corner(_opposite(limits.workspace_min)),
+        upper=_corner(limits.workspace_max),
     )
+
+
+def _opposite(place: tuple[float, ...] | None) -> Array | None:
+    return None if place is None else np.negative(place)
+
+
+def _corner(place: Any) -> Array:
+    """The range of the places of a pose; rotations have none."""
+    return np.concatenate([np.broadcast_to(_array(place), 3), np.full(3, np.inf)])
 
 
 def refusal(chunk: Chunk, signal: str, limits: Limits) -> str | None:

@@ -1,4 +1,4 @@
-"""How much of a chunk's time passes: as much as the clock, less while the motion is slowed."""
+"""How much of a chunk's time passes: as much as the motion's, which follows the clock at best."""
 
 from __future__ import annotations
 
@@ -8,28 +8,40 @@ KEPT_NS = 60_000_000_000
 
 
 class Consumption:
-    """Chunk time as a function of time, piecewise linear."""
+    """Chunk time as a function of the clock, piecewise linear between what was marked.
+
+    After the last mark it passes at a rate, before the first one as the clock does.
+    """
 
     def __init__(self) -> None:
-        self._changes: deque[tuple[int, float]] = deque([(0, 1.0)])
+        self._marks: deque[tuple[int, float]] = deque([(0, 0.0)])
+        self._rate = 1.0
 
     def set_rate(self, now_ns: int, rate: float) -> None:
         """From now on so much chunk time passes per time."""
-        while self._changes and self._changes[-1][0] >= now_ns:
-            self._changes.pop()
-        self._changes.append((now_ns, rate))
-        while len(self._changes) > 1 and self._changes[1][0] < now_ns - KEPT_NS:
-            self._changes.popleft()
+        self.mark(now_ns, self.between_s(self._marks[-1][0], now_ns))
+        self._rate = rate
+
+    def mark(self, now_ns: int, passed_s: float) -> None:
+        """So much chunk time has passed since the last mark."""
+        consumed_s = self._marks[-1][1] + passed_s
+        while len(self._marks) > 1 and self._marks[-1][0] >= now_ns:
+            self._marks.pop()
+        self._marks.append((now_ns, consumed_s))
+        while len(self._marks) > 2 and self._marks[1][0] < now_ns - KEPT_NS:
+            self._marks.popleft()
 
     def between_s(self, start_ns: int, end_ns: int) -> float:
-        """Chunk time in s that passed from one time to another; the clock's before the first."""
-        consumed, until_ns = 0.0, end_ns
-        for change_ns, rate in reversed(self._changes):
-            since_ns = max(start_ns, change_ns)
-            consumed += max(0, until_ns - since_ns) * rate
-            until_ns = min(until_ns, change_ns)
-            if change_ns <= start_ns:
-                break
-        else:
-            consumed += max(0, until_ns - start_ns)
-        return consumed / 1e9
+        """Chunk time in s that passes from one time to another."""
+        return self._at_s(end_ns) - self._at_s(start_ns)
+
+    def _at_s(self, time_ns: int) -> float:
+        later_ns, later_s = self._marks[-1]
+        if time_ns >= later_ns:
+            return later_s + (time_ns - later_ns) / 1e9 * self._rate
+        for mark_ns, mark_s in reversed(self._marks):
+            if mark_ns <= time_ns:
+                share = (time_ns - mark_ns) / (later_ns - mark_ns)
+                return mark_s + share * (later_s - mark_s)
+            later_ns, later_s = mark_ns, mark_s
+        return later_s - (later_ns - time_ns) / 1e9

@@ -36,6 +36,22 @@ class Curve:
             velocities = np.concatenate([between[:1], inner, between[-1:]])
         return cls(space, step_s, knots, velocities)
 
+    def monotone(self, axes: NDArray[np.bool_]) -> Curve:
+        """The curve that between two knots stays between them on some axes (D,) of bool.
+
+        Each slope is at most three times the smaller one beside it and zero where they differ in
+        sign (de Boor and Swartz 1977, "Piecewise monotone interpolation").
+        """
+        if len(self.knots) == 1:
+            return self
+        between = self._ways / self.step_s
+        before = np.concatenate([between[:1], between])
+        after = np.concatenate([between, between[-1:]])
+        steepest = 3 * np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0.0)
+        limited = np.clip(self.velocities, -steepest, steepest)
+        velocities = np.where(axes, limited, self.velocities)
+        return Curve(self.space, self.step_s, self.knots, velocities)
+
     @property
     def duration_s(self) -> float:
         return (len(self.knots) - 1) * self.step_s

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.admission import Admission, void_reason
 from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.constraint import Constraint
 from groot_ros.chunks.consumption import Consumption
+from groot_ros.chunks.controller_spline import INTERPOLATED
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.following import Follower, Tolerance
+from groot_ros.chunks.governor import Governor, Step
 from groot_ros.chunks.grading import Grade
 from groot_ros.chunks.grip_follower import GripFollower
+from groot_ros.chunks.joining import Admitted, Offer, accept_ahead
 from groot_ros.chunks.measures import Jump, SeamMeter
-from groot_ros.chunks.motion import Joined, Motion, join, rest, stop
+from groot_ros.chunks.motion import Joined, Motion, Planner
 from groot_ros.chunks.progress import Progress
 from groot_ros.chunks.running import Execution, Running
+from groot_ros.chunks.shaping import shaped
 from groot_ros.chunks.stopping import Activity, StopMachine, StopReason
 from groot_ros.chunks.strategies import make_strategy
+from groot_ros.chunks.timeline import Planned, Timeline
 from groot_ros.robot_limits import Limits
 
 Array = NDArray[np.float64]
 
 # The first command after a seam may fall on the seam itself.
 SEAM_COMMANDS = 2
+# A join is planned as far ahead as the last ones took, with room; that is forgotten slowly.
+LEAD_FACTOR, LEAD_KEPT, LONGEST_LEAD_S = 1.5, 0.9, 1.0
+# An arm that was stopped and stands this near to its command (m, rad) has followed it.
+STANDS_NEAR = 0.01, 0.05
 
 
 class ChunkExecutor:
     """Follows the chunks that it is given, within the robot's limits, and stops in order.
 
-    The motion is continuous in position and velocity, whatever happens, and every motion that was
-    planned ends at rest. A chunk that is void, late or beyond the limits is refused with a reason
-    and the old one goes on.
+    Every call of `setpoint` is one command and one period of the motion, however late it comes.
+    Chunks are joined to where the motion will be (`joining`), every planned motion ends at rest,
+    and the governor has the last word on every command. A chunk that is void, late or beyond the
+    limits is refused with a reason and the old one goes on.
     """
 
     def __init__(
-        self, limits: Limits | None = None, settings: ExecutionSettings | None = None
+        self,
+        limits: Limits | None = None,
+        settings: ExecutionSettings | None = None,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         self.settings = settings or ExecutionSettings()
         self.limits = limits or Limits()
@@ -44,21 +64,35 @@ class ChunkExecutor:
         self.stops = StopMachine()
         self.epoch = 0
         self.speed_scale = 1.0
+        self.interventions = 0
+        """Commands that the governor had to correct."""
         self._bounds = Bounds.of(self.limits, self.settings.signal)
+        period_s = self.settings.period_s
+        self._period_ns = round(period_s * 1e9)
+        planned = shaped(self._bounds, period_s)
+        if self.settings.interpolated:
+            planned = planned.scaled(INTERPOLATED)
+        self._planner = Planner(planned, period_s)
+        self._governor = Governor(self._bounds, period_s)
         self._strategy = make_strategy(self.settings.strategy)
         self._admission = Admission(self.settings.rejected_in_row)
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
-        self._motion: Motion | None = None
+        self._follower = Follower(self._bounds.space, _tolerance(self.limits, self.settings))
+        self._timeline: Timeline | None = None
         self._running: Running | None = None
-        self._waiting: tuple[int, Chunk, int] | None = None
+        self._waiting: Admitted | None = None
+        self._version = 0
+        self._lead_s = 0.0
         self._grip = GripFollower(self.limits.grip_speed)
+        self._commands = 0
         self._last_ns = 0
         self._last_value: Array | None = None
         self._heard_ns = 0
         self._hold_since_ns = 0
         self._seam_commands = 0
         self._ended: list[Execution] = []
+        self.watch(constraints)
 
     @property
     def is_idle(self) -> bool:
@@ -69,16 +103,53 @@ class ChunkExecutor:
     def is_at_rest(self) -> bool:
         return self.activity in (Activity.IDLE, Activity.HOLDING)
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the next chunk begins where the robot is (`start_from`)."""
+        return self.is_idle or self.activity is Activity.HOLDING
+
+    def watch(self, constraints: Sequence[Constraint]) -> None:
+        """Plan nothing that passes these from now on, and stop rather than pass."""
+        self._planner = replace(self._planner, constraints=tuple(constraints))
+        self._governor.watch(tuple(constraints))
+
+    @property
+    def held(self) -> Array:
+        """Where the motion is (V,), once one has begun."""
+        return self._governor.value
+
     def start_from(self, value: Array, grip: float | None, now_ns: int) -> None:
-        """Where the robot is, before the first chunk: the motion begins there."""
+        """Where the robot is, before the first chunk and before the first one after a stop."""
         if self.is_idle:
-            self._motion = rest(self._bounds, value, now_ns)
             self._grip.closure = grip
-            self._last_ns = now_ns
-            self._meter.clear()
+        elif not self.begins_anew or self._stands_near(value):
+            return
+        self._rest_at(value)
+        self._last_ns = now_ns - self._period_ns
+        self._consumption.set_rate(self._last_ns, 1.0)
+
+    def _stands_near(self, value: Array) -> bool:
+        away = self._bounds.space.lengths(
+            self._bounds.space.difference(value, self._governor.value)
+        )
+        near = STANDS_NEAR if self.settings.signal == "ee_pose" else STANDS_NEAR[1]
+        return bool(np.all(away <= near))
+
+    def _rest_at(self, value: Array) -> None:
+        """At rest there, whatever was before."""
+        now_ns = self._timeline.now_ns if self._timeline else 0
+        self._version += 1
+        self._governor.start(value)
+        self._timeline = Timeline(Planned(self._planner.rest(value, now_ns)), now_ns)
+        self._meter.clear()
+        self._follower.clear()
 
     def accept(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
-        """Take a chunk from `now_ns` on; the reason when it is refused."""
+        """Take a chunk while time stands still; the reason when it is refused."""
+        return accept_ahead(self, nullcontext(), lambda: now_ns, chunk_id, chunk)
+
+    def admit(self, chunk_id: int, chunk: Chunk, now_ns: int) -> Admitted | str:
+        """A chunk has come; the reason when it may not be executed."""
         self._notice_gap(now_ns)
         self._heard_ns = now_ns
         if self._admission.is_flooded(now_ns):
@@ -89,10 +160,14 @@ class ChunkExecutor:
         if reason is None and chunk.verdict.grade is Grade.HOLD:
             reason = chunk.verdict.reason
             self.halt(StopReason.UNFAMILIAR, now_ns, reason)
-        if reason is None:
-            reason = self._take(chunk_id, chunk, now_ns)
-        self.count_refusal(reason, now_ns)
-        return reason
+        if reason is not None:
+            self.count_refusal(reason, now_ns)
+            return reason
+        if chunk.epoch > self.epoch:
+            self._begin_epoch(chunk.epoch)
+        admitted = Admitted(chunk_id, self._strategy.merge(chunk), now_ns)
+        self._waiting = admitted if self._strategy.waits_for_end else None
+        return admitted
 
     def _void(self, chunk: Chunk, now_ns: int) -> str | None:
         """Why a chunk has nothing to say any more, or nothing may be said now."""
@@ -105,79 +180,136 @@ class ChunkExecutor:
         if self._admission.is_too_much(reason):
             self.halt(StopReason.REJECTED, now_ns, reason or "")
 
-    def _take(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
-        if chunk.epoch > self.epoch:
-            self._begin_epoch(chunk.epoch)
-        executing = self.activity is Activity.EXECUTING
-        if self._strategy.waits_for_end and executing:
-            self._waiting = (chunk_id, chunk, now_ns)
-            return None
-        return self._follow(chunk_id, self._strategy.merge(chunk), now_ns, now_ns)
-
     def _begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self._strategy.forget()
+        self._drop_ahead()
+
+    def _drop_ahead(self) -> None:
+        self._version += 1
         self._waiting = None
+        if self._timeline:
+            self._timeline.drop_ahead()
 
-    def _follow(self, chunk_id: int, chunk: Chunk, now_ns: int, arrived_ns: int) -> str | None:
-        """Join a chunk to the motion; the reason when that is not possible."""
-        if self._motion is None:
+    def offer(self, admitted: Admitted, now_ns: int) -> Offer | str | None:
+        """Where the motion will be when a chunk can be joined to it, or why it cannot; None for
+        one that waits for the end of the running chunk and will have passed by then."""
+        timeline, period_ns, chunk = self._timeline, self._period_ns, admitted.chunk
+        if timeline is None:
             return "the robot's state is not known"
-        curve = chunk.curve or Curve.through(
-            self._bounds.space, getattr(chunk, self.settings.signal), chunk.step_ns / 1e9
-        )
-        from_s = self._consumption.between_s(chunk.stamp_ns, now_ns)
-        state = self._motion.state(now_ns)
-        gap = self._bounds.space.difference(state[0], curve.at(from_s))
-        if reason := gap_refusal(gap, self._bounds, self.settings.signal):
-            return reason
-        joined = self._join(chunk, curve, from_s, now_ns)
-        if joined is None:
-            return "it cannot be joined to the motion within the limits"
-        self._end_running(now_ns)
-        self._running = Running(
-            chunk_id,
-            chunk,
-            curve,
-            joined,
-            arrived_ns,
-            from_s * 1e9 / chunk.step_ns,
-            Jump.of(gap, self.settings.signal),
-            Jump(),
-        )
-        self._start(joined, now_ns)
-        return None
+        if self.stops.blocked:
+            return self.stops.sentence
+        lead = 1 + math.ceil(self._lead_s * 1e9 / period_ns)
+        waits = self._strategy.waits_for_end and self.activity is Activity.EXECUTING
+        if waits:
+            left_ns = timeline.current.motion.active_end_ns - timeline.now_ns
+            lead = max(lead, round(left_ns / period_ns))
+        due_ns = max(now_ns, self._last_ns + period_ns) + (lead - 1) * period_ns
+        if reason := void_reason(chunk, self.epoch, self._consumption, due_ns):
+            return None if waits else reason
+        steps, step_s = getattr(chunk, self.settings.signal), chunk.step_ns / 1e9
+        curve = self._planner.inside(chunk.curve or self._planner.curve(steps, step_s))
+        from_s = self._consumption.between_s(chunk.stamp_ns, due_ns)
+        offer = self._offer(admitted, curve, max(from_s, 0.0), lead, now_ns)
+        gap = self._gap(offer)
+        return gap_refusal(gap, self._bounds, self.settings.signal) or offer
 
-    def _join(self, chunk: Chunk, curve: Curve, from_s: float, now_ns: int) -> Joined | None:
-        assert self._motion is not None
-        return join(
-            self._bounds,
+    def _offer(
+        self, admitted: Admitted, curve: Curve, from_s: float, lead: int, now_ns: int
+    ) -> Offer:
+        timeline = self._timeline
+        assert timeline
+        at_ns = timeline.now_ns + lead * self._period_ns
+        return Offer(
+            admitted,
+            self._planner,
             curve,
             from_s,
-            self._motion.state(now_ns),
-            now_ns,
+            timeline.at(at_ns).motion,
+            self._velocity_before(timeline, at_ns, lead),
+            at_ns,
             self.settings.blend_s,
-            self.speed_scale * chunk.verdict.speed * chunk.speed,
+            self.speed_scale * admitted.chunk.verdict.speed * admitted.chunk.speed,
+            self._version,
+            now_ns,
         )
 
-    def _start(self, joined: Joined, now_ns: int) -> None:
-        self._motion = joined.motion
-        self._consumption.set_rate(now_ns, joined.rate)
-        self._seam_commands = SEAM_COMMANDS
-        self.activity = Activity.EXECUTING
-        self.stops.moving()
+    def _velocity_before(self, timeline: Timeline, at_ns: int, lead: int) -> Array:
+        """That of the command at `at_ns`, as the commands will tell it."""
+        end, start = timeline.value(at_ns), timeline.value(at_ns - self._period_ns)
+        start = self._governor.value if lead == 1 else start
+        return self._bounds.space.difference(end, start) / self.settings.period_s
+
+    def _gap(self, offer: Offer) -> Array:
+        """From the chunk to the motion, where they are joined."""
+        space = self._bounds.space
+        return space.difference(offer.old.value(offer.at_ns), offer.curve.at(offer.from_s))
+
+    def commit(self, offer: Offer, joined: Joined | None, now_ns: int) -> tuple[str | None, bool]:
+        """Let a motion follow; the reason when it does not, and whether that is because it came
+        too late."""
+        took_s = (now_ns - offer.made_ns) / 1e9
+        self._lead_s = min(max(LEAD_FACTOR * took_s, LEAD_KEPT * self._lead_s), LONGEST_LEAD_S)
+        timeline = self._timeline
+        if timeline is None or offer.version != self._version or timeline.now_ns >= offer.at_ns:
+            return f"joining it took {took_s:.2f} s, and the motion had gone on by then", True
+        if joined is None:
+            return "it cannot be joined to the motion within the limits", False
+        admitted = offer.admitted
+        running = Running(
+            admitted.chunk_id,
+            admitted.chunk,
+            offer.curve,
+            joined,
+            admitted.arrived_ns,
+            offer.from_s * 1e9 / admitted.chunk.step_ns,
+            Jump.of(self._gap(offer), self.settings.signal),
+            Jump(),
+        )
+        self._plan(running, now_ns)
+        return None, False
+
+    def _plan(self, running: Running, now_ns: int) -> None:
+        assert self._timeline
+        self._version += 1
+        self._timeline.follow(Planned(running.joined.motion, running))
+        if self.is_idle:
+            self.activity, self._hold_since_ns = Activity.HOLDING, now_ns
+        self._switch(self._timeline.now_ns + self._period_ns, now_ns)
+
+    def _switch(self, time_ns: int, now_ns: int) -> None:
+        """Follow what is due with the next command."""
+        assert self._timeline
+        while True:
+            before = self._timeline.current.running
+            planned = self._timeline.next_due(time_ns)
+            if planned is None:
+                return
+            if before and planned.running and before.chunk_id != planned.running.chunk_id:
+                self._end_running(before, time_ns)
+            self._running = planned.running
+            self._waiting = None
+            self._seam_commands = SEAM_COMMANDS
+            self.activity = Activity.EXECUTING
+            self.stops.moving()
 
     def set_speed_scale(self, speed_scale: float, now_ns: int) -> None:
         """Stretch chunk time from now on, smoothly."""
         self._notice_gap(now_ns)
         self.speed_scale = speed_scale
-        running = self._running
-        if running is None or self.activity is not Activity.EXECUTING:
+        timeline, running, waiting = self._timeline, self._running, self._waiting
+        if timeline is None or running is None or self.activity is not Activity.EXECUTING:
             return
-        from_s = running.step_at(now_ns) * running.chunk.step_ns / 1e9
-        if joined := self._join(running.chunk, running.curve, from_s, now_ns):
-            running.joined = joined
-            self._start(joined, now_ns)
+        at_ns = timeline.now_ns + self._period_ns
+        from_s = running.step_at(at_ns) * running.chunk.step_ns / 1e9
+        admitted = Admitted(running.chunk_id, running.chunk, running.arrived_ns)
+        offer = self._offer(admitted, running.curve, from_s, 1, now_ns)
+        if joined := offer.join():
+            self._plan(replace(running, joined=joined), now_ns)
+            if waiting:
+                follows = self.offer(waiting, now_ns)
+                if isinstance(follows, Offer):
+                    self.commit(follows, follows.join(), now_ns)
 
     def consumed_s(self, stamp_ns: int, now_ns: int) -> float:
         """How much of a chunk's time has passed since its stamp."""
@@ -211,15 +343,22 @@ class ChunkExecutor:
 
     def _stop_motion(self, now_ns: int) -> None:
         self._notice_gap(now_ns)
-        self._end_running(now_ns)
-        self._waiting = None
+        self._end_running(self._running)
         self._strategy.forget()
-        if self._motion is None or self.activity is not Activity.EXECUTING:
+        self._drop_ahead()
+        timeline = self._timeline
+        if timeline is None or self.activity is not Activity.EXECUTING:
             return
-        if self._motion.active_end_ns > now_ns:
-            self._motion = stop(self._bounds, *self._motion.state(now_ns), now_ns)
-        self._consumption.set_rate(now_ns, 1.0)
+        if timeline.current.motion.active_end_ns > timeline.now_ns:
+            self._brake()
         self.activity = Activity.STOPPING
+
+    def _brake(self) -> None:
+        """Stop from where the last command led, as fast as it did."""
+        assert self._timeline
+        governor, now_ns = self._governor, self._timeline.now_ns
+        motion = self._planner.stop(governor.value, governor.velocity, now_ns)
+        self._timeline = Timeline(Planned(motion), now_ns)
 
     def resume(self) -> str | None:
         """Let chunks move the robot again; the reason why not."""
@@ -228,9 +367,9 @@ class ChunkExecutor:
 
     def release(self, now_ns: int) -> None:
         """Command nothing until the next chunk."""
-        self._end_running(now_ns)
+        self._end_running(self._running)
+        self._drop_ahead()
         self.activity = Activity.IDLE
-        self._motion = self._waiting = None
 
     def take_ended(self) -> list[Execution]:
         """What became of the chunks that ended since the last call."""
@@ -239,14 +378,15 @@ class ChunkExecutor:
 
     def progress(self, now_ns: int) -> Progress | None:
         """How far the running chunk is; None when none is executed."""
-        running = self._running
-        if running is None or self.activity is not Activity.EXECUTING:
+        running, timeline = self._running, self._timeline
+        if running is None or timeline is None or self.activity is not Activity.EXECUTING:
             return None
+        since_ns = min(max(0, now_ns - self._last_ns), self._period_ns)
         return Progress(
             now_ns,
             running.chunk_id,
             self.epoch,
-            running.step_at(now_ns),
+            running.step_at(timeline.now_ns + since_ns),
             running.joined.rate,
             running.joined_step,
         )
@@ -254,40 +394,85 @@ class ChunkExecutor:
     @property
     def motion(self) -> Motion | None:
         """What is planned; it always ends at rest."""
-        return self._motion
+        return self._timeline.current.motion if self._timeline else None
 
-    def _end_running(self, now_ns: int) -> None:
-        running, self._running = self._running, None
-        if running is None:
+    @property
+    def time_ns(self) -> int:
+        """The motion's own time, that of the last command."""
+        return self._timeline.now_ns if self._timeline else 0
+
+    @property
+    def grip_goal(self) -> float | None:
+        """The closure that the gripper goes to, None where none was commanded."""
+        return self._grip.goal
+
+    def measured(self, value: Array, now_ns: int) -> None:
+        """The robot is there; the motion stops when that is too far from its commands."""
+        if self.is_idle:
             return
-        self._ended.append(running.execution(now_ns))
+        away = self._follower.measured(value, now_ns)
+        if away is not None and self.stops.reason is not StopReason.ASTRAY:
+            self.halt(StopReason.ASTRAY, now_ns, _astray(away, self.settings.signal))
+
+    def _end_running(self, running: Running | None, time_ns: int | None = None) -> None:
+        """A chunk ends, at a time of the motion or with the last command."""
+        self._running = None
+        if running is not None:
+            self._ended.append(running.execution(self.time_ns if time_ns is None else time_ns))
 
     def setpoint(self, now_ns: int) -> Setpoint | None:
-        """What to command now, None when nothing is to be commanded."""
+        """The next command, None when nothing is to be commanded."""
         if not self.is_idle:
             self._watch(now_ns)
-        if self.is_idle or self._motion is None:
+        if self.is_idle or self._timeline is None:
             return None
-        value, velocity = self._motion.state(now_ns)
-        value = self._last_value = self._same_sign(value)
-        jump = self._meter.add(value, now_ns)
+        step = self._governor.step(self._timeline.path(self._period_ns))
+        self._pass(step, now_ns)
+        value = self._last_value = self._same_sign(step.value)
+        self._follower.commanded(value, now_ns)
+        self._measure_seam(value)
+        running = self._running
+        wanted = running.grip_at(self._timeline.now_ns) if running else None
+        grip = self._grip.follow(wanted, self.settings.period_s)
+        return Setpoint.of(self.settings.signal, value, grip, step.velocity)
+
+    def _pass(self, step: Step, now_ns: int) -> None:
+        """A command is made: time passes, for the motion and for its chunk."""
+        timeline = self._timeline
+        assert timeline
+        before_ns, running = timeline.now_ns, self._running
+        timeline.advance(round(step.share * self._period_ns))
+        passed_s = (now_ns - self._last_ns) / 1e9
+        if running and self.activity is Activity.EXECUTING:
+            chunk_s = running.joined.chunk_s
+            passed_s = chunk_s(timeline.now_ns) - chunk_s(before_ns)
+        self._consumption.mark(now_ns, passed_s)
+        self._last_ns = now_ns
+        self._commands += 1
+        if step.is_intervention:
+            self.interventions += 1
+            if self._running:
+                self._running.interventions += 1
+        if step.left_path:
+            self._leave_path(now_ns)
+        else:
+            self._switch(timeline.now_ns + self._period_ns, now_ns)
+        running = self._running if self.activity is Activity.EXECUTING else None
+        self._consumption.set_rate(now_ns, running.joined.rate if running else 1.0)
+
+    def _leave_path(self, now_ns: int) -> None:
+        """Braking was needed that the motion does not have: it is over."""
+        if self.activity is Activity.EXECUTING:
+            self.halt(StopReason.GOVERNED, now_ns)
+        else:
+            self._brake()
+
+    def _measure_seam(self, value: Array) -> None:
+        """How far commands jump, were they sent at their times."""
+        jump = self._meter.add(value, self._commands * self._period_ns)
         if self._running and jump is not None and self._seam_commands > 0:
             self._running.note_seam(Jump.of(jump, self.settings.signal))
             self._seam_commands -= 1
-        wanted = self._running.grip_at(now_ns) if self._running else None
-        grip = self._grip.follow(wanted, (now_ns - self._last_ns) / 1e9)
-        self._last_ns = now_ns
-        return Setpoint.of(self.settings.signal, value, grip, velocity)
-
-    def glimpse(self, now_ns: int) -> Setpoint | None:
-        """The setpoint of the motion as it is, for a thread that cannot wait for another one that
-        is taking a chunk; nothing is looked after."""
-        motion = self._motion
-        if self.is_idle or motion is None or not self._is_gapless(now_ns):
-            return None
-        value, velocity = motion.state(now_ns)
-        signal, grip = self.settings.signal, self._grip.closure
-        return Setpoint.of(signal, self._same_sign(value), grip, velocity)
 
     def _same_sign(self, value: Array) -> Array:
         """A pose whose quaternion has the sign of the last one: both mean the same rotation."""
@@ -298,57 +483,65 @@ class ChunkExecutor:
 
     def _watch(self, now_ns: int) -> None:
         """What has become due since the last command."""
-        assert self._motion is not None
-        settings = self.settings
         self._notice_gap(now_ns)
-        silent_ns = now_ns - self._heard_ns
+        timeline, settings = self._timeline, self.settings
+        assert timeline
+        motion = timeline.current.motion
         if self.activity is Activity.EXECUTING:
-            if now_ns > self._motion.active_end_ns:
+            if timeline.now_ns >= motion.active_end_ns and not timeline.has_more:
                 self._run_out(now_ns)
-            elif silent_ns > settings.watchdog_s * 1e9:
+            elif now_ns - self._heard_ns > settings.watchdog_s * 1e9:
                 self.halt(StopReason.STARVED, now_ns)
-        if self.activity is Activity.STOPPING and now_ns >= self._motion.end_ns:
+        ended = timeline.now_ns >= timeline.current.motion.end_ns and self._governor.is_still
+        if self.activity is Activity.STOPPING and ended:
             self.activity = Activity.HOLDING
             self._hold_since_ns = now_ns
-        if (
-            self.activity is Activity.HOLDING
-            and now_ns - self._hold_since_ns > settings.watchdog_s * 1e9
-        ):
+            if self.stops.reason and self.stops.reason.ends_commanding:
+                self.release(now_ns)
+        held_ns = now_ns - self._hold_since_ns
+        if self.activity is Activity.HOLDING and held_ns > settings.watchdog_s * 1e9:
             if self.stops.reason is StopReason.STARVED:
                 self.stops.stop(StopReason.POLICY_GONE, now_ns)
             self.release(now_ns)
 
     def _notice_gap(self, now_ns: int) -> None:
         """Whoever comes first after a jump of time must not see the motion go on meanwhile."""
-        if not self.is_idle and not self._is_gapless(now_ns):
+        gap_ns = now_ns - self._last_ns
+        is_gapless = -self._period_ns <= gap_ns <= self.settings.longest_gap_s * 1e9
+        if not self.is_idle and not is_gapless:
             self._freeze(now_ns)
-
-    def _is_gapless(self, now_ns: int) -> bool:
-        return 0 <= now_ns - self._last_ns <= self.settings.longest_gap_s * 1e9
 
     def _freeze(self, now_ns: int) -> None:
         """Time has jumped: the robot has come to rest at the last command, go on from there."""
-        assert self._motion is not None
-        value = self._motion.state(self._last_ns)[0]
         self.stops.stop(StopReason.CLOCK, now_ns)
-        self._end_running(self._last_ns)
-        self._waiting = None
+        self._end_running(self._running)
         self._strategy.forget()
-        self._motion = rest(self._bounds, value, now_ns)
+        self._waiting = None
+        self._rest_at(self._governor.value if self._last_value is None else self._last_value)
         self._heard_ns = now_ns
         self._consumption = Consumption()
-        self._meter.clear()
-        self._last_ns = now_ns
+        self._last_ns = now_ns - self._period_ns
+        self._consumption.set_rate(self._last_ns, 1.0)
         self.activity = Activity.STOPPING
 
     def _run_out(self, now_ns: int) -> None:
-        """The chunk has been played: the one that waits follows, else the motion's end."""
-        if self._waiting is not None:
-            chunk_id, chunk, arrived_ns = self._waiting
-            self._waiting = None
-            reason = self._void(chunk, now_ns)
-            if reason is None and self._follow(chunk_id, chunk, now_ns, arrived_ns) is None:
-                return
+        """The chunk has been played: what is left is the motion's end."""
         self.stops.stop(StopReason.STARVED, now_ns)
-        self._consumption.set_rate(now_ns, 1.0)
         self.activity = Activity.STOPPING
+
+
+def _tolerance(limits: Limits, settings: ExecutionSettings) -> Tolerance:
+    following = limits.following
+    if settings.signal == "ee_pose":
+        lengths = np.array([following.position_m, following.rotation_rad])
+    else:
+        lengths = np.array([following.joints_rad])
+    return Tolerance(lengths, following.lag_s, following.patience_s)
+
+
+def _astray(away: Array, signal: str) -> str:
+    """How far the robot is from its commands, in words."""
+    if signal == "ee_pose":
+        return f"it is {away[0] * 1e3:.0f} mm and {away[1]:.2f} rad from where it was sent"
+    joint = int(np.argmax(away))
+    return f"joint {joint + 1} is {away[joint]:.2f} rad from where it was sent"

@@ -11,7 +11,9 @@ class ExecutionSettings:
 
     blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
     long the policy may be silent, rejected_in_row how many chunks may be refused one after the
-    other, longest_gap_s the longest time between two commands of a motion that goes on.
+    other, longest_gap_s the longest time between two commands of a motion that goes on, period_s
+    the time between two commands; interpolated is whether a controller puts cubics between points
+    of the motion.
     """
 
     signal: str = "ee_pose"
@@ -20,3 +22,5 @@ class ExecutionSettings:
     watchdog_s: float = 1.0
     rejected_in_row: int = 5
     longest_gap_s: float = 0.25
+    period_s: float = 0.005
+    interpolated: bool = False

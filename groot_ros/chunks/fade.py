@@ -1,8 +1,9 @@
-"""How the separation between a motion and a new chunk fades out."""
+"""How a motion goes over into another one: how much the new one counts, over time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,75 +12,68 @@ from ruckig import InputParameter, Result, Ruckig, Trajectory
 from groot_ros.chunks.bounds import Bounds
 
 Array = NDArray[np.float64]
-Fade = Callable[[Array], tuple[Array, Array]]
-"""Displacements (T, D) and their rates at times (T,) in s."""
+
 
 SHORTEST_BLEND_S = 0.02
-# Peaks of the velocity and acceleration of a quintic that leads 1 m to rest in 1 s, and of the
-# acceleration of one that leads 1 m/s to rest in 1 s and comes back.
+# Peaks of the velocity and acceleration of a quintic that leads from 0 to 1 in 1 s.
 PEAK_VELOCITY = 1.875
 PEAK_ACCELERATION = 5.774
-PEAK_TURNING = 3.94
-# Where the robot file sets no limit, a long way is gone like this.
+# A long way is gone with these ramps where the robot file sets no limit: m/s or rad/s, s.
+UNLIMITED_VELOCITY = 1.0
 ACCELERATION_TIME_S = 0.2
 JERK_TIME_S = 0.05
-UNLIMITED_VELOCITY = 1.0
 
 
-def make_fade(bounds: Bounds, gap: Array, change: Array, blend_s: float, share: float) -> Fade:
-    """From the displacement `gap` (D,), changing at `change`, to none.
+@dataclass(frozen=True)
+class Fade:
+    """`weights` (T,) of the new motion in [0, 1], never falling, at times (T,) in s; 1 after
+    `duration_s`."""
 
-    A quintic in the blend window when that takes no more than a share of the limits; otherwise
-    as fast as the share allows, by Ruckig.
+    weights: Callable[[Array], Array]
+    duration_s: float
+
+
+def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade:
+    """From the old motion to the new one, which lies a displacement `gap` (D,) away.
+
+    A quintic in the blend window when that takes no more than a share of the limits; otherwise as
+    fast as the share allows, by Ruckig (Berscheid and Kroeger 2021, "Jerk-limited real-time
+    trajectory generation with arbitrary target states").
     """
     blend_s = max(blend_s, SHORTEST_BLEND_S)
-    lengths, changes = bounds.space.lengths(gap), bounds.space.lengths(change)
-    velocity = PEAK_VELOCITY * lengths / blend_s
-    acceleration = PEAK_ACCELERATION * lengths / blend_s**2 + PEAK_TURNING * changes / blend_s
-    if np.all(velocity <= share * bounds.velocity) and np.all(
-        acceleration <= share * bounds.acceleration
-    ):
-        return _quintic(gap, change, blend_s)
-    return _fastest(bounds, gap, change, blend_s, share)
+    lengths = np.maximum(bounds.space.lengths(gap), 1e-9)
+    velocity = float((share * bounds.velocity / lengths).min())
+    acceleration = float((share * bounds.acceleration / lengths).min())
+    if PEAK_VELOCITY / blend_s <= velocity and PEAK_ACCELERATION / blend_s**2 <= acceleration:
+        return _quintic(blend_s)
+    if not np.isfinite(velocity):
+        velocity = float((UNLIMITED_VELOCITY / lengths).min())
+    acceleration = min(acceleration, 5 * velocity / ACCELERATION_TIME_S)
+    return _fastest(velocity, acceleration, blend_s)
 
 
-def _quintic(gap: Array, change: Array, window_s: float) -> Fade:
-    def fade(times_s: Array) -> tuple[Array, Array]:
-        u = np.minimum(times_s / window_s, 1.0)[:, None]
-        place = 1 - u**3 * (10 - 15 * u + 6 * u**2)
-        place_rate = -30 * u**2 * (1 - u) ** 2
-        turn = u - u**3 * (6 - 8 * u + 3 * u**2)
-        turn_rate = 1 - u**2 * (18 - 32 * u + 15 * u**2)
-        values = place * gap + turn * window_s * change
-        return values, place_rate * gap / window_s + turn_rate * change
+def _quintic(window_s: float) -> Fade:
+    def weights(times_s: Array) -> Array:
+        u = np.minimum(times_s / window_s, 1.0)
+        return u**3 * (10 - 15 * u + 6 * u**2)
 
-    return fade
+    return Fade(weights, window_s)
 
 
-def _fastest(bounds: Bounds, gap: Array, change: Array, blend_s: float, share: float) -> Fade:
-    velocity = np.where(np.isinf(bounds.velocity), UNLIMITED_VELOCITY, bounds.velocity)
-    acceleration = np.minimum(bounds.acceleration, velocity / ACCELERATION_TIME_S * 5)
-    jerk = np.minimum(bounds.jerk, acceleration / JERK_TIME_S)
-    # Each axis gets its part of a limit that holds for the length of all together.
-    parts = bounds.space.lengths(gap).size
-    axes = gap.size // parts
-    scale = share / np.sqrt(axes)
-    given = InputParameter(gap.size)
-    given.current_position, given.current_velocity = gap.tolist(), change.tolist()
-    given.target_position = [0.0] * gap.size
-    given.max_velocity, given.max_acceleration, given.max_jerk = (
-        np.repeat(np.broadcast_to(limit * scale, parts), axes).tolist()
-        for limit in (velocity, acceleration, jerk)
-    )
+def _fastest(velocity: float, acceleration: float, blend_s: float) -> Fade:
+    given = InputParameter(1)
+    given.current_position, given.target_position = [0.0], [1.0]
+    given.max_velocity, given.max_acceleration = [velocity], [acceleration]
+    given.max_jerk = [acceleration / JERK_TIME_S]
     given.minimum_duration = blend_s
-    trajectory = Trajectory(gap.size)
-    result = Ruckig(gap.size).calculate(given, trajectory)
+    trajectory = Trajectory(1)
+    result = Ruckig(1).calculate(given, trajectory)
     if result not in (Result.Working, Result.Finished):
-        raise ValueError(f"no way from displacement {gap.tolist()} to none: {result}")
+        raise ValueError(f"no way from 0 to 1 within {velocity} and {acceleration}: {result}")
 
-    def fade(times_s: Array) -> tuple[Array, Array]:
-        ends = [min(float(time_s), trajectory.duration) for time_s in times_s]
-        states = np.array([trajectory.at_time(time_s)[:2] for time_s in ends])
-        return states[:, 0], states[:, 1]
+    def weights(times_s: Array) -> Array:
+        ends = np.minimum(times_s, trajectory.duration)
+        found = [trajectory.at_time(float(time_s))[0][0] for time_s in ends]
+        return np.clip(found, 0.0, 1.0)
 
-    return fade
+    return Fade(weights, trajectory.duration)

@@ -1,4 +1,4 @@
-"""Motions that always end at rest: a chunk joined to what moves now, a stop, a rest."""
+"""Motions that always end at rest: a chunk joined to what will move then, a stop, a rest."""
 
 from __future__ import annotations
 
@@ -9,24 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.bounds import Bounds
+from groot_ros.chunks.braking import braking_way
+from groot_ros.chunks.constraint import Constraint, depth_of, passes
 from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.excess import Excess, excess, leaves_range
 from groot_ros.chunks.fade import Fade, make_fade
 
 Array = NDArray[np.float64]
 
-GRID_S = 0.01
-ATTEMPTS = 12
-# A slight excess between the knots is not worth another attempt.
-EXCESS = 1.02
-# Of the limits, what a fading separation may take; the rest is the chunk's.
-SHARE = 0.7
+ATTEMPTS = 14
+# Of the limits: what is planned keeps to KEPT, so that the governor has nothing to do; of that a
+# chunk takes at most CHUNK_SHARE, a stop STOP_SHARE, and the fade begins with FADE_SHARE.
+KEPT, CHUNK_SHARE, STOP_SHARE, FADE_SHARE = 0.97, 0.95, 0.92, 0.7
+# Where nothing helps a motion is taken that keeps to this.
+BARELY = 0.995
 # Peak of the deceleration of a stop, relative to a constant one.
 PEAK_STOP = 1.5
+# A curve may leave its range by so little (m or rad) before it is made monotone.
+OUTSIDE = 1e-9
+SAMPLES_PER_STEP = 8
+# A motion that runs out during a short fade goes on meanwhile, instead of braking.
+LONGEST_COAST_S = 0.4
+# What would take longer than this is not planned.
+LONGEST_MOTION_S = 30.0
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Values over time from a start on; after `active_s` it only comes to rest."""
+    """Values over the motion's own time from a start on; after `active_s` it only comes to rest.
+
+    The motion's time passes by one period with every command, however late that is.
+    """
 
     curve: Curve
     start_ns: int
@@ -35,6 +48,10 @@ class Motion:
     def state(self, time_ns: int) -> tuple[Array, Array]:
         """Value (V,) and velocity (D,) at a time."""
         return self.curve.state((time_ns - self.start_ns) / 1e9)
+
+    def value(self, time_ns: float) -> Array:
+        """Value (V,) at a time."""
+        return self.curve.at((time_ns - self.start_ns) / 1e9)
 
     @property
     def active_end_ns(self) -> int:
@@ -50,133 +67,202 @@ class Motion:
 class Joined:
     """A chunk's curve joined to a running motion.
 
-    `rate` is how fast the chunk's time passes, `limited_by` the limit that made it slower than
-    was asked for, "" for none.
+    `times_s` (T,) is how far the chunk's time has come with each command, `rate` how fast it
+    passes once it does not wait for the fade any more, `limited_by` the limit that made it slower
+    than was asked for, "" for none.
     """
 
     motion: Motion
-    from_s: float
+    times_s: Array
     rate: float
     limited_by: str
 
-
-def rest(bounds: Bounds, value: Array, now_ns: int) -> Motion:
-    """Staying at a value."""
-    size = bounds.space.difference(value, value).size
-    curve = Curve(bounds.space, GRID_S, value[None], np.zeros((1, size)))
-    return Motion(curve, now_ns, 0.0)
-
-
-def stop(bounds: Bounds, value: Array, velocity: Array, now_ns: int) -> Motion:
-    """Coming to rest along the tangent, within the deceleration limits."""
-    values, velocities = _stop(bounds, value, velocity, GRID_S)
-    curve = Curve(
-        bounds.space,
-        GRID_S,
-        np.concatenate([value[None], values]),
-        np.concatenate([velocity[None], velocities]),
-    )
-    return Motion(curve, now_ns, 0.0)
+    def chunk_s(self, time_ns: float) -> float:
+        """Where in the chunk the motion is at a time of its own."""
+        passed_s = (time_ns - self.motion.start_ns) / 1e9
+        if passed_s <= 0.0:
+            return float(self.times_s[0] + passed_s * self.rate)
+        if passed_s >= self.motion.active_s:
+            return float(self.times_s[-1] + (passed_s - self.motion.active_s) * self.rate)
+        place = passed_s / self.motion.active_s * (len(self.times_s) - 1)
+        index = int(place)
+        start, end = self.times_s[index : index + 2]
+        return float(start + (place - index) * (end - start))
 
 
-def stopping_time_s(bounds: Bounds, velocity: Array) -> float:
-    """How long a stop from a velocity (D,) takes."""
-    speed = bounds.space.lengths(velocity)
-    duration_s = PEAK_STOP * float((speed / bounds.deceleration).max())
-    # The stop's jerk peaks at 6 v / t^2.
-    return max(duration_s, math.sqrt(6 * float((speed / bounds.jerk).max())))
+@dataclass(frozen=True)
+class Planner:
+    """Plans motions within the bounds of a signal, as commands that are a period apart."""
 
+    bounds: Bounds
+    period_s: float
+    constraints: tuple[Constraint, ...] = ()
 
-def _stop(bounds: Bounds, value: Array, velocity: Array, step_s: float) -> tuple[Array, Array]:
-    """Values and velocities after each of the steps that it takes to come to rest."""
-    steps = math.ceil(stopping_time_s(bounds, velocity) / step_s - 1e-9)
-    if steps == 0:
-        return np.empty((0, value.size)), np.empty((0, velocity.size))
-    u = (np.arange(1, steps + 1) / steps)[:, None]
-    way = u - u**3 + u**4 / 2
-    speed = 1 - u**2 * (3 - 2 * u)
-    values = bounds.space.displace(value, way * velocity * steps * step_s)
-    return values, speed * velocity
+    def rest(self, value: Array, now_ns: int) -> Motion:
+        """Staying at a value."""
+        return Motion(self._through(value[None], np.zeros(0)), now_ns, 0.0)
 
+    def stop(self, value: Array, velocity: Array, now_ns: int) -> Motion:
+        """Coming to rest along the tangent and smoothly, or as the range asks for."""
+        values = np.concatenate([value[None], self._stop(self.bounds, value, velocity)])
+        return Motion(self._through(values, velocity), now_ns, 0.0)
 
-def join(
-    bounds: Bounds,
-    curve: Curve,
-    from_s: float,
-    state: tuple[Array, Array],
-    now_ns: int,
-    blend_s: float,
-    speed_scale: float,
-) -> Joined | None:
-    """Go over from a state (value, velocity) into a chunk's curve at its time `from_s`.
+    def stopping_time_s(self, velocity: Array) -> float:
+        """How long a smooth stop from a velocity (D,) takes."""
+        speed = self.bounds.space.lengths(velocity)
+        return PEAK_STOP * float((speed / (STOP_SHARE * KEPT * self.bounds.deceleration)).max())
 
-    What separates the two, in place and in velocity, fades out over the blend window or, where
-    that is too fast for the robot, over as long as its limits ask for; so position and velocity
-    are continuous. Where that or the chunk itself would break a limit, the chunk's time passes
-    slower. None when even that does not help.
-    """
-    rate = speed_scale / _overload(bounds, curve, from_s, speed_scale)
-    share, limited_by = SHARE, ""
-    for _ in range(ATTEMPTS):
-        gap, change = _separation(bounds, curve, from_s, state, rate)
-        fade = make_fade(bounds, gap, change, blend_s, share)
-        motion, kept = _joined(bounds, curve, from_s, now_ns, fade, rate)
-        factor, kind = bounds.overload(kept, motion.curve.step_s)
-        if factor <= EXCESS:
-            if rate < speed_scale / EXCESS:
-                limited_by = limited_by or "the chunk's speed"
-            return Joined(motion, from_s, rate, limited_by)
-        limited_by = kind
-        rate /= min(factor, 2.0)
-        share /= min(max(factor, 1.1), 2.0)
-    return None
+    def curve(self, values: Array, step_s: float) -> Curve:
+        """The curve through the steps (T, V) of a chunk, which are inside but for rounding."""
+        space = self.bounds.space
+        places = space.places(values)
+        values = space.displace(
+            values, np.clip(places, self.bounds.lower, self.bounds.upper) - places
+        )
+        return Curve.through(space, values, step_s)
 
+    def inside(self, curve: Curve) -> Curve:
+        """A curve through steps that lie inside, so that it stays inside between them."""
+        times_s = np.linspace(0.0, curve.duration_s, SAMPLES_PER_STEP * len(curve.knots))
+        if not leaves_range(self.bounds, curve.at(times_s), OUTSIDE):
+            return curve
+        return curve.monotone(np.isfinite(self.bounds.lower) | np.isfinite(self.bounds.upper))
 
-def _overload(bounds: Bounds, curve: Curve, from_s: float, rate: float) -> float:
-    left_s = max(curve.duration_s - from_s, 0.0)
-    steps = max(1, math.ceil(left_s / rate / GRID_S))
-    times_s = from_s + np.linspace(0.0, left_s, steps + 1)
-    return bounds.overload(curve.at(times_s), left_s / rate / steps or GRID_S)[0]
+    def join(
+        self,
+        curve: Curve,
+        from_s: float,
+        old: Motion,
+        velocity: Array,
+        at_ns: int,
+        blend_s: float,
+        speed_scale: float,
+    ) -> Joined | None:
+        """Go over from a motion into a chunk's curve, at its time `from_s`, from `at_ns` on.
 
+        The old motion, which ends at rest, goes on and fades out while the new one fades in: both
+        lie inside, and so does every mean of them. Where the fade or the chunk would break a limit
+        it takes longer, and the chunk's time waits for the fade where it would run away from an
+        arm that has to catch up. `velocity` is that of the last command before. None when nothing
+        helps.
+        """
+        own = excess(
+            self.bounds.scaled(CHUNK_SHARE * KEPT),
+            self._played(curve, from_s, speed_scale),
+            self.period_s,
+        )
+        rate = speed_scale / max(1.0, own.factor)
+        limited_by = own.limit if own.factor > 1.0 else ""
+        gap = self.bounds.space.difference(curve.at(from_s), old.value(at_ns))
+        share, waits, barely = FADE_SHARE, False, None
+        for attempt in range(ATTEMPTS):
+            if (curve.duration_s - from_s) / rate + blend_s > LONGEST_MOTION_S:
+                break
+            fade = make_fade(self.bounds, gap, blend_s, share)
+            times_s = self._times_s(curve.duration_s, from_s, rate, fade if waits else None)
+            values, active_s = self._faded(curve, times_s, old, at_ns, fade)
+            found = self._excess(values, velocity)
+            joined = Joined(
+                Motion(self._through(values, velocity), at_ns, active_s),
+                times_s,
+                rate,
+                limited_by if waits or rate < speed_scale else "",
+            )
+            if found.factor <= 1.0:
+                return joined if self._keeps(values) else None
+            if found.factor <= BARELY / KEPT:
+                barely = joined
+            limited_by = limited_by or found.limit
+            factor = min(max(found.factor, 1.02), 2.0)
+            fading = found.index * self.period_s <= fade.duration_s
+            if fading and found.limit == "velocity" and not waits:
+                waits = True
+            elif fading:
+                longer = max(factor, 1.2 if attempt < ATTEMPTS / 3 else 1.6)
+                blend_s, share = blend_s * longer, share / longer
+            if not fading or attempt >= ATTEMPTS / 2:
+                rate /= factor
+        return barely if barely and self._keeps(barely.motion.curve.knots) else None
 
-def _separation(
-    bounds: Bounds, curve: Curve, from_s: float, state: tuple[Array, Array], rate: float
-) -> tuple[Array, Array]:
-    """Displacement from the curve to the state and how fast it changes."""
-    space = bounds.space
-    value, velocity = state
-    target, speed = curve.state(min(from_s, curve.duration_s))
-    gap = space.difference(value, target)
-    return gap, space.rate(gap, velocity - space.carry(gap, rate * speed))
+    def _keeps(self, values: Array) -> bool:
+        """Whether a way passes no constraint, but for what it begins beyond."""
+        return not any(
+            passes(each, values, depth_of(each, values[0])) for each in self.constraints
+        )
 
+    def _times_s(self, end_s: float, from_s: float, rate: float, fade: Fade | None) -> Array:
+        """How far the chunk's time has come with each command; it begins as slowly as a fade."""
+        step_s = rate * self.period_s
+        count = max(1, math.floor((end_s - from_s) / step_s + 1e-9))
+        if fade is None:
+            return np.asarray(from_s + step_s * np.arange(count + 1), dtype=np.float64)
+        count += math.ceil(fade.duration_s / self.period_s)
+        paces = fade.weights(np.arange(count) * np.float64(self.period_s))
+        times_s: Array = from_s + step_s * np.concatenate([[0.0], np.cumsum(paces)])
+        return times_s[: max(2, int(np.searchsorted(times_s, end_s + 1e-9, "right")))]
 
-def _joined(
-    bounds: Bounds,
-    curve: Curve,
-    from_s: float,
-    now_ns: int,
-    fade: Fade,
-    rate: float,
-) -> tuple[Motion, Array]:
-    """The motion and those of its values that must keep to the limits: all but its stop."""
-    space = bounds.space
-    left_s = max(curve.duration_s - from_s, 1e-3) / rate
-    count = max(1, math.ceil(left_s / GRID_S))
-    step_s = left_s / count
-    times_s: Array = np.linspace(0.0, left_s, count + 1)
-    targets, speeds = curve.state(np.minimum(from_s + rate * times_s, curve.duration_s))
-    fading, fading_rate = fade(times_s)
-    values = space.displace(targets, fading)
-    velocities = space.velocity(fading, fading_rate) + space.carry(fading, rate * speeds)
-    after, after_speed = _stop(bounds, values[-1], velocities[-1], step_s)
-    motion = Motion(
-        Curve(
-            space,
-            step_s,
-            np.concatenate([values, after]),
-            np.concatenate([velocities, after_speed]),
-        ),
-        now_ns,
-        left_s,
-    )
-    return motion, values
+    def _played(self, curve: Curve, from_s: float, rate: float) -> Array:
+        """What is left of a chunk, as commands."""
+        count = max(3, math.floor((curve.duration_s - from_s) / rate / self.period_s))
+        return curve.at(from_s + rate * self.period_s * np.arange(count + 1))
+
+    def _faded(
+        self, curve: Curve, times_s: Array, old: Motion, at_ns: int, fade: Fade
+    ) -> tuple[Array, float]:
+        """Commands from the join to the rest, and how long the chunk is followed."""
+        space, count = self.bounds.space, len(times_s) - 1
+        passed_s: Array = np.float64(self.period_s) * np.arange(count + 1)
+        targets, weights = curve.at(times_s), fade.weights(passed_s)[:, None]
+
+        def mean(olds: Array) -> Array:
+            return space.displace(olds, weights * space.difference(targets, olds))
+
+        olds = old.curve.at((at_ns - old.start_ns) / 1e9 + passed_s)
+        values = mean(olds)
+        if old.active_end_ns >= at_ns and fade.duration_s < LONGEST_COAST_S:
+            coasting = mean(self._coasted(olds, passed_s - (old.active_end_ns - at_ns) / 1e9))
+            if not leaves_range(self.bounds.around(values[0]), coasting, OUTSIDE):
+                values = coasting
+        velocity = space.difference(values[-1], values[-2]) / self.period_s
+        inside = self.bounds.scaled(KEPT).around(values[0])
+        stop = self._stop(inside, values[-1], velocity)
+        return np.concatenate([values, stop]), count * self.period_s
+
+    def _coasted(self, values: Array, since_s: Array) -> Array:
+        """Values (T, V) at times (T,) after a motion has run out, as if it went on then."""
+        space, active = self.bounds.space, int(np.sum(since_s < self.period_s / 2))
+        if active < 2 or active == len(values):
+            return values
+        step = space.difference(values[active - 1], values[active - 2])
+        ways = np.arange(1, len(values) - active + 1)[:, None] * step
+        return np.concatenate([values[:active], space.displace(values[active - 1], ways)])
+
+    def _excess(self, values: Array, velocity: Array) -> Excess:
+        """Of commands that follow one with a velocity."""
+        before = self.bounds.space.displace(values[0], -velocity * self.period_s)
+        bounds = self.bounds.scaled(KEPT).around(values[0])
+        return excess(bounds, np.concatenate([before[None], values]), self.period_s)
+
+    def _stop(self, bounds: Bounds, value: Array, velocity: Array) -> Array:
+        """Values (N, V) after each period until the rest."""
+        count = math.ceil(self.stopping_time_s(velocity) / self.period_s - 1e-9)
+        if count == 0:
+            return np.empty((0, value.size))
+        u = (np.arange(1, count + 1) / count)[:, None]
+        way = u - u**3 + u**4 / 2
+        values = bounds.space.displace(value, way * velocity * count * self.period_s)
+        if not leaves_range(bounds.around(value), values, OUTSIDE):
+            return values
+        return braking_way(bounds, value, velocity, self.period_s)
+
+    def _through(self, values: Array, velocity: Array) -> Curve:
+        """Commands as a curve; `velocity` is that before the first one."""
+        space = self.bounds.space
+        if len(values) == 1:
+            return Curve.through(space, values, self.period_s)
+        between = space.difference(values[1:], values[:-1]) / self.period_s
+        before = np.concatenate([velocity[None], between])
+        after = np.concatenate([between, np.zeros_like(between[:1])])
+        velocities = (before + after) / 2
+        velocities[-1] = 0.0
+        return Curve(space, self.period_s, values, velocities)

@@ -16,7 +16,8 @@ class Execution:
     """What became of one chunk; `executed`, `dropped` and `starved` in steps.
 
     `gap` lay between the motion and the chunk when it was joined, `seam` is the jump that was
-    commanded all the same, beyond what the last two commands led to.
+    commanded all the same, beyond what the last two commands led to; `interventions` counts the
+    commands that the governor corrected.
     """
 
     chunk_id: int
@@ -30,11 +31,15 @@ class Execution:
     seam: Jump
     rate: float
     limited_by: str
+    interventions: int
 
 
 @dataclass
 class Running:
-    """A chunk that is being executed; `joined_step` is where in it the motion joined it."""
+    """A chunk that is being executed; `joined_step` is where in it the motion joined it.
+
+    Times are the motion's own, `arrived_ns` the clock's.
+    """
 
     chunk_id: int
     chunk: Chunk
@@ -44,6 +49,7 @@ class Running:
     joined_step: float
     gap: Jump
     seam: Jump
+    interventions: int = 0
 
     def note_seam(self, jump: Jump) -> None:
         """A command jumped; the largest one counts."""
@@ -53,11 +59,12 @@ class Running:
 
     def step_at(self, time_ns: int) -> float:
         """Position in the chunk in steps, beyond its last one when that has passed."""
-        passed_s = (time_ns - self.joined.motion.start_ns) / 1e9 * self.joined.rate
-        return (self.joined.from_s + passed_s) * 1e9 / self.chunk.step_ns
+        return self.joined.chunk_s(time_ns) * 1e9 / self.chunk.step_ns
 
     def passed(self, time_ns: int) -> int:
         """How many steps lie before a time."""
+        if time_ns >= self.joined.motion.active_end_ns:
+            return len(self.chunk)
         return min(math.ceil(self.step_at(time_ns) - 1e-6), len(self.chunk))
 
     def grip_at(self, time_ns: int) -> float | None:
@@ -83,4 +90,5 @@ class Running:
             seam=self.seam,
             rate=self.joined.rate,
             limited_by=self.joined.limited_by,
+            interventions=self.interventions,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,12 @@ class Space(Protocol):
 
     def lengths(self, displacement: Array) -> Array:
         """How long each part of a displacement is."""
+
+    def per_axis(self, parts: Array) -> Array:
+        """What holds for the parts (..., G), for each axis (..., D) of a displacement."""
+
+    def places(self, value: Array) -> Array:
+        """Where a value is on the axes (..., D) that can have a range; 0 on the others."""
 
     def difference(self, end: Array, start: Array) -> Array:
         """Displacement that leads from `start` to `end`."""
@@ -44,6 +51,12 @@ class JointSpace:
 
     def lengths(self, displacement: Array) -> Array:
         return np.abs(displacement)
+
+    def per_axis(self, parts: Array) -> Array:
+        return parts
+
+    def places(self, value: Array) -> Array:
+        return value
 
     def difference(self, end: Array, start: Array) -> Array:
         return end - start
@@ -69,7 +82,15 @@ class PoseSpace:
         parts = displacement.reshape(*displacement.shape[:-1], 2, 3)
         return np.sqrt(np.sum(parts * parts, axis=-1))
 
+    def per_axis(self, parts: Array) -> Array:
+        return np.repeat(parts, 3, axis=-1)
+
+    def places(self, value: Array) -> Array:
+        return np.concatenate([value[..., :3], np.zeros((*value.shape[:-1], 3))], axis=-1)
+
     def difference(self, end: Array, start: Array) -> Array:
+        if end.ndim == 1 == start.ndim:
+            return _difference_of_two(end, start)
         turn = quat_to_rotvec(multiply_quats(end[..., 3:], start[..., 3:] * CONJUGATE))
         return np.concatenate([end[..., :3] - start[..., :3], turn], axis=-1)
 
@@ -102,6 +123,21 @@ class PoseSpace:
         twice = 2 * _cross(quat[..., 1:], spin)
         turned = spin + quat[..., :1] * twice + _cross(quat[..., 1:], twice)
         return _with_turn(velocity, turned)
+
+
+def _difference_of_two(end: Array, start: Array) -> Array:
+    """`PoseSpace.difference` of single poses, several times as fast without arrays."""
+    x1, y1, z1, w, x, y, z = end.tolist()
+    x0, y0, z0, c, a, b, d = start.tolist()
+    turn_w = w * c + x * a + y * b + z * d
+    turn = (
+        x * c - w * a + z * b - y * d,
+        y * c - w * b + x * d - z * a,
+        z * c - w * d + y * a - x * b,
+    )
+    sine, sign = math.hypot(*turn), math.copysign(1.0, turn_w)
+    scale = sign * (2.0 * math.atan2(sine, abs(turn_w)) / sine if sine > 1e-12 else 2.0)
+    return np.array([x1 - x0, y1 - y0, z1 - z0, *(scale * part for part in turn)])
 
 
 def _cross(a: Array, b: Array) -> Array:

@@ -20,12 +20,20 @@ class StopReason(Enum):
     FLOOD = "chunks came faster than any policy makes them"
     FAULT = "the robot reports a fault"
     ESTOP = "the emergency stop was pressed"
+    ASTRAY = "the robot does not follow"
+    GOVERNED = "the motion led beyond the limits"
     DEACTIVATED = "the executor was deactivated"
 
     @property
     def needs_resume(self) -> bool:
         """Whether somebody must look before the arm moves again."""
         return self in LATCHED
+
+    @property
+    def ends_commanding(self) -> bool:
+        """Whether nothing is commanded once the motion is at rest: where the robot is, or whether
+        it goes where it is sent, is not known."""
+        return self in (StopReason.STALE, StopReason.ASTRAY)
 
 
 LATCHED = {

@@ -51,10 +51,16 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     loader.add_argument("--json", action="store_true", help="print one JSON object")
     loader.set_defaults(run=run_loader)
 
-    from groot_ros.cli import benchmark_repair, benchmark_runtime, benchmark_serve
+    from groot_ros.cli import (
+        benchmark_repair,
+        benchmark_runtime,
+        benchmark_safety,
+        benchmark_serve,
+    )
 
     benchmark_repair.add_subject(subjects)
     benchmark_runtime.add_subject(subjects)
+    benchmark_safety.add_subject(subjects)
     benchmark_serve.add_subject(subjects)
 
 

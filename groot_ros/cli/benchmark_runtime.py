@@ -17,6 +17,7 @@ ROWS = {
     "rejected_chunks": "chunks rejected",
     "unfamiliar_chunks": "chunks slowed or held",
     "pauses": "pauses",
+    "interventions": "commands corrected by the governor",
     "command_rate_hz": "command rate [Hz]",
     "command_jitter_ms_p99": "command period error p99 [ms]",
     "overhead_ms_p99": "node overhead p99 [ms]",

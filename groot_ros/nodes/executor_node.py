@@ -21,6 +21,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.joining import accept_ahead
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
@@ -46,6 +47,8 @@ from groot_ros.nodes.outputs import (
     Output,
     SetpointPublisher,
     command_topics,
+    limits_of,
+    sends_trajectories,
 )
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
@@ -63,7 +66,6 @@ STATE_PERIOD_S = 0.05
 STOP_WAIT_S = 1.5
 KEPT_MESSAGES = 64
 RIVALS_PERIOD_S = 10.0
-LOCK_WAIT_S = 0.0005
 
 
 class ExecutorNode(GuardedLifecycleNode):
@@ -92,9 +94,15 @@ class ExecutorNode(GuardedLifecycleNode):
         self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and cautious)
         self._lock = threading.RLock()
         settings = ExecutionSettings(
-            self._signal, p.strategy, p.blend, p.watchdog, p.rejected_in_row
+            self._signal,
+            p.strategy,
+            p.blend,
+            p.watchdog,
+            p.rejected_in_row,
+            period_s=1.0 / self._rate_hz,
+            interpolated=sends_trajectories(self._robot),
         )
-        self._motion = ChunkExecutor(self._robot.limits, settings)
+        self._motion = ChunkExecutor(limits_of(self._robot), settings)
         self._motion.set_speed_scale(p.speed_scale, 0)
         borders = Borders(
             signal=self._robot.output.signal,
@@ -268,7 +276,8 @@ class ExecutorNode(GuardedLifecycleNode):
         chunk = bounded.chunk
         with self._lock:
             now_ns = self._now_ns()
-            if self._motion.is_idle and (reason := self._start_motion(chunk, now_ns)):
+            begins = self._motion.begins_anew and not self._motion.stops.blocked
+            if begins and (reason := self._start_motion(chunk, now_ns)):
                 return reason
         try:
             chunk = self._fitted(chunk)
@@ -279,7 +288,7 @@ class ExecutorNode(GuardedLifecycleNode):
         with self._lock:
             now_ns = self._now_ns()
             self._keep(message, bounded.projected_steps)
-            reason = self._motion.accept(message.chunk_id, chunk, now_ns)
+        reason = accept_ahead(self._motion, self._lock, self._now_ns, message.chunk_id, chunk)
         if reason is None:
             self._intake.took(message, bounded, now_ns)
             self._shadow.add(message.chunk_id, chunk)
@@ -293,10 +302,11 @@ class ExecutorNode(GuardedLifecycleNode):
         with self._lock:
             now_ns = self._now_ns()
             motion, from_s = self._motion.motion, self._motion.consumed_s(chunk.stamp_ns, now_ns)
+            held = self._motion.held if motion else None
             is_void = self._motion.is_void(chunk, now_ns)
-        if is_void or motion is None:
+        if is_void or held is None:
             return chunk
-        return self._arm.reach.fit(chunk, motion.state(now_ns)[0], from_s)
+        return self._arm.reach.fit(chunk, held, from_s)
 
     def _keep(self, message: ActionChunk, projected_steps: int) -> None:
         """The reports of a chunk repeat what its message said."""
@@ -310,6 +320,8 @@ class ExecutorNode(GuardedLifecycleNode):
             measured = self._newest(self._signal, now_ns)
             if self._arm:
                 self._arm.reach.begin(measured)
+                points = self._arm.reach.points
+                self._motion.watch([points] if points else [])
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
         grip = None if chunk.grip is None else float(chunk.grip[0])
@@ -318,25 +330,22 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _tick(self) -> None:
         """Called from the command thread."""
-        measured = None
-        if self._lock.acquire(timeout=LOCK_WAIT_S):
-            try:
-                now_ns = self._now_ns()
-                measured = self._measured(now_ns)
-                setpoint = self._motion.setpoint(now_ns)
-                motion = self._motion.motion
-            finally:
-                self._lock.release()
-        else:
-            # A chunk is being joined; that takes longer than a command may be late.
+        with self._lock:
+            if loop := self._loop:
+                loop.mark()
             now_ns = self._now_ns()
-            motion, setpoint = self._motion.motion, self._motion.glimpse(now_ns)
+            measured = self._measured(now_ns)
+            if measured is not None and not self._dry_run:
+                self._motion.measured(measured, now_ns)
+            setpoint = self._motion.setpoint(now_ns)
+            motion, time_ns = self._motion.motion, self._motion.time_ns
+            grip_goal = self._motion.grip_goal
         self._report_ended()
         if measured is not None and self._dry_run:
             self._compare(measured, now_ns)
         if setpoint is None or motion is None:
             return
-        command = Command(setpoint, motion, now_ns, measured)
+        command = Command(setpoint, motion, now_ns, time_ns, measured, grip_goal)
         self._setpoints.send(command)
         if self._commands:
             self._commands.send(command)
@@ -436,6 +445,7 @@ class ExecutorNode(GuardedLifecycleNode):
             "command rate [Hz]": f"{self._loop.measured_rate_hz:.1f}" if self._loop else "0",
             "command jitter p99 [ms]": f"{self._loop.jitter_s * 1e3:.2f}" if self._loop else "0",
             "commands": str(self._commanded),
+            "commands corrected by the governor": str(motion.interventions),
             "chunks refused": str(self._rejected),
             "steps projected": str(self._intake.projected_steps),
             "follows": self._intake.followed,

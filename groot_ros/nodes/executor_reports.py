@@ -55,6 +55,7 @@ def execution_report(taken: Taken, execution: Execution, now_ns: int) -> ChunkRe
     report.gap_joints = execution.gap.joints_rad
     report.time_scale = execution.rate
     report.limited_by = execution.limited_by
+    report.interventions = execution.interventions
     return report
 
 
@@ -86,11 +87,12 @@ def executor_state(
         epoch=following.epoch,
         time_scale=executor.speed_scale,
         speed_scale=executor.speed_scale,
+        interventions=executor.interventions,
     )
     if loop:
         state.command_rate, state.command_jitter = loop.measured_rate_hz, loop.jitter_s
     if (progress := executor.progress(now_ns)) and executor.motion:
         state.chunk_id, state.step = progress.chunk_id, progress.step
         state.time_scale, state.delay = progress.rate, progress.delay_steps
-        state.remaining = (executor.motion.active_end_ns - now_ns) / NS
+        state.remaining = (executor.motion.active_end_ns - executor.time_ns) / NS
     return state

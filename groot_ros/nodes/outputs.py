@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,33 +14,43 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.controller_spline import Points, controller_excess, monotone_rates, ramp
 from groot_ros.chunks.motion import Motion
 from groot_ros.chunks.space import PoseSpace
 from groot_ros.nodes.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
 from groot_ros.robot import GripCommand, RobotConfig
+from groot_ros.robot_limits import Limits
 
 Array = NDArray[np.float64]
 
 DEPTH = 1
 # Times per second that a twist makes up for the distance to the pose that it should lead to.
 TWIST_GAIN_HZ = 2.0
-# A trajectory's points are about this far apart; controllers interpolate with the velocities.
-POINT_S = 0.04
+# A trajectory's points are about this far apart, nearer where a controller's cubics need it.
+POINT_SPACINGS_S = (0.04, 0.02, 0.01)
+# The velocity now is that of the last command and of the way that the motion goes in this time.
+AHEAD_S = 0.005
+# Closures per second of a gripper in a trajectory whose robot file names none.
+GRIP_SPEED = 2.0
 
 
 @dataclass(frozen=True)
 class Command:
     """What to send now: the setpoint, the whole motion that it belongs to, where the robot is.
 
-    `measured` (7,) is the end-effector pose, for profiles that need it.
+    `time_ns` is when that is in the motion's own time, `measured` (7,) the end-effector pose, for
+    profiles that need it, `grip_goal` the closure that the gripper goes to.
     """
 
     setpoint: Setpoint
     motion: Motion
     stamp_ns: int
+    time_ns: int
     measured: Array | None = None
+    grip_goal: float | None = None
 
 
 class Output(Protocol):
@@ -128,8 +138,9 @@ class JointStateOutput(_Stream):
 class TrajectoryOutput(_Stream):
     """Every new motion as one JointTrajectory for joint_trajectory_controller.
 
-    The stamp is when the motion began, the last point is at rest. `with_velocities` False leaves
-    the velocities to a controller that upsamples positions.
+    The first point is where the motion is now, so that the controller samples inside the message
+    and adds no way of its own; the last point is at rest. `with_velocities` False leaves the
+    velocities to a controller that upsamples positions.
     """
 
     kind = JointTrajectory
@@ -139,62 +150,105 @@ class TrajectoryOutput(_Stream):
     ) -> None:
         super().__init__(node, topic, robot)
         self._with_velocities = with_velocities
+        self._bounds = Bounds.of(robot.limits, "joint_position")
         self._grip = _trajectory_grip(robot)
+        self._grip_speed = limits_of(robot).grip_speed
         self._sent: Motion | None = None
         self._sent_grip: float | None = None
 
     def send(self, command: Command) -> None:
-        """Publish when the motion or the grip is another one than was sent last."""
-        grip = command.setpoint.grip if self._grip else None
+        """Publish when the motion, or where the gripper goes, is not what was sent last."""
+        grip = command.grip_goal if self._grip else None
         if command.motion is self._sent and grip == self._sent_grip:
             return
         self._sent, self._sent_grip = command.motion, grip
         self._publisher.publish(self.message(command))
 
     def message(self, command: Command) -> JointTrajectory:
-        motion = command.motion
-        end_s = motion.curve.duration_s
-        past_s = max(0.0, (command.stamp_ns - motion.start_ns) / 1e9)
-        count = max(1, round((end_s - past_s) / POINT_S))
-        first_s = min(past_s + POINT_S, max(end_s, past_s))
-        times_s = np.linspace(first_s, max(end_s, first_s), count)
-        positions, velocities = motion.curve.state(np.minimum(times_s, end_s))
-        times_s = np.maximum(times_s, past_s + POINT_S * np.arange(1, count + 1) / count)
-        velocities[-1] = 0.0
+        points = trajectory_points(self._bounds, command, _grip_time_s(command, self._grip_speed))
+        closures = None
+        if self._grip and command.setpoint.grip is not None:
+            closures = ramp(
+                points.times_s, command.setpoint.grip, command.grip_goal, self._grip_speed
+            )
         return trajectory_message(
-            motion.start_ns,
-            times_s,
-            positions,
-            velocities if self._with_velocities else None,
+            command.stamp_ns,
+            points,
+            self._with_velocities,
             _joint_names(self._robot),
-            (self._grip, command.setpoint.grip),
+            (self._grip, closures),
         )
+
+
+def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Points:
+    """A motion from now on, as points between which a controller's cubics keep to the bounds; at
+    least `least_s` long."""
+    motion, setpoint = command.motion, command.setpoint
+    assert setpoint.joint_position is not None and setpoint.velocity is not None
+    past_s = (command.time_ns - motion.start_ns) / 1e9
+    left_s = max(motion.curve.duration_s - past_s, 0.0)
+    best, least = None, np.inf
+    for spacing_s in POINT_SPACINGS_S:
+        count = max(1, round(max(left_s, least_s) / spacing_s))
+        times_s = np.linspace(0.0, max(left_s, least_s, spacing_s), count + 1)
+        positions, velocities = motion.curve.state(past_s + times_s)
+        positions, velocities = positions.copy(), velocities.copy()
+        positions[0], velocities[-1] = setpoint.joint_position, 0.0
+        ahead = (motion.curve.at(past_s + AHEAD_S) - positions[0]) / AHEAD_S
+        velocities[0] = (setpoint.velocity + ahead) / 2
+        points = Points(times_s, positions, velocities)
+        if (found := controller_excess(bounds, points)) < least:
+            best, least = points, found
+        if least <= 1.0:
+            break
+    assert best is not None
+    return best
+
+
+def _grip_time_s(command: Command, speed: float | None) -> float:
+    """How long the gripper still moves."""
+    closure, goal = command.setpoint.grip, command.grip_goal
+    if closure is None or goal is None or speed is None:
+        return 0.0
+    return abs(goal - closure) / speed
 
 
 def trajectory_message(
     stamp_ns: int,
-    times_s: Array,
-    positions: Array,
-    velocities: Array | None,
+    points: Points,
+    with_velocities: bool,
     names: list[str],
-    grip: tuple[GripCommand | None, float | None],
+    grip: tuple[GripCommand | None, Array | None],
 ) -> JointTrajectory:
-    """Points (T, J) at times (T,) in s after the stamp; the gripper as one more joint."""
-    command, closure = grip
-    channel = [command.raw(closure)] if command and closure is not None else []
-    still = [0.0] * len(channel)
-    points = []
-    for index, time_s in enumerate(times_s):
-        point = JointTrajectoryPoint(positions=[*positions[index].tolist(), *channel])
-        if velocities is not None:
-            point.velocities = [*velocities[index].tolist(), *still]
+    """Points at times after the stamp; the gripper, with closures (T,), as one more joint."""
+    command, closures = grip
+    positions, velocities = points.positions, points.velocities
+    if command and closures is not None:
+        raw = np.array([command.raw(float(closure)) for closure in closures])
+        positions = np.column_stack([positions, raw])
+        velocities = np.column_stack([velocities, monotone_rates(points.times_s, raw)])
+        names = [*names, command.joint]
+    message = JointTrajectory(header=Header(stamp=to_time(stamp_ns)), joint_names=names)
+    for index, time_s in enumerate(points.times_s):
+        point = JointTrajectoryPoint(positions=positions[index].tolist())
+        if with_velocities:
+            point.velocities = velocities[index].tolist()
         point.time_from_start = to_duration(round(float(time_s) * 1e9))
-        points.append(point)
-    return JointTrajectory(
-        header=Header(stamp=to_time(stamp_ns)),
-        joint_names=[*names, *([command.joint] if command and channel else [])],
-        points=points,
-    )
+        message.points.append(point)
+    return message
+
+
+def sends_trajectories(robot: RobotConfig) -> bool:
+    """Whether whole motions are sent, between whose points the controller interpolates."""
+    return robot.output.profile in ("joint_trajectory", "jtc_upsampling")
+
+
+def limits_of(robot: RobotConfig) -> Limits:
+    """The robot's limits; a gripper that is a joint of the trajectory has a speed."""
+    limits = robot.limits
+    if limits.grip_speed is None and _trajectory_grip(robot):
+        return replace(limits, grip_speed=GRIP_SPEED)
+    return limits
 
 
 def _joint_names(robot: RobotConfig) -> list[str]:

@@ -166,7 +166,7 @@ def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str,
     os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_file("config/fastdds.xml")))
-    recordings = {name: _record(load, name) for name in strategies}
+    recordings = {name: record(load, name) for name in strategies}
     results = {name: measure(recording, load) for name, recording in recordings.items()}
     conditions = {
         "seconds": load.seconds,
@@ -180,7 +180,8 @@ def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str,
     return {"conditions": conditions, "strategies": results}, recordings
 
 
-def _record(load: Load, strategy: str) -> Recording:
+def record(load: Load, strategy: str) -> Recording:
+    """What the nodes said with a strategy; UserError when they did not start."""
     rclpy.init()
     robot = BenchmarkRobot(load_robot("sim"))
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
@@ -217,10 +218,8 @@ def measure(recording: Recording, load: Load) -> dict[str, float]:
     periods_s = np.diff(stamps_ns) / 1e9
     step_s = 1 / load.command_rate_hz
     ideal = ideal_path(stamps_ns)
-    # Evenly spaced, so that the jitter of the clock does not look like a jerk of the arm.
-    even_s = np.arange(0.0, (stamps_ns[-1] - stamps_ns[0]) / 1e9, step_s)
-    times_s = (stamps_ns - stamps_ns[0]) / 1e9
-    even = np.stack([np.interp(even_s, times_s, poses[:, i]) for i in range(3)], axis=1)
+    # A command is one period of the motion, however late it comes.
+    even = poses[:, :3]
     speeds = np.linalg.norm(np.diff(even, axis=0), axis=1) / step_s
     executed, published = recording.executed, recording.published
     seams = [r for r in executed if not r.rejected]
@@ -238,6 +237,7 @@ def measure(recording: Recording, load: Load) -> dict[str, float]:
         "command_jitter_ms_p99": _percentile((np.abs(periods_s - step_s) * 1e3).tolist(), 99),
         "overhead_ms_p99": _percentile([value * 1e3 for value in overheads_s], 99),
         "overhead_ms_p50": _percentile([value * 1e3 for value in overheads_s], 50),
+        "interventions": float(sum(r.interventions for r in executed)),
         "rms_jerk_m_s3": rms_jerk(even, step_s),
         "sparc": sparc(speeds, step_s),
         "tracking_mm_rms": float(

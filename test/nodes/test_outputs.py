@@ -11,12 +11,24 @@ from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.controller_spline import (
+    INTERPOLATED,
+    Points,
+    controller_excess,
+    interpolated,
+)
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.motion import Motion, join, rest
+from groot_ros.chunks.motion import Motion, Planner
 from groot_ros.errors import UserError
 from groot_ros.nodes.grippers import ActionGrip
 from groot_ros.nodes.messages import chunk_cloud, to_ns
-from groot_ros.nodes.outputs import Command, JointStreamOutput, TrajectoryOutput, TwistOutput
+from groot_ros.nodes.outputs import (
+    Command,
+    JointStreamOutput,
+    TrajectoryOutput,
+    TwistOutput,
+    trajectory_points,
+)
 from groot_ros.policies.path import Conditions, PathPolicy
 from groot_ros.robot import GripCommand, load_robot
 
@@ -30,7 +42,9 @@ def joint_motion() -> Motion:
     bounds = Bounds.of(ROBOT.limits, "joint_position")
     knots = HOME + np.outer(np.arange(16) * 0.02, np.eye(7)[0])
     curve = Curve.through(bounds.space, knots, 1 / 15)
-    joined = join(bounds, curve, 0.0, (HOME, np.zeros(7)), NOW_NS, 0.15, 1.0)
+    planner = Planner(bounds, 0.01)
+    still = planner.rest(HOME, NOW_NS)
+    joined = planner.join(curve, 0.0, still, np.zeros(7), NOW_NS, 0.15, 1.0)
     assert joined
     return joined.motion
 
@@ -38,7 +52,7 @@ def joint_motion() -> Motion:
 def command(motion: Motion, after_s: float = 0.0) -> Command:
     stamp_ns = NOW_NS + round(after_s * 1e9)
     joints, velocity = motion.state(stamp_ns)
-    return Command(Setpoint(None, joints, 0.5, velocity), motion, stamp_ns)
+    return Command(Setpoint(None, joints, 0.5, velocity), motion, stamp_ns, stamp_ns)
 
 
 @pytest.mark.parametrize("with_velocities", [True, False])
@@ -48,13 +62,13 @@ def test_a_motion_is_one_trajectory_that_ends_at_rest(graph: Graph, with_velocit
     message = output.message(command(motion))
     assert to_ns(message.header.stamp) == NOW_NS
     times_s = np.array([to_ns(point.time_from_start) / 1e9 for point in message.points])
-    assert times_s[0] > 0 and np.all(np.diff(times_s) > 0)
+    assert times_s[0] == 0.0 and np.all(np.diff(times_s) > 0)
     assert times_s[-1] == pytest.approx(motion.curve.duration_s, abs=1e-6)
     for time_s, point in zip(times_s, message.points, strict=True):
         np.testing.assert_allclose(point.positions, motion.curve.at(time_s), atol=1e-6)
     if with_velocities:
         assert not any(message.points[-1].velocities)
-        assert message.points[10].velocities[0] == pytest.approx(0.3, abs=0.02)
+        assert message.points[-10].velocities[0] == pytest.approx(0.3, abs=0.02)
     else:
         assert not any(len(point.velocities) for point in message.points)
     output.close()
@@ -69,11 +83,13 @@ def test_a_trajectory_is_sent_once_for_a_motion_and_late_points_are_left_out(gra
     motion = joint_motion()
     for after_s in (0.5, 0.51, 0.52):
         output.send(command(motion, after_s))
-    still = rest(Bounds.of(ROBOT.limits, "joint_position"), HOME, NOW_NS)
+    still = Planner(Bounds.of(ROBOT.limits, "joint_position"), 0.01).rest(HOME, NOW_NS)
     output.send(command(still))
     graph.wait_for(lambda: len(sent) == 2, "both trajectories")
     first = sent[0]
-    assert to_ns(first.points[0].time_from_start) > 0.5e9
+    assert to_ns(first.header.stamp) == NOW_NS + 500_000_000
+    assert to_ns(first.points[0].time_from_start) == 0
+    np.testing.assert_allclose(first.points[0].positions[:7], motion.value(NOW_NS + 500_000_000))
     assert first.joint_names[-1] == "finger" and first.points[0].positions[-1] == 0.4
     assert first.points[0].velocities[-1] == 0.0
     output.close()
@@ -83,9 +99,9 @@ def test_twists_lead_back_to_the_pose(graph: Graph) -> None:
     output = TwistOutput(graph.node, "twist", ROBOT)
     pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
     setpoint = Setpoint(pose, None, None, np.array([0.1, 0, 0, 0, 0, 0.2]))
-    motion = rest(Bounds.of(ROBOT.limits, "ee_pose"), pose, NOW_NS)
+    motion = Planner(Bounds.of(ROBOT.limits, "ee_pose"), 0.01).rest(pose, NOW_NS)
     behind = pose - np.array([0.01, 0, 0, 0, 0, 0, 0])
-    twist = output.message(Command(setpoint, motion, NOW_NS, behind)).twist
+    twist = output.message(Command(setpoint, motion, NOW_NS, NOW_NS, behind)).twist
     assert twist.linear.x == pytest.approx(0.12) and twist.angular.z == pytest.approx(0.2)
     output.close()
 
@@ -114,3 +130,40 @@ def test_a_chunk_as_a_point_cloud() -> None:
     assert chunk.ee_pose is not None
     np.testing.assert_allclose(points[:, :3], chunk.ee_pose[:, :3], atol=1e-6)
     np.testing.assert_array_equal(points[:, 3], np.arange(16))
+
+
+def test_a_gripper_in_the_trajectory_takes_its_time_and_keeps_its_range(graph: Graph) -> None:
+    grip = GripCommand("", 0.0, 0.8, "trajectory", "finger")
+    robot = replace(ROBOT, commands=replace(ROBOT.commands, grip=grip))
+    output = TrajectoryOutput(graph.node, "trajectory", robot)
+    still = Planner(Bounds.of(ROBOT.limits, "joint_position"), 0.01).rest(HOME, NOW_NS)
+    setpoint = Setpoint(None, HOME, 0.0, np.zeros(7))
+    message = output.message(Command(setpoint, still, NOW_NS, NOW_NS, grip_goal=1.0))
+    points = Points(
+        np.array([to_ns(point.time_from_start) / 1e9 for point in message.points]),
+        np.array([point.positions for point in message.points]),
+        np.array([point.velocities for point in message.points]),
+    )
+    way = interpolated(points, np.arange(0.0, points.times_s[-1], 0.001))[:, 7]
+    assert points.times_s[-1] == pytest.approx(0.5, abs=0.05)
+    assert way.min() >= 0.0 and way.max() <= 0.8 and way[-1] == pytest.approx(0.8, abs=0.01)
+    assert np.diff(way).max() / 0.001 <= 0.8 * 2.0 * 1.6
+    output.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trajectory_is_within_the_limits_as_the_controller_goes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    bounds = Bounds.of(ROBOT.limits, "joint_position")
+    planner = Planner(bounds.scaled(INTERPOLATED), 0.01)
+    steps = HOME + np.cumsum(rng.normal(scale=0.03, size=(16, 7)), axis=0)
+    still = planner.rest(HOME, NOW_NS)
+    curve = planner.curve(steps, 1 / 15)
+    joined = planner.join(curve, 0.0, still, np.zeros(7), NOW_NS, 0.15, 1.0)
+    assert joined
+    for after_s in (0.0, 0.3, 0.8):
+        points = trajectory_points(bounds, command(joined.motion, after_s), 0.0)
+        np.testing.assert_allclose(
+            points.positions[0], joined.motion.value(NOW_NS + round(after_s * 1e9))
+        )
+        assert controller_excess(bounds, points) <= 1.01

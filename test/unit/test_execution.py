@@ -14,7 +14,7 @@ from groot_ros.chunks.consumption import Consumption
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.grading import SLOW_SPEED, Grade, Verdict
-from groot_ros.chunks.motion import stop
+from groot_ros.chunks.motion import Planner
 from groot_ros.chunks.space import PoseSpace
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.geometry import rotvec_to_quat
@@ -121,10 +121,10 @@ def test_a_stop_is_at_rest_within_the_deceleration_limit(seed, ticks):
 
 
 def test_a_stop_goes_on_along_the_tangent():
-    bounds = Bounds.of(LIMITS, "ee_pose")
+    planner = Planner(Bounds.of(LIMITS, "ee_pose"), TICK / S)
     start = np.array([0, 0, 0, *DOWN])
     velocity = np.array([0.3, 0.4, 0, 0, 0, 1.0])
-    motion = stop(bounds, start, velocity, 0)
+    motion = planner.stop(start, velocity, 0)
     value, speed = motion.state(motion.end_ns)
     assert not speed.any()
     np.testing.assert_allclose(value[:2] / np.linalg.norm(value[:2]), [0.6, 0.8], atol=1e-9)
@@ -171,8 +171,8 @@ def test_changing_the_speed_is_smooth():
 def test_late_chunk_drops_what_has_passed():
     executor = make(at=4 * STEP)
     executor.accept(1, line(), 4 * STEP)
-    executor.setpoint(4 * STEP)
-    executor.accept(2, line(stamp=6 * STEP), 6 * STEP)
+    run(executor, 4 * STEP, 5 * STEP)
+    executor.accept(2, line(stamp=5 * STEP), 5 * STEP)
     ended = executor.take_ended()[0]
     assert (ended.chunk_id, ended.dropped, ended.executed, ended.starved) == (1, 4, 2, 0)
 
@@ -235,8 +235,9 @@ def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason)
     limits = Limits(workspace_min=(-1, -1, -1), workspace_max=(2, 1, 1), linear_jump=0.3)
     executor = make(limits, watchdog_s=60.0, longest_gap_s=9.0)
     executor.accept(1, line(steps=90), 0)
+    run(executor, 0, now)
     assert reason in executor.accept(2, chunk, now)
-    assert x_of(executor.setpoint(max(now, S))) == pytest.approx(0.15 * max(now, S) / S, abs=1e-6)
+    assert x_of(run(executor, now, now + 1)[-1]) == pytest.approx(0.15 * now / S, abs=1e-6)
     assert executor.take_ended() == []
 
 
@@ -378,9 +379,9 @@ def test_finish_plays_the_chunk_out_and_then_takes_the_newest():
     run(executor, 0, S // 2)
     executor.accept(2, line(0.3, stamp=S // 3), S // 2)
     executor.accept(3, line(0.1, stamp=S // 2), S // 2)
-    run(executor, S // 2, 15 * STEP)
-    assert executor.progress(15 * STEP).chunk_id == 1
-    run(executor, 15 * STEP, 15 * STEP + S // 10)
+    run(executor, S // 2, 14 * STEP)
+    assert executor.progress(14 * STEP).chunk_id == 1
+    run(executor, 14 * STEP, 15 * STEP + S // 10)
     assert executor.progress(15 * STEP + S // 10).chunk_id == 3
     assert executor.take_ended()[0].executed == 16
 
