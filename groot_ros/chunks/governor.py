@@ -172,4 +172,6 @@ class Governor:
     def _stop_from(self, value: Array, velocity: Array) -> Array:
         """From here over a value to rest, as a few values."""
         stop = braking_values(self._here, value, velocity, self._period_s)
-        return np.stack([self.value, value, *stop[len(stop) // 2 :: max(1, len(stop) // 2)]])
+        if len(stop) == 0:
+            return np.stack([self.value, value])
+        return np.stack([self.value, value, stop[len(stop) // 2], stop[-1]])

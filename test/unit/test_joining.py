@@ -1,0 +1,134 @@
+"""Chunks joined while the motion goes on: no jump, however long the join takes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from test_chunks import S, line
+from test_execution import LIMITS, TICK, assert_within, make, run
+
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.joining import accept_ahead
+from groot_ros.chunks.stopping import Activity, StopReason
+
+
+class Machine:
+    """A clock that goes on while a join is computed, with the command thread at work."""
+
+    def __init__(self, executor: ChunkExecutor, join_s: float) -> None:
+        self.now_ns = 0
+        self.setpoints: list = []
+        self._executor = executor
+        self._join_ns = int(join_s * S)
+        self._entered = 0
+
+    def clock(self) -> int:
+        return self.now_ns
+
+    def tick_until(self, end_ns: int) -> None:
+        while self.now_ns < end_ns:
+            self.setpoints.append(self._executor.setpoint(self.now_ns))
+            self.now_ns += TICK
+
+    @contextmanager
+    def guard(self):
+        # Between the offer and the commit the join is computed.
+        self._entered += 1
+        if self._entered > 1 and self._entered % 2 == 1:
+            self.tick_until(self.now_ns + self._join_ns)
+        yield
+
+    def accept(self, chunk_id: int, chunk) -> str | None:
+        self._entered = 0
+
+        class Guard:
+            def __enter__(_):
+                self._held = self.guard()
+                return self._held.__enter__()
+
+            def __exit__(_, *error):
+                return self._held.__exit__(*error)
+
+        return accept_ahead(self._executor, Guard(), self.clock, chunk_id, chunk)
+
+
+@pytest.mark.parametrize("join_s", [0.0, 0.02, 0.1, 0.5])
+def test_the_command_thread_never_waits_and_never_jumps(join_s: float) -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    machine = Machine(executor, join_s)
+    executor.accept(1, line(steps=120), 0)
+    machine.tick_until(S // 2)
+    reasons = []
+    for chunk_id in range(2, 6):
+        now = machine.now_ns
+        # A little aside each time, so that a late take-over would be seen.
+        chunk = line(0.15 * now / S + 0.01 * (-1) ** chunk_id, stamp=now, steps=60)
+        reasons.append(machine.accept(chunk_id, chunk))
+        machine.tick_until(machine.now_ns + S // 4)
+    assert_within(machine.setpoints, LIMITS)
+    assert executor.interventions == 0
+    assert None in reasons
+    for reason in reasons:
+        assert reason is None or "joining it took" in reason
+
+
+def test_what_was_joined_too_late_is_joined_again_further_ahead() -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    machine = Machine(executor, 0.1)
+    executor.accept(1, line(steps=120), 0)
+    machine.tick_until(S // 2)
+    now = machine.now_ns
+    assert machine.accept(2, line(0.15 * now / S + 0.01, stamp=now, steps=60)) is None
+    taken_ns = machine.now_ns
+    assert taken_ns - now >= 2 * S // 10
+    machine.tick_until(taken_ns + S // 5)
+    progress = executor.progress(machine.now_ns)
+    assert progress is not None and progress.chunk_id == 2
+
+
+def test_a_stop_during_a_join_stands() -> None:
+    executor = make(LIMITS)
+    executor.accept(1, line(steps=90), 0)
+    run(executor, 0, S // 4)
+    admitted = executor.admit(2, line(stamp=S // 4), S // 4)
+    offer = executor.offer(admitted, S // 4)
+    executor.press(StopReason.ESTOP, True, S // 4)
+    reason, late = executor.commit(offer, offer.join(), S // 4 + TICK)
+    assert late and reason
+    assert executor.offer(admitted, S // 4 + TICK) == executor.stops.sentence
+    assert executor.activity is Activity.STOPPING
+
+
+def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is() -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    executor.accept(1, line(speed=0.4, steps=60), 0)
+    stuck = line().ee_pose[0]
+    now, setpoint = 0, None
+    while now < 3 * S:
+        executor.measured(stuck, now)
+        setpoint = executor.setpoint(now)
+        now += TICK
+        if setpoint is None:
+            break
+    assert executor.stops.reason is StopReason.ASTRAY and executor.is_idle
+    assert "the robot does not follow: it is" in executor.stops.sentence
+    assert 0.5 * S < now < 1.5 * S
+    executor.start_from(stuck, None, now)
+    assert executor.accept(2, line(stamp=now), now) is None
+    assert executor.setpoint(now).ee_pose[0] == pytest.approx(stuck[0], abs=1e-9)
+
+
+def test_lost_time_delays_the_motion_and_is_never_caught_up() -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    executor.accept(1, line(steps=90), 0)
+    rng = np.random.default_rng(0)
+    now, setpoints = 0, []
+    for _ in range(200):
+        setpoints.append(executor.setpoint(now))
+        now += TICK + int(rng.exponential(0.004) * S)
+    assert_within(setpoints, LIMITS)
+    progress = executor.progress(now)
+    assert progress is not None
+    assert progress.step < 0.6 * now / line().step_ns
