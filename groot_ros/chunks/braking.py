@@ -61,8 +61,8 @@ def braked(velocity: Array, deceleration: Array, period_s: float) -> Array:
 
 
 def braking_way(bounds: Bounds, value: Array, velocity: Array, period_s: float) -> Array:
-    """Values (N, V) after each period until the rest, as hard as is allowed in each; N may be 0."""
-    values = []
+    """Values (N, V) after each period until the rest, as hard as may be in each; N may be 0."""
+    values: list[Array] = []
     while np.any(np.abs(velocity) > STILL) and len(values) < LONGEST_PERIODS:
         hard = deceleration(bounds, value, velocity, period_s)
         velocity = braked(velocity, hard, period_s)
