@@ -22,6 +22,8 @@ from groot_ros.robot import load_robot, robot_names
 from groot_ros.sim.fake_links import robot_links
 
 RESOURCES = contextlib.ExitStack()
+# Three processes start one after the other, on a machine that may have much else to do.
+LIMIT_S = 300.0
 
 
 @pytest.mark.launch_test
@@ -48,7 +50,7 @@ class TestFake(unittest.TestCase):
             values = [from_pose(m.pose) if is_pose else np.array(m.position) for m in seen]
             return bool(values and np.abs(values[-1] - values[0])[:3].max() > 0.01)
 
-        graph.wait_for(moved, "the arm to follow")
+        graph.wait_for(moved, "the arm to follow", LIMIT_S)
 
         def status() -> dict[str, str]:
             statuses = [s for array in found for s in array.status if s.name == "/cell/fake"]
@@ -59,13 +61,14 @@ class TestFake(unittest.TestCase):
                 graph.wait_for(
                     lambda name=link.topic: int(status().get(f"commands on {name}", "0")) > 0,
                     f"commands on {link.topic}",
+                    LIMIT_S,
                 )
 
         def problem() -> str:
             statuses = [s for array in found for s in array.status if s.name == "/cell/fake"]
             return str(statuses[-1].message)
 
-        graph.wait_for(lambda: problem() == "ok", "somebody at the end of every topic")
+        graph.wait_for(lambda: problem() == "ok", "somebody at every end", LIMIT_S)
 
 
 @launch_testing.post_shutdown_test()
