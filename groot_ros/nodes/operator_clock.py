@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from groot_ros.errors import UserError
 from groot_ros.lockstep import Tick
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_messages import REPORT_TOPIC, REPORTS_QOS
@@ -90,7 +91,7 @@ class LockstepOperatorClock:
         everybody has done what was due."""
         self._stop_ns = time_ns
         self._member.review()
-        self._spin_until(self._stands, WAIT_S)
+        self._wait(self._stands)
 
     def go_on(self) -> None:
         """Let time pass again."""
@@ -105,7 +106,18 @@ class LockstepOperatorClock:
             tick = self._member.newest
             return tick is not None and wanted <= tick.members
 
-        self._spin_until(waited_for, WAIT_S)
+        self._wait(waited_for)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        """UserError when simulated time does not get there because it stands still."""
+        before_ns = -1
+        while not self._spin_until(condition, WAIT_S):
+            if self.now_ns == before_ns:
+                raise UserError(
+                    f"simulated time stands still at {self.now_ns / NS:.2f} s: see the output of "
+                    "the nodes"
+                )
+            before_ns = self.now_ns
 
     def _stands(self) -> bool:
         tick = self._member.newest

@@ -18,8 +18,8 @@ from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros_msgs.srv import SetInstruction
 
 SPIN_S = 0.05
-SERVICE_WAIT_S = 30.0
-CONFIGURE_WAIT_S = 60.0
+SERVICE_WAIT_S = 120.0
+CONFIGURE_WAIT_S = 300.0
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from groot_ros.policies.factory import PolicyChoice
 
-END_WAIT_S = 20.0
+END_WAIT_S = 60.0
 # What ros2 launch says when a process of it ended by itself.
 DIED = "process has died"
 

@@ -10,7 +10,7 @@ import av
 import yaml
 from PIL import Image
 
-LIMIT_S = 300.0
+LIMIT_S = 1800.0
 
 
 def frame_count(film: Path) -> int:

@@ -14,7 +14,7 @@ from groot_ros.data.bag import Bag
 from groot_ros.data.convert import Conversion, convert
 from groot_ros.data.validate import validate
 
-LIMIT_S = 300.0
+LIMIT_S = 1800.0
 ROBOT_TOPICS = {
     "/joint_states",
     "/ee_pose",

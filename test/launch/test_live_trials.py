@@ -15,7 +15,7 @@ from groot_ros.nodes.live_trials import run_trials
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.sim.trials import Trials
 
-LIMIT_S = 300.0
+LIMIT_S = 1800.0
 COMMAND = [sys.executable, "-m", "groot_ros.cli.main", "evaluate", "--via=ros", "--json"]
 
 

@@ -31,7 +31,7 @@ WATCHDOG_S = 0.5
 CHUNK_TICKS = 15
 # Speed of the circle 0.1 m/s, deceleration of the robot file 4 m/s^2, peak 1.5 times.
 STOP_S = 0.1 / 4.0 * 1.5
-WAIT_S = 60.0
+WAIT_S = 300.0
 
 
 @dataclass
