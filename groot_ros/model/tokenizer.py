@@ -52,7 +52,7 @@ def load_tokenizer(folder: Path, image_token_id: int, form: PromptFormat) -> Tok
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise UserError(
-            f"the tokenizer in {folder} cannot be read ({error}): copy its files again"
+            f"the tokenizer in {folder} cannot be read ({str(error)[:300]}): copy its files again"
         ) from None
     tokenizer.no_padding()
     tokenizer.no_truncation()

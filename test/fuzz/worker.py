@@ -89,7 +89,8 @@ class Worker:
             if hungry or not isinstance(error, surface.refusals):
                 self._report(case, error)
             elif isinstance(error, UserError) and len(str(error)) > 5000:
-                self._report(case, AssertionError(f"a sentence of {len(str(error))} letters"))
+                long = AssertionError(f"a sentence of {len(str(error))} letters")
+                self._report(case, long.with_traceback(error.__traceback__))
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
