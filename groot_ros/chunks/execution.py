@@ -39,8 +39,6 @@ Array = NDArray[np.float64]
 SEAM_COMMANDS = 2
 # A join is planned as far ahead as the last ones took, with room; that is forgotten slowly.
 LEAD_FACTOR, LEAD_KEPT, LONGEST_LEAD_S = 1.5, 0.9, 1.0
-# An arm that was stopped and stands this near to its command (m, rad) has followed it.
-STANDS_NEAR = 0.01, 0.05
 
 
 class ChunkExecutor:
@@ -119,7 +117,11 @@ class ChunkExecutor:
         return self._governor.value
 
     def start_from(self, value: Array, grip: float | None, now_ns: int) -> None:
-        """Where the robot is, before the first chunk and before the first one after a stop."""
+        """Where the robot is, before the first chunk and before the first one after a stop.
+
+        While the command that it was stopped at is still sent and the robot follows it, the motion
+        goes on from that command: to step back to where the robot is would be a jump.
+        """
         if self.is_idle:
             self._grip.closure = grip
         elif not self.begins_anew or self._stands_near(value):
@@ -132,8 +134,7 @@ class ChunkExecutor:
         away = self._bounds.space.lengths(
             self._bounds.space.difference(value, self._governor.value)
         )
-        near = STANDS_NEAR if self.settings.signal == "ee_pose" else STANDS_NEAR[1]
-        return bool(np.all(away <= near))
+        return bool(np.all(away <= _tolerance(self.limits, self.settings).lengths))
 
     def _rest_at(self, value: Array) -> None:
         """At rest there, whatever was before."""
