@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ Path = Callable[[float], Array]
 HALVINGS = 5
 # Rounding is no excess: of a limit, and of a range in m or rad.
 ROUNDING, INSIDE = 1e-9, 1e-9
+STOP_VALUES = 128
 # What corrects a command by less than this (m or rad) is none.
 INTERVENTION = 5e-5
 
@@ -97,6 +99,9 @@ class Governor:
                 value = path(share)
                 velocity = self._velocity_to(value)
         self._go_on(value, velocity)
+        if not (left_path and self._constraints):
+            # Braking before a constraint goes on as it was looked at.
+            self._braking = deceleration(self._here, value, velocity, self._period_s)
         correction = self._space.lengths(self._space.difference(wanted, value))
         return Step(self._average.add(value), velocity, share, left_path, correction)
 
@@ -106,7 +111,6 @@ class Governor:
     def _go_on(self, value: Array, velocity: Array) -> None:
         self.value, self.velocity = value, velocity
         self._here = self._bounds.around(value)
-        self._braking = deceleration(self._here, value, velocity, self._period_s)
         self._depths = [depth_of(constraint, value) for constraint in self._constraints]
 
     def _slower(self, path: Path, wanted: Array) -> float:
@@ -170,8 +174,8 @@ class Governor:
         return bool(np.all(may | (brakes & (change <= bounds.deceleration * (1 + ROUNDING)))))
 
     def _stop_from(self, value: Array, velocity: Array) -> Array:
-        """From here over a value to rest, as a few values."""
+        """From here over a value to rest, in at most `STOP_VALUES`: axes that brake differently
+        do not go straight."""
         stop = braking_values(self._here, value, velocity, self._period_s)
-        if len(stop) == 0:
-            return np.stack([self.value, value])
-        return np.stack([self.value, value, stop[len(stop) // 2], stop[-1]])
+        every = max(1, math.ceil(len(stop) / STOP_VALUES))
+        return np.concatenate([self.value[None], value[None], stop[::-every][::-1]])

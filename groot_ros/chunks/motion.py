@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.braking import braking_way
-from groot_ros.chunks.constraint import Constraint, depth_of, passes
+from groot_ros.chunks.constraint import Constraint
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.excess import Excess, excess, leaves_range
 from groot_ros.chunks.fade import Fade, make_fade
@@ -32,6 +32,9 @@ SAMPLES_PER_STEP = 8
 LONGEST_COAST_S = 0.4
 # What would take longer than this is not planned.
 LONGEST_MOTION_S = 30.0
+# So far (m) from where the governor would stop it a motion is planned, and so many times slower
+# one is tried that comes nearer.
+RESERVE_M, BEYOND = 2e-4, 1.3
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ class Planner:
                 limited_by if waits or rate < speed_scale else "",
             )
             if found.factor <= 1.0:
-                return joined if self._keeps(values) else None
+                return joined
             if found.factor <= BARELY / KEPT:
                 barely = joined
             limited_by = limited_by or found.limit
@@ -182,13 +185,17 @@ class Planner:
                 blend_s, share = blend_s * longer, share / longer
             if not fading or attempt >= ATTEMPTS / 2:
                 rate /= factor
-        return barely if barely and self._keeps(barely.motion.curve.knots) else None
+        return barely
 
-    def _keeps(self, values: Array) -> bool:
-        """Whether a way passes no constraint, but for what it begins beyond."""
-        return not any(
-            passes(each, values, depth_of(each, values[0])) for each in self.constraints
-        )
+    def _beyond(self, values: Array) -> Excess | None:
+        """Where commands come nearer than `RESERVE_M` to where the governor would stop them, and
+        nearer than they begin."""
+        for constraint in self.constraints:
+            allowed = np.maximum(constraint.depth(values[:1]).max(axis=0), -RESERVE_M)
+            over = (constraint.depth(values) - allowed).max(axis=1)
+            if over.max() > OUTSIDE:
+                return Excess(BEYOND, int(np.argmax(over > OUTSIDE)), "workspace")
+        return None
 
     def _times_s(self, end_s: float, from_s: float, rate: float, fade: Fade | None) -> Array:
         """How far the chunk's time has come with each command; it begins as slowly as a fade."""
@@ -241,7 +248,8 @@ class Planner:
         """Of commands that follow one with a velocity."""
         before = self.bounds.space.displace(values[0], -velocity * self.period_s)
         bounds = self.bounds.scaled(KEPT).around(values[0])
-        return excess(bounds, np.concatenate([before[None], values]), self.period_s)
+        found = excess(bounds, np.concatenate([before[None], values]), self.period_s)
+        return self._beyond(values) or found
 
     def _stop(self, bounds: Bounds, value: Array, velocity: Array) -> Array:
         """Values (N, V) after each period until the rest."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.chunks.admission import Bounded
 from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
@@ -22,7 +23,6 @@ from groot_ros.urdf import Urdf
 Array = NDArray[np.float64]
 
 MARGIN_M = 0.02
-"""Steps so far outside a box are projected into it; farther ones are refused."""
 # What more steps would take to compute, other callbacks would wait for.
 MOST_STEPS = 256
 # Between steps that lie inside a curve may lead outside; then they are taken farther in.
@@ -36,7 +36,10 @@ class Reach:
     """
 
     def __init__(self, robot: RobotConfig, urdf: Urdf, margin_m: float = MARGIN_M) -> None:
-        """UserError where the robot file names what the URDF does not have."""
+        """Steps up to `margin_m` outside a box are projected into it, farther ones refused.
+
+        UserError where the robot file names what the URDF does not have.
+        """
         limits = robot.limits
         stream = robot.observations.joint_position
         assert stream, "the robot file was checked for it"
@@ -62,7 +65,7 @@ class Reach:
         if self._poses:
             self._poses.begin(joints)
 
-    def fit(self, chunk: Chunk, start: Array, from_s: float) -> Chunk:
+    def fit(self, chunk: Chunk, start: Array, from_s: float) -> Bounded:
         """The chunk as the arm can execute it from its time `from_s` on, when it is at joints
         `start` (J,); Unsolved with the reason where it cannot."""
         if reason := refusal(chunk, self._signal, self._limits):
@@ -75,10 +78,9 @@ class Reach:
         if self._poses is None:
             assert chunk.joint_position is not None
             first = min(int(from_s / step_s), len(chunk) - 1)
-            return replace(
-                chunk,
-                joint_position=self._contained(chunk.joint_position, step_s, start, first, 1),
-            )
+            joints = self._contained(chunk.joint_position, step_s, start, first, 1)
+            moved = int(np.any(joints != chunk.joint_position, axis=1).sum())
+            return Bounded(chunk=replace(chunk, joint_position=joints), projected_steps=moved)
         assert chunk.ee_pose is not None
         self._check_gap(chunk.ee_pose, step_s, start, from_s)
         path = self._poses.solve(chunk.ee_pose, step_s, start, from_s)
@@ -86,10 +88,12 @@ class Reach:
         first = min(int(from_s / curve.step_s), len(curve.knots) - 1)
         parts = round(step_s / curve.step_s)
         knots = self._contained(curve.knots, curve.step_s, start, first, parts)
+        moved = int(np.any(knots != curve.knots, axis=1)[::parts].sum())
         if knots is not curve.knots:
             curve = Curve.through(JointSpace(), knots, curve.step_s)
         joints = curve.at(np.arange(len(chunk)) * step_s)
-        return replace(chunk, joint_position=joints, curve=curve, speed=path.speed)
+        fitted = replace(chunk, joint_position=joints, curve=curve, speed=path.speed)
+        return Bounded(chunk=fitted, projected_steps=moved)
 
     def _check_gap(self, poses: Array, step_s: float, start: Array, from_s: float) -> None:
         assert self._poses

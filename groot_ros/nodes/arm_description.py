@@ -21,28 +21,29 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 class ArmDescription:
     """What the arm can reach, as soon as its URDF is known; used by the node's callbacks alone."""
 
-    def __init__(self, node: Node, robot: RobotConfig) -> None:
+    def __init__(self, node: Node, robot: RobotConfig, margin_m: float) -> None:
         self._node = node
         self._robot = robot
+        self._margin_m = margin_m
         self._reach: Reach | None = None
         self._subscription = None
         if robot.urdf:
-            self._reach = Reach(robot, load_urdf(robot.urdf))
+            self._reach = Reach(robot, load_urdf(robot.urdf), margin_m)
         else:
             self._subscription = node.create_subscription(
                 String, DESCRIPTION_TOPIC, self._on_description, LATCHED
             )
 
     @classmethod
-    def for_robot(cls, node: Node, robot: RobotConfig) -> ArmDescription | None:
-        """None for a robot whose chunks need no fitting."""
+    def for_robot(cls, node: Node, robot: RobotConfig, margin_m: float) -> ArmDescription | None:
+        """None for a robot whose chunks need no fitting; `margin_m` is that of `Reach`."""
         joints = robot.output.commanded == "joint_position"
         needed = robot.output.kinematics or robot.limits.points
-        return cls(node, robot) if joints and needed else None
+        return cls(node, robot, margin_m) if joints and needed else None
 
     def _on_description(self, message: String) -> None:
         try:
-            self._reach = Reach(self._robot, parse_urdf(message.data))
+            self._reach = Reach(self._robot, parse_urdf(message.data), self._margin_m)
         except UserError as error:
             self._node.get_logger().error(f"{DESCRIPTION_TOPIC}: {error}")
 

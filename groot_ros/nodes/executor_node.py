@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.chunks.admission import Borders, Refused, check_numbers
+from groot_ros.chunks.admission import Borders, Bounded, Refused, check_numbers
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
@@ -112,7 +113,7 @@ class ExecutorNode(GuardedLifecycleNode):
         )
         self._intake = ChunkIntake(self._robot, borders, p.watchdog)
         self._shadow = Shadow(self._signal)
-        self._arm = ArmDescription.for_robot(self, self._robot)
+        self._arm = ArmDescription.for_robot(self, self._robot, p.workspace_margin)
         self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
         self._streams = StreamSubscriptions(
             self, self._buffer, reliability=self.stream_reliability
@@ -280,33 +281,37 @@ class ExecutorNode(GuardedLifecycleNode):
             if begins and (reason := self._start_motion(chunk, now_ns)):
                 return reason
         try:
-            chunk = self._fitted(chunk)
+            fitted = self._fitted(bounded)
         except (NotReady, Unsolved) as refused:
             with self._lock:
                 self._motion.count_refusal(str(refused), self._now_ns())
             return str(refused)
+        chunk = fitted.chunk
         with self._lock:
             now_ns = self._now_ns()
-            self._keep(message, bounded.projected_steps)
+            self._keep(message, fitted.projected_steps)
         reason = accept_ahead(self._motion, self._lock, self._now_ns, message.chunk_id, chunk)
         if reason is None:
-            self._intake.took(message, bounded, now_ns)
+            self._intake.took(message, fitted, now_ns)
             self._shadow.add(message.chunk_id, chunk)
             self._markers.add(message.chunk_id, chunk)
         return reason
 
-    def _fitted(self, chunk: Chunk) -> Chunk:
+    def _fitted(self, bounded: Bounded) -> Bounded:
         """A chunk as the arm can execute it; computed while the command thread goes on."""
+        chunk = bounded.chunk
         if self._arm is None:
-            return chunk
+            return bounded
         with self._lock:
             now_ns = self._now_ns()
             motion, from_s = self._motion.motion, self._motion.consumed_s(chunk.stamp_ns, now_ns)
             held = self._motion.held if motion else None
             is_void = self._motion.is_void(chunk, now_ns)
         if is_void or held is None:
-            return chunk
-        return self._arm.reach.fit(chunk, held, from_s)
+            return bounded
+        fitted = self._arm.reach.fit(chunk, held, from_s)
+        count = bounded.projected_steps + fitted.projected_steps
+        return replace(fitted, projected_steps=min(count, len(chunk)))
 
     def _keep(self, message: ActionChunk, projected_steps: int) -> None:
         """The reports of a chunk repeat what its message said."""

@@ -232,7 +232,7 @@ class _Run:
         if self._reach is None or motion is None or self._motion.is_void(chunk, now_ns):
             return chunk
         from_s = self._motion.consumed_s(chunk.stamp_ns, now_ns)
-        return self._reach.fit(chunk, motion.state(now_ns)[0], from_s)
+        return self._reach.fit(chunk, self._motion.held, from_s).chunk
 
     def _note_ended(self) -> None:
         for execution in self._motion.take_ended():

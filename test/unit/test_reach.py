@@ -23,6 +23,7 @@ from groot_ros.urdf import load_urdf
 
 STEP_NS = 1_000_000_000 // 15
 NOW_NS = 5_000_000_000
+MARGIN_M = 0.02
 HOME = np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0])
 UR5E = load_robot("ur5e")
 FOLLOWING_POSES = replace(
@@ -38,7 +39,7 @@ def bent(shoulder_rad: float, steps: int = 16) -> np.ndarray:
 
 def height_m(joints: np.ndarray) -> np.ndarray:
     """Of the fingertips above the table."""
-    points = Reach(UR5E, URDF).points
+    points = Reach(UR5E, URDF, MARGIN_M).points
     assert points
     return -points.beyond(joints)[..., 1, 2]
 
@@ -52,36 +53,41 @@ def touching() -> float:
 
 def test_a_chunk_of_joints_inside_stays_as_it_is() -> None:
     chunk = Chunk(NOW_NS, STEP_NS, joint_position=bent(0.2))
-    fitted = Reach(UR5E, URDF).fit(chunk, HOME, 0.0)
-    np.testing.assert_array_equal(fitted.joint_position, chunk.joint_position)
-    assert fitted.curve is None and fitted.speed == 1.0
+    fitted = Reach(UR5E, URDF, MARGIN_M).fit(chunk, HOME, 0.0)
+    np.testing.assert_array_equal(fitted.chunk.joint_position, chunk.joint_position)
+    assert fitted.chunk.curve is None and fitted.projected_steps == 0
 
 
 def test_steps_a_little_below_the_table_end_on_it() -> None:
     steps = bent(touching() + 0.02)
     assert -0.02 < height_m(steps).min() < -0.005
-    fitted = Reach(UR5E, URDF).fit(Chunk(NOW_NS, STEP_NS, joint_position=steps), HOME, 0.0)
-    curve = Curve.through(JointSpace(), fitted.joint_position, STEP_NS / 1e9)
+    fitted = Reach(UR5E, URDF, MARGIN_M).fit(
+        Chunk(NOW_NS, STEP_NS, joint_position=steps), HOME, 0.0
+    )
+    assert 0 < fitted.projected_steps < 8
+    curve = Curve.through(JointSpace(), fitted.chunk.joint_position, STEP_NS / 1e9)
     lowest = height_m(curve.at(np.linspace(0, 1, 500))).min()
     assert -PLANNED_M <= lowest < 0.005
-    np.testing.assert_array_equal(fitted.joint_position[:8], steps[:8])
+    np.testing.assert_array_equal(fitted.chunk.joint_position[:8], steps[:8])
 
 
 def test_a_chunk_into_the_table_is_refused_with_its_reason() -> None:
     chunk = Chunk(NOW_NS, STEP_NS, joint_position=bent(touching() + 0.2))
     with pytest.raises(Unsolved, match=r"step 1\d takes the point fingertips .* mm below z = 0 m"):
-        Reach(UR5E, URDF).fit(chunk, HOME, 0.0)
+        Reach(UR5E, URDF, MARGIN_M).fit(chunk, HOME, 0.0)
 
 
 def test_an_arm_that_starts_outside_comes_back_in() -> None:
     below = HOME + (touching() + 0.1) * np.eye(6)[1]
     assert height_m(below) < -0.03
     steps = np.linspace(below, HOME, 16)
-    fitted = Reach(UR5E, URDF).fit(Chunk(NOW_NS, STEP_NS, joint_position=steps), below, 0.0)
-    assert np.all(height_m(fitted.joint_position) >= height_m(steps) - 1e-9)
+    fitted = Reach(UR5E, URDF, MARGIN_M).fit(
+        Chunk(NOW_NS, STEP_NS, joint_position=steps), below, 0.0
+    )
+    assert np.all(height_m(fitted.chunk.joint_position) >= height_m(steps) - 1e-9)
     deeper = np.linspace(below, below + 0.3 * np.eye(6)[1], 16)
     with pytest.raises(Unsolved, match="takes the point"):
-        Reach(UR5E, URDF).fit(Chunk(NOW_NS, STEP_NS, joint_position=deeper), below, 0.0)
+        Reach(UR5E, URDF, MARGIN_M).fit(Chunk(NOW_NS, STEP_NS, joint_position=deeper), below, 0.0)
 
 
 def lowering(metres: float = 0.15) -> Chunk:
@@ -94,9 +100,9 @@ def lowering(metres: float = 0.15) -> Chunk:
 def test_poses_are_executed_as_joints_that_keep_the_tool_on_its_path() -> None:
     """Over an executor with a handed clock: as many steps are counted as the chunk has, and the
     tool is within a millimetre of the poses' path once the motion has joined it."""
-    reach = Reach(FOLLOWING_POSES, URDF)
+    reach = Reach(FOLLOWING_POSES, URDF, MARGIN_M)
     reach.begin(HOME)
-    chunk = reach.fit(lowering(), HOME, 0.0)
+    chunk = reach.fit(lowering(), HOME, 0.0).chunk
     assert chunk.joint_position.shape == (16, 6) and chunk.curve is not None
     executor = ChunkExecutor(UR5E.limits, ExecutionSettings("joint_position"))
     executor.start_from(HOME, None, NOW_NS)
@@ -118,18 +124,18 @@ def test_poses_out_of_reach_are_refused() -> None:
     chunk = lowering()
     chunk = replace(chunk, ee_pose=chunk.ee_pose - 0.05 * np.arange(16)[:, None] * np.eye(7)[0])
     with pytest.raises(Unsolved, match=r"limits.workspace|out of the arm's reach"):
-        Reach(FOLLOWING_POSES, URDF).fit(chunk, HOME, 0.0)
+        Reach(FOLLOWING_POSES, URDF, MARGIN_M).fit(chunk, HOME, 0.0)
 
 
 def test_chunks_that_would_take_long_to_fit_are_refused() -> None:
     long = Chunk(NOW_NS, STEP_NS, joint_position=np.repeat(HOME[None], 300, axis=0))
     with pytest.raises(Unsolved, match="300 of its steps are left, at most 256"):
-        Reach(UR5E, URDF).fit(long, HOME, 0.0)
+        Reach(UR5E, URDF, MARGIN_M).fit(long, HOME, 0.0)
     open_limits = replace(UR5E.limits, workspace_min=None, workspace_max=None, linear_jump=None)
     unbounded = replace(FOLLOWING_POSES, limits=open_limits)
     far = replace(lowering(), ee_pose=lowering().ee_pose + 1e9 * np.eye(7)[0])
     with pytest.raises(Unsolved, match=r"it begins 1e\+09 m away from the tool"):
-        Reach(unbounded, URDF).fit(far, HOME, 0.0)
+        Reach(unbounded, URDF, MARGIN_M).fit(far, HOME, 0.0)
 
 
 def test_poses_that_take_another_point_into_the_table_are_refused() -> None:
@@ -137,7 +143,7 @@ def test_poses_that_take_another_point_into_the_table_are_refused() -> None:
     chunk = lowering(0.45)
     assert chunk.ee_pose[-1, 2] > 0.02
     with pytest.raises(Unsolved, match=r"takes the point (fingertips|wrist|elbow) .* mm below z"):
-        Reach(FOLLOWING_POSES, URDF).fit(chunk, HOME, 0.0)
+        Reach(FOLLOWING_POSES, URDF, MARGIN_M).fit(chunk, HOME, 0.0)
 
 
 def test_joints_without_limits_of_motion_cannot_be_activated() -> None:

@@ -1,0 +1,129 @@
+"""The governor and the planner with points of the arm: whatever comes, none leaves its box."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from groot_ros.chunks.bounds import Bounds
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.governor import Governor
+from groot_ros.chunks.pose_chunks import Unsolved
+from groot_ros.chunks.reach import Reach
+from groot_ros.chunks.watched_points import PLANNED_M, WatchedPoints
+from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.urdf import load_urdf
+
+HOMES = {
+    "ur5e": np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0]),
+    "so101": np.array([0.0, -1.2, 1.2, 1.0, 0.0]),
+}
+ROBOTS = {name: load_robot(name) for name in HOMES}
+REACHES = {name: Reach(robot, load_urdf(robot.urdf), 0.02) for name, robot in ROBOTS.items()}
+PERIOD_S = 0.02
+PERIOD_NS = 20_000_000
+BEYOND_M = PLANNED_M + 1e-5
+
+
+def watched(name: str) -> WatchedPoints:
+    points = REACHES[name].points
+    assert points
+    return points
+
+
+def check(robot: RobotConfig, points: WatchedPoints, commands: np.ndarray, allowed: float) -> None:
+    """Between commands, 1 ms apart, too."""
+    times = np.arange((len(commands) - 1) * 20 + 1) / 20
+    fine = np.stack([np.interp(times, np.arange(len(commands)), c) for c in commands.T], axis=1)
+    assert points.beyond(fine).max() <= allowed
+    speeds = np.abs(np.diff(commands, axis=0)) / PERIOD_S
+    assert np.all(speeds <= 1.01 * np.array(robot.limits.joint_velocity))
+
+
+@given(st.sampled_from(list(HOMES)), st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_a_path_into_the_table_stops_before_it(name, seed) -> None:
+    """The governor alone, on a path that nobody has planned."""
+    rng = np.random.default_rng(seed)
+    robot, points, home = ROBOTS[name], watched(name), HOMES[name]
+    governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
+    governor.watch((points,))
+    governor.start(home)
+    commands, place = [home], home
+    way = rng.normal(size=len(home))
+    for _ in range(120):
+        way = way + 0.2 * rng.normal(size=len(home))
+        goal = place + 0.03 * way
+        step = governor.step(lambda share, a=place, b=goal: a + share * (b - a))
+        place = place + step.share * (goal - place) if not step.left_path else governor.value
+        commands.append(step.value)
+    check(robot, points, np.array(commands), BEYOND_M)
+
+
+def towards_the_border(
+    points: WatchedPoints, start: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Steps (16, J) that lean forward, as far as they take no point 30 mm outside."""
+    goal = rng.normal(size=len(start)) * 0.3 + rng.uniform(0, 1) * np.eye(len(start))[1]
+    noise = np.cumsum(rng.normal(size=(16, len(start))) * 0.01, axis=0)
+    ways = np.linspace(0, 1, 16)[:, None] * goal + noise
+    for share in np.linspace(1, 0.1, 10):
+        if points.beyond(start + share * ways).max() < 0.03:
+            break
+    return start + share * ways
+
+
+@given(st.sampled_from(list(HOMES)), st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_chunks_whatever_they_are_keep_the_points_inside(name, seed) -> None:
+    """Random chunks towards the table, some of them not fitted, through join and governor."""
+    rng = np.random.default_rng(seed)
+    robot, points, reach = ROBOTS[name], watched(name), REACHES[name]
+    executor = ChunkExecutor(
+        robot.limits, ExecutionSettings("joint_position", period_s=PERIOD_S), [points]
+    )
+    now_ns, commands = 10**9, [HOMES[name]]
+    for number in range(6):
+        start = commands[-1]
+        if executor.begins_anew:
+            executor.start_from(start, None, now_ns)
+        steps = towards_the_border(points, start, rng)
+        steps = np.clip(steps, robot.limits.joint_lower, robot.limits.joint_upper)
+        chunk = Chunk(now_ns, 10**9 // 15, joint_position=steps)
+        if rng.random() < 0.5:
+            try:
+                chunk = reach.fit(chunk, start, 0.0).chunk
+            except Unsolved:
+                continue
+        executor.accept(number + 1, chunk, now_ns)
+        for _ in range(int(rng.integers(5, 60))):
+            now_ns += PERIOD_NS
+            setpoint = executor.setpoint(now_ns)
+            if setpoint is not None:
+                commands.append(setpoint.joint_position)
+    check(robot, points, np.array(commands), BEYOND_M)
+
+
+@pytest.mark.parametrize("name", list(HOMES))
+def test_an_arm_that_starts_outside_comes_back_and_goes_no_farther(name) -> None:
+    robot, points, home = ROBOTS[name], watched(name), HOMES[name]
+    lean = np.linspace(0, 1.5, 400)[:, None] * np.eye(len(home))[1]
+    outside = next(q for q in home + lean if points.beyond(q).max() > 0.02)
+    deepest = points.beyond(outside).max()
+    governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
+    governor.watch((points,))
+    governor.start(outside)
+    commands = [outside]
+    for index in range(150):
+        goal = (
+            outside
+            + (0.005 * index if index < 40 else -0.02 * (index - 40)) * np.eye(len(home))[1]
+        )
+        begin = commands[-1]
+        commands.append(governor.step(lambda share, a=begin, b=goal: a + share * (b - a)).value)
+    check(robot, points, np.array(commands), max(deepest, BEYOND_M))
+    assert points.beyond(commands[-1]).max() < 0.0
