@@ -249,6 +249,14 @@ class ObservationBuffer:
         snapshot = self.snapshot(now_ns)
         return snapshot.observation(instruction), snapshot.ages
 
+    def observe_newer(
+        self, now_ns: int, instruction: str, after_ns: int
+    ) -> tuple[Observation, Ages] | None:
+        """The same, None where it would not be newer than `after_ns`."""
+        if self.observation_stamp_ns(now_ns) <= after_ns:
+            return None
+        return self.observe(now_ns, instruction)
+
 
 def _between(name: str, start: Array, end: Array, fraction: float) -> Array:
     if name == "ee_pose":

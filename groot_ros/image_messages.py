@@ -1,7 +1,9 @@
 """Pictures out of sensor_msgs Image and CompressedImage, live or from a bag, without ROS.
 
 Works on any object with the message's fields. Encodings are those of
-sensor_msgs/image_encodings.hpp; the results equal cv_bridge's.
+sensor_msgs/image_encodings.hpp, and nv12 and yuv420 (I420), which drivers use beside them.
+cv_bridge is not used: it misreads rows whose padding is no multiple of a pixel, and knows neither
+uyvy nor yuyv.
 """
 
 from __future__ import annotations
@@ -44,10 +46,17 @@ _YUV422 = {
 }
 # OpenCV names a Bayer pattern by its second row and column, ROS by its first.
 _BAYER = {
-    "bayer_rggb": cv2.COLOR_BayerBG2RGB,
-    "bayer_bggr": cv2.COLOR_BayerRG2RGB,
-    "bayer_gbrg": cv2.COLOR_BayerGR2RGB,
-    "bayer_grbg": cv2.COLOR_BayerGB2RGB,
+    "bayer_rggb8": cv2.COLOR_BayerBG2RGB,
+    "bayer_bggr8": cv2.COLOR_BayerRG2RGB,
+    "bayer_gbrg8": cv2.COLOR_BayerGR2RGB,
+    "bayer_grbg8": cv2.COLOR_BayerGB2RGB,
+}
+# Luma in full, behind it a quarter of the chroma: in pairs, or U and then V.
+_YUV420 = {
+    "nv12": cv2.COLOR_YUV2RGB_NV12,
+    "nv21": cv2.COLOR_YUV2RGB_NV21,
+    "yuv420": cv2.COLOR_YUV2RGB_I420,
+    "i420": cv2.COLOR_YUV2RGB_I420,
 }
 _KINDS = {"U": "u", "S": "i", "F": "f"}
 
@@ -79,11 +88,7 @@ def image_to_array(message: ImageMessage) -> NDArray[Any]:
     needed = message.step * (message.height - 1) + row
     is_empty = message.height == 0 or message.width == 0
     if is_empty or message.step < row or len(message.data) < needed:
-        raise UserError(
-            f"image of {message.width}x{message.height} {message.encoding} has step "
-            f"{message.step} and {len(message.data)} bytes, expected a step of at least {row} and "
-            f"{needed} bytes: check the camera driver"
-        )
+        raise _wrong_size(message, row, needed)
     shape: tuple[int, ...] = (message.height, message.width, channels)
     strides: tuple[int, ...] = (message.step, channels * dtype.itemsize, dtype.itemsize)
     if channels == 1:
@@ -92,32 +97,98 @@ def image_to_array(message: ImageMessage) -> NDArray[Any]:
     return view if dtype.isnative else view.astype(dtype.newbyteorder("="))
 
 
-def image_to_rgb(message: ImageMessage) -> NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB; UserError for an encoding that has no colour, such as depth."""
+def _wrong_size(message: ImageMessage, row: int, needed: int) -> UserError:
+    return UserError(
+        f"image of {message.width}x{message.height} {message.encoding} has step {message.step} "
+        f"and {len(message.data)} bytes, expected a step of at least {row} and {needed} bytes: "
+        "check the camera driver"
+    )
+
+
+def message_to_rgb(message: Any, encoding: str = "") -> NDArray[np.uint8]:
+    """Picture (H, W, 3) uint8 RGB of an Image or CompressedImage.
+
+    Args:
+        message: Of a live topic or of a bag.
+        encoding: rgb8 or bgr8, what the camera means by 8UC3, which says nothing about colour.
+
+    UserError for what has no colour or more than 8 bits, or does not decode.
+    """
+    if hasattr(message, "encoding"):
+        return image_to_rgb(message, encoding)
+    return compressed_to_rgb(message)
+
+
+def image_to_rgb(message: ImageMessage, encoding: str = "") -> NDArray[np.uint8]:
+    """Picture (H, W, 3) uint8 RGB of an Image; `encoding` and errors as in `message_to_rgb`."""
+    if message.encoding in _YUV420:
+        return _yuv420_to_rgb(message)
     array = image_to_array(message)
-    encoding = message.encoding
-    if encoding in _YUV422:
-        return _rgb(cv2.cvtColor(np.ascontiguousarray(array), _YUV422[encoding]))
-    if encoding.startswith("bayer_"):
-        mosaic = np.ascontiguousarray(_eight_bits(array))
-        return _rgb(cv2.cvtColor(mosaic, _BAYER[encoding.rstrip("0123456789")]))
-    for prefix, convert in _COLOUR.items():
-        if re.fullmatch(prefix + "(8|16)", encoding):
-            return _rgb(convert(_eight_bits(array)))
+    meant = message.encoding
+    if meant == "8UC3":
+        if not encoding:
+            raise UserError(
+                "image encoding '8UC3' does not say which colour comes first: set encoding: bgr8 "
+                "or encoding: rgb8 at the camera in the robot file"
+            )
+        meant = encoding
+    if meant in _YUV422:
+        return _rgb(cv2.cvtColor(_even_rows(array), _YUV422[meant])[:, : message.width])
+    if meant in _BAYER:
+        return _rgb(cv2.cvtColor(np.ascontiguousarray(array), _BAYER[meant]))
+    if meant in _COLOUR:
+        return _rgb(_COLOUR[meant](array))
+    if re.fullmatch(r"([a-z]+|bayer_[a-z]{4})16", meant):
+        raise UserError(_too_deep(f"image encoding {meant!r}"))
     raise UserError(
-        f"image encoding {encoding!r} has no colour, expected for example rgb8, bgr8 or mono8: "
+        f"image encoding {meant!r} has no colour, expected for example rgb8, bgr8 or mono8: "
         "name the colour topic of the camera in the robot file"
     )
 
 
+def _too_deep(what: str) -> str:
+    return (
+        f"{what} has more than 8 bits a channel, of which nobody knows how they become a picture "
+        "(it may be depth): let the driver send 8 bits, or name the colour topic of the camera "
+        "in the robot file"
+    )
+
+
+def _even_rows(array: NDArray[Any]) -> NDArray[Any]:
+    """YUV 4:2:2 (H, W, 2) with whole pairs of pixels: the last of an odd row has only one of its
+    two chroma values and takes the other from its neighbour."""
+    if array.shape[1] % 2:
+        neighbour = max(array.shape[1] - 2, 0)
+        array = np.concatenate([array, array[:, neighbour : neighbour + 1]], axis=1)
+    return np.ascontiguousarray(array)
+
+
+def _yuv420_to_rgb(message: ImageMessage) -> NDArray[np.uint8]:
+    """Every 2x2 pixels, also incomplete ones at odd edges, share one pair of chroma values.
+
+    Chroma rows of nv12 and nv21 lie one `step` apart like those of luma, of yuv420 half a step.
+    """
+    height, width, step = message.height, message.width, message.step
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    is_planar = message.encoding not in ("nv12", "nv21")
+    chroma_step = step // 2 if is_planar else step
+    chroma_row = columns if is_planar else 2 * columns
+    planes = 2 if is_planar else 1
+    needed = step * height + chroma_step * (planes * rows - 1) + chroma_row
+    is_empty = height == 0 or width == 0
+    if is_empty or step < 2 * columns or len(message.data) < needed:
+        raise _wrong_size(message, 2 * columns, needed)
+    data = np.frombuffer(memoryview(message.data), np.uint8)
+    luma = np.ndarray((height, width), np.uint8, data, strides=(step, 1))
+    luma = np.pad(luma, ((0, height % 2), (0, width % 2)), mode="edge")
+    shape, strides = (planes * rows, chroma_row), (chroma_step, 1)
+    chroma = np.ndarray(shape, np.uint8, data, offset=step * height, strides=strides)
+    whole = np.concatenate([luma.ravel(), chroma.ravel()]).reshape(3 * rows, 2 * columns)
+    return _rgb(cv2.cvtColor(whole, _YUV420[message.encoding])[:height, :width])
+
+
 def _rgb(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array, dtype=np.uint8)
-
-
-def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    return np.rint(array * (255.0 / 65535.0)).astype(np.uint8)
 
 
 def _swap(code: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -125,21 +196,24 @@ def _swap(code: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
 
 _COLOUR: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "rgb": lambda array: array,
-    "bgr": _swap(cv2.COLOR_BGR2RGB),
-    "rgba": lambda array: array[..., :3],
-    "bgra": _swap(cv2.COLOR_BGRA2RGB),
-    "mono": lambda array: np.repeat(array[..., None], 3, axis=2),
+    "rgb8": lambda array: array,
+    "bgr8": _swap(cv2.COLOR_BGR2RGB),
+    "rgba8": lambda array: array[..., :3],
+    "bgra8": _swap(cv2.COLOR_BGRA2RGB),
+    "mono8": lambda array: np.repeat(array[..., None], 3, axis=2),
 }
 
 
 def compressed_to_rgb(message: CompressedImageMessage) -> NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB of a JPEG or PNG; UserError when it does not decode."""
+    """Picture (H, W, 3) uint8 RGB of a JPEG, PNG or WebP; UserError when it does not decode or has
+    more than 8 bits."""
     data = np.frombuffer(message.data, dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     if image is None:
         raise UserError(
             f"compressed image of {data.size} bytes with format {message.format!r} does not "
             "decode, expected JPEG or PNG"
         )
+    if image.dtype != np.uint8:
+        raise UserError(_too_deep(f"compressed image with format {message.format!r}"))
     return _rgb(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))

@@ -1,4 +1,7 @@
-"""Pictures that a camera sends on time, but that show nothing, or nothing new."""
+"""Pictures that a camera sends on time, but that show nothing, or nothing new.
+
+The policy node, `convert` and `verify` judge by it.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +49,8 @@ class PictureWatch:
         size = self._sizes.setdefault(camera, picture.shape)
         if size != picture.shape:
             before, now = (f"{shape[1]}x{shape[0]}" for shape in (size, picture.shape))
-            raise NotReady(
-                f"camera {camera}: its pictures are {now} now and were {before}: set it back, or "
-                "call ~/reset to go on"
-            )
+            resized = f"camera {camera}: its pictures are {now} now and were {before}"
+            raise NotReady(f"{resized}: set it back, or call ~/reset to go on", cause=resized)
 
     def _check_news(self, camera: str, picture: Image, observation: Observation) -> None:
         shown = self._shown.get(camera)
@@ -58,9 +59,10 @@ class PictureWatch:
             return
         passed_ns = observation.stamp_ns - shown.observation.stamp_ns
         if passed_ns > FROZEN_NS and _has_moved(shown.observation, observation):
+            frozen = f"camera {camera}: the arm has moved and its picture has not changed"
             raise NotReady(
-                f"camera {camera}: the arm has moved and its picture has not changed for "
-                f"{passed_ns / 1e9:.1f} s: restart its driver"
+                f"{frozen} for {passed_ns / 1e9:.1f} s: restart its driver",
+                cause=f"{frozen} for more than {FROZEN_NS / 1e9:.1f} s",
             )
 
 

@@ -71,13 +71,22 @@ class GripStream:
         return self.open + closure * (self.closed - self.open)
 
 
+# What 8UC3 can mean.
+COLOURS = ("rgb8", "bgr8")
+
+
 @dataclass(frozen=True)
 class CameraStream:
-    """A camera; the picture was taken `latency_s` before its stamp. `key` is its dataset key."""
+    """A camera; the picture was taken `latency_s` before its stamp. `key` is its dataset key.
+
+    `compressed` says that its topic is of CompressedImage, `encoding` (rgb8 or bgr8, may be empty)
+    what pictures of encoding 8UC3 are.
+    """
 
     topic: str
     key: str
     compressed: bool
+    encoding: str = ""
     latency_s: float = 0.0
     max_age_s: float = CAMERA_MAX_AGE_S
 
@@ -301,12 +310,19 @@ def _camera(name: str, section: Section) -> CameraStream:
     stream = CameraStream(
         topic=topic,
         key=section.text("key", "a video key") if "key" in section else _video_key(name),
-        compressed=topic.rsplit("/", 1)[-1] == "compressed",
+        compressed=_is_compressed(topic, section),
+        encoding=section.choice("encoding", COLOURS) if "encoding" in section else "",
         latency_s=section.number("latency", "s", 0.0, 10.0) if "latency" in section else 0.0,
         max_age_s=_max_age_s(section, CAMERA_MAX_AGE_S),
     )
     section.finish()
     return stream
+
+
+def _is_compressed(topic: str, section: Section) -> bool:
+    if "compressed" in section:
+        return section.boolean("compressed")
+    return topic.rsplit("/", 1)[-1] == "compressed"
 
 
 def _video_key(camera: str) -> str:

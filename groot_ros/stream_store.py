@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode, pick_joints
 from groot_ros.errors import UserError
+from groot_ros.image_messages import message_to_rgb
 from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.robot import GripStream, JointStream, RobotConfig
 
-DecodePicture = Callable[[Any], NDArray[np.uint8]]
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
 
@@ -59,8 +59,8 @@ class Route:
     is_camera: bool = False
 
 
-def routes(buffer: Sink, decode: DecodePicture) -> list[Route]:
-    """The topics that feed a buffer; `decode` turns a picture's message into RGB, when wanted."""
+def routes(buffer: Sink) -> list[Route]:
+    """The topics that feed a buffer; pictures are decoded when they are wanted."""
     streams = buffer.robot.observations
     found: list[Route] = []
     if "joint_position" in buffer.fields and (joints := streams.joint_position):
@@ -74,7 +74,7 @@ def routes(buffer: Sink, decode: DecodePicture) -> list[Route]:
     for name in buffer.cameras:
         camera = streams.cameras[name]
         kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
-        store = partial(_store_image, buffer, decode, name)
+        store = partial(_store_image, buffer, name, camera.encoding)
         merged.append(Route(camera.topic, kind, (name,), store, is_camera=True))
     return merged
 
@@ -156,11 +156,9 @@ def _store_pose(buffer: Sink, message: Any, arrival_ns: int) -> None:
         buffer.add_ee_pose(stamp_ns, from_pose(message.pose))
 
 
-def _store_image(
-    buffer: Sink, decode: DecodePicture, camera: str, message: Any, arrival_ns: int
-) -> None:
+def _store_image(buffer: Sink, camera: str, encoding: str, message: Any, arrival_ns: int) -> None:
     if stamp_ns := _stamp_ns(buffer, camera, message):
-        buffer.add_image(camera, stamp_ns, partial(decode, message))
+        buffer.add_image(camera, stamp_ns, partial(message_to_rgb, message, encoding))
 
 
 def _no_joint(topic: str, missing: KeyError, message: Any) -> str:

@@ -21,7 +21,6 @@ from groot_ros.chunks.progress import Progress
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.types import Observation
 from groot_ros.data.benchmark import PICTURE_SIZE, ROBOT
-from groot_ros.image_messages import image_to_rgb
 from groot_ros.inference import InferenceLoop
 from groot_ros.inference_types import Inference, LoopSettings, Void
 from groot_ros.message_fields import NS
@@ -98,7 +97,7 @@ class Bench:
     def __init__(self, policy: LocalPolicy, robot: RobotConfig, continues: bool) -> None:
         inputs = policy.inputs
         self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras)
-        self._routes = routes(self._buffer, image_to_rgb)
+        self._routes = routes(self._buffer)
         self._found: queue.Queue[Made] = queue.Queue()
         self._warnings: list[str] = []
         self._done = threading.Event()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from groot_ros.buffer import NotReady
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import ModelInput
 from groot_ros.data.bag_storage import BagError
@@ -38,6 +39,7 @@ from groot_ros.data.replay import (
 from groot_ros.data.signals import COMMAND_GAP_NS
 from groot_ros.data.stream_health import StreamHealth, check_once
 from groot_ros.errors import UserError
+from groot_ros.picture_watch import PictureWatch
 from groot_ros.stream_store import Route
 
 DONE = "done.json"
@@ -259,6 +261,7 @@ class _Extraction:
         self._writer: PartWriter | None = None
         self._ended: list[PartWriter] = []
         self.watched = WatchedPoses()
+        self._pictures = PictureWatch()
         self._next = -1
         self._started = 0
 
@@ -292,10 +295,14 @@ class _Extraction:
             self.drops.add(IDLE, frame.time_ns)
             return None
         try:
-            return self._codec.encode(frame.snapshot.observation(instruction))
+            observation = frame.snapshot.observation(instruction)
+            self._pictures.check(observation)
+            return self._codec.encode(observation)
+        except NotReady as reason:
+            self.drops.add(reason.cause, frame.time_ns)
         except UserError as error:
             self.drops.add(str(error), frame.time_ns)
-            return None
+        return None
 
     def end_part(self) -> None:
         """Close the running part; one that is shorter than a chunk of actions is dropped."""

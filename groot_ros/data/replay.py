@@ -19,7 +19,6 @@ from groot_ros.data.episodes import Episode
 from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import CommandTopics, find_commands, find_streams
-from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
 from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.robot import RobotConfig
 from groot_ros.stream_store import Route, routes
@@ -28,11 +27,6 @@ from groot_ros.stream_store import Route, routes
 PREROLL_NS = 1_000_000_000
 # A quaternion shorter than this has no direction.
 LEAST_QUAT = 1e-3
-
-
-def message_to_rgb(message: Any) -> NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB of an Image or CompressedImage."""
-    return image_to_rgb(message) if hasattr(message, "encoding") else compressed_to_rgb(message)
 
 
 def make_buffer(robot: RobotConfig, codec: Codec) -> ObservationBuffer:
@@ -52,7 +46,7 @@ class Source:
 
     def streams(self, buffer: ObservationBuffer) -> dict[str, Route]:
         """Topics that feed a buffer; BagError for one that is missing or of another type."""
-        return find_streams(self.bag, routes(buffer, message_to_rgb), self.namespace)
+        return find_streams(self.bag, routes(buffer), self.namespace)
 
     def commands(self) -> CommandTopics:
         """Topics of the labels; BagError like `streams`."""
@@ -135,9 +129,7 @@ class SignalReader:
         robot = source.robot
         self._robot = robot
         self._collector = _Collector(robot, tuple(fields))
-        self._streams = find_streams(
-            source.bag, routes(self._collector, message_to_rgb), source.namespace
-        )
+        self._streams = find_streams(source.bag, routes(self._collector), source.namespace)
         self._commands = source.commands()
         self._samples: dict[str, Samples] = defaultdict(Samples)
         self.topics = {name: route.type_name for name, route in self._streams.items()}

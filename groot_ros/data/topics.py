@@ -10,7 +10,7 @@ from groot_ros.data.bag import Bag, TopicInfo
 from groot_ros.data.bag_storage import BagError
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
-from groot_ros.stream_store import FLOAT, POSE, Route
+from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, POSE, Route
 
 EVENT_TOPIC = "episode_events"
 
@@ -42,9 +42,20 @@ def find_streams(bag: Bag, routes: list[Route], namespace: str) -> dict[str, Rou
     found = {}
     for route in routes:
         name = absolute(route.topic, namespace)
-        _check(bag, name, route.type_name, f"the robot file's {' and '.join(route.streams)}")
+        hint = _compressed_hint(bag, name, route) if route.is_camera else ""
+        use = f"the robot file's {' and '.join(route.streams)}"
+        _check(bag, name, route.type_name, use, hint)
         found[name] = route
     return found
+
+
+def _compressed_hint(bag: Bag, name: str, route: Route) -> str:
+    """The key that makes a camera of the type that the bag has, if it is one of pictures."""
+    is_compressed = route.type_name == COMPRESSED_IMAGE
+    other = IMAGE if is_compressed else COMPRESSED_IMAGE
+    if (found := bag.topics.get(name)) is None or other not in found.counts:
+        return ""
+    return f", or set compressed: {str(not is_compressed).lower()} at the camera"
 
 
 def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> CommandTopics:
@@ -94,7 +105,7 @@ def _check(bag: Bag, name: str, type_name: str, use: str, hint: str = "") -> Non
     if type_name not in info.counts:
         raise BagError(
             f"topic {name} of bag {bag.path} is {' and '.join(info.counts)}, expected "
-            f"{type_name} for {use}: name another topic in the robot file"
+            f"{type_name} for {use}: name another topic in the robot file" + hint
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.video import psnr_db, read_pictures
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat
+from groot_ros.picture_watch import PictureWatch
 from groot_ros.robot import RobotConfig, load_robot
 
 TOLERANCE = 1e-6
@@ -125,7 +126,8 @@ class _Comparison:
         ]
         for row in rows:
             self._compare_actions(row, labels)
-        for observation in live_observations(source, episode):
+        stamps = {int(stamp_ns) for row in rows for stamp_ns in row.columns[STAMP]}
+        for observation in live_observations(source, episode, stamps):
             for row in rows:
                 row.compare(observation, self._result)
         self._result.episodes += len(rows)
@@ -162,22 +164,32 @@ def _difference(decoded: Steps, expected: Steps) -> float:
     return max(worst)
 
 
-def live_observations(source: Source, episode: Episode) -> Iterator[Observation]:
+def live_observations(
+    source: Source, episode: Episode, judged_ns: Container[int]
+) -> Iterator[Observation]:
     """What the policy node would observe while a bag plays: whenever a picture has come and the
-    observation would be newer than the last one, at the time of its arrival."""
+    observation would be newer than the last one, at the time of its arrival.
+
+    Pictures are judged at the times `judged_ns`, those of rows: when a picture was new counts from
+    the first observation that has it, in the node as here.
+    """
     buffer = make_buffer(source.robot, source.codec)
     health = {topic: StreamHealth(topic) for topic in source.streams(buffer)}
+    pictures = PictureWatch()
     newest_ns = -1
     for route, now_ns in source.play(buffer, episode, health):
         if not route.is_camera:
             continue
         try:
-            if buffer.observation_stamp_ns(now_ns) <= newest_ns:
+            seen = buffer.observe_newer(now_ns, episode.instruction, newest_ns)
+            if seen is None:
                 continue
-            observation, _ = buffer.observe(now_ns, episode.instruction)
+            observation, _ = seen
+            newest_ns = observation.stamp_ns
+            if newest_ns in judged_ns:
+                pictures.check(observation)
         except (NotReady, UserError):
             continue
-        newest_ns = observation.stamp_ns
         yield observation
 
 

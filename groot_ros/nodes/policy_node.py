@@ -199,10 +199,7 @@ class PolicyNode(GuardedLifecycleNode):
 
     def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
         """Called from the inference thread."""
-        now_ns = self.now_ns()
-        if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
-            return None
-        return self._buffer.observe(now_ns, instruction)
+        return self._buffer.observe_newer(self.now_ns(), instruction, after_ns)
 
     def _on_set_instruction(
         self, request: SetInstruction.Request, response: SetInstruction.Response

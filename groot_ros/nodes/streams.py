@@ -14,7 +14,6 @@ from std_msgs.msg import Float64
 
 from groot_ros import stream_store
 from groot_ros.buffer import ObservationBuffer
-from groot_ros.nodes.image_bridge import message_to_rgb
 
 # Best effort connects to any publisher; a late picture or state is of no use anyway.
 STATE_QOS = QoSProfile(
@@ -55,7 +54,7 @@ class StreamSubscriptions:
                     reliability=reliability,
                 ),
             )
-            for route in stream_store.routes(buffer, message_to_rgb)
+            for route in stream_store.routes(buffer)
         ]
 
     def _receive(self, route: stream_store.Route, message: Any) -> None:

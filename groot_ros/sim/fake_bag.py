@@ -9,7 +9,6 @@ from typing import Any
 from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
-from groot_ros.data.replay import message_to_rgb
 from groot_ros.data.topics import find_streams
 from groot_ros.robot import RobotConfig
 from groot_ros.sim.fake_arm import ArmState
@@ -87,4 +86,4 @@ def _types(topics: dict[str, Route]) -> dict[str, str]:
 
 def _topics(bag: Bag, buffer: ObservationBuffer) -> dict[str, Route]:
     namespace = bag.info.namespace if bag.info else "/"
-    return find_streams(bag, routes(buffer, message_to_rgb), namespace)
+    return find_streams(bag, routes(buffer), namespace)

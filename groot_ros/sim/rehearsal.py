@@ -26,7 +26,7 @@ from groot_ros.chunks.space import space_of
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
-from groot_ros.data.replay import PREROLL_NS, message_to_rgb
+from groot_ros.data.replay import PREROLL_NS
 from groot_ros.data.topics import absolute, find_streams
 from groot_ros.errors import UserError
 from groot_ros.picture_watch import PictureWatch
@@ -132,7 +132,7 @@ class _Run:
         return self._result
 
     def _streams(self, bag: Bag, buffer: ObservationBuffer) -> dict[str, Route]:
-        return find_streams(bag, routes(buffer, message_to_rgb), self._episode.namespace)
+        return find_streams(bag, routes(buffer), self._episode.namespace)
 
     def _grip_commands(self, bag: Bag) -> dict[str, GripCommand]:
         """What was commanded says more than what was reached: a gripper that holds something is
@@ -148,9 +148,11 @@ class _Run:
         """As the policy node does whenever it is free and a picture has come."""
         begun_s = time.perf_counter()
         try:
-            if self._seen.observation_stamp_ns(now_ns) <= self._last_stamp_ns:
+            instruction = self._episode.instruction
+            seen = self._seen.observe_newer(now_ns, instruction, self._last_stamp_ns)
+            if seen is None:
                 return
-            observation, _ = self._seen.observe(now_ns, self._episode.instruction)
+            observation, _ = seen
             self._pictures.check(observation)
             self._last_stamp_ns = observation.stamp_ns
             decoded_s = time.perf_counter()

@@ -87,7 +87,7 @@ class Surface:
         fields = ("joint_position", "ee_pose", "grip")
         buffer = ObservationBuffer(self._robot, fields, ())
         kind = "sensor_msgs/msg/JointState" if isinstance(message, JointState) else "geometry"
-        for route in routes(buffer, image_to_rgb):
+        for route in routes(buffer):
             if route.type_name.startswith(kind):
                 route.store(message, END_NS)
         buffer.snapshot(END_NS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from groot_ros.errors import UserError
-from groot_ros.image_messages import compressed_to_rgb, image_to_array, image_to_rgb
+from groot_ros.image_messages import image_to_array, image_to_rgb, message_to_rgb
 
 HEIGHT, WIDTH = 32, 48
 
@@ -55,13 +55,10 @@ CASES = {
     "bgr8": (colours()[..., ::-1], 0),
     "rgba8": (with_alpha(colours()), 0),
     "bgra8": (with_alpha(colours()[..., ::-1]), 0),
-    "rgb16": (colours().astype(np.uint16) * 257, 0),
-    "bgr16": (colours()[..., ::-1].astype(np.uint16) * 257, 0),
     "bayer_rggb8": (mosaic("rggb"), 0),
     "bayer_bggr8": (mosaic("bggr"), 0),
     "bayer_gbrg8": (mosaic("gbrg"), 0),
     "bayer_grbg8": (mosaic("grbg"), 0),
-    "bayer_rggb16": (mosaic("rggb").astype(np.uint16) * 257, 0),
     "yuv422": (cv2.cvtColor(colours(), cv2.COLOR_RGB2YUV_UYVY), 4),
     "uyvy": (cv2.cvtColor(colours(), cv2.COLOR_RGB2YUV_UYVY), 4),
     "yuv422_yuy2": (cv2.cvtColor(colours(), cv2.COLOR_RGB2YUV_YUY2), 4),
@@ -82,12 +79,98 @@ def test_colours_come_out_right(encoding, padding):
     assert difference.max() <= tolerance
 
 
-@pytest.mark.parametrize(("encoding", "kind"), [("mono8", np.uint8), ("mono16", np.uint16)])
-def test_grey_becomes_three_equal_channels(encoding, kind):
-    grey = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 256
-    scale = 257 if kind == np.uint16 else 1
-    image = image_to_rgb(message(encoding, (grey * scale).astype(kind), 4))
+def test_grey_becomes_three_equal_channels():
+    grey = (np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 256).astype(np.uint8)
+    image = message_to_rgb(message("mono8", grey, 4))
     np.testing.assert_array_equal(image, np.repeat(grey[..., None], 3, axis=2))
+
+
+RED = (200, 60, 10)
+
+
+def yuv(height, width):
+    """Luma and chroma values of a picture that is red all over."""
+    planes = cv2.cvtColor(np.full((2, 2, 3), RED, np.uint8), cv2.COLOR_RGB2YUV_I420).ravel()
+    luma, (u, v) = np.full((height, width), planes[0], np.uint8), planes[4:6]
+    return luma, u, v
+
+
+def yuv420(encoding, height, width, padding):
+    """An Image message; rows of all planes end in noise."""
+    luma, u, v = yuv(height, width)
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    step = 2 * columns + padding
+    if encoding in ("nv12", "nv21"):
+        pair = (u, v) if encoding == "nv12" else (v, u)
+        planes = [np.tile(np.array(pair, np.uint8), (rows, columns))]
+    else:
+        planes = [np.full((rows, columns), value, np.uint8) for value in (u, v)]
+    chroma_step = step if len(planes) == 1 else step // 2
+    parts = [(luma, step), *((plane, chroma_step) for plane in planes)]
+    padded = [
+        np.pad(part, ((0, 0), (0, to - part.shape[1])), constant_values=255).ravel()
+        for part, to in parts
+    ]
+    return SimpleNamespace(
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=0,
+        step=step,
+        data=array.array("B", np.concatenate(padded).tobytes()),
+    )
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize(("height", "width"), [(32, 48), (31, 47), (5, 3)])
+@pytest.mark.parametrize("encoding", ["nv12", "nv21", "yuv420", "i420"])
+def test_red_stays_red_in_yuv_420(encoding, height, width, padding):
+    image = message_to_rgb(yuv420(encoding, height, width, padding))
+    assert image.dtype == np.uint8 and image.shape == (height, width, 3)
+    assert np.abs(image.astype(int) - RED).max() <= 4
+
+
+@pytest.mark.parametrize("encoding", ["nv12", "yuv420"])
+def test_short_yuv_420_is_refused(encoding):
+    short = yuv420(encoding, 32, 48, 0)
+    short.data = short.data[:-1]
+    with pytest.raises(UserError, match=f"48x32 {encoding} has step 48 and 2303 bytes"):
+        message_to_rgb(short)
+
+
+@pytest.mark.parametrize("padding", [0, 7])
+@pytest.mark.parametrize("encoding", ["uyvy", "yuyv"])
+def test_red_stays_red_to_the_end_of_odd_rows(encoding, padding):
+    luma, u, v = yuv(7, 9)
+    chroma = np.where(np.arange(9) % 2, v, u) * np.ones((7, 1), np.uint8)
+    pair = (chroma, luma) if encoding == "uyvy" else (luma, chroma)
+    image = message_to_rgb(message(encoding, np.dstack(pair).astype(np.uint8), padding))
+    assert image.shape == (7, 9, 3) and np.abs(image.astype(int) - RED).max() <= 4
+
+
+@pytest.mark.parametrize(("meant", "order"), [("rgb8", 1), ("bgr8", -1)])
+def test_three_channels_without_names_need_the_cameras_encoding(meant, order):
+    source = message("8UC3", colours()[..., ::order], 7)
+    np.testing.assert_array_equal(message_to_rgb(source, meant), colours())
+    with pytest.raises(UserError, match="set encoding: bgr8 or encoding: rgb8 at the camera"):
+        message_to_rgb(source)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "channels"), [("mono16", 1), ("rgb16", 3), ("bgra16", 4), ("bayer_rggb16", 1)]
+)
+def test_sixteen_bits_are_refused(encoding, channels):
+    pixels = np.zeros((HEIGHT, WIDTH, channels), np.uint16)
+    with pytest.raises(UserError, match=f"{encoding}' has more than 8 bits a channel"):
+        message_to_rgb(message(encoding, pixels))
+
+
+@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (HEIGHT, WIDTH, 3)])
+def test_compressed_sixteen_bits_are_refused(shape):
+    _, data = cv2.imencode(".png", np.full(shape, 40000, np.uint16))
+    compressed = SimpleNamespace(format="16UC1; png compressed", data=data.ravel())
+    with pytest.raises(UserError, match="format '16UC1; png compressed' has more than 8 bits"):
+        message_to_rgb(compressed)
 
 
 @pytest.mark.parametrize("bigendian", [0, 1])
@@ -137,9 +220,7 @@ def test_compressed_pictures(kind, tolerance):
     compressed = SimpleNamespace(
         format="rgb8; jpeg compressed bgr8", data=array.array("B", data.tobytes())
     )
-    difference = np.abs(compressed_to_rgb(compressed).astype(int) - colours())[INNER[0]][
-        :, INNER[1]
-    ]
+    difference = np.abs(message_to_rgb(compressed).astype(int) - colours())[INNER[0]][:, INNER[1]]
     assert difference.max() <= tolerance
 
 
@@ -149,4 +230,4 @@ def test_compressed_rubbish_is_refused(data):
     with pytest.raises(
         UserError, match=f"of {len(data)} bytes with format 'jpeg' does not decode"
     ):
-        compressed_to_rgb(broken)
+        message_to_rgb(broken)

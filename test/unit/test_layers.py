@@ -50,7 +50,7 @@ ROS_PARTS = {"nodes"}
 TORCH_PARTS = ("model/", "training/", "benchmarks/", "policies/local.py")
 TORCH_PACKAGES = {"torch", "torchvision", "transformers"}
 HEAVY_PACKAGES = TORCH_PACKAGES | {"mink", "mujoco", "rclpy"}
-ROS_PACKAGES = {"rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "tf2_ros"}
+ROS_PACKAGES = {"rclpy", "launch", "launch_ros", "ament_index_python", "tf2_ros"}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,80 @@
+"""A camera's pictures live and out of a bag: the same subscription keys, the same pixels."""
+
+from __future__ import annotations
+
+import array
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from graph import Graph
+from rclpy.serialization import serialize_message
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CompressedImage, Image
+
+from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.nodes.messages import to_time
+from groot_ros.nodes.streams import StreamSubscriptions
+from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.share import share_file
+from groot_ros.stream_store import routes
+
+RED = (200, 60, 10)
+HEIGHT, WIDTH = 7, 9
+
+
+def robot(path: Path, keys: str) -> RobotConfig:
+    text = share_file("config/robots/sim.yaml").read_text()
+    camera = "exterior: {topic: exterior/image_raw}"
+    assert camera in text
+    path.write_text(text.replace(camera, f"exterior: {{topic: /camera, {keys}}}"))
+    return load_robot(str(path))
+
+
+def padded_bgr() -> Image:
+    rows = np.tile(np.array(RED[::-1], np.uint8), (HEIGHT, WIDTH))
+    data = np.pad(rows, ((0, 0), (0, 5)), constant_values=255)
+    message = Image(height=HEIGHT, width=WIDTH, encoding="8UC3", step=data.shape[1])
+    message.data = array.array("B", data.tobytes())
+    return message
+
+
+def jpeg() -> CompressedImage:
+    pixels = np.full((HEIGHT, WIDTH, 3), RED[::-1], np.uint8)
+    data = cv2.imencode(".jpg", pixels)[1].tobytes()
+    return CompressedImage(format="jpeg", data=array.array("B", data))
+
+
+def picture(buffer: ObservationBuffer, now_ns: int) -> np.ndarray | None:
+    try:
+        return buffer.observe(now_ns, "")[0].images["exterior"]
+    except NotReady:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [("encoding: bgr8", padded_bgr()), ("compressed: true", jpeg())],
+    ids=["8UC3", "jpeg"],
+)
+def test_live_and_recorded_pictures_are_equal(
+    graph: Graph, tmp_path: Path, keys: str, message: Image | CompressedImage
+) -> None:
+    config = robot(tmp_path / "robot.yaml", keys)
+    live, recorded = (ObservationBuffer(config, (), ("exterior",)) for _ in range(2))
+    StreamSubscriptions(graph.node, live)
+    publisher = graph.node.create_publisher(type(message), "/camera", 1)
+    stamp_ns = graph.node.get_clock().now().nanoseconds
+    message.header.stamp = to_time(stamp_ns)
+    graph.node.create_timer(0.1, lambda: publisher.publish(message))
+    seen = graph.wait_for(lambda: picture(live, stamp_ns) is not None, "a picture")
+    assert seen
+
+    [route] = routes(recorded)
+    store = get_typestore(Stores.ROS2_JAZZY)
+    route.store(store.deserialize_cdr(serialize_message(message), route.type_name), stamp_ns)
+    ours, theirs = picture(live, stamp_ns), picture(recorded, stamp_ns)
+    assert ours is not None and theirs is not None
+    np.testing.assert_array_equal(ours, theirs)
+    assert ours.shape == (HEIGHT, WIDTH, 3) and np.abs(ours.astype(int) - RED).max() <= 4

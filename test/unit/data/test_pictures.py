@@ -1,0 +1,113 @@
+"""Pictures of bags: the keys of a camera, and what the live node would have refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from arm_bags import ArmBag, Message, compressed_image, conversion, image, picture, write_bag
+
+from groot_ros.data.convert import convert
+from groot_ros.data.reader import Dataset
+from groot_ros.data.verify import verify
+from groot_ros.errors import UserError
+from groot_ros.share import share_file
+from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE
+
+CODEC = "ee_quat_joints"
+TOPIC = "/exterior/image_raw"
+
+
+def bag(path: Path, data: Callable[[float], bytes], type_name: str = IMAGE) -> Path:
+    """A bag of which the exterior camera is other than usual."""
+    arm = ArmBag(seconds=3.0)
+    messages = [
+        Message(TOPIC, type_name, m.arrival_s, data(m.arrival_s - arm.image_delay_s))
+        if m.topic == TOPIC
+        else m
+        for m in arm.messages()
+    ]
+    return write_bag(path, messages)
+
+
+def robot(path: Path, keys: str) -> str:
+    """The simulated robot with more keys at the exterior camera."""
+    text = share_file("config/robots/sim.yaml").read_text()
+    camera = "exterior: {topic: exterior/image_raw}"
+    assert camera in text
+    path.write_text(text.replace(camera, f"{camera[:-1]}, {keys}}}"))
+    return str(path)
+
+
+def swapped(time_s: float) -> bytes:
+    pixels = np.ascontiguousarray(picture(time_s, "exterior")[..., ::-1])
+    return image(time_s, encoding="8UC3", data=pixels.ravel())
+
+
+def jpeg(time_s: float) -> bytes:
+    return compressed_image(time_s, "exterior", ".jpg")
+
+
+@pytest.mark.parametrize(
+    ("keys", "data", "type_name"),
+    [("encoding: bgr8", swapped, IMAGE), ("compressed: true", jpeg, COMPRESSED_IMAGE)],
+)
+def test_keys_of_a_camera(
+    tmp_path: Path, keys: str, data: Callable[[float], bytes], type_name: str
+) -> None:
+    recorded = bag(tmp_path / "bag", data, type_name)
+    with pytest.raises(UserError, match=keys):
+        convert(conversion(recorded, tmp_path / "out"))
+    name = robot(tmp_path / "robot.yaml", keys)
+    report = convert(conversion(recorded, tmp_path / "out", robot=name))
+    assert report.dropped == {}
+    found = verify(recorded, name, CODEC, tmp_path / "out")
+    assert found.is_equal and min(found.psnr_db.values()) > 35
+
+
+def black(time_s: float) -> bytes:
+    return image(time_s, **({"data": np.zeros(9216, np.uint8)} if time_s > 1.5 else {}))
+
+
+def frozen(time_s: float) -> bytes:
+    return image(time_s, data=picture(min(time_s, 1.5), "exterior").ravel())
+
+
+def resized(time_s: float) -> bytes:
+    return image(time_s, **({"width": 32} if time_s > 1.5 else {}))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (black, "camera exterior: its pictures are black"),
+        (frozen, "camera exterior: the arm has moved and its picture has not changed"),
+        (resized, "camera exterior: its pictures are 32x48 now and were 64x48"),
+    ],
+)
+def test_what_the_node_would_have_refused_is_left_out(
+    tmp_path: Path, data: Callable[[float], bytes], reason: str
+) -> None:
+    recorded = bag(tmp_path / "bag", data)
+    report = convert(conversion(recorded, tmp_path / "out"))
+    [(found, steps)] = report.dropped.items()
+    assert found.startswith(reason) and steps >= 10
+    [loss] = report.episodes[0].losses
+    assert loss["topic"] == TOPIC and loss["first_s"] >= 1.4
+    rows = sum(episode.length for episode in Dataset(tmp_path / "out").episodes)
+    assert rows + steps == pytest.approx(45, abs=2)
+    assert verify(recorded, "sim", CODEC, tmp_path / "out").is_equal
+
+
+def test_verify_refuses_pictures_as_the_node_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dataset whose pictures were never judged holds rows that the node would not have seen."""
+    recorded = bag(tmp_path / "bag", black)
+    with monkeypatch.context() as unjudged:
+        unjudged.setattr("groot_ros.picture_watch.BLACK", 0)
+        convert(conversion(recorded, tmp_path / "out"))
+    found = verify(recorded, "sim", CODEC, tmp_path / "out")
+    assert found.unseen >= 5 and not found.is_equal
