@@ -24,6 +24,9 @@ OUTPUT_PROFILES = {
     "jtc_upsampling": "joint_position",
     "joint_stream": "joint_position",
 }
+# By which time a stream counts.
+HEADER, ARRIVAL = "header", "arrival"
+CLOCKS = (HEADER, ARRIVAL)
 GRIP_TYPES = ("float64", "gripper_command", "trajectory")
 
 
@@ -33,12 +36,27 @@ def _clamped(closure: float) -> float:
 
 
 @dataclass(frozen=True)
+class StreamTime:
+    """When what a message says was so: `latency_s` before the time of its `clock`, the stamp of
+    its header or its arrival."""
+
+    clock: str = HEADER
+    latency_s: float = 0.0
+
+    def of(self, header_ns: int, arrival_ns: int) -> int:
+        """The time in ns; 0 where the header, which counts, has none."""
+        time_ns = arrival_ns if self.clock == ARRIVAL else header_ns
+        return time_ns - round(self.latency_s * 1e9) if time_ns else 0
+
+
+@dataclass(frozen=True)
 class JointStream:
     """Arm joints out of a JointState topic, in the order that the codec uses."""
 
     topic: str
     joints: tuple[str, ...]
     max_age_s: float = STATE_MAX_AGE_S
+    time: StreamTime = StreamTime()
 
 
 @dataclass(frozen=True)
@@ -47,6 +65,7 @@ class PoseStream:
 
     topic: str
     max_age_s: float = STATE_MAX_AGE_S
+    time: StreamTime = StreamTime()
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,7 @@ class GripStream:
     open: float
     closed: float
     max_age_s: float = STATE_MAX_AGE_S
+    time: StreamTime = StreamTime()
 
     def closure(self, raw: float) -> float:
         """Closure in [0, 1] of a raw value; NaN stays NaN."""
@@ -77,7 +97,8 @@ COLOURS = ("rgb8", "bgr8")
 
 @dataclass(frozen=True)
 class CameraStream:
-    """A camera; the picture was taken `latency_s` before its stamp. `key` is its dataset key.
+    """A camera; the picture was taken `latency_s` before the time of its `clock` (see StreamTime).
+    `key` is its dataset key.
 
     `compressed` says that its topic is of CompressedImage, `encoding` (rgb8 or bgr8, may be empty)
     what pictures of encoding 8UC3 are.
@@ -89,6 +110,7 @@ class CameraStream:
     encoding: str = ""
     latency_s: float = 0.0
     max_age_s: float = CAMERA_MAX_AGE_S
+    clock: str = HEADER
 
 
 @dataclass(frozen=True)
@@ -115,6 +137,7 @@ class GripCommand:
     type: str = "float64"
     joint: str = ""
     max_effort: float = 0.0
+    time: StreamTime = StreamTime(ARRIVAL)
 
     def raw(self, closure: float) -> float:
         """Command value of a closure in [0, 1]."""
@@ -133,6 +156,8 @@ class Commands:
     joint_position: str | None = None
     grip: GripCommand | None = None
     twist: str | None = None
+    ee_pose_time: StreamTime = StreamTime()
+    """Of the commanded poses of a bag."""
 
 
 @dataclass(frozen=True)
@@ -267,19 +292,33 @@ def _max_age_s(section: Section, default: float) -> float:
     return section.positive("max_age", "s") if "max_age" in section else default
 
 
+def _time(section: Section, is_stamped: bool = True) -> StreamTime:
+    default = HEADER if is_stamped else ARRIVAL
+    clock = section.choice("clock", CLOCKS) if "clock" in section else default
+    if clock == HEADER and not is_stamped:
+        raise section.error("clock", "is header, expected arrival: a Float64 carries no time")
+    return StreamTime(clock, _latency_s(section))
+
+
+def _latency_s(section: Section) -> float:
+    return section.number("latency", "s", 0.0, 10.0) if "latency" in section else 0.0
+
+
 def _joints(parent: Section) -> JointStream:
     section = parent.section("joint_position")
     stream = JointStream(
         topic=section.topic("topic"),
         joints=section.names("joints"),
         max_age_s=_max_age_s(section, STATE_MAX_AGE_S),
+        time=_time(section),
     )
     section.finish()
     return stream
 
 
 def _pose(section: Section) -> PoseStream:
-    stream = PoseStream(section.topic("topic"), _max_age_s(section, STATE_MAX_AGE_S))
+    max_age_s = _max_age_s(section, STATE_MAX_AGE_S)
+    stream = PoseStream(section.topic("topic"), max_age_s, _time(section))
     section.finish()
     return stream
 
@@ -300,6 +339,7 @@ def _grip(section: Section) -> GripStream:
         open=opened,
         closed=closed,
         max_age_s=_max_age_s(section, STATE_MAX_AGE_S),
+        time=_time(section, is_stamped="joint" in section),
     )
     section.finish()
     return stream
@@ -312,8 +352,9 @@ def _camera(name: str, section: Section) -> CameraStream:
         key=section.text("key", "a video key") if "key" in section else _video_key(name),
         compressed=_is_compressed(topic, section),
         encoding=section.choice("encoding", COLOURS) if "encoding" in section else "",
-        latency_s=section.number("latency", "s", 0.0, 10.0) if "latency" in section else 0.0,
+        latency_s=_latency_s(section),
         max_age_s=_max_age_s(section, CAMERA_MAX_AGE_S),
+        clock=section.choice("clock", CLOCKS) if "clock" in section else HEADER,
     )
     section.finish()
     return stream
@@ -330,12 +371,16 @@ def _video_key(camera: str) -> str:
 
 
 def _commands(section: Section) -> Commands:
+    pose = section.section("ee_pose") if "ee_pose" in section else None
     commands = Commands(
-        ee_pose=_command_topic(section, "ee_pose"),
+        ee_pose=pose.topic("topic") if pose else None,
+        ee_pose_time=_time(pose) if pose else StreamTime(),
         joint_position=_command_topic(section, "joint_position"),
         grip=_grip_command(section.section("grip")) if "grip" in section else None,
         twist=_command_topic(section, "twist"),
     )
+    if pose:
+        pose.finish()
     section.finish()
     return commands
 
@@ -360,6 +405,7 @@ def _grip_command(section: Section) -> GripCommand:
         kind,
         section.text("joint", "the gripper's joint name") if in_trajectory else "",
         section.positive("max_effort", "N") if "max_effort" in section else 0.0,
+        _time(section, is_stamped=False),
     )
     section.finish()
     return command

@@ -17,7 +17,14 @@ from groot_ros.buffer import Decode, pick_joints
 from groot_ros.errors import UserError
 from groot_ros.image_messages import message_to_rgb
 from groot_ros.message_fields import from_pose, to_ns
-from groot_ros.robot import GripStream, JointStream, RobotConfig
+from groot_ros.robot import (
+    ARRIVAL,
+    HEADER,
+    GripStream,
+    JointStream,
+    RobotConfig,
+    StreamTime,
+)
 
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
@@ -57,33 +64,45 @@ class Route:
     streams: tuple[str, ...]
     store: Store
     is_camera: bool = False
+    clock: str = HEADER
+    """Header where the stamps of one stream or more count, else arrival."""
 
 
-def routes(buffer: Sink) -> list[Route]:
-    """The topics that feed a buffer; pictures are decoded when they are wanted."""
+def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
+    """The topics that feed a buffer; pictures are decoded when they are wanted.
+
+    The clock of all headers is `behind_ns` behind that of the arrivals.
+    """
     streams = buffer.robot.observations
     found: list[Route] = []
     if "joint_position" in buffer.fields and (joints := streams.joint_position):
-        store = partial(_store_joints, buffer, joints)
-        found.append(Route(joints.topic, JOINT_STATE, ("joint_position",), store))
+        store = partial(_store_joints, buffer, joints, _Time(joints.time, behind_ns))
+        found.append(
+            Route(joints.topic, JOINT_STATE, ("joint_position",), store, clock=joints.time.clock)
+        )
     if "grip" in buffer.fields and (grip := streams.grip):
-        found.append(_grip_route(buffer, grip))
+        found.append(_grip_route(buffer, grip, behind_ns))
     if "ee_pose" in buffer.fields and (pose := streams.ee_pose):
-        found.append(Route(pose.topic, POSE, ("ee_pose",), partial(_store_pose, buffer)))
+        store = partial(_store_pose, buffer, _Time(pose.time, behind_ns))
+        found.append(Route(pose.topic, POSE, ("ee_pose",), store, clock=pose.time.clock))
     merged = _merged(found)
     for name in buffer.cameras:
         camera = streams.cameras[name]
         kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
-        store = partial(_store_image, buffer, name, camera.encoding)
-        merged.append(Route(camera.topic, kind, (name,), store, is_camera=True))
+        # The buffer knows the latency of cameras.
+        time = _Time(StreamTime(camera.clock), behind_ns)
+        store = partial(_store_image, buffer, name, camera.encoding, time)
+        merged.append(Route(camera.topic, kind, (name,), store, True, camera.clock))
     return merged
 
 
-def _grip_route(buffer: Sink, stream: GripStream) -> Route:
+def _grip_route(buffer: Sink, stream: GripStream, behind_ns: int) -> Route:
     if stream.joint is None:
-        return Route(stream.topic, FLOAT, ("grip",), partial(_store_grip, buffer, stream))
-    store = partial(_store_grip_joint, buffer, stream, stream.joint)
-    return Route(stream.topic, JOINT_STATE, ("grip",), store)
+        store = partial(_store_grip, buffer, stream)
+        return Route(stream.topic, FLOAT, ("grip",), store, clock=ARRIVAL)
+    time = _Time(stream.time, behind_ns)
+    store = partial(_store_grip_joint, buffer, stream, stream.joint, time)
+    return Route(stream.topic, JOINT_STATE, ("grip",), store, clock=stream.time.clock)
 
 
 def _merged(found: list[Route]) -> list[Route]:
@@ -94,7 +113,8 @@ def _merged(found: list[Route]) -> list[Route]:
         if other := merged.get(key):
             streams = (*other.streams, *route.streams)
             both = partial(_store_both, other.store, route.store)
-            merged[key] = Route(*key, streams, both)
+            clock = HEADER if HEADER in (other.clock, route.clock) else ARRIVAL
+            merged[key] = Route(*key, streams, both, clock=clock)
         else:
             merged[key] = route
     return list(merged.values())
@@ -105,17 +125,30 @@ def _store_both(first: Store, second: Store, message: Any, arrival_ns: int) -> N
     second(message, arrival_ns)
 
 
-def _stamp_ns(buffer: Sink, stream: str, message: Any) -> int:
+def header_ns(message: Any, behind_ns: int = 0) -> int:
+    """Stamp of a message in ns, on the clock of the arrivals; 0 where it has none."""
     stamp_ns = to_ns(message.header.stamp)
-    if stamp_ns == 0:
-        buffer.report(
-            stream, "messages carry no time (header.stamp is 0): let the driver stamp them"
-        )
-    return stamp_ns
+    return stamp_ns + behind_ns if stamp_ns else 0
 
 
-def _store_joints(buffer: Sink, stream: JointStream, message: Any, arrival_ns: int) -> None:
-    if stamp_ns := _stamp_ns(buffer, "joint_position", message):
+@dataclass(frozen=True)
+class _Time:
+    time: StreamTime
+    behind_ns: int
+
+    def of(self, buffer: Sink, stream: str, message: Any, arrival_ns: int) -> int:
+        time_ns = self.time.of(header_ns(message, self.behind_ns), arrival_ns)
+        if time_ns == 0:
+            buffer.report(
+                stream, "messages carry no time (header.stamp is 0): let the driver stamp them"
+            )
+        return time_ns
+
+
+def _store_joints(
+    buffer: Sink, stream: JointStream, time: _Time, message: Any, arrival_ns: int
+) -> None:
+    if stamp_ns := time.of(buffer, "joint_position", message, arrival_ns):
         try:
             position = pick_joints(stream.joints, message.name, message.position)
         except KeyError as missing:
@@ -127,9 +160,9 @@ def _store_joints(buffer: Sink, stream: JointStream, message: Any, arrival_ns: i
 
 
 def _store_grip_joint(
-    buffer: Sink, stream: GripStream, joint: str, message: Any, arrival_ns: int
+    buffer: Sink, stream: GripStream, joint: str, time: _Time, message: Any, arrival_ns: int
 ) -> None:
-    if stamp_ns := _stamp_ns(buffer, "grip", message):
+    if stamp_ns := time.of(buffer, "grip", message, arrival_ns):
         try:
             raw = pick_joints([joint], message.name, message.position)[0]
         except KeyError as missing:
@@ -141,10 +174,10 @@ def _store_grip_joint(
 
 
 def _store_grip(buffer: Sink, stream: GripStream, message: Any, arrival_ns: int) -> None:
-    buffer.add_grip(arrival_ns, stream.closure(float(message.data)))
+    buffer.add_grip(stream.time.of(arrival_ns, arrival_ns), stream.closure(float(message.data)))
 
 
-def _store_pose(buffer: Sink, message: Any, arrival_ns: int) -> None:
+def _store_pose(buffer: Sink, time: _Time, message: Any, arrival_ns: int) -> None:
     base = buffer.robot.base_frame
     if message.header.frame_id.lstrip("/") != base:
         frame = message.header.frame_id[:SHOWN_LENGTH]
@@ -152,12 +185,14 @@ def _store_pose(buffer: Sink, message: Any, arrival_ns: int) -> None:
             "ee_pose",
             f"messages are in frame {frame!r}, the robot file's base_frame is {base!r}",
         )
-    elif stamp_ns := _stamp_ns(buffer, "ee_pose", message):
+    elif stamp_ns := time.of(buffer, "ee_pose", message, arrival_ns):
         buffer.add_ee_pose(stamp_ns, from_pose(message.pose))
 
 
-def _store_image(buffer: Sink, camera: str, encoding: str, message: Any, arrival_ns: int) -> None:
-    if stamp_ns := _stamp_ns(buffer, camera, message):
+def _store_image(
+    buffer: Sink, camera: str, encoding: str, time: _Time, message: Any, arrival_ns: int
+) -> None:
+    if stamp_ns := time.of(buffer, camera, message, arrival_ns):
         buffer.add_image(camera, stamp_ns, partial(message_to_rgb, message, encoding))
 
 

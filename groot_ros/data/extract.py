@@ -15,6 +15,7 @@ from groot_ros.buffer import NotReady
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import ModelInput
 from groot_ros.data.bag_storage import BagError
+from groot_ros.data.clocks import check_clocks, clock_notes, on_bag_clock
 from groot_ros.data.doubts import WatchedPoses, frozen_notes, unreadable_notes
 from groot_ros.data.episodes import Episode
 from groot_ros.data.frames import (
@@ -119,6 +120,7 @@ def extract(
 
     BagError when the bag lacks a topic or no frame can be used.
     """
+    source = on_bag_clock(source, episode)
     extraction = _Extraction(source.codec, options, folder)
     if options.trim_idle:
         extraction.keep = moving_range(read_signals(source, episode).states)
@@ -140,16 +142,20 @@ def extract(
     drops.duplicates = extraction.drops.duplicates
     extraction.drops = drops
     name_topics(drops, streams)
-    for stream in health.values():
-        stream.check_clock()
+    clocks = health | signals.health
+    check_clocks(source, clocks)
     if not source.bag.clock_steps:
         check_once(health.values(), source.bag.start_ns, source.bag.end_ns)
     kept = signals.signals()
     if extraction.has_frames:
         extraction.finish(make_labels(source.codec, kept.states, kept.commands))
     _check(episode, extraction)
-    notes = [*unreadable_notes(signals, health), *frozen_notes(extraction.watched, kept.commands)]
-    result = _result(episode, extraction, clock, health, notes)
+    notes = [
+        *clock_notes(source, clocks),
+        *unreadable_notes(signals, health),
+        *frozen_notes(extraction.watched, kept.commands),
+    ]
+    result = _result(episode, extraction, clock, clocks, notes)
     write_result(folder, result)
     return result
 

@@ -19,9 +19,9 @@ from groot_ros.data.episodes import Episode
 from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import CommandTopics, find_commands, find_streams
-from groot_ros.message_fields import from_pose, to_ns
-from groot_ros.robot import RobotConfig
-from groot_ros.stream_store import Route, routes
+from groot_ros.message_fields import from_pose
+from groot_ros.robot import HEADER, RobotConfig
+from groot_ros.stream_store import Route, header_ns, routes
 
 # An episode inside a longer bag begins with what was received just before it.
 PREROLL_NS = 1_000_000_000
@@ -43,10 +43,12 @@ class Source:
     robot: RobotConfig
     codec: Codec
     namespace: str = "/"
+    behind_ns: int = 0
+    """How far the headers' clock is behind that of the bag; `clocks.on_bag_clock` finds it."""
 
     def streams(self, buffer: ObservationBuffer) -> dict[str, Route]:
         """Topics that feed a buffer; BagError for one that is missing or of another type."""
-        return find_streams(self.bag, routes(buffer), self.namespace)
+        return find_streams(self.bag, routes(buffer, self.behind_ns), self.namespace)
 
     def commands(self) -> CommandTopics:
         """Topics of the labels; BagError like `streams`."""
@@ -83,8 +85,9 @@ class Source:
             if (route := streams.get(topic)) is None:
                 continue
             if arrival_ns >= episode.start_ns:
-                header = getattr(message, "header", None)
-                health[topic].add(arrival_ns, header and to_ns(header.stamp))
+                by_header = route.clock == HEADER
+                stamp_ns = header_ns(message, self.behind_ns) if by_header else None
+                health[topic].add(arrival_ns, stamp_ns)
             route.store(message, arrival_ns)
             yield route, arrival_ns
 
@@ -129,11 +132,16 @@ class SignalReader:
         robot = source.robot
         self._robot = robot
         self._collector = _Collector(robot, tuple(fields))
-        self._streams = find_streams(source.bag, routes(self._collector), source.namespace)
+        self._streams = find_streams(
+            source.bag, routes(self._collector, source.behind_ns), source.namespace
+        )
+        self._behind_ns = source.behind_ns
         self._commands = source.commands()
         self._samples: dict[str, Samples] = defaultdict(Samples)
         self.topics = {name: route.type_name for name, route in self._streams.items()}
         self.topics |= self._commands.types
+        self.health = {topic: StreamHealth(topic) for topic in self._commands.stamped}
+        """Of the labels whose messages carry a time."""
         self.first_command_ns: int | None = None
         """When the first commanded pose was meant for."""
         self.unusable: Counter[str] = Counter()
@@ -145,8 +153,11 @@ class SignalReader:
             route.store(message, arrival_ns)
         if topic == self._commands.ee_pose:
             self._check_frame(topic, message)
+            time = self._robot.commands.ee_pose_time
+            stamp_ns = header_ns(message, self._behind_ns)
+            self.health[topic].add(arrival_ns, stamp_ns if time.clock == HEADER else None)
             # A command without a time is meant for now.
-            stamp_ns = to_ns(message.header.stamp) or arrival_ns
+            stamp_ns = time.of(stamp_ns or arrival_ns, arrival_ns)
             pose = from_pose(message.pose)
             if not _is_pose(pose):
                 self._leave_out("ee_pose", topic, stamp_ns)
@@ -155,11 +166,12 @@ class SignalReader:
             if self.first_command_ns is None:
                 self.first_command_ns = stamp_ns
         elif topic == self._commands.grip and self._robot.commands.grip:
+            time_ns = self._robot.commands.grip.time.of(arrival_ns, arrival_ns)
             closure = self._robot.commands.grip.closure(float(message.data))
             if not math.isfinite(message.data):
-                self._leave_out("grip", topic, arrival_ns)
+                self._leave_out("grip", topic, time_ns)
                 return
-            self._samples["grip"].add(arrival_ns, closure)
+            self._samples["grip"].add(time_ns, closure)
 
     def refuse(self, topic: str, arrival_ns: int) -> None:
         """A message of a topic that cannot be read."""

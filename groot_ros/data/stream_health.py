@@ -11,8 +11,6 @@ import numpy as np
 
 from groot_ros.data.bag_storage import BagError
 
-# Messages take their time, but not this long: then the stamps are of another clock.
-CLOCK_OFFSET_S = 1.0
 NS = 1_000_000_000
 DENSITY_BINS = 40
 # A stream is dense over so many messages, and a time is recorded twice where all streams are for
@@ -132,26 +130,15 @@ class StreamHealth:
             longest_gap_s=round(float(gaps[worst]) / NS, 4) if len(gaps) else None,
             unstamped=int(np.sum(stamps == 0)),
             backwards=int(np.sum(np.diff(stamps[stamps > 0]) < 0)),
-            latency_s=None if (offset := self._offset_s()) is None else round(offset, 4),
+            latency_s=None if (offset := self.offset_s()) is None else round(offset, 4),
             gap_at_s=round(float(times[worst] - start_ns) / NS, 3) if len(gaps) else None,
             density=_density(times, start_ns, stop_ns),
         )
 
-    def _offset_s(self) -> float | None:
+    def offset_s(self) -> float | None:
+        """Median time from stamp to arrival; None without stamps."""
         stamps = np.array(self.stamps, dtype=np.int64)
         if not np.any(stamps > 0):
             return None
         arrivals = np.array(self.arrivals, dtype=np.int64)
         return float(np.median((arrivals - stamps)[stamps > 0])) / NS
-
-    def check_clock(self) -> None:
-        """BagError when the stamps are of another clock than the times of arrival."""
-        offset_s = self._offset_s()
-        if offset_s is not None and abs(offset_s) > CLOCK_OFFSET_S:
-            side = "behind" if offset_s > 0 else "ahead of"
-            raise BagError(
-                f"the stamps of {self.topic} are {abs(offset_s):.3g} s {side} the times at which "
-                f"the bag received them, expected less than {CLOCK_OFFSET_S:g} s: they are of "
-                "another clock; let driver and recorder use the same one (use_sim_time in "
-                "simulation)"
-            )

@@ -30,6 +30,11 @@ class CommandTopics:
     grip: str | None = None
 
     @property
+    def stamped(self) -> list[str]:
+        """Those whose messages have a header."""
+        return [self.ee_pose] if self.ee_pose else []
+
+    @property
     def types(self) -> dict[str, str]:
         """Message types by topic."""
         found = {self.ee_pose: POSE, self.grip: FLOAT}

@@ -16,6 +16,7 @@ from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import Observation, Steps
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_files import bag_hash
+from groot_ros.data.clocks import on_bag_clock
 from groot_ros.data.dataset import ACTION, STAMP, STATE, video_column
 from groot_ros.data.episodes import Episode
 from groot_ros.data.labels import Labels, make_labels
@@ -117,7 +118,9 @@ class _Comparison:
             origin["instruction"],
             namespace=origin["namespace"],
         )
-        source = Source(self._bag, self._robot, self._codec, episode.namespace)
+        source = on_bag_clock(
+            Source(self._bag, self._robot, self._codec, episode.namespace), episode
+        )
         signals = read_signals(source, episode)
         labels = make_labels(self._codec, signals.states, signals.commands)
         rows = [

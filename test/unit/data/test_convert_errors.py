@@ -124,13 +124,6 @@ def test_unknown_joint(tmp_path: Path) -> None:
         convert(conversion(tmp_path / "bag", tmp_path / "out"))
 
 
-@pytest.mark.parametrize(("offset_s", "side"), [(-1000.0, "behind"), (5.0, "ahead of")])
-def test_stamps_of_another_clock(tmp_path: Path, offset_s: float, side: str) -> None:
-    write_bag(tmp_path / "bag", ArmBag(seconds=1.5, clock_offset_s=offset_s).messages())
-    with pytest.raises(UserError, match=f"s {side} the times at which .* another clock"):
-        convert(conversion(tmp_path / "bag", tmp_path / "out"))
-
-
 def test_pose_in_another_frame(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", ArmBag(seconds=1.5, frame="world").messages())
     with pytest.raises(UserError, match="are in frame 'world', the robot file's base_frame is"):

@@ -157,8 +157,8 @@ def test_what_is_left_out_is_in_the_dataset(tmp_path: Path) -> None:
     arm = ArmBag(seconds=1.5)
     lost = [message for message in arm.messages() if message.topic != "/ee_pose"]
     write_bag(tmp_path / "bags" / "bad", lost)
-    skewed = ArmBag(seconds=1.5, clock_offset_s=5.0)
-    write_bag(tmp_path / "bags" / "clock", skewed.messages())
+    skewed = [*arm.states(), *arm.images(), *ArmBag(seconds=1.5, clock_offset_s=5.0).commands()]
+    write_bag(tmp_path / "bags" / "clock", skewed)
     write_bag(tmp_path / "bags" / "good", arm.messages())
     report = convert(conversion(tmp_path / "bags", tmp_path / "out"))
     assert report.exit_code == 1 and len(report.failures) == 2

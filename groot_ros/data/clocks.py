@@ -1,0 +1,213 @@
+"""Whether the stamps of all used streams, labels too, are of one clock, and how far it is from the
+bag's.
+
+A constant difference of all streams, as of simulation time in a bag that was recorded on the wall
+clock, is taken: stamps are moved onto the bag's clock, by the offset of the stream that arrives
+soonest, so that no message arrives before its stamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.data.bag_storage import BagError
+from groot_ros.data.episodes import Episode
+from groot_ros.data.replay import PREROLL_NS, Source, make_buffer
+from groot_ros.data.stream_health import NS, REST_MARGIN_S, REST_S, StreamHealth
+from groot_ros.robot import HEADER, STATE_MAX_AGE_S
+from groot_ros.stream_store import POSE, Route, header_ns
+
+# Messages take their time, but not this much more than others: then stamps are of another clock.
+CLOCK_OFFSET_S = 1.0
+# States that are always later than this are of no use to a live node: the clocks differ.
+COMMON_OFFSET_S = STATE_MAX_AGE_S
+# Commands are as small as states and arrive as soon; this is one step and a half at 15 Hz.
+LABEL_OFFSET_S = 0.1
+STEP_BACK_S = 0.2
+# Medians over so many messages are no accident; of a stream's beginning, and around a step.
+PROBED, AROUND_STEP = 32, 8
+
+
+@dataclass(frozen=True)
+class _Stamped:
+    """A topic whose stamps count; `key` is its place in the robot file."""
+
+    type_name: str
+    key: str
+    is_state: bool = False
+
+
+def _stamped(source: Source) -> dict[str, _Stamped]:
+    found = {
+        topic: _Stamped(route.type_name, _key(route), not route.is_camera)
+        for topic, route in source.streams(make_buffer(source.robot, source.codec)).items()
+        if route.clock == HEADER
+    }
+    if (label := source.commands().ee_pose) and _label_time_counts(source):
+        found.setdefault(label, _Stamped(POSE, "commands.ee_pose"))
+    return found
+
+
+def _label_time_counts(source: Source) -> bool:
+    return source.robot.commands.ee_pose_time.clock == HEADER
+
+
+def _key(route: Route) -> str:
+    place = "observations.cameras." if route.is_camera else "observations."
+    return " and ".join(place + stream for stream in route.streams)
+
+
+def on_bag_clock(source: Source, episode: Episode) -> Source:
+    """The source with `behind_ns` by the beginning of each stream of an episode.
+
+    BagError where a stream is on another clock than the others.
+    """
+    stamped = _stamped(source)
+    offsets = {}
+    for topic, stream in stamped.items():
+        messages = source.bag.messages(
+            {topic: stream.type_name}, episode.start_ns, episode.stop_ns
+        )
+        delays = [
+            arrival_ns - stamp_ns
+            for _, arrival_ns, message in islice(messages, PROBED)
+            if (stamp_ns := header_ns(message))
+        ]
+        if delays:
+            offsets[topic] = float(np.median(delays)) / NS
+    _check_agreement(offsets, stamped)
+    if not offsets:
+        return source
+    soonest_s, latest_s = min(offsets.values()), max(offsets.values())
+    if soonest_s > COMMON_OFFSET_S or latest_s < -COMMON_OFFSET_S:
+        return replace(source, behind_ns=round(soonest_s * NS))
+    return source
+
+
+def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, _Stamped]) -> None:
+    """BagError for a stream on another clock than most; of two clocks alike, than the bag's."""
+    if not offsets:
+        return
+
+    def followers(offset_s: float) -> tuple[int, float]:
+        near = [abs(other - offset_s) <= CLOCK_OFFSET_S for other in offsets.values()]
+        return sum(near), -abs(offset_s)
+
+    common_s = max(offsets.values(), key=followers)
+    for topic, offset_s in offsets.items():
+        differs_s = offset_s - common_s
+        if abs(differs_s) > CLOCK_OFFSET_S:
+            side = "behind" if differs_s > 0 else "ahead of"
+            raise BagError(
+                f"the stamps of {topic} are {abs(differs_s):.4g} s {side} those of the other "
+                f"streams, expected less than {CLOCK_OFFSET_S:g} s: they are of another clock; "
+                f"let its publisher use the same one, or set `clock: arrival` at "
+                f"{stamped[topic].key} of the robot file, and `latency` to the time in s from "
+                "the measurement to the arrival"
+            )
+
+
+def check_clocks(source: Source, health: Mapping[str, StreamHealth]) -> None:
+    """BagError where stamps step back while the bag's clock does not, drift from it, or are of
+    another clock than those of other streams; `health` is of a whole episode."""
+    stamped = _stamped(source)
+    used = {topic: health[topic] for topic in stamped if topic in health}
+    if not source.bag.clock_steps:
+        _check_steps(source, used)
+    for topic, stream in used.items():
+        _, delays_s = _delays(stream)
+        if len(delays_s) == 0:
+            continue
+        first_s, last_s = np.median(delays_s[:PROBED]), np.median(delays_s[-PROBED:])
+        if abs(last_s - first_s) > CLOCK_OFFSET_S:
+            raise BagError(
+                f"the stamps of {topic} do not keep their distance to the bag's clock: it changes "
+                f"by {last_s - first_s:.3g} s within the episode, expected less than "
+                f"{CLOCK_OFFSET_S:g} s; record simulations that do not run in real time with "
+                f"`ros2 bag record --use-sim-time`, or set `clock: arrival` at "
+                f"{stamped[topic].key} of the robot file"
+            )
+    found = {topic: stream.offset_s() for topic, stream in used.items()}
+    offsets = {topic: offset for topic, offset in found.items() if offset is not None}
+    _check_agreement(offsets, stamped)
+
+
+def _delays(stream: StreamHealth) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Arrivals in ns and delays in s of the messages that have a stamp."""
+    arrivals = np.array(stream.arrivals, dtype=np.int64)
+    stamps = np.array(stream.stamps, dtype=np.int64)
+    if len(stamps) < len(arrivals):
+        return arrivals[:0], np.empty(0)
+    arrivals, stamps = arrivals[stamps > 0], stamps[stamps > 0]
+    return arrivals, (arrivals - stamps) / NS
+
+
+def _check_steps(source: Source, used: Mapping[str, StreamHealth]) -> None:
+    steps = sorted(
+        (at_ns, back_s, topic)
+        for topic, stream in used.items()
+        for at_ns, back_s in _steps_back(stream)
+    )
+    if not steps:
+        return
+    start_ns, end_ns = source.bag.start_ns, source.bag.end_ns
+    times = [(at_ns - start_ns) / NS for at_ns, *_ in steps]
+    # What was received before a range fills the buffer: it must be of the new time too.
+    edges = [-PREROLL_NS / NS - REST_MARGIN_S, *times, (end_ns - start_ns) / NS + REST_MARGIN_S]
+    rests = [
+        (low + PREROLL_NS / NS + REST_MARGIN_S, high - REST_MARGIN_S)
+        for low, high in pairwise(edges)
+    ]
+    ranges = [f"--range {low:.1f}:{high:.1f}" for low, high in rests if high - low > REST_S]
+    remedy = f"convert the rest with {' '.join(ranges)}" if ranges else "record it again"
+    topics = ", ".join(sorted({topic for *_, topic in steps}))
+    raise BagError(
+        f"the stamps of {topics} step back by {steps[0][1]:.1f} s at {times[0]:.1f} s, while the "
+        f"bag's clock does not: {remedy}"
+    )
+
+
+def _steps_back(stream: StreamHealth) -> Iterator[tuple[int, float]]:
+    """Arrival in ns and size in s of steps that last; a late message among others is none."""
+    arrivals, delays_s = _delays(stream)
+    stamps_s = (arrivals - arrivals[:1]) / NS - delays_s
+    for index in np.flatnonzero(np.diff(stamps_s) < 0) + 1:
+        before = np.median(delays_s[max(0, index - AROUND_STEP) : index])
+        back_s = float(np.median(delays_s[index : index + AROUND_STEP]) - before)
+        if back_s > STEP_BACK_S:
+            yield int(arrivals[index]), back_s
+
+
+def clock_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[str]:
+    """Sentences about a clock that was taken although it is not the bag's, and about labels whose
+    stamps are further from those of the states than transport explains."""
+    if source.behind_ns:
+        behind_s = source.behind_ns / NS
+        side = "behind" if behind_s > 0 else "ahead of"
+        yield (
+            f"all stamps are {abs(behind_s):.4g} s {side} the bag's clock, as in simulation "
+            "time: the difference was taken out"
+        )
+    label = source.commands().ee_pose
+    if label is None or (offset_s := health[label].offset_s()) is None:
+        return
+    stamped = _stamped(source)
+    states = [topic for topic, stream in stamped.items() if stream.is_state]
+    others = [topic for topic in states or stamped if topic != label]
+    offsets = [found for topic in others if (found := health[topic].offset_s()) is not None]
+    if not offsets:
+        return
+    later_s, sooner_s = offset_s - max(offsets), min(offsets) - offset_s
+    if max(later_s, sooner_s) > LABEL_OFFSET_S:
+        side = "behind" if later_s > 0 else "ahead of"
+        yield (
+            f"the stamps of the commands on {label} are {max(later_s, sooner_s):.2f} s {side} "
+            f"those of the other streams, measured at their arrival, expected less than "
+            f"{LABEL_OFFSET_S:g} s: if it is not meant so, every action is off by as much; set "
+            "`clock: arrival` at commands.ee_pose of the robot file"
+        )
