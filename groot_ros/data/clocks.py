@@ -160,7 +160,7 @@ def _check_steps(source: Source, used: Mapping[str, StreamHealth]) -> None:
     # What was received before a range fills the buffer: it must be of the new time too.
     edges = [-PREROLL_NS / NS - REST_MARGIN_S, *times, (end_ns - start_ns) / NS + REST_MARGIN_S]
     rests = [
-        (low + PREROLL_NS / NS + REST_MARGIN_S, high - REST_MARGIN_S)
+        (max(0.0, low + PREROLL_NS / NS + REST_MARGIN_S), high - REST_MARGIN_S)
         for low, high in pairwise(edges)
     ]
     ranges = [f"--range {low:.1f}:{high:.1f}" for low, high in rests if high - low > REST_S]

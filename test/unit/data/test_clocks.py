@@ -10,7 +10,7 @@ import yaml
 from arm_bags import BEGIN_NS, INSTRUCTION, NS, ArmBag, Message, conversion, write_bag
 
 from groot_ros.data.convert import convert
-from groot_ros.data.episodes import EpisodeChoice
+from groot_ros.data.episodes import EpisodeChoice, parse_range
 from groot_ros.data.reader import Dataset
 from groot_ros.data.verify import verify
 from groot_ros.errors import UserError
@@ -118,7 +118,7 @@ def test_stamps_that_step_back_are_refused_with_ranges_that_help(
     assert len(ranges) == 2
     for number, text in enumerate(ranges):
         low_s, high_s = (float(part) for part in text.rstrip(":").split(":"))
-        choice = EpisodeChoice(instruction=INSTRUCTION, ranges=((low_s, high_s),))
+        choice = EpisodeChoice(instruction=INSTRUCTION, ranges=[parse_range(f"{low_s}:{high_s}")])
         output = tmp_path / f"out{number}"
         report = convert(conversion(tmp_path / "bag", output, choice=choice))
         assert report.frames >= 15 * (high_s - low_s) - 4
@@ -135,7 +135,9 @@ def test_keys_of_time_are_read_and_checked(tmp_path: Path) -> None:
     assert joints and joints.time.of(5, NS) == NS - 4_000_000
     values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
     values["observations"]["ee_pose"]["clock"] = "wall"
-    with pytest.raises(UserError, match=r"observations\.ee_pose\.clock is 'wall', expected one of"):
+    with pytest.raises(
+        UserError, match=r"observations\.ee_pose\.clock is 'wall', expected one of"
+    ):
         parse_robot(values, "mine.yaml")
     values["observations"]["ee_pose"]["clock"] = "header"
     values["commands"]["grip"]["clock"] = "header"
