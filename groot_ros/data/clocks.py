@@ -104,7 +104,7 @@ def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, _Stampe
         if abs(differs_s) > CLOCK_OFFSET_S:
             side = "behind" if differs_s > 0 else "ahead of"
             raise BagError(
-                f"the stamps of {topic} are {abs(differs_s):.4g} s {side} those of the other "
+                f"the stamps of {topic} are {abs(differs_s):.1f} s {side} those of the other "
                 f"streams, expected less than {CLOCK_OFFSET_S:g} s: they are of another clock; "
                 f"let its publisher use the same one, or set `clock: arrival` at "
                 f"{stamped[topic].key} of the robot file, and `latency` to the time in s from "
@@ -190,7 +190,7 @@ def clock_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[
         behind_s = source.behind_ns / NS
         side = "behind" if behind_s > 0 else "ahead of"
         yield (
-            f"all stamps are {abs(behind_s):.4g} s {side} the bag's clock, as in simulation "
+            f"all stamps are {abs(behind_s):.1f} s {side} the bag's clock, as in simulation "
             "time: the difference was taken out"
         )
     label = source.commands().ee_pose
