@@ -254,25 +254,37 @@ class _Acting:
 
     def __init__(self, simulation: Simulation) -> None:
         self.epoch = 0
-        self.executor = ChunkExecutor(load_robot("sim").limits)
+        self._robot = load_robot("sim")
+        self._signal = "ee_pose"
+        self.executor = self._make_executor()
         self._simulation = simulation
+
+    def _make_executor(self) -> ChunkExecutor:
+        period_s = 1.0 / self._robot.output.rate_hz
+        settings = ExecutionSettings(self._signal, period_s=period_s)
+        return ChunkExecutor(self._robot.limits, settings)
 
     def accept(self, made: _Made, now_ns: int) -> None:
         """Take a chunk, at first from where the arm is."""
         chunk = made.chunk
-        if self.executor.is_idle:
-            signal = "ee_pose" if chunk.ee_pose is not None else "joint_position"
-            if self.executor.settings.signal != signal:
-                settings = ExecutionSettings(signal)
-                self.executor = ChunkExecutor(self.executor.limits, settings)
+        signal = "ee_pose" if chunk.ee_pose is not None else "joint_position"
+        if signal != self._signal:
+            self._signal = signal
+            self.executor = self._make_executor()
+        if self.executor.begins_anew and not self.executor.stops.blocked:
             grip = None if chunk.grip is None else float(chunk.grip[0])
-            self.executor.start_from(getattr(self._simulation, signal), grip, now_ns)
+            self.executor.start_from(self._measured(), grip, now_ns)
         self.executor.accept(made.chunk_id, chunk, now_ns)
+
+    def _measured(self) -> NDArray[np.float64]:
+        measured: NDArray[np.float64] = getattr(self._simulation, self._signal)
+        return measured
 
     def command(self, now_ns: int) -> None:
         """Command what is due now."""
         if self.epoch > self.executor.epoch:
             self.executor.cancel(self.epoch, now_ns)
+        self.executor.measured(self._measured(), now_ns)
         setpoint = self.executor.setpoint(now_ns)
         if setpoint is None:
             return
