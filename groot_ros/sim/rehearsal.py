@@ -89,7 +89,10 @@ class _Run:
         self._seen = ObservationBuffer(robot, inputs.fields, inputs.cameras)
         self._measured = ObservationBuffer(robot, fields, cameras=())
         self._pictures = PictureWatch()
-        self._motion = ChunkExecutor(robot.limits, ExecutionSettings(signal, conditions.strategy))
+        settings = ExecutionSettings(
+            signal, conditions.strategy, period_s=1.0 / robot.output.rate_hz
+        )
+        self._motion = ChunkExecutor(robot.limits, settings)
         self._shadow = Shadow(signal)
         self._arm: FakeArm | None = None
         self._commanded_grip: float | None = None
