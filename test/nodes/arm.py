@@ -16,6 +16,8 @@ from groot_ros.nodes.messages import to_ns
 from groot_ros_msgs.msg import ChunkReport, ExecutorState
 
 MOVING_M = 1e-7
+# Commands come every 10 ms.
+PAUSE_S = 0.015
 
 
 class Sender:
@@ -76,11 +78,21 @@ class Arm:
         return state
 
     def moved_until_s(self) -> float:
-        """Time of the last command that was not at rest; the commands obey the limits."""
+        """Time of the last command that was not at rest; the commands obey the limits.
+
+        After a pause in commanding the motion begins where the robot is, which a test process
+        that is short of time tells late: only commands a period apart are judged.
+        """
         stamps, places = self._commands()
         ways = np.linalg.norm(np.diff(places, axis=0), axis=1)
+        pauses_s = np.diff(stamps)
         # The limit of the robot file, 0.5 m/s, and what the clock's jitter adds to it.
-        assert np.all(ways < 0.5 * (np.diff(stamps) + 0.01))
+        over = np.where(pauses_s < PAUSE_S, ways - 0.5 * (pauses_s + 0.01), -1.0)
+        worst = int(np.argmax(over))
+        assert over[worst] < 0.0, (
+            f"{ways[worst] * 1e3:.1f} mm in {pauses_s[worst] * 1e3:.1f} ms, "
+            f"command {worst} of {len(ways)}: {places[worst - 2 : worst + 4].tolist()}"
+        )
         moving = np.flatnonzero(ways > MOVING_M)
         return float(stamps[moving[-1] + 1])
 

@@ -47,6 +47,8 @@ def bench() -> Iterator[Bench]:
     with staged() as stage, closing(Sender()) as sender:
         executor = stage.start("executor_node", watchdog=WATCHDOG_S)
         arm = Arm(stage.graph)
+        # After a stop the motion goes on where the robot is, which is where it was commanded to.
+        stage.robot.follow("/target_pose")
         stage.activate("/executor")
         chunks = stage.graph.collect(ActionChunk, "/policy/action_chunk", 100)
         yield Bench(arm, stage.robot, executor, sender, chunks)
