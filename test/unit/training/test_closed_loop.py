@@ -57,7 +57,7 @@ def test_the_expert_picks_the_cube_that_was_named_last(
     ("arguments", "sentence"),
     [
         (["--episodes=0"], "episodes is 0, expected 1 or more"),
-        (["--executed-steps=0"], "executed-steps is 0, expected 1 or more"),
+        (["--executed-steps=-1"], "executed-steps is -1, expected 0 or more"),
         (["--swap-after=2"], "no other cube to ask for"),
         (["--swap-after=20", "--cubes", "red", "blue"], "less than the 15 s"),
     ],
