@@ -67,10 +67,10 @@ class Demonstrations:
 
 
 class Blind(Simulation):
-    """Its pictures are black: the expert here does not look at them."""
+    """Its pictures show the time alone: the expert here does not look at them."""
 
     def render(self, camera: str) -> np.ndarray:
-        return np.zeros((24, 32, 3), np.uint8)
+        return np.full((24, 32, 3), 20 + round(self.time_s * 1000) % 200, np.uint8)
 
 
 @pytest.fixture(scope="module")
