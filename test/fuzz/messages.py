@@ -30,6 +30,8 @@ TEXTS = ("", "x", "joint_1", "fr3_joint1", "bgr8", "mono16", "bayer_rggb8", "32F
 EXTREMES = (0, 1, -1, 255, 2**16, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1)
 END_NS = 2_000_000_000
 
+LARGE = 1e100
+
 
 class Surface:
     # A chunk that is malformed is a ValueError, which the executor counts.
@@ -96,6 +98,10 @@ class Surface:
 def _read_chunk(message: ActionChunk) -> None:
     chunk = from_action_chunk(message)
     assert len(chunk) <= 10_000 and chunk.step_ns > 0
+    given = (chunk.ee_pose, chunk.joint_position, chunk.grip)
+    # What the executor refuses as beyond its limits may overflow when it is interpolated.
+    if any(values is not None and np.abs(values).max() > LARGE for values in given):
+        return
     times_ns = chunk.stamp_ns + np.arange(3) * chunk.step_ns
     sampled = chunk.sample_many(times_ns)
     for values in dataclasses.astuple(sampled) if dataclasses.is_dataclass(sampled) else ():
