@@ -102,6 +102,11 @@ def _read_chunk(message: ActionChunk) -> None:
     # What the executor refuses as beyond its limits may overflow when it is interpolated.
     if any(values is not None and np.abs(values).max() > LARGE for values in given):
         return
+    # So may a rotation that is none.
+    if chunk.ee_pose is not None:
+        lengths = np.linalg.norm(chunk.ee_pose[:, 3:], axis=1)
+        if np.any(np.abs(lengths - 1.0) > 0.1):
+            return
     times_ns = chunk.stamp_ns + np.arange(3) * chunk.step_ns
     sampled = chunk.sample_many(times_ns)
     for values in dataclasses.astuple(sampled) if dataclasses.is_dataclass(sampled) else ():
