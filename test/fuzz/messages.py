@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,14 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.chunks.admission import Borders
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.errors import UserError
 from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
-from groot_ros.nodes.messages import from_action_chunk, to_action_chunk
+from groot_ros.nodes.chunk_intake import ChunkIntake
+from groot_ros.nodes.messages import to_action_chunk
 from groot_ros.robot import load_robot
 from groot_ros.stream_store import routes
 from groot_ros_msgs.msg import ActionChunk
@@ -29,8 +32,8 @@ FLOATS = (0.0, -1.0, 1e308, -1e308, 5e-324, float("nan"), float("inf"), float("-
 TEXTS = ("", "x", "joint_1", "fr3_joint1", "bgr8", "mono16", "bayer_rggb8", "32FC1", "ä" * 300)
 EXTREMES = (0, 1, -1, 255, 2**16, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1)
 END_NS = 2_000_000_000
-
-LARGE = 1e100
+HERE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+COMMANDS = 20
 
 
 class Surface:
@@ -43,9 +46,9 @@ class Surface:
         assert streams.joint_position and streams.ee_pose
         names = streams.joint_position.joints
         chunk = Chunk(
-            stamp_ns=10**9,
+            stamp_ns=END_NS - 10**8,
             step_ns=10**8,
-            ee_pose=np.tile([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0], (16, 1)),
+            ee_pose=np.tile(HERE, (16, 1)),
             joint_position=np.zeros((16, 7)),
             grip=np.zeros(16),
         )
@@ -58,7 +61,7 @@ class Surface:
         pose = PoseStamped()
         pose.header.stamp.sec, pose.pose.orientation.w = 1, 1.0
         self._examples: list[tuple[Any, Callable[[Any], object]]] = [
-            (to_action_chunk(chunk, self._robot.base_frame, names), _read_chunk),
+            (to_action_chunk(chunk, self._robot.base_frame, names), self._execute),
             (joints, self._store),
             (pose, self._store),
             (image, image_to_rgb),
@@ -85,6 +88,22 @@ class Surface:
                 return
         feed(message)
 
+    def _execute(self, message: ActionChunk) -> None:
+        """As the executor does: within bounds, then joined to an arm at rest and commanded."""
+        limits, period_ns = self._robot.limits, 10_000_000
+        borders = Borders(signal="ee_pose", limits=limits, longest_s=10.0, margin_m=0.02)
+        bounded = ChunkIntake(self._robot, borders, 0.5).bounded(message)
+        motion = ChunkExecutor(limits, ExecutionSettings(period_s=period_ns / 1e9))
+        motion.start_from(HERE, 0.0, END_NS)
+        motion.accept(1, bounded.chunk, END_NS)
+        low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
+        for tick in range(COMMANDS):
+            setpoint = motion.setpoint(END_NS + tick * period_ns)
+            if setpoint is not None and setpoint.ee_pose is not None:
+                place = setpoint.ee_pose[:3]
+                assert np.all(np.isfinite(setpoint.ee_pose))
+                assert np.all((low - 1e-5 <= place) & (place <= high + 1e-5))
+
     def _store(self, message: Any) -> None:
         fields = ("joint_position", "ee_pose", "grip")
         buffer = ObservationBuffer(self._robot, fields, ())
@@ -93,24 +112,6 @@ class Surface:
             if route.type_name.startswith(kind):
                 route.store(message, END_NS)
         buffer.snapshot(END_NS)
-
-
-def _read_chunk(message: ActionChunk) -> None:
-    chunk = from_action_chunk(message)
-    assert len(chunk) <= 10_000 and chunk.step_ns > 0
-    given = (chunk.ee_pose, chunk.joint_position, chunk.grip)
-    # What the executor refuses as beyond its limits may overflow when it is interpolated.
-    if any(values is not None and np.abs(values).max() > LARGE for values in given):
-        return
-    # So may a rotation that is none.
-    if chunk.ee_pose is not None:
-        lengths = np.linalg.norm(chunk.ee_pose[:, 3:], axis=1)
-        if np.any(np.abs(lengths - 1.0) > 0.1):
-            return
-    times_ns = chunk.stamp_ns + np.arange(3) * chunk.step_ns
-    sampled = chunk.sample_many(times_ns)
-    for values in dataclasses.astuple(sampled) if dataclasses.is_dataclass(sampled) else ():
-        assert values is None or np.all(np.isfinite(values))
 
 
 def _jpeg() -> bytes:
