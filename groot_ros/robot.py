@@ -12,7 +12,7 @@ from groot_ros.config_file import read_yaml
 from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.robot_limits import Limits, read_limits
-from groot_ros.share import share_file
+from groot_ros.share import share_file, user_path
 
 STATE_MAX_AGE_S = 0.2
 CAMERA_MAX_AGE_S = 0.3
@@ -241,8 +241,7 @@ def robot_path(name: str) -> Path:
     """Path of a robot file, given the name of a shipped one or the path itself."""
     if name in robot_names():
         return share_file(f"config/robots/{name}.yaml")
-    # Unlike a path's own is_file this bears a name that no file can have.
-    if os.path.isfile(path := Path(name).expanduser()):
+    if os.path.isfile(path := user_path(name)):
         return path
     raise UserError(
         f"robot {name!r} is neither a file nor one of {', '.join(robot_names())}: give the name "

@@ -1,20 +1,29 @@
-"""Files that ship beside the Python code: robot files, URDF, launch and rviz configuration."""
+"""Where files are: those that ship beside the Python code, and those that a user names."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PACKAGE = "groot_ros"
 
 
 def share_file(relative: str) -> Path:
-    """Path of a shipped file such as `config/robots/sim.yaml`.
+    """Path of a shipped file (robot, URDF, launch, rviz) such as `config/robots/sim.yaml`.
 
     Found in the source checkout, in a colcon install space or below a Python prefix, with or
     without ROS. Raises FileNotFoundError when it is in none of them.
     """
     for parent in Path(__file__).resolve().parents:
         for root in (parent, parent / "share" / PACKAGE):
-            if (root / relative).exists():
+            if os.path.exists(root / relative):
                 return root / relative
     raise FileNotFoundError(f"{relative} is not part of this installation of {PACKAGE}")
+
+
+def user_path(path: str | Path) -> Path:
+    """A path as a user gives it: ~ is the home folder, ~name of nobody stays as it is.
+
+    It may be no name that a file can have: os.path bears these, a Path's own is_file does not.
+    """
+    return Path(os.path.expanduser(path))

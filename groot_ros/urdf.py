@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from groot_ros.errors import UserError
-from groot_ros.share import share_file
+from groot_ros.share import share_file, user_path
 
 Array = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ class UrdfJoint:
     """What connects two links.
 
     `origin` (4, 4) is the joint's frame in the parent link, `axis` (3,) of length 1 in that frame;
-    lower and upper in rad or m, velocity in rad/s or m/s, None where the file sets none.
+    lower and upper in rad or m, None where the file sets none.
     """
 
     name: str
@@ -115,12 +116,12 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def load_urdf(path: str) -> Urdf:
     """The description in a file, shipped (`urdf/sim_arm.urdf`) or the user's own."""
-    for candidate in (Path(path).expanduser(), _shipped(path)):
-        if candidate and candidate.is_file():
+    for candidate in (user_path(path), _shipped(path)):
+        if candidate and os.path.isfile(candidate):
             try:
                 with candidate.open("rb") as file:
                     return parse_urdf(file.read(LARGEST_BYTES + 1))
-            except UserError as error:
+            except (UserError, OSError) as error:
                 raise UserError(f"{candidate}: {error}") from error
     raise UserError(f"the URDF {path!r} is not there: give the path of a file, or a shipped one")
 

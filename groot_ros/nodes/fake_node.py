@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from rclpy.clock import Clock, ClockType
 from rclpy.timer import Timer
@@ -21,6 +20,7 @@ from groot_ros.nodes.fake_publishers import PicturePublishers, StatePublishers
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.parameters import parameter
 from groot_ros.robot import load_robot
+from groot_ros.share import user_path
 from groot_ros.sim.fake_arm import FakeArm, resting_state
 from groot_ros.sim.fake_bag import BagPictures, starting_state
 from groot_ros.sim.fake_kinematics import fake_kinematics
@@ -87,7 +87,7 @@ class FakeNode(GuardedLifecycleNode):
                 String, DESCRIPTION_TOPIC, self._on_description, LATCHED
             )
         self._place_arm(load_urdf(robot.urdf) if robot.urdf else None)
-        bag = BagPictures(Path(p.pictures).expanduser(), robot) if p.pictures else None
+        bag = BagPictures(user_path(p.pictures), robot) if p.pictures else None
         size = p.image_width, p.image_height
         self._states = StatePublishers(self, robot)
         self._pictures = PicturePublishers(self, robot, size, bag)
@@ -111,7 +111,7 @@ class FakeNode(GuardedLifecycleNode):
         kinematics = fake_kinematics(robot, urdf) if urdf else None
         start = resting_state(robot, urdf, kinematics)
         if p.pictures:
-            start = starting_state(Path(p.pictures).expanduser(), robot)
+            start = starting_state(user_path(p.pictures), robot)
         self._arm = FakeArm(robot, start, self._now_ns(), kinematics, p.lag)
         if kinematics is None and start.joints is not None and start.pose is not None:
             self.get_logger().info(

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import rclpy
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -32,6 +31,7 @@ from groot_ros.nodes.parameters import parameter
 from groot_ros.nodes.raw_topics import RawTopics, offered_qos
 from groot_ros.nodes.record_episode import RecordEpisodeServer
 from groot_ros.robot import load_robot, robot_path
+from groot_ros.share import user_path
 from groot_ros_msgs.msg import EpisodeEvent
 from groot_ros_msgs.srv import SetInstruction
 
@@ -96,7 +96,7 @@ class RecorderNode(GuardedLifecycleNode):
         self._excluded = self._patterns(p.exclude)
         self._expected = expectations(load_robot(p.robot), self.resolve_topic_name)
         options = RecorderOptions(
-            output=Path(p.output).expanduser().resolve(),
+            output=user_path(p.output).resolve(),
             compress=p.compression == "zstd",
             buffer_bytes=p.buffer * MB,
             least_free_bytes=int(p.min_disk_space * GB),

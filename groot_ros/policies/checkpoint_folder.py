@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from groot_ros.config_file import read_json
 from groot_ros.config_section import Section
 from groot_ros.errors import UserError
-from groot_ros.share import share_file
+from groot_ros.share import share_file, user_path
 
 SHIPPED = "pretrained/sim_pick"
 _STEP = re.compile(r"checkpoint-(\d+)")
@@ -20,8 +21,8 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
     `checkpoint` is the name or the step (zero-padded or not) of a `checkpoint-N` folder; empty
     picks the highest step. UserError lists what is there.
     """
-    root = Path(checkpoints_dir).expanduser()
-    if not root.is_dir():
+    root = user_path(checkpoints_dir)
+    if not os.path.isdir(root):
         raise UserError(
             f"checkpoints_dir {str(checkpoints_dir)!r} is not a folder: give the "
             "folder of a checkpoint or of an experiment with checkpoint-N inside"

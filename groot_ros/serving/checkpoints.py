@@ -10,6 +10,7 @@ from groot_ros.model.folder import CheckpointFolder
 from groot_ros.policies.checkpoint_folder import checkpoint_steps, find_checkpoint
 from groot_ros.policies.local import LoadedModel, LocalPolicyConfig, load_model
 from groot_ros.robot import RobotConfig, load_robot, robot_names
+from groot_ros.share import user_path
 
 # Positronic's checkpoints are of this arm.
 DEFAULT_ROBOT = "franka"
@@ -21,7 +22,7 @@ class LocalCheckpoints:
     def __init__(self, config: LocalPolicyConfig, variant: str, robot: str = "") -> None:
         self._config = config
         self._variant = find_variant(variant)
-        self._root = Path(config.checkpoints_dir).expanduser()
+        self._root = user_path(config.checkpoints_dir)
         self._default = find_checkpoint(config.checkpoints_dir, config.checkpoint)
         self._robot = _robot(robot, self._default)
 

@@ -6,8 +6,10 @@ import pytest
 
 from groot_ros.config_file import parse_json, read_json
 from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint_folder import find_checkpoint
 from groot_ros.robot import load_robot
 from groot_ros.share import share_file
+from groot_ros.urdf import load_urdf
 
 SIM = share_file("config/robots/sim.yaml").read_text()
 BOMB = "\n".join(
@@ -125,9 +127,14 @@ def test_a_json_file_of_another_encoding_or_size(tmp_path: Path) -> None:
         read_json(path, "copy it again")
 
 
-def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-here/mine.yaml"], ids=["long", "~"])
+def test_a_name_that_no_file_can_have(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is neither a file nor one of"):
-        load_robot("x" * 5000)
+        load_robot(name)
+    with pytest.raises(UserError, match="the URDF .* is not there"):
+        load_urdf(name)
+    with pytest.raises(UserError, match="is not a folder"):
+        find_checkpoint(name)
     path = tmp_path / "mine.yaml"
     path.write_text(SIM.replace("urdf/sim_arm.urdf", "x" * 5000))
     assert load_robot(path).name == "sim"
