@@ -41,8 +41,14 @@ class Section:
 
     def section(self, key: str) -> Section:
         """A mapping below this one."""
-        path = f"{self._path}.{key}" if self._path else key
-        return Section(self._get(key, "a mapping"), self._source, path)
+        return self._below(key, self._get(key, "a mapping"))
+
+    def part(self, key: str) -> Section:
+        """A mapping below this one, an empty one where it is missing."""
+        return self.section(key) if key in self else self._below(key, {})
+
+    def _below(self, key: str, values: Any) -> Section:
+        return Section(values, self._source, f"{self._path}.{key}" if self._path else key)
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """All keys, each a mapping."""
@@ -84,27 +90,17 @@ class Section:
 
     def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
         """A list of whole numbers in [low, high]."""
-        values = self._get(key, "a list of whole numbers")
-        if not isinstance(values, list):
-            raise self.error(key, f"is {shown(values)}, expected a list of whole numbers")
+        values = self._list(key, "a list of whole numbers")
         return tuple(_integer(self, key, value, low, high) for value in values)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, which may be empty."""
-        values = self._get(key, "a list of texts")
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise self.error(key, f"is {shown(values)}, expected a list of texts")
-        return tuple(values)
+        return tuple(self._list(key, "a list of texts", str))
 
     def items(self, key: str) -> list[Section]:
         """A list of mappings."""
-        values = self._get(key, "a list of mappings")
-        if not isinstance(values, list):
-            raise self.error(key, f"is {shown(values)}, expected a list of mappings")
-        path = f"{self._path}.{key}" if self._path else key
-        return [
-            Section(value, self._source, f"{path}.{index}") for index, value in enumerate(values)
-        ]
+        values = self._list(key, "a list of mappings")
+        return [self._below(f"{key}.{index}", value) for index, value in enumerate(values)]
 
     @property
     def values(self) -> dict[Any, Any]:
@@ -119,25 +115,26 @@ class Section:
 
     def numbers(self, key: str, unit: str, length: int) -> tuple[float, ...]:
         """A list of `length` finite numbers."""
-        values = self._get(key, f"a list of {length} numbers in {unit}")
-        if not isinstance(values, list) or len(values) != length:
-            raise self.error(
-                key, f"is {shown(values)}, expected a list of {length} numbers in {unit}"
-            )
+        expected = f"a list of {length} numbers in {unit}"
+        values = self._list(key, expected)
+        if len(values) != length:
+            raise self.error(key, f"is {shown(values)}, expected {expected}")
         return tuple(self._number(key, value, unit, -math.inf, math.inf) for value in values)
 
     def names(self, key: str) -> tuple[str, ...]:
         """A list of distinct names."""
-        values = self._get(key, "a list of names")
-        if (
-            not isinstance(values, list)
-            or not values
-            or not all(isinstance(v, str) for v in values)
-        ):
-            raise self.error(key, f"is {shown(values)}, expected a list of names")
+        values = self._list(key, "a list of names", str)
+        if not values:
+            raise self.error(key, "is [], expected a list of names")
         if len(set(values)) != len(values):
             raise self.error(key, f"is {shown(values)}, expected every name once")
         return tuple(values)
+
+    def _list(self, key: str, expected: str, kind: type = object) -> list[Any]:
+        values = self._get(key, expected)
+        if not isinstance(values, list) or not all(isinstance(v, kind) for v in values):
+            raise self.error(key, f"is {shown(values)}, expected {expected}")
+        return values
 
     def _number(self, key: str, value: Any, unit: str, low: float, high: float) -> float:
         allowed = f"a number in {unit}"

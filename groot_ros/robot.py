@@ -252,31 +252,28 @@ def robot_path(name: str) -> Path:
 def parse_robot(values: object, source: str) -> RobotConfig:
     """A robot from the parsed YAML; `source` names the file in errors."""
     root = Section(values, source)
+    observations = _observations(root.section("observations"))
+    joints = observations.joint_position
     robot = RobotConfig(
         name=root.text("robot", "the robot's name"),
         base_frame=root.text("base_frame", "a frame name such as fr3_link0"),
-        observations=_observations(root.section("observations")),
+        observations=observations,
         commands=_commands(root.section("commands")),
         output=_output(root.section("output")),
+        limits=read_limits(root.part("limits"), len(joints.joints) if joints else 0),
         untested=root.boolean("untested") if "untested" in root else False,
     )
     if "urdf" in root:
         robot = replace(robot, urdf=root.text("urdf", "the path of a URDF file"))
     elif robot.output.kinematics:
         robot = replace(robot, urdf=robot.output.kinematics.urdf)
-    if "limits" in root:
-        joints = robot.observations.joint_position
-        limits = read_limits(root.section("limits"), len(joints.joints) if joints else 0)
-        robot = replace(robot, limits=limits)
     root.finish()
     _check_output(robot, root)
     return robot
 
 
 def _observations(section: Section) -> Observations:
-    cameras = {}
-    if "cameras" in section:
-        cameras = {name: _camera(name, s) for name, s in section.section("cameras").sections()}
+    cameras = {name: _camera(name, s) for name, s in section.part("cameras").sections()}
     observations = Observations(
         cameras=cameras,
         joint_position=_joints(section) if "joint_position" in section else None,

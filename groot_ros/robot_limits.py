@@ -100,11 +100,12 @@ def read_limits(section: Section, joint_count: int) -> Limits:
     """The limits of a robot with so many arm joints; UserError names a mistake."""
     values: dict[str, Any] = {}
     if "workspace" in section:
-        values["workspace_min"], values["workspace_max"] = _box(section.section("workspace"))
-    if "points" in section:
-        workspace = values.get("workspace_min"), values.get("workspace_max")
-        points = section.section("points").sections()
-        values["points"] = tuple(_point(name, point, workspace) for name, point in points)
+        box = section.section("workspace")
+        values["workspace_min"], values["workspace_max"] = _corners(box)
+        box.finish()
+    workspace = values.get("workspace_min"), values.get("workspace_max")
+    points = section.part("points").sections()
+    values["points"] = tuple(_point(name, point, workspace) for name, point in points)
     for key, unit in CARTESIAN.items():
         if key in section:
             values[key] = section.positive(key, unit)
@@ -114,8 +115,7 @@ def read_limits(section: Section, joint_count: int) -> Limits:
             if key not in RANGE and min(numbers) <= 0:
                 raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
             values[key] = numbers
-    if "following" in section:
-        values["following"] = _following(section.section("following"))
+    values["following"] = _following(section.part("following"))
     if set(RANGE) <= set(values):
         _check_range(section, values["joint_lower"], values["joint_upper"])
     section.finish()
@@ -141,12 +141,6 @@ def _check_range(section: Section, lower: Sequence[float], upper: Sequence[float
             )
 
 
-def _box(section: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    low, high = _corners(section)
-    section.finish()
-    return low, high
-
-
 def _corners(section: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
     low, high = section.numbers("min", "m", 3), section.numbers("max", "m", 3)
     if any(a >= b for a, b in zip(low, high, strict=True)):
@@ -158,8 +152,7 @@ def _point(name: str, section: Section, workspace: tuple[Any, Any]) -> WatchedPo
     """A point, in the workspace unless it has a box of its own."""
     link = section.text("link", "a link of the URDF")
     xyz = section.numbers("xyz", "m", 3) if "xyz" in section else (0.0, 0.0, 0.0)
-    has_box = any([key in section for key in ("min", "max")])
-    low, high = _corners(section) if has_box else workspace
+    low, high = _corners(section) if "min" in section or "max" in section else workspace
     if low is None:
         raise section.error("", "needs min and max, or limits.workspace")
     section.finish()

@@ -219,9 +219,7 @@ def _check_dit(values: Section) -> None:
 
 
 def _vl_self_attention(values: Section) -> TransformerConfig | None:
-    if "vl_self_attention_cfg" not in values:
-        return None
-    section = values.section("vl_self_attention_cfg")
+    section = values.part("vl_self_attention_cfg")
     if "num_layers" not in section or section.integer("num_layers", 0, MOST_LAYERS) == 0:
         return None
     return TransformerConfig.of(section)

@@ -109,8 +109,7 @@ class CheckpointFolder:
     def modality_configs(self) -> dict[str, Any]:
         """Modality configs by embodiment, as they were read."""
         section = Section(self.processor_kwargs, "processor_config.json", "processor_kwargs")
-        key = "modality_configs"
-        return section.section(key).values if key in section else {}
+        return section.part("modality_configs").values
 
     @property
     def embodiments(self) -> list[str]:

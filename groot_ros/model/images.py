@@ -38,18 +38,16 @@ class CropConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CropConfig:
         """Read `processor_kwargs`; UserError when sizes are missing."""
-        section = Section(values, "processor_config.json", "processor_kwargs")
+        # Absent is their default, null is none.
+        given = {"shortest_image_edge": 256, "crop_fraction": 0.95, **values}
+        section = Section(given, "processor_config.json", "processor_kwargs")
         albumentations = _flag(section, "use_albumentations")
         target, crop = _size(section, "image_target_size"), _size(section, "image_crop_size")
-        # Absent is their default, null is none.
-        edge: int | None = 256
-        if "shortest_image_edge" in values:
-            known = "shortest_image_edge" in section
-            edge = section.integer("shortest_image_edge", 1, LARGEST_EDGE) if known else None
-        fraction: float | None = 0.95
-        if "crop_fraction" in values:
-            known = "crop_fraction" in section
-            fraction = section.number("crop_fraction", "shares", 0.01, 1.0) if known else None
+        edge = fraction = None
+        if "shortest_image_edge" in section:
+            edge = section.integer("shortest_image_edge", 1, LARGEST_EDGE)
+        if "crop_fraction" in section:
+            fraction = section.number("crop_fraction", "shares", 0.01, 1.0)
         needs_sizes = not albumentations or edge is None or fraction is None
         if needs_sizes and (target is None or crop is None):
             raise UserError(

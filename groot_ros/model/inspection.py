@@ -19,7 +19,7 @@ from groot_ros.model.config import Gr00tConfig
 from groot_ros.model.folder import CheckpointFolder
 from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.modality import ModalityConfig
-from groot_ros.model.normalization import KeyStatistics
+from groot_ros.model.normalization import key_statistics
 
 HEAD_PARTS = {
     "vl_self_attention": ("action_head.vl_self_attention.",),
@@ -84,19 +84,12 @@ def _embodiment(folder: CheckpointFolder, name: str) -> dict[str, Any]:
     if name not in configs:
         return entry
     modality = ModalityConfig.from_dict(configs[name], name)
-    sizes = Section(folder.statistics, "statistics.json")
+    statistics = Section(folder.statistics, "statistics.json").part(name)
 
     def size(group: str, key: str) -> int | None:
-        if name not in sizes or group not in (mine := sizes.section(name)):
+        if key not in statistics.part(group):
             return None
-        found = mine.section(group)
-        if key not in found:
-            return None
-        return (
-            KeyStatistics(f"{name}.{group}.{key}", found.section(key).values)
-            .array("mean")
-            .shape[-1]
-        )
+        return key_statistics(folder.statistics, name, group, key).array("mean").shape[-1]
 
     entry["modality"] = {
         "video": list(modality.video_keys),

@@ -134,11 +134,8 @@ class ModalityConfig:
             root.section(name) for name in ("video", "state", "action", "language")
         )
         action_keys = _keys(action)
-        action_configs = (
-            action.items("action_configs")
-            if "action_configs" in action and action.values["action_configs"]
-            else [Section({}, "processor_config.json", path)] * len(action_keys)
-        )
+        configs = action.items("action_configs") if "action_configs" in action else []
+        action_configs = configs or [Section({}, "processor_config.json")] * len(action_keys)
         if len(action_configs) != len(action_keys):
             raise UserError(
                 f"modality_configs of {embodiment!r} has {len(action_configs)} action_configs, "

@@ -161,9 +161,7 @@ def key_statistics(
     statistics: Mapping[str, Any], embodiment: str, group: str, key: str
 ) -> KeyStatistics:
     """Statistics of a state, action or relative_action key; UserError when there are none."""
-    root = Section(statistics, "statistics.json")
-    mine = root.section(embodiment) if embodiment in root else Section({}, "statistics.json")
-    found = mine.section(group) if group in mine else Section({}, "statistics.json")
+    found = Section(statistics, "statistics.json").part(embodiment).part(group)
     if key not in found:
         raise UserError(
             f"statistics.json has no {group}.{key} for embodiment {embodiment!r}: fine-tune on "
