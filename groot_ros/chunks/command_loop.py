@@ -21,10 +21,8 @@ PRIORITY, NICENESS = 40, -10
 LATENESS_S = 0.0002
 
 
-class SteppedLoop:
-    """Calls `tick` at a rate of the times that `step` is given; what `tick` raises ends it."""
-
-    jitter_s = 0.0
+class _Loop:
+    """What `tick` raises goes to `failed`, and the next tick comes all the same."""
 
     def __init__(
         self, rate_hz: float, tick: Callable[[], None], failed: Callable[[Exception], None]
@@ -32,6 +30,24 @@ class SteppedLoop:
         self.rate_hz = rate_hz
         self._tick = tick
         self._failed = failed
+
+    def _do(self) -> None:
+        try:
+            self._tick()
+        except Exception as error:
+            # Whatever it is: a robot that gets no commands any more may go on as fast as it was.
+            self._failed(error)
+
+
+class SteppedLoop(_Loop):
+    """Calls `tick` at a rate of the times that `step` is given."""
+
+    jitter_s = 0.0
+
+    def __init__(
+        self, rate_hz: float, tick: Callable[[], None], failed: Callable[[Exception], None]
+    ) -> None:
+        super().__init__(rate_hz, tick, failed)
         self._ended = False
         self._due_ns = 0
         self._times_ns: deque[int] = deque(maxlen=WINDOW)
@@ -65,30 +81,22 @@ class SteppedLoop:
             self._times_ns.clear()
         self._due_ns += period_ns
         self._times_ns.append(now_ns)
-        try:
-            self._tick()
-        except Exception as error:
-            self._failed(error)
-            self._ended = True
+        self._do()
 
 
-class CommandLoop:
+class CommandLoop(_Loop):
     """Calls `tick` at a rate in a thread of its own until it is closed.
 
     A tick that is a little late does not make the next ones late. Beyond that lost time is lost: a
     tick is a period of motion, so no tick comes sooner after the last one's `mark` than a period
-    less `LATENESS_S`. What `tick` raises ends the loop and goes to `failed`. Where the system
-    allows it (rtprio and nice in limits.conf) the thread is scheduled in real time and the one
-    that starts it is preferred.
+    less `LATENESS_S`. Where the system allows it (rtprio and nice in limits.conf) the thread is
+    scheduled in real time and the one that starts it is preferred.
     """
 
     def __init__(
         self, rate_hz: float, tick: Callable[[], None], failed: Callable[[Exception], None]
     ) -> None:
-        self.rate_hz = rate_hz
-        self.missed = 0
-        self._tick = tick
-        self._failed = failed
+        super().__init__(rate_hz, tick, failed)
         self._periods_s: deque[float] = deque(maxlen=WINDOW)
         self._marked_s = 0.0
         self._ended = threading.Event()
@@ -136,12 +144,7 @@ class CommandLoop:
             if pause_s > 0:
                 time.sleep(pause_s)
             now_s = time.monotonic()
-            self.missed += int((now_s - due_s) // period_s)
             self._periods_s.append(now_s - last_s)
             last_s = now_s
-            try:
-                self._tick()
-            except Exception as error:
-                self._failed(error)
-                return
+            self._do()
             due_s = max(due_s, max(now_s, self._marked_s) - LATENESS_S)

@@ -76,6 +76,7 @@ class ChunkExecutor:
         self._admission = Admission(self.settings.rejected_in_row)
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
+        self._step: Step | None = None
         self._follower = Follower(self._bounds.space, _tolerance(self.limits, self.settings))
         self._timeline: Timeline | None = None
         self._running: Running | None = None
@@ -427,14 +428,31 @@ class ChunkExecutor:
             self._watch(now_ns)
         if self.is_idle or self._timeline is None:
             return None
-        step = self._governor.step(self._timeline.path(self._period_ns))
+        step = self._step = self._governor.step(self._timeline.path(self._period_ns))
         self._pass(step, now_ns)
-        value = self._last_value = self._same_sign(step.value)
-        self._follower.commanded(value, now_ns)
-        self._measure_seam(value)
         running = self._running
         wanted = running.grip_at(self._timeline.now_ns) if running else None
         grip = self._grip.follow(wanted, self.settings.period_s)
+        return self._command(step, grip, now_ns)
+
+    def fail(self, detail: str, now_ns: int) -> Setpoint | None:
+        """The next command where `setpoint` raised or could not be called: the governor's braking
+        with no regard to what was planned, or the step that it had taken already."""
+        self._running = None
+        self.halt(StopReason.FAILED, now_ns, detail)
+        if self.is_idle:
+            return None
+        step = self._step or self._governor.brake()
+        if not self.is_at_rest:
+            self._brake()
+        self._last_ns = now_ns
+        return self._command(step, self._grip.closure, now_ns)
+
+    def _command(self, step: Step, grip: float | None, now_ns: int) -> Setpoint:
+        value = self._last_value = self._same_sign(step.value)
+        self._follower.commanded(value, now_ns)
+        self._measure_seam(value)
+        self._step = None
         return Setpoint.of(self.settings.signal, value, grip, step.velocity)
 
     def _pass(self, step: Step, now_ns: int) -> None:

@@ -86,32 +86,36 @@ class Governor:
     def step(self, path: Path) -> Step:
         """The next command on the way along a path."""
         wanted = path(1.0)
-        share, left_path = 1.0, False
+        share = 1.0
         value, velocity = wanted, self._velocity_to(wanted)
         if not self._allows(value, velocity):
             share = self._slower(path, velocity)
-            left_path = share < 0
-            if left_path:
-                share = 0.0
-                velocity = braked(self.velocity, self._braking, self._period_s)
-                value = self._space.displace(self.value, velocity * self._period_s)
-            else:
-                value = path(share)
-                velocity = self._velocity_to(value)
-        self._go_on(value, velocity)
+            if share < 0:
+                return self.brake(wanted)
+            value = path(share)
+            velocity = self._velocity_to(value)
+        return self._go_on(value, velocity, share, False, wanted)
+
+    def brake(self, wanted: Array | None = None) -> Step:
+        """The next command towards rest, whatever the path; `wanted` (V,) is where it led to."""
+        velocity = braked(self.velocity, self._braking, self._period_s)
+        value = self._space.displace(self.value, velocity * self._period_s)
+        return self._go_on(value, velocity, 0.0, True, value if wanted is None else wanted)
+
+    def _velocity_to(self, value: Array) -> Array:
+        return self._space.difference(value, self.value) / self._period_s
+
+    def _go_on(
+        self, value: Array, velocity: Array, share: float, left_path: bool, wanted: Array
+    ) -> Step:
+        self._depths = [depth_of(constraint, value) for constraint in self._constraints]
+        self.value, self.velocity = value, velocity
+        self._here = self._bounds.around(value)
         if not (left_path and self._constraints):
             # Braking before a constraint goes on as it was looked at.
             self._braking = deceleration(self._here, value, velocity, self._period_s)
         correction = self._space.lengths(self._space.difference(wanted, value))
         return Step(self._average.add(value), velocity, share, left_path, correction)
-
-    def _velocity_to(self, value: Array) -> Array:
-        return self._space.difference(value, self.value) / self._period_s
-
-    def _go_on(self, value: Array, velocity: Array) -> None:
-        self.value, self.velocity = value, velocity
-        self._here = self._bounds.around(value)
-        self._depths = [depth_of(constraint, value) for constraint in self._constraints]
 
     def _slower(self, path: Path, wanted: Array) -> float:
         """The largest share of the period's path that is allowed, -1 for none."""

@@ -23,6 +23,7 @@ class StopReason(Enum):
     ASTRAY = "the robot does not follow"
     GOVERNED = "the motion led beyond the limits"
     DEACTIVATED = "the executor was deactivated"
+    FAILED = "the executor ran into an error"
 
     @property
     def needs_resume(self) -> bool:
@@ -42,6 +43,7 @@ LATCHED = {
     StopReason.FLOOD,
     StopReason.FAULT,
     StopReason.ESTOP,
+    StopReason.FAILED,
 }
 
 KEPT_NEWS = 16

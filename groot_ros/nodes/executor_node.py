@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
@@ -41,7 +42,7 @@ from groot_ros.nodes.executor_reports import (
     shadow_report,
 )
 from groot_ros.nodes.fake_graph import FakeOnlyPublisher
-from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
+from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
 from groot_ros.nodes.outputs import (
     Command,
     CommandPublisher,
@@ -339,22 +340,28 @@ class ExecutorNode(GuardedLifecycleNode):
             if loop := self._loop:
                 loop.mark()
             now_ns = self._now_ns()
-            measured = self._measured(now_ns)
-            if measured is not None and not self._dry_run:
-                self._motion.measured(measured, now_ns)
-            setpoint = self._motion.setpoint(now_ns)
+            measured = None
+            try:
+                measured = self._measured(now_ns)
+                if measured is not None and not self._dry_run:
+                    self._motion.measured(measured, now_ns)
+                setpoint = self._motion.setpoint(now_ns)
+            except Exception as error:
+                # Whatever it is: a robot that gets no command may go on as fast as it was.
+                setpoint = self._motion.fail(self._told(error), now_ns)
             motion, time_ns = self._motion.motion, self._motion.time_ns
             grip_goal = self._motion.grip_goal
+        if setpoint and motion:
+            self._send(Command(setpoint, motion, now_ns, time_ns, measured, grip_goal))
         self._report_ended()
         if measured is not None and self._dry_run:
             self._compare(measured, now_ns)
-        if setpoint is None or motion is None:
-            return
-        command = Command(setpoint, motion, now_ns, time_ns, measured, grip_goal)
-        self._setpoints.send(command)
+
+    def _send(self, command: Command) -> None:
         if self._commands:
             self._commands.send(command)
             self._commanded += 1
+        self._setpoints.send(command)
 
     def _newest(self, signal: str, now_ns: int) -> Array:
         """The newest state; NotReady also when no robot can be there."""
@@ -380,8 +387,18 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._reports.publish(shadow_report(taken.message, verdict, now_ns))
 
     def _tick_failed(self, error: Exception) -> None:
-        self._problem = f"commands ended: {type(error).__name__}: {error}"
-        self.get_logger().fatal(self._problem)
+        """The arm comes to rest; the commands that it takes for that go on."""
+        sentence = self._told(error)
+        with self._lock:
+            self._motion.halt(StopReason.FAILED, self._now_ns(), sentence)
+
+    def _told(self, error: Exception) -> str:
+        """An error in a sentence; where it came from is logged."""
+        trace = "".join(traceback.format_exception(error))
+        self.get_logger().error(
+            f"a command failed: {trace}", throttle_duration_sec=FAILURES_PERIOD_S
+        )
+        return f"{type(error).__name__}: {error}"
 
     def _report_ended(self) -> None:
         for execution in self._motion.take_ended():

@@ -403,3 +403,46 @@ def test_a_chunk_that_comes_first_after_a_freeze_starts_where_the_arm_was():
     before = run(executor, 0, S // 2)[-1]
     assert executor.accept(2, line(0.3, stamp=3 * S // 2), 3 * S // 2) is None
     assert x_of(executor.setpoint(3 * S // 2)) == pytest.approx(x_of(before), abs=1e-9)
+
+
+def broken(*_):
+    raise ZeroDivisionError("no reason")
+
+
+def break_path(executor):
+    executor._timeline.path = broken
+
+
+def break_chunk(executor):
+    """What comes after the governor's step, and what the reports are made of."""
+    executor._running.grip_at = executor._running.execution = broken
+
+
+def break_all(executor):
+    """Nothing but the governor's braking is left."""
+    executor.setpoint = broken
+
+
+@pytest.mark.parametrize("spoil", [break_path, break_chunk, break_all])
+@given(st.integers(0, 1000), st.integers(20, 100))
+@settings(max_examples=5, deadline=None)
+def test_whatever_raises_the_arm_comes_to_rest_within_the_limits(spoil, seed, ticks):
+    executor = make(LIMITS, start=np.array([0, 0, 0, 1.0, 0, 0, 0]))
+    executor.accept(1, wild(seed), 0)
+    setpoints = run(executor, 0, ticks * TICK)
+    spoil(executor)
+    for now in range(ticks * TICK, ticks * TICK + S, TICK):
+        try:
+            setpoint = executor.setpoint(now)
+        except ZeroDivisionError as error:
+            setpoint = executor.fail(str(error), now)
+        setpoints.append(setpoint)
+    assert_within(setpoints, LIMITS)
+    np.testing.assert_array_equal(setpoints[-1].ee_pose, setpoints[-40].ee_pose)
+    assert executor.stops.sentence == (
+        "stopped, the executor ran into an error: no reason; call ~/resume to go on"
+    )
+    assert executor.accept(2, wild(seed, stamp=now), now) == executor.stops.sentence
+    if spoil is not break_all:
+        assert executor.activity is Activity.HOLDING and executor.resume() is None
+        assert executor.accept(3, wild(seed, stamp=now), now) is None

@@ -1,0 +1,72 @@
+"""An error in the executor's own code: the command thread goes on until the arm rests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import rclpy
+from arm import Arm, Sender
+from graph import FakeRobot, Graph
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+
+from groot_ros.nodes.executor_node import ExecutorNode
+
+
+@pytest.fixture
+def node(graph: Graph, robot: FakeRobot) -> Iterator[ExecutorNode]:
+    """In the test's process, so that the test can break it."""
+    context = Context()
+    rclpy.init(context=context)
+    node = ExecutorNode(context=context, parameter_overrides=[Parameter("watchdog", value=30.0)])
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
+    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
+    yield node
+    assert graph.transition("/executor", "deactivate")
+    assert graph.transition("/executor", "cleanup")
+    executor.shutdown()
+    spinner.join()
+    node.destroy_node()
+    context.shutdown()
+
+
+def broken(*_: Any) -> Any:
+    raise RuntimeError("no reason")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        ("_motion", "setpoint"),
+        # After the command has been sent.
+        ("_setpoints", "send"),
+    ],
+)
+def test_whatever_raises_the_commands_go_on_until_the_arm_rests(
+    graph: Graph, robot: FakeRobot, node: ExecutorNode, owner: str, name: str
+) -> None:
+    arm = Arm(graph)
+    robot.follow("/target_pose")
+    words = "stopped, the executor ran into an error: RuntimeError: no reason; call ~/resume"
+    with closing(Sender()) as sender:
+        sender.start()
+        arm.wait_moving()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(getattr(node, owner), name, broken)
+            graph.wait_for(lambda: words in arm.states[-1].stop_reason, words)
+            commanded = len(arm.poses)
+            graph.wait_for(lambda: len(arm.poses) > commanded + 20, "commands all the same")
+            graph.wait_for(
+                lambda: arm.poses[-1].pose == arm.poses[-10].pose, "the arm to come to rest"
+            )
+        arm.moved_until_s()
+        assert arm.resume().success
+        arm.wait_moving()
