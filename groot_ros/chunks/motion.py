@@ -163,7 +163,7 @@ class Planner:
                 break
             fade = make_fade(self.bounds, gap, blend_s, share)
             times_s = self._times_s(curve.duration_s, from_s, rate, fade if waits else None)
-            values, active_s = self._faded(curve, times_s, old, at_ns, fade)
+            values, active_s = self._faded(curve, times_s, old, velocity, at_ns, fade)
             found = self._excess(values, velocity)
             joined = Joined(
                 Motion(self._through(values, velocity), at_ns, active_s),
@@ -214,7 +214,7 @@ class Planner:
         return curve.at(from_s + rate * self.period_s * np.arange(count + 1))
 
     def _faded(
-        self, curve: Curve, times_s: Array, old: Motion, at_ns: int, fade: Fade
+        self, curve: Curve, times_s: Array, old: Motion, velocity: Array, at_ns: int, fade: Fade
     ) -> tuple[Array, float]:
         """Commands from the join to the rest, and how long the chunk is followed."""
         space, count = self.bounds.space, len(times_s) - 1
@@ -226,21 +226,25 @@ class Planner:
 
         olds = old.curve.at((at_ns - old.start_ns) / 1e9 + passed_s)
         values = mean(olds)
-        if old.active_end_ns >= at_ns and fade.duration_s < LONGEST_COAST_S:
-            coasting = mean(self._coasted(olds, passed_s - (old.active_end_ns - at_ns) / 1e9))
+        if fade.duration_s < LONGEST_COAST_S:
+            since_s = passed_s - (old.active_end_ns - at_ns) / 1e9
+            coasting = mean(self._coasted(olds, velocity, since_s))
             if not leaves_range(self.bounds.around(values[0]), coasting, OUTSIDE):
                 values = coasting
-        velocity = space.difference(values[-1], values[-2]) / self.period_s
+        last = space.difference(values[-1], values[-2]) / self.period_s
         inside = self.bounds.scaled(KEPT).around(values[0])
-        stop = self._stop(inside, values[-1], velocity)
+        stop = self._stop(inside, values[-1], last)
         return np.concatenate([values, stop]), count * self.period_s
 
-    def _coasted(self, values: Array, since_s: Array) -> Array:
-        """Values (T, V) at times (T,) after a motion has run out, as if it went on then."""
+    def _coasted(self, values: Array, velocity: Array, since_s: Array) -> Array:
+        """Values (T, V) at times (T,) after a motion has run out, as if it went on then; `velocity`
+        is that of the command before."""
         space, active = self.bounds.space, int(np.sum(since_s < self.period_s / 2))
-        if active < 2 or active == len(values):
+        if active == 0 or active == len(values):
             return values
-        step = space.difference(values[active - 1], values[active - 2])
+        step = velocity * self.period_s
+        if active > 1:
+            step = space.difference(values[active - 1], values[active - 2])
         ways = np.arange(1, len(values) - active + 1)[:, None] * step
         return np.concatenate([values[:active], space.displace(values[active - 1], ways)])
 

@@ -386,6 +386,15 @@ def test_finish_plays_the_chunk_out_and_then_takes_the_newest():
     assert executor.take_ended()[0].executed == 16
 
 
+def test_finish_goes_on_as_fast_where_the_next_chunk_does():
+    executor = make(strategy="finish")
+    executor.accept(1, line(), 0)
+    before = run(executor, 0, S // 2)
+    executor.accept(2, line(0.075, stamp=S // 2), S // 2)
+    speeds = np.diff([x_of(s) for s in before + run(executor, S // 2, 3 * S // 2)]) / (TICK / S)
+    np.testing.assert_allclose(speeds[60:], 0.15, atol=1e-6)
+
+
 @given(st.lists(st.tuples(st.integers(0, 10 * S), st.floats(0, 1)), max_size=6), st.data())
 def test_consumption_adds_up(changes, data):
     consumption = Consumption()
