@@ -52,12 +52,12 @@ class ChunkExecutor:
 
     def __init__(
         self,
-        limits: Limits | None = None,
-        settings: ExecutionSettings | None = None,
+        limits: Limits,
+        settings: ExecutionSettings,
         constraints: Sequence[Constraint] = (),
     ) -> None:
-        self.settings = settings or ExecutionSettings()
-        self.limits = limits or Limits()
+        self.settings = settings
+        self.limits = limits
         self.activity = Activity.IDLE
         self.stops = StopMachine()
         self.epoch = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,8 @@ class ExecutionSettings:
     blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
     long the policy may be silent, rejected_in_row how many chunks may be refused one after the
     other, longest_gap_s the longest time between two commands of a motion that goes on, period_s
-    the time between two commands; interpolated is whether a controller puts cubics between points
-    of the motion.
+    the time between two commands (a command is so much of the motion, however often it is asked
+    for one); interpolated is whether a controller puts cubics between points of the motion.
     """
 
     signal: str = "ee_pose"
@@ -22,5 +22,5 @@ class ExecutionSettings:
     watchdog_s: float = 1.0
     rejected_in_row: int = 5
     longest_gap_s: float = 0.25
-    period_s: float = 0.005
     interpolated: bool = False
+    period_s: float = field(kw_only=True)

@@ -237,8 +237,10 @@ class Planner:
         return np.concatenate([values, stop]), count * self.period_s
 
     def _coasted(self, values: Array, velocity: Array, since_s: Array) -> Array:
-        """Values (T, V) at times (T,) after a motion has run out, as if it went on then; `velocity`
-        is that of the command before."""
+        """Values (T, V) at times (T,) after a motion has run out, as if it went on then.
+
+        `velocity` (D,) is that of the command before the first one.
+        """
         space, active = self.bounds.space, int(np.sum(since_s < self.period_s / 2))
         if active == 0 or active == len(values):
             return values

@@ -33,7 +33,7 @@ LIMITS = Limits(
 
 def make(limits=None, start=None, at=0, **settings):
     """An executor whose robot is where the chunk `line()` begins."""
-    executor = ChunkExecutor(limits or Limits(), ExecutionSettings(**settings))
+    executor = ChunkExecutor(limits or Limits(), ExecutionSettings(period_s=TICK / S, **settings))
     executor.start_from(line().ee_pose[0] if start is None else start, 0.0, at)
     return executor
 
@@ -243,7 +243,7 @@ def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason)
 
 def test_joints_beyond_their_range_are_refused():
     limits = Limits(joint_lower=(-1.0, -1.0), joint_upper=(1.0, 1.0), joint_jump=(0.5, 0.5))
-    executor = ChunkExecutor(limits, ExecutionSettings(signal="joint_position"))
+    executor = ChunkExecutor(limits, ExecutionSettings("joint_position", period_s=0.01))
     executor.start_from(np.zeros(2), None, 0)
     beyond = Chunk(0, STEP, 1, joint_position=np.array([[0.0, 0.0], [0.0, 1.2]]))
     assert "step 1 has joint 2 = 1.200 rad, allowed -1 to 1" in executor.accept(1, beyond, 0)

@@ -24,6 +24,7 @@ from groot_ros.urdf import load_urdf
 STEP_NS = 1_000_000_000 // 15
 NOW_NS = 5_000_000_000
 MARGIN_M = 0.02
+PERIOD_NS = 5_000_000
 HOME = np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0])
 UR5E = load_robot("ur5e")
 FOLLOWING_POSES = replace(
@@ -104,13 +105,15 @@ def test_poses_are_executed_as_joints_that_keep_the_tool_on_its_path() -> None:
     reach.begin(HOME)
     chunk = reach.fit(lowering(), HOME, 0.0).chunk
     assert chunk.joint_position.shape == (16, 6) and chunk.curve is not None
-    executor = ChunkExecutor(UR5E.limits, ExecutionSettings("joint_position"))
+    executor = ChunkExecutor(
+        UR5E.limits, ExecutionSettings("joint_position", period_s=PERIOD_NS / 1e9)
+    )
     executor.start_from(HOME, None, NOW_NS)
     assert executor.accept(1, chunk, NOW_NS) is None
     arm = tool_kinematics(FOLLOWING_POSES, URDF)
     path = Curve.through(PoseSpace(), chunk.ee_pose, STEP_NS / 1e9)
     places = path.at(np.linspace(0, path.duration_s, 2001))[:, :3]
-    for now_ns in range(NOW_NS, NOW_NS + 2_500_000_000, 5_000_000):
+    for now_ns in range(NOW_NS, NOW_NS + 2_500_000_000, PERIOD_NS):
         setpoint = executor.setpoint(now_ns)
         if setpoint is None or not 0.3 < (now_ns - NOW_NS) / 1e9 < 0.9:
             continue

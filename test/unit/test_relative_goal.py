@@ -43,7 +43,8 @@ def reach(strategy: str) -> tuple[float, float, float]:
     """Time in s to come near the goal, until it stays very near, and the range in m there."""
     rng = np.random.default_rng(3)
     limits = load_robot("sim").limits
-    executor = ChunkExecutor(limits, ExecutionSettings(strategy=strategy, watchdog_s=3.0))
+    settings = ExecutionSettings(strategy=strategy, watchdog_s=3.0, period_s=TICK_NS / 1e9)
+    executor = ChunkExecutor(limits, settings)
     robot = np.concatenate([START, DOWN])
     executor.start_from(robot, 0.0, 0)
     continuation = Continuation()

@@ -36,7 +36,8 @@ def rolled_out(strategy: str) -> tuple[np.ndarray, list[float]]:
     """Commands of ten seconds with 150 +- 50 ms latency in simulated time, and the gaps."""
     robot = load_robot("sim")
     policy = PathPolicy(Conditions(seed=1), robot)
-    executor = ChunkExecutor(robot.limits, ExecutionSettings(strategy=strategy))
+    settings = ExecutionSettings(strategy=strategy, period_s=TICK_NS / 1e9)
+    executor = ChunkExecutor(robot.limits, settings)
     executor.start_from(ideal_path(np.array([0]))[0], 0.0, 0)
     continuation, commands, gaps = Continuation(), [], []
     observed_ns, due_ns, chunk_id = 0, -1, 0

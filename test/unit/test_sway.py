@@ -14,6 +14,7 @@ from groot_ros.robot import RobotConfig, load_robot, robot_names
 from groot_ros.sim.fake_arm import resting_state
 
 MS = 1_000_000
+PERIOD_NS = 10 * MS
 
 
 def observed(robot: RobotConfig, stamp_ns: int) -> Observation:
@@ -26,12 +27,12 @@ def test_its_chunks_move_every_robot_and_none_is_refused(name: str) -> None:
     robot = load_robot(name)
     policy = make_policy(PolicyChoice("sway", ""), robot)
     signal = robot.output.signal
-    motion = ChunkExecutor(robot.limits, ExecutionSettings(signal))
+    motion = ChunkExecutor(robot.limits, ExecutionSettings(signal, period_s=PERIOD_NS / 1e9))
     policy.reset("sway")
     start = getattr(observed(robot, 0), signal)
     motion.start_from(start, 0.0, 10**9)
     values, grips = [], []
-    for now_ns in range(10**9, 9 * 10**9, 10 * MS):
+    for now_ns in range(10**9, 9 * 10**9, PERIOD_NS):
         if now_ns % (200 * MS) == 0:
             chunk = policy.predict(observed(robot, now_ns))
             assert motion.accept(now_ns // MS, chunk, now_ns) is None
