@@ -6,13 +6,13 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import yaml
 from mcap.writer import CompressionType, Writer
 
 from groot_ros.data.bag_metadata import CUSTOM_DATA, BagFile, Topic, write_metadata
+from groot_ros.data.folder_lock import lock
 from groot_ros.data.message_definitions import Definition, find_definition
 from groot_ros.errors import UserError
 
@@ -53,9 +53,8 @@ class BagWriter:
     def _open_file(self) -> None:
         name = f"{self.path.name}_{len(self._files)}.mcap"
         self._file = (self.part / name).open("xb")
-        # `groot-ros repair` leaves a file alone that is still written; not every disk can lock.
-        with suppress(OSError):
-            flock(self._file.fileno(), LOCK_EX | LOCK_NB)
+        # `groot-ros repair` leaves a file alone that is still written.
+        lock(self._file)
         self._writer = Writer(self._file, compression=self._compression)
         self._writer.start(profile="ros2", library="groot_ros")
         self._files.append(BagFile(name))

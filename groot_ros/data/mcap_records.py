@@ -28,6 +28,7 @@ from mcap.records import (
     Footer,
     Header,
     McapRecord,
+    Message,
     MessageIndex,
     Metadata,
     MetadataIndex,
@@ -133,6 +134,12 @@ def parse(opcode: int, body: bytes) -> Any:
     if stream.count != len(body) or nameless or (isinstance(record, Channel) and not record.topic):
         raise DamagedRecord(f"opcode {opcode}: its fields do not fill it")
     return record
+
+
+def read_message(body: bytes) -> Message:
+    """The message in a body that has at least its fixed fields."""
+    channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(body)
+    return Message(channel, log_ns, body[MESSAGE.size :], publish_ns, sequence)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,8 +32,8 @@ from mcap.records import (
 )
 from mcap.writer import MCAP0_MAGIC
 
+from groot_ros.data.folder_lock import lock
 from groot_ros.data.mcap_records import (
-    MESSAGE,
     PRIVATE,
     RECORD,
     ChunkBytes,
@@ -43,6 +41,7 @@ from groot_ros.data.mcap_records import (
     Found,
     Gap,
     decompress,
+    read_message,
     walk,
 )
 from groot_ros.data.mcap_scan import ChunkStretch, Scan, Stretch, scan_file
@@ -62,49 +61,34 @@ class NotNow(UserError):
     """A file that can be repaired later: it is being written, or its disk is full."""
 
 
-@dataclass(frozen=True)
-class RepairedFile:
-    """A file's contents and what was done to it; nothing if it was complete."""
-
-    scan: Scan
-    actions: tuple[str, ...]
-
-
-def repair(path: Path) -> RepairedFile:
+def repair(path: Path) -> list[str]:
     """Write what a file lacks; a complete file is left as it is and may be read-only.
 
-    UserError when nothing of an MCAP file is in it, NotNow when it is being written or its disk
-    has no room for the index.
+    What was done, a sentence each. UserError when nothing of an MCAP file is in it, NotNow when
+    it is being written or its disk has no room for the index.
     """
     with path.open("rb") as reading:
         _check_not_written(reading, path)
         scan = scan_file(reading, path)
     if not scan.damage:
-        return RepairedFile(scan, ())
+        return []
     # Unbuffered, so that nothing is tried again behind our back when the disk is full.
     with path.open("r+b", buffering=0) as file:
         _check_not_written(file, path)
         _check_room(path, scan)
         try:
-            actions = _Repair(file, scan).run()
+            return _Repair(file, scan).run()
         except OSError:
             # A limit other than the disk: better an index without what was torn than none.
             file.truncate(scan.end)
             scan = scan_file(file, path)
             scan.saved.clear()
-            actions = _Repair(file, scan).run()
-    with path.open("rb") as reading:
-        return RepairedFile(scan_file(reading, path), tuple(actions))
+            return _Repair(file, scan).run()
 
 
 def _check_not_written(file: BinaryIO, path: Path) -> None:
-    try:
-        flock(file.fileno(), LOCK_EX | LOCK_NB)
-    except BlockingIOError as error:
-        raise NotNow(f"{path} is being written: stop the recording first") from error
-    except OSError:
-        # Not every disk can lock.
-        return
+    if not lock(file):
+        raise NotNow(f"{path} is being written: stop the recording first")
 
 
 def _check_room(path: Path, scan: Scan) -> None:
@@ -133,7 +117,6 @@ class _Repair:
         scan = self._scan
         actions = self._actions()
         again = self._chunks_to_move()
-        saved = [message for message in scan.saved if message.channel_id in scan.channels]
         self._file.truncate(scan.end)
         self._file.seek(scan.end)
         kept = [chunk for chunk in scan.chunks if chunk not in again]
@@ -141,9 +124,8 @@ class _Repair:
             self._keep(chunk)
         for run in scan.runs:
             self._counts.update(run.counts)
-        for chunk in again:
-            saved = [*self._messages(chunk), *saved]
-        self._write_messages(saved)
+        moved = [message for chunk in again for message in self._messages(chunk)]
+        self._write_messages([*moved, *scan.saved])
         self._write_summary()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -211,12 +193,9 @@ class _Repair:
         found = []
         for item in walk(ChunkBytes(data), 0, lambda _: True):
             if isinstance(item, Found) and item.opcode == Opcode.MESSAGE:
-                body = item.body(ChunkBytes(data))
-                channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(body)
-                if channel in self._scan.channels:
-                    found.append(
-                        Message(channel, log_ns, body[MESSAGE.size :], publish_ns, sequence)
-                    )
+                message = read_message(item.body(ChunkBytes(data)))
+                if message.channel_id in self._scan.channels:
+                    found.append(message)
         return found
 
     def _write_messages(self, messages: Sequence[Message]) -> None:

@@ -44,6 +44,7 @@ from groot_ros.data.mcap_records import (
     decompress_beginning,
     doubtful_message,
     parse,
+    read_message,
     walk,
 )
 from groot_ros.errors import UserError
@@ -448,9 +449,7 @@ class _Scanner:
                 item = first
             body = item.body(source)
             if item.opcode == Opcode.MESSAGE:
-                channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(body)
-                data = body[MESSAGE.size :]
-                found.append(Message(channel, log_ns, data, publish_ns, sequence))
+                found.append(read_message(body))
             elif item.opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
                 self._define(parse(item.opcode, body))
         return found

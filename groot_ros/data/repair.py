@@ -219,8 +219,7 @@ def _take(path: Path, content: _Content) -> None:
         path = _decompressed_if_damaged(path, content)
     if not is_compressed(path):
         if suffix == ".mcap":
-            result = mcap_repair.repair(path)
-            content.actions += [f"{path.name}: {action}" for action in result.actions]
+            content.actions += [f"{path.name}: {done}" for done in mcap_repair.repair(path)]
         elif suffix == ".db3":
             content.actions += repair_sqlite(path)
     try:
