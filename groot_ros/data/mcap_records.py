@@ -40,6 +40,9 @@ from mcap.records import (
 RECORD = struct.Struct("<BQ")
 MESSAGE = struct.Struct("<HIQQ")
 """Channel, sequence number, log time and publish time in front of a message's data."""
+# Name of the metadata record behind which messages lie that repair has written again, and that are
+# older than those before it.
+MOVED = "groot_ros_moved"
 # Opcodes from here on are private: every reader skips such a record.
 PRIVATE = 0x80
 _CHUNK = struct.Struct("<QQQI")

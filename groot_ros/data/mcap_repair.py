@@ -26,6 +26,8 @@ from mcap.records import (
     McapRecord,
     Message,
     MessageIndex,
+    Metadata,
+    MetadataIndex,
     Schema,
     Statistics,
     SummaryOffset,
@@ -34,6 +36,7 @@ from mcap.writer import MCAP0_MAGIC
 
 from groot_ros.data.folder_lock import lock
 from groot_ros.data.mcap_records import (
+    MOVED,
     PRIVATE,
     RECORD,
     ChunkBytes,
@@ -125,6 +128,8 @@ class _Repair:
         for run in scan.runs:
             self._counts.update(run.counts)
         moved = [message for chunk in again for message in self._messages(chunk)]
+        if moved or scan.saved:
+            self._mark_moved()
         self._write_messages([*moved, *scan.saved])
         self._write_summary()
         self._file.flush()
@@ -197,6 +202,14 @@ class _Repair:
                 if message.channel_id in self._scan.channels:
                     found.append(message)
         return found
+
+    def _mark_moved(self) -> None:
+        """Say that what follows is out of its order, which is no step of the recorder's clock."""
+        offset, record = self._file.tell(), Metadata(MOVED, {})
+        self._write(record)
+        self._scan.metadata.append(record)
+        length = self._file.tell() - offset
+        self._scan.metadata_indexes.append(MetadataIndex(offset, length, MOVED))
 
     def _write_messages(self, messages: Sequence[Message]) -> None:
         """At the end of the file: in chunks, or without them where the file has none."""

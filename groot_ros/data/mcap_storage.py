@@ -31,6 +31,7 @@ from groot_ros.data.bag_storage import (
 from groot_ros.data.mcap_records import (
     CHUNK_HEAD_BYTES,
     MESSAGE,
+    MOVED,
     RECORD,
     ChunkHead,
     DamagedRecord,
@@ -63,6 +64,10 @@ class McapFile:
             raise
         filled = [stretch for stretch in contents.stretches if stretch.counts]
         self._stretches = sorted(filled, key=lambda stretch: stretch.offset)
+        self._moved_offset = min(
+            (index.offset for index in contents.metadata_indexes if index.name == MOVED),
+            default=self._bytes.size,
+        )
         self._numbers: dict[int, Stream] = {}
         for number, channel in sorted(contents.channels.items()):
             schema = contents.schemas.get(channel.schema_id)
@@ -100,6 +105,7 @@ class McapFile:
             scan.stretches,
             scan.counts,
             scan.metadata,
+            scan.metadata_indexes,
         )
 
     def _indexed(self) -> _Contents | None:
@@ -145,6 +151,7 @@ class McapFile:
                 statistics = record
             elif isinstance(record, MetadataIndex):
                 found.metadata.append(self._metadata(record))
+                found.metadata_indexes.append(record)
             elif isinstance(record, ChunkIndex):
                 stretch = self._chunk(record)
                 found.stretches.append(stretch)
@@ -209,32 +216,34 @@ class McapFile:
 
     def steps_back(self) -> Sequence[tuple[int, int]]:
         """Times in ns after and before each step back of the clock, in the order of the file."""
-        steps, newest = [], dict[int, int]()
+        steps, newest = [], dict[Stream, int]()
         for stretch in self._stretches:
-            for number, times in self._times(stretch):
-                before = np.append(newest.get(number, times[0]), times[:-1])
-                newest[number] = int(times[-1])
+            if stretch.offset > self._moved_offset:
+                break
+            for stream, times in self._times(stretch):
+                before = np.append(newest.get(stream, times[0]), times[:-1])
+                newest[stream] = int(times[-1])
                 for index in np.flatnonzero(before - times > STEP_BACK_NS):
                     steps.append((int(times[index]), int(before[index])))
         return joined(steps)
 
-    def _times(self, stretch: Stretch) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Channels and the times (N,) in ns of their messages in the order of the file."""
+    def _times(self, stretch: Stretch) -> Iterator[tuple[Stream, NDArray[np.int64]]]:
+        """Streams and the times (N,) in ns of their messages in the order of the file."""
         if not stretch.index_length:
-            times: dict[int, list[int]] = {}
+            times: dict[Stream, list[int]] = {}
             for time_ns, stream, _ in self._in_file_order(stretch, self._numbers, 0, 2**64):
-                times.setdefault(id(stream), []).append(time_ns)
-            for number, found in times.items():
-                yield number, np.array(found, np.int64)
+                times.setdefault(stream, []).append(time_ns)
+            for stream, found in times.items():
+                yield stream, np.array(found, np.int64)
             return
         try:
             for opcode, body in _records(self._bytes.read(stretch.end, stretch.index_length)):
                 if opcode == Opcode.MESSAGE_INDEX and len(body) > _INDEX_HEAD - RECORD.size:
                     entries = np.frombuffer(body, "<i8", offset=_INDEX_HEAD - RECORD.size)
                     pairs = entries.reshape(-1, 2)
-                    number = int.from_bytes(body[:2], "little")
-                    yield number, pairs[np.argsort(pairs[:, 1], kind="stable"), 0]
-        except (DamagedRecord, ValueError) as error:
+                    stream = self._numbers[int.from_bytes(body[:2], "little")]
+                    yield stream, pairs[np.argsort(pairs[:, 1], kind="stable"), 0]
+        except (DamagedRecord, KeyError, ValueError) as error:
             raise Damaged(f"is damaged behind the chunk at byte {stretch.offset}") from error
 
     def _within(
@@ -284,6 +293,7 @@ class _Contents:
     stretches: list[Stretch] = field(default_factory=list)
     counts: Counter[int] = field(default_factory=Counter)
     metadata: list[Metadata] = field(default_factory=list)
+    metadata_indexes: list[MetadataIndex] = field(default_factory=list)
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -19,9 +19,11 @@ SQLITE_ERRORS = (sqlite3.Error, ValueError, OverflowError)
 BESIDE = ("-wal", "-journal")
 _MESSAGES = "SELECT timestamp, topic_id, data FROM messages WHERE topic_id IN ({})"
 
+# What repair could not tell the place of has a negative number.
 _STEPS_BACK = (
     "SELECT timestamp, before FROM (SELECT timestamp, LAG(timestamp) OVER "
-    "(PARTITION BY topic_id ORDER BY id) AS before FROM messages) WHERE before - timestamp > ?"
+    "(PARTITION BY topic_id ORDER BY id) AS before FROM messages WHERE id > 0) "
+    "WHERE before - timestamp > ?"
 )
 
 

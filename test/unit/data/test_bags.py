@@ -14,6 +14,7 @@ import pytest
 import yaml
 import zstandard
 from arm_bags import BEGIN_NS, INSTRUCTION, NS, ArmBag, Message, conversion, write_bag
+from mcap.reader import make_reader
 from mcap.writer import CompressionType, IndexType, Writer
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
@@ -335,6 +336,25 @@ def test_promises_of_the_metadata_are_compared(
     assert "promises" in capsys.readouterr().out
     assert main(["repair", str(bag)]) == 0
     assert main(["inspect", str(bag)]) == 0
+
+
+@pytest.mark.parametrize("damaged", ["head", "index"])
+def test_what_repair_writes_again_is_no_step_of_the_clock(tmp_path: Path, damaged: str) -> None:
+    file = write_mcap(tmp_path / "bag_0.mcap", ArmBag(seconds=2.0).messages())
+    with file.open("rb") as opened:
+        summary = make_reader(opened).get_summary()
+    assert summary
+    chunk = summary.chunk_indexes[len(summary.chunk_indexes) // 3]
+    place = chunk.chunk_start_offset + (chunk.chunk_length if damaged == "index" else 0)
+    content = bytearray(file.read_bytes())
+    content[place : place + 9] = bytes(9)
+    file.write_bytes(content)
+    repair_bag(tmp_path)
+    with file.open("rb") as opened:
+        times = [m.log_time for *_, m in make_reader(opened).iter_messages(log_time_order=False)]
+    assert max(np.maximum.accumulate(times) - times) > NS
+    with open_bag(tmp_path) as bag:
+        assert not bag.clock_steps
 
 
 def split(path: Path, parts: int = 3) -> Path:
