@@ -204,6 +204,37 @@ def test_a_database_that_was_not_closed(tmp_path: Path, expected: list[Any]) -> 
     assert read(crashed) == expected and repair_bag(crashed).actions == ()
 
 
+LATER_TABLES = ("schema", "metadata", "message_definitions")
+# What each version of the tables did not have yet.
+WITHOUT = {
+    1: (("offered_qos_profiles", "type_description_hash"), LATER_TABLES),
+    2: (("type_description_hash",), LATER_TABLES),
+    3: (("type_description_hash",), LATER_TABLES[2:]),
+}
+
+
+@pytest.mark.parametrize("version", WITHOUT)
+def test_tables_of_older_versions(tmp_path: Path, expected: list[Any], version: int) -> None:
+    bag = write_bag(tmp_path / "bag", SHORT.messages(), StoragePlugin.SQLITE3)
+    columns, tables = WITHOUT[version]
+    with closing(sqlite3.connect(bag / "bag.db3")) as database:
+        for column in columns:
+            database.execute(f"ALTER TABLE topics DROP COLUMN {column}")
+        for table in tables:
+            database.execute(f"DROP TABLE {table}")
+        database.commit()
+    assert read(bag) == expected and repair_bag(bag).actions == ()
+
+
+def test_a_row_of_two_that_had_one_number_is_no_step_of_the_clock(tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", ArmBag(seconds=2.0).states(), StoragePlugin.SQLITE3)
+    with closing(sqlite3.connect(bag / "bag.db3")) as database:
+        database.execute("UPDATE messages SET id = -1 WHERE id = (SELECT MAX(id) FROM messages)")
+        database.commit()
+    with open_bag(bag) as opened:
+        assert not opened.clock_steps
+
+
 def test_a_bag_of_ros_1(tmp_path: Path) -> None:
     store = get_typestore(Stores.ROS1_NOETIC)
     humble = get_typestore(Stores.ROS2_HUMBLE)
