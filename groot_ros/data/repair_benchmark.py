@@ -67,17 +67,13 @@ def _write_mcap(path: Path, **options: Any) -> None:
 
 def _write_sqlite(path: Path) -> None:
     store = get_typestore(Stores.ROS2_JAZZY)
-    with (
-        TemporaryDirectory() as folder,
-        Rosbag2Writer(Path(folder, "b"), version=9, storage_plugin=StoragePlugin.SQLITE3) as bag,
-    ):
-        known = {t: bag.add_connection(t, kind, typestore=store) for t, kind in TOPICS.items()}
-        for topic, time_ns, data in _payloads(2):
-            bag.write(known[topic], time_ns, data)
-        bag.close()
-        copyfile(Path(folder, "b", "b.db3"), path)
-        # What leaves the context closes a second time.
-        bag.close = lambda: None  # type: ignore[method-assign]
+    with TemporaryDirectory() as name:
+        folder = Path(name, "b")
+        with Rosbag2Writer(folder, version=9, storage_plugin=StoragePlugin.SQLITE3) as bag:
+            known = {t: bag.add_connection(t, kind, typestore=store) for t, kind in TOPICS.items()}
+            for topic, time_ns, data in _payloads(2):
+                bag.write(known[topic], time_ns, data)
+        copyfile(folder / "b.db3", path)
 
 
 KINDS: dict[str, Callable[[Path], None]] = {
@@ -143,6 +139,7 @@ def _sqlite_count(path: Path) -> int:
 def _stream_count(path: Path) -> int:
     """From the beginning to what cannot be understood; a chunk that is damaged is skipped."""
     count, channels = 0, set[int]()
+    # The library of MCAP's makers fails on noise in any way.
     with suppress(Exception), path.open("rb") as file:
         for record in StreamReader(file, emit_chunks=True, record_size_limit=2**30).records:
             records = [record]
@@ -228,6 +225,7 @@ class RepairBenchmark:
             if expected:
                 self.faults.append(f"{what}: {expected} messages given up: {error}")
             return "refused", expected, 0
+        # Whatever else is raised is what is looked for.
         except Exception as error:
             self.faults.append(f"{what}: repair failed: {type(error).__name__}: {error}")
             return "failed", expected, 0
