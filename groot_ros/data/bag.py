@@ -64,15 +64,12 @@ class Bag:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stack = ExitStack()
-        try:
-            with readable(path):
-                self._recording = recording_at(path)
-            _check_complete(self._recording)
-            self._files = [self._open(file) for file in self._recording.files]
-        except BaseException:
-            self._stack.close()
-            raise
+        with readable(path):
+            self._recording = recording_at(path)
+        _check_complete(self._recording)
+        with ExitStack() as stack:
+            self._files = [self._open(file, stack) for file in self._recording.files]
+            self._stack = stack.pop_all()
         self._decoder = MessageDecoder()
         counts: dict[str, Counter[str]] = {}
         for stream in self._streams():
@@ -89,9 +86,9 @@ class Bag:
         self.info: EpisodeInfo | None = EpisodeInfo.from_custom_data(self.custom_data)
         self.notes: Sequence[str] = list(self._notes())
 
-    def _open(self, path: Path) -> StorageFile:
+    def _open(self, path: Path, stack: ExitStack) -> StorageFile:
         with readable(self.path, path):
-            return self._stack.enter_context(opened(path))
+            return stack.enter_context(opened(path))
 
     def _streams(self) -> Iterator[Stream]:
         for file in self._files:
@@ -99,9 +96,8 @@ class Bag:
 
     def _first_time_ns(self) -> int:
         """A recorder in simulation time that has no clock yet writes a time of 0."""
-        for time_ns, *_ in self._raw(lambda stream: True, 1, None):
-            return time_ns
-        return 0
+        with readable(self.path):
+            return next((time_ns for time_ns, *_ in self._raw(lambda _: True, 1, None)), 0)
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,13 +56,11 @@ class McapFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("rb")
-        try:
+        with ExitStack() as stack:
+            self._file = stack.enter_context(path.open("rb"))
             self._bytes = FileBytes(self._file.fileno())
             contents = self._indexed() or self._scanned()
-        except BaseException:
-            self._file.close()
-            raise
+            stack.pop_all()
         filled = [stretch for stretch in contents.stretches if stretch.counts]
         self._stretches = sorted(filled, key=lambda stretch: stretch.offset)
         self._moved_offset = min(

@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,8 @@ def _save(path: Path) -> list[str]:
     rows = database.definitions()
     if not rows.topics:
         raise UserError(f"{path} holds no topics that could be saved: restore it from a copy")
-    try:
+    with ExitStack() as stack:
+        stack.callback(new.unlink, missing_ok=True)
         with closing(sqlite3.connect(new)) as target:
             target.executescript(_SCHEMA)
             for table, found in (
@@ -126,9 +127,7 @@ def _save(path: Path) -> list[str]:
             target.executemany("INSERT INTO messages VALUES(?, ?, ?, ?)", messages)
             target.commit()
             (count,) = target.execute("SELECT COUNT(*) FROM messages").fetchone()
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
+        stack.pop_all()
     kept = path.with_name(path.name + DAMAGED)
     path.rename(kept)
     for suffix in (*BESIDE, "-shm"):

@@ -31,29 +31,13 @@ class SqliteFile:
     """An open sqlite3 file, which is never changed; Damaged where it is not whole."""
 
     def __init__(self, path: Path) -> None:
-        self._stack = ExitStack()
-        try:
-            self._database = self._stack.enter_context(closing(self._connect(path)))
-            self._read()
-        except SQLITE_ERRORS as error:
-            self._stack.close()
-            raise Damaged(f"cannot be read ({error})") from error
-        except BaseException:
-            self._stack.close()
-            raise
-
-    def _connect(self, path: Path) -> sqlite3.Connection:
-        beside = [path.with_name(path.name + suffix) for suffix in BESIDE]
-        unfinished = [file for file in beside if file.exists() and file.stat().st_size]
-        if not unfinished:
-            # Immutable, so that nothing is written beside it, as in a place that is read-only.
-            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-            return _connect(uri)
-        # To take in what lies beside it is a change, which is made to a copy.
-        folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="groot_ros_")))
-        for file in (path, *unfinished):
-            shutil.copyfile(file, folder / file.name)
-        return _connect((folder / path.name).as_uri())
+        with ExitStack() as stack:
+            try:
+                self._database = stack.enter_context(closing(_open(path, stack)))
+                self._read()
+            except SQLITE_ERRORS as error:
+                raise Damaged(f"cannot be read ({error})") from error
+            self._stack = stack.pop_all()
 
     def _read(self) -> None:
         columns = {row[1] for row in self._database.execute("PRAGMA table_info(topics)")}
@@ -133,6 +117,20 @@ class SqliteFile:
 
     def close(self) -> None:
         self._stack.close()
+
+
+def _open(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    beside = [path.with_name(path.name + suffix) for suffix in BESIDE]
+    unfinished = [file for file in beside if file.exists() and file.stat().st_size]
+    if not unfinished:
+        # Immutable, so that nothing is written beside it, as in a place that is read-only.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        return _connect(uri)
+    # To take in what lies beside it is a change, which is made to a copy.
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="groot_ros_")))
+    for file in (path, *unfinished):
+        shutil.copyfile(file, folder / file.name)
+    return _connect((folder / path.name).as_uri())
 
 
 def _connect(uri: str) -> sqlite3.Connection:
