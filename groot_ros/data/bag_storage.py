@@ -5,9 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from groot_ros.errors import UserError
+
+Number = TypeVar("Number", int, float)
 
 
 class BagError(UserError):
@@ -73,9 +75,9 @@ class StorageFile(Protocol):
 STEP_BACK_NS = 500_000_000
 
 
-def joined(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def joined(intervals: Iterable[tuple[Number, Number]]) -> list[tuple[Number, Number]]:
     """Intervals without overlaps, in order."""
-    found: list[tuple[int, int]] = []
+    found: list[tuple[Number, Number]] = []
     for low, high in sorted(intervals):
         if found and low <= found[-1][1]:
             found[-1] = found[-1][0], max(found[-1][1], high)

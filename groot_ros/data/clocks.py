@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episodes import Episode
 from groot_ros.data.replay import PREROLL_NS, Source, make_buffer
-from groot_ros.data.stream_health import NS, REST_MARGIN_S, REST_S, StreamHealth
+from groot_ros.data.stream_health import REST_MARGIN_S, StreamHealth, without
+from groot_ros.message_fields import NS
 from groot_ros.robot import HEADER, STATE_MAX_AGE_S
 from groot_ros.stream_store import POSE, Route, header_ns
 
@@ -163,12 +164,10 @@ def _check_steps(source: Source, used: Mapping[str, StreamHealth]) -> None:
         (max(0.0, low + PREROLL_NS / NS + REST_MARGIN_S), high - REST_MARGIN_S)
         for low, high in pairwise(edges)
     ]
-    ranges = [f"--range {low:.1f}:{high:.1f}" for low, high in rests if high - low > REST_S]
-    remedy = f"convert the rest with {' '.join(ranges)}" if ranges else "record it again"
     topics = ", ".join(sorted({topic for *_, topic in steps}))
     raise BagError(
         f"the stamps of {topics} step back by {steps[0][1]:.1f} s at {times[0]:.1f} s, while the "
-        f"bag's clock does not: {remedy}"
+        f"bag's clock does not: {without(rests)}"
     )
 
 

@@ -139,7 +139,6 @@ def extract(
             extraction.take(frame, obstacle, episode.instruction, progress)
     extraction.end_part()
     drops.update(extraction.drops)
-    drops.duplicates = extraction.drops.duplicates
     extraction.drops = drops
     name_topics(drops, streams)
     clocks = health | signals.health

@@ -58,6 +58,7 @@ class Drops:
         """Take in what somebody else has counted."""
         for loss in other.losses.values():
             self.add(loss.reason, loss.first_ns, loss.steps, loss.last_ns)
+        self.duplicates += other.duplicates
 
     @property
     def by_reason(self) -> dict[str, int]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.data.bag_storage import BagError
+from groot_ros.data.bag_storage import BagError, joined
+from groot_ros.message_fields import NS
 
-NS = 1_000_000_000
 DENSITY_BINS = 40
 # A stream is dense over so many messages, and a time is recorded twice where all streams are for
 # so long.
@@ -67,26 +67,26 @@ def check_once(streams: Iterable[StreamHealth], start_ns: int, stop_ns: int) -> 
         low, high = found[0]
         end_s = (stop_ns - start_ns) / NS
         rests = [(0.0, low - REST_MARGIN_S), (found[-1][1] + REST_MARGIN_S, end_s)]
-        ranges = [f"--range {a:.1f}:{b:.1f}" for a, b in rests if b - a > REST_S]
-        remedy = f"convert the rest with {' '.join(ranges)}" if ranges else "record it again"
         raise BagError(
             f"the time from {max(low, 0.0):.1f} to {high:.1f} s is recorded twice, as if the "
-            f"clock was set back by {high - low:.1f} s: {remedy}"
+            f"clock was set back by {high - low:.1f} s: {without(rests)}"
         )
+
+
+def without(rests: Iterable[tuple[float, float]]) -> str:
+    """The remedy for a bag of which only some times, in s since its beginning, can be used."""
+    ranges = [f"--range {low:.1f}:{high:.1f}" for low, high in rests if high - low > REST_S]
+    return f"convert the rest with {' '.join(ranges)}" if ranges else "record it again"
 
 
 def _dense(times: np.ndarray) -> list[tuple[float, float]]:
     """Intervals in s in which messages come at more than one and a half of the usual rate."""
     spans = times[DENSE_RUN:] - times[:-DENSE_RUN]
     usual = float(np.median(np.diff(times))) * DENSE_RUN
-    found: list[tuple[float, float]] = []
-    for index in np.flatnonzero(spans < usual / 1.5):
-        low, high = float(times[index]), float(times[index + DENSE_RUN])
-        if found and low <= found[-1][1]:
-            found[-1] = found[-1][0], high
-        else:
-            found.append((low, high))
-    return found
+    return joined(
+        (float(times[index]), float(times[index + DENSE_RUN]))
+        for index in np.flatnonzero(spans < usual / 1.5)
+    )
 
 
 def _common(
