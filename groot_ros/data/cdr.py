@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-NS = 1_000_000_000
+from groot_ros.message_fields import NS
+
 _LITTLE = struct.Struct("<iI")
 _BIG = struct.Struct(">iI")
 # Encapsulation of CDR (XTypes 7.6.3.1.2): two bytes kind, of which the lowest bit means little

@@ -26,7 +26,6 @@ from groot_ros.data.message_definitions import find_definition
 from groot_ros.data.repair import repair_bag
 from groot_ros.errors import UserError
 
-NS = 1_000_000_000
 EPISODE_NAME = re.compile(r"episode_(\d{6})")
 # Latched messages of a topic that every bag begins with: /tf_static has many publishers.
 LATCHED_MESSAGES = 100

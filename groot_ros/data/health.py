@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, NamedTuple
 
+from groot_ros.message_fields import NS
 from groot_ros.robot import RobotConfig
 
-NS = 1_000_000_000
 RATE_WINDOW_S = 1.0
 # A rate is compared with the median of this many earlier windows.
 RATE_WINDOWS = 10

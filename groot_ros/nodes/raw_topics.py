@@ -16,6 +16,7 @@ from rosidl_runtime_py.utilities import get_message
 from groot_ros.data.bag_metadata import Qos, Topic
 from groot_ros.data.episode_recorder import Arrival
 from groot_ros.errors import UserError
+from groot_ros.message_fields import NS
 from groot_ros.nodes.arrival_clock import ArrivalClock
 
 LOOK_PERIOD_S = 0.2
@@ -217,5 +218,5 @@ def offered_qos(profile: QoSProfile) -> Qos:
 
 
 def _duration(duration: Duration) -> dict[str, int]:
-    seconds, nanoseconds = divmod(duration.nanoseconds, 1_000_000_000)
+    seconds, nanoseconds = divmod(duration.nanoseconds, NS)
     return {"sec": seconds, "nsec": nanoseconds}

@@ -14,10 +14,10 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from groot_ros.data.convert import Conversion
 from groot_ros.data.episodes import EpisodeChoice
 from groot_ros.data.serialized import MessageMaker
+from groot_ros.message_fields import NS
 from groot_ros.share import share_file
 from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
 
-NS = 1_000_000_000
 BEGIN_NS = 1_700_000_000 * NS
 EVENT = "groot_ros_msgs/msg/EpisodeEvent"
 JOINTS = tuple(f"fr3_joint{number}" for number in range(1, 8))

@@ -21,8 +21,8 @@ from groot_ros.data.episode_recorder import (
 )
 from groot_ros.data.health import Expectation, Expectations
 from groot_ros.errors import UserError
+from groot_ros.message_fields import NS
 
-NS = 1_000_000_000
 EXPECTED = Expectations({JOINTS.name: Expectation(("joint_position",), 0.2)}, ())
 
 

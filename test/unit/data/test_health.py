@@ -11,9 +11,9 @@ from recorded import joint_states, types
 
 from groot_ros.data.cdr import header_stamp_ns
 from groot_ros.data.health import RecordingHealth, expectations
+from groot_ros.message_fields import NS
 from groot_ros.robot import load_robot
 
-NS = 1_000_000_000
 CAMERA = "/wrist/image_raw"
 LATENCY_NS = 5_000_000
 
