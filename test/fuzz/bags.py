@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
+from arm_bags import ArmBag, write_bag
 from mutation import damaged
 from numpy.random import Generator
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
@@ -14,10 +14,6 @@ from groot_ros.data.bag import METADATA, open_bag
 from groot_ros.data.inspection import describe_bag
 from groot_ros.data.repair import repair_bag
 from groot_ros.errors import UserError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "data"))
-
-from arm_bags import ArmBag, write_bag  # noqa: E402
 
 
 class Surface:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from arm_bags import ArmBag, conversion, write_bag
 from mutation import damaged, hostile_json
 from numpy.random import Generator
 
@@ -14,10 +14,6 @@ from groot_ros.data.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.training.preparation import open_dataset
 from groot_ros.training.table import load_table
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "data"))
-
-from arm_bags import ArmBag, conversion, write_bag  # noqa: E402
 
 
 class Surface:

@@ -7,6 +7,7 @@ import itertools
 import os
 import resource
 import signal
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -17,6 +18,8 @@ import numpy as np
 from __main__ import again
 from groot_ros.errors import UserError
 
+# Where the bags are made that surfaces damage.
+sys.path.append(str(Path(__file__).parents[1] / "unit" / "data"))
 # Of one case: what it may allocate beyond what the surface took before, and the CPU's time.
 CASE_BYTES = 1 << 30
 CASE_CPU_S = 30.0
