@@ -268,21 +268,22 @@ class _Marks:
         self._done: list[Episode] = []
 
     def take(self, time_ns: int, event: Any) -> None:
-        kind = Event(event.event)
+        # A number that is none of these is of a version to come, and means nothing yet.
+        kind = event.event
         instruction = str(event.instruction).strip()
-        if kind is Event.START:
+        if kind == Event.START:
             self._end(time_ns)
             self._begin(time_ns, instruction or self._instruction)
         elif kind in (Event.STOP, Event.RESET):
             self._end(time_ns)
-        elif kind is Event.DISCARD:
+        elif kind == Event.DISCARD:
             if self._running:
                 self._running = None
             elif self._done:
                 self._done.pop()
         elif kind in (Event.SUCCESS, Event.FAILURE):
-            self._mark(SUCCESS if kind is Event.SUCCESS else FAILURE)
-        elif kind is Event.INSTRUCTION:
+            self._mark(SUCCESS if kind == Event.SUCCESS else FAILURE)
+        elif kind == Event.INSTRUCTION:
             self._instruction = instruction
             if self._running:
                 self._running = replace(self._running, instruction=instruction)

@@ -49,6 +49,7 @@ def test_events_cut_a_long_bag(tmp_path: Path) -> None:
         event(Event.SUCCESS, 2.5),
         event(Event.START, 3.0, "reach"),
         event(Event.FAILURE, 3.5),
+        event(200, 3.8),
         event(Event.STOP, 4.0),
     )
     assert ranges(episodes) == [(1.0, 2.0), (3.0, 4.0)]
