@@ -174,7 +174,7 @@ def test_followers_follow_and_others_stand_still() -> None:
             f"<robot>{LINK.format('a')}{LINK.format('b')}"
             + JOINT.format("j", "revolute", "a", "b", "").replace("1 0 0", "1 nan 0")
             + "</robot>",
-            "axis|xyz='1 nan 0', expected 3 finite numbers",
+            "joint 'j' has xyz='1 nan 0', expected 3 finite numbers",
         ),
     ],
 )

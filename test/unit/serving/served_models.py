@@ -19,6 +19,7 @@ from groot_ros.errors import UserError
 from groot_ros.model.modality import ActionConfig, Modality
 from groot_ros.robot import load_robot
 from groot_ros.serving.benchmark import modality_of
+from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.served import ModelThread
 
 POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
@@ -147,3 +148,16 @@ def running(serve: Callable[[ModelThread, Callable[[str], None]], Any]) -> Itera
             stop[0]()
         server.join(GENEROUS_S)
         assert not server.is_alive() and not failure, failure
+
+
+@contextmanager
+def gr00t_server(
+    model: Any, port: int = 0, kind: type[Gr00tServer] = Gr00tServer, **options: Any
+) -> Iterator[str]:
+    """A server for NVIDIA's clients, as its URL."""
+
+    def serve(thread, ready):
+        return kind(model, thread, **options).serve("127.0.0.1", port, ready)
+
+    with running(serve) as url:
+        yield url

@@ -11,20 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import zmq
-from served_models import GENEROUS_S, RecordingModel, observation, running
+from served_models import GENEROUS_S, RecordingModel, gr00t_server, observation
 
 from groot_ros.errors import UserError
 from groot_ros.serving import npy_wire
 from groot_ros.serving.gr00t_requests import to_observation
-from groot_ros.serving.gr00t_server import Gr00tServer
 
 
 @contextmanager
 def server(model: RecordingModel, **options: Any) -> Iterator[str]:
-    def serve(thread, ready):
-        return Gr00tServer(model, thread, **options).serve("127.0.0.1", 0, ready)
-
-    with running(serve) as url:
+    with gr00t_server(model, **options) as url:
         yield url.replace("gr00t://", "tcp://")
 
 
@@ -201,12 +197,8 @@ def test_kill_ends_the_server_where_it_is_allowed() -> None:
 def test_a_port_in_use_is_one_sentence() -> None:
     with server(RecordingModel()) as url:
         port = int(url.rsplit(":", 1)[1])
-
-        def again(thread, ready):
-            return Gr00tServer(RecordingModel(), thread).serve("127.0.0.1", port, ready)
-
         with (
             pytest.raises(UserError, match=f"cannot listen on 127.0.0.1 port {port}"),
-            running(again),
+            gr00t_server(RecordingModel(), port),
         ):
             pass

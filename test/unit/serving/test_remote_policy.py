@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from served_models import GENEROUS_S, RecordingModel, expected_steps, observation, running
+from served_models import (
+    GENEROUS_S,
+    RecordingModel,
+    expected_steps,
+    gr00t_server,
+    observation,
+    running,
+)
 from websockets.sync.server import serve as serve_in_thread
 
 from groot_ros.buffer import Ages
@@ -36,15 +43,6 @@ from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.serving.signals import read_pose
 
 
-@contextmanager
-def gr00t_server(model: Any, port: int = 0, **options: Any) -> Iterator[str]:
-    def serve(thread, ready):
-        return Gr00tServer(model, thread, **options).serve("127.0.0.1", port, ready)
-
-    with running(serve) as url:
-        yield url
-
-
 @dataclass(frozen=True)
 class OneCheckpoint:
     model: Any
@@ -64,6 +62,19 @@ def positronic_server(model: Any, port: int = 0, token: str = "") -> Iterator[st
 
     with running(serve) as url:
         yield url
+
+
+@contextmanager
+def websocket_server(handler: Callable[[Any], None]) -> Iterator[str]:
+    """Anything that talks WebSocket, as its URL."""
+    with serve_in_thread(handler, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join(GENEROUS_S)
 
 
 SERVERS = pytest.mark.parametrize("server", [gr00t_server, positronic_server])
@@ -215,18 +226,17 @@ class FlatServer(Gr00tServer):
 
 def test_n15_servers_with_their_flat_keys_are_understood() -> None:
     model = RecordingModel("ee")
-
-    def serve(thread, ready):
-        return FlatServer(model, thread).serve("127.0.0.1", 0, ready)
-
-    with running(serve) as url, opened(url, "ee", action_rate_hz=10.0) as policy:
+    with (
+        gr00t_server(model, kind=FlatServer) as url,
+        opened(url, "ee", action_rate_hz=10.0) as policy,
+    ):
         policy.reset("pick up the red cube")
         chunk, meant = policy.predict(observation(0.42)), expected_steps(model, observation(0.42))
         np.testing.assert_allclose(chunk.ee_pose, meant.ee_pose, atol=1e-6)
         np.testing.assert_allclose(chunk.grip, meant.grip, atol=1e-6)
         assert chunk.step_ns == 100_000_000
-    with running(serve) as url, pytest.raises(UserError, match="does not fit variant joints_traj"):
-        remote(url, "joints_traj").open()
+        with pytest.raises(UserError, match="does not fit variant joints_traj"):
+            remote(url, "joints_traj").open()
 
 
 @pytest.mark.parametrize(
@@ -245,10 +255,11 @@ def test_nonsense_of_a_server_is_a_sentence_and_no_chunk(answer: Any) -> None:
         async def _get_action(self, data: dict[str, Any]) -> Any:
             return answer
 
-    def serve(thread, ready):
-        return Nonsense(RecordingModel(), thread).serve("127.0.0.1", 0, ready)
-
-    with running(serve) as url, opened(url) as policy, pytest.raises(UserError) as raised:
+    with (
+        gr00t_server(RecordingModel(), kind=Nonsense) as url,
+        opened(url) as policy,
+        pytest.raises(UserError) as raised,
+    ):
         policy.predict(observation())
     assert not isinstance(raised.value, PolicyLost)
 
@@ -262,10 +273,8 @@ def test_a_rate_that_none_can_have_is_refused(rate_hz: float) -> None:
                 reply["groot_ros"]["action_rate_hz"] = rate_hz
             return reply
 
-    def serve(thread, ready):
-        return Rated(RecordingModel(), thread).serve("127.0.0.1", 0, ready)
-
-    with running(serve) as url, pytest.raises(UserError, match="expected 0.1 to 1000: set action"):
+    refused = pytest.raises(UserError, match="expected 0.1 to 1000: set action")
+    with gr00t_server(RecordingModel(), kind=Rated) as url, refused:
         remote(url).open()
 
 
@@ -278,10 +287,7 @@ def test_keys_that_are_no_texts_are_refused(keys: Any) -> None:
                 reply["language"]["as_json"]["modality_keys"] = keys
             return reply
 
-    def serve(thread, ready):
-        return Keyed(RecordingModel(), thread).serve("127.0.0.1", 0, ready)
-
-    with running(serve) as url, pytest.raises(UserError):
+    with gr00t_server(RecordingModel(), kind=Keyed) as url, pytest.raises(UserError):
         remote(url).open()
 
 
@@ -290,14 +296,8 @@ def test_a_status_that_is_no_text_is_not_ready(status: Any) -> None:
     def handler(socket: Any) -> None:
         socket.send(numpy_wire.pack({"status": status, "meta": {}}))
 
-    with serve_in_thread(handler, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        port = server.socket.getsockname()[1]
-        with pytest.raises(UserError, match="cannot be reached"):
-            remote(f"ws://127.0.0.1:{port}").open()
-        server.shutdown()
-        thread.join(GENEROUS_S)
+    with websocket_server(handler) as url, pytest.raises(UserError, match="cannot be reached"):
+        remote(url).open()
 
 
 @pytest.mark.parametrize("pose", [[], [1.0], [0.0] * 7, [[1.0] * 7] * 2, "x", [2**70, "x"]])
@@ -311,14 +311,9 @@ def test_servers_of_positronics_newer_protocols_are_told_apart() -> None:
         socket.send(numpy_wire.pack({"status": "ready", "meta": {}, "protocol_version": 3}))
         socket.recv()
 
-    with serve_in_thread(handler, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        port = server.socket.getsockname()[1]
-        with pytest.raises(UserError, match="version 3 of Positronic's protocol"):
-            remote(f"ws://127.0.0.1:{port}").open()
-        server.shutdown()
-        thread.join(GENEROUS_S)
+    refused = pytest.raises(UserError, match="version 3 of Positronic's protocol")
+    with websocket_server(handler) as url, refused:
+        remote(url).open()
 
 
 def test_no_server_is_one_sentence() -> None:
