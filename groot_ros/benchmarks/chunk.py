@@ -14,7 +14,7 @@ import numpy as np
 
 from groot_ros.benchmarks.files import VARIANT
 from groot_ros.benchmarks.memory_use import forget_peak, peaks
-from groot_ros.benchmarks.record import Result
+from groot_ros.benchmarks.record import Result, spread
 from groot_ros.benchmarks.steps import Setting
 from groot_ros.buffer import Ages, ObservationBuffer
 from groot_ros.chunks.progress import Progress
@@ -71,8 +71,7 @@ def _measure(
     }
     values: dict[str, tuple[float, str]] = {}
     for name, times in times_s.items():
-        values[name] = (round(1e3 * float(np.median(times)), 3), "ms")
-        values[f"{name} p95"] = (round(1e3 * float(np.percentile(times, 95)), 3), "ms")
+        values |= spread(name, [1e3 * time_s for time_s in times], "ms")
     elapsed_s = (found[-1].at_ns - found[0].at_ns) / NS
     values["chunks"] = (round((len(found) - 1) / elapsed_s, 2), "1/s")
     return values

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from groot_ros.benchmarks.memory_use import GB
 from groot_ros.benchmarks.record import Result, Skip
 from groot_ros.benchmarks.steps import Setting
 from groot_ros.cli.init_checkpoint import checkpoint_spec
@@ -34,7 +35,6 @@ from groot_ros.robot import load_robot
 
 VARIANT = "ee_rot6d_joints_rel"
 EPISODES, EPISODE_S, SMALL_EPISODE_S = 4, 6.0, 2.0
-GB = 1e9
 # Bytes that stay free on the disk.
 MARGIN = 2e9
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from groot_ros.benchmarks.memory_use import GB, forget_peak, peaks
-from groot_ros.benchmarks.record import Result, Skip
+from groot_ros.benchmarks.record import Result, Skip, spread
 from groot_ros.benchmarks.steps import N16, N17, Setting
 from groot_ros.model.benchmark import Stages, random_network
 from groot_ros.model.benchmark_config import CONFIGS
@@ -77,9 +77,7 @@ def _time(timed: Stages, repeats: int) -> dict[str, tuple[float, str]]:
     runs = [timed.serve() for _ in range(repeats)]
     values: dict[str, tuple[float, str]] = {}
     for name in runs[0]:
-        times = [run[name] for run in runs]
-        values[name] = (round(float(np.median(times)), 3), "ms")
-        values[f"{name} p95"] = (round(float(np.percentile(times, 95)), 3), "ms")
+        values |= spread(name, [run[name] for run in runs], "ms")
     values["first call"] = (round(prepared_s, 2), "s")
     return {**values, **peaks(timed.device)}
 
@@ -108,11 +106,9 @@ def _time_batch(
     forget_peak(timed.device)
     run()
     times = [timed.time_ms(run) for _ in range(setting.repeats(REPEATS))]
-    median_ms = float(np.median(times))
     return {
-        "batch": (round(median_ms, 3), "ms"),
-        "batch p95": (round(float(np.percentile(times, 95)), 3), "ms"),
-        "observations": (round(1e3 * count / median_ms, 2), "1/s"),
+        **spread("batch", times, "ms"),
+        "observations": (round(1e3 * count / float(np.median(times)), 2), "1/s"),
         **peaks(timed.device),
     }
 

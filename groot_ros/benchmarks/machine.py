@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
+from groot_ros.benchmarks.memory_use import GB
 from groot_ros.benchmarks.steps import Setting
 from groot_ros.errors import UserError
 
 PACKAGES = ("transformers", "numpy", "safetensors", "tokenizers", "accelerate", "peft", "triton")
 SHARED_MEMORY = Path("/dev/shm")
-GB = 1e9
 
 
 def describe(setting: Setting) -> Iterator[dict[str, Any]]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from groot_ros.benchmarks.files import check_disk
 from groot_ros.benchmarks.record import Result
 from groot_ros.benchmarks.steps import Setting
 from groot_ros.benchmarks.training import base_options
+from groot_ros.model import weights
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import TINY, make_config
 from groot_ros.training.run import train
@@ -89,10 +89,9 @@ def _seconds(config: Any) -> float:
 def _distance(one: Path, other: Path) -> float:
     """Euclidean distance of all weights of two checkpoints."""
     total = 0.0
-    for file in sorted(one.glob("model*.safetensors")):
-        with safe_open(file, "pt") as left, safe_open(other / file.name, "pt") as right:
-            for name in left.keys():  # noqa: SIM118
-                a, b = left.get_tensor(name), right.get_tensor(name)
-                if not torch.equal(a, b):
-                    total += (a.double() - b.double()).square().sum().item()
+    both = (weights.read(weights.Plan(weights.stored_tensors(f), None)) for f in (one, other))
+    for (name, a), (same, b) in zip(*both, strict=True):
+        assert name == same, "both are of one network"
+        if not torch.equal(a, b):
+            total += (a.double() - b.double()).square().sum().item()
     return float(f"{total**0.5:.4g}")

@@ -112,6 +112,7 @@ def _status(step: Step, setting: Setting, file: Any) -> tuple[str, str]:
         return SKIPPED, str(reason)
     except UserError as error:
         return FAILED, str(error)
+    # Whatever a step runs into, the others go on.
     except Exception as error:
         traceback.print_exc()
         first_line = str(error).strip().partition("\n")[0]
