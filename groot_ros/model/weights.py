@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from groot_ros.config_file import parse_json
 from groot_ros.config_section import Section
 from groot_ros.errors import UserError
 from groot_ros.model.gr00t import Gr00t
@@ -25,16 +26,8 @@ SHARD_BYTES = 5_000_000_000
 MAPPED_BYTES = 128 * 2**20
 # What safetensors itself allows.
 HEADER_BYTES = 100_000_000
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    OverflowError,
-    RecursionError,
-)
+LARGEST = 1 << 62
+"""Of a length and of a file."""
 SLOT_WEIGHT = re.compile(r"action_head\.(state_encoder|action_encoder|action_decoder)\..*\.[Wb]$")
 
 
@@ -55,35 +48,35 @@ def stored_tensors(folder: Path) -> dict[str, Stored]:
             f"no model*.safetensors in {folder}: expected the weights of a GR00T checkpoint, "
             "copy them there"
         )
-    tensors = {}
+    tensors: dict[str, Stored] = {}
     for file in files:
-        for name, entry in _header(file).items():
-            tensors[name] = Stored(file, entry["dtype"], tuple(entry["shape"]))
+        tensors |= _header(file)
     _check_index(folder, tensors)
     return tensors
 
 
-def _header(file: Path) -> dict[str, dict]:
+def _header(file: Path) -> dict[str, Stored]:
+    """What a file holds; whether its entries fit one another safetensors checks."""
     try:
         with file.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
             if size > min(file.stat().st_size, HEADER_BYTES):
                 raise ValueError("its header is longer than the file")
-            header = json.loads(stream.read(size))
-        header.pop("__metadata__", None)
-        end = 0
-        for entry in header.values():
-            # Whether they fit one another safetensors checks.
-            entry["shape"] = [int(length) for length in entry["shape"]]
-            entry["dtype"] = str(entry["dtype"])
-            end = max(end, int(entry["data_offsets"][1]))
+            text = stream.read(size).decode()
+        header = Section(parse_json(text, "its header", "it is damaged"), "its header")
+        tensors, end = {}, 0
+        for name, entry in header.sections():
+            if name == "__metadata__":
+                continue
+            tensors[name] = Stored(file, entry.text("dtype"), entry.integers("shape", 0, LARGEST))
+            end = max((end, *entry.integers("data_offsets", 0, LARGEST)))
         if file.stat().st_size != 8 + size + end:
             raise ValueError(f"{file.stat().st_size} bytes, expected {8 + size + end}")
-    except _UNREADABLE as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{file} is corrupt or not completely copied ({error}): copy it again"
         ) from None
-    return dict(header)
+    return tensors
 
 
 def _check_index(folder: Path, tensors: Mapping[str, Stored]) -> None:

@@ -173,7 +173,7 @@ def test_an_index_of_weights_that_is_none(checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"[]", b'{"a": "x"}', b'{"a": {"shape": 5}}', b"[" * 90_000, b"{"]
+    "header", [b"[]", b"\xff", b'{"a": "x"}', b'{"a": {"shape": 5}}', b"[" * 90_000, b"{"]
 )
 def test_a_header_of_weights_that_is_none(checkpoint: Path, header: bytes) -> None:
     weights = checkpoint / "model.safetensors"
