@@ -15,6 +15,7 @@ from itertools import islice, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.data.bag import Bag
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episodes import Episode
 from groot_ros.data.replay import PREROLL_NS, Source, make_buffer
@@ -43,12 +44,16 @@ class _Stamped:
     is_state: bool = False
 
 
-def _stamped(source: Source) -> dict[str, _Stamped]:
-    found = {
+def _observed(streams: Mapping[str, Route]) -> dict[str, _Stamped]:
+    return {
         topic: _Stamped(route.type_name, _key(route), not route.is_camera)
-        for topic, route in source.streams(make_buffer(source.robot, source.codec)).items()
+        for topic, route in streams.items()
         if route.clock == HEADER
     }
+
+
+def _stamped(source: Source) -> dict[str, _Stamped]:
+    found = _observed(source.streams(make_buffer(source.robot, source.codec)))
     if (label := source.commands().ee_pose) and _label_time_counts(source):
         found.setdefault(label, _Stamped(POSE, "commands.ee_pose"))
     return found
@@ -68,12 +73,20 @@ def on_bag_clock(source: Source, episode: Episode) -> Source:
 
     BagError where a stream is on another clock than the others.
     """
-    stamped = _stamped(source)
+    behind_ns = _behind_ns(source.bag, _stamped(source), episode.start_ns, episode.stop_ns)
+    return replace(source, behind_ns=behind_ns)
+
+
+def stamps_behind_ns(bag: Bag, streams: Mapping[str, Route], start_ns: int, stop_ns: int) -> int:
+    """How far the stamps of streams are behind the bag's clock between two times, 0 where they are
+    of it; BagError where a stream is on another clock than the others."""
+    return _behind_ns(bag, _observed(streams), start_ns, stop_ns)
+
+
+def _behind_ns(bag: Bag, stamped: Mapping[str, _Stamped], start_ns: int, stop_ns: int) -> int:
     offsets = {}
     for topic, stream in stamped.items():
-        messages = source.bag.messages(
-            {topic: stream.type_name}, episode.start_ns, episode.stop_ns
-        )
+        messages = bag.messages({topic: stream.type_name}, start_ns, stop_ns)
         delays = [
             arrival_ns - stamp_ns
             for _, arrival_ns, message in islice(messages, PROBED)
@@ -83,11 +96,11 @@ def on_bag_clock(source: Source, episode: Episode) -> Source:
             offsets[topic] = float(np.median(delays)) / NS
     _check_agreement(offsets, stamped)
     if not offsets:
-        return source
+        return 0
     soonest_s, latest_s = min(offsets.values()), max(offsets.values())
     if soonest_s > COMMON_OFFSET_S or latest_s < -COMMON_OFFSET_S:
-        return replace(source, behind_ns=round(soonest_s * NS))
-    return source
+        return round(soonest_s * NS)
+    return 0
 
 
 def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, _Stamped]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
+from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.topics import find_streams
 from groot_ros.robot import RobotConfig
 from groot_ros.sim.fake_arm import ArmState
@@ -67,7 +68,8 @@ def starting_state(path: Path, robot: RobotConfig) -> ArmState:
     fields = [name for name in STATE_FIELDS if getattr(robot.observations, name)]
     buffer = ObservationBuffer(robot, fields, cameras=())
     with open_bag(path) as bag:
-        topics = _topics(bag, buffer)
+        behind_ns = stamps_behind_ns(bag, _topics(bag, buffer), bag.start_ns, bag.end_ns)
+        topics = _topics(bag, buffer, behind_ns)
         for topic, arrival_ns, message in bag.messages(_types(topics)):
             topics[topic].store(message, arrival_ns)
             try:
@@ -84,6 +86,6 @@ def _types(topics: dict[str, Route]) -> dict[str, str]:
     return {topic: route.type_name for topic, route in topics.items()}
 
 
-def _topics(bag: Bag, buffer: ObservationBuffer) -> dict[str, Route]:
+def _topics(bag: Bag, buffer: ObservationBuffer, behind_ns: int = 0) -> dict[str, Route]:
     namespace = bag.info.namespace if bag.info else "/"
-    return find_streams(bag, routes(buffer), namespace)
+    return find_streams(bag, routes(buffer, behind_ns), namespace)

@@ -25,6 +25,7 @@ from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.space import space_of
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.data.bag import Bag, open_bag
+from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.replay import PREROLL_NS
 from groot_ros.data.topics import absolute, find_streams
@@ -106,8 +107,10 @@ class _Run:
     def through(self, bag: Bag) -> Rehearsed:
         """Play the bag from the episode's beginning to its end."""
         episode = self._episode
-        seen = self._streams(bag, self._seen)
-        measured = self._streams(bag, self._measured)
+        streams = {**self._streams(bag, self._seen), **self._streams(bag, self._measured)}
+        behind_ns = stamps_behind_ns(bag, streams, episode.start_ns, episode.stop_ns)
+        seen = self._streams(bag, self._seen, behind_ns)
+        measured = self._streams(bag, self._measured, behind_ns)
         grips = self._grip_commands(bag)
         self._policy.reset(episode.instruction)
         topics = {topic: route.type_name for topic, route in {**seen, **measured}.items()}
@@ -134,8 +137,10 @@ class _Run:
         self._note_ended()
         return self._result
 
-    def _streams(self, bag: Bag, buffer: ObservationBuffer) -> dict[str, Route]:
-        return find_streams(bag, routes(buffer), self._episode.namespace)
+    def _streams(
+        self, bag: Bag, buffer: ObservationBuffer, behind_ns: int = 0
+    ) -> dict[str, Route]:
+        return find_streams(bag, routes(buffer, behind_ns), self._episode.namespace)
 
     def _grip_commands(self, bag: Bag) -> dict[str, GripCommand]:
         """What was commanded says more than what was reached: a gripper that holds something is

@@ -21,6 +21,7 @@ from groot_ros.errors import UserError
 from groot_ros.policies.base import Inputs
 from groot_ros.robot import load_robot
 from groot_ros.share import share_file
+from groot_ros.sim.fake_bag import starting_state
 from groot_ros.sim.rehearsal import Conditions, rehearse
 from groot_ros.sim.rehearsal_result import Rehearsed, summarize
 
@@ -169,6 +170,15 @@ def test_mistakes_are_one_sentence(
     options |= {"--output": str(tmp_path / "out")} | changed
     assert main(["rehearse", *(f"{key}={value}" for key, value in options.items())]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_stamps_of_simulation_time_are_moved_to_the_clock_of_the_bag(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=1.0, camera_hz=15.0, clock_offset_s=-1000.0)
+    path = write_bag(tmp_path / "bag", arm.messages())
+    episode = rehearsed(path, Imitator())
+    assert len(episode.chunks) > 5 and not any(chunk.refused for chunk in episode.chunks)
+    assert np.linalg.norm((episode.executed[-1] - episode.demonstrated[-1])[:3]) < 0.02
+    np.testing.assert_allclose(starting_state(path, ROBOT).pose, pose(0.0), atol=1e-6)
 
 
 def test_a_bag_of_another_robot_is_named(bag: Path) -> None:
