@@ -55,8 +55,6 @@ class Gr00t(nn.Module):
         try:
             with torch.device("meta"):
                 return cls(config, precision)
-        except torch.OutOfMemoryError:
-            raise
         # What a backbone_config must hold only transformers knows, which raises anything.
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
