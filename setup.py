@@ -53,6 +53,7 @@ setup(
         "torch>=2.7",
         "transformers>=5.20,<6",
         "websockets>=15",
+        "zstandard>=0.22",
     ],
     extras_require={
         "sim": ["daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
