@@ -147,10 +147,7 @@ class Bench:
         return made
 
     def _observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages] | None:
-        now_ns = time.time_ns()
-        if self._buffer.observation_stamp_ns(now_ns) <= after_ns:
-            return None
-        return self._buffer.observe(now_ns, instruction)
+        return self._buffer.observe_newer(time.time_ns(), instruction, after_ns)
 
     def _send(self) -> None:
         tick = 0
