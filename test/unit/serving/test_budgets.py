@@ -7,6 +7,7 @@ import signal
 import socket as sockets
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import msgpack
@@ -145,14 +146,12 @@ def test_a_server_ends_while_an_inference_runs(number: signal.Signals) -> None:
             url = process.stdout.readline().split()[-1].replace("gr00t", "tcp")
             model = RecordingModel()
             seen = to_observation(model.codec.encode(observation()), model.codec.language, 0)
-            asking, other = Client(url), Client(url)
-            asking.socket.send(npy_wire.pack({"data": {"observation": seen}}))
-            assert other.call("ping")["status"] == "ok"
-            process.send_signal(number)
-            assert process.wait(GENEROUS_S) == 0
+            with closing(Client(url)) as asking, closing(Client(url)) as other:
+                asking.socket.send(npy_wire.pack({"data": {"observation": seen}}))
+                assert other.call("ping")["status"] == "ok"
+                process.send_signal(number)
+                assert process.wait(GENEROUS_S) == 0
         finally:
             process.kill()
-            asking.close()
-            other.close()
     with sockets.create_server(("127.0.0.1", int(url.rsplit(":", 1)[1]))):
         pass
