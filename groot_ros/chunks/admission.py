@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.bounds import Bounds
+from groot_ros.chunks.bounds import Bounds, wrong_numbers
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.consumption import Consumption
 from groot_ros.robot_limits import Limits
@@ -20,9 +20,6 @@ FLOOD_CHUNKS = 50
 FLOOD_NS = 500_000_000
 # Pictures are not taken in the future; clocks disagree by less.
 MAX_EARLY_NS = 200_000_000
-# No arm is as large, in m or rad; larger numbers are nonsense that computing would multiply.
-MOST = 1000.0
-QUATERNION_TOLERANCE = 0.01
 # A gripper that learned from noisy data overshoots by less.
 GRIP_EXCESS = 0.25
 # A chunk that only fits the velocity limits by taking longer than this is no motion.
@@ -103,22 +100,21 @@ class Borders:
 
         A few passes over the values, whatever they are.
         """
-        for name in ("ee_pose", "joint_position", "grip"):
-            check_numbers(name, getattr(chunk, name))
+        if reason := wrong_numbers(chunk):
+            raise Refused(reason)
         self._check_duration(chunk)
         moved = np.zeros(len(chunk), dtype=bool)
-        fields: dict[str, Array] = {}
-        if self.signal == "ee_pose" and chunk.ee_pose is not None:
-            fields["ee_pose"], outside = self._inside(chunk.ee_pose)
+        poses, grips = chunk.ee_pose, chunk.grip
+        if self.signal == "ee_pose" and poses is not None:
+            poses, outside = self._inside(poses)
             moved |= outside
-        if chunk.grip is not None:
-            fields["grip"], outside = _closures(chunk.grip)
+        if grips is not None:
+            grips, outside = _closures(grips)
             moved |= outside
         count = int(moved.sum())
-        return Bounded(
-            chunk=replace(chunk, **fields) if count else chunk,  # type: ignore[arg-type]
-            projected_steps=count,
-        )
+        if count:
+            chunk = replace(chunk, ee_pose=poses, grip=grips)
+        return Bounded(chunk=chunk, projected_steps=count)
 
     def _check_duration(self, chunk: Chunk) -> None:
         """How long it takes as it is, and slowed until its longest step keeps to the limits."""
@@ -149,23 +145,6 @@ class Borders:
         near = (excess > 0) & (excess <= self.margin_m)
         inside = np.where(near[:, None], places, poses[:, :3])
         return np.concatenate([inside, poses[:, 3:]], axis=1), near
-
-
-def check_numbers(name: str, values: Array | None) -> None:
-    """Refused when the values (T, ...) of a signal are none that a robot can have."""
-    if values is None:
-        return
-    if not np.all(np.isfinite(values)):
-        raise Refused(f"{name} holds NaN or infinity")
-    if (largest := float(np.abs(values).max())) > MOST and name != "grip":
-        raise Refused(f"{name} holds {largest:g}, at most {MOST:g} is allowed")
-    if name == "ee_pose":
-        lengths = np.linalg.norm(values[:, 3:], axis=1)
-        step = int(np.argmax(np.abs(lengths - 1.0)))
-        if abs(lengths[step] - 1.0) > QUATERNION_TOLERANCE:
-            raise Refused(
-                f"step {step} has a quaternion of length {lengths[step]:.3g}, expected 1"
-            )
 
 
 def _closures(grips: Array) -> tuple[Array, NDArray[np.bool_]]:

@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 LINEAR_DECELERATION = 2.0
 ANGULAR_DECELERATION = 6.0
 JOINT_DECELERATION = 5.0
+# No arm is as large, in m or rad; larger numbers are nonsense that computing would multiply.
+MOST = 1000.0
+QUATERNION_TOLERANCE = 0.01
 # A step on the border of the workspace is inside, whatever its last digit.
 TOLERANCE = 1e-6
 
@@ -52,7 +55,7 @@ class Bounds:
                 limits.joint_deceleration or limits.joint_acceleration or JOINT_DECELERATION
             ),
             jump=_array(limits.joint_jump),
-            lower=-_array(_opposite(limits.joint_lower)),
+            lower=_array(limits.joint_lower, -np.inf),
             upper=_array(limits.joint_upper),
         )
 
@@ -73,8 +76,8 @@ class Bounds:
         )
 
 
-def _array(value: Any) -> Array:
-    return np.atleast_1d(np.asarray(np.inf if value is None else value, dtype=np.float64))
+def _array(value: Any, missing: float = np.inf) -> Array:
+    return np.atleast_1d(np.asarray(missing if value is None else value, dtype=np.float64))
 
 
 def _pair(linear: float | None, angular: float | None) -> Array:
@@ -92,33 +95,44 @@ def _pose_bounds(limits: Limits) -> Bounds:
             limits.angular_deceleration or limits.angular_acceleration or ANGULAR_DECELERATION,
         ),
         jump=_pair(limits.linear_jump, limits.angular_jump),
-        lower=-_corner(_opposite(limits.workspace_min)),
-        upper=_corner(limits.workspace_max),
+        lower=_corner(limits.workspace_min, -np.inf),
+        upper=_corner(limits.workspace_max, np.inf),
     )
 
 
-def _opposite(place: tuple[float, ...] | None) -> Array | None:
-    return None if place is None else np.negative(place)
-
-
-def _corner(place: Any) -> Array:
-    """The range of the places of a pose; rotations have none."""
-    return np.concatenate([np.broadcast_to(_array(place), 3), np.full(3, np.inf)])
+def _corner(place: Any, missing: float) -> Array:
+    """An end of the range of the places of a pose; rotations have none."""
+    return np.concatenate([np.broadcast_to(_array(place, missing), 3), np.full(3, missing)])
 
 
 def refusal(chunk: Chunk, signal: str, limits: Limits) -> str | None:
     """Why a chunk must not be executed: not finite, out of reach, or jumping; None if it may."""
-    for name in ("ee_pose", "joint_position", "grip"):
-        values = getattr(chunk, name)
-        if values is not None and not np.all(np.isfinite(values)):
-            return f"{name} holds NaN or infinity"
-    values = getattr(chunk, signal)
-    reason = _outside_pose(values, limits) if signal == "ee_pose" else _outside(values, limits)
-    if reason is not None:
+    values, bounds = getattr(chunk, signal), Bounds.of(limits, signal)
+    if reason := wrong_numbers(chunk) or _outside(bounds, values, signal):
         return reason
-    bounds = Bounds.of(limits, signal)
     steps = bounds.space.lengths(bounds.space.difference(values[1:], values[:-1]))
     return _jump("step {step} is", steps, bounds.jump, signal)
+
+
+def wrong_numbers(chunk: Chunk) -> str | None:
+    """Why the values of a chunk are none that a robot can have."""
+    signals = [(name, getattr(chunk, name)) for name in ("ee_pose", "joint_position", "grip")]
+    reasons = (wrong_values(name, values) for name, values in signals if values is not None)
+    return next(filter(None, reasons), None)
+
+
+def wrong_values(name: str, values: Array) -> str | None:
+    """Why the values (T, ...) of a signal are none that a robot can have."""
+    if not np.all(np.isfinite(values)):
+        return f"{name} holds NaN or infinity"
+    if (largest := float(np.abs(values).max())) > MOST and name != "grip":
+        return f"{name} holds {largest:g}, at most {MOST:g} is allowed"
+    if name == "ee_pose":
+        lengths = np.linalg.norm(values[:, 3:], axis=1)
+        step = int(np.argmax(np.abs(lengths - 1.0)))
+        if abs(lengths[step] - 1.0) > QUATERNION_TOLERANCE:
+            return f"step {step} has a quaternion of length {lengths[step]:.3g}, expected 1"
+    return None
 
 
 def gap_refusal(gap: Array, bounds: Bounds, signal: str) -> str | None:
@@ -127,37 +141,21 @@ def gap_refusal(gap: Array, bounds: Bounds, signal: str) -> str | None:
     return _jump("the chunk begins", lengths, bounds.jump, signal)
 
 
-def _outside_pose(poses: Array, limits: Limits) -> str | None:
-    norms = np.linalg.norm(poses[:, 3:], axis=1)
-    if np.any(np.abs(norms - 1.0) > 0.01):
-        step = int(np.argmax(np.abs(norms - 1.0)))
-        return f"step {step} has a quaternion of length {norms[step]:.3g}, expected 1"
-    if limits.workspace_min is None or limits.workspace_max is None:
-        return None
-    low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
-    return _first_outside(poses[:, :3], low, high, ("x", "y", "z"), "m", "limits.workspace")
-
-
-def _outside(joints: Array, limits: Limits) -> str | None:
-    low, high = _array(limits.joint_lower), _array(limits.joint_upper)
-    low = np.where(np.isinf(low), -np.inf, low)
-    names = tuple(f"joint {index + 1}" for index in range(joints.shape[1]))
-    return _first_outside(
-        joints, low, high, names, "rad", "limits.joint_lower and limits.joint_upper"
-    )
-
-
-def _first_outside(
-    values: Array, low: Array, high: Array, names: tuple[str, ...], unit: str, key: str
-) -> str | None:
-    outside = (values < low - TOLERANCE) | (values > high + TOLERANCE)
+def _outside(bounds: Bounds, values: Array, signal: str) -> str | None:
+    places = bounds.space.places(values)
+    outside = (places < bounds.lower - TOLERANCE) | (places > bounds.upper + TOLERANCE)
     if not outside.any():
         return None
     step, axis = np.argwhere(outside)[0]
-    lows, highs = (np.broadcast_to(bound, values.shape[1:])[axis] for bound in (low, high))
+    low, high = (
+        np.broadcast_to(end, places.shape[1:])[axis] for end in (bounds.lower, bounds.upper)
+    )
+    name, unit, key = f"joint {axis + 1}", "rad", "limits.joint_lower and limits.joint_upper"
+    if signal == "ee_pose":
+        name, unit, key = "xyz"[axis], "m", "limits.workspace"
     return (
-        f"step {step} has {names[axis]} = {values[step, axis]:.3f} {unit}, allowed "
-        f"{lows:.3g} to {highs:.3g} ({key})"
+        f"step {step} has {name} = {places[step, axis]:.3f} {unit}, allowed "
+        f"{low:.3g} to {high:.3g} ({key})"
     )
 
 

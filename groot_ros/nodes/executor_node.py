@@ -18,7 +18,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.chunks.admission import Borders, Bounded, Refused, check_numbers
+from groot_ros.chunks.admission import Borders, Bounded
+from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
@@ -366,10 +367,8 @@ class ExecutorNode(GuardedLifecycleNode):
     def _newest(self, signal: str, now_ns: int) -> Array:
         """The newest state; NotReady also when no robot can be there."""
         state = self._buffer.newest_state(signal, now_ns)
-        try:
-            check_numbers(signal, state[None])
-        except Refused as reason:
-            raise NotReady(f"{reason}: check its publisher") from reason
+        if reason := wrong_values(signal, state[None]):
+            raise NotReady(f"{reason}: check its publisher")
         return state
 
     def _measured(self, now_ns: int) -> Array | None:
