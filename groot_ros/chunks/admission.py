@@ -26,19 +26,29 @@ GRIP_EXCESS = 0.25
 LONGEST_SLOWED_S = 60.0
 
 
-class Admission:
-    """Looks at chunks as they arrive and counts those that are refused one after the other."""
+class Flood:
+    """Whether more comes than any policy makes."""
+
+    def __init__(self) -> None:
+        self._arrivals: deque[int] = deque(maxlen=FLOOD_CHUNKS)
+
+    def comes(self, now_ns: int) -> bool:
+        """A chunk has come; whether too many did lately."""
+        self._arrivals.append(now_ns)
+        full = len(self._arrivals) == FLOOD_CHUNKS
+        return full and 0 <= now_ns - self._arrivals[0] < FLOOD_NS
+
+    def forget(self) -> None:
+        """Count anew."""
+        self._arrivals.clear()
+
+
+class Refusals:
+    """Counts chunks that are refused one after the other."""
 
     def __init__(self, rejected_in_row: int) -> None:
         self._rejected_in_row = rejected_in_row
         self._refused = 0
-        self._arrivals: deque[int] = deque(maxlen=FLOOD_CHUNKS)
-
-    def is_flooded(self, now_ns: int) -> bool:
-        """A chunk has come; whether too many did lately."""
-        self._arrivals.append(now_ns)
-        full = len(self._arrivals) == FLOOD_CHUNKS
-        return full and now_ns - self._arrivals[0] < FLOOD_NS
 
     def is_too_much(self, reason: str | None) -> bool:
         """A chunk was refused for a reason, or None: taken; whether that is once too often."""
@@ -48,11 +58,6 @@ class Admission:
     def forgive(self) -> None:
         """What was refused so far does not count any more."""
         self._refused = 0
-
-    def clear(self) -> None:
-        """Count anew."""
-        self.forgive()
-        self._arrivals.clear()
 
 
 def void_reason(chunk: Chunk, epoch: int, consumption: Consumption, now_ns: int) -> str | None:

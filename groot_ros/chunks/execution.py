@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.admission import Admission, void_reason
+from groot_ros.chunks.admission import Flood, Refusals, void_reason
 from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.constraint import Constraint
@@ -73,7 +73,8 @@ class ChunkExecutor:
         self._planner = Planner(planned, period_s)
         self._governor = Governor(self._bounds, period_s)
         self._strategy = make_strategy(self.settings.strategy)
-        self._admission = Admission(self.settings.rejected_in_row)
+        self._flood = Flood()
+        self._refusals = Refusals(self.settings.rejected_in_row)
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
         self._step: Step | None = None
@@ -154,7 +155,7 @@ class ChunkExecutor:
         """A chunk has come; the reason when it may not be executed."""
         self._notice_gap(now_ns)
         self._heard_ns = now_ns
-        if self._admission.is_flooded(now_ns):
+        if self._flood.comes(now_ns):
             self.halt(StopReason.FLOOD, now_ns)
         if reason := self._void(chunk, now_ns):
             return reason
@@ -179,7 +180,7 @@ class ChunkExecutor:
 
     def count_refusal(self, reason: str | None, now_ns: int) -> None:
         """A chunk was refused for a reason, or None: taken; too many in a row stop the motion."""
-        if self._admission.is_too_much(reason):
+        if self._refusals.is_too_much(reason):
             self.halt(StopReason.REJECTED, now_ns, reason or "")
 
     def _begin_epoch(self, epoch: int) -> None:
@@ -326,7 +327,7 @@ class ChunkExecutor:
         if epoch < self.epoch:
             return
         self._begin_epoch(epoch)
-        self._admission.forgive()
+        self._refusals.forgive()
         if not self.is_idle:
             self.halt(StopReason.CANCELLED, now_ns)
 
@@ -364,7 +365,8 @@ class ChunkExecutor:
 
     def resume(self) -> str | None:
         """Let chunks move the robot again; the reason why not."""
-        self._admission.clear()
+        self._flood.forget()
+        self._refusals.forgive()
         return self.stops.resume()
 
     def release(self, now_ns: int) -> None:

@@ -18,7 +18,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.chunks.admission import Borders, Bounded
+from groot_ros.chunks.admission import Borders, Bounded, Flood
 from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
@@ -120,6 +120,7 @@ class ExecutorNode(GuardedLifecycleNode):
         self._streams = StreamSubscriptions(
             self, self._buffer, reliability=self.stream_reliability
         )
+        self._refusals = Flood()
         self._taken: OrderedDict[int, Taken] = OrderedDict()
         self._commanded = self._rejected = 0
         self._problem = ""
@@ -248,6 +249,9 @@ class ExecutorNode(GuardedLifecycleNode):
         self._rejected += 1
         self._problem = f"chunk {message.chunk_id} refused: {reason}"
         self.get_logger().warning(self._problem, throttle_duration_sec=1.0)
+        if self._refusals.comes(now_ns):
+            # The reports would be a flood, too.
+            return
         report = chunk_report(message, now_ns)
         report.rejected = reason
         self._reports.publish(report)

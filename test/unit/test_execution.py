@@ -274,6 +274,14 @@ def test_a_flood_of_chunks_stops_the_arm():
     assert executor.activity is Activity.STOPPING
 
 
+def test_a_clock_that_jumps_back_makes_no_flood():
+    executor = make()
+    for index in range(60):
+        executor.accept(index + 1, line(stamp=index * S // 10), index * S // 10)
+    executor.accept(61, line(stamp=0), 0)
+    assert executor.stops.reason is not StopReason.FLOOD
+
+
 def graded(chunk, grade):
     return replace(chunk, verdict=Verdict(grade, "unlike the training data: a test"))
 
