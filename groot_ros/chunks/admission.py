@@ -20,6 +20,8 @@ FLOOD_CHUNKS = 50
 FLOOD_NS = 500_000_000
 # Pictures are not taken in the future; clocks disagree by less.
 MAX_EARLY_NS = 200_000_000
+# A chunk may last so long, and lie so far outside that it is moved to the border.
+LONGEST_S, MARGIN_M = 10.0, 0.02
 # A gripper that learned from noisy data overshoots by less.
 GRIP_EXCESS = 0.25
 # A chunk that only fits the velocity limits by taking longer than this is no motion.
@@ -97,8 +99,8 @@ class Borders:
 
     signal: str
     limits: Limits
-    longest_s: float
-    margin_m: float
+    longest_s: float = LONGEST_S
+    margin_m: float = MARGIN_M
 
     def bounded(self, chunk: Chunk) -> Bounded:
         """The chunk with a small excess projected; Refused where there is more.

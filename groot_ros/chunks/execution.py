@@ -106,7 +106,7 @@ class ChunkExecutor:
     @property
     def begins_anew(self) -> bool:
         """Whether the next chunk begins where the robot is (`start_from`)."""
-        return self.is_idle or self.activity is Activity.HOLDING
+        return self.is_at_rest and not self.stops.blocked
 
     def watch(self, constraints: Sequence[Constraint]) -> None:
         """Plan nothing that passes these from now on, and stop rather than pass."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.admission import Bounded
+from groot_ros.chunks.admission import MARGIN_M, Bounded
 from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
@@ -22,11 +22,17 @@ from groot_ros.urdf import Urdf
 
 Array = NDArray[np.float64]
 
-MARGIN_M = 0.02
 # What more steps would take to compute, other callbacks would wait for.
 MOST_STEPS = 256
 # Between steps that lie inside a curve may lead outside; then they are taken farther in.
 ROUNDS, SAMPLES_PER_STEP, FARTHER = 6, 4, 1.25
+
+
+def needs_reach(robot: RobotConfig) -> bool:
+    """Whether chunks are fitted to the arm, for which its description is needed."""
+    output = robot.output
+    fitted = output.kinematics is not None or bool(robot.limits.points)
+    return output.commanded == "joint_position" and fitted
 
 
 class Reach:

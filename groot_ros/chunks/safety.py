@@ -193,7 +193,7 @@ class Trial:
         chunk = Chunk(stamp_ns, step_ns, self._epoch, **{self.signal: values})
         self._chunk_id += 1
         self.findings.chunks += 1
-        if executor.begins_anew and not executor.stops.blocked:
+        if executor.begins_anew:
             self._start()
         if rng.random() < 0.7:
             reason = executor.accept(self._chunk_id, chunk, self._now_ns)

@@ -9,7 +9,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from groot_ros.buffer import NotReady
-from groot_ros.chunks.reach import Reach
+from groot_ros.chunks.reach import Reach, needs_reach
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
 from groot_ros.urdf import load_urdf, parse_urdf
@@ -37,9 +37,7 @@ class ArmDescription:
     @classmethod
     def for_robot(cls, node: Node, robot: RobotConfig, margin_m: float) -> ArmDescription | None:
         """None for a robot whose chunks need no fitting; `margin_m` is that of `Reach`."""
-        joints = robot.output.commanded == "joint_position"
-        needed = robot.output.kinematics or robot.limits.points
-        return cls(node, robot, margin_m) if joints and needed else None
+        return cls(node, robot, margin_m) if needs_reach(robot) else None
 
     def _on_description(self, message: String) -> None:
         try:

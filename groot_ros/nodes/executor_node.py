@@ -7,7 +7,6 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,14 +17,14 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.chunks.admission import Borders, Bounded, Flood
+from groot_ros.chunks.admission import Borders, Flood
 from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
-from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
 from groot_ros.chunks.pose_chunks import Unsolved
+from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.lockstep import Inbox, Tick
@@ -50,8 +49,6 @@ from groot_ros.nodes.outputs import (
     Output,
     SetpointPublisher,
     command_topics,
-    limits_of,
-    sends_trajectories,
 )
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
@@ -97,15 +94,13 @@ class ExecutorNode(GuardedLifecycleNode):
         self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and cautious)
         self._lock = threading.RLock()
         settings = ExecutionSettings(
-            self._signal,
-            p.strategy,
-            p.blend,
-            p.watchdog,
-            p.rejected_in_row,
+            strategy=p.strategy,
+            blend_s=p.blend,
+            watchdog_s=p.watchdog,
+            rejected_in_row=p.rejected_in_row,
             period_s=1.0 / self._rate_hz,
-            interpolated=sends_trajectories(self._robot),
         )
-        self._motion = ChunkExecutor(limits_of(self._robot), settings)
+        self._motion = robot_executor(self._robot, settings)
         self._motion.set_speed_scale(p.speed_scale, 0)
         borders = Borders(
             signal=self._robot.output.signal,
@@ -283,11 +278,12 @@ class ExecutorNode(GuardedLifecycleNode):
         chunk = bounded.chunk
         with self._lock:
             now_ns = self._now_ns()
-            begins = self._motion.begins_anew and not self._motion.stops.blocked
+            begins = self._motion.begins_anew
             if begins and (reason := self._start_motion(chunk, now_ns)):
                 return reason
         try:
-            fitted = self._fitted(bounded)
+            reach = self._arm.reach if self._arm else None
+            fitted = fit_ahead(self._motion, self._lock, self._now_ns, reach, bounded)
         except (NotReady, Unsolved) as refused:
             with self._lock:
                 self._motion.count_refusal(str(refused), self._now_ns())
@@ -303,22 +299,6 @@ class ExecutorNode(GuardedLifecycleNode):
             self._markers.add(message.chunk_id, chunk)
         return reason
 
-    def _fitted(self, bounded: Bounded) -> Bounded:
-        """A chunk as the arm can execute it; computed while the command thread goes on."""
-        chunk = bounded.chunk
-        if self._arm is None:
-            return bounded
-        with self._lock:
-            now_ns = self._now_ns()
-            motion, from_s = self._motion.motion, self._motion.consumed_s(chunk.stamp_ns, now_ns)
-            held = self._motion.held if motion else None
-            is_void = self._motion.is_void(chunk, now_ns)
-        if is_void or held is None:
-            return bounded
-        fitted = self._arm.reach.fit(chunk, held, from_s)
-        count = bounded.projected_steps + fitted.projected_steps
-        return replace(fitted, projected_steps=min(count, len(chunk)))
-
     def _keep(self, message: ActionChunk, projected_steps: int) -> None:
         """The reports of a chunk repeat what its message said."""
         self._taken[message.chunk_id] = Taken(message, projected_steps)
@@ -329,14 +309,10 @@ class ExecutorNode(GuardedLifecycleNode):
         """A motion begins where the robot is."""
         try:
             measured = self._newest(self._signal, now_ns)
-            if self._arm:
-                self._arm.reach.begin(measured)
-                points = self._arm.reach.points
-                self._motion.watch([points] if points else [])
+            reach = self._arm.reach if self._arm else None
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
-        grip = None if chunk.grip is None else float(chunk.grip[0])
-        self._motion.start_from(measured, grip, now_ns)
+        begin_motion(self._motion, reach, chunk, measured, now_ns)
         return None
 
     def _tick(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from groot_ros.chunks.admission import LONGEST_S, MARGIN_M
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.nodes.parameters import parameter
 
@@ -55,10 +56,10 @@ class ExecutorParameters:
         5, "so many refused chunks in a row stop the arm until ~/resume", low=1, read_only=True
     )
     longest_chunk: float = parameter(
-        10.0, "chunks that last longer are refused", "s", 0.1, 60.0, read_only=True
+        LONGEST_S, "chunks that last longer are refused", "s", 0.1, 60.0, read_only=True
     )
     workspace_margin: float = parameter(
-        0.02,
+        MARGIN_M,
         "steps so far outside the workspace are moved to its border; what is farther out refuses "
         "the chunk",
         "m",

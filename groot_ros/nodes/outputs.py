@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,11 +18,11 @@ from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.controller_spline import Points, controller_excess, monotone_rates, ramp
 from groot_ros.chunks.motion import Motion
+from groot_ros.chunks.robot_motion import limits_of, trajectory_grip
 from groot_ros.chunks.space import PoseSpace
 from groot_ros.nodes.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
 from groot_ros.robot import GripCommand, RobotConfig
-from groot_ros.robot_limits import Limits
 
 Array = NDArray[np.float64]
 
@@ -33,8 +33,6 @@ TWIST_GAIN_HZ = 2.0
 POINT_SPACINGS_S = (0.04, 0.02, 0.01)
 # The velocity now is that of the last command and of the way that the motion goes in this time.
 AHEAD_S = 0.005
-# Closures per second of a gripper in a trajectory whose robot file names none.
-GRIP_SPEED = 2.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ class TrajectoryOutput(_Stream):
         super().__init__(node, topic, robot)
         self._with_velocities = with_velocities
         self._bounds = Bounds.of(robot.limits, "joint_position")
-        self._grip = _trajectory_grip(robot)
+        self._grip = trajectory_grip(robot)
         self._grip_speed = limits_of(robot).grip_speed
         self._sent: Motion | None = None
         self._sent_grip: float | None = None
@@ -238,27 +236,9 @@ def trajectory_message(
     return message
 
 
-def sends_trajectories(robot: RobotConfig) -> bool:
-    """Whether whole motions are sent, between whose points the controller interpolates."""
-    return robot.output.profile in ("joint_trajectory", "jtc_upsampling")
-
-
-def limits_of(robot: RobotConfig) -> Limits:
-    """The robot's limits; a gripper that is a joint of the trajectory has a speed."""
-    limits = robot.limits
-    if limits.grip_speed is None and _trajectory_grip(robot):
-        return replace(limits, grip_speed=GRIP_SPEED)
-    return limits
-
-
 def _joint_names(robot: RobotConfig) -> list[str]:
     stream = robot.observations.joint_position
     return list(stream.joints) if stream else []
-
-
-def _trajectory_grip(robot: RobotConfig) -> GripCommand | None:
-    grip = robot.commands.grip
-    return grip if grip and grip.type == "trajectory" else None
 
 
 def command_topics(node: Node, robot: RobotConfig) -> list[str]:

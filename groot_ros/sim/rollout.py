@@ -18,6 +18,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.progress import Continuation, Replanning
+from groot_ros.chunks.robot_motion import begin_motion
 from groot_ros.codecs.types import Observation
 from groot_ros.latency import Delay, Delays, Latency
 from groot_ros.policies.base import Policy
@@ -271,9 +272,8 @@ class _Acting:
         if signal != self._signal:
             self._signal = signal
             self.executor = self._make_executor()
-        if self.executor.begins_anew and not self.executor.stops.blocked:
-            grip = None if chunk.grip is None else float(chunk.grip[0])
-            self.executor.start_from(self._measured(), grip, now_ns)
+        if self.executor.begins_anew:
+            begin_motion(self.executor, None, chunk, self._measured(), now_ns)
         self.executor.accept(made.chunk_id, chunk, now_ns)
 
     def _measured(self) -> NDArray[np.float64]:

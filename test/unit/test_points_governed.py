@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.governor import Governor
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.reach import Reach
+from groot_ros.chunks.robot_motion import begin_motion, robot_executor
 from groot_ros.chunks.watched_points import PLANNED_M, WatchedPoints
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.urdf import load_urdf
@@ -83,17 +83,15 @@ def test_chunks_whatever_they_are_keep_the_points_inside(name, seed) -> None:
     """Random chunks towards the table, some of them not fitted, through join and governor."""
     rng = np.random.default_rng(seed)
     robot, points, reach = ROBOTS[name], watched(name), REACHES[name]
-    executor = ChunkExecutor(
-        robot.limits, ExecutionSettings("joint_position", period_s=PERIOD_S), [points]
-    )
+    executor = robot_executor(robot, ExecutionSettings(period_s=PERIOD_S))
     now_ns, commands = 10**9, [HOMES[name]]
     for number in range(6):
         start = commands[-1]
-        if executor.begins_anew:
-            executor.start_from(start, None, now_ns)
         steps = towards_the_border(points, start, rng)
         steps = np.clip(steps, robot.limits.joint_lower, robot.limits.joint_upper)
         chunk = Chunk(now_ns, 10**9 // 15, joint_position=steps)
+        if executor.begins_anew:
+            begin_motion(executor, reach, chunk, start, now_ns)
         if rng.random() < 0.5:
             try:
                 chunk = reach.fit(chunk, start, 0.0).chunk
