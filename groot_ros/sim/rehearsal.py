@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.chunks.admission import Borders, Bounded, Refused
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.pose_chunks import Unsolved
-from groot_ros.chunks.reach import Reach
+from groot_ros.chunks.reach import Reach, needs_reach
+from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.space import space_of
 from groot_ros.chunks.stopping import Activity, StopReason
@@ -91,9 +93,10 @@ class _Run:
         self._measured = ObservationBuffer(robot, fields, cameras=())
         self._pictures = PictureWatch()
         settings = ExecutionSettings(
-            signal, conditions.strategy, period_s=1.0 / robot.output.rate_hz
+            strategy=conditions.strategy, period_s=1.0 / robot.output.rate_hz
         )
-        self._motion = ChunkExecutor(robot.limits, settings)
+        self._motion = robot_executor(robot, settings)
+        self._borders = Borders(signal=robot.output.signal, limits=robot.limits)
         self._shadow = Shadow(signal)
         self._arm: FakeArm | None = None
         self._commanded_grip: float | None = None
@@ -216,33 +219,26 @@ class _Run:
         """A chunk has come: the executor accepts or refuses it."""
         assert self._arm
         self._result.chunks.append(outcome)
-        number, chunk = len(self._result.chunks), outcome.chunk
-        output = self._robot.output
-        if getattr(chunk, output.signal) is None:
-            outcome.refused = f"no {output.signal}, which output.profile {output.profile} needs"
-            return
-        if self._motion.is_idle:
-            here = getattr(self._arm.state, "pose" if self._signal == "ee_pose" else "joints")
-            grip = None if chunk.grip is None else float(chunk.grip[0])
-            if self._reach:
-                self._reach.begin(here)
-            self._motion.start_from(here, grip, now_ns)
+        number = len(self._result.chunks)
         try:
-            outcome.chunk = self._fitted(chunk, now_ns)
-        except Unsolved as reason:
+            bounded = self._bounded(outcome.chunk)
+            if self._motion.begins_anew:
+                here = getattr(self._arm.state, "pose" if self._signal == "ee_pose" else "joints")
+                begin_motion(self._motion, self._reach, bounded.chunk, here, now_ns)
+            fitted = fit_ahead(self._motion, nullcontext(), lambda: now_ns, self._reach, bounded)
+        except (Refused, Unsolved) as reason:
             outcome.refused = str(reason)
             self._motion.count_refusal(outcome.refused, now_ns)
             return
+        outcome.chunk = fitted.chunk
         self._shadow.add(number, outcome.chunk)
         outcome.refused = self._motion.accept(number, outcome.chunk, now_ns) or ""
 
-    def _fitted(self, chunk: Chunk, now_ns: int) -> Chunk:
-        """A chunk as the arm can execute it; Unsolved where it cannot."""
-        motion = self._motion.motion
-        if self._reach is None or motion is None or self._motion.is_void(chunk, now_ns):
-            return chunk
-        from_s = self._motion.consumed_s(chunk.stamp_ns, now_ns)
-        return self._reach.fit(chunk, self._motion.held, from_s).chunk
+    def _bounded(self, chunk: Chunk) -> Bounded:
+        output = self._robot.output
+        if getattr(chunk, output.signal) is None:
+            raise Refused(f"no {output.signal}, which output.profile {output.profile} needs")
+        return self._borders.bounded(chunk)
 
     def _note_ended(self) -> None:
         for execution in self._motion.take_ended():
@@ -291,9 +287,7 @@ class _Run:
 
 def _reach(robot: RobotConfig) -> Reach | None:
     """What fits chunks to the arm; None where poses are commanded or the file has no points."""
-    if robot.output.commanded != "joint_position":
-        return None
-    if not (robot.output.kinematics or robot.limits.points):
+    if not needs_reach(robot):
         return None
     if not robot.urdf:
         raise UserError(

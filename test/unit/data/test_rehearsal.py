@@ -19,7 +19,7 @@ from groot_ros.cli.main import main
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.policies.base import Inputs
-from groot_ros.robot import load_robot
+from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.share import share_file
 from groot_ros.sim.fake_bag import starting_state
 from groot_ros.sim.rehearsal import Conditions, rehearse
@@ -65,9 +65,9 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def rehearsed(bag: Path, policy: Imitator) -> Rehearsed:
+def rehearsed(bag: Path, policy: Imitator, robot: RobotConfig = ROBOT) -> Rehearsed:
     conditions = Conditions(instruction="pick up the red cube")
-    [episode] = rehearse(policy, ROBOT, [bag], conditions)
+    [episode] = rehearse(policy, robot, [bag], conditions)
     return episode
 
 
@@ -108,6 +108,22 @@ def test_what_is_forbidden_is_refused_and_said(bag: Path) -> None:
     [reason] = found["refused"]
     assert "z = -0.050 m" in reason and "limits.workspace" in reason
     assert not episode.stops
+
+
+def test_a_small_excess_is_moved_to_the_border_as_the_executor_does(bag: Path) -> None:
+    low, high = ROBOT.limits.workspace_min, ROBOT.limits.workspace_max
+    assert low and high
+    limits = replace(ROBOT.limits, workspace_max=(0.45, *high[1:]))
+
+    def a_little_outside(chunk: Chunk, time_s: float) -> Chunk:
+        assert chunk.ee_pose is not None
+        poses = chunk.ee_pose.copy()
+        poses[:, 0] = np.minimum(poses[:, 0], 0.46)
+        return replace(chunk, ee_pose=poses)
+
+    episode = rehearsed(bag, Imitator(a_little_outside), replace(ROBOT, limits=limits))
+    assert not any(chunk.refused for chunk in episode.chunks)
+    assert max(pose[0] for pose in episode.executed) <= 0.45 and episode.beyond == 0.0
 
 
 def test_a_stop_that_needs_somebody_is_told_and_the_rest_is_rehearsed(bag: Path) -> None:
