@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from groot_ros.buffer import NotReady
 from groot_ros.chunks.reach import Reach, needs_reach
 from groot_ros.errors import UserError
+from groot_ros.nodes.qos import LATCHED
 from groot_ros.robot import RobotConfig
 from groot_ros.urdf import load_urdf, parse_urdf
 
 DESCRIPTION_TOPIC = "robot_description"
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class ArmDescription:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseArray
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
@@ -25,13 +25,10 @@ from groot_ros.nodes.messages import (
     to_pose,
     to_time,
 )
+from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.robot import RobotConfig
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
-# What ends a motion must not be lost to the chunks that follow it.
-CHUNK_QOS = QoSProfile(depth=10)
-# A rviz2 or Foxglove that joins late wants to see the newest report.
-REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PICTURE_QOS = QoSProfile(depth=1)
 
 
@@ -53,8 +50,8 @@ class ChunkPublisher:
         stream = robot.observations.joint_position
         self._joint_names = stream.joints if stream else ()
         self._publishers: list[Any] = []
-        self._chunks = self._create(ActionChunk, "action_chunk", CHUNK_QOS)
-        self._reports = self._create(ChunkReport, "chunk_report", REPORT_QOS)
+        self._chunks = self._create(ActionChunk, "action_chunk", CHUNKS)
+        self._reports = self._create(ChunkReport, "chunk_report", REPORTS)
         self._poses = self._create(PoseArray, "chunk_poses", PICTURE_QOS)
         self._clouds = self._create(PointCloud2, "chunk_cloud", PICTURE_QOS)
         self._joint_paths = self._create(JointTrajectory, "joint_trajectory", PICTURE_QOS)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
@@ -50,6 +49,7 @@ from groot_ros.nodes.outputs import (
     SetpointPublisher,
     command_topics,
 )
+from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import load_robot
 from groot_ros.robot_checks import check_activation, unwatched
@@ -58,9 +58,6 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 Array = NDArray[np.float64]
 MessageInfo = dict[str, Any]
 
-# As many as a policy sends between two looks: what ends a motion is not lost among them.
-CHUNK_QOS = QoSProfile(depth=10)
-REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATE_PERIOD_S = 0.05
 # A stop takes a fraction of a second; a node that cannot finish it ends all the same.
 STOP_WAIT_S = 1.5
@@ -128,11 +125,11 @@ class ExecutorNode(GuardedLifecycleNode):
     def _create_interfaces(self, p: ExecutorParameters) -> None:
         subscribe = self.create_subscription
         self._subscriptions_here = [
-            subscribe(ActionChunk, p.chunk_topic, self._on_chunk, CHUNK_QOS),
+            subscribe(ActionChunk, p.chunk_topic, self._on_chunk, CHUNKS),
             subscribe(Bool, p.estop_topic, partial(self._on_press, StopReason.ESTOP), 1),
             subscribe(Bool, p.fault_topic, partial(self._on_press, StopReason.FAULT), 1),
         ]
-        self._reports = self.create_publisher(ChunkReport, "~/chunk_report", REPORT_QOS)
+        self._reports = self.create_publisher(ChunkReport, "~/chunk_report", REPORTS)
         self._states = self.create_publisher(ExecutorState, "~/state", 1)
         self._setpoints = SetpointPublisher(self, self._robot)
         self._markers = ChunkMarkers(self, self._robot)
@@ -160,11 +157,11 @@ class ExecutorNode(GuardedLifecycleNode):
         if loop := self._loop:
             with self._lock:
                 if not self._motion.is_at_rest:
-                    self._motion.halt(StopReason.DEACTIVATED, self._now_ns())
+                    self._motion.halt(StopReason.DEACTIVATED, self.now_ns())
             self._wait_for_rest()
             self._loop = None
             loop.close()
-            self._motion.release(self._now_ns())
+            self._motion.release(self.now_ns())
             self._report_ended()
         # In lockstep the clock waits for every command: a publisher that is made anew would not be
         # heard before everybody has found it.
@@ -205,10 +202,7 @@ class ExecutorNode(GuardedLifecycleNode):
     def parameter_changed(self, name: str, value: Any) -> None:
         if name == "speed_scale" and self._streams:
             with self._lock:
-                self._motion.set_speed_scale(value, self._now_ns())
-
-    def _now_ns(self) -> int:
-        return self.now_ns()
+                self._motion.set_speed_scale(value, self.now_ns())
 
     def handle_tick(self, tick: Tick) -> bool:
         """Take the chunks that were published before it, command, and say how far it is."""
@@ -231,7 +225,7 @@ class ExecutorNode(GuardedLifecycleNode):
             self._obey(message)
 
     def _obey(self, message: ActionChunk) -> None:
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         self._look()
         reason = self._intake.foreign(message, now_ns)
         if reason is None and message.horizon == 0:
@@ -255,7 +249,7 @@ class ExecutorNode(GuardedLifecycleNode):
         """Nobody is followed any more once nothing is commanded and the policy is gone."""
         with self._lock:
             idle = self._motion.is_idle
-        self._intake.look(self._now_ns(), idle)
+        self._intake.look(self.now_ns(), idle)
 
     def _cancel(self, message: ActionChunk, now_ns: int) -> None:
         """What an activation made before an epoch is void, or all that it made."""
@@ -269,7 +263,7 @@ class ExecutorNode(GuardedLifecycleNode):
             bounded = self._intake.bounded(message)
         except ValueError as refused:
             with self._lock:
-                self._motion.count_refusal(str(refused), self._now_ns())
+                self._motion.count_refusal(str(refused), self.now_ns())
             return str(refused)
         if self._intake.is_new(message):
             # Another policy counts its chunks from 1, too.
@@ -277,22 +271,22 @@ class ExecutorNode(GuardedLifecycleNode):
             self._taken.clear()
         chunk = bounded.chunk
         with self._lock:
-            now_ns = self._now_ns()
+            now_ns = self.now_ns()
             begins = self._motion.begins_anew
             if begins and (reason := self._start_motion(chunk, now_ns)):
                 return reason
         try:
             reach = self._arm.reach if self._arm else None
-            fitted = fit_ahead(self._motion, self._lock, self._now_ns, reach, bounded)
+            fitted = fit_ahead(self._motion, self._lock, self.now_ns, reach, bounded)
         except (NotReady, Unsolved) as refused:
             with self._lock:
-                self._motion.count_refusal(str(refused), self._now_ns())
+                self._motion.count_refusal(str(refused), self.now_ns())
             return str(refused)
         chunk = fitted.chunk
         with self._lock:
-            now_ns = self._now_ns()
+            now_ns = self.now_ns()
             self._keep(message, fitted.projected_steps)
-        reason = accept_ahead(self._motion, self._lock, self._now_ns, message.chunk_id, chunk)
+        reason = accept_ahead(self._motion, self._lock, self.now_ns, message.chunk_id, chunk)
         if reason is None:
             self._intake.took(message, fitted, now_ns)
             self._shadow.add(message.chunk_id, chunk)
@@ -320,7 +314,7 @@ class ExecutorNode(GuardedLifecycleNode):
         with self._lock:
             if loop := self._loop:
                 loop.mark()
-            now_ns = self._now_ns()
+            now_ns = self.now_ns()
             measured = None
             try:
                 measured = self._measured(now_ns)
@@ -369,7 +363,7 @@ class ExecutorNode(GuardedLifecycleNode):
         """The arm comes to rest; the commands that it takes for that go on."""
         sentence = self._told(error)
         with self._lock:
-            self._motion.halt(StopReason.FAILED, self._now_ns(), sentence)
+            self._motion.halt(StopReason.FAILED, self.now_ns(), sentence)
 
     def _told(self, error: Exception) -> str:
         """An error in a sentence; where it came from is logged."""
@@ -382,11 +376,11 @@ class ExecutorNode(GuardedLifecycleNode):
     def _report_ended(self) -> None:
         for execution in self._motion.take_ended():
             if taken := self._taken.get(execution.chunk_id):
-                self._reports.publish(execution_report(taken, execution, self._now_ns()))
+                self._reports.publish(execution_report(taken, execution, self.now_ns()))
 
     def _on_press(self, reason: StopReason, message: Bool) -> None:
         with self._lock:
-            self._motion.press(reason, message.data, self._now_ns())
+            self._motion.press(reason, message.data, self.now_ns())
 
     def _on_resume(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         refused: str | None = "not resumed: activate the executor first"
@@ -407,7 +401,7 @@ class ExecutorNode(GuardedLifecycleNode):
     def _publish_state(self) -> None:
         self._look()
         with self._lock:
-            now_ns = self._now_ns()
+            now_ns = self.now_ns()
             state = executor_state(
                 self._motion,
                 self._loop,

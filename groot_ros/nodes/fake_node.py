@@ -12,13 +12,14 @@ from std_msgs.msg import String
 
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
-from groot_ros.nodes.arm_description import DESCRIPTION_TOPIC, LATCHED
+from groot_ros.nodes.arm_description import DESCRIPTION_TOPIC
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.fake_commands import CommandSubscriptions
 from groot_ros.nodes.fake_graph import FAKE, FakeGraph
 from groot_ros.nodes.fake_publishers import PicturePublishers, StatePublishers
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.qos import LATCHED
 from groot_ros.robot import load_robot
 from groot_ros.share import user_path
 from groot_ros.sim.fake_arm import FakeArm, resting_state
@@ -112,7 +113,7 @@ class FakeNode(GuardedLifecycleNode):
         start = resting_state(robot, urdf, kinematics)
         if p.pictures:
             start = starting_state(user_path(p.pictures), robot)
-        self._arm = FakeArm(robot, start, self._now_ns(), kinematics, p.lag)
+        self._arm = FakeArm(robot, start, self.now_ns(), kinematics, p.lag)
         if kinematics is None and start.joints is not None and start.pose is not None:
             self.get_logger().info(
                 "the robot file has no urdf, or does not say which link is the tool "
@@ -127,7 +128,7 @@ class FakeNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         p = self._settings
-        self._begun_ns = self._now_ns()
+        self._begun_ns = self.now_ns()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_here = [
             self.create_timer(1.0 / p.state_rate, self._advance),
@@ -151,19 +152,16 @@ class FakeNode(GuardedLifecycleNode):
             self.destroy_subscription(self._description)
         self._states = self._pictures = None
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
     def _advance(self) -> None:
         assert self._states
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         self._arm.advance(now_ns)
         self._states.publish(self._arm, now_ns)
         self._commands.advanced()
 
     def _show(self) -> None:
         assert self._pictures
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         self._pictures.publish(now_ns, now_ns - self._begun_ns)
 
     def _watch(self) -> None:

@@ -10,10 +10,9 @@ from groot_ros.lockstep import Tick
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_messages import REPORT_TOPIC, REPORTS_QOS
 from groot_ros.nodes.lockstep_traffic import TrafficNode
-from groot_ros.nodes.messages import to_ns
+from groot_ros.nodes.messages import NS, to_ns
 from groot_ros_msgs.msg import LockstepReport
 
-NS = 1_000_000_000
 WAIT_S = 60.0
 SpinUntil = Callable[[Callable[[], bool], float], bool]
 

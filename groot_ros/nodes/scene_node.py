@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Bool, Int64
 
 from groot_ros.errors import UserError
@@ -17,10 +16,10 @@ from groot_ros.nodes.operator_node import (
     SERVICE_WAIT_S,
     OperatorNode,
 )
+from groot_ros.nodes.qos import LATCHED
 from groot_ros.sim.rollout import SETTLE_S
 from groot_ros.sim.tasks import Task
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # Pictures and states of the scene before are no longer on their way after this.
 SETTLE_NS = round(SETTLE_S * 1e9)
 # Whether the nodes have ended is looked at this often while simulated time is waited for.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from groot_ros.message_fields import NS
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.sim.live import Pictures, State, make_renderer, measure
 from groot_ros.sim.scene import CAMERAS
@@ -17,8 +18,6 @@ from groot_ros.sim.simulation import Simulation
 
 if TYPE_CHECKING:
     from groot_ros.sim.viewer import Viewer
-
-NS = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64, Int64, String
 from std_srvs.srv import Trigger
@@ -23,6 +22,7 @@ from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.messages import pose_stamped
 from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.qos import LATCHED
 from groot_ros.nodes.sim_lockstep import LockstepSimulation, Streams
 from groot_ros.nodes.sim_messages import image, joint_state
 from groot_ros.policies.perturbed import Disturbance, Pushes
@@ -35,7 +35,6 @@ from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
 from groot_ros_msgs.srv import SetInstruction
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 IMAGE_DEPTH = 2
 STATE_DEPTH = 10
 PUSH_RATE_HZ = 15.0

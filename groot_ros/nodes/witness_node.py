@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64
 
@@ -19,11 +18,11 @@ from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample,
 from groot_ros.image_messages import image_to_rgb
 from groot_ros.message_fields import from_pose
 from groot_ros.nodes.messages import NS, from_action_chunk, to_ns
+from groot_ros.nodes.qos import REPORTS
 from groot_ros.nodes.scene_node import SceneNode
 from groot_ros.robot import RobotConfig
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
-REPORT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 REPORT_WAIT_S = 0.3
 # So that the film shows the end.
 AFTERWARDS_NS = NS
@@ -55,7 +54,7 @@ class WitnessNode(SceneNode):
             subscribe(Float64, commands.grip.topic, self._on_grip_command, DEPTH)
         subscribe(ActionChunk, "policy/action_chunk", self._on_chunk, 10)
         subscribe(ChunkReport, "policy/chunk_report", self._on_made, 10)
-        subscribe(ChunkReport, "executor/chunk_report", self._on_report, REPORT_QOS)
+        subscribe(ChunkReport, "executor/chunk_report", self._on_report, REPORTS)
 
     def watch(self, trace: Trace) -> None:
         """Collect into a trace from now on, whenever the node spins."""

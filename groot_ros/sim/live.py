@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.message_fields import NS
 from groot_ros.sim.rendering import SceneRenderer
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.simulation import Simulation
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Pictures = dict[str, NDArray[np.uint8]]
 
-NS = 1_000_000_000
 # A pause longer than this is not made up for: the machine slept, or is too slow.
 LONGEST_CATCH_UP_S = 0.2
 

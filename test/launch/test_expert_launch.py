@@ -12,11 +12,11 @@ import pytest
 from graph import Graph
 from launch import LaunchDescription
 from launching import enter_domain, policy_launch
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Bool
 
+from groot_ros.nodes.qos import LATCHED
+
 RESOURCES = contextlib.ExitStack()
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @pytest.mark.launch_test

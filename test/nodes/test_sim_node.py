@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
 from graph import Graph, NodeProcess
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64, Int64, String
@@ -20,13 +19,13 @@ from groot_ros.geometry import rotation_angle
 from groot_ros.image_messages import image_to_rgb
 from groot_ros.message_fields import from_pose
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_ns
+from groot_ros.nodes.qos import LATCHED
 from groot_ros.sim.control import Kinematics
 from groot_ros.sim.scene import ARM_JOINTS, CUBE_SIZE_M, DOWN_WXYZ, HOME_RAD
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Task
 from groot_ros_msgs.srv import SetInstruction
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 MS = 1_000_000
 SEED = 5
 SHM = Path("/dev/shm")
