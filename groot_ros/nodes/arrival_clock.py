@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
@@ -26,12 +27,9 @@ class ArrivalClock:
         self._history = ClockHistory()
         self._clock = None
         if node.get_parameter("use_sim_time").value:
-            self._clock = node.create_subscription(
-                Clock,
-                "/clock",
-                self._on_clock,  # type: ignore[arg-type]
-                CLOCK_QOS,
-            )
+            # rclpy's types know no callback that takes a message's info.
+            callback: Callable[..., None] = self._on_clock
+            self._clock = node.create_subscription(Clock, "/clock", callback, CLOCK_QOS)
 
     def time_ns(self, info: dict[str, Any]) -> int:
         """When a message with this info was received."""

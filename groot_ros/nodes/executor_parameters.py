@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from groot_ros.chunks.admission import LONGEST_S, MARGIN_M
 from groot_ros.chunks.strategies import STRATEGIES
-from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
 
 
 @dataclass(frozen=True)
 class ExecutorParameters:
     """Parameters of the executor node."""
 
-    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+    robot: str = robot_parameter()
     chunk_topic: str = parameter(
         "policy/action_chunk", "topic of the chunks to execute", read_only=True
     )
@@ -81,12 +81,7 @@ class ExecutorParameters:
         choices=("auto", "true", "false"),
         read_only=True,
     )
-    lockstep: bool = parameter(
-        False,
-        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
-        "files set both",
-        read_only=True,
-    )
+    lockstep: bool = lockstep_parameter()
     fake: bool = parameter(
         False,
         "commands are for a fake robot: they are sent while nothing else would obey them, also "

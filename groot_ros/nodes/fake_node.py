@@ -18,7 +18,7 @@ from groot_ros.nodes.fake_commands import CommandSubscriptions
 from groot_ros.nodes.fake_graph import FAKE, FakeGraph
 from groot_ros.nodes.fake_publishers import PicturePublishers, StatePublishers
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.parameters import parameter, robot_parameter
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.robot import load_robot
 from groot_ros.share import user_path
@@ -41,7 +41,7 @@ GAP_LOOKS = 10
 class FakeParameters:
     """Parameters of the fake robot."""
 
-    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+    robot: str = robot_parameter()
     pictures: str = parameter(
         "",
         "bag whose pictures the cameras show and where whose arm was it begins; empty: a test "

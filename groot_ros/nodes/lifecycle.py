@@ -25,7 +25,7 @@ from groot_ros.errors import UserError
 from groot_ros.lockstep import Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_member import LockstepMember
-from groot_ros.nodes.lockstep_traffic import TrafficNode
+from groot_ros.nodes.lockstep_traffic import CountedLifecyclePublisher, TrafficNode
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How often a node looks whether a signal has come.
@@ -54,6 +54,14 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
         super().__init__(self.NAME, **kwargs)
         parameters.declare(self, self.PARAMETERS)
         parameters.guard(self, self.PARAMETERS, self._is_configured, self.parameter_changed)
+
+    def create_lifecycle_publisher(self, *args: Any, **kwargs: Any) -> Any:
+        """As of any lifecycle node, but counted."""
+        publisher: Any = self.create_publisher(
+            *args, publisher_class=CountedLifecyclePublisher, **kwargs
+        )
+        self._managed_entities.add(publisher)
+        return publisher
 
     def configure(self) -> None:
         """Read parameters, build everything that is needed."""

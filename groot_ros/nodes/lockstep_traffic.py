@@ -73,14 +73,6 @@ class TrafficNode(Node):
             publisher.traffic = self.traffic
         return publisher
 
-    def create_lifecycle_publisher(self, *args: Any, **kwargs: Any) -> Publisher:
-        """As of any lifecycle node, but counted."""
-        publisher = self.create_publisher(
-            *args, publisher_class=CountedLifecyclePublisher, **kwargs
-        )
-        self._managed_entities.add(publisher)  # type: ignore[attr-defined]
-        return publisher
-
     def create_subscription(
         self,
         msg_type: Any,
@@ -94,7 +86,7 @@ class TrafficNode(Node):
         wants_info = len(inspect.signature(callback).parameters) == 2
         traffic = self.traffic
 
-        def counted(message: Any, info: Any) -> None:
+        def count(message: Any, info: Any) -> None:
             traffic.expect(name)
             if wants_info:
                 callback(message, info)
@@ -107,10 +99,6 @@ class TrafficNode(Node):
             return super().create_subscription(msg_type, topic, callback, *args, **kwargs)
         if self.expects_first_messages:
             traffic.expect(name)
-        return super().create_subscription(
-            msg_type,
-            topic,
-            counted,  # type: ignore[arg-type]
-            *args,
-            **kwargs,
-        )
+        # rclpy's types know no callback that takes a message's info.
+        counted: Callable[..., None] = count
+        return super().create_subscription(msg_type, topic, counted, *args, **kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -13,7 +13,10 @@ from rclpy.parameter import Parameter
 
 from groot_ros.errors import UserError
 
-P = TypeVar("P")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+P = TypeVar("P", bound="DataclassInstance")
 NO_LIMIT = math.inf
 
 
@@ -38,6 +41,21 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def robot_parameter() -> Any:
+    """Which robot a node works with."""
+    return parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+
+
+def lockstep_parameter() -> Any:
+    """Of a GuardedLifecycleNode that takes part in simulated time."""
+    return parameter(
+        False,
+        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
+        "files set both",
+        read_only=True,
+    )
+
+
 def declare(node: Node, cls: type) -> None:
     """Declare all parameters of a dataclass; values of launch files and YAML apply."""
     for field in dataclasses.fields(cls):
@@ -49,7 +67,7 @@ def read(node: Node, cls: type[P]) -> P:
     return cls(
         **{
             field.name: _checked(field, node.get_parameter(field.name).value)
-            for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+            for field in dataclasses.fields(cls)
         }
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.latency import CHUNK_LATENCY_S
-from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
 from groot_ros.policies.factory import POLICIES
 
 
@@ -15,7 +15,7 @@ from groot_ros.policies.factory import POLICIES
 class PolicyParameters:
     """Parameters of the policy node."""
 
-    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+    robot: str = robot_parameter()
     policy: str = parameter("local", "what makes the chunks", choices=POLICIES, read_only=True)
     variant: str = parameter(
         "ee_rot6d_joints",
@@ -132,9 +132,4 @@ class PolicyParameters:
     loss: float = parameter(
         0.0, "in lockstep: share of chunks that never come", "", 0.0, 0.99, read_only=True
     )
-    lockstep: bool = parameter(
-        False,
-        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
-        "files set both",
-        read_only=True,
-    )
+    lockstep: bool = lockstep_parameter()

@@ -27,7 +27,7 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher, Part
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.messages import NS, to_time
-from groot_ros.nodes.parameters import parameter
+from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
 from groot_ros.nodes.raw_topics import RawTopics, offered_qos
 from groot_ros.nodes.record_episode import RecordEpisodeServer
 from groot_ros.robot import load_robot, robot_path
@@ -46,7 +46,7 @@ MB, GB = 2**20, 10**9
 class RecorderParameters:
     """Parameters of the recorder node."""
 
-    robot: str = parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
+    robot: str = robot_parameter()
     output: str = parameter("recordings", "folder for the bags, one per episode", read_only=True)
     topics: str = parameter(
         "",
@@ -72,12 +72,7 @@ class RecorderParameters:
     min_disk_space: float = parameter(
         1.0, "the episode is stopped when less is left", "GB", 0.0, 1000.0, read_only=True
     )
-    lockstep: bool = parameter(
-        False,
-        "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
-        "files set both",
-        read_only=True,
-    )
+    lockstep: bool = lockstep_parameter()
 
 
 class RecorderNode(GuardedLifecycleNode):

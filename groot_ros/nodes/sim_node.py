@@ -207,9 +207,8 @@ class SimNode(TrafficNode):
     def _on_grip(self, message: Float64) -> None:
         command = self._robot.commands.grip
         assert command
-        closure = (message.data - command.open) / (command.closed - command.open)
         with self._live.paused() as simulation:
-            simulation.set_grip_target(closure)
+            simulation.set_grip_target(command.closure(message.data))
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.message = f"scene {self._next_seed}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64
 
@@ -16,12 +16,8 @@ from groot_ros import stream_store
 from groot_ros.buffer import ObservationBuffer
 
 # Best effort connects to any publisher; a late picture or state is of no use anyway.
-STATE_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.BEST_EFFORT
-)
-IMAGE_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
-)
+BEST_EFFORT = ReliabilityPolicy.BEST_EFFORT
+STATE_DEPTH, IMAGE_DEPTH = 10, 1
 MESSAGE_TYPES = {
     stream_store.JOINT_STATE: JointState,
     stream_store.POSE: PoseStamped,
@@ -39,7 +35,7 @@ class StreamSubscriptions:
         node: Node,
         buffer: ObservationBuffer,
         picture_came: Callable[[], None] = lambda: None,
-        reliability: ReliabilityPolicy = ReliabilityPolicy.BEST_EFFORT,
+        reliability: ReliabilityPolicy = BEST_EFFORT,
     ) -> None:
         self._node = node
         self._picture_came = picture_came
@@ -49,8 +45,7 @@ class StreamSubscriptions:
                 route.topic,
                 partial(self._receive, route),
                 QoSProfile(
-                    history=HistoryPolicy.KEEP_LAST,
-                    depth=(IMAGE_QOS if route.is_camera else STATE_QOS).depth,
+                    depth=IMAGE_DEPTH if route.is_camera else STATE_DEPTH,
                     reliability=reliability,
                 ),
             )
