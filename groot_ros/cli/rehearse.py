@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.rehearse_report import report
 from groot_ros.errors import UserError
+from groot_ros.latency import CHUNK_LATENCY_S
 
 if TYPE_CHECKING:
     from groot_ros.policies.base import Policy
@@ -39,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--latency",
         type=float,
-        default=0.06,
+        default=CHUNK_LATENCY_S,
         metavar="S",
         help="age of the pictures when their chunk counts as made (%(default)s)",
     )

@@ -34,10 +34,14 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the page until Ctrl-C."""
-    from groot_ros.nodes.watch_node import watching
+    from groot_ros.nodes.operator_node import running_node
+    from groot_ros.nodes.watch_node import WatchNode
 
     end_s = time.monotonic() + args.seconds
-    with watching() as node, Live(page(node.seen), console=Console(), auto_refresh=False) as live:
+    with (
+        running_node(WatchNode) as node,
+        Live(page(node.seen), console=Console(), auto_refresh=False) as live,
+    ):
         while args.seconds == 0 or time.monotonic() < end_s:
             node.spin_for(PERIOD_S)
             live.update(page(node.seen), refresh=True)

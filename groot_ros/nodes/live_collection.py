@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import rclpy
-
 from groot_ros.errors import UserError
 from groot_ros.latency import SimulatedTime
 from groot_ros.message_fields import NS
-from groot_ros.nodes.operator_node import ACTIVE
+from groot_ros.nodes.operator_node import ACTIVE, running_node
 from groot_ros.nodes.ros2_process import enter_private_domain, policy_launch, ros2_process
 from groot_ros.nodes.scene_node import SceneNode
 from groot_ros.policies.factory import PolicyChoice
@@ -88,11 +86,6 @@ def _nodes(
     with (
         ros2_process(robot, logs / "robot.log") as robot_alive,
         ros2_process([*recorder, "compression:=zstd"], logs / "recorder.log") as recorder_alive,
+        running_node(lambda: SceneNode("collector", timing.real_time)) as node,
     ):
-        rclpy.init()
-        node = SceneNode("collector", timing.real_time)
-        try:
-            yield node, lambda: robot_alive() and recorder_alive()
-        finally:
-            node.destroy_node()
-            rclpy.try_shutdown()
+        yield node, lambda: robot_alive() and recorder_alive()

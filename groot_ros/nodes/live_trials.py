@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import rclpy
 
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.demo.film import write_film
@@ -14,6 +13,7 @@ from groot_ros.demo.trace import Trace
 from groot_ros.errors import UserError
 from groot_ros.latency import SimulatedTime
 from groot_ros.message_fields import NS
+from groot_ros.nodes.operator_node import running_node
 from groot_ros.nodes.ros2_process import enter_private_domain, policy_launch, ros2_process
 from groot_ros.nodes.witness_node import WitnessNode
 from groot_ros.policies.factory import PolicyChoice
@@ -48,19 +48,16 @@ def run_trials(
     launch = policy_launch(
         policy, cubes=cubes, replan_steps=str(replan_steps), **timing.launch_arguments
     )
-    with ros2_process(launch, log) as alive:
-        rclpy.init()
-        witness = WitnessNode(robot, timing.real_time)
-        try:
-            witness.wait_for_nodes(alive)
-            for index in range(trials.count):
-                if not alive():
-                    raise UserError(f"the nodes have ended, see {log}")
-                trace = Trace(policy.policy)
-                yield _run_trial(witness, trace, trials, index, output / "failures", alive)
-        finally:
-            witness.destroy_node()
-            rclpy.try_shutdown()
+    with (
+        ros2_process(launch, log) as alive,
+        running_node(lambda: WitnessNode(robot, timing.real_time)) as witness,
+    ):
+        witness.wait_for_nodes(alive)
+        for index in range(trials.count):
+            if not alive():
+                raise UserError(f"the nodes have ended, see {log}")
+            trace = Trace(policy.policy)
+            yield _run_trial(witness, trace, trials, index, output / "failures", alive)
 
 
 def _run_trial(

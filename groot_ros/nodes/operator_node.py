@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
@@ -17,11 +19,25 @@ from groot_ros.errors import UserError
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros_msgs.srv import SetInstruction
 
+N = TypeVar("N", bound=Node)
+
 SPIN_S = 0.05
 SERVICE_WAIT_S = 120.0
 CONFIGURE_WAIT_S = 300.0
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
+
+
+@contextmanager
+def running_node(make: Callable[[], N]) -> Iterator[N]:
+    """A node in a process that is not a node otherwise; whoever has it spins it."""
+    rclpy.init()
+    node = make()
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
 
 
 class OperatorNode(TrafficNode):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import rclpy
@@ -84,15 +82,3 @@ class WatchNode(Node):
         end_s = time.monotonic() + seconds
         while (left_s := end_s - time.monotonic()) > 0 and rclpy.ok():
             rclpy.spin_once(self, timeout_sec=left_s)
-
-
-@contextmanager
-def watching() -> Iterator[WatchNode]:
-    """A node that listens while the block runs."""
-    rclpy.init()
-    node = WatchNode()
-    try:
-        yield node
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import rclpy
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64
@@ -18,6 +17,7 @@ from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample,
 from groot_ros.image_messages import image_to_rgb
 from groot_ros.message_fields import from_pose
 from groot_ros.nodes.messages import NS, from_action_chunk, to_ns
+from groot_ros.nodes.operator_node import running_node
 from groot_ros.nodes.qos import REPORTS
 from groot_ros.nodes.scene_node import SceneNode
 from groot_ros.robot import RobotConfig
@@ -136,9 +136,7 @@ def watch_run(
 ) -> None:
     """Let the policy move the arm until the task is done, or for `seconds` of its time; fill the
     trace."""
-    rclpy.init()
-    witness = WitnessNode(robot, real_time)
-    try:
+    with running_node(lambda: WitnessNode(robot, real_time)) as witness:
         witness.wait_for_nodes(alive)
         witness.watch(trace)
         witness.start_policy()
@@ -148,6 +146,3 @@ def watch_run(
         witness.stop_policy()
         # The report of the last chunk comes once the executor has heard of the end.
         witness.spin_until(lambda: False, REPORT_WAIT_S)
-    finally:
-        witness.destroy_node()
-        rclpy.try_shutdown()

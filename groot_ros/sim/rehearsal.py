@@ -32,6 +32,7 @@ from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.replay import PREROLL_NS
 from groot_ros.data.topics import absolute, find_streams
 from groot_ros.errors import UserError
+from groot_ros.latency import CHUNK_LATENCY_S
 from groot_ros.picture_watch import PictureWatch
 from groot_ros.policies.base import Policy
 from groot_ros.robot import GripCommand, RobotConfig
@@ -49,7 +50,7 @@ STATE_FIELDS = ("ee_pose", "joint_position", "grip")
 class Conditions:
     """A chunk counts as made `latency_s` after its pictures were taken, however long it took."""
 
-    latency_s: float = 0.06
+    latency_s: float = CHUNK_LATENCY_S
     strategy: str = "latest"
     instruction: str = ""
     """Of bags that hold none."""

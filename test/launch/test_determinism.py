@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rclpy
 from numpy.typing import NDArray
 
 from groot_ros.demo.trace import Trace
 from groot_ros.latency import Delays, Latency, SimulatedTime
+from groot_ros.nodes.operator_node import running_node
 from groot_ros.nodes.ros2_process import policy_launch, ros2_process
 from groot_ros.nodes.witness_node import WitnessNode
 from groot_ros.policies.factory import PolicyChoice
@@ -56,21 +56,18 @@ def run_nodes(log: Path) -> Course:
     timing = SimulatedTime(LATENCY)
     trace = Trace("scripted")
     launch = policy_launch(POLICY, replan_steps="4", **timing.launch_arguments)
-    with ros2_process(launch, log) as alive:
-        rclpy.init()
-        witness = WitnessNode(load_robot("sim"))
-        try:
-            witness.wait_for_nodes(alive)
-            witness.set_scene(SCENE, Task("pick"))
-            witness.watch(trace)
-            witness.start_policy()
-            began_ns, end_ns = witness.began_ns, witness.began_ns + round(SECONDS * 1e9)
-            witness.clock.stop_at(end_ns)
-            witness.look_away()
-            witness.stop_policy()
-        finally:
-            witness.destroy_node()
-            rclpy.try_shutdown()
+    with (
+        ros2_process(launch, log) as alive,
+        running_node(lambda: WitnessNode(load_robot("sim"))) as witness,
+    ):
+        witness.wait_for_nodes(alive)
+        witness.set_scene(SCENE, Task("pick"))
+        witness.watch(trace)
+        witness.start_policy()
+        began_ns, end_ns = witness.began_ns, witness.began_ns + round(SECONDS * 1e9)
+        witness.clock.stop_at(end_ns)
+        witness.look_away()
+        witness.stop_policy()
     assert "goes on without" not in log.read_text()
     measured = [sample for sample in trace.measured if began_ns <= sample.stamp_ns <= end_ns]
     return Course(
