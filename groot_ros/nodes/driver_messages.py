@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
@@ -40,6 +42,20 @@ def bytes_of(data: bytes | memoryview) -> array.array[int]:
     copied = array.array("B")
     copied.frombytes(data)
     return copied
+
+
+def warning_of_mistakes(
+    node: Node, topic: str, obey: Callable[[Any], None]
+) -> Callable[[Any], None]:
+    """A callback that warns of a command that cannot be obeyed, which is ignored."""
+
+    def callback(message: Any) -> None:
+        try:
+            obey(message)
+        except UserError as error:
+            node.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=1.0)
+
+    return callback
 
 
 def joint_path(message: JointTrajectory, now_ns: int, joints: Sequence[str]) -> JointPath:

@@ -18,7 +18,7 @@ from trajectory_msgs.msg import JointTrajectory
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat
 from groot_ros.message_fields import from_pose
-from groot_ros.nodes.driver_messages import joint_path
+from groot_ros.nodes.driver_messages import joint_path, warning_of_mistakes
 from groot_ros.nodes.grippers import GripperCommand
 from groot_ros.robot import GripCommand, RobotConfig
 from groot_ros.sim.fake_arm import FakeArm
@@ -62,12 +62,11 @@ class CommandSubscriptions:
         ]
 
     def _guarded(self, topic: str, obey: Callable[[Any], None]) -> Callable[[Any], None]:
+        guarded = warning_of_mistakes(self._node, topic, obey)
+
         def callback(message: Any) -> None:
             self._count(topic)
-            try:
-                obey(message)
-            except UserError as error:
-                self._node.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=1.0)
+            guarded(message)
 
         return callback
 

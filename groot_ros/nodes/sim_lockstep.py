@@ -7,17 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from groot_ros.message_fields import NS
 from groot_ros.nodes.lockstep_clock import LockstepClock
-from groot_ros.sim.live import Pictures, State, make_renderer, measure
-from groot_ros.sim.scene import CAMERAS
+from groot_ros.sim.live import Pictures, SharedSimulation, State, make_renderer, measure
 from groot_ros.sim.shutter import Shutter
 from groot_ros.sim.simulation import Simulation
-
-if TYPE_CHECKING:
-    from groot_ros.sim.viewer import Viewer
 
 
 @dataclass(frozen=True)
@@ -29,12 +24,11 @@ class Streams:
     camera_latency_s: float = 0.0
 
 
-class LockstepSimulation:
+class LockstepSimulation(SharedSimulation):
     """Steps and draws a simulation in one thread, at the pace of a LockstepClock.
 
     States and pictures are published at their time and their latency; the clock waits for both.
-    `on_state` and `on_pictures` are called in that thread, which alone touches the streams;
-    `_lock` guards the simulation.
+    `on_state` and `on_pictures` are called in that thread, which alone touches the streams.
     """
 
     def __init__(
@@ -45,7 +39,7 @@ class LockstepSimulation:
         on_state: Callable[[State], None],
         on_pictures: Callable[[State, Pictures], None],
     ) -> None:
-        self._simulation = simulation
+        super().__init__(simulation)
         self._clock = clock
         self._streams = streams
         self._on_state = on_state
@@ -57,10 +51,6 @@ class LockstepSimulation:
         self._picture: tuple[State, Pictures] | None = None
         self._begins = False
         clock.repeat = self._repeat
-        self._lock = threading.Lock()
-        self._viewer: Viewer | None = None
-        # Where pictures cannot be drawn this says so here and not in a thread.
-        make_renderer(simulation).close()
         self._thread = threading.Thread(target=self._run, name="simulation")
 
     def start(self) -> None:
@@ -72,24 +62,11 @@ class LockstepSimulation:
         self._clock.close()
         if self._thread.is_alive():
             self._thread.join()
-        if self._viewer:
-            self._viewer.close()
-
-    def open_viewer(self) -> None:
-        """Show the scene in a window too; UserError where there is no display."""
-        from groot_ros.sim.viewer import Viewer
-
-        self._viewer = Viewer(self._simulation.model)
+        self._close_viewer()
 
     def take_lost_s(self) -> float:
         """Nothing is ever dropped: time passes more slowly where the machine is too slow."""
         return 0.0
-
-    @contextmanager
-    def paused(self) -> Iterator[Simulation]:
-        """The simulation between two periods, to command it."""
-        with self._lock:
-            yield self._simulation
 
     @contextmanager
     def between_episodes(self) -> Iterator[Simulation]:
@@ -110,11 +87,7 @@ class LockstepSimulation:
                     self._shutter.restart()
             self._states.append(state)
             if self._shutter.is_due(now_ns):
-                renderer.place(state.configuration)
-                pictures = {camera: renderer.render(camera) for camera in CAMERAS}
-                self._pictures.append((state, pictures))
-                if self._viewer:
-                    self._viewer.show(state.configuration)
+                self._pictures.append((state, self._draw(renderer, state)))
             self._publish(now_ns)
             self._clock.tick()
             with self._lock:

@@ -16,7 +16,7 @@ from trajectory_msgs.msg import JointTrajectory
 from groot_ros.errors import UserError
 from groot_ros.message_fields import from_pose
 from groot_ros.nodes import parameters
-from groot_ros.nodes.driver_messages import joint_path
+from groot_ros.nodes.driver_messages import joint_path, warning_of_mistakes
 from groot_ros.nodes.lifecycle import run_node
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
@@ -176,18 +176,7 @@ class SimNode(TrafficNode):
         )
         for kind, topic, obey in wanted:
             if topic:
-                self.create_subscription(kind, topic, self._warning_of_mistakes(topic, obey), 1)
-
-    def _warning_of_mistakes(
-        self, topic: str, obey: Callable[[Any], None]
-    ) -> Callable[[Any], None]:
-        def callback(message: Any) -> None:
-            try:
-                obey(message)
-            except UserError as error:
-                self.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=1.0)
-
-        return callback
+                self.create_subscription(kind, topic, warning_of_mistakes(self, topic, obey), 1)
 
     def _on_pose(self, message: PoseStamped) -> None:
         if message.header.frame_id != BASE_FRAME:

@@ -61,7 +61,41 @@ def make_renderer(simulation: Simulation) -> SceneRenderer:
     return SceneRenderer(simulation.model, config.image_width, config.image_height)
 
 
-class LiveSimulation:
+class SharedSimulation:
+    """A simulation that threads step and draw while others command it; `_lock` guards it."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._lock = threading.Lock()
+        self._viewer: Viewer | None = None
+        # Where pictures cannot be drawn this says so here and not in a thread.
+        make_renderer(simulation).close()
+
+    def open_viewer(self) -> None:
+        """Show the scene in a window too; UserError where there is no display."""
+        from groot_ros.sim.viewer import Viewer
+
+        self._viewer = Viewer(self._simulation.model)
+
+    @contextmanager
+    def paused(self) -> Iterator[Simulation]:
+        """The simulation between two periods, to command it."""
+        with self._lock:
+            yield self._simulation
+
+    def _draw(self, renderer: SceneRenderer, state: State) -> Pictures:
+        """What the cameras, and whoever is at the window, see."""
+        renderer.place(state.configuration)
+        if self._viewer:
+            self._viewer.show(state.configuration)
+        return {camera: renderer.render(camera) for camera in CAMERAS}
+
+    def _close_viewer(self) -> None:
+        if self._viewer:
+            self._viewer.close()
+
+
+class LiveSimulation(SharedSimulation):
     """Steps a simulation in one thread and draws its pictures in another.
 
     `stamp` gives each state its time in ns, from how late in ns it is. Drawing never holds the
@@ -77,21 +111,17 @@ class LiveSimulation:
         on_state: Callable[[State], None],
         on_pictures: Callable[[State, Pictures], None],
     ) -> None:
-        self._simulation = simulation
+        super().__init__(simulation)
         self._stamp = stamp
         self._on_state = on_state
         self._on_pictures = on_pictures
         self._image_period_s = 1.0 / image_rate_hz
-        self._lock = threading.Lock()
         self._ended = threading.Event()
         self._state: State | None = None
         self._lost_s = 0.0
-        self._viewer: Viewer | None = None
-        # Where pictures cannot be drawn this says so here and not in a thread.
-        make_renderer(simulation).close()
         self._threads = [
             threading.Thread(target=self._run, name="physics"),
-            threading.Thread(target=self._draw, name="cameras"),
+            threading.Thread(target=self._show, name="cameras"),
         ]
 
     def start(self) -> None:
@@ -105,25 +135,12 @@ class LiveSimulation:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        if self._viewer:
-            self._viewer.close()
-
-    def open_viewer(self) -> None:
-        """Show the scene in a window too; UserError where there is no display."""
-        from groot_ros.sim.viewer import Viewer
-
-        self._viewer = Viewer(self._simulation.model)
+        self._close_viewer()
 
     def take_lost_s(self) -> float:
         """Time that was dropped since the last call because the machine was too slow."""
         lost_s, self._lost_s = self._lost_s, 0.0
         return lost_s
-
-    @contextmanager
-    def paused(self) -> Iterator[Simulation]:
-        """The simulation between two periods, to command it."""
-        with self._lock:
-            yield self._simulation
 
     def between_episodes(self) -> AbstractContextManager[Simulation]:
         """The simulation between two periods, to reset it."""
@@ -145,18 +162,14 @@ class LiveSimulation:
                 self._state = state = measure(self._simulation, stamp_ns)
             self._on_state(state)
 
-    def _draw(self) -> None:
+    def _show(self) -> None:
         renderer = make_renderer(self._simulation)
         due_s = time.monotonic()
         while not self._ended.is_set():
             due_s = max(due_s + self._image_period_s, time.monotonic())
             self._wait_until(due_s)
             if (state := self._state) is not None:
-                renderer.place(state.configuration)
-                pictures = {camera: renderer.render(camera) for camera in CAMERAS}
-                self._on_pictures(state, pictures)
-                if self._viewer:
-                    self._viewer.show(state.configuration)
+                self._on_pictures(state, self._draw(renderer, state))
         renderer.close()
 
     def _wait_until(self, time_s: float) -> None:
