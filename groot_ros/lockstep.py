@@ -18,7 +18,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -189,17 +189,16 @@ class Turn:
         self._named = self._named or self._name in tick.members
         if current and current.stamp_ns == tick.stamp_ns:
             # What came before it was named the first time; since then something was repeated.
-            known = {**current.published, **tick.published}
-            tick = Tick(tick.stamp_ns, tick.period_ns, tick.members, known)
+            tick = replace(tick, published={**current.published, **tick.published})
         elif self._name not in tick.members:
             # Messages from before the node was waited for may never come.
-            tick = Tick(tick.stamp_ns, tick.period_ns, tick.members)
+            tick = replace(tick, published={})
         self._tick = tick
 
     def waive(self) -> None:
         """Handle the newest tick without what has not arrived."""
         if tick := self._tick:
-            self._tick = Tick(tick.stamp_ns, tick.period_ns, tick.members)
+            self._tick = replace(tick, published={})
 
     def announced(self, topic: str) -> int:
         """The number of the newest message of a topic that was published before the tick."""

@@ -48,9 +48,8 @@ class LockstepClock:
         period_ns: int,
         real_time_factor: float = 1.0,
         patience_s: float = PATIENCE_S,
-        repeat: Callable[[], None] = lambda: None,
     ) -> None:
-        self.repeat = repeat
+        self.repeat: Callable[[], None] = lambda: None
         self.time_ns = period_ns
         self._patience_s = patience_s
         self._node = node

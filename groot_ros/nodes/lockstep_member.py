@@ -112,11 +112,8 @@ class LockstepMember:
         self._node.destroy_publisher(self._reports)
 
     def _on_tick(self, message: LockstepTick) -> None:
-        self._come(from_tick_message(message))
-
-    def _come(self, tick: Tick) -> None:
         with self._lock:
-            self._turn.come(tick)
+            self._turn.come(from_tick_message(message))
         self.review()
 
     def _report(self, is_member: bool) -> None:
