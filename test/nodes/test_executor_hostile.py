@@ -56,7 +56,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     with staged() as stage, closing(Sender()) as sender:
-        executor = stage.start("executor_node", rejected_in_row=1000)
+        executor = stage.start("executor_node", rejected_in_row=1000, watchdog=60.0)
         arm = Arm(stage.graph)
         stage.robot.follow("/target_pose")
         stage.activate("/executor")

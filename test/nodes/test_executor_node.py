@@ -114,16 +114,6 @@ def test_chunk_becomes_commands_is_held_and_then_ends(graph, executor, chunks) -
     )
 
 
-def test_commands_keep_the_robots_rate(graph, executor, chunks) -> None:
-    poses = graph.collect(PoseStamped, "/target_pose", 100)
-    activate(graph, chunks)
-    sent = iter(range(1, 100))
-    publish_until(graph, lambda: chunks.publish(forward(graph, next(sent))), lambda: bool(poses))
-    graph.wait_for(lambda: len(poses) > 50, "commands")
-    stamps = np.array([p.header.stamp.sec + p.header.stamp.nanosec / 1e9 for p in poses])
-    assert np.median(np.diff(stamps)) == pytest.approx(0.01, rel=0.5)
-
-
 def test_deactivation_ends_the_commands_and_a_new_activation_needs_a_new_chunk(
     graph, executor, chunks
 ) -> None:

@@ -106,7 +106,7 @@ def shared(module_domain: int) -> Iterator[Robot]:
     context = Context()
     rclpy.init(context=context)
     node = TrafficNode("robot", context=context)
-    robot = Robot(node, LockstepClock(node, PERIOD_NS, real_time_factor=0.0))
+    robot = Robot(node, LockstepClock(node, PERIOD_NS, 0.0, WAIT_S))
     spinner = SingleThreadedExecutor(context=context)
     spinner.add_node(node)
     thread = threading.Thread(target=spinner.spin, daemon=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -117,7 +118,10 @@ def test_a_camera_that_stops_is_named_and_nothing_is_invented(
     robot.silent.clear()
     graph.wait_for(lambda: with_steps(chunks), "a chunk once the camera is there")
     robot.silent.add("wrist")
-    graph.wait_for(lambda: policy.said("camera wrist: 0."), "the warning about its age")
+    graph.wait_for(
+        lambda: any(re.search(r"camera wrist: \d+\.\d\d s old", line) for line in policy.output),
+        "the warning about its age",
+    )
 
 
 def test_new_instruction_voids_what_was_made_for_the_old_one(graph: Graph, policy) -> None:
@@ -168,16 +172,20 @@ def test_run_policy_ends_by_time_by_cancel_and_by_deactivation(graph: Graph, pol
     assert not send_goal(graph, client, 1.0, []).accepted
     assert graph.transition("/policy", "activate")
     feedback: list[RunPolicy.Feedback] = []
-    handle = send_goal(graph, client, 2.0, feedback)
-    answer = graph.result(handle.get_result_async(), "the result")
-    assert (answer.result.reason, answer.status) == (RunPolicy.Result.TIMEOUT, 4)
-    assert answer.result.chunks > 0 and answer.result.elapsed >= 2.0
-    assert any(f.inference_rate > 0 and round(f.action_rate) == 15 for f in feedback)
-
-    handle = send_goal(graph, client, 0.0, [])
+    handle = send_goal(graph, client, 0.0, feedback)
+    graph.wait_for(
+        lambda: any(f.inference_rate > 0 and round(f.action_rate) == 15 for f in feedback),
+        "feedback about inferences",
+    )
     graph.result(handle.cancel_goal_async(), "the cancellation")
     answer = graph.result(handle.get_result_async(), "the cancelled result")
     assert (answer.result.reason, answer.status) == (RunPolicy.Result.CANCELLED, 5)
+    assert answer.result.chunks > 1
+
+    handle = send_goal(graph, client, 0.5, [])
+    answer = graph.result(handle.get_result_async(), "the result")
+    assert (answer.result.reason, answer.status) == (RunPolicy.Result.TIMEOUT, 4)
+    assert answer.result.elapsed >= 0.5
 
     handle = send_goal(graph, client, 0.0, [])
     assert graph.transition("/policy", "deactivate")

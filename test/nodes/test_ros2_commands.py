@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-WAIT_S = 30.0
+WAIT_S = 300.0
 NODE = """
 import rclpy
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn

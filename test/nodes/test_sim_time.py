@@ -53,6 +53,7 @@ def simulated() -> Iterator[Simulated]:
         clock = SimClock(outside)
         executor = stage.start("executor_node", use_sim_time="true")
         arm = Arm(stage.graph)
+        stage.robot.follow("/target_pose")
         stage.activate("/executor")
         s.start(6.0, 1, None, "--ros-args", "-p", "use_sim_time:=true")
         yield Simulated(arm, clock, executor)
@@ -69,7 +70,7 @@ def test_a_jump_of_the_clock_stops_the_arm_until_the_next_chunk(
     simulated: Simulated, jump_ns: int
 ) -> None:
     arm, clock = simulated.arm, simulated.clock
-    arm.wait_moving()
+    arm.set_moving()
     commanded, logged = len(arm.poses), len(simulated.executor.output)
     clock.time_ns += jump_ns
     words = "stopped, the clock jumped or the executor was frozen"
@@ -77,21 +78,21 @@ def test_a_jump_of_the_clock_stops_the_arm_until_the_next_chunk(
     arm.graph.wait_for(
         lambda: any(words in line for line in simulated.executor.output[logged:]), words
     )
-    arm.wait_moving()
+    arm.set_moving()
     assert longest_way_m(arm, commanded) < 0.5 * 5 * PERIOD_S
     print(f"fault: clock jumps by {jump_ns / 1e9:.0f} s | at rest at once | {words}")
 
 
 def test_an_arm_stands_still_while_the_clock_does(simulated: Simulated) -> None:
     arm, clock = simulated.arm, simulated.clock
-    arm.wait_moving()
+    arm.set_moving()
     commanded = len(arm.poses)
     clock.paused = True
     arm.graph.wait_for(
         lambda: len(arm.poses) > commanded + 60 and still(arm, 50), "commands of one place"
     )
     clock.paused = False
-    arm.wait_moving()
+    arm.set_moving()
     assert longest_way_m(arm, commanded) < 0.5 * 5 * PERIOD_S
     print("fault: clock pauses | at rest at once | nothing: reports pause too")
 
