@@ -122,6 +122,12 @@ class Observations:
     ee_pose: PoseStream | None = None
     grip: GripStream | None = None
 
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Which of the signals besides cameras there are."""
+        names = ("joint_position", "ee_pose", "grip")
+        return tuple(name for name in names if getattr(self, name))
+
 
 @dataclass(frozen=True)
 class GripCommand:

@@ -33,10 +33,7 @@ class SwayPolicy:
 
     def __init__(self, robot: RobotConfig) -> None:
         streams = robot.observations
-        fields = ("ee_pose", "joint_position", "grip")
-        self.inputs = Inputs(
-            tuple(name for name in fields if getattr(streams, name)), tuple(streams.cameras)
-        )
+        self.inputs = Inputs(streams.states, tuple(streams.cameras))
         self._signal = robot.output.signal
         self._limits = robot.limits
         self._first: Observation | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,12 @@ class ArmState:
     joints: Array | None
     pose: Array | None
     grip: float = 0.0
+
+    @classmethod
+    def of(cls, values: Mapping[str, Array]) -> ArmState:
+        """The state of the newest values of the robot file's states, by their names."""
+        grip = float(values.get("grip", 0.0))
+        return cls(values.get("joint_position"), values.get("ee_pose"), grip)
 
 
 def resting_state(

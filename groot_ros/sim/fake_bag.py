@@ -15,7 +15,6 @@ from groot_ros.robot import RobotConfig
 from groot_ros.sim.fake_arm import ArmState
 from groot_ros.stream_store import Route, routes
 
-STATE_FIELDS = ("joint_position", "ee_pose", "grip")
 # Between the last picture of a bag and its first one again.
 PAUSE_NS = 33_000_000
 
@@ -65,7 +64,7 @@ def starting_state(path: Path, robot: RobotConfig) -> ArmState:
 
     BagError for a signal of the robot file that the bag does not hold.
     """
-    fields = [name for name in STATE_FIELDS if getattr(robot.observations, name)]
+    fields = robot.observations.states
     buffer = ObservationBuffer(robot, fields, cameras=())
     with open_bag(path) as bag:
         behind_ns = stamps_behind_ns(bag, _topics(bag, buffer), bag.start_ns, bag.end_ns)
@@ -77,8 +76,7 @@ def starting_state(path: Path, robot: RobotConfig) -> ArmState:
             except NotReady as reason:
                 missing = str(reason)
                 continue
-            grip = float(state.get("grip", 0.0))
-            return ArmState(state.get("joint_position"), state.get("ee_pose"), grip)
+            return ArmState.of(state)
     raise BagError(f"bag {path} never tells where the arm is: {missing if topics else 'no topic'}")
 
 

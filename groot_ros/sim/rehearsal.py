@@ -43,8 +43,6 @@ from groot_ros.urdf import load_urdf
 
 Array = NDArray[np.float64]
 
-STATE_FIELDS = ("ee_pose", "joint_position", "grip")
-
 
 @dataclass(frozen=True)
 class Conditions:
@@ -89,9 +87,8 @@ class _Run:
         self._signal = signal = robot.output.commanded
         self._space = space_of(signal)
         inputs = policy.inputs
-        fields = [name for name in STATE_FIELDS if getattr(robot.observations, name)]
         self._seen = ObservationBuffer(robot, inputs.fields, inputs.cameras)
-        self._measured = ObservationBuffer(robot, fields, cameras=())
+        self._measured = ObservationBuffer(robot, robot.observations.states, cameras=())
         self._pictures = PictureWatch()
         settings = ExecutionSettings(
             strategy=conditions.strategy, period_s=1.0 / robot.output.rate_hz
@@ -213,8 +210,7 @@ class _Run:
             except NotReady:
                 if name == self._signal:
                     return None
-        grip = float(values.get("grip", 0.0))
-        return ArmState(values.get("joint_position"), values.get("ee_pose"), grip)
+        return ArmState.of(values)
 
     def _take(self, outcome: ChunkOutcome, now_ns: int) -> None:
         """A chunk has come: the executor accepts or refuses it."""
