@@ -19,6 +19,7 @@ from groot_ros.errors import UserError
 from groot_ros.latency import CHUNK_LATENCY_S
 from groot_ros.nodes.fake_graph import FAKE
 from groot_ros.nodes.launching import (
+    BOOLEAN,
     CLOCK_ARGUMENTS,
     DEFAULT_VARIANT,
     activate_when_configured,
@@ -35,7 +36,6 @@ from groot_ros.policies.factory import POLICIES
 from groot_ros.robot import robot_names
 from groot_ros.share import share_file
 
-BOOLEAN = ["true", "false"]
 SIMULATION = (
     "robot",
     "gui",

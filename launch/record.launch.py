@@ -9,6 +9,7 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
 from groot_ros.nodes.launching import (
+    BOOLEAN,
     CLOCK_ARGUMENTS,
     activate_when_configured,
     choose_clock,
@@ -19,7 +20,6 @@ from groot_ros.nodes.launching import (
 from groot_ros.robot import robot_names
 from groot_ros.share import share_file
 
-BOOLEAN = ["true", "false"]
 ARGUMENTS = [
     DeclareLaunchArgument(
         "robot",

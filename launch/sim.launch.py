@@ -6,9 +6,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from groot_ros.nodes.launching import fast_dds_profile
+from groot_ros.nodes.launching import BOOLEAN, fast_dds_profile
 
-BOOLEAN = ["true", "false"]
 ARGUMENTS = [
     DeclareLaunchArgument(
         "robot", default_value="sim", description="robot file that names the topics"

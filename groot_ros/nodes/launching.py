@@ -67,17 +67,18 @@ def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
     return checkpoint_variant(folder) or DEFAULT_VARIANT
 
 
+BOOLEAN = ["true", "false"]
 CLOCK_ARGUMENTS = [
     DeclareLaunchArgument(
         "real_time",
         default_value="false",
-        choices=["true", "false"],
+        choices=BOOLEAN,
         description="let the simulated arm live on the wall clock, to measure ages and jitter",
     ),
     DeclareLaunchArgument(
         "use_sim_time",
         default_value="false",
-        choices=["true", "false"],
+        choices=BOOLEAN,
         description="take time from the /clock of another simulator; the robot sim does anyway",
     ),
 ]
