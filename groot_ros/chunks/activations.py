@@ -12,7 +12,7 @@ MOST_EPOCHS_AHEAD = 1000
 REMEMBERED = 16
 
 
-class Following:
+class FollowedActivation:
     """Follows the activation whose chunk was accepted first, until it is released or gone.
 
     This keeps order among policies that were started by mistake; it is no protection, since

@@ -18,7 +18,7 @@ from groot_ros.chunks.consumption import Consumption
 from groot_ros.chunks.controller_spline import INTERPOLATED
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.following import Follower, Tolerance
+from groot_ros.chunks.following import TrackingMonitor
 from groot_ros.chunks.governor import Governor, Step
 from groot_ros.chunks.grading import Grade
 from groot_ros.chunks.grip_follower import GripFollower
@@ -78,7 +78,7 @@ class ChunkExecutor:
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
         self._step: Step | None = None
-        self._follower = Follower(self._bounds.space, _tolerance(self.limits, self.settings))
+        self._tracking = TrackingMonitor(self.settings.signal, self.limits.following)
         self._timeline: Timeline | None = None
         self._running: Running | None = None
         self._waiting: Admitted | None = None
@@ -126,17 +126,11 @@ class ChunkExecutor:
         """
         if self.is_idle:
             self._grip.closure = grip
-        elif not self.begins_anew or self._stands_near(value):
+        elif not self.begins_anew or self._tracking.is_near(value, self._governor.value):
             return
         self._rest_at(value)
         self._last_ns = now_ns - self._period_ns
         self._consumption.set_rate(self._last_ns, 1.0)
-
-    def _stands_near(self, value: Array) -> bool:
-        away = self._bounds.space.lengths(
-            self._bounds.space.difference(value, self._governor.value)
-        )
-        return bool(np.all(away <= _tolerance(self.limits, self.settings).lengths))
 
     def _rest_at(self, value: Array) -> None:
         """At rest there, whatever was before."""
@@ -145,7 +139,7 @@ class ChunkExecutor:
         self._governor.start(value)
         self._timeline = Timeline(Planned(self._planner.rest(value, now_ns)), now_ns)
         self._meter.clear()
-        self._follower.clear()
+        self._tracking.clear()
 
     def accept(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
         """Take a chunk while time stands still; the reason when it is refused."""
@@ -414,9 +408,9 @@ class ChunkExecutor:
         """The robot is there; the motion stops when that is too far from its commands."""
         if self.is_idle:
             return
-        away = self._follower.measured(value, now_ns)
-        if away is not None and self.stops.reason is not StopReason.ASTRAY:
-            self.halt(StopReason.ASTRAY, now_ns, _astray(away, self.settings.signal))
+        astray = self._tracking.measured(value, now_ns)
+        if astray and self.stops.reason is not StopReason.ASTRAY:
+            self.halt(StopReason.ASTRAY, now_ns, astray)
 
     def _end_running(self, running: Running | None, time_ns: int | None = None) -> None:
         """A chunk ends, at a time of the motion or with the last command."""
@@ -452,7 +446,7 @@ class ChunkExecutor:
 
     def _command(self, step: Step, grip: float | None, now_ns: int) -> Setpoint:
         value = self._last_value = self._same_sign(step.value)
-        self._follower.commanded(value, now_ns)
+        self._tracking.commanded(value, now_ns)
         self._measure_seam(value)
         self._step = None
         return Setpoint.of(self.settings.signal, value, grip, step.velocity)
@@ -549,20 +543,3 @@ class ChunkExecutor:
         """The chunk has been played: what is left is the motion's end."""
         self.stops.stop(StopReason.STARVED, now_ns)
         self.activity = Activity.STOPPING
-
-
-def _tolerance(limits: Limits, settings: ExecutionSettings) -> Tolerance:
-    following = limits.following
-    if settings.signal == "ee_pose":
-        lengths = np.array([following.position_m, following.rotation_rad])
-    else:
-        lengths = np.array([following.joints_rad])
-    return Tolerance(lengths, following.lag_s, following.patience_s)
-
-
-def _astray(away: Array, signal: str) -> str:
-    """How far the robot is from its commands, in words."""
-    if signal == "ee_pose":
-        return f"it is {away[0] * 1e3:.0f} mm and {away[1]:.2f} rad from where it was sent"
-    joint = int(np.argmax(away))
-    return f"joint {joint + 1} is {away[joint]:.2f} rad from where it was sent"

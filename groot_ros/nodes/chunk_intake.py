@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from groot_ros.chunks.activations import NOBODY, Following, name_of
+from groot_ros.chunks.activations import NOBODY, FollowedActivation, name_of
 from groot_ros.chunks.admission import Borders, Bounded, Refused
 from groot_ros.nodes.messages import from_action_chunk, track_of
 from groot_ros.robot import RobotConfig
@@ -18,7 +18,7 @@ class ChunkIntake:
     """
 
     def __init__(self, robot: RobotConfig, borders: Borders, watchdog_s: float) -> None:
-        self.following = Following()
+        self.following = FollowedActivation()
         self.projected_steps = 0
         """Steps that were moved to a border, of all chunks that were taken."""
         self._robot = robot

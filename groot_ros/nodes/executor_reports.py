@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from std_msgs.msg import Header
 
-from groot_ros.chunks.activations import Following
+from groot_ros.chunks.activations import FollowedActivation
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.running import Execution
@@ -71,7 +71,7 @@ def shadow_report(chunk: ActionChunk, verdict: Disagreement, now_ns: int) -> Chu
 def executor_state(
     executor: ChunkExecutor,
     loop: CommandLoop | SteppedLoop | None,
-    following: Following,
+    following: FollowedActivation,
     frame: str,
     dry_run: bool,
     now_ns: int,

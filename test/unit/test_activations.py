@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.chunks.activations import MOST_EPOCHS_AHEAD, NOBODY, REMEMBERED, Following
+from groot_ros.chunks.activations import MOST_EPOCHS_AHEAD, NOBODY, REMEMBERED, FollowedActivation
 
 S = 1_000_000_000
 A, B = b"a" * 16, b"b" * 16
@@ -30,7 +30,7 @@ class Executor:
     """The rules as the node uses them; `moves` is the (activation, epoch) that moves the arm."""
 
     def __init__(self) -> None:
-        self.following = Following()
+        self.following = FollowedActivation()
         self.moves: tuple[bytes, int] | None = None
         self.eras: list[int] = []
 
