@@ -20,7 +20,8 @@ BEFORE = "before"
 class NewBags:
     """Bags sorted by whether a dataset was made of them already."""
 
-    new: list[Path]
+    new: dict[Path, str]
+    """With their SHA-256."""
     known: list[Path]
 
 
@@ -53,8 +54,11 @@ def open_base(path: Path, recipe: Recipe) -> Dataset:
 def sort_bags(bags: Sequence[Path], dataset: Dataset) -> NewBags:
     """Which bags are new to a dataset, by the SHA-256 of their contents."""
     digests = {entry["sha256"] for entry in dataset.own["bags"].values()}
-    known = [bag for bag in bags if bag_hash(bag) in digests]
-    return NewBags(new=[bag for bag in bags if bag not in known], known=known)
+    found = {bag: bag_hash(bag) for bag in bags}
+    return NewBags(
+        new={bag: digest for bag, digest in found.items() if digest not in digests},
+        known=[bag for bag, digest in found.items() if digest in digests],
+    )
 
 
 def put_in_place(folder: Path, output: Path, part: Path) -> None:

@@ -141,6 +141,7 @@ class _Run:
         self._recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None
+        self._hashes: dict[Path, str] = {}
 
     def run(self) -> Report:
         bags = find_bags(self._conversion.bags)
@@ -199,7 +200,8 @@ class _Run:
         if self._conversion.append:
             self._base = open_base(output, self._recipe)
             found = sort_bags(bags, self._base)
-            bags, self._report.known = found.new, [str(bag) for bag in found.known]
+            bags, self._hashes = list(found.new), found.new
+            self._report.known = [str(bag) for bag in found.known]
         elif output.exists():
             raise UserError(
                 f"{output} exists already and is never overwritten: choose another --output, or "
@@ -251,19 +253,19 @@ class _Run:
             for index, episode in enumerate(episodes)
         ]
         results: dict[Path, EpisodeResult] = {}
-        hashes: dict[str, str] = {}
         bags = list(dict.fromkeys(episode.bag for episode in episodes))
+        unread = [bag for bag in bags if bag not in self._hashes]
         count = self._progress.frames
-        for work, outcome in run_jobs(jobs, bags, self._conversion.workers, count):
+        for work, outcome in run_jobs(jobs, unread, self._conversion.workers, count):
             if isinstance(work, Path):
-                hashes[str(work)] = str(outcome)
+                self._hashes[work] = str(outcome)
             elif isinstance(outcome, Failure):
                 self._fail(outcome)
             elif isinstance(outcome, EpisodeResult):
                 results[work.folder] = outcome
                 self._progress.episode(outcome)
         done = [(job.folder, results[job.folder]) for job in jobs if job.folder in results]
-        return done, {str(bag): hashes[str(bag)] for bag in bags}
+        return done, {str(bag): self._hashes[bag] for bag in bags}
 
     def _work_folder(self, index: int) -> Path:
         return self._part / "episodes" / f"{index:06d}"

@@ -191,7 +191,6 @@ def test_a_full_disk_ends_the_bag_and_leaves_it_readable(tmp_path: Path) -> None
         text=True,
         preexec_fn=limit,
         cwd=Path(__file__).parent,
-        timeout=120,
     )
     assert process.returncode == 0, process.stderr
     bag = Path(process.stdout.strip())

@@ -313,7 +313,7 @@ time.sleep(600)
 """
 
 
-def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+def test_workers_end_with_a_parent_that_was_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True)
     assert parent.stdout
     assert parent.stdout.readline().split(), "no worker ran"
