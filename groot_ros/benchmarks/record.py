@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 FORMAT = 1
 OK, FAILED, TIMED_OUT, SKIPPED = "ok", "failed", "timed out", "skipped"
@@ -17,8 +16,9 @@ OK, FAILED, TIMED_OUT, SKIPPED = "ok", "failed", "timed out", "skipped"
 
 def spread(name: str, numbers: Sequence[float], unit: str) -> dict[str, tuple[float, str]]:
     """Values of a Result: the median under this name and the 95th percentile."""
-    median, p95 = np.percentile(numbers, (50, 95))
-    return {name: (round(float(median), 3), unit), f"{name} p95": (round(float(p95), 3), unit)}
+    p95 = statistics.quantiles(numbers, n=20, method="inclusive")[-1]
+    median = statistics.median(numbers)
+    return {name: (round(median, 3), unit), f"{name} p95": (round(p95, 3), unit)}
 
 
 class Skip(Exception):

@@ -216,6 +216,12 @@ def test_the_page_shows_what_was_measured_and_what_was_not(tmp_path: Path) -> No
         page.page(tmp_path)
 
 
+def test_a_python_without_packages_tells_the_options() -> None:
+    command = [sys.executable, "-S", "-m", "groot_ros.benchmarks.gpu_check", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and "--dry-run" in done.stdout, done.stderr
+
+
 def test_a_dry_run_is_not_kept_as_measured() -> None:
     done = run_script("--dry-run", "--output", str(MEASURED / "gpu.json"))
     assert done.returncode == 2 and "a dry run measures nothing" in done.stderr
