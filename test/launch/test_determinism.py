@@ -28,6 +28,7 @@ SCENE, SECONDS, SEED = 60_003, 3.0, 5
 LATENCY = Latency(0.15, 0.1, 0.1, SEED)
 POLICY = PolicyChoice("scripted", "scripted", seed=SEED)
 BUSY_PROCESSES = 4
+MS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,15 @@ def run_nodes(log: Path) -> Course:
         witness.look_away()
         witness.stop_policy()
     assert "goes on without" not in log.read_text()
+    # What is published at the last tick is known to others at the next one.
     measured = [sample for sample in trace.measured if began_ns <= sample.stamp_ns <= end_ns]
+    chunks = [made for made in trace.chunks if made.published_ns < end_ns - MS]
     return Course(
         [sample.stamp_ns - began_ns for sample in measured],
         np.array([sample.values for sample in measured]),
-        np.array([s.values for s in trace.commanded if s.stamp_ns <= end_ns]),
-        [made.chunk.stamp_ns - began_ns for made in trace.chunks],
-        np.array([made.chunk.ee_pose for made in trace.chunks]),
+        np.array([s.values for s in trace.commanded if s.stamp_ns < end_ns]),
+        [made.chunk.stamp_ns - began_ns for made in chunks],
+        np.array([made.chunk.ee_pose for made in chunks]),
     )
 
 

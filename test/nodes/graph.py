@@ -62,6 +62,10 @@ class Graph:
         self.node.destroy_node()
         self._context.shutdown()
 
+    def remove(self, destroy: Callable[..., Any], *entity: Any) -> None:
+        """Destroy an entity in the thread that waits for it, which its end would surprise."""
+        self.result(self._executor.create_task(destroy, *entity), "the end of an entity")
+
     def collect(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
         """A list that grows with every message of a topic."""
         messages: list[Any] = []
@@ -79,6 +83,7 @@ class Graph:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not (value := condition()):
+                assert self._thread.is_alive(), "what spins the test's node has ended"
                 left = deadline - time.monotonic()
                 assert left > 0, f"waited {timeout_s:g} s for {what}"
                 self._changed.wait(min(left, 0.1))
@@ -267,7 +272,7 @@ class Relay:
     def __init__(self, source: Graph, target: Graph, kind: type, topic: str) -> None:
         self.cut = False
         self.passed = 0
-        self._target = target.node
+        self._target = target
         self._publisher = target.node.create_publisher(kind, topic, 1)
         source.node.create_subscription(kind, topic, self._pass, 1)
 
@@ -278,4 +283,4 @@ class Relay:
 
     def close(self) -> None:
         self.cut = True
-        self._target.destroy_publisher(self._publisher)
+        self._target.remove(self._target.node.destroy_publisher, self._publisher)

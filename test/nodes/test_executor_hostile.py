@@ -144,7 +144,7 @@ def test_no_chunk_ends_stops_or_blocks_the_executor(bench: Bench) -> None:
     graph.wait_for(lambda: len(arm.poses) > moved + 100, "commands")
     arm.moved_until_s()
     assert bench.arm.resume().success
-    graph.node.destroy_publisher(publisher)
+    graph.remove(graph.node.destroy_publisher, publisher)
 
 
 def test_bytes_that_are_no_message_do_not_end_the_executor(bench: Bench) -> None:
@@ -166,7 +166,7 @@ def test_bytes_that_are_no_message_do_not_end_the_executor(bench: Bench) -> None
     publisher.publish(message)
     graph.wait_for(lambda: any("far ahead" in r.rejected for r in arm.reports[reported:]), "life")
     assert not bench.executor.said("Traceback") or bench.executor.said("goes on after")
-    graph.node.destroy_publisher(publisher)
+    graph.remove(graph.node.destroy_publisher, publisher)
 
 
 def test_small_excess_is_projected_and_counted(bench: Bench) -> None:
@@ -181,7 +181,7 @@ def test_small_excess_is_projected_and_counted(bench: Bench) -> None:
         lambda: next((r for r in arm.reports if r.chunk_id == 10**7), None), "its report"
     )
     assert not report.rejected and report.projected_steps == 2
-    graph.node.destroy_publisher(publisher)
+    graph.remove(graph.node.destroy_publisher, publisher)
 
 
 def test_states_of_the_robot_may_be_anything(bench: Bench) -> None:
@@ -205,7 +205,7 @@ def test_states_of_the_robot_may_be_anything(bench: Bench) -> None:
     ):
         timer = graph.node.create_timer(0.02, lambda x=x, w=w: publish(x, w))
         arm.wait_stopped(words)
-        graph.node.destroy_timer(timer)
+        graph.remove(graph.node.destroy_timer, timer)
         robot.silent.clear()
         arm.graph.wait_for(lambda: arm.states[-1].activity == "executing", "the arm to go on")
         robot.silent.add("ee_pose")
@@ -213,7 +213,7 @@ def test_states_of_the_robot_may_be_anything(bench: Bench) -> None:
     robot.mend()
     arm.wait_moving()
     for publisher in (poses, joints):
-        graph.node.destroy_publisher(publisher)
+        graph.remove(graph.node.destroy_publisher, publisher)
 
 
 def test_a_second_node_that_commands_the_robot_is_told(bench: Bench) -> None:
@@ -224,7 +224,7 @@ def test_a_second_node_that_commands_the_robot_is_told(bench: Bench) -> None:
         lambda: any(words in status.message for d in diagnostics for status in d.status), words
     )
     bench.stage.graph.wait_for(lambda: bench.executor.said(words), "the warning")
-    bench.stage.graph.node.destroy_publisher(rival)
+    bench.stage.graph.remove(bench.stage.graph.node.destroy_publisher, rival)
 
 
 def test_a_policy_node_lives_with_any_state_picture_and_instruction() -> None:
@@ -275,7 +275,7 @@ def test_a_policy_node_lives_with_any_state_picture_and_instruction() -> None:
             lambda: any("camera driver" in s.message for d in diagnostics for s in d.status),
             "the reason",
         )
-        graph.node.destroy_timer(timer)
+        graph.remove(graph.node.destroy_timer, timer)
         stage.robot.mend()
         for text, answer in (("x" * TEN_MB, "at most 4096"), ("", "is empty"), ("go", "now: go")):
             request = SetInstruction.Request(instruction=text)

@@ -159,7 +159,7 @@ def test_a_publisher_that_starts_again_with_other_qos_is_heard(
         graph.wait_for(publisher.get_subscription_count, f"the subscription to number {depth}")
         publisher.publish(String(data=str(depth)))
         assert publisher.wait_for_all_acked(Duration(seconds=60))
-        graph.node.destroy_publisher(publisher)
+        graph.remove(graph.node.destroy_publisher, publisher)
     assert call(graph, "stop").success
     assert counts(saved(graph, output / "episode_000000"))["/remarks"] == 3
 
@@ -219,8 +219,8 @@ def test_a_gripper_that_closes_by_action_leaves_its_trace(
     assert [message.feedback.elapsed for message in feedback] == [0.5]
     assert kinds["/gripper/act/_action/status"] == "action_msgs/msg/GoalStatusArray"
     assert not any("other" in topic for topic in kinds)
-    gripper.destroy()
-    other.destroy()
+    graph.remove(gripper.destroy)
+    graph.remove(other.destroy)
 
 
 def subscribed(graph: Graph) -> set[str]:
