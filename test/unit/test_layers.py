@@ -42,7 +42,17 @@ LAYERS = [
         "message_fields",
         "stream_store",
     },
-    {"model", "policies", "data", "sim", "serving", "inference", "inference_types", "turns"},
+    {
+        "model",
+        "policies",
+        "data",
+        "sim",
+        "serving",
+        "incidents",
+        "inference",
+        "inference_types",
+        "turns",
+    },
     {"demo"},
     {"training", "nodes", "cli", "benchmarks"},
 ]

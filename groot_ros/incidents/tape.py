@@ -1,0 +1,228 @@
+"""Every call that changes an executor, with its time, for as long as an incident looks back.
+
+An executor is a function of its state and of the calls since: it brings no clock and no chance.
+So a copy of its state and the calls after it are all that is needed to make its commands again,
+bit for bit. Copies are made every few seconds; the tape begins with the newest one that is old
+enough.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from enum import Enum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.joining import Admitted, Offer
+from groot_ros.chunks.motion import Joined
+from groot_ros.robot_limits import Limits
+
+# Where a dataclass keeps how it was made.
+_FROZEN = "__dataclass_params__"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COPY_PERIOD_S = 5.0
+# What a call takes in memory, about, beside the steps of a chunk.
+CALL_BYTES = 500
+# A flood of chunks begins a new copy sooner, and shortens what is kept.
+PART_BYTES, TAPE_BYTES = 8 << 20, 64 << 20
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method of the executor, what it was given, and what it answered.
+
+    Of `offer` and `commit` only the time is kept: they take what the last `admit` and `offer`
+    answered. `answer` is None where it says nothing of its own, a text where it raised or refused.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    answer: Setpoint | str | None = None
+
+
+@dataclass
+class Part:
+    """The executor at a time in ns, and the calls from then on."""
+
+    begun_ns: int
+    executor: ChunkExecutor
+    calls: list[Call] = field(default_factory=list)
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An executor and all calls from then on; who makes them again changes it."""
+
+    begun_ns: int
+    executor: ChunkExecutor
+    calls: Sequence[Call]
+
+
+class Tape:
+    """The calls of the last `span_s`; belongs to whoever guards the executor."""
+
+    def __init__(self, span_s: float) -> None:
+        self._span_ns = round(span_s * 1e9)
+        self._parts: deque[Part] = deque()
+
+    def add(self, call: Call) -> None:
+        """A call has been made."""
+        if self._parts:
+            part = self._parts[-1]
+            part.calls.append(call)
+            part.bytes += CALL_BYTES + sum(_bytes_of(value) for value in call.args)
+
+    def look(self, executor: ChunkExecutor, now_ns: int) -> None:
+        """Copy the executor if that is due; not between the calls that join one chunk."""
+        newest = self._parts[-1] if self._parts else None
+        age_s = (now_ns - newest.begun_ns) / 1e9 if newest else 0.0
+        if newest is None or newest.bytes > PART_BYTES or not 0.0 <= age_s < COPY_PERIOD_S:
+            self.begin(executor, now_ns)
+
+    def begin(self, executor: ChunkExecutor, now_ns: int) -> None:
+        """Copy the executor, and forget what is too old or too much."""
+        self._parts.append(Part(now_ns, untaped(executor)))
+        while len(self._parts) > 1 and self._is_over(now_ns):
+            self._parts.popleft()
+
+    def _is_over(self, now_ns: int) -> bool:
+        """Whether the oldest part is not needed; times of a clock that was set back are."""
+        following_ns = self._parts[1].begun_ns
+        held = sum(part.bytes for part in self._parts)
+        return now_ns - following_ns >= self._span_ns or held > TAPE_BYTES
+
+    def recording(self) -> Recording | None:
+        """What is kept, as it is now; None before the first copy."""
+        if not self._parts:
+            return None
+        first = self._parts[0]
+        calls = [call for part in self._parts for call in part.calls]
+        return Recording(first.begun_ns, untaped(first.executor), calls)
+
+
+def _bytes_of(value: Any) -> int:
+    if not isinstance(value, Chunk):
+        return 0
+    arrays = (value.ee_pose, value.joint_position, value.grip)
+    knots = value.curve.knots.nbytes if value.curve else 0
+    return 2 * knots + sum(array.nbytes for array in arrays if array is not None)
+
+
+def _taped(
+    method: Callable[Concatenate[ChunkExecutor, P], R],
+) -> Callable[Concatenate[TapedExecutor, P], R]:
+    """The method, kept on the tape where it is called from outside."""
+
+    @wraps(method)
+    def call(self: TapedExecutor, *args: P.args, **kwargs: P.kwargs) -> R:
+        assert not kwargs, "the tape keeps positional arguments"
+        if self.is_called:
+            return method(self, *args, **kwargs)
+        self.is_called = True
+        try:
+            answer = method(self, *args, **kwargs)
+        except Exception as error:
+            self.tape.add(Call(method.__name__, _kept(args), raised(error)))
+            raise
+        finally:
+            self.is_called = False
+        self.tape.add(Call(method.__name__, _kept(args), told(answer)))
+        return answer
+
+    return call
+
+
+def _kept(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        tuple(arg) if isinstance(arg, list) else arg
+        for arg in args
+        if not isinstance(arg, Admitted | Offer | Joined)
+    )
+
+
+def raised(error: Exception) -> str:
+    """The answer of a call that did not end in order."""
+    return f"{type(error).__name__}: {error}"
+
+
+def told(answer: Any) -> Setpoint | str | None:
+    """What of an answer is kept, and compared when the call is made again."""
+    if isinstance(answer, tuple):
+        answer = answer[0]
+    return answer if isinstance(answer, Setpoint | str) else None
+
+
+class TapedExecutor(ChunkExecutor):
+    """An executor whose tape holds every call that changes it.
+
+    Like any executor it is to be guarded by whoever calls it from several threads, the tape too.
+    """
+
+    is_called = False
+    """While one of its methods runs that calls others."""
+
+    def __init__(self, limits: Limits, settings: ExecutionSettings, span_s: float) -> None:
+        self.tape = Tape(span_s)
+        super().__init__(limits, settings)
+
+    watch = _taped(ChunkExecutor.watch)
+    start_from = _taped(ChunkExecutor.start_from)
+    admit = _taped(ChunkExecutor.admit)
+    offer = _taped(ChunkExecutor.offer)
+    commit = _taped(ChunkExecutor.commit)
+    count_refusal = _taped(ChunkExecutor.count_refusal)
+    set_speed_scale = _taped(ChunkExecutor.set_speed_scale)
+    cancel = _taped(ChunkExecutor.cancel)
+    halt = _taped(ChunkExecutor.halt)
+    press = _taped(ChunkExecutor.press)
+    resume = _taped(ChunkExecutor.resume)
+    release = _taped(ChunkExecutor.release)
+    measured = _taped(ChunkExecutor.measured)
+    setpoint = _taped(ChunkExecutor.setpoint)
+    fail = _taped(ChunkExecutor.fail)
+
+
+TAPED = frozenset(
+    name for name, value in vars(TapedExecutor).items() if hasattr(value, "__wrapped__")
+)
+"""The names of the calls that may be on a tape."""
+
+
+def untaped(executor: ChunkExecutor) -> ChunkExecutor:
+    """A copy as the executor is now, which shares with it what does not change any more.
+
+    Numbers of a running chunk that are only told, such as its largest seam, may be those of later.
+    """
+    copy = object.__new__(ChunkExecutor)
+    for name, value in vars(executor).items():
+        if name not in ("tape", "is_called"):
+            vars(copy)[name] = _copied(value)
+    return copy
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, deque):
+        return value.copy()
+    if isinstance(value, list | set):
+        return type(value)(value)
+    if not _changes(type(value)):
+        return value
+    copy = object.__new__(type(value))
+    vars(copy).update((name, _copied(field)) for name, field in vars(value).items())
+    return copy
+
+
+def _changes(kind: type) -> bool:
+    """Whether objects of a class are changed: those of the executor that are not frozen."""
+    if not kind.__module__.startswith("groot_ros.chunks.") or issubclass(kind, Enum):
+        return False
+    return not (is_dataclass(kind) and getattr(kind, _FROZEN).frozen)

@@ -1,0 +1,137 @@
+"""What an executor did can be made again, bit for bit, from the middle of its life on."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from taped import PERIOD_NS, Robot, chunk_at
+
+from groot_ros.chunks.chunk import Setpoint
+from groot_ros.errors import UserError
+from groot_ros.incidents.recording_file import read_recording, write_recording
+from groot_ros.incidents.stored_objects import Writer, read
+from groot_ros.incidents.tape import CALL_BYTES, PART_BYTES, TAPE_BYTES, untaped
+from groot_ros.incidents.tape_player import play
+
+
+@pytest.mark.parametrize("strategy", ["latest", "finish", "ensemble"])
+def test_calls_made_again_give_the_same_commands(strategy: str) -> None:
+    robot = Robot(0, strategy)
+    robot.live(2.5)
+    played = list(play(robot.executor.tape.recording()))
+    assert all(p.is_same for p in played)
+    assert len([p for p in played if p.is_command]) > 200
+    again = [p.answer for p in played if p.call.name == "setpoint"]
+    assert [s is None for s in again] == [s is None for _, s in robot.commands]
+
+
+def test_a_tape_that_begins_while_the_arm_moves_leads_to_the_same_commands() -> None:
+    robot = Robot(3, span_s=1.0)
+    for _ in range(7):
+        robot.live(0.8)
+        robot.executor.tape.look(robot.executor, robot.now_ns)
+    recording = robot.executor.tape.recording()
+    held_s = (robot.now_ns - recording.begun_ns) / 1e9
+    assert 1.0 <= held_s < 9.0
+    assert any(isinstance(p.answer, Setpoint) for p in play(robot.executor.tape.recording()))
+    assert all(p.is_same for p in play(recording))
+
+
+def test_the_copy_does_not_go_on_with_the_executor() -> None:
+    robot = Robot(4)
+    robot.live(1.0)
+    one = [p.answer for p in play(robot.executor.tape.recording()) if p.is_command]
+    count = len(one)
+    robot.live(1.0)
+    other = [p.answer for p in play(robot.executor.tape.recording()) if p.is_command]
+    assert [s.ee_pose.tobytes() for s in other[:count]] == [s.ee_pose.tobytes() for s in one]
+
+
+def test_another_input_is_noticed() -> None:
+    robot = Robot(5)
+    robot.live(1.0)
+    recording = robot.executor.tape.recording()
+    changed = [c for c in recording.calls if c.name == "admit"][3]
+    object.__setattr__(changed.args[1], "ee_pose", changed.args[1].ee_pose + 1e-9)
+    assert not all(p.is_same for p in play(recording))
+
+
+def test_a_recording_survives_its_way_through_a_file(tmp_path: Path) -> None:
+    robot = Robot(6, "ensemble")
+    robot.live(1.5)
+    recording = robot.executor.tape.recording()
+    write_recording(path := tmp_path / "recording", recording)
+    stored = read_recording(path, None)
+    assert [call.name for call in stored.calls] == [call.name for call in recording.calls]
+    assert all(p.is_same for p in play(stored))
+
+
+def test_a_file_is_written_in_small_pieces_of_work() -> None:
+    robot = Robot(8)
+    lines: list[str] = []
+    robot.executor._consumption._marks.extend([(n, 0.01) for n in range(12_000)])
+    Writer(lines.append, {}).write(untaped(robot.executor))
+    assert len(lines) > 60 and max(map(len, lines)) < 20_000
+
+
+def head(path: Path, line: str) -> None:
+    path.write_bytes(gzip.compress(f"{line}\n".encode()))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (Path.unlink, "is missing"),
+        (lambda path: path.write_bytes(b"no gzip"), "is damaged"),
+        (lambda path: path.write_bytes(path.read_bytes()[:4000]), "is damaged"),
+        (lambda path: head(path, '{"format":99,"begun_ns":0}'), "is of format 99"),
+        (lambda path: head(path, '{"begun_ns":0}'), "is damaged"),
+        (lambda path: head(path, '{"format":1,"begun_ns":0}\n["value",1]'), "no executor"),
+    ],
+)
+def test_a_file_that_cannot_be_replayed_is_one_sentence(
+    tmp_path: Path, spoil: Callable[[Path], object], words: str
+) -> None:
+    robot = Robot(9)
+    robot.live(0.3)
+    write_recording(path := tmp_path / "recording", robot.executor.tape.recording())
+    spoil(path)
+    with pytest.raises(UserError, match=words):
+        read_recording(path, None)
+
+
+def test_a_flood_does_not_take_the_memory() -> None:
+    robot = Robot(7, span_s=30.0)
+    chunk = chunk_at(robot.now_ns, robot.rng)
+    tape = robot.executor.tape
+    for number in range(PART_BYTES // CALL_BYTES):
+        robot.executor.admit(number, chunk, robot.now_ns + number)
+        if number % 1000 == 0:
+            tape.look(robot.executor, robot.now_ns + number)
+    for number in range(20 * TAPE_BYTES // PART_BYTES):
+        for part in list(tape._parts)[-1:]:
+            part.bytes += PART_BYTES
+        tape.look(robot.executor, robot.now_ns + number * PERIOD_NS)
+    assert sum(part.bytes for part in tape._parts) <= TAPE_BYTES + 2 * PART_BYTES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '["object","os:system",{}]',
+        '["object","groot_ros.errors:UserError",{}]',
+        '["object","groot_ros.chunks.execution:np",{}]',
+        '["value",{"enum":["subprocess:Popen","x"]}]',
+        '["value",{"array":["AAAA","object",[1],false]}]',
+        '["value",{"is":7}]',
+        '["no such kind",1]',
+        "[]",
+        "not json",
+    ],
+)
+def test_lines_of_a_stranger_make_nothing_else(line: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError, IndexError)):
+        list(read(iter([line]), {}))
