@@ -116,14 +116,28 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def load_urdf(path: str) -> Urdf:
     """The description in a file, shipped (`urdf/sim_arm.urdf`) or the user's own."""
+    file = _find(path)
+    try:
+        return parse_urdf(_read(file))
+    except (UserError, OSError) as error:
+        raise UserError(f"{file}: {error}") from error
+
+
+def urdf_text(path: str) -> str:
+    """The text of a description that `load_urdf` reads."""
+    return _read(_find(path)).decode(errors="replace")
+
+
+def _find(path: str) -> Path:
     for candidate in (user_path(path), _shipped(path)):
         if candidate and os.path.isfile(candidate):
-            try:
-                with candidate.open("rb") as file:
-                    return parse_urdf(file.read(LARGEST_BYTES + 1))
-            except (UserError, OSError) as error:
-                raise UserError(f"{candidate}: {error}") from error
+            return candidate
     raise UserError(f"the URDF {path!r} is not there: give the path of a file, or a shipped one")
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(LARGEST_BYTES + 1)
 
 
 def _shipped(path: str) -> Path | None:

@@ -141,6 +141,17 @@ ARGUMENTS = [
         "untested, not with fake:=true",
     ),
     DeclareLaunchArgument(
+        "black_box",
+        default_value="true",
+        choices=BOOLEAN,
+        description="save the last 30 s whenever the executor stops, refuses or corrects",
+    ),
+    DeclareLaunchArgument(
+        "incident_folder",
+        default_value="",
+        description="where that is saved; empty: groot_ros/incidents in ROS_HOME (~/.ros)",
+    ),
+    DeclareLaunchArgument(
         "rviz", default_value="false", choices=BOOLEAN, description="show it in rviz2"
     ),
     DeclareLaunchArgument(
@@ -241,6 +252,8 @@ def _policy_and_executor(context: LaunchContext) -> list[Action]:
         "fake",
         "strategy",
         "speed_scale",
+        "black_box",
+        "incident_folder",
         "use_sim_time",
         "lockstep",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,6 +15,8 @@ from groot_ros.share import share_file
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(share_file("config/fastdds.xml"))
+# Logs and incidents of the nodes are not the user's.
+os.environ["ROS_HOME"] = tempfile.mkdtemp(prefix="groot_ros_test_")
 # A background job of a shell ignores SIGINT, and so would the nodes that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

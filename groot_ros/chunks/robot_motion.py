@@ -23,14 +23,18 @@ Array = NDArray[np.float64]
 GRIP_SPEED = 2.0
 
 
-def robot_executor(robot: RobotConfig, settings: ExecutionSettings) -> ChunkExecutor:
+def robot_executor(
+    robot: RobotConfig,
+    settings: ExecutionSettings,
+    make: Callable[[Limits, ExecutionSettings], ChunkExecutor] = ChunkExecutor,
+) -> ChunkExecutor:
     """What executes the chunks of a robot; signal and interpolation are those of its file."""
     settings = replace(
         settings,
         signal=robot.output.commanded,
         interpolated=robot.output.profile in ("joint_trajectory", "jtc_upsampling"),
     )
-    return ChunkExecutor(limits_of(robot), settings)
+    return make(limits_of(robot), settings)
 
 
 def limits_of(robot: RobotConfig) -> Limits:

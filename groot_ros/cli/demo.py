@@ -68,15 +68,21 @@ def _run_policy(policy: PolicyChoice, args: argparse.Namespace, problems: list[s
 
     name = NAMES[policy.policy]
     trace = Trace(name)
-    bag = args.output / f"{name}_bag"
-    shutil.rmtree(bag, ignore_errors=True)
+    bag, incidents = (args.output / f"{name}_{part}" for part in ("bag", "incidents"))
+    for folder in (bag, incidents):
+        shutil.rmtree(folder, ignore_errors=True)
     log, bag_log = (args.output / f"{part}.log" for part in (name, f"{name}_bag"))
     timing = chosen_time(args)
+    launch = policy_launch(
+        policy,
+        seed=str(args.seed),
+        black_box="true",
+        incident_folder=str(incidents.resolve()),
+        **timing.launch_arguments,
+    )
     record = ["bag", "record", "--all", "--storage", "mcap", "--output", str(bag)]
     with (
-        ros2_process(
-            policy_launch(policy, seed=str(args.seed), **timing.launch_arguments), log
-        ) as alive,
+        ros2_process(launch, log) as alive,
         ros2_process(record, bag_log),
     ):
         watch_run(load_robot("sim"), trace, alive, args.seconds, timing.real_time)

@@ -12,7 +12,7 @@ from groot_ros.chunks.reach import Reach, needs_reach
 from groot_ros.errors import UserError
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.robot import RobotConfig
-from groot_ros.urdf import load_urdf, parse_urdf
+from groot_ros.urdf import load_urdf, parse_urdf, urdf_text
 
 DESCRIPTION_TOPIC = "robot_description"
 
@@ -25,8 +25,10 @@ class ArmDescription:
         self._robot = robot
         self._margin_m = margin_m
         self._reach: Reach | None = None
+        self._text = ""
         self._subscription = None
         if robot.urdf:
+            self._text = urdf_text(robot.urdf)
             self._reach = Reach(robot, load_urdf(robot.urdf), margin_m)
         else:
             self._subscription = node.create_subscription(
@@ -41,6 +43,7 @@ class ArmDescription:
     def _on_description(self, message: String) -> None:
         try:
             self._reach = Reach(self._robot, parse_urdf(message.data), self._margin_m)
+            self._text = message.data
         except UserError as error:
             self._node.get_logger().error(f"{DESCRIPTION_TOPIC}: {error}")
 
@@ -56,6 +59,10 @@ class ArmDescription:
         if self._reach is None:
             raise NotReady(f"no URDF received on {DESCRIPTION_TOPIC} yet")
         return self._reach
+
+    def text(self) -> str:
+        """The URDF, empty while there is none."""
+        return self._text
 
     def close(self) -> None:
         if self._subscription:

@@ -20,18 +20,21 @@ from groot_ros.chunks.admission import Borders, Flood
 from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
+from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
+from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.arm_description import ArmDescription
 from groot_ros.nodes.chunk_intake import ChunkIntake
 from groot_ros.nodes.chunk_markers import ChunkMarkers
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
+from groot_ros.nodes.executor_black_box import TAPED, ExecutorBlackBox
 from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor_reports import (
     Taken,
@@ -78,6 +81,7 @@ class ExecutorNode(GuardedLifecycleNode):
     _streams: StreamSubscriptions | None = None
     _commands: Output | None = None
     _loop: CommandLoop | SteppedLoop | None = None
+    _black_box: ExecutorBlackBox | None = None
 
     def configure(self) -> None:
         p = parameters.read(self, ExecutorParameters)
@@ -97,7 +101,8 @@ class ExecutorNode(GuardedLifecycleNode):
             rejected_in_row=p.rejected_in_row,
             period_s=1.0 / self._rate_hz,
         )
-        self._motion = robot_executor(self._robot, settings)
+        make = TAPED if p.black_box else ChunkExecutor
+        self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
         self._motion.set_speed_scale(p.speed_scale, 0)
         borders = Borders(
             signal=self._robot.output.signal,
@@ -117,6 +122,11 @@ class ExecutorNode(GuardedLifecycleNode):
         self._commanded = self._rejected = 0
         self._problem = ""
         self._create_interfaces(p)
+        if isinstance(self._motion, TapedExecutor):
+            urdf = self._arm.text if self._arm else str
+            self._black_box = ExecutorBlackBox(
+                self, self._robot, p, self._motion, self._lock, urdf
+            )
         if unknown:
             self.get_logger().warning(unknown)
         if self._dry_run:
@@ -147,6 +157,8 @@ class ExecutorNode(GuardedLifecycleNode):
                 FakeOnlyPublisher(self, self._robot, commands) if self._is_fake else commands
             )
         self._motion.resume()
+        if self._black_box:
+            self._black_box.begin()
         self._intake.following.forget()
         self._inbox: Inbox[ActionChunk] = Inbox()
         loop_class = SteppedLoop if self.lockstep else CommandLoop
@@ -163,6 +175,9 @@ class ExecutorNode(GuardedLifecycleNode):
             loop.close()
             self._motion.release(self.now_ns())
             self._report_ended()
+            self._tell_stops()
+            if self._black_box:
+                self._black_box.end()
         # In lockstep the clock waits for every command: a publisher that is made anew would not be
         # heard before everybody has found it.
         if self.lockstep is None:
@@ -185,6 +200,9 @@ class ExecutorNode(GuardedLifecycleNode):
         if not self._streams:
             return
         self._close_commands()
+        if self._black_box:
+            self._black_box.close()
+            self._black_box = None
         self._streams.close()
         self._streams = None
         self.destroy_timer(self._state_timer)
@@ -226,6 +244,8 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _obey(self, message: ActionChunk) -> None:
         now_ns = self.now_ns()
+        if self._black_box:
+            self._black_box.heard(message)
         self._look()
         reason = self._intake.foreign(message, now_ns)
         if reason is None and message.horizon == 0:
@@ -237,6 +257,8 @@ class ExecutorNode(GuardedLifecycleNode):
             return
         self._rejected += 1
         self._problem = f"chunk {message.chunk_id} refused: {reason}"
+        if self._black_box:
+            self._black_box.note(self._problem)
         self.get_logger().warning(self._problem, throttle_duration_sec=1.0)
         if self._refusals.comes(now_ns):
             # The reports would be a flood, too.
@@ -244,6 +266,8 @@ class ExecutorNode(GuardedLifecycleNode):
         report = chunk_report(message, now_ns)
         report.rejected = reason
         self._reports.publish(report)
+        if self._black_box:
+            self._black_box.said(self._reports.topic_name, report)
 
     def _look(self) -> None:
         """Nobody is followed any more once nothing is commanded and the policy is gone."""
@@ -410,11 +434,20 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._dry_run,
                 now_ns,
             )
+        self._tell_stops()
+        if box := self._black_box:
+            box.said(self._states.topic_name, state)
+            box.look()
+        self._states.publish(state)
+        self._markers.publish(state.chunk_id, state.step, now_ns)
+
+    def _tell_stops(self) -> None:
+        with self._lock:
             news = self._motion.stops.take_news()
         for sentence in news:
             self.get_logger().warning(sentence)
-        self._states.publish(state)
-        self._markers.publish(state.chunk_id, state.step, now_ns)
+            if self._black_box:
+                self._black_box.note(sentence)
 
     def _rivals(self) -> str:
         """Who else sends what only one should send; empty for nobody."""
@@ -445,6 +478,7 @@ class ExecutorNode(GuardedLifecycleNode):
             "steps projected": str(self._intake.projected_steps),
             "follows": self._intake.followed,
             "dry run": str(self._dry_run).lower(),
+            "newest incident": self._black_box.newest if self._black_box else "",
         }
 
 

@@ -88,3 +88,40 @@ class ExecutorParameters:
         "where the robot file is marked untested",
         read_only=True,
     )
+    black_box: bool = parameter(
+        True,
+        "every stop, refused chunk and correction by the governor saves the last 30 s as an "
+        "incident for `groot-ros replay`",
+        read_only=True,
+    )
+    incident_folder: str = parameter(
+        "",
+        "where incidents are saved; empty: groot_ros/incidents in ROS_HOME, which is ~/.ros "
+        "unless it is set",
+        read_only=True,
+    )
+    incident_disk: float = parameter(
+        2.0,
+        "what incidents may take on the disk; the oldest ones are deleted first",
+        "GB",
+        0.05,
+        1000.0,
+        read_only=True,
+    )
+    incident_memory: int = parameter(
+        256,
+        "what the messages of the last 30 s may take; the oldest ones go first, pictures apart "
+        "from the others",
+        "MiB",
+        16,
+        65536,
+        read_only=True,
+    )
+    incident_pictures: float = parameter(
+        5.0,
+        "pictures of each camera that are kept per second, as JPEG",
+        "Hz",
+        0.0,
+        30.0,
+        read_only=True,
+    )

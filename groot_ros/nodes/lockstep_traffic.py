@@ -102,3 +102,9 @@ class TrafficNode(Node):
         # rclpy's types know no callback that takes a message's info.
         counted: Callable[..., None] = count
         return super().create_subscription(msg_type, topic, counted, *args, **kwargs)
+
+    def create_witness(
+        self, msg_type: Any, topic: str, callback: Callable[..., None], *args: Any, **kwargs: Any
+    ) -> Subscription:
+        """A subscription that is not counted: nobody waits for what it receives."""
+        return super().create_subscription(msg_type, topic, callback, *args, **kwargs)

@@ -89,9 +89,7 @@ class PoseOutput(_Stream):
     kind = PoseStamped
 
     def message(self, command: Command) -> PoseStamped:
-        pose = command.setpoint.ee_pose
-        assert pose is not None
-        return pose_stamped(pose, command.stamp_ns, self._robot.base_frame)
+        return setpoint_message(self._robot, command.setpoint, command.stamp_ns)
 
 
 class TwistOutput(_Stream):
@@ -126,11 +124,7 @@ class JointStateOutput(_Stream):
     kind = JointState
 
     def message(self, command: Command) -> JointState:
-        message = JointState(
-            name=_joint_names(self._robot), position=command.setpoint.joint_position
-        )
-        message.header.stamp = to_time(command.stamp_ns)
-        return message
+        return setpoint_message(self._robot, command.setpoint, command.stamp_ns)
 
 
 class TrajectoryOutput(_Stream):
@@ -176,6 +170,14 @@ class TrajectoryOutput(_Stream):
             _joint_names(self._robot),
             (self._grip, closures),
         )
+
+
+def setpoint_message(robot: RobotConfig, setpoint: Setpoint, stamp_ns: int) -> Any:
+    """A setpoint to be looked at: PoseStamped, or JointState where joints are commanded."""
+    if setpoint.ee_pose is not None:
+        return pose_stamped(setpoint.ee_pose, stamp_ns, robot.base_frame)
+    header = Header(stamp=to_time(stamp_ns))
+    return JointState(header=header, name=_joint_names(robot), position=setpoint.joint_position)
 
 
 def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Points:

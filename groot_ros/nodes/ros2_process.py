@@ -57,8 +57,10 @@ def _let_children_hear_sigint() -> None:
 
 
 def policy_launch(policy: PolicyChoice, **arguments: str) -> list[str]:
-    """Arguments of ros2 for policy.launch.py with the simulated arm."""
-    given = {"sim": "true", "policy": policy.policy, "device": policy.device, **arguments}
+    """Arguments of ros2 for policy.launch.py with the simulated arm; without a black box unless
+    `black_box` says so."""
+    given = {"sim": "true", "policy": policy.policy, "device": policy.device}
+    given |= {"black_box": "false", **arguments}
     if policy.policy == "local":
         given |= {"variant": policy.variant, "checkpoints_dir": policy.checkpoints_dir}
         given |= {"checkpoint": policy.checkpoint} if policy.checkpoint else {}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import rclpy
@@ -187,9 +188,9 @@ def record(load: Load, strategy: str) -> Recording:
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
     try:
         with ExitStack() as nodes:
-            nodes.enter_context(
-                _node("executor_node", strategy=strategy, command_rate=load.command_rate_hz)
-            )
+            incidents = nodes.enter_context(TemporaryDirectory())
+            executor = {"command_rate": load.command_rate_hz, "incident_folder": incidents}
+            nodes.enter_context(_node("executor_node", strategy=strategy, **executor))
             nodes.enter_context(_node("path_policy_node", strategy=strategy, **late))
             for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
                 for node in ("executor", "policy"):

@@ -2,128 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
-from chunk_sender import circle_chunk
-from geometry_msgs.msg import PoseStamped
-from graph import NodeProcess
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
+from stepped_robot import PERIOD_NS, Robot, stepped_robot
 
-from groot_ros.message_fields import from_pose, to_ns
-from groot_ros.nodes.lockstep_clock import LockstepClock
-from groot_ros.nodes.lockstep_traffic import TrafficNode
-from groot_ros.nodes.messages import pose_stamped, to_action_chunk
-from groot_ros_msgs.msg import ActionChunk, ExecutorState
-
-PERIOD_NS = 10_000_000
 WATCHDOG_S = 0.5
-CHUNK_TICKS = 15
 # Speed of the circle 0.1 m/s, deceleration of the robot file 4 m/s^2, peak 1.5 times.
 STOP_S = 0.1 / 4.0 * 1.5
-WAIT_S = 300.0
-
-
-@dataclass
-class Robot:
-    """A robot at the executor's command, a policy that sends chunks, and the clock of both."""
-
-    node: TrafficNode
-    clock: LockstepClock
-    chunks_come: bool = True
-    states_come: bool = True
-    ticks: int = 0
-    chunk_id: int = 0
-    commands: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    states: list[ExecutorState] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        node = self.node
-        poses = circle_chunk(0).ee_pose
-        assert poses is not None
-        self.pose = poses[0]
-        self.activation = np.full(16, 7, np.uint8)
-        self.poses = node.create_publisher(PoseStamped, "ee_pose", 10)
-        self.chunks = node.create_publisher(ActionChunk, "policy/action_chunk", 10)
-        self.estop = node.create_publisher(Bool, "emergency_stop", 1)
-        node.create_subscription(PoseStamped, "target_pose", self.obey, 10)
-        node.create_subscription(ExecutorState, "executor/state", self.states.append, 10)
-
-    def obey(self, message: PoseStamped) -> None:
-        self.pose = from_pose(message.pose)
-        self.commands.append((to_ns(message.header.stamp), self.pose))
-
-    def step(self, seconds: float) -> None:
-        """Let so much simulated time pass."""
-        for _ in range(round(seconds * 1e9 / PERIOD_NS)):
-            now_ns = self.clock.time_ns
-            if self.states_come:
-                self.poses.publish(pose_stamped(self.pose, now_ns, "fr3_link0"))
-            if self.chunks_come and self.ticks % CHUNK_TICKS == 0:
-                self.send_chunk(now_ns)
-            self.clock.tick()
-            self.ticks += 1
-
-    def send_chunk(self, now_ns: int) -> None:
-        self.chunk_id += 1
-        message = to_action_chunk(circle_chunk(now_ns), "fr3_link0", [])
-        message.chunk_id, message.activation = self.chunk_id, self.activation
-        self.chunks.publish(message)
-
-    def moved_until_s(self, since_ns: int) -> float:
-        """When it came to rest, in s after a time."""
-        stamps_ns = np.array([stamp_ns for stamp_ns, _ in self.commands])
-        places = np.array([pose[:3] for _, pose in self.commands])
-        ways_m = np.linalg.norm(np.diff(places, axis=0), axis=1)
-        return float(stamps_ns[np.flatnonzero(ways_m > 1e-7)[-1] + 1] - since_ns) / 1e9
-
-    def call(self, kind: type, name: str, request: object) -> Any:
-        client = self.node.create_client(kind, name)
-        assert client.wait_for_service(WAIT_S)
-        future = client.call_async(request)
-        done = threading.Event()
-        future.add_done_callback(lambda _: done.set())
-        assert done.wait(WAIT_S)
-        return future.result()
-
-    def transition(self, transition_id: int) -> None:
-        request = ChangeState.Request(transition=Transition(id=transition_id))
-        assert self.call(ChangeState, "executor/change_state", request).success
 
 
 @pytest.fixture(scope="module")
 def shared(module_domain: int) -> Iterator[Robot]:
-    context = Context()
-    rclpy.init(context=context)
-    node = TrafficNode("robot", context=context)
-    robot = Robot(node, LockstepClock(node, PERIOD_NS, 0.0, WAIT_S))
-    spinner = SingleThreadedExecutor(context=context)
-    spinner.add_node(node)
-    thread = threading.Thread(target=spinner.spin, daemon=True)
-    thread.start()
-    executor = NodeProcess(
-        "executor_node", watchdog=WATCHDOG_S, lockstep="true", use_sim_time="true"
-    )
-    robot.transition(Transition.TRANSITION_CONFIGURE)
-    robot.transition(Transition.TRANSITION_ACTIVATE)
-    robot.step(0.1)
-    assert robot.clock.members == {"/executor"}
-    yield robot
-    executor.close()
-    spinner.shutdown()
-    thread.join(WAIT_S)
-    node.destroy_node()
-    context.shutdown()
+    with stepped_robot(watchdog=WATCHDOG_S) as robot:
+        yield robot
 
 
 @pytest.fixture

@@ -1,0 +1,232 @@
+"""What an executor saw, was given and did in the last half minute, saved when something fails."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from groot_ros.chunks.chunk import Setpoint
+from groot_ros.data.background_writer import BackgroundWriter, Bag
+from groot_ros.data.bag_metadata import Topic
+from groot_ros.data.episode_info import EpisodeInfo
+from groot_ros.incidents.incident import RECORDING, ROBOT, URDF, Incident
+from groot_ros.incidents.incident_folder import IncidentFolder
+from groot_ros.incidents.kept_messages import KeptMessages, Message
+from groot_ros.incidents.occasions import AFTER_S, Event, Occasions
+from groot_ros.incidents.recording_file import write_recording
+from groot_ros.incidents.tape import Recording, TapedExecutor
+
+BEFORE_S = 30.0
+"""So much of what came before its first event is in an incident."""
+SPAN_S = BEFORE_S + AFTER_S
+# Of the memory, what messages other than pictures may take.
+MESSAGES_SHARE = 0.25
+# Beside the messages: recording, robot file, index.
+OVERHEAD_BYTES = 8 << 20
+# What may wait for a disk that is slow or gone.
+MOST_PICTURES, MOST_INCIDENTS = 50, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What an incident tells of the executor, and how to tell its setpoints.
+
+    `urdf` is the text of the arm's description, asked for when an incident is saved; `setpoint`
+    makes a serialised message of `setpoint_topic` from a setpoint and its time in ns.
+    """
+
+    robot: str
+    robot_file: str
+    urdf: Callable[[], str]
+    namespace: str
+    chunk_topic: str
+    parameters: Mapping[str, Any]
+    versions: Mapping[str, str]
+    setpoint_topic: Topic
+    setpoint: Callable[[Setpoint, int], bytes]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An incident that was saved, or was not (`bag.failure`), and what it was saved for."""
+
+    bag: Bag
+    sentence: str
+
+
+class BlackBox:
+    """Keeps what comes, and saves it with the executor's tape once something has happened.
+
+    It owns the ring buffers. One thread, that of the node's callbacks, calls it; the tape belongs
+    to whoever guards the executor. What is saved is written by a thread of its own, which alone
+    touches the disk.
+    """
+
+    def __init__(self, folder: IncidentFolder, around: Surroundings, most_bytes: int) -> None:
+        """`most_bytes` is what messages may take in memory."""
+        self._folder = folder
+        self._around = around
+        others = round(MESSAGES_SHARE * most_bytes)
+        self._messages = KeptMessages(SPAN_S, others)
+        self._pictures = KeptMessages(SPAN_S, most_bytes - others)
+        self._occasions = Occasions()
+        self._interventions = 0
+        self._writer = BackgroundWriter(0)
+        # Two counters because each must be changed by one thread alone.
+        self._pictures_come = self._pictures_compressed = 0
+        self._waiting: deque[Saved] = deque()
+        self._saved: deque[Saved] = deque()
+        self.instruction = ""
+        """The task, as the last chunk names it."""
+
+    def keep(self, topic: Topic, now_ns: int, data: bytes) -> None:
+        """A message has come, or was sent."""
+        self._messages.add(Message(topic, now_ns, data))
+
+    def keep_picture(self, topic: Topic, now_ns: int, compressed: Callable[[], bytes]) -> None:
+        """A picture has come; it is compressed by the thread that writes."""
+        if self._pictures_come - self._pictures_compressed < MOST_PICTURES:
+            self._pictures_come += 1
+            self._do(lambda: self._compress(topic, now_ns, compressed))
+
+    def _compress(self, topic: Topic, now_ns: int, compressed: Callable[[], bytes]) -> None:
+        """On the writer's thread; ValueError for a picture that is none."""
+        self._pictures_compressed += 1
+        self._pictures.add(Message(topic, now_ns, compressed()))
+
+    def note(self, sentence: str, now_ns: int) -> None:
+        """Something has happened."""
+        self._occasions.note(Event(now_ns, sentence))
+
+    def look(
+        self, executor: TapedExecutor, guard: AbstractContextManager[object], now_ns: int
+    ) -> None:
+        """Copy the executor if that is due, and save what has happened; not between the calls that
+        join one chunk. `guard` is held for no longer than that copy takes."""
+        with guard:
+            executor.tape.look(executor, now_ns)
+            interventions = executor.interventions
+        if interventions > self._interventions:
+            self._interventions = interventions
+            self.note("the governor corrected a command", now_ns)
+        if events := self._occasions.take_due(now_ns):
+            self._save(events, executor, guard, now_ns)
+
+    def end(
+        self, executor: TapedExecutor, guard: AbstractContextManager[object], now_ns: int
+    ) -> None:
+        """Save at once what has happened: nothing follows any more."""
+        if events := self._occasions.take():
+            self._save(events, executor, guard, now_ns)
+
+    def take_saved(self) -> list[Saved]:
+        """What was saved since the last call."""
+        return [self._saved.popleft() for _ in range(len(self._saved))]
+
+    def close(self, timeout_s: float) -> list[Path]:
+        """Wait until all is written; what is not when the time is over."""
+        self._writer.close(timeout_s)
+        return [saved.bag.path for saved in self._waiting]
+
+    def _do(self, work: Callable[[], None]) -> None:
+        self._writer.submit(Bag(self._folder.path), work)
+
+    def _save(
+        self,
+        events: tuple[Event, ...],
+        executor: TapedExecutor,
+        guard: AbstractContextManager[object],
+        now_ns: int,
+    ) -> None:
+        saved = Saved(Bag(self._folder.path, compress=True), events[0].sentence)
+        if len(self._waiting) >= MOST_INCIDENTS:
+            saved.bag.failure = "the disk is too slow, others are still being written"
+            self._saved.append(saved)
+            return
+        with guard:
+            recording = executor.tape.recording()
+        messages = [*self._messages.taken(), *self._pictures.taken()]
+        incident = self._incident(events, messages, recording, now_ns)
+        self._waiting.append(saved)
+        self._writer.submit(
+            saved.bag, lambda: self._write(saved.bag, incident, messages, recording)
+        )
+        self._do(lambda: self._saved.append(self._waiting.popleft()))
+
+    def _incident(
+        self,
+        events: tuple[Event, ...],
+        messages: list[Message],
+        recording: Recording | None,
+        now_ns: int,
+    ) -> Incident:
+        begun_ns = min((message.time_ns for message in messages), default=now_ns)
+        around = self._around
+        return Incident(
+            events=events,
+            saved=datetime.now().astimezone().isoformat(timespec="seconds"),
+            begun_ns=min(begun_ns, recording.begun_ns) if recording else begun_ns,
+            ended_ns=now_ns,
+            robot=around.robot,
+            namespace=around.namespace,
+            chunk_topic=around.chunk_topic,
+            instruction=self.instruction,
+            parameters=around.parameters,
+            versions=around.versions,
+        )
+
+    def _write(
+        self, bag: Bag, incident: Incident, messages: list[Message], recording: Recording | None
+    ) -> None:
+        """On the writer's thread."""
+        needed = OVERHEAD_BYTES + sum(len(message.data) for message in messages)
+        self._folder.make_room(needed)
+        bag.path = self._folder.new(incident)
+        writer = bag.open()
+        try:
+            if recording:
+                write_recording(writer.part / RECORDING, recording)
+                messages = [*messages, *self._setpoints(recording)]
+            incident.write(writer.part)
+            around = self._around
+            (writer.part / ROBOT).write_text(around.robot_file)
+            if urdf := around.urdf():
+                (writer.part / URDF).write_text(urdf)
+            writer.annotate(self._info(bag.path.name, incident).to_custom_data())
+            for message in sorted(messages, key=lambda message: message.time_ns):
+                if not writer.knows(message.topic.name):
+                    writer.add_topic(message.topic)
+                writer.write(message.topic.name, message.time_ns, message.time_ns, message.data)
+            writer.finish()
+        except Exception as error:
+            writer.abandon()
+            if isinstance(error, OSError):
+                raise
+            # Whatever it is: the next incident wants this thread.
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        self._folder.make_room()
+
+    def _setpoints(self, recording: Recording) -> Iterator[Message]:
+        around = self._around
+        for call in recording.calls:
+            if isinstance(call.answer, Setpoint):
+                now_ns = call.args[-1]
+                data = around.setpoint(call.answer, now_ns)
+                yield Message(around.setpoint_topic, now_ns, data)
+
+    def _info(self, name: str, incident: Incident) -> EpisodeInfo:
+        """So that whoever reads the bag knows what the recorder would have said."""
+        return EpisodeInfo(
+            episode=name,
+            robot=incident.robot,
+            robot_file=self._around.robot_file,
+            namespace=incident.namespace,
+            instruction=incident.instruction,
+            reason=incident.events[0].sentence,
+            versions=incident.versions,
+        )

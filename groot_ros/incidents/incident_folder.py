@@ -1,0 +1,100 @@
+"""The folder that holds the incidents, and how much of the disk they take."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from groot_ros.data.bag_writer import PART_SUFFIX
+from groot_ros.data.folder_lock import lock
+from groot_ros.incidents.incident import INFO, Incident
+from groot_ros.share import user_path
+
+# Of what happened, so many words are in the name.
+NAME_WORDS = 6
+GOING = ".going"
+
+
+def default_folder() -> Path:
+    """Where incidents are kept unless somebody says otherwise: below ROS_HOME, like ROS's logs."""
+    home = os.environ.get("ROS_HOME") or os.path.join("~", ".ros")
+    return user_path(home) / "groot_ros" / "incidents"
+
+
+class IncidentFolder:
+    """Incidents of at most `most_bytes`; the oldest ones go first, never one that is written."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        self.path = path
+        self._most_bytes = most_bytes
+
+    def new(self, incident: Incident) -> Path:
+        """Where an incident is to be written; names begin with the time, so that they sort."""
+        words = re.findall(r"[a-z]+", incident.events[0].sentence.lower())[:NAME_WORDS]
+        time = datetime.fromisoformat(incident.saved)
+        name = "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
+        path, number = self.path / name, 1
+        while path.exists() or _part(path).exists():
+            number += 1
+            path = self.path / f"{name}_{number}"
+        return path
+
+    def unfinished(self) -> list[Path]:
+        """What an executor left that was killed while it wrote."""
+        parts = sorted(self.path.glob(f"*{PART_SUFFIX}"))
+        return [part for part in parts if not _is_being_written(part)]
+
+    def make_room(self, needed_bytes: int = 0) -> None:
+        """Delete the oldest incidents until so much more may be written; 0: what was written last
+        is left."""
+        incidents = self._incidents()
+        sizes = {incident: _size(incident) for incident in incidents}
+        held = sum(sizes.values())
+        for incident in incidents if needed_bytes else incidents[:-1]:
+            if held + needed_bytes <= self._most_bytes:
+                return
+            held -= sizes[incident]
+            _delete(incident)
+
+    def _incidents(self) -> list[Path]:
+        """Those that may be deleted, the oldest first; what others lie in the folder stays."""
+        found = [path.parent for path in self.path.glob(f"*/{INFO}")]
+        return sorted(
+            path
+            for path in found
+            if not path.name.endswith(GOING)
+            and not (path.name.endswith(PART_SUFFIX) and _is_being_written(path))
+        )
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + PART_SUFFIX)
+
+
+def _is_being_written(part: Path) -> bool:
+    for file in part.glob("*.mcap"):
+        with suppress(FileNotFoundError), file.open("rb") as opened:
+            if not lock(opened):
+                return True
+    return False
+
+
+def _size(folder: Path) -> int:
+    size = 0
+    # Another executor may be deleting it.
+    with suppress(FileNotFoundError):
+        for file in folder.iterdir():
+            size += file.stat().st_size
+    return size
+
+
+def _delete(folder: Path) -> None:
+    """Whole, or not at all for whoever looks at it."""
+    going = folder.with_name(f".{folder.name}{GOING}")
+    with suppress(FileNotFoundError):
+        folder.rename(going)
+        shutil.rmtree(going, ignore_errors=True)

@@ -1,0 +1,164 @@
+"""What happens to an executor is saved, and can be made again bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from arm import Arm, Sender
+from graph import FakeRobot, Graph, NodeProcess
+from lifecycle_msgs.msg import Transition
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from stepped_robot import Robot, stepped_robot
+
+from groot_ros.data.bag import open_bag
+from groot_ros.image_messages import message_to_rgb
+from groot_ros.incidents.incident import INFO, RECORDING, ROBOT, Incident
+from groot_ros.incidents.recording_file import read_recording
+from groot_ros.incidents.tape_player import play
+from groot_ros.stream_store import COMPRESSED_IMAGE
+
+WATCHDOG_S = 0.5
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "incidents"
+
+
+@pytest.fixture
+def robot(ros_domain: int, folder: Path) -> Iterator[Robot]:
+    with stepped_robot(watchdog=WATCHDOG_S, incident_folder=folder) as robot:
+        yield robot
+
+
+def saved(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob(f"*/{INFO}"))
+
+
+def wait_for_saved(robot: Robot, folder: Path, count: int) -> list[Path]:
+    """The incidents, once there are so many and all are whole."""
+    for _ in range(3000):
+        found = saved(folder)
+        if len(found) >= count and not list(folder.glob("*.part")):
+            return found
+        robot.step(0.02)
+    raise AssertionError(f"{found} were saved, expected {count}")
+
+
+def test_commands_of_an_incident_are_made_again_bit_for_bit(robot: Robot, folder: Path) -> None:
+    robot.step(2.0)
+    robot.estop.publish(Bool(data=True))
+    robot.step(1.2)
+    robot.estop.publish(Bool(data=False))
+    robot.step(0.1)
+    assert robot.call(Trigger, "executor/resume", Trigger.Request()).success
+    robot.step(1.0)
+    robot.transition(Transition.TRANSITION_DEACTIVATE)
+    robot.transition(Transition.TRANSITION_CLEANUP)
+    *_, first, last = saved(folder)
+    incident = Incident.read(first)
+    assert "the emergency stop was pressed" in incident.events[0].sentence
+    assert incident.parameters["watchdog"] == WATCHDOG_S and incident.robot == "sim"
+    assert "base_frame" in (first / ROBOT).read_text()
+    assert any("deactivated" in event.sentence for event in Incident.read(last).events)
+    played = list(play(read_recording(last / RECORDING, None)))
+    assert all(p.is_same for p in played)
+    commands = [p.answer.ee_pose for p in played if p.is_command]
+    # What went over the wire, not only what was kept.
+    sent = [pose for _, pose in robot.commands][-len(commands) :]
+    assert len(commands) > 300 and len(sent) == len(commands)
+    assert all(np.array_equal(one, other) for one, other in zip(commands, sent, strict=True))
+
+
+def test_an_incident_is_a_bag_of_what_was_seen_wanted_and_commanded(
+    robot: Robot, folder: Path
+) -> None:
+    robot.step(2.0)
+    robot.chunks_come = False
+    robot.step(1.0)
+    path = next(p for p in wait_for_saved(robot, folder, 1) if "no_new_chunk" in p.name)
+    with open_bag(path) as bag:
+        counts = {name: sum(info.counts.values()) for name, info in bag.topics.items()}
+        assert counts["/policy/action_chunk"] >= 12
+        assert counts["/executor/setpoint"] >= 200
+        assert counts["/ee_pose"] >= 100
+        assert counts["/executor/state"] >= 40
+        types = {"/executor/setpoint": "geometry_msgs/msg/PoseStamped"}
+        places = [m.pose.position.x for *_, m in bag.messages(types)]
+    sent = [pose[0] for _, pose in robot.commands]
+    assert set(places) <= set(sent)
+
+
+def test_what_repeats_itself_is_one_incident(robot: Robot, folder: Path) -> None:
+    for _ in range(6):
+        robot.chunks_come = True
+        robot.step(1.0)
+        robot.chunks_come = False
+        robot.step(0.7)
+    robot.step(1.5)
+    names = [path.name for path in wait_for_saved(robot, folder, 1)]
+    assert len([name for name in names if "no_new_chunk" in name]) == 1
+    assert len(names) <= 3
+
+
+def test_an_executor_that_is_interrupted_saves_why(robot: Robot, folder: Path) -> None:
+    robot.step(1.0)
+    robot.estop.publish(Bool(data=True))
+    robot.step(0.05)
+    assert robot.executor.interrupt() == 0
+    (path,) = saved(folder)
+    assert "emergency_stop" in path.name
+    assert json.loads((path / INFO).read_text())["versions"]["groot_ros"]
+    assert all(p.is_same for p in play(read_recording(path / RECORDING, None)))
+
+
+def test_threads_and_pictures_of_a_real_run_are_in_it(
+    graph: Graph, start: Callable[..., NodeProcess], folder: Path
+) -> None:
+    """On the wall clock chunks are joined in one thread while another one commands."""
+    fake = FakeRobot(graph)
+    fake.follow("/target_pose")
+    sender, arm = Sender(), Arm(graph)
+    try:
+        executor = start("executor_node", incident_folder=folder, incident_pictures=10.0)
+        assert graph.transition("/executor", "configure")
+        assert graph.transition("/executor", "activate")
+        sender.start()
+        arm.set_moving()
+        newest = len(arm.poses)
+        graph.wait_for(lambda: len(arm.poses) > newest + 200, "some motion")
+        assert graph.transition("/executor", "deactivate")
+        assert graph.transition("/executor", "cleanup")
+        assert executor.said("see it with `groot-ros replay")
+    finally:
+        sender.close()
+    path = next(p for p in saved(folder) if "deactivated" in Incident.read(p).events[-1].sentence)
+    played = list(play(read_recording(path / RECORDING, None)))
+    assert all(p.is_same for p in played)
+    assert sum(p.is_command for p in played) > 200
+    topics = {f"/{name}/image_raw/compressed": COMPRESSED_IMAGE for name in ("exterior", "wrist")}
+    with open_bag(path) as bag:
+        pictures = list(bag.messages(topics))
+    assert {topic for topic, *_ in pictures} == set(topics)
+    pixels = message_to_rgb(pictures[0][2])
+    assert pixels.shape == (48, 64, 3) and abs(int(pixels[20, 20, 0]) - 90) < 3
+
+
+def test_without_a_black_box_nothing_is_saved(ros_domain: int, folder: Path) -> None:
+    with stepped_robot(incident_folder=folder, black_box="false") as robot:
+        robot.step(0.5)
+        robot.estop.publish(Bool(data=True))
+        robot.step(1.5)
+        assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(graph, start, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    executor: NodeProcess = start("executor_node", incident_folder=tmp_path / "file" / "below")
+    assert not graph.transition("/executor", "configure")
+    graph.wait_for(lambda: executor.said("or set black_box to false"), "the reason")

@@ -1,0 +1,262 @@
+"""What is kept, what is saved, and that neither memory nor disk fill up."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from taped import Robot
+
+from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.stopping import StopReason
+from groot_ros.data.bag import open_bag
+from groot_ros.data.bag_metadata import Topic
+from groot_ros.errors import UserError
+from groot_ros.incidents.black_box import BlackBox, Surroundings
+from groot_ros.incidents.incident import INFO, Incident
+from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
+from groot_ros.incidents.kept_messages import KeptMessages, Message
+from groot_ros.incidents.occasions import (
+    AFTER_S,
+    MOST_INCIDENTS,
+    QUIET_S,
+    Event,
+    Occasions,
+    kind_of,
+)
+
+S = 1_000_000_000
+TEXT = Topic("/said", "std_msgs/msg/String")
+# "hi", serialised.
+DATA = bytes([0, 1, 0, 0, 3, 0, 0, 0, 104, 105, 0])
+
+
+def times_of_incidents(events: list[tuple[float, str]]) -> list[tuple[float, tuple[Event, ...]]]:
+    """When incidents are saved, looked at every 50 ms."""
+    occasions, found, due = Occasions(), [], sorted(events)
+    for tick in range(0, round(20 * max(t for t, _ in events)) + 100):
+        now_ns = tick * S // 20
+        while due and due[0][0] * S <= now_ns:
+            time_s, sentence = due.pop(0)
+            occasions.note(Event(round(time_s * S), sentence))
+        if taken := occasions.take_due(now_ns):
+            found.append((now_ns / S, taken))
+    return found
+
+
+def test_an_incident_is_saved_once_the_arm_is_at_rest_and_tells_all_till_then() -> None:
+    ((saved_s, events),) = times_of_incidents([(5.0, "starved"), (5.4, "policy gone")])
+    assert saved_s == pytest.approx(5.0 + AFTER_S, abs=0.06)
+    assert [event.sentence for event in events] == ["starved", "policy gone"]
+
+
+def test_what_goes_on_for_minutes_is_one_incident_and_another_thing_is_another() -> None:
+    refusals = [(0.5 * n, f"chunk {n} refused: step 3 has z = {0.9 + n} m") for n in range(400)]
+    found = times_of_incidents([*refusals, (100.2, "emergency stop")])
+    assert [events[0].sentence for _, events in found] == [refusals[0][1], "emergency stop"]
+
+
+def test_after_a_quiet_time_the_same_is_news() -> None:
+    found = times_of_incidents([(1.0, "starved"), (1.0 + QUIET_S + 0.1, "starved")])
+    assert len(found) == 2
+
+
+def test_a_story_is_told_in_few_incidents() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    assert len(times_of_incidents([(2.0 * n, letters[n]) for n in range(20)])) == MOST_INCIDENTS
+
+
+def test_a_clock_that_was_set_back_does_not_silence() -> None:
+    occasions = Occasions()
+    occasions.note(Event(100 * S, "starved"))
+    assert occasions.take_due(50 * S)
+    occasions.note(Event(50 * S, "starved"))
+    assert occasions.take_due(52 * S)
+
+
+def test_sentences_that_differ_in_numbers_are_of_a_kind() -> None:
+    assert kind_of("step 3 has z = -0.91 m") == kind_of("step 12 has z = 1 m")
+    assert kind_of("too late") != kind_of("too far")
+
+
+@given(st.lists(st.tuples(st.integers(-(10**10), 10**11), st.integers(0, 300))))
+def test_messages_take_no_more_than_allowed(come: list[tuple[int, int]]) -> None:
+    kept = KeptMessages(30.0, 1000)
+    for time_ns, size in come:
+        kept.add(Message(TEXT, time_ns, bytes(size)))
+        held = kept.taken()
+        assert kept.bytes == sum(len(m.data) for m in held) <= 1000
+        assert held[-1].time_ns == time_ns
+        assert abs(held[0].time_ns - time_ns) <= 30 * S
+
+
+@pytest.fixture
+def surroundings() -> Surroundings:
+    return Surroundings(
+        robot="sim",
+        robot_file="robot: sim",
+        urdf=lambda: "<robot/>",
+        namespace="/",
+        chunk_topic="/chunks",
+        parameters={"watchdog": 1.0},
+        versions={"groot_ros": "0"},
+        setpoint_topic=Topic("/setpoint", "std_msgs/msg/String"),
+        setpoint=lambda setpoint, stamp_ns: DATA,
+    )
+
+
+MEMORY_BYTES = 1 << 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> IncidentFolder:
+    return IncidentFolder(tmp_path, 10**9)
+
+
+def test_a_stop_is_saved_with_what_came_before(
+    folder: IncidentFolder, surroundings: Surroundings
+) -> None:
+    robot, box = Robot(1), BlackBox(folder, surroundings, MEMORY_BYTES)
+    robot.send()
+    for _ in range(200):
+        box.keep(TEXT, robot.now_ns, DATA)
+        robot.tick()
+    robot.executor.halt(StopReason.FAULT, robot.now_ns)
+    box.note("stopped, fault", robot.now_ns)
+    box.look(robot.executor, nullcontext(), robot.now_ns)
+    robot.tick(120)
+    box.look(robot.executor, nullcontext(), robot.now_ns)
+    assert box.close(60.0) == []
+    (saved,) = box.take_saved()
+    assert not saved.bag.failure
+    incident = Incident.read(saved.bag.path)
+    assert [event.sentence for event in incident.events] == ["stopped, fault"]
+    assert incident.ended_ns == robot.now_ns
+    assert (saved.bag.path / "arm.urdf").read_text() == "<robot/>"
+    with open_bag(saved.bag.path) as bag:
+        counts = {topic: sum(info.counts.values()) for topic, info in bag.topics.items()}
+    commanded = sum(isinstance(setpoint, Setpoint) for _, setpoint in robot.commands)
+    assert counts == {"/said": 200, "/setpoint": commanded}
+
+
+def test_what_has_just_happened_is_saved_at_the_end(
+    folder: IncidentFolder, surroundings: Surroundings
+) -> None:
+    robot, box = Robot(1), BlackBox(folder, surroundings, MEMORY_BYTES)
+    box.note("stopped, deactivated", robot.now_ns)
+    box.end(robot.executor, nullcontext(), robot.now_ns)
+    box.close(60.0)
+    assert [saved.sentence for saved in box.take_saved()] == ["stopped, deactivated"]
+
+
+def test_a_disk_that_hangs_holds_nobody_up_and_is_told(
+    folder: IncidentFolder, surroundings: Surroundings
+) -> None:
+    goes_on = threading.Event()
+
+    def hang() -> str:
+        goes_on.wait(60.0)
+        return ""
+
+    robot, box = Robot(1), BlackBox(folder, replace(surroundings, urdf=hang), MEMORY_BYTES)
+    for number in range(5):
+        box.note("abcde"[number], robot.now_ns)
+        robot.now_ns += 2 * S
+        box.look(robot.executor, nullcontext(), robot.now_ns)
+    for _ in range(1000):
+        box.keep_picture(TEXT, robot.now_ns, lambda: DATA)
+    late = box.take_saved()
+    assert ["too slow" in saved.bag.failure for saved in late] == [True] * 3
+    assert len(box.close(0.01)) == 2
+    goes_on.set()
+
+
+def test_a_full_disk_is_told_and_the_next_incident_is_saved(
+    folder: IncidentFolder, surroundings: Surroundings
+) -> None:
+    fails = iter([True, False])
+
+    def full() -> str:
+        if next(fails):
+            raise OSError(28, "No space left on device")
+        return ""
+
+    robot, box = Robot(1), BlackBox(folder, replace(surroundings, urdf=full), MEMORY_BYTES)
+    for sentence in ("one", "another"):
+        box.note(sentence, robot.now_ns)
+        box.end(robot.executor, nullcontext(), robot.now_ns)
+    box.close(60.0)
+    one, other = box.take_saved()
+    assert "No space left on device" in one.bag.failure and not other.bag.failure
+    assert Incident.read(other.bag.path)
+
+
+def put(folder: IncidentFolder, hour: int, size: int) -> Path:
+    incident = Incident(
+        events=(Event(0, "stopped, something"),),
+        saved=datetime(2026, 1, 1, hour).isoformat(),
+        begun_ns=0,
+        ended_ns=1,
+        robot="sim",
+        namespace="/",
+        chunk_topic="/chunks",
+        instruction="",
+        parameters={},
+        versions={},
+    )
+    path = folder.new(incident)
+    path.mkdir(parents=True)
+    (path / INFO).write_text("")
+    (path / "bag_0.mcap").write_bytes(bytes(size))
+    return path
+
+
+def test_the_oldest_incidents_go_first_and_the_last_one_stays(tmp_path: Path) -> None:
+    folder = IncidentFolder(tmp_path, 1000)
+    (tmp_path / "of_somebody").mkdir()
+    (tmp_path / "of_somebody" / "notes").write_bytes(bytes(5000))
+    paths = [put(folder, hour, 400) for hour in (3, 1, 2)]
+    folder.make_room()
+    assert [path.exists() for path in paths] == [True, False, True]
+    folder.make_room(700)
+    assert [path.exists() for path in paths] == [False, False, False]
+    huge = put(folder, 9, 5000)
+    folder.make_room()
+    assert huge.exists() and (tmp_path / "of_somebody").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [huge.name, "of_somebody"]
+
+
+def test_two_incidents_of_a_second_have_two_names(folder: IncidentFolder) -> None:
+    paths = {put(folder, 1, 1) for _ in range(3)}
+    assert len(paths) == 3
+
+
+def test_the_default_folder_is_where_ros_keeps_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_HOME", "/somewhere")
+    assert default_folder() == Path("/somewhere/groot_ros/incidents")
+    monkeypatch.delenv("ROS_HOME")
+    assert default_folder() == Path.home() / ".ros/groot_ros/incidents"
+
+
+def damaged() -> Iterator[tuple[str | None, str]]:
+    yield None, "it has no incident.json"
+    yield "[]", "of format None"
+    yield json.dumps({"format": 99}), "of format 99"
+    yield json.dumps({"format": 1}), "is damaged"
+    yield "{", "take another copy"
+
+
+@pytest.mark.parametrize(("text", "words"), damaged())
+def test_what_is_no_incident_is_one_sentence(tmp_path: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / INFO).write_text(text)
+    with pytest.raises(UserError, match=words):
+        Incident.read(tmp_path)
