@@ -1,4 +1,4 @@
-"""What a chunk's message may look like; it is looked at before anything is computed from it.
+"""Chunks out of messages, which are looked at before anything is computed from them.
 
 Works on any object with the fields of groot_ros_msgs/ActionChunk.
 """
@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from groot_ros.chunks.grading import Grade
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.grading import Grade, Verdict
+from groot_ros.message_fields import to_ns
+
+Array = NDArray[np.float64]
 
 # The signals that a chunk may hold, each a field of `Chunk`, and their kinds.
 SIGNALS = {"ee_pose": "pose", "joint_position": "joints", "grip": "closure"}
@@ -22,6 +29,36 @@ MAX_NAMES = 64
 MAX_NAME_LENGTH = 128
 MAX_TEXT_LENGTH = 4096
 MIN_STEP_S, MAX_STEP_S = 1e-3, 10.0
+# Columns of a pose: xyz and a quaternion, xyzw on messages and wxyz inside.
+XYZW_TO_WXYZ = (0, 1, 2, 6, 3, 4, 5)
+
+
+def from_action_chunk(message: Any) -> Chunk:
+    """The chunk of a message; ValueError, before anything is computed, when it is malformed."""
+    if reason := malformed(message):
+        raise ValueError(reason)
+    signals: dict[str, Any] = {t.name: _values(t, message.horizon) for t in message.tracks}
+    return Chunk(
+        stamp_ns=to_ns(message.header.stamp),
+        step_ns=to_ns(message.step_duration),
+        epoch=message.epoch,
+        verdict=Verdict(Grade(message.grade), message.grade_reason),
+        **signals,
+    )
+
+
+def track_of(message: Any, name: str) -> Any:
+    """The track of a signal; None when the chunk has none."""
+    return next((track for track in message.tracks if track.name == name), None)
+
+
+def _values(track: Any, horizon: int) -> Array:
+    """Values (T, N) of a track, (T,) of a closure."""
+    values = np.array(track.values, dtype=np.float64)
+    if track.kind == "closure":
+        return values
+    values = values.reshape(horizon, -1)
+    return values[:, XYZW_TO_WXYZ] if track.kind == "pose" else values
 
 
 def malformed(message: Any) -> str | None:

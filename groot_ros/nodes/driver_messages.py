@@ -15,7 +15,8 @@ from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.buffer import pick_joints
 from groot_ros.errors import UserError
-from groot_ros.nodes.messages import NS, to_ns, to_time
+from groot_ros.message_fields import to_ns
+from groot_ros.nodes.messages import NS, to_time
 from groot_ros.sim.joint_path import JointPath
 
 Array = NDArray[np.float64]

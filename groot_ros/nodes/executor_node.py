@@ -19,6 +19,7 @@ from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.chunks.admission import Borders, Flood
 from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.chunk_intake import ChunkIntake
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
@@ -31,7 +32,6 @@ from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.arm_description import ArmDescription
-from groot_ros.nodes.chunk_intake import ChunkIntake
 from groot_ros.nodes.chunk_markers import ChunkMarkers
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.executor_black_box import TAPED, ExecutorBlackBox

@@ -13,7 +13,8 @@ from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.running import Execution
 from groot_ros.chunks.shadow import Disagreement
 from groot_ros.chunks.wire import MAX_NAME_LENGTH, MAX_TEXT_LENGTH
-from groot_ros.nodes.messages import NS, to_ns, to_time
+from groot_ros.message_fields import to_ns
+from groot_ros.nodes.messages import NS, to_time
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -21,16 +20,14 @@ from trajectory_msgs.msg import (
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
-from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.chunks.wire import SIGNALS, malformed
-from groot_ros.message_fields import NS, to_ns
+from groot_ros.chunks.wire import SIGNALS
+from groot_ros.message_fields import NS
 from groot_ros_msgs.msg import ActionChunk, Track
 
 Array = NDArray[np.float64]
 
 # Columns of a pose: xyz and a quaternion wxyz inside, xyzw on messages.
 WXYZ_TO_XYZW = (0, 1, 2, 4, 5, 6, 3)
-XYZW_TO_WXYZ = (0, 1, 2, 6, 3, 4, 5)
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -76,34 +73,6 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
             track.values = _on_the_wire(kind, values).reshape(-1).tolist()
             message.tracks.append(track)
     return message
-
-
-def from_action_chunk(message: ActionChunk) -> Chunk:
-    """The chunk of a message; ValueError, before anything is computed, when it is malformed."""
-    if reason := malformed(message):
-        raise ValueError(reason)
-    signals: dict[str, Any] = {t.name: _values(t, message.horizon) for t in message.tracks}
-    return Chunk(
-        stamp_ns=to_ns(message.header.stamp),
-        step_ns=to_ns(message.step_duration),
-        epoch=message.epoch,
-        verdict=Verdict(Grade(message.grade), message.grade_reason),
-        **signals,
-    )
-
-
-def track_of(message: ActionChunk, name: str) -> Track | None:
-    """The track of a signal; None when the chunk has none."""
-    return next((track for track in message.tracks if track.name == name), None)
-
-
-def _values(track: Track, horizon: int) -> Array:
-    """Values (T, N) of a track, (T,) of a closure."""
-    values = np.array(track.values, dtype=np.float64)
-    if track.kind == "closure":
-        return values
-    values = values.reshape(horizon, -1)
-    return values[:, XYZW_TO_WXYZ] if track.kind == "pose" else values
 
 
 def _on_the_wire(kind: str, values: Array) -> Array:

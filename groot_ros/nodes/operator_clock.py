@@ -7,10 +7,11 @@ from typing import Protocol
 
 from groot_ros.errors import UserError
 from groot_ros.lockstep import Tick
+from groot_ros.message_fields import to_ns
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_messages import REPORT_TOPIC, REPORTS_QOS
 from groot_ros.nodes.lockstep_traffic import TrafficNode
-from groot_ros.nodes.messages import NS, to_ns
+from groot_ros.nodes.messages import NS
 from groot_ros_msgs.msg import LockstepReport
 
 WAIT_S = 60.0

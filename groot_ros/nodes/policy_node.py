@@ -17,11 +17,11 @@ from groot_ros.inference import InferenceLoop
 from groot_ros.inference_types import LoopSettings
 from groot_ros.latency import Latency
 from groot_ros.lockstep import Inbox, Tick
+from groot_ros.message_fields import to_ns
 from groot_ros.nodes import parameters
 from groot_ros.nodes.chunk_publisher import ChunkPublisher, CodecName
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import to_ns
 from groot_ros.nodes.policy_parameters import PolicyParameters
 from groot_ros.nodes.run_policy import RunPolicyServer
 from groot_ros.nodes.streams import StreamSubscriptions

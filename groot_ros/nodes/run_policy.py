@@ -10,8 +10,8 @@ from rclpy.action.server import ServerGoalHandle
 
 from groot_ros.chunks.wire import MAX_TEXT_LENGTH
 from groot_ros.inference import InferenceLoop
+from groot_ros.message_fields import to_ns
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
-from groot_ros.nodes.messages import to_ns
 from groot_ros_msgs.action import RunPolicy
 
 FEEDBACK_PERIOD_S = 0.2

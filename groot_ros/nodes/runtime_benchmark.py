@@ -29,8 +29,8 @@ from sensor_msgs.msg import Image, JointState
 from groot_ros.chunks.measures import rms_jerk, sparc
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, rotation_angle
-from groot_ros.message_fields import from_pose
-from groot_ros.nodes.messages import pose_stamped, to_ns, to_time
+from groot_ros.message_fields import from_pose, to_ns
+from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.policies.path import ideal_path
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.share import share_file

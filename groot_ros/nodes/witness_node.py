@@ -12,11 +12,11 @@ from std_msgs.msg import Float64
 
 from groot_ros.buffer import pick_joints
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.wire import malformed
+from groot_ros.chunks.wire import from_action_chunk, malformed
 from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample, Trace
 from groot_ros.image_messages import image_to_rgb
-from groot_ros.message_fields import from_pose
-from groot_ros.nodes.messages import NS, from_action_chunk, to_ns
+from groot_ros.message_fields import from_pose, to_ns
+from groot_ros.nodes.messages import NS
 from groot_ros.nodes.operator_node import running_node
 from groot_ros.nodes.qos import REPORTS
 from groot_ros.nodes.scene_node import SceneNode

@@ -18,11 +18,11 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.chunks.admission import Borders
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.errors import UserError
 from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
-from groot_ros.nodes.chunk_intake import ChunkIntake
 from groot_ros.nodes.messages import to_action_chunk
 from groot_ros.robot import load_robot
 from groot_ros.stream_store import routes

@@ -15,7 +15,8 @@ from std_msgs.msg import Header
 from groot_ros.chunks import wire
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.nodes.messages import from_action_chunk, to_action_chunk
+from groot_ros.chunks.wire import from_action_chunk
+from groot_ros.nodes.messages import to_action_chunk
 from groot_ros_msgs.msg import ActionChunk, Track
 
 STEP_NS = 1_000_000_000 // 15

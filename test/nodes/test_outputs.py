@@ -20,8 +20,9 @@ from groot_ros.chunks.controller_spline import (
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.motion import Motion, Planner
 from groot_ros.errors import UserError
+from groot_ros.message_fields import to_ns
 from groot_ros.nodes.grippers import ActionGrip
-from groot_ros.nodes.messages import chunk_cloud, to_ns
+from groot_ros.nodes.messages import chunk_cloud
 from groot_ros.nodes.outputs import (
     Command,
     JointStreamOutput,

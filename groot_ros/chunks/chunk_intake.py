@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from groot_ros.chunks.activations import NOBODY, FollowedActivation, name_of
 from groot_ros.chunks.admission import Borders, Bounded, Refused
-from groot_ros.nodes.messages import from_action_chunk, track_of
+from groot_ros.chunks.wire import from_action_chunk, track_of
 from groot_ros.robot import RobotConfig
-from groot_ros_msgs.msg import ActionChunk
 
 
 class ChunkIntake:
     """Whose a message is, whether it is a chunk for this robot, and its values within bounds.
 
-    Belongs to the callbacks of a node, which come one after the other.
+    Messages are any objects with the fields of groot_ros_msgs/ActionChunk. In a node it belongs to
+    the callbacks, which come one after the other.
     """
 
     def __init__(self, robot: RobotConfig, borders: Borders, watchdog_s: float) -> None:
@@ -35,15 +36,15 @@ class ChunkIntake:
         """Follow nobody any more once nothing is commanded and the policy is gone."""
         self.following.look(now_ns, idle, self._watchdog_s)
 
-    def foreign(self, message: ActionChunk, now_ns: int) -> str | None:
+    def foreign(self, message: Any, now_ns: int) -> str | None:
         """Why a message has no say, whatever it holds; None if it has."""
         return self.following.refusal(bytes(message.activation), message.epoch, now_ns)
 
-    def is_new(self, message: ActionChunk) -> bool:
+    def is_new(self, message: Any) -> bool:
         """Whether somebody else would be followed with this chunk."""
         return bytes(message.activation) != self.following.activation
 
-    def bounded(self, message: ActionChunk) -> Bounded:
+    def bounded(self, message: Any) -> Bounded:
         """The chunk of a message, of the executor's own era; ValueError when it must not be."""
         chunk = from_action_chunk(message)
         if reason := self._misfit(message):
@@ -52,18 +53,18 @@ class ChunkIntake:
         era = self.following.era_of(bytes(message.activation), message.epoch)
         return replace(bounded, chunk=replace(bounded.chunk, epoch=era))
 
-    def took(self, message: ActionChunk, bounded: Bounded, now_ns: int) -> None:
+    def took(self, message: Any, bounded: Bounded, now_ns: int) -> None:
         """The chunk is executed."""
         self.following.follow(bytes(message.activation), message.epoch, now_ns)
         self.projected_steps += bounded.projected_steps
 
-    def ended_era(self, message: ActionChunk) -> int | None:
+    def ended_era(self, message: Any) -> int | None:
         """What a message without steps makes void: everything before an era; None for nothing."""
         activation = bytes(message.activation)
         ends_motion = self.following.cancel(activation, message.epoch, message.released)
         return self.following.era if ends_motion else None
 
-    def _misfit(self, message: ActionChunk) -> str | None:
+    def _misfit(self, message: Any) -> str | None:
         """Why a chunk is not for this robot."""
         robot = self._robot
         signal = robot.output.signal
