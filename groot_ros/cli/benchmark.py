@@ -56,12 +56,14 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
         benchmark_runtime,
         benchmark_safety,
         benchmark_serve,
+        benchmark_soak,
     )
 
     benchmark_repair.add_subject(subjects)
     benchmark_runtime.add_subject(subjects)
     benchmark_safety.add_subject(subjects)
     benchmark_serve.add_subject(subjects)
+    benchmark_soak.add_subject(subjects)
 
 
 def run_convert(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -131,28 +132,43 @@ class BenchmarkRobot(Node):
         while (left_s := end_s - time.monotonic()) > 0:
             rclpy.spin_once(self, timeout_sec=left_s)
 
-    def transition(self, node: str, transition_id: int) -> None:
-        """UserError when the node does not do it in time."""
-        client = self.create_client(ChangeState, f"{node}/change_state")
-        request = ChangeState.Request(transition=Transition(id=transition_id))
+    def call(self, kind: type, service: str, request: Any) -> Any:
+        """Answer of a service; UserError when it does not come in time."""
+        client = self.create_client(kind, service)
         deadline_s = time.monotonic() + NODE_WAIT_S
         while not client.service_is_ready() and time.monotonic() < deadline_s:
             rclpy.spin_once(self, timeout_sec=0.1)
         future = client.call_async(request)
         while not future.done() and time.monotonic() < deadline_s:
             rclpy.spin_once(self, timeout_sec=0.1)
-        if not future.done() or not future.result().success:
-            raise UserError(f"node {node} did not start for the benchmark: see its output")
         self.destroy_client(client)
+        if not future.done():
+            raise UserError(f"{service} gave no answer for the benchmark: see the nodes' output")
+        return future.result()
+
+    def transition(self, node: str, transition_id: int) -> None:
+        """UserError when the node does not do it in time."""
+        request = ChangeState.Request(transition=Transition(id=transition_id))
+        if not self.call(ChangeState, f"{node}/change_state", request).success:
+            raise UserError(f"node {node} did not start for the benchmark: see its output")
+
+
+def local_graph() -> None:
+    """From now on this process and those that it starts have a domain that no other is likely to
+    be in, on this machine alone, and shared memory with room for pictures."""
+    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_file("config/fastdds.xml")))
 
 
 @contextmanager
-def _node(module: str, **parameters: object) -> Iterator[None]:
+def node_process(module: str, **parameters: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A node of the package in a process of its own, which ends with the block."""
     arguments = [part for name, v in parameters.items() for part in ("-p", f"{name}:={v}")]
     command = [sys.executable, "-m", f"groot_ros.nodes.{module}", "--ros-args", *arguments]
     process = subprocess.Popen(command)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -164,9 +180,6 @@ def _node(module: str, **parameters: object) -> Iterator[None]:
 
 def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str, Recording]]:
     """Numbers and recordings of each strategy, one after the other."""
-    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_file("config/fastdds.xml")))
     recordings = {name: record(load, name) for name in strategies}
     results = {name: measure(recording, load) for name, recording in recordings.items()}
     conditions = {
@@ -183,6 +196,7 @@ def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str,
 
 def record(load: Load, strategy: str) -> Recording:
     """What the nodes said with a strategy; UserError when they did not start."""
+    local_graph()
     rclpy.init()
     robot = BenchmarkRobot(load_robot("sim"))
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
@@ -190,8 +204,8 @@ def record(load: Load, strategy: str) -> Recording:
         with ExitStack() as nodes:
             incidents = nodes.enter_context(TemporaryDirectory())
             executor = {"command_rate": load.command_rate_hz, "incident_folder": incidents}
-            nodes.enter_context(_node("executor_node", strategy=strategy, **executor))
-            nodes.enter_context(_node("path_policy_node", strategy=strategy, **late))
+            nodes.enter_context(node_process("executor_node", strategy=strategy, **executor))
+            nodes.enter_context(node_process("path_policy_node", strategy=strategy, **late))
             for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
                 for node in ("executor", "policy"):
                     robot.transition(node, transition)
