@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,7 +37,10 @@ class _Loop:
             self._tick()
         except Exception as error:
             # Whatever it is: a robot that gets no commands any more may go on as fast as it was.
-            self._failed(error)
+            try:
+                self._failed(error)
+            except Exception:
+                traceback.print_exc()
 
 
 class SteppedLoop(_Loop):

@@ -347,15 +347,20 @@ class ChunkExecutor:
         if timeline is None or self.activity is not Activity.EXECUTING:
             return
         if timeline.current.motion.active_end_ns > timeline.now_ns:
-            self._brake()
+            self._brake(now_ns)
         self.activity = Activity.STOPPING
 
-    def _brake(self) -> None:
+    def _brake(self, now_ns: int) -> None:
         """Stop from where the last command led, as fast as it did."""
         assert self._timeline
-        governor, now_ns = self._governor, self._timeline.now_ns
-        motion = self._planner.stop(governor.value, governor.velocity, now_ns)
-        self._timeline = Timeline(Planned(motion), now_ns)
+        governor, time_ns = self._governor, self._timeline.now_ns
+        try:
+            motion = self._planner.stop(governor.value, governor.velocity, time_ns)
+        except Exception as error:
+            # Whatever it is, an arm has to stop: the governor brakes for a motion that stands.
+            self.stops.stop(StopReason.FAILED, now_ns, f"{type(error).__name__}: {error}")
+            motion = self._planner.rest(governor.value, time_ns)
+        self._timeline = Timeline(Planned(motion), time_ns)
 
     def resume(self) -> str | None:
         """Let chunks move the robot again; the reason why not."""
@@ -440,7 +445,7 @@ class ChunkExecutor:
             return None
         step = self._step or self._governor.brake()
         if not self.is_at_rest:
-            self._brake()
+            self._brake(now_ns)
         self._last_ns = now_ns
         return self._command(step, self._grip.closure, now_ns)
 
@@ -480,7 +485,7 @@ class ChunkExecutor:
         if self.activity is Activity.EXECUTING:
             self.halt(StopReason.GOVERNED, now_ns)
         else:
-            self._brake()
+            self._brake(now_ns)
 
     def _measure_seam(self, value: Array) -> None:
         """How far commands jump, were they sent at their times."""

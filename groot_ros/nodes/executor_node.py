@@ -45,6 +45,7 @@ from groot_ros.nodes.executor_reports import (
 )
 from groot_ros.nodes.fake_graph import FakeOnlyPublisher
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
+from groot_ros.nodes.messages import NS
 from groot_ros.nodes.outputs import (
     Command,
     CommandPublisher,
@@ -62,7 +63,7 @@ Array = NDArray[np.float64]
 MessageInfo = dict[str, Any]
 
 STATE_PERIOD_S = 0.05
-# A stop takes a fraction of a second; a node that cannot finish it ends all the same.
+# Beyond twice the time that a stop is planned for, a node that cannot finish it ends all the same.
 STOP_WAIT_S = 1.5
 KEPT_MESSAGES = 64
 RIVALS_PERIOD_S = 10.0
@@ -167,10 +168,11 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def deactivate(self) -> None:
         if loop := self._loop:
-            with self._lock:
-                if not self._motion.is_at_rest:
-                    self._motion.halt(StopReason.DEACTIVATED, self.now_ns())
-            self._wait_for_rest()
+            planned_s = self._halt()
+            if self.lockstep:
+                self.lockstep.spin_until(lambda: self._motion.is_at_rest, STOP_WAIT_S)
+            else:
+                self._wait_for_rest(planned_s)
             self._loop = None
             loop.close()
             self._motion.release(self.now_ns())
@@ -188,13 +190,26 @@ class ExecutorNode(GuardedLifecycleNode):
             self._commands.close()
             self._commands = None
 
-    def _wait_for_rest(self) -> None:
-        if self.lockstep:
-            self.lockstep.spin_until(lambda: self._motion.is_at_rest, STOP_WAIT_S)
-            return
-        deadline_s = time.monotonic() + STOP_WAIT_S
+    def rest(self) -> None:
+        # Where the arm is simulated, its time may stand still.
+        if self._loop and self.lockstep is None:
+            self._wait_for_rest(self._halt())
+
+    def _halt(self) -> float:
+        """Decelerate; how long that takes, in s, where every command comes in time."""
+        with self._lock:
+            if self._motion.is_at_rest:
+                return 0.0
+            self._motion.halt(StopReason.DEACTIVATED, self.now_ns())
+            motion = self._motion.motion
+            return (motion.end_ns - self._motion.time_ns) / NS if motion else 0.0
+
+    def _wait_for_rest(self, planned_s: float) -> None:
+        deadline_s = time.monotonic() + STOP_WAIT_S + 2.0 * planned_s
         while not self._motion.is_at_rest and time.monotonic() < deadline_s:
             time.sleep(1.0 / self._rate_hz)
+            # A chunk that was being joined must not let it go on.
+            self._halt()
 
     def cleanup(self) -> None:
         if not self._streams:

@@ -27,7 +27,7 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import CountedLifecyclePublisher, TrafficNode
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # How often a node looks whether a signal has come.
 SIGNAL_PERIOD_S = 0.1
 # How long a callback may keep the node from ending, and how long it may take to end.
@@ -77,6 +77,10 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
 
     def parameter_changed(self, name: str, value: Any) -> None:
         """A parameter that is not read-only has a new, checked value."""
+
+    def rest(self) -> None:
+        """Let nothing move; called in a thread of its own when the node has to end, also while a
+        callback keeps it from ending in order."""
 
     def handle_tick(self, tick: Tick) -> bool:
         """Do what is due at a tick of simulated time; False while something is still owed."""
@@ -206,31 +210,41 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
 
 
 def run_node(node_class: Callable[[], Node]) -> int:
-    """Spin a node until SIGINT, SIGTERM or shutdown, then end it; the exit code is 0."""
+    """Spin a node until SIGINT, SIGTERM, SIGHUP or shutdown, then end it; the exit code is 0."""
     stop, noticed, ended = threading.Event(), threading.Event(), threading.Event()
+    node: Node | None = None
+
+    def rest() -> None:
+        if isinstance(node, GuardedLifecycleNode):
+            node.rest()
 
     def on_signal(*_: object) -> None:
         stop.set()
-        threading.Thread(target=_leave_unless, args=[noticed, ended], daemon=True).start()
+        threading.Thread(target=_leave_unless, args=[noticed, ended, rest], daemon=True).start()
 
     for number in STOP_SIGNALS:
-        signal.signal(number, on_signal)
+        # With nohup a closed terminal ends nothing.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, on_signal)
     # rclpy's own handler ends the middleware before the node could say goodbye.
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not stop.is_set() and rclpy.ok():
-        _spin_once(executor, node)
-    noticed.set()
-    if isinstance(node, GuardedLifecycleNode):
-        node.end()
+    try:
+        while not stop.is_set() and rclpy.ok():
+            _spin_once(executor, node)
+    finally:
+        noticed.set()
+        if isinstance(node, GuardedLifecycleNode):
+            node.end()
     executor.shutdown(timeout_sec=SIGNAL_PERIOD_S)
     node.destroy_node()
     if rclpy.ok():
         rclpy.shutdown(uninstall_handlers=False)
     # The middleware gives its shared memory back with the last reference, before _leave().
-    del node, executor
+    node = None
+    del executor
     gc.collect()
     # Ctrl-C reaches a launched node twice; the second one must not kill it on its way out.
     for number in STOP_SIGNALS:
@@ -252,10 +266,17 @@ def _spin_once(executor: SingleThreadedExecutor, node: Node) -> None:
             )
 
 
-def _leave_unless(noticed: threading.Event, ended: threading.Event) -> None:
+def _leave_unless(
+    noticed: threading.Event, ended: threading.Event, rest: Callable[[], None]
+) -> None:
     """A transition that takes long, such as loading a model, must not delay the end either, nor a
-    middleware that waits for somebody who has gone already."""
-    if not noticed.wait(NOTICE_S) or not ended.wait(END_S):
+    middleware that waits for somebody who has gone already; but an arm comes to rest first."""
+    in_order = noticed.wait(NOTICE_S)
+    try:
+        rest()
+    except Exception:
+        traceback.print_exc()
+    if not in_order or not ended.wait(END_S):
         os._exit(0)
 
 

@@ -96,7 +96,7 @@ class Arm:
         After a pause in commanding the motion begins where the robot is, which a test process
         that is short of time tells late: only commands a period apart are judged.
         """
-        stamps, places = self._commands()
+        stamps, places = self.commands()
         ways = np.linalg.norm(np.diff(places, axis=0), axis=1)
         pauses_s = np.diff(stamps)
         # The limit of the robot file, 0.5 m/s, and what the clock's jitter adds to it.
@@ -119,7 +119,8 @@ class Arm:
         """Print a row of a fault that the arm goes on with."""
         print(f"fault: {fault} | goes on | {words}")
 
-    def _commands(self) -> tuple[np.ndarray, np.ndarray]:
+    def commands(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times in s, and positions along x and y, of all that was commanded."""
         poses = list(self.poses)
         stamps = np.array([to_ns(pose.header.stamp) / 1e9 for pose in poses])
         places = np.array([[p.pose.position.x, p.pose.position.y] for p in poses])
@@ -127,7 +128,7 @@ class Arm:
 
     def commanded_after(self, state: ExecutorState) -> int:
         """How many commands are younger than a state."""
-        stamps, _ = self._commands()
+        stamps, _ = self.commands()
         return int(np.sum(stamps > to_ns(state.header.stamp) / 1e9))
 
     def now_s(self) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from groot_ros.chunks.command_loop import LATENESS_S, CommandLoop, SteppedLoop
 
 WAIT_S = 30.0
@@ -43,6 +45,28 @@ def test_after_a_tick_that_fails_the_next_ones_come() -> None:
     assert again.wait(WAIT_S)
     loop.close()
     assert [str(error) for error in told] == ["no command"] * 3
+
+
+def test_not_even_what_looks_after_failures_ends_the_thread(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ticks, again = [], threading.Event()
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 3:
+            again.set()
+        raise RuntimeError("no command")
+
+    def failed(error: Exception) -> None:
+        raise OSError("nor a stop") from error
+
+    loop = CommandLoop(500.0, tick, failed)
+    loop.start()
+    assert again.wait(WAIT_S)
+    loop.close()
+    told = capsys.readouterr().err
+    assert "RuntimeError: no command" in told and "OSError: nor a stop" in told
 
 
 def test_a_stepped_loop_ticks_at_its_rate_of_the_times_that_it_is_given() -> None:

@@ -435,9 +435,29 @@ def break_chunk(executor):
     executor._running.grip_at = executor._running.execution = broken
 
 
+def break_stop(executor):
+    """What plans a stop."""
+    executor._planner = replace(executor._planner)
+    object.__setattr__(executor._planner, "stop", broken)
+
+
 def break_all(executor):
     """Nothing but the governor's braking is left."""
     executor.setpoint = broken
+
+
+@given(st.integers(0, 1000), st.integers(20, 100))
+@settings(max_examples=5, deadline=None)
+def test_an_emergency_stop_stops_though_no_stop_can_be_planned(seed, ticks):
+    executor = make(LIMITS, start=np.array([0, 0, 0, 1.0, 0, 0, 0]))
+    executor.accept(1, wild(seed), 0)
+    setpoints = run(executor, 0, ticks * TICK)
+    break_stop(executor)
+    executor.press(StopReason.ESTOP, True, ticks * TICK)
+    setpoints += run(executor, ticks * TICK, ticks * TICK + S)
+    assert_within(setpoints, LIMITS)
+    np.testing.assert_array_equal(setpoints[-1].ee_pose, setpoints[-40].ee_pose)
+    assert executor.stops.sentence.startswith("stopped, the emergency stop was pressed")
 
 
 @pytest.mark.parametrize("spoil", [break_path, break_chunk, break_all])

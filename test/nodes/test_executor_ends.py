@@ -1,0 +1,131 @@
+"""However the executor ends while the arm moves: it decelerates first, as long as that takes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from arm import Arm
+from graph import WAIT_S, FakeRobot, Graph
+from std_srvs.srv import Trigger
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.nodes.messages import to_action_chunk
+from groot_ros.share import share_file
+from groot_ros_msgs.msg import ActionChunk
+
+# So little that a stop takes longer than those of other robots.
+ACCELERATION_M_S2 = 0.03
+SPEED_M_S = 0.04
+STEP_NS = 1_000_000_000 // 15
+PERIOD_S = 0.01
+STUCK = """
+import sys, threading
+from groot_ros.nodes.executor_node import ExecutorNode
+from groot_ros.nodes.lifecycle import run_node
+
+class Stuck(ExecutorNode):
+    def _on_resume(self, request, response):
+        print("stuck", flush=True)
+        threading.Event().wait()
+
+sys.exit(run_node(Stuck))
+"""
+
+
+@pytest.fixture
+def slow_robot(tmp_path: Path) -> Path:
+    content = yaml.safe_load(Path(share_file("config/robots/sim.yaml")).read_text())
+    content["limits"]["linear_acceleration"] = ACCELERATION_M_S2
+    file = tmp_path / "slow.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+@pytest.fixture
+def moving(
+    graph: Graph, robot: FakeRobot, slow_robot: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[Arm, subprocess.Popen[str]]]:
+    """An arm that follows chunks, and the process that commands it."""
+    parameters = ["-p", f"robot:={slow_robot}", "-p", "watchdog:=30.0"]
+    process = subprocess.Popen(
+        [sys.executable, *request.param, "--ros-args", *parameters],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    arm = Arm(graph)
+    robot.follow("/target_pose")
+    assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
+    chunks = graph.node.create_publisher(ActionChunk, "/policy/action_chunk", 1)
+    graph.wait_for(chunks.get_subscription_count, "the executor's subscription")
+    graph.wait_for(lambda: graph.node.count_subscribers("/ee_pose"), "its view of the robot")
+
+    def send() -> None:
+        # Once more where a process that was short of time has stopped it.
+        if not arm.states or arm.states[-1].activity != "executing":
+            chunks.publish(straight(graph))
+
+    timer = graph.node.create_timer(0.5, send)
+    graph.wait_for(
+        lambda: len(arm.poses) > 30 and velocities_of(arm)[-9:].max() > 0.9 * SPEED_M_S, "speed"
+    )
+    yield arm, process
+    graph.remove(graph.node.destroy_timer, timer)
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def straight(graph: Graph) -> ActionChunk:
+    """A chunk of ten seconds along y."""
+    poses = np.tile([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0], (150, 1))
+    poses[:, 1] = SPEED_M_S * np.arange(150) * STEP_NS / 1e9
+    now_ns = graph.node.get_clock().now().nanoseconds
+    message = to_action_chunk(Chunk(now_ns, STEP_NS, 1, ee_pose=poses), "fr3_link0", [])
+    message.chunk_id, message.activation = 1, np.full(16, 7, np.uint8)
+    return message
+
+
+def velocities_of(arm: Arm) -> np.ndarray:
+    """Of all commands (N, 2), in m/s by the nominal period."""
+    return np.diff(arm.commands()[1], axis=0) / PERIOD_S
+
+
+def assert_decelerated(arm: Arm) -> None:
+    """The last commands are at rest, and none before brakes harder than the robot file allows."""
+    stamps_s, velocities = arm.commands()[0], velocities_of(arm)
+    assert np.abs(velocities[-1]).max() < 1e-5
+    # A command that this process was too slow for is missing.
+    whole = np.abs(np.diff(stamps_s) - PERIOD_S) < PERIOD_S / 2
+    changes = np.linalg.norm(np.diff(velocities, axis=0), axis=1)[whole[1:] & whole[:-1]]
+    assert changes.max() <= ACCELERATION_M_S2 * PERIOD_S * 1.05
+
+
+NODE = ["-m", "groot_ros.nodes.executor_node"]
+
+
+@pytest.mark.parametrize("moving", [NODE], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal(moving: tuple[Arm, subprocess.Popen[str]], number: signal.Signals) -> None:
+    arm, process = moving
+    process.send_signal(number)
+    assert process.wait(WAIT_S) == 0
+    assert_decelerated(arm)
+
+
+@pytest.mark.parametrize("moving", [["-c", STUCK]], indirect=True)
+def test_a_signal_while_a_callback_never_ends(
+    graph: Graph, moving: tuple[Arm, subprocess.Popen[str]]
+) -> None:
+    arm, process = moving
+    graph.client(Trigger, "/executor/resume").call_async(Trigger.Request())
+    assert process.stdout and process.stdout.readline() == "stuck\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(WAIT_S) == 0
+    assert_decelerated(arm)
