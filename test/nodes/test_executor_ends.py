@@ -100,7 +100,8 @@ def velocities_of(arm: Arm) -> np.ndarray:
 def assert_decelerated(arm: Arm) -> None:
     """The last commands are at rest, and none before brakes harder than the robot file allows."""
     stamps_s, velocities = arm.commands()[0], velocities_of(arm)
-    assert np.abs(velocities[-1]).max() < 1e-5
+    # The very last command may be lost with its process.
+    assert np.linalg.norm(velocities[-1]) < 2 * ACCELERATION_M_S2 * PERIOD_S
     # A command that this process was too slow for is missing.
     whole = np.abs(np.diff(stamps_s) - PERIOD_S) < PERIOD_S / 2
     changes = np.linalg.norm(np.diff(velocities, axis=0), axis=1)[whole[1:] & whole[:-1]]
