@@ -525,14 +525,26 @@ class ChunkExecutor:
             self.release(now_ns)
 
     def _notice_gap(self, now_ns: int) -> None:
-        """Whoever comes first after a jump of time must not see the motion go on meanwhile."""
+        """Whoever comes first after a time without commands must not see the motion go on."""
         gap_ns = now_ns - self._last_ns
         is_gapless = -self._period_ns <= gap_ns <= self.settings.longest_gap_s * 1e9
         if not self.is_idle and not is_gapless:
             self._freeze(now_ns)
 
+    def clock_set(self, by_ns: int, now_ns: int) -> None:
+        """The clock was set while commands went on: what was noted of time is on the new one, and
+        the arm decelerates."""
+        for name in ("_last_ns", "_heard_ns", "_hold_since_ns"):
+            setattr(self, name, getattr(self, name) + by_ns)
+        self._consumption = Consumption()
+        self._consumption.set_rate(self._last_ns, 1.0)
+        self._tracking.clear()
+        if not self.is_idle:
+            self.halt(StopReason.CLOCK, now_ns)
+
     def _freeze(self, now_ns: int) -> None:
-        """Time has jumped: the robot has come to rest at the last command, go on from there."""
+        """No command came for long: the robot has come to rest at the last one, go on from there;
+        one that has a whole motion of trajectory points is somewhere on it."""
         self.stops.stop(StopReason.CLOCK, now_ns)
         self._end_running(self._running)
         self._strategy.forget()
@@ -542,7 +554,7 @@ class ChunkExecutor:
         self._consumption = Consumption()
         self._last_ns = now_ns - self._period_ns
         self._consumption.set_rate(self._last_ns, 1.0)
-        self.activity = Activity.STOPPING
+        self.activity = Activity.IDLE if self.settings.interpolated else Activity.STOPPING
 
     def _run_out(self, now_ns: int) -> None:
         """The chunk has been played: what is left is the motion's end."""

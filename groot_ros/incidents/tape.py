@@ -186,6 +186,7 @@ class TapedExecutor(ChunkExecutor):
     press = _taped(ChunkExecutor.press)
     resume = _taped(ChunkExecutor.resume)
     release = _taped(ChunkExecutor.release)
+    clock_set = _taped(ChunkExecutor.clock_set)
     measured = _taped(ChunkExecutor.measured)
     setpoint = _taped(ChunkExecutor.setpoint)
     fail = _taped(ChunkExecutor.fail)

@@ -20,6 +20,7 @@ from groot_ros.chunks.admission import Borders, Flood
 from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.chunk_intake import ChunkIntake
+from groot_ros.chunks.clock_watch import ClockWatch
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
@@ -83,6 +84,7 @@ class ExecutorNode(GuardedLifecycleNode):
     _commands: Output | None = None
     _loop: CommandLoop | SteppedLoop | None = None
     _black_box: ExecutorBlackBox | None = None
+    _clock_watch: ClockWatch | None = None
 
     def configure(self) -> None:
         p = parameters.read(self, ExecutorParameters)
@@ -95,6 +97,9 @@ class ExecutorNode(GuardedLifecycleNode):
         self._is_fake = p.fake
         self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and cautious)
         self._lock = threading.RLock()
+        # Simulated time may stand still and jump as it likes.
+        simulated = bool(self.get_parameter("use_sim_time").value)
+        self._clock_watch = None if simulated else ClockWatch(super().now_ns)
         settings = ExecutionSettings(
             strategy=p.strategy,
             blend_s=p.blend,
@@ -150,6 +155,16 @@ class ExecutorNode(GuardedLifecycleNode):
             1.0 / STATE_PERIOD_S, self._publish_state, self._tick_failed
         )
         self._diagnostics = DiagnosticsPublisher(self, self._status)
+
+    def now_ns(self) -> int:
+        """The time; a motion under way hears of it first where the clock was set."""
+        if self._clock_watch is None:
+            return super().now_ns()
+        with self._lock:
+            now_ns, jump_ns = self._clock_watch.read()
+            if jump_ns:
+                self._motion.clock_set(jump_ns, now_ns)
+            return now_ns
 
     def activate(self) -> None:
         if not self._dry_run and self._commands is None:

@@ -16,8 +16,8 @@ from groot_ros.message_fields import to_ns
 from groot_ros_msgs.msg import ChunkReport, ExecutorState
 
 MOVING_M = 1e-7
-# Commands come every 10 ms.
-PAUSE_S = 0.015
+PERIOD_S = 0.01
+PAUSE_S = 1.5 * PERIOD_S
 
 
 class Sender:
@@ -108,6 +108,21 @@ class Arm:
         )
         moving = np.flatnonzero(ways > MOVING_M)
         return float(stamps[moving[-1] + 1])
+
+    def velocities(self) -> np.ndarray:
+        """Along x and y (N, 2) in m/s, a command a period after the last one."""
+        return np.diff(self.commands()[1], axis=0) / PERIOD_S
+
+    def assert_decelerated(self, most_m_s2: float) -> None:
+        """It rests, and no command before changed its velocity more than is allowed."""
+        pauses_s, velocities = np.diff(self.commands()[0]), self.velocities()
+        # The very last command may be lost with its process.
+        assert np.linalg.norm(velocities[-1]) < 2 * most_m_s2 * PERIOD_S
+        # One that this process was too slow for is missing; a clock that is set hides none.
+        missing = (pauses_s > 1.5 * PERIOD_S) & (pauses_s < 0.5)
+        whole = ~(missing[1:] | missing[:-1])
+        changes = np.linalg.norm(np.diff(velocities, axis=0), axis=1)[whole]
+        assert changes.max() <= most_m_s2 * PERIOD_S * 1.05
 
     def tell(self, fault: str, since_s: float, words: str) -> float:
         """Print a row of the table of faults; returns how long the arm took to rest, in s."""

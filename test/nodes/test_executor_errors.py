@@ -1,4 +1,5 @@
-"""An error in the executor's own code: the command thread goes on until the arm rests."""
+"""An error in the executor's own code, or a clock that is set while it runs: the command thread
+goes on until the arm rests."""
 
 from __future__ import annotations
 
@@ -14,8 +15,11 @@ from graph import FakeRobot, Graph
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.time import Time
 
 from groot_ros.nodes.executor_node import ExecutorNode
+
+SIM_ACCELERATION_M_S2 = 4.0
 
 
 @pytest.fixture
@@ -70,3 +74,30 @@ def test_whatever_raises_the_commands_go_on_until_the_arm_rests(
         arm.moved_until_s()
         assert arm.resume().success
         arm.wait_moving()
+
+
+class SetClock:
+    """The clock of a node, set to another time."""
+
+    def __init__(self, clock: Any, by_ns: int) -> None:
+        self._clock, self._by_ns = clock, by_ns
+
+    def now(self) -> Time:
+        return Time(nanoseconds=self._clock.now().nanoseconds + self._by_ns)
+
+
+@pytest.mark.parametrize("by_ns", [-3_000_000_000, 3_000_000_000])
+def test_an_arm_decelerates_when_the_clock_is_set(
+    graph: Graph, robot: FakeRobot, node: ExecutorNode, by_ns: int
+) -> None:
+    arm = Arm(graph)
+    robot.follow("/target_pose")
+    words = "stopped, the clock jumped or the executor was frozen"
+    with closing(Sender()) as sender, pytest.MonkeyPatch.context() as patch:
+        sender.start()
+        arm.wait_moving()
+        clock = SetClock(node.get_clock(), by_ns)
+        patch.setattr(node, "get_clock", lambda: clock)
+        graph.wait_for(lambda: words in arm.states[-1].stop_reason, words)
+        graph.wait_for(lambda: arm.states[-1].activity in ("holding", "idle"), "rest")
+        arm.assert_decelerated(SIM_ACCELERATION_M_S2)

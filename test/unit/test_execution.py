@@ -348,7 +348,7 @@ def test_cancel_stops_and_voids_older_chunks():
 
 
 @pytest.mark.parametrize("jump_s", [-5, 5])
-def test_a_jump_of_the_clock_holds_the_arm(jump_s):
+def test_an_arm_without_commands_for_long_is_held(jump_s):
     executor = make()
     executor.accept(1, line(steps=150), 0)
     before = run(executor, 0, S // 2)[-1]
@@ -360,6 +360,44 @@ def test_a_jump_of_the_clock_holds_the_arm(jump_s):
     assert executor.accept(2, following, then) is None
     moved = [x_of(s) for s in run(executor, then, then + S // 2)]
     assert moved[-1] > x_of(before) + 0.05
+
+
+@pytest.mark.parametrize("jump_ns", [-5 * S, -S // 20, S // 20, 5 * S])
+@given(st.integers(0, 1000), st.integers(20, 100))
+@settings(max_examples=5, deadline=None)
+def test_an_arm_decelerates_when_the_clock_is_set(jump_ns, seed, ticks):
+    executor = make(LIMITS, start=np.array([0, 0, 0, 1.0, 0, 0, 0]))
+    executor.accept(1, wild(seed), 0)
+    setpoints = run(executor, 0, ticks * TICK)
+    then = ticks * TICK + jump_ns
+    executor.clock_set(jump_ns, then)
+    assert executor.stops.reason is StopReason.CLOCK or ticks * TICK > S
+    setpoints += run(executor, then, then + S // 2)
+    assert_within(setpoints, LIMITS)
+    assert executor.activity is Activity.HOLDING
+    following = wild(seed, stamp=then + S // 2)
+    assert executor.accept(2, following, then + S // 2) is None
+    setpoints += run(executor, then + S // 2, then + S)
+    assert_within(setpoints, LIMITS)
+    assert executor.activity is Activity.EXECUTING
+
+
+def test_after_long_without_commands_no_trajectory_leads_back():
+    """Its controller went on along the motion that it has; where to is measured."""
+    limits = Limits(joint_velocity=(1.0,), joint_acceleration=(2.0,))
+    executor = ChunkExecutor(
+        limits,
+        ExecutionSettings(signal="joint_position", interpolated=True, period_s=TICK / S),
+    )
+    executor.start_from(np.array([0.0]), None, 0)
+    joints = np.linspace(0.0, 2.0, 60)[:, None]
+    assert executor.accept(1, Chunk(0, STEP, 1, joint_position=joints), 0) is None
+    run(executor, 0, S)
+    assert executor.setpoint(2 * S) is None
+    assert executor.stops.reason is StopReason.CLOCK and executor.begins_anew
+    executor.start_from(np.array([0.7]), None, 2 * S)
+    assert executor.accept(2, Chunk(2 * S, STEP, 1, joint_position=joints + 0.7), 2 * S) is None
+    assert executor.setpoint(2 * S).joint_position[0] == pytest.approx(0.7, abs=1e-3)
 
 
 def test_motion_starts_at_the_robot_and_within_its_speed():
