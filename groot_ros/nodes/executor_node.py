@@ -98,7 +98,7 @@ class ExecutorNode(GuardedLifecycleNode):
         self._dry_run = p.dry_run == "true" or (p.dry_run == "auto" and cautious)
         self._lock = threading.RLock()
         # Simulated time may stand still and jump as it likes.
-        simulated = bool(self.get_parameter("use_sim_time").value)
+        simulated = self.lockstep or self.get_parameter("use_sim_time").value
         self._clock_watch = None if simulated else ClockWatch(super().now_ns)
         settings = ExecutionSettings(
             strategy=p.strategy,
