@@ -16,6 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.cameras.depth import (
+    COMPRESSED_DEPTH,
+    Range,
+    compressed_depth,
+    depth_to_rgb,
+    is_depth,
+)
 from groot_ros.errors import UserError
 
 
@@ -105,31 +112,30 @@ def _wrong_size(message: ImageMessage, row: int, needed: int) -> UserError:
     )
 
 
-def message_to_rgb(message: Any, encoding: str = "") -> NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB of an Image or CompressedImage.
+def image_to_rgb(
+    message: ImageMessage, encoding: str = "", depth_range_m: Range | None = None
+) -> NDArray[np.uint8]:
+    """Picture (H, W, 3) uint8 RGB of an Image.
 
     Args:
         message: Of a live topic or of a bag.
         encoding: rgb8 or bgr8, what the camera means by 8UC3, which says nothing about colour.
+        depth_range_m: What of depth becomes grey; see `depth_to_rgb`.
 
-    UserError for what has no colour or more than 8 bits, or does not decode.
+    UserError for what has no colour or more than 8 bits and is not depth with a range.
     """
-    if hasattr(message, "encoding"):
-        return image_to_rgb(message, encoding)
-    return compressed_to_rgb(message)
-
-
-def image_to_rgb(message: ImageMessage, encoding: str = "") -> NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB of an Image; `encoding` and errors as in `message_to_rgb`."""
-    if message.encoding in _YUV420:
+    meant, what = message.encoding, f"image encoding {message.encoding!r}"
+    if is_depth(meant):
+        return depth_to_rgb(image_to_array(message), depth_range_m, what)
+    _check_no_range(what, depth_range_m)
+    if meant in _YUV420:
         return _yuv420_to_rgb(message)
     array = image_to_array(message)
-    meant = message.encoding
     if meant == "8UC3":
         if not encoding:
             raise UserError(
-                "image encoding '8UC3' does not say which colour comes first: set encoding: bgr8 "
-                "or encoding: rgb8 at the camera in the robot file"
+                f"{what} does not say which colour comes first: set encoding: bgr8 or encoding: "
+                "rgb8 at the camera in the robot file"
             )
         meant = encoding
     if meant in _YUV422:
@@ -139,19 +145,26 @@ def image_to_rgb(message: ImageMessage, encoding: str = "") -> NDArray[np.uint8]
     if meant in _COLOUR:
         return _rgb(_COLOUR[meant](array))
     if re.fullmatch(r"([a-z]+|bayer_[a-z]{4})16", meant):
-        raise UserError(_too_deep(f"image encoding {meant!r}"))
+        raise UserError(_too_deep(what))
     raise UserError(
-        f"image encoding {meant!r} has no colour, expected for example rgb8, bgr8 or mono8: "
-        "name the colour topic of the camera in the robot file"
+        f"{what} has no colour, expected for example rgb8, bgr8 or mono8: name the colour topic "
+        "of the camera in the robot file"
     )
 
 
 def _too_deep(what: str) -> str:
     return (
-        f"{what} has more than 8 bits a channel, of which nobody knows how they become a picture "
-        "(it may be depth): let the driver send 8 bits, or name the colour topic of the camera "
-        "in the robot file"
+        f"{what} has more than 8 bits a channel: let the driver send 8 bits, or name another "
+        "topic of the camera in the robot file"
     )
+
+
+def _check_no_range(what: str, depth_range_m: Range | None) -> None:
+    if depth_range_m is not None:
+        raise UserError(
+            f"{what} is no depth: take depth_range away from the camera in the robot file, or "
+            "name its depth topic"
+        )
 
 
 def _even_rows(array: NDArray[Any]) -> NDArray[Any]:
@@ -204,16 +217,30 @@ _COLOUR: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
-def compressed_to_rgb(message: CompressedImageMessage) -> NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB of a JPEG, PNG or WebP; UserError when it does not decode or has
-    more than 8 bits."""
+def compressed_to_rgb(
+    message: CompressedImageMessage, depth_range_m: Range | None = None
+) -> NDArray[np.uint8]:
+    """Picture (H, W, 3) uint8 RGB of a JPEG, PNG or WebP; depth and UserError as in
+    `image_to_rgb`."""
     data = np.frombuffer(message.data, dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    what = f"compressed image with format {message.format!r}"
+    if COMPRESSED_DEPTH in message.format:
+        return depth_to_rgb(compressed_depth(message.format, data), depth_range_m, what)
+    image = _decoded(data, message, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image.dtype != np.uint8:
+        image = _decoded(data, message, cv2.IMREAD_UNCHANGED)
+        if image.ndim == 2:
+            return depth_to_rgb(image, depth_range_m, what)
+        raise UserError(_too_deep(what))
+    _check_no_range(what, depth_range_m)
+    return _rgb(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _decoded(data: NDArray[np.uint8], message: CompressedImageMessage, how: int) -> NDArray[Any]:
+    image = cv2.imdecode(data, how) if data.size else None
     if image is None:
         raise UserError(
-            f"compressed image of {data.size} bytes with format {message.format!r} does not "
-            "decode, expected JPEG or PNG"
+            f"compressed image of {len(message.data)} bytes with format {message.format!r} does "
+            "not decode, expected JPEG or PNG"
         )
-    if image.dtype != np.uint8:
-        raise UserError(_too_deep(f"compressed image with format {message.format!r}"))
-    return _rgb(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return image

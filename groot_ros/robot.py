@@ -100,8 +100,9 @@ class CameraStream:
     """A camera; the picture was taken `latency_s` before the time of its `clock` (see StreamTime).
     `key` is its dataset key.
 
-    `compressed` says that its topic is of CompressedImage, `encoding` (rgb8 or bgr8, may be empty)
-    what pictures of encoding 8UC3 are.
+    What it sends is told by its topic's type. `compressed` is what it is taken for before anybody
+    has sent: CompressedImage. `encoding` (rgb8 or bgr8, may be empty) says what pictures of
+    encoding 8UC3 are, `depth_range_m` which depth from near to far becomes grey.
     """
 
     topic: str
@@ -111,6 +112,7 @@ class CameraStream:
     latency_s: float = 0.0
     max_age_s: float = CAMERA_MAX_AGE_S
     clock: str = HEADER
+    depth_range_m: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -357,9 +359,19 @@ def _camera(name: str, section: Section) -> CameraStream:
         latency_s=_latency_s(section),
         max_age_s=_max_age_s(section, CAMERA_MAX_AGE_S),
         clock=section.choice("clock", CLOCKS) if "clock" in section else HEADER,
+        depth_range_m=_depth_range_m(section) if "depth_range" in section else None,
     )
     section.finish()
     return stream
+
+
+def _depth_range_m(section: Section) -> tuple[float, float]:
+    near_m, far_m = section.numbers("depth_range", "m", 2)
+    if not 0 <= near_m < far_m:
+        raise section.error(
+            "depth_range", f"is [{near_m:g}, {far_m:g}], expected [NEAR, FAR] in m, 0 or more each"
+        )
+    return near_m, far_m
 
 
 def _is_compressed(topic: str, section: Section) -> bool:

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode, pick_joints
+from groot_ros.cameras.catalog import expected_type, kind_of
+from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
-from groot_ros.image_messages import message_to_rgb
 from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.robot import (
     ARRIVAL,
     HEADER,
+    CameraStream,
     GripStream,
     JointStream,
     RobotConfig,
@@ -61,11 +63,17 @@ class Route:
 
     topic: str
     type_name: str
+    """Of a camera what is expected; its messages tell themselves what they are."""
     streams: tuple[str, ...]
     store: Store
-    is_camera: bool = False
+    decoder: VideoDecoder | None = None
+    """Of a camera, should it send video. Only `store` uses it, so that one thread must do that."""
     clock: str = HEADER
     """Header where the stamps of one stream or more count, else arrival."""
+
+    @property
+    def is_camera(self) -> bool:
+        return self.decoder is not None
 
 
 def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
@@ -87,12 +95,12 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
         found.append(Route(pose.topic, POSE, ("ee_pose",), store, clock=pose.time.clock))
     merged = _merged(found)
     for name in buffer.cameras:
-        camera = streams.cameras[name]
-        kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
+        camera, decoder = streams.cameras[name], VideoDecoder()
         # The buffer knows the latency of cameras.
         time = _Time(StreamTime(camera.clock), behind_ns)
-        store = partial(_store_image, buffer, name, camera.encoding, time)
-        merged.append(Route(camera.topic, kind, (name,), store, True, camera.clock))
+        store = partial(_store_image, buffer, name, camera, time, decoder)
+        kind = expected_type(camera)
+        merged.append(Route(camera.topic, kind, (name,), store, decoder, camera.clock))
     return merged
 
 
@@ -126,8 +134,12 @@ def _store_both(first: Store, second: Store, message: Any, arrival_ns: int) -> N
 
 
 def header_ns(message: Any, behind_ns: int = 0) -> int:
-    """Stamp of a message in ns, on the clock of the arrivals; 0 where it has none."""
-    stamp_ns = to_ns(message.header.stamp)
+    """Stamp of a message in ns, on the clock of the arrivals; 0 where it has none.
+
+    Those of Foxglove have a `timestamp` in place of a header.
+    """
+    has_header = hasattr(message, "header")
+    stamp_ns = to_ns(message.header.stamp if has_header else message.timestamp)
     return stamp_ns + behind_ns if stamp_ns else 0
 
 
@@ -190,10 +202,24 @@ def _store_pose(buffer: Sink, time: _Time, message: Any, arrival_ns: int) -> Non
 
 
 def _store_image(
-    buffer: Sink, camera: str, encoding: str, time: _Time, message: Any, arrival_ns: int
+    buffer: Sink,
+    name: str,
+    camera: CameraStream,
+    time: _Time,
+    decoder: VideoDecoder,
+    message: Any,
+    arrival_ns: int,
 ) -> None:
-    if stamp_ns := time.of(buffer, camera, message, arrival_ns):
-        buffer.add_image(camera, stamp_ns, partial(message_to_rgb, message, encoding))
+    stamp_ns, kind = time.of(buffer, name, message, arrival_ns), kind_of(message)
+    if video := kind.video(message):
+        # Also without a time: what follows is made of it.
+        for picture_ns, decode in decoder.take(video, bytes(message.data), stamp_ns):
+            if picture_ns:
+                buffer.add_image(name, picture_ns, decode)
+        if decoder.problem:
+            buffer.report(name, decoder.problem)
+    elif stamp_ns:
+        buffer.add_image(name, stamp_ns, partial(kind.picture, message, camera))
 
 
 def _no_joint(topic: str, missing: KeyError, message: Any) -> str:

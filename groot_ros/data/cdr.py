@@ -14,7 +14,8 @@ _ENCAPSULATION = 4
 
 
 def header_stamp_ns(data: bytes) -> int | None:
-    """Stamp in ns of a message whose first field is a std_msgs/Header; None if it is too short."""
+    """Stamp in ns of a message whose first field is a std_msgs/Header or a time; None if it is too
+    short."""
     if len(data) < _ENCAPSULATION + _LITTLE.size:
         return None
     layout = _LITTLE if data[1] & 1 else _BIG

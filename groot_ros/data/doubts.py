@@ -59,5 +59,7 @@ def unreadable_notes(signals: SignalReader, health: Mapping[str, StreamHealth]) 
     for topic, stream in health.items():
         if stream.unreadable:
             yield f"{stream.unreadable} messages on {topic} are damaged and were left out"
+        for reason, count in stream.undecoded.items():
+            yield f"{count} packets on {topic} were left out: {reason}"
     for topic, count in signals.unusable.items():
         yield f"{count} commands on {topic} are not finite or no pose and were left out"

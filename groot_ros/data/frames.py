@@ -19,9 +19,8 @@ from groot_ros.buffer import NotReady, ObservationBuffer, Snapshot
 from groot_ros.data.bag import Bag
 from groot_ros.data.losses import Drops
 from groot_ros.errors import UserError
-from groot_ros.message_fields import to_ns
 from groot_ros.robot import HEADER
-from groot_ros.stream_store import Route
+from groot_ros.stream_store import Route, header_ns
 
 PROBED_PICTURES = 32
 
@@ -35,7 +34,7 @@ def picture_period_ns(bag: Bag, streams: dict[str, Route], start_ns: int) -> int
         stamps: list[int] = []
         for _, arrival_ns, message in bag.messages({topic: route.type_name}, start_ns):
             by_header = route.clock == HEADER
-            stamps.append(to_ns(message.header.stamp) if by_header else arrival_ns)
+            stamps.append(header_ns(message) if by_header else arrival_ns)
             if len(stamps) == PROBED_PICTURES:
                 break
         if len(stamps) > 1:

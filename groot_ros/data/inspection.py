@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cameras.catalog import CAMERA_TYPES
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_files import bag_files
 from groot_ros.data.bag_storage import BagError
@@ -15,7 +16,7 @@ from groot_ros.data.losses import summed
 from groot_ros.data.reader import Dataset
 from groot_ros.data.topics import absolute
 from groot_ros.robot import RobotConfig, load_robot
-from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
 
 
 def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
@@ -62,30 +63,29 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
 
 def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
     streams, commands = robot.observations, robot.commands
-    wanted: list[tuple[str, str, str]] = []
+    wanted: list[tuple[str, tuple[str, ...], str]] = []
     if streams.joint_position:
-        wanted.append((streams.joint_position.topic, JOINT_STATE, "joint_position"))
+        wanted.append((streams.joint_position.topic, (JOINT_STATE,), "joint_position"))
     if streams.ee_pose:
-        wanted.append((streams.ee_pose.topic, POSE, "ee_pose"))
+        wanted.append((streams.ee_pose.topic, (POSE,), "ee_pose"))
     if commands.ee_pose:
-        wanted.append((commands.ee_pose, POSE, "commands.ee_pose"))
+        wanted.append((commands.ee_pose, (POSE,), "commands.ee_pose"))
     if commands.grip:
-        wanted.append((commands.grip.topic, FLOAT, "commands.grip"))
+        wanted.append((commands.grip.topic, (FLOAT,), "commands.grip"))
     if streams.grip:
         kind = JOINT_STATE if streams.grip.joint else FLOAT
-        wanted.append((streams.grip.topic, kind, "grip"))
+        wanted.append((streams.grip.topic, (kind,), "grip"))
     for name, camera in streams.cameras.items():
-        kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
-        wanted.append((camera.topic, kind, f"camera {name}"))
+        wanted.append((camera.topic, CAMERA_TYPES, f"camera {name}"))
     namespace = bag.info.namespace if bag.info else "/"
     problems = []
-    for topic, kind, use in wanted:
+    for topic, kinds, use in wanted:
         found = bag.topics.get(absolute(topic, namespace))
         if found is None:
             problems.append(f"{use}: topic {absolute(topic, namespace)} is not in the bag")
-        elif kind not in found.counts:
+        elif not set(kinds) & set(found.counts):
             types = " and ".join(found.counts)
-            problems.append(f"{use}: {topic} is {types}, expected {kind}")
+            problems.append(f"{use}: {topic} is {types}, expected {' or '.join(kinds)}")
     return problems
 
 

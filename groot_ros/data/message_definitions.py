@@ -24,7 +24,7 @@ HEADER = "std_msgs/msg/Header"
 class Definition:
     """A message type as MCAP's `ros2msg` schema wants it.
 
-    `digest` is the RIHS01 type hash of ROS 2, `stamped` whether a std_msgs/Header comes first.
+    `digest` is the RIHS01 type hash of ROS 2, `stamped` whether its stamp comes first.
     """
 
     type: str
@@ -83,11 +83,13 @@ def _field_types(message_type: str, text: str) -> Iterator[str]:
 
 
 def _stamped(text: str) -> bool:
-    """Whether the first field is a Header, whose stamp then has a fixed place in the bytes."""
+    """Whether the first field is a Header, or a timestamp as Foxglove has it, which then has a
+    fixed place in the bytes."""
     for line in text.splitlines():
         words = line.split("#", 1)[0].split()
         if words and "=" not in line.split("#", 1)[0]:
-            return words[0] in ("std_msgs/Header", "Header", HEADER)
+            is_timestamp = words == ["builtin_interfaces/Time", "timestamp"]
+            return is_timestamp or words[0] in ("std_msgs/Header", "Header", HEADER)
     return False
 
 

@@ -16,6 +16,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import Bag
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.episodes import Episode
+from groot_ros.data.key_frames import decode_before
 from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import CommandTopics, find_commands, find_streams
@@ -78,17 +79,20 @@ class Source:
             if topic in health:
                 health[topic].unreadable += 1
 
+        decode_before(self.bag, streams, start_ns)
         played = self.bag.messages(topics, start_ns, episode.stop_ns, refuse)
         for topic, arrival_ns, message in played:
             if signals:
                 signals.take(topic, arrival_ns, message)
             if (route := streams.get(topic)) is None:
                 continue
+            route.store(message, arrival_ns)
             if arrival_ns >= episode.start_ns:
                 by_header = route.clock == HEADER
                 stamp_ns = header_ns(message, self.behind_ns) if by_header else None
                 health[topic].add(arrival_ns, stamp_ns)
-            route.store(message, arrival_ns)
+                if route.decoder and route.decoder.problem:
+                    health[topic].undecoded[route.decoder.problem] += 1
             yield route, arrival_ns
 
 

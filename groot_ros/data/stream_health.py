@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -105,6 +106,8 @@ class StreamHealth:
     stamps: array[int] = field(default_factory=lambda: array("q"))
     unreadable: int = 0
     """Messages whose bytes are damaged."""
+    undecoded: Counter[str] = field(default_factory=Counter)
+    """Packets of video that are left out, by reason."""
 
     def add(self, arrival_ns: int, stamp_ns: int | None) -> None:
         self.arrivals.append(arrival_ns)

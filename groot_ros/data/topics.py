@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from groot_ros.cameras.catalog import CAMERA_TYPES, found_type
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import Bag, TopicInfo
 from groot_ros.data.bag_storage import BagError
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
-from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, POSE, Route
+from groot_ros.stream_store import FLOAT, POSE, Route
 
 EVENT_TOPIC = "episode_events"
 
@@ -42,25 +43,20 @@ class CommandTopics:
 
 
 def find_streams(bag: Bag, routes: list[Route], namespace: str) -> dict[str, Route]:
-    """Routes by the topic's name in the bag; BagError for a topic that is missing or another
-    type."""
+    """Routes by the topic's name in the bag; a camera's has the type that the bag holds.
+
+    BagError for a topic that is missing or another type.
+    """
     found = {}
     for route in routes:
         name = absolute(route.topic, namespace)
-        hint = _compressed_hint(bag, name, route) if route.is_camera else ""
-        use = f"the robot file's {' and '.join(route.streams)}"
-        _check(bag, name, route.type_name, use, hint)
+        types: tuple[str, ...] = (route.type_name,)
+        if route.is_camera and (info := bag.topics.get(name)):
+            route = replace(route, type_name=found_type(route.type_name, info.counts))
+            types = CAMERA_TYPES
+        _check(bag, name, types, f"the robot file's {' and '.join(route.streams)}")
         found[name] = route
     return found
-
-
-def _compressed_hint(bag: Bag, name: str, route: Route) -> str:
-    """The key that makes a camera of the type that the bag has, if it is one of pictures."""
-    is_compressed = route.type_name == COMPRESSED_IMAGE
-    other = IMAGE if is_compressed else COMPRESSED_IMAGE
-    if (found := bag.topics.get(name)) is None or other not in found.counts:
-        return ""
-    return f", or set compressed: {str(not is_compressed).lower()} at the camera"
 
 
 def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> CommandTopics:
@@ -68,7 +64,7 @@ def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) ->
     topics = command_topics(robot, codec, namespace)
     hint = "; without commands choose a codec that ends in _traj, which learns the reached pose"
     for topic, kind in topics.types.items():
-        _check(bag, topic, kind, f"the labels of codec {codec.name}", hint)
+        _check(bag, topic, (kind,), f"the labels of codec {codec.name}", hint)
     return topics
 
 
@@ -97,7 +93,7 @@ def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> Co
     )
 
 
-def _check(bag: Bag, name: str, type_name: str, use: str, hint: str = "") -> None:
+def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") -> None:
     info = bag.topics.get(name)
     if info is None:
         near = _near(name, bag.topics)
@@ -107,10 +103,10 @@ def _check(bag: Bag, name: str, type_name: str, use: str, hint: str = "") -> Non
             + (f": did you mean {near}? Name it in the robot file" if near else "")
             + hint
         )
-    if type_name not in info.counts:
+    if not any(type_name in info.counts for type_name in types):
         raise BagError(
             f"topic {name} of bag {bag.path} is {' and '.join(info.counts)}, expected "
-            f"{type_name} for {use}: name another topic in the robot file" + hint
+            f"{' or '.join(types)} for {use}: name another topic in the robot file" + hint
         )
 
 

@@ -15,10 +15,12 @@ from std_msgs.msg import Float64, Header
 
 from groot_ros.nodes.driver_messages import bytes_of, image
 from groot_ros.nodes.messages import pose_stamped, to_time
+from groot_ros.nodes.raw_topics import message_class
 from groot_ros.robot import CameraStream, RobotConfig
 from groot_ros.sim.fake_arm import FakeArm
 from groot_ros.sim.fake_bag import BagPictures
 from groot_ros.sim.pattern import Pattern
+from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE
 
 # What most drivers offer: any subscriber can connect.
 STATE_DEPTH, IMAGE_DEPTH = 10, 2
@@ -86,9 +88,12 @@ class PicturePublishers:
         self._bag = bag
         self._cameras = robot.observations.cameras
         self._patterns = {name: Pattern(name, *size) for name in self._cameras}
+        types = bag.types if bag else {}
         self._publishers = {
             name: node.create_publisher(
-                CompressedImage if camera.compressed else Image, camera.topic, IMAGE_DEPTH
+                message_class(types.get(name, COMPRESSED_IMAGE if camera.compressed else IMAGE)),
+                camera.topic,
+                IMAGE_DEPTH,
             )
             for name, camera in self._cameras.items()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,8 +173,11 @@ def message_class(message_type: str) -> type:
     try:
         return get_message(message_type)
     except (AttributeError, ModuleNotFoundError, ValueError) as error:
+        distribution = os.environ.get("ROS_DISTRO", "jazzy")
+        package = message_type.partition("/")[0].replace("_", "-")
         raise UserError(
-            f"its type {message_type} is not installed: source the workspace that has it"
+            f"its type {message_type} is not installed: source the workspace that has it, or "
+            f"`apt install ros-{distribution}-{package}`"
         ) from error
 
 

@@ -6,29 +6,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image, JointState
-from std_msgs.msg import Float64
+from rclpy.timer import Timer
 
 from groot_ros import stream_store
 from groot_ros.buffer import ObservationBuffer
+from groot_ros.nodes.camera_subscription import CameraSubscription
+from groot_ros.nodes.raw_topics import message_class
 
 # Best effort connects to any publisher; a late picture or state is of no use anyway.
 BEST_EFFORT = ReliabilityPolicy.BEST_EFFORT
-STATE_DEPTH, IMAGE_DEPTH = 10, 1
-MESSAGE_TYPES = {
-    stream_store.JOINT_STATE: JointState,
-    stream_store.POSE: PoseStamped,
-    stream_store.FLOAT: Float64,
-    stream_store.IMAGE: Image,
-    stream_store.COMPRESSED_IMAGE: CompressedImage,
-}
+STATE_DEPTH = 10
+LOOK_PERIOD_S = 0.2
 
 
 class StreamSubscriptions:
-    """Feeds an ObservationBuffer with its streams; `picture_came` follows each picture."""
+    """Feeds an ObservationBuffer with its streams; `picture_came` follows each picture, in the
+    thread that has stored it."""
 
     def __init__(
         self,
@@ -38,26 +34,43 @@ class StreamSubscriptions:
         reliability: ReliabilityPolicy = BEST_EFFORT,
     ) -> None:
         self._node = node
-        self._picture_came = picture_came
-        self._subscriptions = [
+        routes = stream_store.routes(buffer)
+        self._states = [
             node.create_subscription(
-                MESSAGE_TYPES[route.type_name],
+                message_class(route.type_name),
                 route.topic,
                 partial(self._receive, route),
-                QoSProfile(
-                    depth=IMAGE_DEPTH if route.is_camera else STATE_DEPTH,
-                    reliability=reliability,
-                ),
+                QoSProfile(depth=STATE_DEPTH, reliability=reliability),
             )
-            for route in stream_store.routes(buffer)
+            for route in routes
+            if not route.is_camera
         ]
+        self._cameras = [
+            CameraSubscription(node, route, buffer, picture_came, reliability)
+            for route in routes
+            if route.is_camera
+        ]
+        self._timer: Timer | None = None
+        if self._cameras:
+            # In simulated time a clock that waits would find no camera.
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self._timer = node.create_timer(LOOK_PERIOD_S, self._look, clock=steady)
 
     def _receive(self, route: stream_store.Route, message: Any) -> None:
         route.store(message, self._node.get_clock().now().nanoseconds)
-        if route.is_camera:
-            self._picture_came()
+
+    def _look(self) -> None:
+        looks = [camera.look() for camera in self._cameras]
+        if all(looks) and self._timer:
+            self._timer.cancel()
 
     def close(self) -> None:
-        for subscription in self._subscriptions:
+        if self._timer:
+            self._node.destroy_timer(self._timer)
+            self._timer = None
+        for subscription in self._states:
             self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
+        self._states.clear()
+        for camera in self._cameras:
+            camera.close()
+        self._cameras.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.cameras.catalog import kind_of
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.clocks import stamps_behind_ns
@@ -23,14 +25,26 @@ class BagPictures:
     """The messages of a bag's cameras at their times, over and over."""
 
     def __init__(self, path: Path, robot: RobotConfig) -> None:
-        """BagError for a camera of the robot file that the bag does not hold."""
+        """BagError for a camera of the robot file that the bag does not hold, or as video."""
         self._bag = Bag(path)
         buffer = ObservationBuffer(robot, fields=(), cameras=robot.observations.cameras)
         self._topics = _topics(self._bag, buffer)
+        self.types = {route.streams[0]: route.type_name for route in self._topics.values()}
+        """Message types by camera."""
+        self._check_no_video()
         self._messages = self._endless()
         self._next = next(self._messages, None)
         if self._next is None:
             raise BagError(f"bag {path} has the topics of the cameras, but not one picture")
+
+    def _check_no_video(self) -> None:
+        for topic, type_name in _types(self._topics).items():
+            for *_, message in islice(self._bag.messages({topic: type_name}), 1):
+                if video := kind_of(message).video(message):
+                    raise BagError(
+                        f"{topic} of bag {self._bag.path} is video ({video}), which a fake robot "
+                        "cannot begin again: give a bag of single pictures"
+                    )
 
     def _endless(self) -> Iterator[tuple[int, str, Any]]:
         """Time since the beginning in ns, camera and message."""

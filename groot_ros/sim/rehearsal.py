@@ -29,6 +29,7 @@ from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.episodes import Episode, EpisodeChoice, find_episodes
+from groot_ros.data.key_frames import decode_before
 from groot_ros.data.replay import PREROLL_NS
 from groot_ros.data.topics import absolute, find_streams
 from groot_ros.errors import UserError
@@ -122,6 +123,7 @@ class _Run:
                 self._seen.report(stream, reason)
 
         start_ns = episode.start_ns - PREROLL_NS
+        decode_before(bag, seen, start_ns)
         for topic, now_ns, message in bag.messages(topics, start_ns, episode.stop_ns, refuse):
             self._pass_time(now_ns)
             if topic in grips:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import array
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from graph import Graph
+from encoded import stream
+from graph import WAIT_S, Graph
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
+from video_camera import COUNT
 
 from groot_ros.buffer import NotReady, ObservationBuffer
+from groot_ros.errors import UserError
 from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import RobotConfig, load_robot
@@ -78,3 +83,42 @@ def test_live_and_recorded_pictures_are_equal(
     assert ours is not None and theirs is not None
     np.testing.assert_array_equal(ours, theirs)
     assert ours.shape == (HEIGHT, WIDTH, 3) and np.abs(ours.astype(int) - RED).max() <= 4
+
+
+def test_video_is_decoded_packet_by_packet(graph: Graph, tmp_path: Path) -> None:
+    """From another process, on a topic whose name promises something else."""
+    config = robot(tmp_path / "robot.yaml", "max_age: 100.0")
+    buffer = ObservationBuffer(config, (), ("exterior",))
+    seen: list[np.ndarray] = []
+
+    def look() -> None:
+        """In the thread that decodes, behind every packet."""
+        if (shown := picture(buffer, graph.node.get_clock().now().nanoseconds)) is not None:
+            seen.append(shown)
+
+    streams = StreamSubscriptions(graph.node, buffer, look)
+    camera = subprocess.Popen([sys.executable, str(Path(__file__).with_name("video_camera.py"))])
+    try:
+        graph.wait_for(lambda: len(seen) > 2 * COUNT, "two rounds of the video")
+    finally:
+        camera.kill()
+        camera.wait(WAIT_S)
+        graph.remove(streams.close)
+    whole = {shown.tobytes(): number for number, shown in stream("h264", COUNT)[1].items()}
+    numbers = {whole[shown.tobytes()] for shown in seen}
+    # Most of them are no key frames.
+    assert len(numbers) > COUNT / 2
+
+
+def test_a_type_that_is_not_installed_is_one_sentence(graph: Graph, tmp_path: Path) -> None:
+    text = share_file("config/robots/sim.yaml").read_text()
+    path = tmp_path / "robot.yaml"
+    path.write_text(text.replace("topic: exterior/image_raw", "topic: exterior/image_raw/ffmpeg"))
+    buffer = ObservationBuffer(load_robot(str(path)), (), ("exterior",))
+    sentence = (
+        "^camera exterior: its type ffmpeg_image_transport_msgs/msg/FFMPEGPacket is not "
+        "installed: source the workspace that has it, or `apt install "
+        "ros-[a-z]+-ffmpeg-image-transport-msgs`$"
+    )
+    with pytest.raises(UserError, match=sentence):
+        StreamSubscriptions(graph.node, buffer)

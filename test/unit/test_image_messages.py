@@ -9,10 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
+from groot_ros.cameras.catalog import kind_of
 from groot_ros.errors import UserError
-from groot_ros.image_messages import image_to_array, image_to_rgb, message_to_rgb
+from groot_ros.image_messages import image_to_array, image_to_rgb
+from groot_ros.robot import CameraStream
 
 HEIGHT, WIDTH = 32, 48
+
+
+def message_to_rgb(source, encoding="", depth_range_m=None):
+    """As the node and the converter decode it, by the keys of its camera."""
+    camera = CameraStream("/camera", "image", False, encoding, depth_range_m=depth_range_m)
+    return kind_of(source).picture(source, camera)
 
 
 def colours():
@@ -157,7 +165,7 @@ def test_three_channels_without_names_need_the_cameras_encoding(meant, order):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "channels"), [("mono16", 1), ("rgb16", 3), ("bgra16", 4), ("bayer_rggb16", 1)]
+    ("encoding", "channels"), [("rgb16", 3), ("bgra16", 4), ("bayer_rggb16", 1)]
 )
 def test_sixteen_bits_are_refused(encoding, channels):
     pixels = np.zeros((HEIGHT, WIDTH, channels), np.uint16)
@@ -165,11 +173,10 @@ def test_sixteen_bits_are_refused(encoding, channels):
         message_to_rgb(message(encoding, pixels))
 
 
-@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (HEIGHT, WIDTH, 3)])
-def test_compressed_sixteen_bits_are_refused(shape):
-    _, data = cv2.imencode(".png", np.full(shape, 40000, np.uint16))
-    compressed = SimpleNamespace(format="16UC1; png compressed", data=data.ravel())
-    with pytest.raises(UserError, match="format '16UC1; png compressed' has more than 8 bits"):
+def test_compressed_sixteen_bits_are_refused():
+    _, data = cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), 40000, np.uint16))
+    compressed = SimpleNamespace(format="rgb16; png compressed", data=data.ravel())
+    with pytest.raises(UserError, match="format 'rgb16; png compressed' has more than 8 bits"):
         message_to_rgb(compressed)
 
 
@@ -190,11 +197,9 @@ def test_rgb_is_not_copied_before_it_is_wanted():
     assert np.shares_memory(image_to_array(source), np.frombuffer(source.data, np.uint8))
 
 
-@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "8UC2"])
-def test_what_has_no_colour_is_refused(encoding):
-    pixels = np.zeros((HEIGHT, WIDTH), {"16UC1": "u2", "32FC1": "f4", "8UC2": "u2"}[encoding])
-    with pytest.raises(UserError, match=f"encoding '{encoding}' has no colour"):
-        image_to_rgb(message(encoding, pixels))
+def test_what_has_no_colour_is_refused():
+    with pytest.raises(UserError, match="encoding '8UC2' has no colour"):
+        image_to_rgb(message("8UC2", np.zeros((HEIGHT, WIDTH), "u2")))
 
 
 def test_broken_messages_are_refused():

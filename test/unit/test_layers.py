@@ -37,6 +37,7 @@ LAYERS = [
         "chunks",
         "buffer",
         "envelope",
+        "cameras",
         "image_messages",
         "picture_watch",
         "message_fields",

@@ -65,6 +65,11 @@ def test_the_shipped_robots_are_listed():
             "latnecy is not a known key; did you mean latency",
         ),
         (
+            "observations.cameras.wrist.depth_range",
+            [1.5, 0.2],
+            "wrist.depth_range is .1.5, 0.2., expected .NEAR, FAR. in m",
+        ),
+        (
             "observations.camera",
             {},
             "observations.camera is not a known key; did you mean cameras",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
 from groot_ros.data.convert import Conversion
 from groot_ros.data.episodes import EpisodeChoice
@@ -20,6 +22,10 @@ from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, 
 
 BEGIN_NS = 1_700_000_000 * NS
 EVENT = "groot_ros_msgs/msg/EpisodeEvent"
+FOXGLOVE, FFMPEG = (
+    "foxglove_msgs/msg/CompressedVideo",
+    "ffmpeg_image_transport_msgs/msg/FFMPEGPacket",
+)
 JOINTS = tuple(f"fr3_joint{number}" for number in range(1, 8))
 FRAME = "fr3_link0"
 LEAD_S = 0.1
@@ -156,6 +162,21 @@ def compressed_image(time_s: float, camera: str, form: str = ".png") -> bytes:
     return maker.make(COMPRESSED_IMAGE, header=header, format=form[1:], data=encoded.ravel())
 
 
+@cache
+def full_store() -> Typestore:
+    """ROS 2's types, our own, and those of video, whose fields their packages document."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    event = share_file("groot_ros_msgs/msg/EpisodeEvent.msg").read_text()
+    foxglove = "builtin_interfaces/Time timestamp\nstring frame_id\nuint8[] data\nstring format\n"
+    ffmpeg = (
+        "std_msgs/Header header\nint32 width\nint32 height\nstring encoding\nuint64 pts\n"
+        "uint8 flags\nbool is_bigendian\nuint8[] data\n"
+    )
+    for text, name in ((event, EVENT), (foxglove, FOXGLOVE), (ffmpeg, FFMPEG)):
+        store.register(get_types_from_msg(text, name))
+    return store
+
+
 def write_bag(
     path: Path,
     messages: Iterable[Message],
@@ -164,9 +185,7 @@ def write_bag(
     custom_data: dict[str, str] | None = None,
 ) -> Path:
     """Write messages as a rosbag2 bag with a writer that is not the project's own."""
-    store = get_typestore(Stores.ROS2_JAZZY)
-    definition = share_file("groot_ros_msgs/msg/EpisodeEvent.msg").read_text()
-    store.register(get_types_from_msg(definition, EVENT))
+    store = full_store()
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = Writer(path, version=9, storage_plugin=storage)
     writer.set_compression(compression, CompressionFormat.ZSTD)
@@ -185,9 +204,7 @@ def write_bag(
 
 def event(kind: int, time_s: float, instruction: str = "") -> Message:
     """An EpisodeEvent."""
-    store = get_typestore(Stores.ROS2_JAZZY)
-    definition = share_file("groot_ros_msgs/msg/EpisodeEvent.msg").read_text()
-    store.register(get_types_from_msg(definition, EVENT))
+    store = full_store()
     header = MessageMaker().header(BEGIN_NS + round(time_s * NS), "")
     message = store.types[EVENT](header, kind, "episode", instruction, "")
     data = bytes(store.serialize_cdr(message, EVENT))

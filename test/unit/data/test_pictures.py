@@ -46,24 +46,40 @@ def swapped(time_s: float) -> bytes:
     return image(time_s, encoding="8UC3", data=pixels.ravel())
 
 
-def jpeg(time_s: float) -> bytes:
-    return compressed_image(time_s, "exterior", ".jpg")
+def depth(time_s: float) -> bytes:
+    """What is red is 2 m away, what is black 0.5 m, in mm."""
+    red = picture(time_s, "exterior")[..., 0].astype(np.uint16)
+    pixels = (500 + red * 1500 // 255).astype("<u2")
+    return image(time_s, encoding="16UC1", step=128, data=pixels.view(np.uint8).ravel())
 
 
 @pytest.mark.parametrize(
-    ("keys", "data", "type_name"),
-    [("encoding: bgr8", swapped, IMAGE), ("compressed: true", jpeg, COMPRESSED_IMAGE)],
+    ("keys", "data", "refusal"),
+    [
+        ("encoding: bgr8", swapped, "set encoding: bgr8"),
+        ("depth_range: [0.5, 2.0]", depth, "set depth_range: "),
+    ],
 )
 def test_keys_of_a_camera(
-    tmp_path: Path, keys: str, data: Callable[[float], bytes], type_name: str
+    tmp_path: Path, keys: str, data: Callable[[float], bytes], refusal: str
 ) -> None:
-    recorded = bag(tmp_path / "bag", data, type_name)
-    with pytest.raises(UserError, match=keys):
+    recorded = bag(tmp_path / "bag", data)
+    with pytest.raises(UserError, match=refusal):
         convert(conversion(recorded, tmp_path / "out"))
     name = robot(tmp_path / "robot.yaml", keys)
     report = convert(conversion(recorded, tmp_path / "out", robot=name))
     assert report.dropped == {}
     found = verify(recorded, name, CODEC, tmp_path / "out")
+    assert found.is_equal and min(found.psnr_db.values()) > 35
+
+
+def test_the_type_of_a_topic_says_what_its_camera_sends(tmp_path: Path) -> None:
+    """JPEG on a topic that is called image_raw."""
+    recorded = bag(
+        tmp_path / "bag", lambda t: compressed_image(t, "exterior", ".jpg"), COMPRESSED_IMAGE
+    )
+    assert convert(conversion(recorded, tmp_path / "out")).dropped == {}
+    found = verify(recorded, "sim", CODEC, tmp_path / "out")
     assert found.is_equal and min(found.psnr_db.values()) > 35
 
 

@@ -1,0 +1,13 @@
+"""sensor_msgs/Image: pixels."""
+
+from __future__ import annotations
+
+from groot_ros.cameras.kind import CameraKind
+from groot_ros.image_messages import image_to_rgb
+
+IMAGE = CameraKind(
+    type_name="sensor_msgs/msg/Image",
+    field="step",
+    ending="",
+    picture=lambda message, camera: image_to_rgb(message, camera.encoding, camera.depth_range_m),
+)
