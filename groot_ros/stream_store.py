@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode, pick_joints
-from groot_ros.cameras.catalog import expected_type, kind_of
+from groot_ros.cameras.catalog import expected_type, kind_of, message_to_rgb
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.message_fields import from_pose, to_ns
@@ -210,8 +210,8 @@ def _store_image(
     message: Any,
     arrival_ns: int,
 ) -> None:
-    stamp_ns, kind = time.of(buffer, name, message, arrival_ns), kind_of(message)
-    if video := kind.video(message):
+    stamp_ns = time.of(buffer, name, message, arrival_ns)
+    if video := kind_of(message).video(message):
         # Also without a time: what follows is made of it.
         for picture_ns, decode in decoder.take(video, bytes(message.data), stamp_ns):
             if picture_ns:
@@ -219,7 +219,7 @@ def _store_image(
         if decoder.problem:
             buffer.report(name, decoder.problem)
     elif stamp_ns:
-        buffer.add_image(name, stamp_ns, partial(kind.picture, message, camera))
+        buffer.add_image(name, stamp_ns, partial(message_to_rgb, message, camera))
 
 
 def _no_joint(topic: str, missing: KeyError, message: Any) -> str:

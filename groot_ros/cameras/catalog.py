@@ -9,7 +9,7 @@ from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.compressed_video import COMPRESSED_VIDEO
 from groot_ros.cameras.ffmpeg_packet import FFMPEG_PACKET
 from groot_ros.cameras.image import IMAGE
-from groot_ros.cameras.kind import CameraKind, no_picture
+from groot_ros.cameras.kind import CameraKind, Picture, no_picture
 from groot_ros.robot import CameraStream
 
 KINDS = (IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO, COMPRESSED_IMAGE)
@@ -21,6 +21,11 @@ VIDEO_TYPES = tuple(kind.type_name for kind in KINDS if kind.picture is no_pictu
 def kind_of(message: Any) -> CameraKind:
     """The kind of a camera's message, live or from a bag."""
     return next(kind for kind in KINDS if hasattr(message, kind.field))
+
+
+def message_to_rgb(message: Any, camera: CameraStream) -> Picture:
+    """Picture (H, W, 3) uint8 RGB of a camera's message; UserError where it has none by itself."""
+    return kind_of(message).picture(message, camera)
 
 
 def expected_type(camera: CameraStream) -> str:

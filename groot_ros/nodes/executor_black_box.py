@@ -18,20 +18,20 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from groot_ros.buffer import ObservationBuffer
+from groot_ros.cameras.catalog import VIDEO_TYPES, kind_of, message_to_rgb
 from groot_ros.chunks.chunk import Setpoint
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.episode_info import software_versions
 from groot_ros.errors import UserError
-from groot_ros.image_messages import message_to_rgb
 from groot_ros.incidents.black_box import SPAN_S, BlackBox, Surroundings
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
 from groot_ros.incidents.tape import TapedExecutor
+from groot_ros.nodes.camera_subscription import PICTURE_DEPTH
 from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.outputs import setpoint_message
-from groot_ros.nodes.raw_topics import offered_qos
-from groot_ros.nodes.streams import IMAGE_DEPTH, MESSAGE_TYPES
-from groot_ros.robot import RobotConfig, robot_path
+from groot_ros.nodes.raw_topics import message_class, offered_qos
+from groot_ros.robot import CameraStream, RobotConfig, robot_path
 from groot_ros.share import user_path
 from groot_ros.stream_store import COMPRESSED_IMAGE, Route, routes
 from groot_ros_msgs.msg import ActionChunk
@@ -135,9 +135,11 @@ class ExecutorBlackBox:
         buffer = ObservationBuffer(robot, observed.states, cameras)
         found = []
         for route in routes(buffer):
-            if route.is_camera:
-                encoding = observed.cameras[route.streams[0]].encoding
-                found.append(self._subscribe_camera(route, encoding, pictures_hz))
+            if route.type_name in VIDEO_TYPES:
+                self._node.get_logger().info(f"incidents hold no video: {route.topic} is left out")
+            elif route.is_camera:
+                camera = observed.cameras[route.streams[0]]
+                found.append(self._subscribe_camera(route, camera, pictures_hz))
             else:
                 found.append(self._subscribe_state(route))
         return found
@@ -148,23 +150,25 @@ class ExecutorBlackBox:
         def keep(data: bytes) -> None:
             self._box.keep(topic, self._node.now_ns(), bytes(data))
 
-        kind = MESSAGE_TYPES[route.type_name]
+        kind = message_class(route.type_name)
         return self._node.create_witness(kind, route.topic, keep, BEST_EFFORT, raw=True)
 
-    def _subscribe_camera(self, route: Route, encoding: str, rate_hz: float) -> Subscription:
+    def _subscribe_camera(
+        self, route: Route, camera: CameraStream, rate_hz: float
+    ) -> Subscription:
         name = self._node.resolve_topic_name(route.topic)
         as_it_is = route.type_name == COMPRESSED_IMAGE
         topic = Topic(name if as_it_is else f"{name}/compressed", COMPRESSED_IMAGE, (_QOS,))
 
         def keep(message: Any) -> None:
-            work = partial(_bytes_of if as_it_is else _compressed, message, encoding)
+            work = partial(_bytes_of if as_it_is else _compressed, message, camera)
             self._box.keep_picture(topic, self._node.now_ns(), work)
 
         return self._node.create_witness(
-            MESSAGE_TYPES[route.type_name],
+            message_class(route.type_name),
             route.topic,
             keep,
-            QoSProfile(depth=IMAGE_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
+            QoSProfile(depth=PICTURE_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
             callback_group=Paced(1.0 / rate_hz),
         )
 
@@ -253,13 +257,16 @@ def _chunk_bytes(chunk: ActionChunk) -> int:
     return tracks + sum(map(len, texts)) + 64 * len(chunk.tracks)
 
 
-def _bytes_of(message: CompressedImage, _: str) -> bytes:
+def _bytes_of(message: CompressedImage, _: CameraStream) -> bytes:
+    """ValueError for video, of which single packets are no pictures."""
+    if video := kind_of(message).video(message):
+        raise UserError(f"incidents hold no video ({video})")
     return bytes(serialize_message(message))
 
 
-def _compressed(message: Image, encoding: str) -> bytes:
+def _compressed(message: Image, camera: CameraStream) -> bytes:
     """A picture as JPEG in a serialised CompressedImage; ValueError where it is none."""
-    pixels = cv2.cvtColor(message_to_rgb(message, encoding), cv2.COLOR_RGB2BGR)
+    pixels = cv2.cvtColor(message_to_rgb(message, camera), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     picture = CompressedImage(header=message.header, format="jpeg", data=data.tobytes())
     return bytes(serialize_message(picture))

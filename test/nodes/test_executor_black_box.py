@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 from stepped_robot import Robot, stepped_robot
 
 from groot_ros.data.bag import open_bag
-from groot_ros.image_messages import message_to_rgb
+from groot_ros.image_messages import compressed_to_rgb
 from groot_ros.incidents.incident import INFO, RECORDING, ROBOT, Incident
 from groot_ros.incidents.recording_file import read_recording
 from groot_ros.incidents.tape_player import play
@@ -145,7 +145,7 @@ def test_threads_and_pictures_of_a_real_run_are_in_it(
     with open_bag(path) as bag:
         pictures = list(bag.messages(topics))
     assert {topic for topic, *_ in pictures} == set(topics)
-    pixels = message_to_rgb(pictures[0][2])
+    pixels = compressed_to_rgb(pictures[0][2])
     assert pixels.shape == (48, 64, 3) and abs(int(pixels[20, 20, 0]) - 90) < 3
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.cameras.catalog import kind_of
+from groot_ros.cameras.catalog import message_to_rgb
 from groot_ros.cameras.depth import depth_to_rgb
 from groot_ros.errors import UserError
 from groot_ros.robot import CameraStream
@@ -24,7 +24,7 @@ RANGE = (0.2, 1.2)
 
 def picture(message: SimpleNamespace, depth_range_m: tuple[float, float] | None) -> np.ndarray:
     camera = CameraStream("/camera", "image", False, depth_range_m=depth_range_m)
-    return kind_of(message).picture(message, camera)
+    return message_to_rgb(message, camera)
 
 
 def image(encoding: str, pixels: np.ndarray, bigendian: int = 0) -> SimpleNamespace:

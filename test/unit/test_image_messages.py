@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from groot_ros.cameras.catalog import kind_of
+from groot_ros.cameras import catalog
 from groot_ros.errors import UserError
 from groot_ros.image_messages import image_to_array, image_to_rgb
 from groot_ros.robot import CameraStream
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 32, 48
 def message_to_rgb(source, encoding="", depth_range_m=None):
     """As the node and the converter decode it, by the keys of its camera."""
     camera = CameraStream("/camera", "image", False, encoding, depth_range_m=depth_range_m)
-    return kind_of(source).picture(source, camera)
+    return catalog.message_to_rgb(source, camera)
 
 
 def colours():
