@@ -1,7 +1,9 @@
-"""Draws the figures of docs/runtime.md from the code itself: `python docs/figures.py`."""
+"""Draws figures of runtime.md and data.md from the code itself: `python docs/figures.py`."""
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -11,11 +13,18 @@ from numpy.typing import NDArray
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from groot_ros.calibration.latency import camera_lag
+from groot_ros.calibration.recording import read_recording
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.governor import Governor
 from groot_ros.chunks.motion import Motion, Planner
+from groot_ros.policies.scripted import ScriptedPolicy
+from groot_ros.robot import ARRIVAL, load_robot
 from groot_ros.robot_limits import Limits
+from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.simulation import Simulation
+from groot_ros.sim.tasks import Task
 
 Array = NDArray[np.float64]
 
@@ -150,10 +159,39 @@ def draw_governor() -> None:
     figure.savefig(IMAGES / "runtime_governor.svg")
 
 
+def draw_calibration() -> None:
+    """What a late camera of three simulated demonstrations matches."""
+    robot, simulation, recordings = load_robot("sim"), Simulation(), []
+    cameras = {
+        name: replace(camera, clock=ARRIVAL) for name, camera in robot.observations.cameras.items()
+    }
+    robot = replace(robot, observations=replace(robot.observations, cameras=cameras))
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(3):
+            simulation.reset(seed, Task("pick", "red"))
+            path = Path(folder) / f"{seed}"
+            record_episode(path, ScriptedPolicy(), simulation, BagOptions(camera_latency_s=0.047))
+            recordings.append(read_recording(path, robot))
+    hands = [recording.states["ee_pose"] for recording in recordings]
+    matched, shown = camera_lag(recordings, hands, "exterior")
+    figure, (search, fit) = plt.subplots(
+        1, 2, figsize=SIZE, layout="constrained", width_ratios=(1, 2)
+    )
+    search.plot(1e3 * matched.lags_s, matched.match, color=NEW)
+    search.axvspan(1e3 * matched.estimate.low_s, 1e3 * matched.estimate.high_s, color="0.85")
+    search.axvline(1e3 * matched.estimate.value_s, color=RESULT)
+    search.set(xlabel="lag [ms]", ylabel="match")
+    fit.plot(shown.times_s, shown.seen, color=NEW, label="change of the pictures")
+    fit.plot(shown.times_s, shown.told, color=RESULT, ls="--", label="hand and gripper")
+    fit.set(xlabel="time [s]", ylabel="grey levels/s")
+    fit.legend()
+    figure.savefig(IMAGES / "data_calibration.svg")
+
+
 def main() -> None:
     plt.rcParams["svg.hashsalt"] = "groot_ros"
     plt.rcParams["font.size"] = 9
-    for draw in (draw_join, draw_fade, draw_stop, draw_governor):
+    for draw in (draw_join, draw_fade, draw_stop, draw_governor, draw_calibration):
         draw()
 
 

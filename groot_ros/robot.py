@@ -11,7 +11,8 @@ from typing import Any
 from groot_ros.config_file import read_yaml
 from groot_ros.config_section import Section
 from groot_ros.errors import UserError
-from groot_ros.robot_limits import Limits, read_limits
+from groot_ros.robot_lag import Lag, read_lag
+from groot_ros.robot_limits import Following, Limits, read_limits
 from groot_ros.share import share_file, user_path
 
 STATE_MAX_AGE_S = 0.2
@@ -210,6 +211,8 @@ class RobotConfig:
     commands: Commands
     output: Output
     limits: Limits = field(default_factory=Limits)
+    lag: Lag | None = None
+    """How it follows; None where the file does not say."""
     untested: bool = False
     """The file was written from the driver's documentation and never ran on the hardware."""
     urdf: str = ""
@@ -262,13 +265,16 @@ def parse_robot(values: object, source: str) -> RobotConfig:
     root = Section(values, source)
     observations = _observations(root.section("observations"))
     joints = observations.joint_position
+    lag = read_lag(root.section("lag")) if "lag" in root else None
+    lag_s = lag.total_s if lag else Following.lag_s
     robot = RobotConfig(
         name=root.text("robot", "the robot's name"),
         base_frame=root.text("base_frame", "a frame name such as fr3_link0"),
         observations=observations,
         commands=_commands(root.section("commands")),
         output=_output(root.section("output")),
-        limits=read_limits(root.part("limits"), len(joints.joints) if joints else 0),
+        limits=read_limits(root.part("limits"), len(joints.joints) if joints else 0, lag_s),
+        lag=lag,
         untested=root.boolean("untested") if "untested" in root else False,
     )
     if "urdf" in root:

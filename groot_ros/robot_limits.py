@@ -96,8 +96,9 @@ class Limits:
     following: Following = Following()
 
 
-def read_limits(section: Section, joint_count: int) -> Limits:
-    """The limits of a robot with so many arm joints; UserError names a mistake."""
+def read_limits(section: Section, joint_count: int, lag_s: float = Following.lag_s) -> Limits:
+    """The limits of a robot with so many arm joints, `lag_s` behind its commands where
+    `following` does not say otherwise; UserError names a mistake."""
     values: dict[str, Any] = {}
     if "workspace" in section:
         box = section.section("workspace")
@@ -115,15 +116,15 @@ def read_limits(section: Section, joint_count: int) -> Limits:
             if key not in RANGE and min(numbers) <= 0:
                 raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
             values[key] = numbers
-    values["following"] = _following(section.part("following"))
+    values["following"] = _following(section.part("following"), lag_s)
     if set(RANGE) <= set(values):
         _check_range(section, values["joint_lower"], values["joint_upper"])
     section.finish()
     return Limits(**values)
 
 
-def _following(section: Section) -> Following:
-    numbers = {
+def _following(section: Section, lag_s: float) -> Following:
+    numbers = {"lag_s": lag_s} | {
         name: section.positive(key, unit)
         for key, (name, unit) in FOLLOWING.items()
         if key in section

@@ -97,7 +97,7 @@ class Source:
 
 
 @dataclass
-class _Collector:
+class StateCollector:
     """Stands in for an ObservationBuffer and keeps every sample of the state."""
 
     robot: RobotConfig
@@ -135,7 +135,7 @@ class SignalReader:
     def __init__(self, source: Source, fields: Iterable[str]) -> None:
         robot = source.robot
         self._robot = robot
-        self._collector = _Collector(robot, tuple(fields))
+        self._collector = StateCollector(robot, tuple(fields))
         self._streams = find_streams(
             source.bag, routes(self._collector, source.behind_ns), source.namespace
         )
@@ -163,7 +163,7 @@ class SignalReader:
             # A command without a time is meant for now.
             stamp_ns = time.of(stamp_ns or arrival_ns, arrival_ns)
             pose = from_pose(message.pose)
-            if not _is_pose(pose):
+            if not is_pose(pose):
                 self._leave_out("ee_pose", topic, stamp_ns)
                 return
             self._samples["ee_pose"].add(stamp_ns, pose)
@@ -208,7 +208,8 @@ class SignalReader:
         return EpisodeSignals(_signals(self._collector.samples), _signals(self._samples))
 
 
-def _is_pose(pose: NDArray[np.float64]) -> bool:
+def is_pose(pose: NDArray[np.float64]) -> bool:
+    """Whether numbers (7,) are finite and their quaternion has a direction."""
     return bool(np.all(np.isfinite(pose))) and float(pose[3:] @ pose[3:]) > LEAST_QUAT**2
 
 

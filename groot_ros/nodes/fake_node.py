@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rclpy.clock import Clock, ClockType
 from rclpy.timer import Timer
@@ -22,7 +22,7 @@ from groot_ros.nodes.parameters import parameter, robot_parameter
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.robot import load_robot
 from groot_ros.share import user_path
-from groot_ros.sim.fake_arm import FakeArm, resting_state
+from groot_ros.sim.fake_arm import LAG, FakeArm, resting_state
 from groot_ros.sim.fake_bag import BagPictures, starting_state
 from groot_ros.sim.fake_kinematics import fake_kinematics
 from groot_ros.sim.fake_links import robot_links
@@ -61,7 +61,12 @@ class FakeParameters:
         100.0, "joint states and poses per second", "Hz", 1.0, 1000.0, read_only=True
     )
     lag: float = parameter(
-        0.04, "time constant with which the arm follows", "s", 0.001, 1.0, read_only=True
+        0.0,
+        "time constant with which the arm follows; 0: that of the robot file, or 0.04",
+        "s",
+        0.0,
+        1.0,
+        read_only=True,
     )
 
 
@@ -113,7 +118,8 @@ class FakeNode(GuardedLifecycleNode):
         start = resting_state(robot, urdf, kinematics)
         if p.pictures:
             start = starting_state(user_path(p.pictures), robot)
-        self._arm = FakeArm(robot, start, self.now_ns(), kinematics, p.lag)
+        lag = replace(robot.lag or LAG, time_constant_s=p.lag) if p.lag else None
+        self._arm = FakeArm(robot, start, self.now_ns(), kinematics, lag)
         if kinematics is None and start.joints is not None and start.pose is not None:
             self.get_logger().info(
                 "the robot file has no urdf, or does not say which link is the tool "

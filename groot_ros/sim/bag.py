@@ -39,6 +39,9 @@ class BagOptions:
     """Time before the first command."""
     tail_s: float = 0.3
     """Time after the task is done or the limit has come."""
+    camera_latency_s: float = 0.0
+    state_latency_s: float = 0.0
+    """How late pictures and states arrive; their stamps say when they were taken."""
     begin_ns: int = BEGIN_NS
     compress: bool = False
 
@@ -69,27 +72,27 @@ class SimulationRecorder:
     def now_ns(self) -> int:
         return self._options.begin_ns + round(self._simulation.time_s * NS)
 
-    def _write(self, topic: str, data: bytes) -> None:
-        now_ns = self.now_ns
-        self.writer.write(f"/{topic.lstrip('/')}", now_ns, now_ns, data)
+    def _write(self, topic: str, data: bytes, late_s: float = 0.0) -> None:
+        time_ns = self.now_ns + round(late_s * NS)
+        self.writer.write(f"/{topic.lstrip('/')}", time_ns, time_ns, data)
 
     def measure(self) -> None:
         """Record the state, and pictures when they are due."""
         simulation, streams = self._simulation, self._robot.observations
         assert streams.joint_position and streams.ee_pose
+        state_s, camera_s = self._options.state_latency_s, self._options.camera_latency_s
         positions = dict(zip(ARM_JOINTS, simulation.joint_position.tolist(), strict=True))
         positions |= dict.fromkeys(FINGER_JOINTS, simulation.finger_position)
-        self._write(
-            streams.joint_position.topic, self._messages.joint_state(self.now_ns, positions)
-        )
+        joints = self._messages.joint_state(self.now_ns, positions)
+        self._write(streams.joint_position.topic, joints, state_s)
         pose = self._messages.pose(self.now_ns, self._robot.base_frame, simulation.ee_pose)
-        self._write(streams.ee_pose.topic, pose)
+        self._write(streams.ee_pose.topic, pose, state_s)
         # The times of the control periods are sums of floating point numbers.
         if simulation.time_s * self._options.image_rate_hz + 1e-6 >= self._pictures:
             self._pictures += 1
             for camera in CAMERAS:
                 picture = self._messages.image(self.now_ns, camera, simulation.render(camera))
-                self._write(streams.cameras[camera].topic, picture)
+                self._write(streams.cameras[camera].topic, picture, camera_s)
 
     def command(self, setpoint: Setpoint, executed: Setpoint | None = None) -> None:
         """Record a setpoint and lead the robot there, or to `executed` in its place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from groot_ros.chunks.space import PoseSpace
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import RobotConfig
+from groot_ros.robot_lag import Lag
 from groot_ros.sim.fake_kinematics import joint_range, resting_joints
 from groot_ros.sim.joint_path import JointPath, joint_curve
 from groot_ros.urdf import Urdf
 
 Array = NDArray[np.float64]
 
-# Time constant of arms under position control.
-LAG_S = 0.04
+# Of an arm under position control whose file says nothing.
+LAG = Lag(time_constant_s=0.04)
 # A velocity controller stands still when nothing comes for as long.
 TWIST_TIMEOUT_NS = 200_000_000
 # Closures per second of a gripper whose file says nothing.
@@ -75,8 +77,8 @@ def resting_state(
 
 
 class FakeArm:
-    """Moves as an arm under position control does: towards what its controllers want now, with a
-    first-order lag, within the joint ranges and the speeds of the robot file.
+    """Moves as an arm under position control does: towards what its controllers want now, with the
+    delay and the first-order lag of its file, within its joint ranges and speeds.
 
     With kinematics the joints are what moves, a pose is reached by inverse kinematics, and the
     pose that is told is that of the joints. Without, joints and pose know nothing of each other:
@@ -89,11 +91,19 @@ class FakeArm:
         start: ArmState,
         now_ns: int,
         kinematics: InverseKinematics | None = None,
-        lag_s: float = LAG_S,
+        lag: Lag | None = None,
     ) -> None:
+        """`lag` is that of the robot file, or else `LAG`, unless one is given."""
+        lag = lag or robot.lag or LAG
         self._limits = robot.limits
         self._kinematics = kinematics
-        self._lag_s = lag_s
+        self._lag_s = lag.time_constant_s
+        self._delay_ns = round(lag.delay_s * 1e9)
+        self._grip_speed = (
+            1.0 / lag.grip_s if lag.grip_s else robot.limits.grip_speed or GRIP_SPEED
+        )
+        # Commands that are on their way, and when the arm gets to know of each.
+        self._coming: deque[tuple[int, Callable[[int], None]]] = deque()
         self._now_ns = now_ns
         self._twist_ns = now_ns
         self._twist = np.zeros(6)
@@ -113,8 +123,18 @@ class FakeArm:
         """Where the arm is."""
         return ArmState(self.joints, self.pose, self.grip)
 
+    def _later(self, now_ns: int, obey: Callable[[int], None]) -> None:
+        """Obey a command of now when the delay is over; `obey` is told that time."""
+        if self._delay_ns:
+            self._coming.append((now_ns + self._delay_ns, obey))
+        else:
+            obey(now_ns)
+
     def follow_pose(self, pose: Array) -> None:
         """A pose (7,) in the base frame was commanded."""
+        self._later(self._now_ns, lambda _: self._obey_pose(pose))
+
+    def _obey_pose(self, pose: Array) -> None:
         if self._wanted_pose is None:
             self._solved = self.joints
         self._wanted_pose, self._wanted_joints = pose, None
@@ -122,17 +142,26 @@ class FakeArm:
 
     def follow_twist(self, twist: Array, now_ns: int) -> None:
         """A velocity (6,) of the tool was commanded, linear then angular, in the base frame."""
+        self._later(now_ns, lambda time_ns: self._obey_twist(twist, time_ns))
+
+    def _obey_twist(self, twist: Array, now_ns: int) -> None:
         if self._wanted_pose is None and self.pose is not None:
-            self.follow_pose(self.pose)
+            self._obey_pose(self.pose)
         self._twist, self._twist_ns = twist, now_ns
 
     def follow_joints(self, joints: ArrayLike) -> None:
         """Joint positions (J,) in rad were commanded."""
         wanted = np.array(joints, dtype=np.float64)
+        self._later(self._now_ns, lambda _: self._obey_joints(wanted))
+
+    def _obey_joints(self, wanted: Array) -> None:
         self._wanted_joints, self._wanted_pose = (lambda _: wanted), None
 
     def follow_path(self, path: JointPath, now_ns: int) -> None:
         """A trajectory of the joints was commanded; it begins where the last one is."""
+        self._later(now_ns, lambda time_ns: self._obey_path(path, time_ns))
+
+    def _obey_path(self, path: JointPath, now_ns: int) -> None:
         start, speed = self._begin(now_ns)
         times_s = np.concatenate([[0.0], path.times_s])
         positions = np.vstack([start, path.positions])
@@ -161,18 +190,27 @@ class FakeArm:
 
     def advance(self, now_ns: int) -> None:
         """Let the time until `now_ns` pass; a clock that was set back only begins anew."""
+        is_set_back = now_ns < self._now_ns
+        while self._coming and (is_set_back or self._coming[0][0] < now_ns):
+            due_ns, obey = self._coming.popleft()
+            self._move(min(due_ns, now_ns))
+            obey(self._now_ns)
+        self._move(now_ns)
+
+    def _move(self, now_ns: int) -> None:
+        """Follow what is wanted until a time."""
         duration_s = (now_ns - self._now_ns) / 1e9
         self._now_ns = now_ns
         if duration_s <= 0:
             return
-        share = 1.0 - float(np.exp(-duration_s / self._lag_s))
+        share = 1.0 - float(np.exp(-duration_s / self._lag_s)) if self._lag_s > 0 else 1.0
         if np.any(self._twist):
             self._integrate_twist(now_ns, duration_s)
         if self._wanted_pose is not None and self._kinematics is None:
             self._move_pose(self._wanted_pose, share, duration_s)
         elif self.joints is not None:
             self._move_joints(self._goal(now_ns), share, duration_s)
-        most = (self._limits.grip_speed or GRIP_SPEED) * duration_s
+        most = self._grip_speed * duration_s
         way = self._wanted_grip - self.grip
         self.grip = self._wanted_grip if abs(way) <= most else self.grip + np.sign(way) * most
 

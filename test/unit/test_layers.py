@@ -24,6 +24,7 @@ LAYERS = [
         "urdf",
         "forward_kinematics",
         "inverse_kinematics",
+        "robot_lag",
         "robot_limits",
         "latency",
         "lockstep",
@@ -44,6 +45,7 @@ LAYERS = [
         "stream_store",
     },
     {
+        "calibration",
         "model",
         "policies",
         "data",

@@ -92,6 +92,19 @@ def test_mistakes_are_named(path, value, sentence):
     assert str(caught.value).startswith("mine.yaml: ")
 
 
+def test_a_lag_is_how_far_behind_a_robot_may_be():
+    lag = {"delay": 0.02, "time_constant": 0.05, "grip": 0.6}
+    robot = parse_robot(changed("lag", lag), "mine.yaml")
+    assert robot.lag.total_s == pytest.approx(0.07) == robot.limits.following.lag_s
+    assert load_robot("sim").lag is None and load_robot("sim").limits.following.lag_s == 0.1
+    values = changed("lag", lag)
+    values["limits"]["following"] = {"lag": 0.2}
+    assert parse_robot(values, "mine.yaml").limits.following.lag_s == 0.2
+    for key, value in (("delay", -0.1), ("grip", 0), ("constant", 1)):
+        with pytest.raises(UserError, match=rf"lag\.{key} is"):
+            parse_robot(changed("lag", lag | {key: value}), "mine.yaml")
+
+
 def test_a_robot_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="'panda' is neither a file nor one of franka, sim"):
         load_robot("panda")

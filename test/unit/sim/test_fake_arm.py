@@ -13,8 +13,9 @@ from groot_ros.chunks.space import PoseSpace
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import load_robot, robot_names
 from groot_ros.robot_kinematics import watched_points
+from groot_ros.robot_lag import Lag
 from groot_ros.robot_limits import Limits
-from groot_ros.sim.fake_arm import LAG_S, ArmState, FakeArm, resting_state
+from groot_ros.sim.fake_arm import LAG, ArmState, FakeArm, resting_state
 from groot_ros.sim.fake_kinematics import fake_kinematics
 from groot_ros.sim.joint_path import JointPath
 from groot_ros.urdf import load_urdf
@@ -47,13 +48,32 @@ def described(name: str) -> tuple[ArmState, InverseKinematics]:
 def test_a_step_is_followed_with_the_lag_of_a_first_order_system() -> None:
     arm = FakeArm(FREE, START, 0)
     arm.follow_joints(HOME + 0.1)
-    run(arm, LAG_S)
+    run(arm, LAG.time_constant_s)
     np.testing.assert_allclose(arm.joints, HOME + 0.1 * (1 - np.exp(-1)), atol=1e-9)
     arm.follow_pose(PoseSpace().displace(POSE, np.array([0.01, 0, 0, 0, 0, 0.2])))
-    run(arm, LAG_S, round(LAG_S * 1e9))
+    run(arm, LAG.time_constant_s, round(LAG.time_constant_s * 1e9))
     assert arm.pose is not None
     moved = PoseSpace().difference(arm.pose, POSE)
     np.testing.assert_allclose(moved[[0, 5]], np.array([0.01, 0.2]) * (1 - np.exp(-1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("delay_s", [0.03, 0.0345])
+def test_the_lag_of_the_robot_file_delays_every_command(delay_s: float) -> None:
+    lag = Lag(delay_s=delay_s, time_constant_s=0.08, grip_s=0.5)
+    arm = FakeArm(replace(FREE, lag=lag), START, 0)
+    arm.follow_joints(HOME + 0.1)
+    arm.follow_grip(1.0)
+    run(arm, 0.03)
+    np.testing.assert_allclose(arm.joints, HOME, atol=1e-12)
+    run(arm, 0.1, 30_000_000)
+    np.testing.assert_allclose(
+        arm.joints, HOME + 0.1 * (1 - np.exp(-(0.13 - delay_s) / 0.08)), atol=1e-9
+    )
+    assert arm.grip == pytest.approx(0.26)
+    # A clock that is set back must not leave a command waiting for it to come by again.
+    arm.follow_joints(HOME)
+    run(arm, 2.0, -1_000_000_000)
+    np.testing.assert_allclose(arm.joints, HOME, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -80,7 +100,7 @@ def test_no_command_leads_beyond_ranges_and_speeds(
 
 
 def test_a_trajectory_is_interpolated_from_where_the_arm_is_told_to_be() -> None:
-    arm = FakeArm(FREE, START, 0, lag_s=1e-4)
+    arm = FakeArm(FREE, START, 0, lag=Lag())
     times_s = np.array([0.2, 0.4])
     ends = HOME + np.array([[0.1], [0.3]])
     arm.follow_path(JointPath(times_s, ends, None), 0)

@@ -1,0 +1,178 @@
+"""What a bag says of a robot's motion and pictures, each by the clock of its stream."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.buffer import Decode
+from groot_ros.data.bag import Bag, open_bag
+from groot_ros.data.clocks import stamps_behind_ns
+from groot_ros.data.replay import StateCollector, is_pose
+from groot_ros.data.signals import Samples, Signal
+from groot_ros.data.topics import absolute
+from groot_ros.errors import UserError
+from groot_ros.message_fields import NS, from_pose
+from groot_ros.robot import Observations, RobotConfig
+from groot_ros.stream_store import FLOAT, POSE, Route, header_ns, routes
+
+Array = NDArray[np.float64]
+
+# Of each bag so much is read: more bags say more than longer ones.
+LONGEST_NS = 120 * NS
+# Pictures are compared in grey at this width: noise of the sensor averages out, motion does not.
+PICTURE_WIDTH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One bag; times are those of each stream's clock, no latency taken off."""
+
+    states: Mapping[str, Signal]
+    """joint_position, ee_pose, grip (closure), as far as the bag has them."""
+    changes: Mapping[str, Signal]
+    """By camera: mean absolute difference of each picture to the one before, in grey levels."""
+    commands: Mapping[str, Signal]
+    """ee_pose and grip (closure), as far as the bag has them."""
+    ages_s: Mapping[str, Array]
+    """By stream: arrival minus stamp (N,) of the messages that have one."""
+
+
+def read_recording(path: Path, robot: RobotConfig) -> Recording:
+    """The streams of a robot file that a bag has; BagError where it is damaged or a stream is on
+    another clock than the others."""
+    with open_bag(path) as bag:
+        return _Reader(bag, _without_latency(robot)).read()
+
+
+def _without_latency(robot: RobotConfig) -> RobotConfig:
+    """A robot whose streams count by their clocks alone."""
+    streams = robot.observations
+
+    def bare(stream: Any) -> Any:
+        return stream and replace(stream, time=replace(stream.time, latency_s=0.0))
+
+    cameras = {name: replace(camera, latency_s=0.0) for name, camera in streams.cameras.items()}
+    observations = Observations(
+        cameras, bare(streams.joint_position), bare(streams.ee_pose), bare(streams.grip)
+    )
+    commands = robot.commands
+    commands = replace(
+        commands,
+        ee_pose_time=replace(commands.ee_pose_time, latency_s=0.0),
+        grip=bare(commands.grip),
+    )
+    return replace(robot, observations=observations, commands=commands)
+
+
+class _Reader(StateCollector):
+    """Takes what the routes of a robot's streams store."""
+
+    def __init__(self, bag: Bag, robot: RobotConfig) -> None:
+        super().__init__(robot, robot.observations.states, tuple(robot.observations.cameras))
+        self._bag = bag
+        self._namespace = bag.info.namespace if bag.info else "/"
+        self._pictures: dict[str, NDArray[np.float32]] = {}
+        self._changes: dict[str, Samples] = defaultdict(Samples)
+        self._commands: dict[str, Samples] = defaultdict(Samples)
+        self._ages: dict[str, list[float]] = defaultdict(list)
+
+    def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
+        try:
+            picture = _small_grey(decode())
+        except UserError:
+            # One bad picture is one step less.
+            return
+        before = self._pictures.get(camera)
+        if before is not None and before.shape == picture.shape:
+            self._changes[camera].add(stamp_ns, float(cv2.absdiff(picture, before).mean()))
+        self._pictures[camera] = picture
+
+    def read(self) -> Recording:
+        bag = self._bag
+        start_ns, stop_ns = bag.start_ns, min(bag.end_ns, bag.start_ns + LONGEST_NS)
+        behind_ns = stamps_behind_ns(bag, self._streams(0), start_ns, stop_ns)
+        streams, commands = self._streams(behind_ns), self._command_topics()
+        types = {topic: route.type_name for topic, route in streams.items()}
+        types |= {topic: type_name for topic, (_, type_name) in commands.items()}
+        for topic, arrival_ns, message in bag.messages(types, start_ns, stop_ns):
+            if route := streams.get(topic):
+                route.store(message, arrival_ns)
+                self._note_age(route, message, arrival_ns, behind_ns)
+            if topic in commands:
+                self._command(commands[topic][0], message, arrival_ns, behind_ns)
+        return Recording(
+            states=_signals(self.samples),
+            changes=_signals(self._changes),
+            commands=_signals(self._commands),
+            ages_s={stream: np.array(ages) for stream, ages in self._ages.items()},
+        )
+
+    def _streams(self, behind_ns: int) -> dict[str, Route]:
+        """Routes by the topic's name in the bag, of those that it has."""
+        found = {absolute(r.topic, self._namespace): r for r in routes(self, behind_ns)}
+        return {t: r for t, r in found.items() if self._has(t, r.type_name)}
+
+    def _has(self, topic: str, type_name: str) -> bool:
+        info = self._bag.topics.get(topic)
+        return info is not None and type_name in info.counts
+
+    def _command_topics(self) -> dict[str, tuple[str, str]]:
+        """Signal and message type by topic."""
+        commands = self.robot.commands
+        wanted = [("ee_pose", commands.ee_pose, POSE)]
+        if commands.grip and commands.grip.type == "float64":
+            wanted.append(("grip", commands.grip.topic, FLOAT))
+        named = {
+            absolute(topic, self._namespace): (signal, type_name)
+            for signal, topic, type_name in wanted
+            if topic
+        }
+        return {t: found for t, found in named.items() if self._has(t, found[1])}
+
+    def _note_age(self, route: Route, message: Any, arrival_ns: int, behind_ns: int) -> None:
+        if route.type_name != FLOAT and (stamp_ns := header_ns(message, behind_ns)):
+            for stream in route.streams:
+                self._ages[stream].append((arrival_ns - stamp_ns) / NS)
+
+    def _command(self, signal: str, message: Any, arrival_ns: int, behind_ns: int) -> None:
+        commands = self.robot.commands
+        if signal == "ee_pose":
+            stamp_ns = header_ns(message, behind_ns) or arrival_ns
+            pose = from_pose(message.pose)
+            if is_pose(pose):
+                time_ns = commands.ee_pose_time.of(stamp_ns, arrival_ns)
+                self._commands["ee_pose"].add(time_ns, pose)
+        elif commands.grip and np.isfinite(message.data):
+            self._commands["grip"].add(arrival_ns, commands.grip.closure(float(message.data)))
+
+
+def _signals(samples: Mapping[str, Samples]) -> dict[str, Signal]:
+    """What was kept, but for samples that are not finite."""
+    found = {}
+    for name, kept in samples.items():
+        signal = kept.signal(is_pose=name == "ee_pose")
+        rows = signal.values.reshape(len(signal), -1)
+        good = np.isfinite(rows).all(axis=1)
+        if signal.is_pose:
+            good = np.array([is_pose(row) for row in rows], dtype=bool)
+        found[name] = Signal(signal.times_ns[good], signal.values[good], signal.is_pose)
+    return found
+
+
+def _small_grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A picture (H, W, 3) in grey, `PICTURE_WIDTH` wide or as it is where it is narrower."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    exact: Any = grey.astype(np.float32)
+    if width > PICTURE_WIDTH:
+        size = PICTURE_WIDTH, max(1, round(height * PICTURE_WIDTH / width))
+        exact = cv2.resize(exact, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(exact, dtype=np.float32)

@@ -1,0 +1,247 @@
+"""Latencies, lag and closing times against those that a simulation and a fake arm were given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from arm_bags import BEGIN_NS, NS, Message, write_bag
+
+from groot_ros.calibration.calibrate import Calibration, calibrate
+from groot_ros.calibration.recording import Recording, read_recording
+from groot_ros.cli.main import main
+from groot_ros.data.serialized import MessageMaker
+from groot_ros.data.signals import Signal
+from groot_ros.policies.scripted import ScriptedPolicy
+from groot_ros.robot import RobotConfig, load_robot, parse_robot
+from groot_ros.robot_lag import Lag
+from groot_ros.robot_limits import Limits
+from groot_ros.share import share_file
+from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.control import RESPONSE_TIME_S
+from groot_ros.sim.fake_arm import ArmState, FakeArm
+from groot_ros.sim.scene import FINGER_OPEN_M
+from groot_ros.sim.simulation import FINGER_SPEED_M_S, SimConfig, Simulation
+from groot_ros.sim.tasks import Task
+from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
+
+CAMERA_S, STATE_S = 0.047, 0.012
+OPTIONS = BagOptions(camera_latency_s=CAMERA_S, state_latency_s=STATE_S)
+# Half of what a picture of 30 Hz lasts is 17 ms.
+WITHIN_S = 0.005
+STATES = ("joint_position", "ee_pose", "grip")
+
+
+@pytest.fixture(scope="module")
+def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Demonstrations of the scripted expert, pictures and states arriving late."""
+    folder = tmp_path_factory.mktemp("demonstrations")
+    simulation = Simulation(SimConfig(image_width=128, image_height=96))
+    for seed in range(3):
+        simulation.reset(seed, Task("pick", "red"))
+        record_episode(folder / f"{seed}", ScriptedPolicy(), simulation, OPTIONS)
+    simulation.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recordings(bags: Path) -> list[Recording]:
+    """What they say by their stamps."""
+    return [read_recording(path, load_robot("sim")) for path in sorted(bags.iterdir())]
+
+
+def robot_values(cameras: str, states: str) -> dict[str, object]:
+    """The simulated arm with clocks of its streams."""
+    values: dict[str, dict[str, dict[str, dict[str, object]]]] = yaml.safe_load(
+        share_file("config/robots/sim.yaml").read_text()
+    )
+    for camera in values["observations"]["cameras"].values():
+        camera["clock"] = cameras  # type: ignore[index]
+    for state in STATES:
+        values["observations"][state]["clock"] = states  # type: ignore[assignment]
+    return values  # type: ignore[return-value]
+
+
+def calibrated(bags: Path, robot: RobotConfig) -> Calibration:
+    return calibrate(robot, [read_recording(path, robot) for path in sorted(bags.iterdir())])
+
+
+def found(calibration: Calibration, key: str) -> float:
+    """An estimate in s; its interval is narrow and not far off."""
+    row = next(row for row in calibration.rows if row.key == key)
+    assert row.estimate, row.note
+    estimate = row.estimate
+    assert estimate.low_s <= estimate.value_s <= estimate.high_s < estimate.low_s + 0.03
+    return estimate.value_s
+
+
+@pytest.mark.parametrize(
+    ("cameras", "states", "camera_s", "state_s"),
+    [
+        # Stamps say when pictures and states were taken: nothing is to be taken off.
+        ("header", "header", 0.0, 0.0),
+        ("arrival", "arrival", CAMERA_S, STATE_S),
+    ],
+)
+def test_latencies_of_a_simulation_are_found(
+    bags: Path, cameras: str, states: str, camera_s: float, state_s: float
+) -> None:
+    robot = parse_robot(robot_values(cameras, states), "sim.yaml")
+    calibration = calibrated(bags, robot)
+    for camera in ("exterior", "wrist"):
+        latency_s = found(calibration, f"observations.cameras.{camera}.latency")
+        assert latency_s == pytest.approx(camera_s, abs=WITHIN_S)
+    for state in STATES:
+        latency_s = found(calibration, f"observations.{state}.latency")
+        assert latency_s == pytest.approx(state_s, abs=0.002)
+    delay_s, constant_s = found(calibration, "lag.delay"), found(calibration, "lag.time_constant")
+    # The reference closes in with this time constant; servos and control period add a little.
+    assert delay_s + constant_s == pytest.approx(RESPONSE_TIME_S + 0.005, abs=WITHIN_S)
+    stroke_s = FINGER_OPEN_M / FINGER_SPEED_M_S
+    assert found(calibration, "lag.grip") == pytest.approx(stroke_s, rel=0.05)
+
+
+def test_states_that_are_late_in_their_own_stamps_are_noticed_by_the_pictures(
+    recordings: list[Recording],
+) -> None:
+    late = [_shifted(recording, 0.03) for recording in recordings]
+    calibration = calibrate(load_robot("sim"), late)
+    assert found(calibration, "observations.ee_pose.latency") == pytest.approx(0.03, abs=WITHIN_S)
+    note = next(row.note for row in calibration.rows if row.name == "ee_pose")
+    assert "would show the future" in note
+    cameras = [
+        found(calibration, f"observations.cameras.{c}.latency") for c in ("exterior", "wrist")
+    ]
+    assert min(cameras) == 0.0
+    delay_s, constant_s = found(calibration, "lag.delay"), found(calibration, "lag.time_constant")
+    assert delay_s + constant_s == pytest.approx(RESPONSE_TIME_S + 0.005, abs=2 * WITHIN_S)
+
+
+def _shifted(recording: Recording, by_s: float) -> Recording:
+    def later(signal: Signal) -> Signal:
+        return replace(signal, times_ns=signal.times_ns + round(by_s * NS))
+
+    states = {name: later(signal) for name, signal in recording.states.items()}
+    return replace(recording, states=states)
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_a_camera_that_sees_nothing_move_gives_no_number(
+    recordings: list[Recording], noise: float
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def blind(recording: Recording) -> Recording:
+        seen = recording.changes["wrist"]
+        noisy = replace(seen, values=np.abs(noise * rng.normal(size=len(seen))))
+        return replace(recording, changes={**recording.changes, "wrist": noisy})
+
+    calibration = calibrate(load_robot("sim"), [blind(recording) for recording in recordings])
+    row = next(row for row in calibration.rows if row.name == "camera wrist")
+    assert row.estimate is None
+    assert "the picture of wrist hardly changes" in row.note
+    assert row.key not in calibration.settings
+    assert abs(found(calibration, "observations.cameras.exterior.latency")) < WITHIN_S
+
+
+def fake_arm_bag(path: Path, lag: Lag, seed: int) -> Path:
+    """A fake arm at 100 Hz that follows commands of 30 Hz and closes its gripper."""
+    robot = replace(load_robot("sim"), lag=lag, limits=Limits())
+    rng = np.random.default_rng(seed)
+    home = np.array([0.45, 0.0, 0.35, 0.0, 1.0, 0.0, 0.0])
+    phases, rates = rng.uniform(0, 6.3, 3), rng.uniform(2.0, 4.0, 3)
+    arm, maker, messages = FakeArm(robot, ArmState(None, home), BEGIN_NS), MessageMaker(), []
+    for tick in range(700):
+        time_s = tick / 100
+        time_ns = BEGIN_NS + tick * NS // 100
+        arm.advance(time_ns)
+        assert arm.pose is not None
+        pose = maker.pose(time_ns, robot.base_frame, arm.pose)
+        fingers = maker.joint_state(time_ns, {"fr3_finger_joint1": 0.04 * (1 - arm.grip)})
+        messages += [Message("/ee_pose", POSE, time_s, pose)]
+        messages += [Message("/joint_states", JOINT_STATE, time_s, fingers)]
+        if tick % 3 == 0:
+            wanted = home.copy()
+            wanted[:3] += 0.08 * np.sin(rates * time_s + phases) * min(1.0, time_s)
+            arm.follow_pose(wanted)
+            command = maker.pose(time_ns, robot.base_frame, wanted)
+            messages.append(Message("/target_pose", POSE, time_s, command))
+            closure = float(int(time_s / 1.5) % 2)
+            arm.follow_grip(closure)
+            messages.append(Message("/gripper/command", FLOAT, time_s, maker.float64(closure)))
+    return write_bag(path, messages)
+
+
+@pytest.mark.parametrize(
+    "lag",
+    [
+        Lag(delay_s=0.0, time_constant_s=0.12, grip_s=0.4),
+        Lag(delay_s=0.12, time_constant_s=0.03, grip_s=0.9),
+    ],
+)
+def test_the_lag_of_a_fake_arm_is_found_and_makes_the_same_arm(tmp_path: Path, lag: Lag) -> None:
+    for seed in range(2):
+        fake_arm_bag(tmp_path / "bags" / f"{seed}", lag, seed)
+    calibration = calibrated(tmp_path / "bags", load_robot("sim"))
+    assert found(calibration, "lag.delay") == pytest.approx(lag.delay_s, abs=WITHIN_S)
+    constant_s = found(calibration, "lag.time_constant")
+    assert constant_s == pytest.approx(lag.time_constant_s, abs=WITHIN_S)
+    assert found(calibration, "lag.grip") == pytest.approx(lag.grip_s, rel=0.03)
+    # Nothing else was recorded.
+    row = next(row for row in calibration.rows if row.name == "camera wrist")
+    assert row.estimate is None and "no bag holds pictures of wrist" in row.note
+
+
+def test_the_command_writes_a_robot_file_that_says_what_was_found(
+    bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    robot = tmp_path / "mine.yaml"
+    values = robot_values("arrival", "header")
+    robot.write_text("# My arm.\n" + yaml.safe_dump(values, sort_keys=False))
+    output, picture = tmp_path / "new.yaml", tmp_path / "found.png"
+    command = ["calibrate", "--bags", str(bags), "--robot", str(robot)]
+    assert main([*command, "--output", str(output), "--picture", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    assert "camera exterior" in printed and "command to motion" in printed
+    assert printed.rstrip().splitlines()[-1].split()[:2] == ["groot-ros", "convert"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    written = load_robot(output)
+    cameras = written.observations.cameras
+    assert cameras["wrist"].latency_s == pytest.approx(CAMERA_S, abs=WITHIN_S)
+    assert written.lag and written.lag.total_s == written.limits.following.lag_s
+    assert output.read_text().startswith("# My arm.\n")
+    # What is known already is not set again, and no file is touched.
+    again = [*command[:3], "--robot", str(output), "--picture", str(picture)]
+    assert main(again) == 0
+    assert "nothing to set" in capsys.readouterr().out
+    assert main([*command, "--output", str(output), "--picture", str(picture)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (["--bags", "missing"], "missing"),
+        (["--robot", "nobody"], "'nobody' is neither a file nor one of"),
+        (["--output", "no/where.yaml"], "the folder no does not exist"),
+        (["--picture", "found.jpg"], "does not end in .png"),
+        (["--robot", "ur5e"], "no bag holds a state of robot ur5e"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    maker = MessageMaker()
+    write_bag(Path("bag"), [Message("/other", FLOAT, 0.0, maker.float64(1.0))])
+    options = {"--bags": "bag", "--robot": "sim"} | {changed[0]: changed[1]}
+    assert main(["calibrate", *(word for pair in options.items() for word in pair)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert sentence in error and len(error.splitlines()) == 1
