@@ -58,7 +58,7 @@ setup(
     extras_require={
         "sim": ["daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
         "train": ["accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],
-        "test": ["hypothesis>=6.98", "pytest>=8,<9"],
+        "test": ["hypothesis>=6.98", "pytest>=8,<9", "pytest-xdist>=3.5"],
     },
     entry_points={
         "console_scripts": [

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # colcon test and its result. colcon calls a run in which no test ran a success; this does not.
+# Where pytest-xdist is installed, tests over ROS run one after the other beside the other tests.
 set -uo pipefail
 
+pytest_args=()
+if python3 -c 'import xdist' 2>/dev/null; then
+    # colcon takes an option of pytest for its own unless a space comes first.
+    pytest_args=(--pytest-args " -n" auto " --maxprocesses" 4 " --dist" loadgroup)
+fi
 rm -f build/*/pytest.xml
-colcon test || exit
+colcon test "${pytest_args[@]}" || exit
 result=$(colcon test-result --all --verbose)
 status=$?
 echo "$result"

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,16 @@ os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(share_file("config/fastdds.xm
 os.environ["ROS_HOME"] = tempfile.mkdtemp(prefix="groot_ros_test_")
 # A background job of a shell ignores SIGINT, and so would the nodes that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+OVER_ROS = {"launch", "nodes"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """pytest-xdist runs tests over ROS in one process, one after the other."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if Path(item.path).parent.name in OVER_ROS:
+                item.add_marker(pytest.mark.xdist_group("ros"))
 
 
 @pytest.fixture
