@@ -18,7 +18,7 @@ class ExecutionSettings:
 
     signal: str = "ee_pose"
     strategy: str = "latest"
-    blend_s: float = 0.15
+    blend_s: float = 0.25
     watchdog_s: float = 1.0
     rejected_in_row: int = 5
     longest_gap_s: float = 0.25

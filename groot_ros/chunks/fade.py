@@ -40,7 +40,6 @@ def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade:
     fast as the share allows, by Ruckig (Berscheid and Kroeger 2021, "Jerk-limited real-time
     trajectory generation with arbitrary target states").
     """
-    blend_s = max(blend_s, SHORTEST_BLEND_S)
     lengths = np.maximum(bounds.space.lengths(gap), 1e-9)
     velocity = float((share * bounds.velocity / lengths).min())
     acceleration = float((share * bounds.acceleration / lengths).min())

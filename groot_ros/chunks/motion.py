@@ -13,7 +13,7 @@ from groot_ros.chunks.braking import braking_way
 from groot_ros.chunks.constraint import Constraint
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.excess import Excess, excess, leaves_range
-from groot_ros.chunks.fade import Fade, make_fade
+from groot_ros.chunks.fade import SHORTEST_BLEND_S, Fade, make_fade
 
 Array = NDArray[np.float64]
 
@@ -157,6 +157,7 @@ class Planner:
         rate = speed_scale / max(1.0, own.factor)
         limited_by = own.limit if own.factor > 1.0 else ""
         gap = self.bounds.space.difference(curve.at(from_s), old.value(at_ns))
+        blend_s = max(blend_s, SHORTEST_BLEND_S)
         share, waits, barely = FADE_SHARE, False, None
         for attempt in range(ATTEMPTS):
             if (curve.duration_s - from_s) / rate + blend_s > LONGEST_MOTION_S:
@@ -198,14 +199,20 @@ class Planner:
         return None
 
     def _times_s(self, end_s: float, from_s: float, rate: float, fade: Fade | None) -> Array:
-        """How far the chunk's time has come with each command; it begins as slowly as a fade."""
+        """How far the chunk's time has come with each command.
+
+        With a fade w it waits, s(t) = (integral of w) / w: a straight chunk p + v s that an arm at
+        rest in p goes over into is then p + w s v = p + (integral of w) v, so its velocity w v is
+        never more than the chunk's own.
+        """
         step_s = rate * self.period_s
         count = max(1, math.floor((end_s - from_s) / step_s + 1e-9))
         if fade is None:
             return np.asarray(from_s + step_s * np.arange(count + 1), dtype=np.float64)
         count += math.ceil(fade.duration_s / self.period_s)
-        paces = fade.weights(np.arange(count) * np.float64(self.period_s))
-        times_s: Array = from_s + step_s * np.concatenate([[0.0], np.cumsum(paces)])
+        weights = fade.weights(np.arange(count + 1) * np.float64(self.period_s))
+        passed = (np.cumsum(weights) - weights / 2) / np.maximum(weights, np.finfo(float).tiny)
+        times_s: Array = from_s + step_s * np.maximum.accumulate(passed)
         return times_s[: max(2, int(np.searchsorted(times_s, end_s + 1e-9, "right")))]
 
     def _played(self, curve: Curve, from_s: float, rate: float) -> Array:

@@ -32,7 +32,7 @@ class ExecutorParameters:
         read_only=True,
     )
     blend: float = parameter(
-        0.15,
+        0.25,
         "time in which the motion goes over from one chunk to the next; longer where the limits "
         "ask for it",
         unit="s",

@@ -145,6 +145,14 @@ def test_too_fast_a_chunk_keeps_its_path_and_takes_longer():
     assert ended.executed == 16
 
 
+@pytest.mark.parametrize("blend_s", [0.0, 0.15, 0.4])
+def test_too_fast_a_chunk_begins_at_once(blend_s: float):
+    executor = make(Limits(linear_velocity=0.05, linear_acceleration=1.0), blend_s=blend_s)
+    executor.accept(1, line(), 0)
+    positions = [x_of(s) for s in run(executor, 0, S) if s]
+    assert positions[-1] > 0.05 * 0.9 * (1.0 - 0.05 - blend_s)
+
+
 def test_half_speed_consumes_half_of_the_steps():
     executor = make()
     executor.set_speed_scale(0.5, 0)
