@@ -152,7 +152,9 @@ class _Time:
         time_ns = self.time.of(header_ns(message, self.behind_ns), arrival_ns)
         if time_ns == 0:
             buffer.report(
-                stream, "messages carry no time (header.stamp is 0): let the driver stamp them"
+                stream,
+                "messages carry no time (header.stamp is 0): let the driver stamp them, or set "
+                "clock: arrival at it in the robot file",
             )
         return time_ns
 

@@ -80,8 +80,10 @@ class Bag:
         filled = [file for file in self._files if any(s.count for s in file.streams)]
         self.start_ns = min((file.start_ns for file in filled), default=0)
         self.end_ns = max((file.end_ns + 1 for file in filled), default=0)
+        self.timeless = 0
+        """Messages with a time of 0: a recorder in simulation time that had no clock yet."""
         if filled and self.start_ns == 0:
-            self.start_ns = self._first_time_ns()
+            self.start_ns, self.timeless = self._beginning()
         self.custom_data: Mapping[str, str] = self._custom_data()
         self.info: EpisodeInfo | None = EpisodeInfo.from_custom_data(self.custom_data)
         self.notes: Sequence[str] = list(self._notes())
@@ -94,10 +96,13 @@ class Bag:
         for file in self._files:
             yield from file.streams
 
-    def _first_time_ns(self) -> int:
-        """A recorder in simulation time that has no clock yet writes a time of 0."""
+    def _beginning(self) -> tuple[int, int]:
+        """The first time above 0, or 0, and how many messages have a time of 0."""
         with readable(self.path):
-            return next((time_ns for time_ns, *_ in self._raw(lambda _: True, 1, None)), 0)
+            timeless = sum(1 for _ in self._raw(lambda _: True, 0, 1))
+            return next(
+                (time_ns for time_ns, *_ in self._raw(lambda _: True, 1, None)), 0
+            ), timeless
 
     @property
     def name(self) -> str:
@@ -119,6 +124,11 @@ class Bag:
         remedy = f"run `groot-ros repair {self.path}`"
         if information.problem:
             yield f"{METADATA} cannot be read ({information.problem}): {remedy} to write it anew"
+        if self.timeless:
+            yield (
+                f"{self.timeless} messages were recorded at a time of 0, before /clock had come, "
+                "and are left out"
+            )
         for file in self._recording.unlisted:
             yield f"{METADATA} does not name {file.name}, which belongs to the bag: {remedy}"
         for (topic, type_name), promised in information.counts.items():

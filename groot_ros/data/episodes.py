@@ -45,6 +45,8 @@ class Episode:
     """success, failure, or empty where nobody said."""
     namespace: str = "/"
     """What relative topics of the robot file are below."""
+    notes: tuple[str, ...] = ()
+    """Of the first episode of a bag, sentences about the bag."""
 
     @property
     def duration_s(self) -> float:
@@ -137,9 +139,16 @@ def _table_row(line: Mapping[str, str | None], where: str) -> TableRow:
 
 def find_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
     """Those of `list_episodes`; BagError for an episode without an instruction, or no messages."""
-    if not any(info.count for info in bag.topics.values()):
+    count = sum(info.count for info in bag.topics.values())
+    if count == 0:
         raise BagError(f"bag {bag.path} holds no messages: nothing was recorded")
-    return [_with_instruction(episode) for episode in list_episodes(bag, choice)]
+    if count == bag.timeless:
+        raise BagError(
+            f"all messages of bag {bag.path} were recorded at a time of 0, as by a recorder that "
+            "waits for /clock: record it again while the simulation runs"
+        )
+    found = [_with_instruction(episode) for episode in list_episodes(bag, choice)]
+    return [replace(episode, notes=tuple(bag.notes)) for episode in found[:1]] + found[1:]
 
 
 def list_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:

@@ -150,6 +150,7 @@ def extract(
         extraction.finish(make_labels(source.codec, kept.states, kept.commands))
     _check(episode, extraction)
     notes = [
+        *episode.notes,
         *clock_notes(source, clocks),
         *unreadable_notes(signals, health),
         *frozen_notes(extraction.watched, kept.commands),

@@ -14,6 +14,7 @@ from groot_ros.data.dataset import ACTION, STATE, STATISTICS
 from groot_ros.data.episodes import EpisodeChoice, list_episodes
 from groot_ros.data.losses import summed
 from groot_ros.data.reader import Dataset
+from groot_ros.data.stream_trial import unreadable_streams
 from groot_ros.data.topics import absolute
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
@@ -57,11 +58,14 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
                 for episode in episodes
             ]
         if robot_name:
-            report["problems"] += _missing(bag, load_robot(robot_name))
+            robot = load_robot(robot_name)
+            namespace = bag.info.namespace if bag.info else "/"
+            report["problems"] += _missing(bag, robot, namespace)
+            report["problems"] += unreadable_streams(bag, robot, namespace)
     return report
 
 
-def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
+def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
     streams, commands = robot.observations, robot.commands
     wanted: list[tuple[str, tuple[str, ...], str]] = []
     if streams.joint_position:
@@ -77,7 +81,6 @@ def _missing(bag: Bag, robot: RobotConfig) -> list[str]:
         wanted.append((streams.grip.topic, (kind,), "grip"))
     for name, camera in streams.cameras.items():
         wanted.append((camera.topic, CAMERA_TYPES, f"camera {name}"))
-    namespace = bag.info.namespace if bag.info else "/"
     problems = []
     for topic, kinds, use in wanted:
         found = bag.topics.get(absolute(topic, namespace))

@@ -1,0 +1,335 @@
+"""Bags as other robots write them: read to the known values, or refused in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from arm_bags import (
+    BEGIN_NS,
+    FRAME,
+    LEAD_S,
+    NS,
+    ArmBag,
+    Message,
+    conversion,
+    grip,
+    joints,
+    pose,
+    position,
+    write_bag,
+)
+from rosbags.rosbag2 import StoragePlugin
+
+from groot_ros.data.convert import convert
+from groot_ros.data.dataset import ACTION, STAMP, STATE
+from groot_ros.data.inspection import describe_bag
+from groot_ros.data.reader import Dataset
+from groot_ros.data.verify import verify
+from groot_ros.errors import UserError
+from groot_ros.share import share_file
+from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
+
+SECONDS = 1.8
+ARM = ArmBag(seconds=SECONDS)
+FINGER = "fr3_finger_joint1"
+Messages = list[Message]
+Keys = dict[str, dict[str, object]]
+"""Keys of the robot file below places such as observations.grip."""
+
+
+def changed(topic: str, change: Callable[[Message], Messages]) -> Messages:
+    """The usual bag, each message of a topic replaced."""
+    return [new for m in ARM.messages() for new in ([m] if m.topic != topic else change(m))]
+
+
+def joint_state(time_s: float, names: list[str]) -> bytes:
+    values = dict(zip(ARM.joint_names, joints(time_s).tolist(), strict=True))
+    values[FINGER] = 0.04 * (1 - grip(time_s))
+    values |= {"slider": 9.0, "extra": 8.0}
+    return ARM.maker.joint_state(ARM.stamp_ns(time_s), {name: values[name] for name in names})
+
+
+def joint_states(*groups: list[str]) -> Messages:
+    """Each joint state as several messages, of some joints each."""
+
+    def split(m: Message) -> Messages:
+        return [replace(m, data=joint_state(m.arrival_s, names)) for names in groups]
+
+    return changed("/joint_states", split)
+
+
+def poses(frame: str = FRAME, scale: float = 1.0, flips: bool = False) -> Messages:
+    def change(m: Message) -> Messages:
+        value = pose(m.arrival_s)
+        value[3:] *= scale * (-1 if flips and round(50 * m.arrival_s) % 2 else 1)
+        return [replace(m, data=ARM.maker.pose(ARM.stamp_ns(m.arrival_s), frame, value))]
+
+    return changed("/ee_pose", change)
+
+
+def widths() -> Messages:
+    """Gripper commands in m between the fingers."""
+
+    def change(m: Message) -> Messages:
+        closure = float(grip(m.arrival_s + LEAD_S) > 0.0)
+        return [replace(m, data=ARM.maker.float64(0.08 * (1 - closure)))]
+
+    return changed("/gripper/command", change)
+
+
+def camera_at(rate_hz: float) -> Messages:
+    """The exterior camera at another rate than the wrist's."""
+    other = replace(ARM, camera_hz=rate_hz)
+    others = [m for m in ARM.messages() if m.topic != "/exterior/image_raw"]
+    return [*others, *other.images(("exterior",))]
+
+
+def late_pictures() -> Messages:
+    """Every second one comes behind the next."""
+    count = iter(range(1000))
+
+    def change(m: Message) -> Messages:
+        return [replace(m, arrival_s=m.arrival_s + 0.06 * (next(count) % 2))]
+
+    return changed("/exterior/image_raw", change)
+
+
+def of_type(topic: str, type_name: str) -> Messages:
+    """The same bytes by another name: what is wrong is the type."""
+    return changed(topic, lambda m: [replace(m, type_name=type_name)])
+
+
+def without(*topics: str) -> Messages:
+    return [m for m in ARM.messages() if m.topic not in topics]
+
+
+def unstamped(*topics: str) -> Messages:
+    """Stamps of zero, where there is a stamp: behind the encapsulation comes the header."""
+    return [
+        replace(m, data=m.data[:4] + bytes(8) + m.data[12:])
+        if m.type_name != FLOAT and (not topics or m.topic in topics)
+        else m
+        for m in ARM.messages()
+    ]
+
+
+ARRIVAL: Keys = {
+    "observations.joint_position": {"clock": "arrival"},
+    "observations.ee_pose": {"clock": "arrival"},
+    "observations.grip": {"clock": "arrival"},
+    "observations.cameras.exterior": {"clock": "arrival", "latency": ARM.image_delay_s},
+    "observations.cameras.wrist": {"clock": "arrival", "latency": ARM.image_delay_s},
+}
+READ: dict[str, tuple[Callable[[], Messages], Keys]] = {
+    "joints in another order and more of them": (
+        lambda: joint_states(["slider", *reversed(ARM.joint_names), FINGER, "extra"]),
+        {},
+    ),
+    "gripper in a message of its own": (
+        lambda: joint_states(list(ARM.joint_names), [FINGER]),
+        {},
+    ),
+    "quaternions that change their sign": (lambda: poses(scale=1.0003, flips=True), {}),
+    "gripper commanded in m": (
+        widths,
+        {"commands.grip": {"topic": "gripper/command", "open": 0.08, "closed": 0.0}},
+    ),
+    "a camera of 60 Hz": (lambda: camera_at(60), {}),
+    "pictures out of order": (late_pictures, {}),
+    "stamps of zero": (unstamped, ARRIVAL),
+    "labels with stamps of zero": (lambda: unstamped("/target_pose"), {}),
+}
+
+
+def robot_file(path: Path, keys: Keys) -> str:
+    values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
+    values["urdf"] = str(share_file("urdf/sim_arm.urdf"))
+    for place, entries in keys.items():
+        section = values
+        for name in place.split("."):
+            section = section[name]
+        section.update(entries)
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+def assert_true(dataset: Path, tolerance: float = 1e-5) -> None:
+    """All rows hold the motion at the times of their pictures and of their actions."""
+    read = Dataset(dataset)
+    [episode] = read.episodes
+    columns = read.columns(episode)
+    taken_s = (columns[STAMP] - BEGIN_NS) / NS
+    state = columns[STATE]
+    np.testing.assert_allclose(state[:, 0], [grip(t) for t in taken_s], atol=tolerance)
+    np.testing.assert_allclose(state[:, 1:4], [position(t) for t in taken_s], atol=tolerance)
+    np.testing.assert_allclose(state[:, 8:], [joints(t) for t in taken_s], atol=tolerance)
+    part = read.own["sources"][0]["parts"][0]
+    due_s = (part["first_due_ns"] - BEGIN_NS) / NS + np.arange(len(taken_s)) / 15
+    wanted = [pose(t + LEAD_S) for t in due_s]
+    np.testing.assert_allclose(columns[ACTION][:, :7], wanted, atol=tolerance)
+    assert len(taken_s) >= 15 * SECONDS - 1
+
+
+@pytest.mark.parametrize("case", READ)
+def test_a_bag_is_read(tmp_path: Path, case: str) -> None:
+    messages, keys = READ[case]
+    bag = write_bag(tmp_path / "bag", messages())
+    robot = robot_file(tmp_path / "robot.yaml", keys)
+    assert describe_bag(bag, robot)["problems"] == []
+    assert convert(conversion(bag, tmp_path / "out", robot=robot)).dropped == {}
+    assert_true(tmp_path / "out")
+    assert verify(bag, robot, "ee_quat_joints", tmp_path / "out").is_equal
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_bag_in_simulation_time_is_read_from_its_clock_on(
+    tmp_path: Path, storage: StoragePlugin
+) -> None:
+    """Before /clock came the recorder wrote times of 0, and these messages are counted."""
+    begin_s = 100.0 - BEGIN_NS / NS
+    arm = replace(ARM, seconds=2.0, clock_offset_s=begin_s)
+    timeless_s, zero_s = 0.2, -BEGIN_NS / NS
+    messages = [
+        replace(m, arrival_s=zero_s if m.arrival_s < timeless_s else begin_s + m.arrival_s)
+        for m in arm.messages()
+    ]
+    bag = write_bag(tmp_path / "bag", messages, storage)
+    count = sum(m.arrival_s < timeless_s for m in arm.messages())
+    note = f"{count} messages were recorded at a time of 0, before /clock had come"
+    described = describe_bag(bag, "sim")
+    assert described["problems"] == [f"{note}, and are left out"]
+    assert described["duration_s"] == pytest.approx(2.0 - timeless_s, abs=0.05)
+    report = convert(conversion(bag, tmp_path / "out"))
+    assert report.episodes[0].notes == [f"{note}, and are left out"]
+    columns = Dataset(tmp_path / "out").columns(Dataset(tmp_path / "out").episodes[0])
+    taken_s = columns[STAMP] / NS - 100.0
+    assert len(taken_s) >= 15 * (2.0 - timeless_s) - 1
+    np.testing.assert_allclose(columns[STATE][:, 1:4], [position(t) for t in taken_s], atol=1e-5)
+    np.testing.assert_allclose(columns[STATE][:, 8:], [joints(t) for t in taken_s], atol=1e-5)
+    assert verify(bag, "sim", "ee_quat_joints", tmp_path / "out").is_equal
+
+
+def test_a_bag_without_any_time_is_refused(tmp_path: Path) -> None:
+    bag = write_bag(
+        tmp_path / "bag", [replace(m, arrival_s=-BEGIN_NS / NS) for m in ARM.messages()]
+    )
+    with pytest.raises(UserError, match="all messages of bag .* were recorded at a time of 0"):
+        convert(conversion(bag, tmp_path / "out"))
+
+
+REFUSED: dict[str, tuple[Callable[[], Messages], Keys, str]] = {
+    "an arm in two messages": (
+        lambda: joint_states([*ARM.joint_names[:4]], [*ARM.joint_names[4:], FINGER]),
+        {},
+        "joint_states has no joint 'fr3_joint",
+    ),
+    "names without positions": (
+        lambda: changed(
+            "/joint_states",
+            lambda m: [replace(m, data=names_without_positions(m.arrival_s))],
+        ),
+        {},
+        "joint_states has 8 names but 0 positions",
+    ),
+    "poses in no frame": (
+        lambda: poses(frame=""),
+        {},
+        "ee_pose: messages are in frame '', the robot file's base_frame is 'fr3_link0'",
+    ),
+    "poses of a length of 0": (lambda: poses(scale=0.0), {}, "quaternion of length 0"),
+    "poses as transforms": (
+        lambda: of_type("/ee_pose", "geometry_msgs/msg/TransformStamped"),
+        {},
+        "is geometry_msgs/msg/TransformStamped, expected geometry_msgs/msg/PoseStamped for the "
+        "robot file's ee_pose: name another topic",
+    ),
+    "gripper commands as an array": (
+        lambda: of_type("/gripper/command", "std_msgs/msg/Float64MultiArray"),
+        {},
+        "is std_msgs/msg/Float64MultiArray, expected std_msgs/msg/Float64 for the labels .*_traj",
+    ),
+    "a camera that sends points": (
+        lambda: of_type("/wrist/image_raw", "sensor_msgs/msg/PointCloud2"),
+        {},
+        "is sensor_msgs/msg/PointCloud2, expected sensor_msgs/msg/Image or .* for the robot "
+        "file's wrist",
+    ),
+    "gripper commands by an action alone": (
+        lambda: without("/gripper/command"),
+        {
+            "commands.grip": {
+                "topic": "/gripper/gripper_cmd",
+                "type": "gripper_command",
+                "max_effort": 20.0,
+            }
+        },
+        "has no topic /gripper/gripper_cmd, which the labels .*_traj",
+    ),
+    "stamps of zero": (
+        unstamped,
+        {},
+        r"messages carry no time \(header.stamp is 0\): let the driver stamp them, or set "
+        "clock: arrival",
+    ),
+    "nothing": (list, {}, "holds no messages: nothing was recorded"),
+    "one picture": (
+        lambda: [m for m in ARM.messages() if m.arrival_s < 0.05],
+        {},
+        "is empty: 1 steps dropped, 1 because of: part shorter than the horizon",
+    ),
+}
+
+
+def names_without_positions(time_s: float) -> bytes:
+    header = ARM.maker.header(ARM.stamp_ns(time_s), "")
+    empty = np.zeros(0)
+    return ARM.maker.make(
+        JOINT_STATE,
+        header=header,
+        name=[*ARM.joint_names, FINGER],
+        position=empty,
+        velocity=empty,
+        effort=empty,
+    )
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bag_is_refused_in_one_sentence(tmp_path: Path, case: str) -> None:
+    messages, keys, sentence = REFUSED[case]
+    bag = write_bag(tmp_path / "bag", messages())
+    robot = robot_file(tmp_path / "robot.yaml", keys)
+    with pytest.raises(UserError, match=sentence) as caught:
+        convert(conversion(bag, tmp_path / "out", robot=robot))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("messages", "problem"),
+    [
+        (lambda: poses(frame="world"), "ee_pose: messages are in frame 'world'"),
+        (
+            lambda: unstamped("/wrist/image_raw"),
+            "camera wrist: messages carry no time",
+        ),
+        (
+            lambda: joint_states([FINGER]),
+            "joint_position: joint_states has no joint 'fr3_joint1'",
+        ),
+        (
+            lambda: of_type("/ee_pose", "geometry_msgs/msg/TransformStamped"),
+            f"ee_pose: ee_pose is geometry_msgs/msg/TransformStamped, expected {POSE}",
+        ),
+    ],
+    ids=["frame", "stamps", "joints", "type"],
+)
+def test_inspect_says_what_cannot_be_read(
+    tmp_path: Path, messages: Callable[[], Messages], problem: str
+) -> None:
+    bag = write_bag(tmp_path / "bag", messages())
+    [found] = describe_bag(bag, "sim")["problems"]
+    assert found.startswith(problem)
