@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groot_ros.cli.checkpoint_options import add_checkpoint_options, open_checkpoint
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.rehearse_report import report
 from groot_ros.errors import UserError
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from groot_ros.robot import RobotConfig
     from groot_ros.sim.rehearsal import Conditions
     from groot_ros.sim.rehearsal_result import Rehearsed
-
-# Noise of the policy: the same rehearsal twice gives the same chunks.
-NOISE_SEED = 0
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,7 +33,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("rehearsal"), help="folder to write (%(default)s)"
     )
-    parser.add_argument("--variant", help="of a checkpoint that does not say its own")
     parser.add_argument("--instruction", default="", help="for bags that hold none")
     parser.add_argument(
         "--latency",
@@ -45,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         help="age of the pictures when their chunk counts as made (%(default)s)",
     )
     parser.add_argument("--strategy", default="latest", help="of the executor (%(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add_checkpoint_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -60,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"latency is {args.latency:g}, expected 0 to 10 s")
     _check_strategy(args.strategy)
     bags, robot = find_bags(args.bags), load_robot(args.robot)
-    policy = _policy(args, robot)
+    policy = open_checkpoint(args, robot)
     conditions = Conditions(args.latency, args.strategy, args.instruction)
     args.output.mkdir(parents=True, exist_ok=True)
     episodes = _episodes(policy, robot, bags, conditions, args.output)
@@ -94,21 +91,6 @@ def _check_strategy(name: str) -> None:
     known = [strategy for strategy in STRATEGIES if strategy != "rtc"]
     if name not in known:
         raise UserError(f"strategy is {name!r}, expected one of {', '.join(known)}")
-
-
-def _policy(args: argparse.Namespace, robot: RobotConfig) -> Policy:
-    """The checkpoint, loaded and compared with the robot file."""
-    from groot_ros.policies.checkpoint_folder import checkpoint_variant, find_checkpoint
-    from groot_ros.policies.factory import PolicyChoice, make_policy
-
-    folder = find_checkpoint(args.checkpoint)
-    variant = args.variant or checkpoint_variant(folder)
-    if not variant:
-        raise UserError(f"{folder} does not say its variant: name it with --variant")
-    choice = PolicyChoice("local", variant, str(folder), device=args.device, seed=NOISE_SEED)
-    policy = make_policy(choice, robot)
-    policy.open()
-    return policy
 
 
 def _episodes(

@@ -82,7 +82,7 @@ class BlackBox:
         self._waiting: deque[Saved] = deque()
         self._saved: deque[Saved] = deque()
         self.instruction = ""
-        """The task, as the last chunk names it."""
+        """The task, as the last chunk with one names it."""
 
     def keep(self, topic: Topic, now_ns: int, data: bytes) -> None:
         """A message has come, or was sent."""

@@ -51,7 +51,7 @@ class IncidentFolder:
     def make_room(self, needed_bytes: int = 0) -> None:
         """Delete the oldest incidents until so much more may be written; 0: what was written last
         is left."""
-        incidents = self._incidents()
+        incidents = [path for path in self._all() if not _is_being_written(path)]
         sizes = {incident: _size(incident) for incident in incidents}
         held = sum(sizes.values())
         for incident in incidents if needed_bytes else incidents[:-1]:
@@ -60,23 +60,22 @@ class IncidentFolder:
             held -= sizes[incident]
             _delete(incident)
 
-    def _incidents(self) -> list[Path]:
-        """Those that may be deleted, the oldest first; what others lie in the folder stays."""
+    def incidents(self) -> list[Path]:
+        """All that are whole, the oldest first; others' files are none."""
+        return [path for path in self._all() if not path.name.endswith(PART_SUFFIX)]
+
+    def _all(self) -> list[Path]:
+        """Those and what was not finished, which sort by their time."""
         found = [path.parent for path in self.path.glob(f"*/{INFO}")]
-        return sorted(
-            path
-            for path in found
-            if not path.name.endswith(GOING)
-            and not (path.name.endswith(PART_SUFFIX) and _is_being_written(path))
-        )
+        return sorted(path for path in found if not path.name.endswith(GOING))
 
 
 def _part(path: Path) -> Path:
     return path.with_name(path.name + PART_SUFFIX)
 
 
-def _is_being_written(part: Path) -> bool:
-    for file in part.glob("*.mcap"):
+def _is_being_written(path: Path) -> bool:
+    for file in path.glob("*.mcap") if path.name.endswith(PART_SUFFIX) else ():
         with suppress(FileNotFoundError), file.open("rb") as opened:
             if not lock(opened):
                 return True

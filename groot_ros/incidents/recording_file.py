@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.watched_points import WatchedPoints
 from groot_ros.errors import UserError
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import TAPED, Call, Recording
+from groot_ros.robot_limits import Limits
 
 # Another number wherever a class of the executor has changed so that old recordings mislead.
 FORMAT = 1
@@ -62,6 +64,12 @@ def read_recording(path: Path, points: WatchedPoints | None) -> Recording:
         ) from error
     if not isinstance(executor, ChunkExecutor):
         raise UserError(f"{path} is damaged: it begins with no executor")
+    fields = set(vars(ChunkExecutor(Limits(), ExecutionSettings(period_s=1.0))))
+    if differing := fields ^ set(vars(executor)):
+        raise UserError(
+            f"{path} is of another version of groot_ros ({', '.join(sorted(differing))}): replay "
+            "it with the one that incident.json names"
+        )
     return Recording(begun_ns, executor, [_call(path, call) for call in calls])
 
 

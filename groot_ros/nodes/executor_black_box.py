@@ -175,7 +175,7 @@ class ExecutorBlackBox:
     def heard(self, chunk: ActionChunk) -> None:
         """A chunk has come, whatever becomes of it."""
         if _chunk_bytes(chunk) <= LARGEST_CHUNK_BYTES:
-            self._box.instruction = chunk.instruction
+            self._box.instruction = chunk.instruction or self._box.instruction
             self._keep(self._chunk_topic, chunk)
 
     def said(self, topic: str, message: Any) -> None:

@@ -15,11 +15,17 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from stepped_robot import Robot, stepped_robot
 
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.types import Observation
 from groot_ros.data.bag import open_bag
 from groot_ros.image_messages import compressed_to_rgb
 from groot_ros.incidents.incident import INFO, RECORDING, ROBOT, Incident
 from groot_ros.incidents.recording_file import read_recording
+from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape_player import play
+from groot_ros.incidents.what_if import what_if
+from groot_ros.policies.base import Inputs
 from groot_ros.stream_store import COMPRESSED_IMAGE
 
 WATCHDOG_S = 0.5
@@ -147,6 +153,34 @@ def test_threads_and_pictures_of_a_real_run_are_in_it(
     assert {topic for topic, *_ in pictures} == set(topics)
     pixels = compressed_to_rgb(pictures[0][2])
     assert pixels.shape == (48, 64, 3) and abs(int(pixels[20, 20, 0]) - 90) < 3
+    assert_another_policy_is_shown_what_was_seen(path)
+
+
+class Lifter:
+    """Goes straight up from where the arm is seen."""
+
+    inputs = Inputs(("ee_pose",), ("exterior", "wrist"))
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def reset(self, instruction: str) -> None: ...
+
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+        assert observation.ee_pose is not None
+        assert {image.shape for image in observation.images.values()} == {(48, 64, 3)}
+        poses = np.tile(observation.ee_pose, (16, 1))
+        poses[:, 2] += 0.005 * np.arange(16)
+        return Chunk(observation.stamp_ns, 1_000_000_000 // 15, ee_pose=poses)
+
+
+def assert_another_policy_is_shown_what_was_seen(path: Path) -> None:
+    incident = SavedIncident.read(path)
+    course = what_if(incident, incident.robot, Lifter()).course
+    heights = [setpoint.ee_pose[2] for _, setpoint in course.commands]
+    assert len(course.chunks) > 3 and not course.refused
+    assert min(heights) > 0.29 and max(heights) > 0.305
 
 
 def test_without_a_black_box_nothing_is_saved(ros_domain: int, folder: Path) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from taped import PERIOD_NS, Robot, chunk_at
 
 from groot_ros.chunks.chunk import Setpoint
 from groot_ros.errors import UserError
+from groot_ros.incidents.made_again import make_again
 from groot_ros.incidents.recording_file import read_recording, write_recording
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import CALL_BYTES, PART_BYTES, TAPE_BYTES, untaped
@@ -77,6 +82,17 @@ def test_a_file_is_written_in_small_pieces_of_work() -> None:
     assert len(lines) > 60 and max(map(len, lines)) < 20_000
 
 
+def recorded_lines() -> list[str]:
+    robot = Robot(10)
+    robot.live(0.1)
+    with TemporaryDirectory() as folder:
+        write_recording(path := Path(folder) / "recording", robot.executor.tape.recording())
+        return gzip.decompress(path.read_bytes()).decode().splitlines()
+
+
+LINES = recorded_lines()
+
+
 def head(path: Path, line: str) -> None:
     path.write_bytes(gzip.compress(f"{line}\n".encode()))
 
@@ -116,6 +132,21 @@ def test_a_flood_does_not_take_the_memory() -> None:
             part.bytes += PART_BYTES
         tape.look(robot.executor, robot.now_ns + number * PERIOD_NS)
     assert sum(part.bytes for part in tape._parts) <= TAPE_BYTES + 2 * PART_BYTES
+
+
+@given(st.data())
+@settings(max_examples=15, deadline=None)
+def test_damage_is_one_sentence_or_none(data: st.DataObject) -> None:
+    """Whatever is changed in a file, it is replayed or refused."""
+    lines = [list(line) for line in LINES]
+    for _ in range(data.draw(st.integers(1, 3))):
+        line = lines[data.draw(st.integers(0, len(lines) - 1))]
+        line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.sampled_from('0z[]{}",'))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "recording"
+        path.write_bytes(gzip.compress("\n".join(map("".join, lines)).encode()))
+        with suppress(UserError):
+            make_again(read_recording(path, None))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""What pictures of motions with chunks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from groot_ros.chunks.chunk import Chunk
+
+# Told apart by lightness too.
+KINDS = {"executed": "#c7e9c0", "slowed": "#fdae6b", "graded": "#9e6ebd", "refused": "#cb181d"}
+STOP, PREDICTED = "#cb181d", "#9ecae1"
+WIDTH_IN, ROW_IN, DPI = 11.0, 1.5, 110
+LONGEST_SENTENCE = 110
+
+
+def channels(signal: str, size: int) -> list[tuple[str, int]]:
+    """The numbers of a signal that are drawn: their names, and where they are in its `size`."""
+    if signal == "ee_pose":
+        return [("x [m]", 0), ("y [m]", 1), ("z [m]", 2)]
+    return [(f"joint {index + 1} [rad]", index) for index in range(size)]
+
+
+def shortened(sentence: str) -> str:
+    """A sentence that fits above a picture."""
+    if len(sentence) <= LONGEST_SENTENCE:
+        return sentence
+    return f"{sentence[: LONGEST_SENTENCE - 3]}..."
+
+
+def draw_marks(axis: Axes, times_s: Sequence[float], kinds: Sequence[str]) -> None:
+    """A strip with one mark for each chunk that came, a little narrower than to the next one."""
+    width_s = 0.8 * float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.05
+    for time_s, kind in zip(times_s, kinds, strict=True):
+        axis.axvspan(time_s, time_s + width_s, color=KINDS[kind], linewidth=0)
+    axis.set_yticks([])
+
+
+def draw_steps(
+    axis: Axes, chunk: Chunk, signal: str, column: int, begin_ns: int, color: str
+) -> None:
+    """What a chunk says of a number of a signal, thin, in s since a time."""
+    values = getattr(chunk, signal)
+    if values is not None:
+        times_s = (chunk.step_times_ns() - begin_ns) / 1e9
+        axis.plot(times_s, values[:, column], color=color, linewidth=0.7, alpha=0.6)
+
+
+def kind_patches() -> list[Patch]:
+    """The legend of the marks."""
+    return [Patch(color=color, label=f"chunk {kind}") for kind, color in KINDS.items()]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture, whole or not at all."""
+    part = path.with_suffix(f".part{path.suffix}")
+    figure.savefig(part, dpi=DPI)
+    part.replace(path)

@@ -1,0 +1,99 @@
+"""An incident's commands made again from what the executor was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.errors import UserError
+from groot_ros.incidents.course import Course, Mark
+from groot_ros.incidents.tape import Recording, untaped
+from groot_ros.incidents.tape_player import Played, play
+from groot_ros.sim.rehearsal_result import ChunkOutcome, Stop
+
+
+@dataclass
+class MadeAgain:
+    """The recorded course, the commands as they are now, and how many answers of the executor
+    differ in any bit."""
+
+    recorded: Course
+    again: Course
+    different: int = 0
+
+
+def make_again(recording: Recording) -> MadeAgain:
+    """Make all calls of a recording again; UserError for one that leads nowhere."""
+    try:
+        return _Maker(replace(recording, executor=untaped(recording.executor))).made()
+    except Exception as error:
+        # What the calls raised is an answer of theirs; this is a state that no executor has.
+        raise UserError(
+            f"the recording cannot be played ({type(error).__name__}: {error}): take another copy "
+            "of the incident, or the version of groot_ros that incident.json names"
+        ) from error
+
+
+@dataclass
+class _Maker:
+    recording: Recording
+    outcomes: list[ChunkOutcome] = field(default_factory=list)
+    newest: dict[int, ChunkOutcome] = field(default_factory=dict)
+    """By the chunk's id: another policy counts from 1, too."""
+    now_ns: int = 0
+
+    def made(self) -> MadeAgain:
+        executor = self.recording.executor
+        signal = executor.settings.signal
+        made = MadeAgain(Course(signal), Course(signal))
+        self.now_ns = self.recording.begun_ns
+        executor.stops.take_news()
+        executor.take_ended()
+        for played in play(self.recording):
+            made.different += not played.is_same
+            self._take(played, made)
+            self._look(executor, made.recorded)
+        executor.release(self.now_ns)
+        self._look(executor, made.recorded)
+        made.recorded.tell_chunks(self.outcomes)
+        return made
+
+    def _take(self, played: Played, made: MadeAgain) -> None:
+        name, args, answer = played.call.name, played.call.args, played.call.answer
+        if name != "resume" and name != "watch":
+            self.now_ns = args[-1]
+        if isinstance(answer, Setpoint):
+            made.recorded.commands.append((self.now_ns, answer))
+            if isinstance(played.answer, Setpoint):
+                made.again.commands.append((self.now_ns, played.answer))
+        elif name == "measured":
+            made.recorded.measured.append((self.now_ns, args[0]))
+        elif name == "admit":
+            self._admitted(args[0], args[1])
+            self._answered(answer)
+        elif name in ("offer", "commit"):
+            self._answered(answer)
+        elif name == "count_refusal" and args[0] and not self._is_told(args[0]):
+            made.recorded.marks.append(Mark(self.now_ns, "refused", args[0]))
+
+    def _admitted(self, chunk_id: int, chunk: Chunk) -> None:
+        outcome = ChunkOutcome(chunk, self.now_ns, 0.0, 0.0)
+        self.newest[chunk_id] = outcome
+        self.outcomes.append(outcome)
+
+    def _answered(self, answer: Setpoint | str | None) -> None:
+        """What was answered last counts: what came too late is tried again."""
+        if self.outcomes:
+            self.outcomes[-1].refused = answer if isinstance(answer, str) else ""
+
+    def _is_told(self, reason: str) -> bool:
+        """Whether the chunk was seen before it was refused."""
+        return bool(self.outcomes) and self.outcomes[-1].refused == reason
+
+    def _look(self, executor: ChunkExecutor, course: Course) -> None:
+        for sentence in executor.stops.take_news():
+            course.stops.append(Stop(self.now_ns, sentence, executor.stops.blocked))
+        for execution in executor.take_ended():
+            if outcome := self.newest.get(execution.chunk_id):
+                outcome.rate, outcome.limited_by = execution.rate, execution.limited_by
