@@ -75,7 +75,8 @@ def run_convert(args: argparse.Namespace) -> int:
     else:
         print(
             f"{args.bags} bags of {args.seconds:g} s: {result['frames_per_s']:.0f} frames/s, "
-            f"{result['realtime_factor']:.1f} times real time, "
+            f"{result['realtime_factor']:.1f} times real time, {result['times_bare']:.2f} times "
+            f"the {result['bare_s']:.1f} s that the pictures alone take, "
             f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, "
             f"{result['cpu_s']:.1f} s of processor time, load {result['load_average']:.1f}"
         )

@@ -15,10 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.codec import Timing
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
+from groot_ros.data.bare_conversion import BareConversion, bare_conversion_s
 from groot_ros.data.convert import Conversion, convert
 from groot_ros.data.episodes import EpisodeChoice
+from groot_ros.data.reader import Dataset
 from groot_ros.data.serialized import MessageMaker
 from groot_ros.message_fields import NS
 from groot_ros.robot import RobotConfig, load_robot
@@ -46,7 +50,11 @@ class ConvertBenchmark:
     """Where bags and dataset lie for the time of the measurement; a temporary folder if None."""
 
     def run(self) -> dict[str, Any]:
-        """Make the bags, convert them, measure; everything is deleted afterwards."""
+        """Make the bags, convert them, measure; everything is deleted afterwards.
+
+        The same pictures are decoded, fitted and encoded once more without anything else, by the
+        same libraries in as many processes, which is `bare_s`.
+        """
         with TemporaryDirectory(dir=self.folder) as name:
             folder = Path(name)
             for index in range(self.bags):
@@ -55,6 +63,8 @@ class ConvertBenchmark:
             started_s, cpu_s = time.perf_counter(), _cpu_s()
             report = convert(self._conversion(folder))
             elapsed_s, cpu_s = time.perf_counter() - started_s, _cpu_s() - cpu_s
+            peak_rss_bytes = self._peak_rss_bytes()
+            bare_s = bare_conversion_s(self._bare(folder), self.workers)
         recorded_s = self.bags * self.seconds
         return {
             "bags": self.bags,
@@ -65,9 +75,11 @@ class ConvertBenchmark:
             "elapsed_s": round(elapsed_s, 3),
             "cpu_s": round(cpu_s, 3),
             "cpu_percent": round(100 * cpu_s / elapsed_s, 1),
+            "bare_s": round(bare_s, 3),
+            "times_bare": round(elapsed_s / bare_s, 3),
             "realtime_factor": round(recorded_s / elapsed_s, 2),
             "frames_per_s": round(report.frames / elapsed_s, 1),
-            "peak_rss_bytes": self._peak_rss_bytes(),
+            "peak_rss_bytes": peak_rss_bytes,
             "load_average": round(os.getloadavg()[0], 2),
             "cores": os.cpu_count(),
         }
@@ -82,6 +94,24 @@ class ConvertBenchmark:
             choice=EpisodeChoice(instruction="move"),
             workers=self.workers,
         )
+
+    def _bare(self, folder: Path) -> list[BareConversion]:
+        robot = load_robot(ROBOT)
+        video = find_codec(CODEC).codec(robot, Timing()).video
+        episodes = Dataset(folder / "dataset").episodes
+        return [
+            BareConversion(
+                file=next((folder / "bags" / f"bag_{index}").glob("*.mcap")),
+                topics=[f"/{robot.observations.cameras[c].topic}" for c in video.cameras.values()],
+                stride=CAMERA_HZ // FPS,
+                count=episode.length,
+                fps=FPS,
+                width=video.width,
+                height=video.height,
+                folder=folder / "bare" / str(index),
+            )
+            for index, episode in enumerate(episodes)
+        ]
 
     def _peak_rss_bytes(self) -> int:
         """At most this much memory was in use: this process and the largest worker, each."""
