@@ -24,6 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 OVER_ROS = {"launch", "nodes"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """pytest-xdist runs tests over ROS in one process, one after the other."""
     if config.pluginmanager.hasplugin("xdist"):

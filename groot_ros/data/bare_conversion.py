@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_typestore
@@ -35,7 +36,7 @@ class BareConversion:
 
     def run(self) -> int:
         """Make the videos; returns how many pictures are in them."""
-        decode = get_typestore(Stores.ROS2_JAZZY).deserialize_cdr
+        decode: Callable[[bytes, str], Any] = get_typestore(Stores.ROS2_JAZZY).deserialize_cdr
         self.folder.mkdir(parents=True)
         seen = dict.fromkeys(self.topics, 0)
         with self.file.open("rb") as stream, ExitStack() as stack:
