@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from groot_ros.config_file import shown
 from groot_ros.errors import UserError
+
+# Names that ROS takes, relative, absolute or private; substitutions such as {node} included.
+_TOPIC = re.compile(r"(~?/)?[A-Za-z_{][\w{}]*(/[A-Za-z_{][\w{}]*)*", re.ASCII)
+LONGEST_TOPIC = 200
+TOPIC = (
+    "a topic name such as /joint_states: letters, digits and _ between slashes, no digit behind a "
+    f"slash, at most {LONGEST_TOPIC} characters"
+)
+# No arm, and no limit of one, is larger in any unit.
+LARGEST = 1e9
+
+
+def is_topic(name: str) -> bool:
+    """Whether ROS takes a topic of this name."""
+    return len(name) <= LONGEST_TOPIC and _TOPIC.fullmatch(name) is not None
 
 
 class Section:
@@ -62,10 +78,10 @@ class Section:
         return value
 
     def topic(self, key: str) -> str:
-        """A topic name without blanks."""
-        value = self.text(key, "a topic name such as /joint_states")
-        if any(char.isspace() for char in value):
-            raise self.error(key, f"is {shown(value)}, expected a topic name without blanks")
+        """A topic name that ROS takes."""
+        value = self.text(key, TOPIC)
+        if not is_topic(value):
+            raise self.error(key, f"is {shown(value)}, expected {TOPIC}")
         return value
 
     def choice(self, key: str, allowed: Sequence[str]) -> str:
@@ -81,7 +97,7 @@ class Section:
         return value
 
     def number(self, key: str, unit: str, low: float = -math.inf, high: float = math.inf) -> float:
-        """A finite number in [low, high]."""
+        """A number in [low, high], no larger than `LARGEST`."""
         return self._number(key, self._get(key, f"a number in {unit}"), unit, low, high)
 
     def integer(self, key: str, low: int, high: int) -> int:
@@ -114,7 +130,7 @@ class Section:
         return value
 
     def numbers(self, key: str, unit: str, length: int) -> tuple[float, ...]:
-        """A list of `length` finite numbers."""
+        """A list of `length` numbers, none larger than `LARGEST`."""
         expected = f"a list of {length} numbers in {unit}"
         values = self._list(key, expected)
         if len(values) != length:
@@ -142,7 +158,7 @@ class Section:
             allowed += f" from {low:g} to {high:g}" if high < math.inf else f", at least {low:g}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error(key, f"is {shown(value)}, expected {allowed}")
-        if not low <= value <= high or not math.isfinite(value):
+        if not low <= value <= high or not abs(value) <= LARGEST:
             raise self.error(key, f"is {shown(value)}, expected {allowed}")
         return float(value)
 

@@ -17,6 +17,8 @@ from groot_ros.share import share_file, user_path
 
 STATE_MAX_AGE_S = 0.2
 CAMERA_MAX_AGE_S = 0.3
+# Commands per second at least.
+MIN_RATE_HZ = 1.0
 # What the executor sends -> the command whose topic it needs.
 OUTPUT_PROFILES = {
     "pose": "ee_pose",
@@ -440,7 +442,7 @@ def _output(section: Section) -> Output:
         part.finish()
     output = Output(
         profile=section.choice("profile", tuple(OUTPUT_PROFILES)),
-        rate_hz=section.number("rate", "Hz", 1.0, 1000.0),
+        rate_hz=section.number("rate", "Hz", MIN_RATE_HZ, 1000.0),
         kinematics=kinematics,
     )
     section.finish()

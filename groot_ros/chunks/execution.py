@@ -166,9 +166,15 @@ class ChunkExecutor:
         self._waiting = admitted if self._strategy.waits_for_end else None
         return admitted
 
+    @property
+    def _is_lost(self) -> bool:
+        """Whether it stops because nobody knows where the robot is: it goes on from rest."""
+        reason = self.stops.reason
+        return self.activity is Activity.STOPPING and reason is not None and reason.ends_commanding
+
     def _void(self, chunk: Chunk, now_ns: int) -> str | None:
         """Why a chunk has nothing to say any more, or nothing may be said now."""
-        if self.stops.blocked and chunk.epoch >= self.epoch:
+        if chunk.epoch >= self.epoch and (self.stops.blocked or self._is_lost):
             return self.stops.sentence
         return void_reason(chunk, self.epoch, self._consumption, now_ns)
 

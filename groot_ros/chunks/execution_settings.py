@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+LONGEST_GAP_S = 0.25
+
 
 @dataclass(frozen=True)
 class ExecutionSettings:
@@ -21,6 +23,6 @@ class ExecutionSettings:
     blend_s: float = 0.25
     watchdog_s: float = 1.0
     rejected_in_row: int = 5
-    longest_gap_s: float = 0.25
+    longest_gap_s: float = LONGEST_GAP_S
     interpolated: bool = False
     period_s: float = field(kw_only=True)

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,12 +24,13 @@ from groot_ros.chunks.chunk_intake import ChunkIntake
 from groot_ros.chunks.clock_watch import ClockWatch
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.execution_settings import LONGEST_GAP_S, ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
+from groot_ros.errors import UserError
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
@@ -56,7 +58,7 @@ from groot_ros.nodes.outputs import (
 )
 from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.nodes.streams import StreamSubscriptions
-from groot_ros.robot import load_robot
+from groot_ros.robot import MIN_RATE_HZ, RobotConfig, load_robot
 from groot_ros.robot_checks import check_activation, unwatched
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
@@ -68,6 +70,8 @@ STATE_PERIOD_S = 0.05
 STOP_WAIT_S = 1.5
 KEPT_MESSAGES = 64
 RIVALS_PERIOD_S = 10.0
+# A motion that gets no command for so long has come to rest, where commands are not that rare.
+LONGEST_GAP_PERIODS = 2.5
 
 
 class ExecutorNode(GuardedLifecycleNode):
@@ -88,10 +92,10 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def configure(self) -> None:
         p = parameters.read(self, ExecutorParameters)
-        self._robot = load_robot(p.robot)
+        self._robot = _at_rate(load_robot(p.robot), p.command_rate)
         check_activation(self._robot)
         self._signal = self._robot.output.commanded
-        self._rate_hz = p.command_rate or self._robot.output.rate_hz
+        self._rate_hz = self._robot.output.rate_hz
         unknown = unwatched(self._robot)
         cautious = (self._robot.untested or bool(unknown)) and not p.fake
         self._is_fake = p.fake
@@ -105,6 +109,7 @@ class ExecutorNode(GuardedLifecycleNode):
             blend_s=p.blend,
             watchdog_s=p.watchdog,
             rejected_in_row=p.rejected_in_row,
+            longest_gap_s=max(LONGEST_GAP_S, LONGEST_GAP_PERIODS / self._rate_hz),
             period_s=1.0 / self._rate_hz,
         )
         make = TAPED if p.black_box else ChunkExecutor
@@ -126,6 +131,7 @@ class ExecutorNode(GuardedLifecycleNode):
         self._refusals = Flood()
         self._taken: OrderedDict[int, Taken] = OrderedDict()
         self._commanded = self._rejected = 0
+        self._commanding = False
         self._problem = ""
         self._create_interfaces(p)
         if isinstance(self._motion, TapedExecutor):
@@ -191,6 +197,7 @@ class ExecutorNode(GuardedLifecycleNode):
             self._loop = None
             loop.close()
             self._motion.release(self.now_ns())
+            self._cease()
             self._report_ended()
             self._tell_stops()
             if self._black_box:
@@ -380,14 +387,23 @@ class ExecutorNode(GuardedLifecycleNode):
                 setpoint = self._motion.fail(self._told(error), now_ns)
             motion, time_ns = self._motion.motion, self._motion.time_ns
             grip_goal = self._motion.grip_goal
-        if setpoint and motion:
+        if setpoint is None:
+            self._cease()
+        elif motion:
             self._send(Command(setpoint, motion, now_ns, time_ns, measured, grip_goal))
         self._report_ended()
         if measured is not None and self._dry_run:
             self._compare(measured, now_ns)
 
+    def _cease(self) -> None:
+        """Nothing is commanded any more: what would go on all the same is told to stop."""
+        if self._commands and self._commanding:
+            self._commands.cease()
+        self._commanding = False
+
     def _send(self, command: Command) -> None:
         if self._commands:
+            self._commanding = True
             self._commands.send(command)
             self._commanded += 1
         self._setpoints.send(command)
@@ -510,6 +526,18 @@ class ExecutorNode(GuardedLifecycleNode):
             "dry run": str(self._dry_run).lower(),
             "newest incident": self._black_box.newest if self._black_box else "",
         }
+
+
+def _at_rate(robot: RobotConfig, rate_hz: float) -> RobotConfig:
+    """The robot with another rate of commands; 0 leaves that of its file."""
+    if rate_hz == 0.0:
+        return robot
+    if rate_hz < MIN_RATE_HZ:
+        raise UserError(
+            f"parameter command_rate is {rate_hz:g}, expected 0 for that of the robot file, or "
+            f"{MIN_RATE_HZ:g} to 1000 Hz"
+        )
+    return replace(robot, output=replace(robot.output, rate_hz=rate_hz))
 
 
 def main() -> int:

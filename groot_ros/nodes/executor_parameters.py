@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from groot_ros.chunks.admission import LONGEST_S, MARGIN_M
 from groot_ros.chunks.strategies import STRATEGIES
-from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
+from groot_ros.nodes.parameters import (
+    lockstep_parameter,
+    parameter,
+    robot_parameter,
+    topic_parameter,
+)
 
 
 @dataclass(frozen=True)
@@ -14,9 +19,7 @@ class ExecutorParameters:
     """Parameters of the executor node."""
 
     robot: str = robot_parameter()
-    chunk_topic: str = parameter(
-        "policy/action_chunk", "topic of the chunks to execute", read_only=True
-    )
+    chunk_topic: str = topic_parameter("policy/action_chunk", "topic of the chunks to execute")
     command_rate: float = parameter(
         0.0,
         "commands per second; 0 takes the robot file's output.rate",
@@ -67,13 +70,9 @@ class ExecutorParameters:
         0.1,
         read_only=True,
     )
-    estop_topic: str = parameter(
-        "emergency_stop", "Bool: true stops the arm until ~/resume", read_only=True
-    )
-    fault_topic: str = parameter(
-        "robot_fault",
-        "Bool of the robot's driver: true stops the arm until ~/resume",
-        read_only=True,
+    estop_topic: str = topic_parameter("emergency_stop", "Bool: true stops the arm until ~/resume")
+    fault_topic: str = topic_parameter(
+        "robot_fault", "Bool of the robot's driver: true stops the arm until ~/resume"
     )
     dry_run: str = parameter(
         "auto",

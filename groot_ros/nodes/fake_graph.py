@@ -111,5 +111,10 @@ class FakeOnlyPublisher:
                 throttle_duration_sec=5.0,
             )
 
+    def cease(self) -> None:
+        """Nothing more is commanded for now."""
+        if not self._graph.rivals():
+            self._commands.cease()
+
     def close(self) -> None:
         self._commands.close()

@@ -55,6 +55,7 @@ class Output(Protocol):
     """What takes commands: a profile, on one topic, or all that a robot file names."""
 
     def send(self, command: Command) -> None: ...
+    def cease(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -70,6 +71,10 @@ class _Stream(ABC):
 
     def send(self, command: Command) -> None:
         self._publisher.publish(self.message(command))
+
+    def cease(self) -> None:
+        """No command follows for now; a place that was commanded is an end."""
+        return
 
     @property
     def is_heard(self) -> bool:
@@ -95,18 +100,47 @@ class PoseOutput(_Stream):
 class TwistOutput(_Stream):
     """TwistStamped for velocity controllers, in the base frame.
 
-    The motion's own velocity, and what is missing to its pose where the robot tells its own.
+    The motion's own velocity, and what is missing to its pose where the robot tells its own; both
+    together keep to the limits of velocity and acceleration, and are 0 once commands cease.
     """
 
     kind = TwistStamped
+
+    def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
+        super().__init__(node, topic, robot)
+        self._bounds = Bounds.of(robot.limits, "ee_pose")
+        self._period_s = 1.0 / robot.output.rate_hz
+        self._sent = np.zeros(6)
 
     def message(self, command: Command) -> TwistStamped:
         pose, velocity = command.setpoint.ee_pose, command.setpoint.velocity
         assert pose is not None and velocity is not None
         if command.measured is not None:
             velocity = velocity + TWIST_GAIN_HZ * PoseSpace().difference(pose, command.measured)
-        header = Header(stamp=to_time(command.stamp_ns), frame_id=self._robot.base_frame)
+        return self._twist(self._within(velocity), command.stamp_ns)
+
+    def cease(self) -> None:
+        """A velocity controller goes on as it was told last."""
+        self._publisher.publish(self._twist(np.zeros(6), self._node.get_clock().now().nanoseconds))
+
+    def _within(self, velocity: Array) -> Array:
+        """The velocity (6,) that is as near as the limits allow after the last one."""
+        bounds = self._bounds
+        change = _shortened(velocity, bounds.velocity) - self._sent
+        hardest = np.maximum(bounds.acceleration, bounds.deceleration)
+        return self._sent + _shortened(change, hardest * self._period_s)
+
+    def _twist(self, velocity: Array, stamp_ns: int) -> TwistStamped:
+        self._sent = velocity
+        header = Header(stamp=to_time(stamp_ns), frame_id=self._robot.base_frame)
         return TwistStamped(header=header, twist=twist_of(velocity[:3], velocity[3:]))
+
+
+def _shortened(vector: Array, most: Array) -> Array:
+    """Translation and rotation (6,), each no longer than allowed (2,) and in its direction."""
+    space = PoseSpace()
+    lengths = space.lengths(vector)
+    return vector * space.per_axis(np.minimum(1.0, most / np.maximum(lengths, 1e-12)))
 
 
 class JointStreamOutput(_Stream):
@@ -281,6 +315,9 @@ class CommandPublisher:
         self._arm.send(command)
         if self._grip and command.setpoint.grip is not None:
             self._grip.send(command.setpoint.grip)
+
+    def cease(self) -> None:
+        self._arm.cease()
 
     def close(self) -> None:
         self._arm.close()

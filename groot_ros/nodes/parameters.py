@@ -11,6 +11,7 @@ from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from groot_ros.config_section import TOPIC, is_topic
 from groot_ros.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="DataclassInstance")
 NO_LIMIT = math.inf
+# Of a value that is not allowed, so much is told.
+SHOWN = 64
 
 
 def parameter(
@@ -28,6 +31,7 @@ def parameter(
     high: float = NO_LIMIT,
     choices: tuple[str, ...] = (),
     read_only: bool = False,
+    is_topic: bool = False,
 ) -> Any:
     """A field of a parameter dataclass; `read_only` ones are fixed in a configured node."""
     metadata = {
@@ -37,8 +41,14 @@ def parameter(
         "high": high,
         "choices": choices,
         "read_only": read_only,
+        "is_topic": is_topic,
     }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def topic_parameter(default: str, description: str) -> Any:
+    """On which topic a node publishes or listens."""
+    return parameter(default, description, read_only=True, is_topic=True)
 
 
 def robot_parameter() -> Any:
@@ -117,6 +127,8 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
         raise UserError(
             f"parameter {field.name} is {value!r}, expected one of {', '.join(choices)}"
         )
+    if field.metadata["is_topic"] and not is_topic(str(value)):
+        raise UserError(f"parameter {field.name} is {str(value)[:SHOWN]!r}, expected {TOPIC}")
     if isinstance(value, int | float) and not low <= value <= high:
         unit = field.metadata["unit"]
         raise UserError(f"parameter {field.name} is {value}, expected {_range(field)} {unit}")

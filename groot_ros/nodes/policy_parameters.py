@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from groot_ros.chunks.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.latency import CHUNK_LATENCY_S
-from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
+from groot_ros.nodes.parameters import (
+    lockstep_parameter,
+    parameter,
+    robot_parameter,
+    topic_parameter,
+)
 from groot_ros.policies.factory import POLICIES
 
 
@@ -84,8 +89,8 @@ class PolicyParameters:
         choices=tuple(STRATEGIES),
         read_only=True,
     )
-    executor_state_topic: str = parameter(
-        "executor/state", "where the executor tells how far it is", read_only=True
+    executor_state_topic: str = topic_parameter(
+        "executor/state", "where the executor tells how far it is"
     )
     action_rate: float = parameter(
         0.0,

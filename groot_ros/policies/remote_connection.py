@@ -41,6 +41,7 @@ class RemoteConfig:
         try:
             parts = urlsplit(self.url)
             valid = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+            (parts.hostname or "").encode("idna")
         except ValueError:
             valid = False
         if not valid:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import TwistStamped, Vector3
 from graph import Graph
 from trajectory_msgs.msg import JointTrajectory
 
@@ -102,8 +103,46 @@ def test_twists_lead_back_to_the_pose(graph: Graph) -> None:
     setpoint = Setpoint(pose, None, None, np.array([0.1, 0, 0, 0, 0, 0.2]))
     motion = Planner(Bounds.of(ROBOT.limits, "ee_pose"), 0.01).rest(pose, NOW_NS)
     behind = pose - np.array([0.01, 0, 0, 0, 0, 0, 0])
-    twist = output.message(Command(setpoint, motion, NOW_NS, NOW_NS, behind)).twist
+    for _ in range(5):
+        twist = output.message(Command(setpoint, motion, NOW_NS, NOW_NS, behind)).twist
     assert twist.linear.x == pytest.approx(0.12) and twist.angular.z == pytest.approx(0.2)
+    output.close()
+
+
+def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -> None:
+    output = TwistOutput(graph.node, "twist", ROBOT)
+    sent = graph.collect(TwistStamped, "twist")
+    graph.wait_for(lambda: graph.node.count_subscribers("twist"), "the subscription")
+    rng, limits = np.random.default_rng(3), ROBOT.limits
+    pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+    motion = Planner(Bounds.of(limits, "ee_pose"), 0.01).rest(pose, NOW_NS)
+    twists = np.zeros((300, 6))
+    for index in range(1, len(twists)):
+        velocity = np.array([0.5, 0, 0, 0, 0, 1.5]) * (-1) ** (index // 50)
+        measured = pose + np.array([*rng.normal(0, 0.2, 3), 0, 0, 0, 0])
+        command = Command(
+            Setpoint(pose, None, None, velocity),
+            motion,
+            NOW_NS,
+            NOW_NS,
+            None if index % 7 == 0 else measured,
+        )
+        twist = output.message(command).twist
+        for part, value in enumerate((twist.linear, twist.angular)):
+            twists[index, 3 * part : 3 * part + 3] = value.x, value.y, value.z
+    changes = np.diff(twists, axis=0) * ROBOT.output.rate_hz
+    for part, (speed, acceleration) in enumerate(
+        (
+            (limits.linear_velocity, limits.linear_acceleration),
+            (limits.angular_velocity, limits.angular_acceleration),
+        )
+    ):
+        columns = slice(3 * part, 3 * part + 3)
+        assert np.linalg.norm(twists[:, columns], axis=1).max() <= speed * 1.001
+        assert np.linalg.norm(changes[:, columns], axis=1).max() <= acceleration * 1.001
+    output.cease()
+    last = graph.wait_for(lambda: sent and sent[-1], "the end").twist
+    assert last.linear == Vector3() and last.angular == Vector3()
     output.close()
 
 

@@ -120,6 +120,26 @@ def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is(
     assert executor.setpoint(now).ee_pose[0] == pytest.approx(stuck[0], abs=1e-9)
 
 
+@pytest.mark.parametrize("reason", [StopReason.STALE, StopReason.ASTRAY])
+def test_no_chunk_goes_on_from_a_stop_of_an_arm_that_nobody_knows_the_place_of(
+    reason: StopReason,
+) -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    executor.accept(1, line(speed=0.4, steps=60), 0)
+    run(executor, 0, S)
+    executor.halt(reason, S, "ee_pose: 0.21 s old")
+    assert executor.accept(2, line(stamp=S), S) == executor.stops.sentence
+    now = S
+    while executor.setpoint(now) is not None:
+        now += TICK
+        assert now < 2 * S
+    elsewhere = line().ee_pose[0] + np.array([0.1, 0.05, 0, 0, 0, 0, 0])
+    executor.start_from(elsewhere, None, now)
+    assert executor.accept(3, line(stamp=now), now) is None
+    np.testing.assert_allclose(executor.setpoint(now).ee_pose, elsewhere, atol=1e-4)
+    assert executor.activity is Activity.EXECUTING
+
+
 def test_lost_time_delays_the_motion_and_is_never_caught_up() -> None:
     executor = make(LIMITS, watchdog_s=5.0)
     executor.accept(1, line(steps=90), 0)

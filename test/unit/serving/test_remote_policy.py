@@ -324,7 +324,9 @@ def test_no_server_is_one_sentence() -> None:
         policy.open()
 
 
-@pytest.mark.parametrize("url", ["", "host:5555", "http://host", "gr00t://", "ws://host:99999"])
+@pytest.mark.parametrize(
+    "url", ["", "host:5555", "http://host", "gr00t://", "ws://host:99999", "ws://" + 99 * "x"]
+)
 def test_a_url_that_is_none_is_named(url: str) -> None:
     with pytest.raises(UserError, match="policy_url"):
         remote(url)
