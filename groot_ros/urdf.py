@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +28,11 @@ Array = NDArray[np.float64]
 TURNING, SLIDING = ("revolute", "continuous"), ("prismatic",)
 LARGEST_BYTES = 16 << 20
 """Descriptions hold shapes by file name; a larger one is something else."""
+# No robot has more, longer or larger ones, in m or rad; computing takes longer with them.
+MOST_LINKS, LONGEST_NAME, LARGEST = 1000, 200, 1e4
+SHOWN_NAMES = 8
+# Of a joint that turns as it likes some descriptions say 1e16.
+NO_LIMIT = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,8 @@ def parse_urdf(text: str | bytes) -> Urdf:
     if root.tag != "robot":
         raise UserError(f"the URDF begins with <{root.tag}>, expected <robot>")
     links = tuple(_name(link) for link in root.iterfind("link"))
+    if len(links) > MOST_LINKS:
+        raise UserError(f"the URDF has {len(links)} links, at most {MOST_LINKS} are allowed")
     # Transmissions and simulators name joints as well: those have no parent.
     joints = tuple(_joint(joint) for joint in root.iterfind("joint"))
     _check_tree(links, joints)
@@ -172,12 +181,13 @@ def _check_tree(links: tuple[str, ...], joints: tuple[UrdfJoint, ...]) -> None:
         ("joint", [joint.name for joint in joints]),
         ("child link", [joint.child for joint in joints]),
     ):
-        for name in sorted(set(names)):
-            if list(names).count(name) > 1:
-                raise UserError(f"the URDF has the {what} {name!r} more than once")
+        name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+        if count > 1:
+            raise UserError(f"the URDF has the {what} {name!r} more than once")
+    known, children = set(links), {joint.child for joint in joints}
     for joint in joints:
         for link in (joint.parent, joint.child):
-            if link not in links:
+            if link not in known:
                 raise UserError(
                     f"the URDF's joint {joint.name!r} names the link {link!r}, which it does not "
                     "have"
@@ -186,17 +196,22 @@ def _check_tree(links: tuple[str, ...], joints: tuple[UrdfJoint, ...]) -> None:
     below: dict[str, list[str]] = {}
     for joint in joints:
         below.setdefault(joint.parent, []).append(joint.child)
-    reached = [link for link in links if link not in {joint.child for joint in joints}]
+    reached = [link for link in links if link not in children]
     for link in reached:
         reached.extend(below.get(link, []))
-    if circle := set(links) - set(reached):
-        raise UserError(f"the URDF's links {', '.join(sorted(circle))} form a circle")
+    if circle := sorted(known - set(reached)):
+        raise UserError(f"the URDF's links {', '.join(circle[:SHOWN_NAMES])} form a circle")
 
 
 def _name(element: ElementTree.Element) -> str:
     name = element.get("name")
     if not name:
         raise UserError(f"the URDF has a <{element.tag}> without a name")
+    if len(name) > LONGEST_NAME:
+        raise UserError(
+            f"the URDF has a <{element.tag}> with a name of {len(name)} characters, at most "
+            f"{LONGEST_NAME} are allowed"
+        )
     return name
 
 
@@ -218,8 +233,8 @@ def _joint(element: ElementTree.Element) -> UrdfJoint:
         _link_of(element, "child", name),
         _origin(element.find("origin"), name),
         axis / (length or 1.0),
-        _numbers(limit, "lower", (0.0,), name)[0] if has_range else None,
-        _numbers(limit, "upper", (0.0,), name)[0] if has_range else None,
+        _numbers(limit, "lower", (0.0,), name, NO_LIMIT)[0] if has_range else None,
+        _numbers(limit, "upper", (0.0,), name, NO_LIMIT)[0] if has_range else None,
         _mimic(element.find("mimic"), name),
     )
 
@@ -252,7 +267,11 @@ def _mimic(element: ElementTree.Element | None, joint: str) -> Mimic | None:
 
 
 def _numbers(
-    element: ElementTree.Element | None, key: str, missing: tuple[float, ...], joint: str
+    element: ElementTree.Element | None,
+    key: str,
+    missing: tuple[float, ...],
+    joint: str,
+    largest: float = LARGEST,
 ) -> tuple[float, ...]:
     text = None if element is None else element.get(key)
     if text is None:
@@ -261,9 +280,9 @@ def _numbers(
         numbers = tuple(float(part) for part in text.split())
     except ValueError:
         numbers = ()
-    if len(numbers) != len(missing) or not all(math.isfinite(number) for number in numbers):
+    if len(numbers) != len(missing) or not all(abs(number) <= largest for number in numbers):
         raise UserError(
             f"the URDF's joint {joint!r} has {key}={text[:60]!r}, expected {len(missing)} finite "
-            "numbers"
+            f"numbers of at most {largest:g}"
         )
     return numbers

@@ -154,6 +154,14 @@ def test_followers_follow_and_others_stand_still() -> None:
         ("<robot><link/></robot>", "a <link> without a name"),
         (f"<robot>{LINK.format('a')}{LINK.format('a')}</robot>", "the link 'a' more than once"),
         (
+            f"<robot>{LINK.format('a' * 10**6)}</robot>",
+            "a name of 1000000 characters, at most 200",
+        ),
+        (
+            f"<robot>{''.join(LINK.format(index) for index in range(100_000))}</robot>",
+            "100000 links, at most 1000 are allowed",
+        ),
+        (
             f"<robot>{LINK.format('a')}{JOINT.format('j', 'revolute', 'a', 'b', '')}</robot>",
             "joint 'j' names the link 'b', which it does not have",
         ),
@@ -174,7 +182,7 @@ def test_followers_follow_and_others_stand_still() -> None:
             f"<robot>{LINK.format('a')}{LINK.format('b')}"
             + JOINT.format("j", "revolute", "a", "b", "").replace("1 0 0", "1 nan 0")
             + "</robot>",
-            "joint 'j' has xyz='1 nan 0', expected 3 finite numbers",
+            "joint 'j' has xyz='1 nan 0', expected 3 finite numbers of at most 10000",
         ),
     ],
 )
