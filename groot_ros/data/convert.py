@@ -138,6 +138,8 @@ class _Run:
                 raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
         self._report = Report(str(conversion.output))
         c, output = conversion, conversion.output
+        if not output.name:
+            raise UserError(f"output '{output}' has no name: give a folder that is to be made")
         self._recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None

@@ -171,6 +171,8 @@ def test_emergency_stop_and_fault_stop_at_once_and_the_first_reason_stays(arm: A
     )
     estop.publish(Bool(data=True))
     pressed_s = arm.now_s()
+    # There is no order between two topics.
+    arm.graph.wait_for(lambda: arm.states[-1].needs_resume, "the emergency stop")
     fault.publish(Bool(data=True))
     state = arm.wait_stopped("the emergency stop was pressed")
     arm.tell("emergency stop, then fault", pressed_s, state.stop_reason)

@@ -323,6 +323,13 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
     assert parent.stdout.read() == ""
 
 
+@pytest.mark.parametrize("place", [Path("/"), Path("")])
+def test_an_output_without_a_name(tmp_path: Path, place: Path) -> None:
+    write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    with pytest.raises(UserError, match="has no name: give a folder that is to be made"):
+        convert(conversion(tmp_path / "bag", place))
+
+
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [("file/out", "Not a directory"), ("n" * 300, "File name too long")],
