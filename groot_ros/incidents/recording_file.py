@@ -51,17 +51,20 @@ def read_recording(path: Path, points: WatchedPoints | None) -> Recording:
             executor, *calls = read(_lines(file), {POINTS: points} if points else {})
     except UserError:
         raise
+    except KeyError as error:
+        if points or error.args != (POINTS,):
+            raise _damaged(path, error) from error
+        raise UserError(
+            f"{path} needs the points of the arm (limits.points of robot.yaml, and arm.urdf), "
+            "which are not there: take another copy of the incident"
+        ) from error
     except FileNotFoundError as error:
         raise UserError(
             f"{path} is missing: an incident holds what the executor was given in it"
         ) from error
     except Exception as error:
         # The lines say which objects are made of them, so what is wrong may come up anywhere.
-        known = isinstance(error, OSError | EOFError | zlib.error)
-        raise UserError(
-            f"{path} is damaged ({error if known else type(error).__name__}): take another copy "
-            "of the incident"
-        ) from error
+        raise _damaged(path, error) from error
     if not isinstance(executor, ChunkExecutor):
         raise UserError(f"{path} is damaged: it begins with no executor")
     fields = set(vars(ChunkExecutor(Limits(), ExecutionSettings(period_s=1.0))))
@@ -71,6 +74,12 @@ def read_recording(path: Path, points: WatchedPoints | None) -> Recording:
             "it with the one that incident.json names"
         )
     return Recording(begun_ns, executor, [_call(path, call) for call in calls])
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    known = isinstance(error, OSError | EOFError | zlib.error)
+    what = error if known else type(error).__name__
+    return UserError(f"{path} is damaged ({what}): take another copy of the incident")
 
 
 def _begun_ns(path: Path, line: str) -> int:

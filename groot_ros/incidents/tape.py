@@ -18,12 +18,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.joining import Admitted, Offer
-from groot_ros.chunks.motion import Joined
 from groot_ros.robot_limits import Limits
 
 # Where a dataclass keeps how it was made.
 _FROZEN = "__dataclass_params__"
+
+# These take what the calls before them answered, beside the time.
+FOLLOWING = ("offer", "commit")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -131,22 +132,20 @@ def _taped(
         try:
             answer = method(self, *args, **kwargs)
         except Exception as error:
-            self.tape.add(Call(method.__name__, _kept(args), raised(error)))
+            self.tape.add(Call(method.__name__, _kept(method.__name__, args), raised(error)))
             raise
         finally:
             self.is_called = False
-        self.tape.add(Call(method.__name__, _kept(args), told(answer)))
+        self.tape.add(Call(method.__name__, _kept(method.__name__, args), told(answer)))
         return answer
 
     return call
 
 
-def _kept(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        tuple(arg) if isinstance(arg, list) else arg
-        for arg in args
-        if not isinstance(arg, Admitted | Offer | Joined)
-    )
+def _kept(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    if name in FOLLOWING:
+        return args[-1:]
+    return tuple(tuple(arg) if isinstance(arg, list) else arg for arg in args)
 
 
 def raised(error: Exception) -> str:

@@ -5,21 +5,37 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from inspect import isfunction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taped import PERIOD_NS, Robot, chunk_at
+from taped import PERIOD_NS, STEP_NS, Robot, S, chunk_at
 
-from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.reach import Reach
+from groot_ros.chunks.robot_motion import begin_motion, robot_executor
 from groot_ros.errors import UserError
 from groot_ros.incidents.made_again import make_again
 from groot_ros.incidents.recording_file import read_recording, write_recording
 from groot_ros.incidents.stored_objects import Writer, read
-from groot_ros.incidents.tape import CALL_BYTES, PART_BYTES, TAPE_BYTES, untaped
+from groot_ros.incidents.tape import (
+    CALL_BYTES,
+    PART_BYTES,
+    TAPE_BYTES,
+    TAPED,
+    TapedExecutor,
+    untaped,
+)
 from groot_ros.incidents.tape_player import play
+from groot_ros.robot import load_robot
+from groot_ros.urdf import load_urdf
 
 
 @pytest.mark.parametrize("strategy", ["latest", "finish", "ensemble"])
@@ -53,6 +69,49 @@ def test_the_copy_does_not_go_on_with_the_executor() -> None:
     robot.live(1.0)
     other = [p.answer for p in play(robot.executor.tape.recording()) if p.is_command]
     assert [s.ee_pose.tobytes() for s in other[:count]] == [s.ee_pose.tobytes() for s in one]
+
+
+def test_every_call_that_changes_an_executor_is_taped() -> None:
+    public = {name for name, value in vars(ChunkExecutor).items() if isfunction(value)}
+    changes_nothing = {"consumed_s", "is_void", "progress"}
+    # Its calls are taped one by one; what has ended has no say in what follows.
+    others = {"accept", "take_ended"}
+    assert {name for name in public if name[0] != "_"} - changes_nothing - others == TAPED
+
+
+def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
+    """They are no part of the file: robot file and URDF tell them."""
+    robot = load_robot("ur5e")
+    reach = Reach(robot, load_urdf(robot.urdf))
+    make = partial(TapedExecutor, span_s=30.0)
+    executor = robot_executor(robot, ExecutionSettings(period_s=PERIOD_NS / S), make)
+    assert isinstance(executor, TapedExecutor) and reach.points
+    executor.tape.begin(executor, S)
+    home = np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0])
+    leaning = home + np.linspace(0.0, 0.3, 16)[:, None] * np.eye(6)[1]
+    for number in range(2):
+        now_ns = S + number * 20 * PERIOD_NS
+        chunk = Chunk(now_ns, STEP_NS, joint_position=leaning)
+        if number == 0:
+            begin_motion(executor, reach, chunk, home, now_ns)
+        assert executor.accept(number, chunk, now_ns) is None
+        for tick in range(20):
+            executor.setpoint(now_ns + tick * PERIOD_NS)
+    for tick in range(200):
+        executor.setpoint(now_ns + (20 + tick) * PERIOD_NS)
+    deep = home + np.linspace(0.0, 0.9, 16)[:, None] * np.eye(6)[1]
+    assert executor.resume() is None
+    executor.start_from(executor.held, None, now_ns := now_ns + 220 * PERIOD_NS)
+    refused = executor.accept(2, Chunk(now_ns, STEP_NS, joint_position=deep), now_ns)
+    assert refused == "it cannot be joined to the motion within the limits"
+    recording = executor.tape.recording()
+    assert recording
+    write_recording(path := tmp_path / "recording", recording)
+    assert path.stat().st_size < 1e6
+    played = list(play(read_recording(path, reach.points)))
+    assert all(p.is_same for p in played) and sum(p.is_command for p in played) > 200
+    with pytest.raises(UserError, match="points"):
+        read_recording(path, None)
 
 
 def test_another_input_is_noticed() -> None:
