@@ -35,6 +35,7 @@ _OPTIONS = {"h264": {}, "hevc": {"err_detect": "explode"}}
 
 NO_KEY_FRAME = "its video has had no key frame yet"
 BROKEN = "its video waits for the next key frame, a packet did not decode"
+NO_UNITS = "its packets are no H.264 or H.265 with start codes (Annex B)"
 LOST = "its video waits for the next key frame, packets are missing or damaged"
 
 
@@ -59,7 +60,8 @@ class VideoDecoder:
         self._codec = ""
         self._context: VideoCodecContext | None = None
         self._numbers = FrameNumbers()
-        self._since_ns = 0
+        self._begins_ns: int | None = None
+        """Time of the key frame at which decoding has begun, until its picture is complete."""
 
     def take(self, video: str, data: bytes, time_ns: int) -> list[tuple[int, Decode]]:
         """Pictures that are complete with a packet, in their order: time of each in ns, and what
@@ -76,10 +78,14 @@ class VideoDecoder:
             return []
         context = self._open(codec)
         packet = look_into(codec, data)
+        if not packet.heads:
+            # To the decoder an empty packet is the end of the stream.
+            self.problem = self._waits or NO_UNITS
+            return []
         if codec == "h264" and self._numbers.misses(packet) and not self._waits:
             self.interrupt(LOST)
         if packet.is_key and self._waits:
-            self._waits, self._since_ns = "", time_ns
+            self._waits, self._begins_ns = "", time_ns
         self.problem = self._waits if packet.has_picture else ""
         if self.problem:
             return []
@@ -88,12 +94,17 @@ class VideoDecoder:
             if packet.has_picture:
                 self.interrupt(BROKEN)
             return []
-        # Pictures before a key frame may be made of some before that.
         return [
             (frame.pts, partial(_to_rgb, frame))
             for frame in frames
-            if frame.pts is not None and frame.pts >= self._since_ns
+            if frame.pts is not None and self._has_begun(frame.pts)
         ]
+
+    def _has_begun(self, time_ns: int) -> bool:
+        """False for pictures before the first key frame, which may be made of some before that."""
+        if self._begins_ns is not None and time_ns >= self._begins_ns:
+            self._begins_ns = None
+        return self._begins_ns is None
 
     def interrupt(self, reason: str) -> None:
         """Leave out everything up to the next key frame, because of `reason`."""

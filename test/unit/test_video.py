@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from groot_ros.cameras.catalog import kind_of
 from groot_ros.cameras.frame_numbers import FrameNumbers
 from groot_ros.cameras.units import look_into
-from groot_ros.cameras.video import BROKEN, LOST, NO_KEY_FRAME, VideoDecoder, decoder_name
+from groot_ros.cameras.video import (
+    BROKEN,
+    LOST,
+    NO_KEY_FRAME,
+    NO_UNITS,
+    VideoDecoder,
+    decoder_name,
+)
 from groot_ros.cameras.video_thread import BEHIND, PACKETS, VideoThread
 
 COUNT = 35
@@ -165,6 +172,40 @@ def test_video_of_another_kind_is_said() -> None:
     decoder = VideoDecoder()
     assert decoder.take("av1", b"\0\0\0\1", 1) == []
     assert decoder.problem == "its video is av1, expected colour as h264 or h265"
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@given(
+    number=st.integers(0, GROUP - 1),
+    changes=st.dictionaries(st.floats(0, 1), st.binary(max_size=9)),
+)
+@settings(deadline=None, max_examples=30)
+def test_damage_ends_at_the_next_key_frame(
+    codec: str, number: int, changes: dict[float, bytes]
+) -> None:
+    packets, whole = stream(codec, COUNT)
+    data = bytearray(packets[number].data)
+    for place, new in changes.items():
+        start = int(place * len(data))
+        data[start : start + 3] = new
+    received = [*packets[:number], Coded(number, bytes(data)), *packets[number + 1 :]]
+    decoder = VideoDecoder()
+    taken(codec, received[:GROUP], decoder)
+    found = taken(codec, received[GROUP:], decoder)
+    assert_right(found, whole)
+    assert list(found) == list(range(GROUP, COUNT))
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_clock_that_begins_again(codec: str) -> None:
+    """A bag that is played in a loop, a simulation that is reset; an empty packet between."""
+    packets, _ = stream(codec, COUNT, b_frames=2)
+    decoder = VideoDecoder()
+    later = [Coded(coded.number + 10**9, coded.data) for coded in packets]
+    assert len(taken(codec, later, decoder)) == COUNT - 2
+    assert decoder.take(codec, b"", 1) == [] and decoder.problem == NO_UNITS
+    again = [n for c in packets for n, _ in decoder.take(codec, c.data, c.number)]
+    assert [n for n in again if n < COUNT] == list(range(COUNT - 2))
 
 
 @given(data=st.binary(max_size=200))
