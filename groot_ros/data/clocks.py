@@ -8,18 +8,19 @@ soonest, so that no message arrives before its stamp.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from groot_ros.data.bag import Bag
 from groot_ros.data.bag_storage import BagError
+from groot_ros.data.clock_breaks import ClockBreaks, delays, find_breaks, rests
+from groot_ros.data.clock_drift import Drift, find_drifts
 from groot_ros.data.episodes import Episode
-from groot_ros.data.replay import PREROLL_NS, Source, make_buffer
-from groot_ros.data.stream_health import REST_MARGIN_S, StreamHealth, without
+from groot_ros.data.replay import Source, make_buffer
+from groot_ros.data.stream_health import StreamHealth
 from groot_ros.message_fields import NS
 from groot_ros.robot import HEADER, STATE_MAX_AGE_S
 from groot_ros.stream_store import POSE, Route, header_ns
@@ -30,9 +31,10 @@ CLOCK_OFFSET_S = 1.0
 COMMON_OFFSET_S = STATE_MAX_AGE_S
 # Commands are as small as states and arrive as soon; this is one step and a half at 15 Hz.
 LABEL_OFFSET_S = 0.1
-STEP_BACK_S = 0.2
-# Medians over so many messages are no accident; of a stream's beginning, and around a step.
-PROBED, AROUND_STEP = 32, 8
+# As late as makes a live node refuse states, and three steps at 15 Hz.
+FARTHEST_DRIFT_S = STATE_MAX_AGE_S
+# Medians over so many messages of a stream's beginning and end are no accident.
+PROBED = 32
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class _Stamped:
     type_name: str
     key: str
     is_state: bool = False
+    is_label: bool = False
 
 
 def _observed(streams: Mapping[str, Route]) -> dict[str, _Stamped]:
@@ -55,7 +58,7 @@ def _observed(streams: Mapping[str, Route]) -> dict[str, _Stamped]:
 def _stamped(source: Source) -> dict[str, _Stamped]:
     found = _observed(source.streams(make_buffer(source.robot, source.codec)))
     if (label := source.commands().ee_pose) and _label_time_counts(source):
-        found.setdefault(label, _Stamped(POSE, "commands.ee_pose"))
+        found.setdefault(label, _Stamped(POSE, "commands.ee_pose", is_label=True))
     return found
 
 
@@ -120,21 +123,25 @@ def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, _Stampe
             raise BagError(
                 f"the stamps of {topic} are {abs(differs_s):.1f} s {side} those of the other "
                 f"streams, expected less than {CLOCK_OFFSET_S:g} s: they are of another clock; "
-                f"let its publisher use the same one, or set `clock: arrival` at "
-                f"{stamped[topic].key} of the robot file, and `latency` to the time in s from "
-                "the measurement to the arrival"
+                f"let its publisher use the same one, or {_by_arrival(stamped[topic])}"
             )
 
 
-def check_clocks(source: Source, health: Mapping[str, StreamHealth]) -> None:
-    """BagError where stamps step back while the bag's clock does not, drift from it, or are of
-    another clock than those of other streams; `health` is of a whole episode."""
+def check_clocks(
+    source: Source, episode: Episode, health: Mapping[str, StreamHealth]
+) -> list[Drift]:
+    """Streams whose clocks drift a little; `health` is of a whole episode.
+
+    ClockBreaks where clocks jump, BagError where stamps drift far, or are of another clock than
+    those of other streams.
+    """
     stamped = _stamped(source)
     used = {topic: health[topic] for topic in stamped if topic in health}
-    if not source.bag.clock_steps:
-        _check_steps(source, used)
+    if breaks := find_breaks(used, source.bag.clock_steps):
+        found = rests(breaks, used, episode.start_ns, episode.stop_ns)
+        raise ClockBreaks(breaks, found, source.bag.start_ns)
     for topic, stream in used.items():
-        _, delays_s = _delays(stream)
+        _, delays_s = delays(stream)
         if len(delays_s) == 0:
             continue
         first_s, last_s = np.median(delays_s[:PROBED]), np.median(delays_s[-PROBED:])
@@ -146,58 +153,33 @@ def check_clocks(source: Source, health: Mapping[str, StreamHealth]) -> None:
                 f"`ros2 bag record --use-sim-time`, or set `clock: arrival` at "
                 f"{stamped[topic].key} of the robot file"
             )
-    found = {topic: stream.offset_s() for topic, stream in used.items()}
-    offsets = {topic: offset for topic, offset in found.items() if offset is not None}
+    offsets_s = {topic: stream.offset_s() for topic, stream in used.items()}
+    offsets = {topic: offset for topic, offset in offsets_s.items() if offset is not None}
     _check_agreement(offsets, stamped)
+    drifts = find_drifts(used)
+    for drift in drifts:
+        if abs(drift.change_s) > FARTHEST_DRIFT_S:
+            raise BagError(f"{drift.sentence}; {_by_arrival(stamped[drift.topic])}")
+    return drifts
 
 
-def _delays(stream: StreamHealth) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Arrivals in ns and delays in s of the messages that have a stamp."""
-    arrivals = np.array(stream.arrivals, dtype=np.int64)
-    stamps = np.array(stream.stamps, dtype=np.int64)
-    if len(stamps) < len(arrivals):
-        return arrivals[:0], np.empty(0)
-    arrivals, stamps = arrivals[stamps > 0], stamps[stamps > 0]
-    return arrivals, (arrivals - stamps) / NS
-
-
-def _check_steps(source: Source, used: Mapping[str, StreamHealth]) -> None:
-    steps = sorted(
-        (at_ns, back_s, topic)
-        for topic, stream in used.items()
-        for at_ns, back_s in _steps_back(stream)
-    )
-    if not steps:
-        return
-    start_ns, end_ns = source.bag.start_ns, source.bag.end_ns
-    times = [(at_ns - start_ns) / NS for at_ns, *_ in steps]
-    # What was received before a range fills the buffer: it must be of the new time too.
-    edges = [-PREROLL_NS / NS - REST_MARGIN_S, *times, (end_ns - start_ns) / NS + REST_MARGIN_S]
-    rests = [
-        (max(0.0, low + PREROLL_NS / NS + REST_MARGIN_S), high - REST_MARGIN_S)
-        for low, high in pairwise(edges)
-    ]
-    topics = ", ".join(sorted({topic for *_, topic in steps}))
-    raise BagError(
-        f"the stamps of {topics} step back by {steps[0][1]:.1f} s at {times[0]:.1f} s, while the "
-        f"bag's clock does not: {without(rests)}"
+def _by_arrival(stream: _Stamped) -> str:
+    return (
+        f"set `clock: arrival` at {stream.key} of the robot file, and `latency` to the time in s "
+        "from the measurement to the arrival, which `groot-ros calibrate` estimates"
     )
 
 
-def _steps_back(stream: StreamHealth) -> Iterator[tuple[int, float]]:
-    """Arrival in ns and size in s of steps that last; a late message among others is none."""
-    arrivals, delays_s = _delays(stream)
-    stamps_s = (arrivals - arrivals[:1]) / NS - delays_s
-    for index in np.flatnonzero(np.diff(stamps_s) < 0) + 1:
-        before = np.median(delays_s[max(0, index - AROUND_STEP) : index])
-        back_s = float(np.median(delays_s[index : index + AROUND_STEP]) - before)
-        if back_s > STEP_BACK_S:
-            yield int(arrivals[index]), back_s
-
-
-def clock_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[str]:
-    """Sentences about a clock that was taken although it is not the bag's, and about labels whose
-    stamps are further from those of the states than transport explains."""
+def clock_notes(
+    source: Source, health: Mapping[str, StreamHealth], drifts: Sequence[Drift]
+) -> Iterator[str]:
+    """Sentences about a clock that was taken although it is not the bag's, clocks that drift,
+    messages without a time, and labels whose stamps are further from those of the states than
+    transport explains."""
+    stamped = _stamped(source)
+    for drift in drifts:
+        yield f"{drift.sentence}: at the end it is off by as much"
+    yield from _unstamped_notes(stamped, health)
     if source.behind_ns:
         behind_s = source.behind_ns / NS
         side = "behind" if behind_s > 0 else "ahead of"
@@ -208,7 +190,6 @@ def clock_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[
     label = source.commands().ee_pose
     if label is None or (offset_s := health[label].offset_s()) is None:
         return
-    stamped = _stamped(source)
     states = [topic for topic, stream in stamped.items() if stream.is_state]
     others = [topic for topic in states or stamped if topic != label]
     offsets = [found for topic in others if (found := health[topic].offset_s()) is not None]
@@ -223,3 +204,21 @@ def clock_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[
             f"{LABEL_OFFSET_S:g} s: if it is not meant so, every action is off by as much; set "
             "`clock: arrival` at commands.ee_pose of the robot file"
         )
+
+
+def _unstamped_notes(
+    stamped: Mapping[str, _Stamped], health: Mapping[str, StreamHealth]
+) -> Iterator[str]:
+    for topic, stream in stamped.items():
+        stamps = health[topic].stamps
+        count = sum(stamp_ns == 0 for stamp_ns in stamps)
+        if count and stream.is_label:
+            yield (
+                f"{count} of {len(stamps)} commands on {topic} carry no time, and count by their "
+                "arrival"
+            )
+        elif count:
+            yield (
+                f"{count} of {len(stamps)} messages on {topic} carry no time (header.stamp is 0) "
+                f"and were left out; `clock: arrival` at {stream.key} of the robot file uses them"
+            )

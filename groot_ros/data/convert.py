@@ -259,14 +259,17 @@ class _Run:
         unread = [bag for bag in bags if bag not in self._hashes]
         count = self._progress.frames
         for work, outcome in run_jobs(jobs, unread, self._conversion.workers, count):
-            if isinstance(work, Path):
-                self._hashes[work] = str(outcome)
-            elif isinstance(outcome, Failure):
-                self._fail(outcome)
-            elif isinstance(outcome, EpisodeResult):
-                results[work.folder] = outcome
-                self._progress.episode(outcome)
-        done = [(job.folder, results[job.folder]) for job in jobs if job.folder in results]
+            if isinstance(outcome, str):
+                assert isinstance(work, Path)
+                self._hashes[work] = outcome
+                continue
+            for folder, result in outcome:
+                if isinstance(result, Failure):
+                    self._fail(result)
+                else:
+                    results[folder] = result
+                    self._progress.episode(result)
+        done = sorted(results.items())
         return done, {str(bag): self._hashes[bag] for bag in bags}
 
     def _work_folder(self, index: int) -> Path:

@@ -27,7 +27,7 @@ from groot_ros.data.frames import (
 )
 from groot_ros.data.idle import moving_range
 from groot_ros.data.labels import Labels, make_labels
-from groot_ros.data.losses import Drops
+from groot_ros.data.losses import Drops, Loss
 from groot_ros.data.parts import PartWriter, load_rows
 from groot_ros.data.prefetch import prefetched
 from groot_ros.data.replay import (
@@ -107,6 +107,8 @@ class ExtractOptions:
 
     fps: int
     trim_idle: bool = False
+    lost: tuple[Loss, ...] = ()
+    """Steps about an episode that were left out of the one that it is a part of."""
 
 
 Progress = Callable[[int], None]
@@ -132,6 +134,8 @@ def extract(
     played = source.play(buffer, episode, health, signals)
     observed = observations(buffer, played, episode.start_ns)
     drops = Drops()
+    for loss in options.lost:
+        drops.add(loss.reason, loss.first_ns, loss.steps, loss.last_ns)
     frames = take_frames(observed, clock, episode.start_ns, drops, episode.stop_ns)
     labelled = _labelled(frames, signals, source)
     with prefetched(labelled, FRAMES_AHEAD) as ahead:
@@ -142,7 +146,7 @@ def extract(
     extraction.drops = drops
     name_topics(drops, streams)
     clocks = health | signals.health
-    check_clocks(source, clocks)
+    drifts = check_clocks(source, episode, clocks)
     if not source.bag.clock_steps:
         check_once(health.values(), source.bag.start_ns, source.bag.end_ns)
     kept = signals.signals()
@@ -151,7 +155,7 @@ def extract(
     _check(episode, extraction)
     notes = [
         *episode.notes,
-        *clock_notes(source, clocks),
+        *clock_notes(source, clocks, drifts),
         *unreadable_notes(signals, health),
         *frozen_notes(extraction.watched, kept.commands),
     ]

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_files import NO_SPACE, bag_hash
 from groot_ros.data.bag_storage import BagError
+from groot_ros.data.clock_breaks import ClockBreaks
 from groot_ros.data.episodes import Episode
 from groot_ros.data.extract import EpisodeResult, ExtractOptions, extract, read_result
 from groot_ros.data.replay import Source
@@ -57,8 +58,50 @@ class Failure:
 Outcome = EpisodeResult | Failure
 
 
-def run_job(job: Job, progress: Callable[[int], None]) -> Outcome:
-    """Extract an episode, unless that was done before; a bag that is at fault gives a Failure."""
+def run_job(job: Job, progress: Callable[[int], None]) -> list[tuple[Path, Outcome]]:
+    """Extract an episode, unless that was done before: folder and result, several of them where
+    clocks jump and it is cut there; a bag that is at fault gives a Failure."""
+    frames = 0
+
+    def count(more: int) -> None:
+        nonlocal frames
+        frames += more
+        progress(more)
+
+    try:
+        return [(job.folder, _run_episode(job, count))]
+    except ClockBreaks as breaks:
+        progress(-frames)
+        return _run_rests(job, breaks, progress)
+
+
+def _run_rests(
+    job: Job, breaks: ClockBreaks, progress: Callable[[int], None]
+) -> list[tuple[Path, Outcome]]:
+    """Extract what lies between the breaks of clocks, as episodes of their own."""
+    found: list[tuple[Path, Outcome]] = []
+    for number, (rest, lost) in enumerate(breaks.parts(job.episode, job.options.fps)):
+        part = replace(
+            job.episode,
+            name=f"{job.episode.name}#{number}",
+            start_ns=rest.start_ns,
+            stop_ns=rest.stop_ns,
+        )
+        folder = job.folder.with_name(f"{job.folder.name}-{number:03d}")
+        options = replace(job.options, lost=lost)
+        piece = replace(job, episode=part, folder=folder, options=options)
+        try:
+            found.append((folder, _run_episode(piece, progress)))
+        except ClockBreaks as more:
+            found.append((folder, _failure(part, more)))
+    return found or [(job.folder, _failure(job.episode, breaks))]
+
+
+def _failure(episode: Episode, error: BagError) -> Failure:
+    return Failure(str(episode.bag), episode.name, str(error))
+
+
+def _run_episode(job: Job, progress: Callable[[int], None]) -> Outcome:
     if done := read_result(job.folder):
         progress(done.frames)
         return done
@@ -73,7 +116,9 @@ def run_job(job: Job, progress: Callable[[int], None]) -> Outcome:
         return result
     except BagError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        return Failure(str(job.episode.bag), job.episode.name, str(error))
+        if isinstance(error, ClockBreaks):
+            raise
+        return _failure(job.episode, error)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         if error.errno in NO_SPACE:
@@ -86,8 +131,8 @@ def run_job(job: Job, progress: Callable[[int], None]) -> Outcome:
 
 def run_jobs(
     jobs: Sequence[Job], bags: Sequence[Path], workers: int, progress: Callable[[int], None]
-) -> Iterator[tuple[Job | Path, Outcome | str]]:
-    """Results of the jobs and hashes of the bags as they are ready."""
+) -> Iterator[tuple[Job | Path, list[tuple[Path, Outcome]] | str]]:
+    """Jobs with their folders and results, bags with their hashes, as they are ready."""
     if workers <= 1 or not jobs:
         for job in jobs:
             yield job, run_job(job, progress)

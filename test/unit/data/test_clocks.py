@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from arm_bags import BEGIN_NS, INSTRUCTION, NS, ArmBag, Message, conversion, write_bag
+from arm_bags import BEGIN_NS, LEAD_S, NS, ArmBag, Message, conversion, position, write_bag
 
+from groot_ros.data.bag_metadata import Topic
+from groot_ros.data.bag_writer import BagWriter
+from groot_ros.data.clock_breaks import find_breaks
 from groot_ros.data.convert import convert
-from groot_ros.data.episodes import EpisodeChoice, parse_range
 from groot_ros.data.reader import Dataset
+from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.verify import verify
 from groot_ros.errors import UserError
 from groot_ros.robot import load_robot, parse_robot
@@ -103,25 +107,148 @@ def test_a_camera_of_another_clock_counts_by_its_arrival_and_latency(tmp_path: P
         np.testing.assert_allclose(mended[key], good[key], atol=1e-6)
 
 
-@pytest.mark.parametrize("back_s", [0.7, 5.0])
-def test_stamps_that_step_back_are_refused_with_ranges_that_help(
-    tmp_path: Path, back_s: float
+STEP_AT_S = 2.0
+STREAMS = {"camera": "/wrist/image_raw", "state": "/joint_states", "command": "/target_pose"}
+
+
+def stamped(changed: str, stamp_s: Callable[[float], float | None]) -> list[Message]:
+    """Messages of 6 s, the stamps of the changed streams a function of when they were taken."""
+
+    def stamp_ns(time_s: float) -> int:
+        found = stamp_s(time_s)
+        return 0 if found is None else BEGIN_NS + round(found * NS)
+
+    good, arm = ArmBag(seconds=6.0), ArmBag(seconds=6.0)
+    arm.stamp_ns = stamp_ns  # type: ignore[method-assign]
+    of = {name: arm if changed in (name, "all") else good for name in STREAMS}
+    exterior = arm if changed == "all" else good
+    images = [*exterior.images(["exterior"]), *of["camera"].images(["wrist"])]
+    return [*of["state"].states(), *of["command"].commands(), *images]
+
+
+def errors(dataset: Path, episode: int) -> float:
+    """How far the states and actions of an episode are from the motion at their times, in m."""
+    read = Dataset(dataset)
+    rows = read.columns(read.episodes[episode])
+    stamps_s = (rows["stamp_ns"] - BEGIN_NS) / NS
+    wanted = np.array([position(time_s) for time_s in stamps_s])
+    found = rows["observation.state"][:, 1:4]
+    # Steps of the actions are at most half a picture period from the pictures.
+    led = rows["action"][:, :3] - [position(time_s + LEAD_S) for time_s in stamps_s]
+    return float(max(np.abs(found - wanted).max(), np.abs(led).max()))
+
+
+@pytest.mark.parametrize("by_s", [-5.0, 0.15])
+def test_an_episode_is_cut_where_all_stamps_step(tmp_path: Path, by_s: float) -> None:
+    write_bag(tmp_path / "bag", stamped("all", lambda t: t + (by_s if t >= STEP_AT_S else 0.0)))
+    report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    assert [episode.name for episode in report.episodes] == ["bag#0", "bag#1"]
+    assert report.frames > 15 * (6.0 - 1.6) - 4
+    way = "back" if by_s < 0 else "ahead"
+    assert f"step {way} by" in report.losses[0] and "at 2.0 s" in report.losses[0]
+    assert report.frames + sum(report.dropped.values()) == pytest.approx(90, abs=3)
+    assert verify(tmp_path / "bag", "sim", "ee_quat_joints", tmp_path / "out").is_equal
+    # On the clock of the bag both are where the arm was.
+    if abs(by_s) > 0.2:
+        assert max(errors(tmp_path / "out", 0), errors(tmp_path / "out", 1)) < 0.003
+
+
+@pytest.mark.parametrize(
+    ("stream", "by_s"), [("camera", -1.0), ("state", 0.5), ("command", 0.5), ("command", -1.0)]
+)
+def test_of_a_stream_that_steps_alone_the_right_side_is_kept(
+    tmp_path: Path, stream: str, by_s: float
 ) -> None:
-    step_s = 2.0
-    before, after = ArmBag(seconds=6.0), ArmBag(seconds=6.0, clock_offset_s=-back_s)
-    messages = [m for m in before.messages() if m.arrival_s < step_s]
-    messages += [m for m in after.messages() if m.arrival_s >= step_s]
+    messages = stamped(stream, lambda t: t + (by_s if t < STEP_AT_S else 0.0))
     write_bag(tmp_path / "bag", messages)
-    with pytest.raises(UserError, match=f"step back by {back_s} s at 2.0 s") as refused:
-        convert(conversion(tmp_path / "bag", tmp_path / "out"))
-    ranges = [word for word in str(refused.value).split() if word[0].isdigit() and ":" in word]
-    assert len(ranges) == 2
-    for number, text in enumerate(ranges):
-        low_s, high_s = (float(part) for part in text.rstrip(":").split(":"))
-        choice = EpisodeChoice(instruction=INSTRUCTION, ranges=[parse_range(f"{low_s}:{high_s}")])
-        output = tmp_path / f"out{number}"
-        report = convert(conversion(tmp_path / "bag", output, choice=choice))
-        assert report.frames >= 15 * (high_s - low_s) - 4
+    report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    # Before the step it does not agree with the others.
+    assert len(report.episodes) == 1 and report.episodes[0].losses[0]["steps"] == pytest.approx(
+        15 * (STEP_AT_S + 1.3), abs=2
+    )
+    assert STREAMS[stream] in report.losses[0]
+    assert errors(tmp_path / "out", 0) < 0.003
+
+
+@pytest.mark.parametrize("by_s", [-1.0, 1.0])
+def test_a_step_of_the_bags_clock_alone_is_cut_out(tmp_path: Path, by_s: float) -> None:
+    messages = sorted(ArmBag(seconds=8.0).messages(), key=lambda message: message.arrival_s)
+    writer = BagWriter(tmp_path / "bag")
+    for topic, type_name in {(message.topic, message.type_name) for message in messages}:
+        writer.add_topic(Topic(topic, type_name))
+    for message in messages:
+        time_s = message.arrival_s + (by_s if message.arrival_s >= 4.0 else 0.0)
+        time_ns = BEGIN_NS + round(time_s * NS)
+        writer.write(message.topic, time_ns, time_ns, message.data)
+    writer.finish()
+    report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    way = "back" if by_s < 0 else "ahead"
+    assert f"the bag's clock steps {way} by 1.0 s" in report.losses[0]
+    assert [episode.name for episode in report.episodes] == ["bag#0", "bag#1"]
+    assert report.frames > 15 * (8.0 - (3.3 if by_s < 0 else 1.3)) - 8
+    assert verify(tmp_path / "bag", "sim", "ee_quat_joints", tmp_path / "out").is_equal
+
+
+@pytest.mark.parametrize("stream", ["camera", "command"])
+def test_clocks_that_drift_are_said_or_refused(tmp_path: Path, stream: str) -> None:
+    write_bag(tmp_path / "slow", stamped(stream, lambda t: 1.01 * t))
+    report = convert(conversion(tmp_path / "slow", tmp_path / "out"))
+    (note,) = [note for note in report.notes if STREAMS[stream] in note]
+    assert "gain 0.06 s against the other streams within 6 s (1 %)" in note
+    write_bag(tmp_path / "fast", stamped(stream, lambda t: 0.95 * t))
+    with pytest.raises(UserError, match="lose 0.30 s against the other streams .* `clock: arriv"):
+        convert(conversion(tmp_path / "fast", tmp_path / "none"))
+
+
+def test_a_drift_that_all_share_and_one_of_a_quartz_are_no_fault(tmp_path: Path) -> None:
+    for name, stream, rate in (("all", "all", 1.01), ("one", "camera", 1.0002)):
+        write_bag(tmp_path / name, stamped(stream, lambda t, rate=rate: rate * t))
+        assert convert(conversion(tmp_path / name, tmp_path / f"{name}-out")).notes == []
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_messages_without_a_time_are_counted(tmp_path: Path, stream: str) -> None:
+    write_bag(tmp_path / "bag", stamped(stream, lambda t: None if 2.0 <= t < 3.0 else t))
+    report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    (note,) = [note for note in report.notes if STREAMS[stream] in note]
+    count = {"camera": "30 of 180 messages", "state": "50 of 300", "command": "30 of 180 commands"}
+    assert count[stream] in note
+    # A command without a time counts from its arrival, which here is when it was made.
+    dropped = sum(report.dropped.values())
+    assert dropped == 0 if stream == "command" else 8 <= dropped <= 14
+    if stream == "camera":
+        write_bag(tmp_path / "none", stamped(stream, lambda t: None))
+        with pytest.raises(UserError, match="carry no time .* or set clock: arrival"):
+            convert(conversion(tmp_path / "none", tmp_path / "none-out"))
+
+
+def followed(topic: str, arrivals_s: np.ndarray, stamps_s: np.ndarray) -> StreamHealth:
+    health = StreamHealth(topic)
+    for arrival_s, stamp_s in zip(arrivals_s, stamps_s, strict=True):
+        health.add(round((arrival_s + 100) * NS), round((stamp_s + 100) * NS))
+    return health
+
+
+def stalled(stamps_s: np.ndarray, from_s: float, to_s: float) -> np.ndarray:
+    """Arrivals of messages that a stalled network holds back and then hands over at once."""
+    held = (stamps_s >= from_s) & (stamps_s < to_s)
+    return np.where(held, to_s + (stamps_s - from_s) / 50, stamps_s + 0.01)
+
+
+def test_a_network_that_stalls_and_a_queue_that_is_emptied_are_no_clock() -> None:
+    stamps_s = np.arange(0.0, 12.0, 0.02)
+    stall = {
+        topic: followed(topic, stalled(stamps_s, 3.0, 4.5), stamps_s) for topic in ("/a", "/b")
+    }
+    assert find_breaks(stall, ()) == []
+    # A driver falls behind by half a second and then forgets what waits.
+    late_s = np.interp(stamps_s, [0, 3, 6, 12], [0.0, 0.0, 0.5, 0.5])
+    kept = (stamps_s < 7.0) | (stamps_s >= 7.5)
+    arrivals_s = np.where(stamps_s < 7.0, stamps_s + late_s, stamps_s)
+    queue = {"/a": followed("/a", arrivals_s[kept], stamps_s[kept])}
+    assert find_breaks(queue, ()) == []
+    late = np.where(np.arange(len(stamps_s)) % 50 == 0, stamps_s - 0.4, stamps_s)
+    assert find_breaks({"/a": followed("/a", stamps_s, late)}, ()) == []
 
 
 def test_keys_of_time_are_read_and_checked(tmp_path: Path) -> None:

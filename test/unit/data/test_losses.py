@@ -218,9 +218,12 @@ def test_a_range_keeps_the_instruction_that_was_given(tmp_path: Path) -> None:
 
 def test_commands_that_freeze_while_the_arm_moves_are_said(tmp_path: Path) -> None:
     arm = ArmBag(seconds=4.0)
-    frozen = arm.maker.pose(0, arm.frame, pose(1.5))
+
+    def frozen(time_s: float) -> bytes:
+        return arm.maker.pose(arm.stamp_ns(time_s), arm.frame, pose(1.5))
+
     messages = [
-        Message(m.topic, POSE, m.arrival_s, frozen)
+        Message(m.topic, POSE, m.arrival_s, frozen(m.arrival_s))
         if m.topic == "/target_pose" and m.arrival_s > 1.5
         else m
         for m in arm.messages()
@@ -233,9 +236,12 @@ def test_commands_that_freeze_while_the_arm_moves_are_said(tmp_path: Path) -> No
 
 def test_a_goal_that_the_arm_moves_to_is_no_frozen_command(tmp_path: Path) -> None:
     arm = ArmBag(seconds=3.0)
-    goal = arm.maker.pose(0, arm.frame, pose(4.0))
+
+    def goal(time_s: float) -> bytes:
+        return arm.maker.pose(arm.stamp_ns(time_s), arm.frame, pose(4.0))
+
     messages = [
-        Message(m.topic, POSE, m.arrival_s, goal) if m.topic == "/target_pose" else m
+        Message(m.topic, POSE, m.arrival_s, goal(m.arrival_s)) if m.topic == "/target_pose" else m
         for m in arm.messages()
     ]
     assert converted(tmp_path, messages).notes == []
