@@ -26,6 +26,7 @@ from groot_ros.lockstep import Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import CountedLifecyclePublisher, TrafficNode
+from groot_ros.nodes.process_memory import return_what_is_freed
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # How often a node looks whether a signal has come.
@@ -226,6 +227,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
         # With nohup a closed terminal ends nothing.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
+    return_what_is_freed()
     # rclpy's own handler ends the middleware before the node could say goodbye.
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
