@@ -38,6 +38,7 @@ class Robot:
     clock: LockstepClock
     chunks_come: bool = True
     states_come: bool = True
+    chunks_are_whole: bool = True
     ticks: int = 0
     chunk_id: int = 0
     commands: list[tuple[int, np.ndarray]] = field(default_factory=list)
@@ -75,6 +76,8 @@ class Robot:
         self.chunk_id += 1
         message = to_action_chunk(circle_chunk(now_ns), "fr3_link0", [])
         message.chunk_id, message.activation = self.chunk_id, self.activation
+        if not self.chunks_are_whole:
+            message.tracks[0].values = message.tracks[0].values[:-1]
         self.chunks.publish(message)
 
     def moved_until_s(self, since_ns: int) -> float:

@@ -24,7 +24,7 @@ def shared(module_domain: int) -> Iterator[Robot]:
 @pytest.fixture
 def robot(shared: Robot) -> Robot:
     """A robot that moves."""
-    shared.chunks_come = shared.states_come = True
+    shared.chunks_come = shared.states_come = shared.chunks_are_whole = True
     assert shared.call(Trigger, "executor/resume", Trigger.Request()).success
     shared.step(1.0)
     assert shared.states[-1].activity == "executing"
@@ -39,6 +39,10 @@ def hide(robot: Robot) -> None:
     robot.states_come = False
 
 
+def malform(robot: Robot) -> None:
+    robot.chunks_are_whole = False
+
+
 def press(robot: Robot) -> None:
     robot.estop.publish(Bool(data=True))
 
@@ -48,6 +52,8 @@ def press(robot: Robot) -> None:
     [
         # The last chunk came up to 0.15 s before.
         (fall_silent, "nothing was heard from the policy", WATCHDOG_S - 0.16, WATCHDOG_S + STOP_S),
+        # Five of them, one every 0.15 s.
+        (malform, "too many chunks in a row were rejected", 0.3, 0.75 + STOP_S),
         (hide, "the robot's state is too old", 0.18, 0.22 + STOP_S),
         (press, "the emergency stop was pressed", 0.01, 0.02 + STOP_S),
     ],

@@ -140,6 +140,25 @@ def test_no_chunk_goes_on_from_a_stop_of_an_arm_that_nobody_knows_the_place_of(
     assert executor.activity is Activity.EXECUTING
 
 
+@pytest.mark.parametrize("reason", list(StopReason))
+def test_after_any_stop_the_arm_goes_on_where_it_is_at_rest(reason: StopReason) -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    executor.accept(1, line(speed=0.4, steps=60), 0)
+    run(executor, 0, S)
+    executor.halt(reason, S)
+    run(executor, S, 2 * S)
+    assert executor.is_at_rest
+    if reason.needs_resume:
+        assert executor.accept(2, line(stamp=2 * S), 2 * S) == executor.stops.sentence
+        assert executor.resume() is None
+    moved_by_hand = executor.held + np.array([0.0, 0.15, 0, 0, 0, 0, 0])
+    executor.start_from(moved_by_hand, None, 2 * S)
+    assert executor.accept(3, line(stamp=2 * S), 2 * S) is None
+    commands = [executor.setpoint(2 * S + tick * TICK) for tick in range(100)]
+    np.testing.assert_allclose(commands[0].ee_pose, moved_by_hand, atol=2e-4)
+    assert_within(commands, LIMITS)
+
+
 def test_lost_time_delays_the_motion_and_is_never_caught_up() -> None:
     executor = make(LIMITS, watchdog_s=5.0)
     executor.accept(1, line(steps=90), 0)
