@@ -17,7 +17,7 @@ from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.replay import StateCollector, is_pose
 from groot_ros.data.signals import Samples, Signal
-from groot_ros.data.topics import absolute
+from groot_ros.data.topics import absolute, held_streams
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS, from_pose
 from groot_ros.robot import Observations, RobotConfig
@@ -116,9 +116,7 @@ class _Reader(StateCollector):
         )
 
     def _streams(self, behind_ns: int) -> dict[str, Route]:
-        """Routes by the topic's name in the bag, of those that it has."""
-        found = {absolute(r.topic, self._namespace): r for r in routes(self, behind_ns)}
-        return {t: r for t, r in found.items() if self._has(t, r.type_name)}
+        return held_streams(self._bag, routes(self, behind_ns), self._namespace)
 
     def _has(self, topic: str, type_name: str) -> bool:
         info = self._bag.topics.get(topic)

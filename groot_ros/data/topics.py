@@ -42,20 +42,30 @@ class CommandTopics:
         return {topic: type_name for topic, type_name in found.items() if topic}
 
 
-def find_streams(bag: Bag, routes: list[Route], namespace: str) -> dict[str, Route]:
+def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str, Route]:
     """Routes by the topic's name in the bag; a camera's has the type that the bag holds.
 
     BagError for a topic that is missing or another type.
     """
+    found = held_streams(bag, routes, namespace)
+    for route in routes:
+        types = CAMERA_TYPES if route.is_camera else (route.type_name,)
+        if (name := absolute(route.topic, namespace)) not in found:
+            _check(bag, name, types, f"the robot file's {' and '.join(route.streams)}")
+    return found
+
+
+def held_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str, Route]:
+    """Those of `find_streams` that the bag holds, without the others."""
     found = {}
     for route in routes:
         name = absolute(route.topic, namespace)
-        types: tuple[str, ...] = (route.type_name,)
-        if route.is_camera and (info := bag.topics.get(name)):
+        if (info := bag.topics.get(name)) is None:
+            continue
+        if route.is_camera:
             route = replace(route, type_name=found_type(route.type_name, info.counts))
-            types = CAMERA_TYPES
-        _check(bag, name, types, f"the robot file's {' and '.join(route.streams)}")
-        found[name] = route
+        if route.type_name in info.counts:
+            found[name] = route
     return found
 
 

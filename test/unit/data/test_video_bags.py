@@ -24,6 +24,7 @@ from encoded import Coded, damaged, encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groot_ros.calibration.recording import read_recording
 from groot_ros.cameras.video import BROKEN, NO_KEY_FRAME
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.data.bag import open_bag
@@ -38,6 +39,7 @@ from groot_ros.data.video import psnr_db, read_pictures
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS
 from groot_ros.robot import load_robot
+from groot_ros.sim.fake_bag import BagPictures
 from groot_ros.stream_store import COMPRESSED_IMAGE
 
 TOPIC, CODEC = "/exterior/image_raw", "ee_quat_joints"
@@ -169,6 +171,15 @@ def test_a_range_is_seen_as_in_the_whole(
     # What was taken in it and has come by its end.
     due = [s for s in all_seen if first_ns <= s < first_ns + round((length_s - 0.15) * NS)]
     assert set(due) <= set(seen)
+
+
+def test_who_else_reads_bags(tmp_path: Path) -> None:
+    """The calibration sees the pictures; a fake robot, which shows them over and over, cannot."""
+    recorded = video_bag(tmp_path / "bag", FOXGLOVE, "h264", all_packets())
+    changes = read_recording(recorded, load_robot("sim")).changes
+    assert len(changes["exterior"]) == COUNT - 1
+    with pytest.raises(UserError, match=f"{TOPIC} of bag .* is video .h264., which a fake robot"):
+        BagPictures(recorded, load_robot("sim"))
 
 
 def test_a_range_is_converted_from_its_first_step_on(tmp_path: Path) -> None:
