@@ -52,8 +52,8 @@ class CameraSubscription:
         self._thread: VideoThread | None = None
         self._has_received = False
         self._subscription: Subscription | None = None
-        self._demand = self._wanted()
         try:
+            self._demand = self._wanted()
             self._subscribe(self._demand)
         except UserError as error:
             raise UserError(f"camera {route.streams[0]}: {error}") from error

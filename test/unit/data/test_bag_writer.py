@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -65,6 +66,23 @@ def test_definitions_name_every_contained_type() -> None:
     assert not find_definition("geometry_msgs/msg/Twist").stamped
     with pytest.raises(UserError, match="no definition of nowhere/msg/Thing is installed"):
         find_definition("nowhere/msg/Thing")
+
+
+@pytest.mark.parametrize(
+    ("first", "is_stamped"),
+    [("builtin_interfaces/Time timestamp", True), ("builtin_interfaces/Time goal_expiry", False)],
+)
+def test_video_of_foxglove_begins_with_its_stamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, is_stamped: bool
+) -> None:
+    """So that the recorder tells its delay like that of messages with a header."""
+    folder = tmp_path / "share/video_msgs/msg"
+    folder.mkdir(parents=True)
+    (folder / "Video.msg").write_text(f"# One packet.\n\n{first}  # when\nuint8[] data\n")
+    paths = (str(tmp_path), os.environ.get("AMENT_PREFIX_PATH", ""))
+    monkeypatch.setenv("AMENT_PREFIX_PATH", os.pathsep.join(paths))
+    find_definition.cache_clear()
+    assert find_definition("video_msgs/msg/Video").stamped == is_stamped
 
 
 @pytest.mark.parametrize(
