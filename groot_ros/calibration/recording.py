@@ -13,18 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode
-from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY, JointCommands
 from groot_ros.data.bag import Bag, open_bag
-from groot_ros.data.bag_storage import BagError
-from groot_ros.data.clock_breaks import delays, find_breaks
 from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.replay import StateCollector, is_pose
 from groot_ros.data.signals import Samples, Signal
-from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import absolute, held_streams
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS, from_pose
-from groot_ros.robot import HEADER, Observations, RobotConfig
+from groot_ros.robot import Observations, RobotConfig
 from groot_ros.stream_store import FLOAT, POSE, Route, header_ns, routes
 
 Array = NDArray[np.float64]
@@ -44,7 +40,7 @@ class Recording:
     changes: Mapping[str, Signal]
     """By camera: mean absolute difference of each picture to the one before, in grey levels."""
     commands: Mapping[str, Signal]
-    """ee_pose, joint_position and grip (closure), as far as the bag has them."""
+    """ee_pose and grip (closure), as far as the bag has them."""
     ages_s: Mapping[str, Array]
     """By stream: arrival minus stamp (N,) of the messages that have one."""
 
@@ -86,9 +82,7 @@ class _Reader(StateCollector):
         self._pictures: dict[str, NDArray[np.float32]] = {}
         self._changes: dict[str, Samples] = defaultdict(Samples)
         self._commands: dict[str, Samples] = defaultdict(Samples)
-        joints = robot.observations.joint_position
-        self._joint_commands = JointCommands(joints.joints if joints else ())
-        self._health: dict[str, StreamHealth] = {}
+        self._ages: dict[str, list[float]] = defaultdict(list)
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
         try:
@@ -111,39 +105,15 @@ class _Reader(StateCollector):
         for topic, arrival_ns, message in bag.messages(types, start_ns, stop_ns):
             if route := streams.get(topic):
                 route.store(message, arrival_ns)
-                if route.type_name != FLOAT:
-                    health = self._health.setdefault(topic, StreamHealth(topic))
-                    health.add(arrival_ns, header_ns(message, behind_ns))
+                self._note_age(route, message, arrival_ns, behind_ns)
             if topic in commands:
                 self._command(commands[topic][0], message, arrival_ns, behind_ns)
-        self._check_clocks(streams)
-        ages_s = {
-            stream: delays(health)[1]
-            for topic, health in self._health.items()
-            for stream in streams[topic].streams
-        }
         return Recording(
             states=_signals(self.samples),
             changes=_signals(self._changes),
-            commands={
-                **_signals(self._commands),
-                "joint_position": self._joint_commands.signal(),
-            },
-            ages_s={stream: ages for stream, ages in ages_s.items() if len(ages)},
+            commands=_signals(self._commands),
+            ages_s={stream: np.array(ages) for stream, ages in self._ages.items()},
         )
-
-    def _check_clocks(self, streams: Mapping[str, Route]) -> None:
-        """BagError where a clock that counts steps: there are two lags then, not one."""
-        used = {
-            topic: health
-            for topic, health in self._health.items()
-            if streams[topic].clock == HEADER
-        }
-        if breaks := find_breaks(used, self._bag.clock_steps):
-            raise BagError(
-                f"bag {self._bag.path} cannot be used to calibrate, "
-                f"{breaks[0].sentence(self._bag.start_ns)}: leave it out"
-            )
 
     def _streams(self, behind_ns: int) -> dict[str, Route]:
         return held_streams(self._bag, routes(self, behind_ns), self._namespace)
@@ -156,12 +126,19 @@ class _Reader(StateCollector):
         """Signal and message type by topic."""
         commands = self.robot.commands
         wanted = [("ee_pose", commands.ee_pose, POSE)]
-        for type_name in (TRAJECTORY, POSITIONS):
-            wanted.append(("joint_position", commands.joint_position, type_name))
         if commands.grip and commands.grip.type == "float64":
             wanted.append(("grip", commands.grip.topic, FLOAT))
-        named = [(absolute(t, self._namespace), signal, kind) for signal, t, kind in wanted if t]
-        return {t: (signal, kind) for t, signal, kind in named if self._has(t, kind)}
+        named = {
+            absolute(topic, self._namespace): (signal, type_name)
+            for signal, topic, type_name in wanted
+            if topic
+        }
+        return {t: found for t, found in named.items() if self._has(t, found[1])}
+
+    def _note_age(self, route: Route, message: Any, arrival_ns: int, behind_ns: int) -> None:
+        if route.type_name != FLOAT and (stamp_ns := header_ns(message, behind_ns)):
+            for stream in route.streams:
+                self._ages[stream].append((arrival_ns - stamp_ns) / NS)
 
     def _command(self, signal: str, message: Any, arrival_ns: int, behind_ns: int) -> None:
         commands = self.robot.commands
@@ -171,8 +148,6 @@ class _Reader(StateCollector):
             if is_pose(pose):
                 time_ns = commands.ee_pose_time.of(stamp_ns, arrival_ns)
                 self._commands["ee_pose"].add(time_ns, pose)
-        elif signal == "joint_position":
-            self._joint_commands.take(message, arrival_ns)
         elif commands.grip and np.isfinite(message.data):
             self._commands["grip"].add(arrival_ns, commands.grip.closure(float(message.data)))
 

@@ -22,6 +22,13 @@ PRIORITY, NICENESS = 40, -10
 LATENESS_S = 0.0002
 
 
+def prefer_this_thread() -> None:
+    """For every thread beside a command loop: the interpreter's lock is no better than the thread
+    that holds it."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
 class _Loop:
     """What `tick` raises goes to `failed`, and the next tick comes all the same."""
 
@@ -108,9 +115,7 @@ class CommandLoop(_Loop):
 
     def start(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        # The interpreter's lock is no better than the thread that holds it.
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        prefer_this_thread()
         self._thread.start()
 
     def mark(self) -> None:

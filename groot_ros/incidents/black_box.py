@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.command_loop import prefer_this_thread
 from groot_ros.data.background_writer import BackgroundWriter, Bag
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.episode_info import EpisodeInfo
@@ -18,8 +19,9 @@ from groot_ros.incidents.incident import RECORDING, ROBOT, URDF, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder
 from groot_ros.incidents.kept_messages import KeptMessages, Message
 from groot_ros.incidents.occasions import AFTER_S, Event, Occasions
+from groot_ros.incidents.pauses import Pauses
 from groot_ros.incidents.recording_file import write_recording
-from groot_ros.incidents.tape import Recording, TapedExecutor
+from groot_ros.incidents.tape import Recording, TapedExecutor, timed
 
 BEFORE_S = 30.0
 """So much of what came before its first event is in an incident."""
@@ -64,7 +66,7 @@ class BlackBox:
 
     It owns the ring buffers. One thread, that of the node's callbacks, calls it; the tape belongs
     to whoever guards the executor. What is saved is written by a thread of its own, which alone
-    touches the disk.
+    touches the disk, and pauses again and again while commands are made.
     """
 
     def __init__(self, folder: IncidentFolder, around: Surroundings, most_bytes: int) -> None:
@@ -72,11 +74,15 @@ class BlackBox:
         self._folder = folder
         self._around = around
         others = round(MESSAGES_SHARE * most_bytes)
+        self._topics = {around.setpoint_topic.name: around.setpoint_topic}
         self._messages = KeptMessages(SPAN_S, others)
         self._pictures = KeptMessages(SPAN_S, most_bytes - others)
         self._occasions = Occasions()
         self._interventions = 0
-        self._writer = BackgroundWriter(0)
+        self._pauses = Pauses()
+        self._writer, self._compressor = BackgroundWriter(0), BackgroundWriter(0)
+        for thread in (self._writer, self._compressor):
+            self._do(thread, prefer_this_thread)
         # Two counters because each must be changed by one thread alone.
         self._pictures_come = self._pictures_compressed = 0
         self._waiting: deque[Saved] = deque()
@@ -86,18 +92,25 @@ class BlackBox:
 
     def keep(self, topic: Topic, now_ns: int, data: bytes) -> None:
         """A message has come, or was sent."""
-        self._messages.add(Message(topic, now_ns, data))
+        self._topics.setdefault(topic.name, topic)
+        self._messages.add((topic.name, now_ns, data))
 
     def keep_picture(self, topic: Topic, now_ns: int, compressed: Callable[[], bytes]) -> None:
-        """A picture has come; it is compressed by the thread that writes."""
+        """A picture has come; it is compressed by a thread of its own."""
+        self._topics.setdefault(topic.name, topic)
         if self._pictures_come - self._pictures_compressed < MOST_PICTURES:
             self._pictures_come += 1
-            self._do(lambda: self._compress(topic, now_ns, compressed))
+            self._do(self._compressor, lambda: self._compress(topic.name, now_ns, compressed))
 
-    def _compress(self, topic: Topic, now_ns: int, compressed: Callable[[], bytes]) -> None:
-        """On the writer's thread; ValueError for a picture that is none."""
+    def _compress(self, topic: str, now_ns: int, compressed: Callable[[], bytes]) -> None:
+        """On the compressor's thread; ValueError for a picture that is none."""
         self._pictures_compressed += 1
-        self._pictures.add(Message(topic, now_ns, compressed()))
+        self._pictures.add((topic, now_ns, compressed()))
+
+    def begin(self, executor: TapedExecutor, now_ns: int) -> None:
+        """Commands follow: from now on what is written waits for them."""
+        self._pauses.hurry(False)
+        executor.tape.begin(executor, now_ns)
 
     def note(self, sentence: str, now_ns: int) -> None:
         """Something has happened."""
@@ -120,7 +133,8 @@ class BlackBox:
     def end(
         self, executor: TapedExecutor, guard: AbstractContextManager[object], now_ns: int
     ) -> None:
-        """Save at once what has happened: nothing follows any more."""
+        """Save at once what has happened: nothing is commanded any more."""
+        self._pauses.hurry(True)
         if events := self._occasions.take():
             self._save(events, executor, guard, now_ns)
 
@@ -130,11 +144,13 @@ class BlackBox:
 
     def close(self, timeout_s: float) -> list[Path]:
         """Wait until all is written; what is not when the time is over."""
+        self._pauses.hurry(True)
+        self._compressor.close(0.0)
         self._writer.close(timeout_s)
         return [saved.bag.path for saved in self._waiting]
 
-    def _do(self, work: Callable[[], None]) -> None:
-        self._writer.submit(Bag(self._folder.path), work)
+    def _do(self, thread: BackgroundWriter, work: Callable[[], None]) -> None:
+        thread.submit(Bag(self._folder.path), work)
 
     def _save(
         self,
@@ -156,7 +172,7 @@ class BlackBox:
         self._writer.submit(
             saved.bag, lambda: self._write(saved.bag, incident, messages, recording)
         )
-        self._do(lambda: self._saved.append(self._waiting.popleft()))
+        self._do(self._writer, lambda: self._saved.append(self._waiting.popleft()))
 
     def _incident(
         self,
@@ -165,7 +181,7 @@ class BlackBox:
         recording: Recording | None,
         now_ns: int,
     ) -> Incident:
-        begun_ns = min((message.time_ns for message in messages), default=now_ns)
+        begun_ns = min((time_ns for _, time_ns, _ in messages), default=now_ns)
         around = self._around
         return Incident(
             events=events,
@@ -184,13 +200,13 @@ class BlackBox:
         self, bag: Bag, incident: Incident, messages: list[Message], recording: Recording | None
     ) -> None:
         """On the writer's thread."""
-        needed = OVERHEAD_BYTES + sum(len(message.data) for message in messages)
+        needed = OVERHEAD_BYTES + sum(len(data) for *_, data in messages)
         self._folder.make_room(needed)
         bag.path = self._folder.new(incident)
         writer = bag.open()
         try:
             if recording:
-                write_recording(writer.part / RECORDING, recording)
+                write_recording(writer.part / RECORDING, recording, self._pauses)
                 messages = [*messages, *self._setpoints(recording)]
             incident.write(writer.part)
             around = self._around
@@ -198,10 +214,11 @@ class BlackBox:
             if urdf := around.urdf():
                 (writer.part / URDF).write_text(urdf)
             writer.annotate(self._info(bag.path.name, incident).to_custom_data())
-            for message in sorted(messages, key=lambda message: message.time_ns):
-                if not writer.knows(message.topic.name):
-                    writer.add_topic(message.topic)
-                writer.write(message.topic.name, message.time_ns, message.time_ns, message.data)
+            for topic, time_ns, data in sorted(messages, key=lambda message: message[1]):
+                if not writer.knows(topic):
+                    writer.add_topic(self._topics[topic])
+                writer.write(topic, time_ns, time_ns, data)
+                self._pauses.breathe()
             writer.finish()
         except Exception as error:
             writer.abandon()
@@ -213,11 +230,11 @@ class BlackBox:
 
     def _setpoints(self, recording: Recording) -> Iterator[Message]:
         around = self._around
-        for call in recording.calls:
-            if isinstance(call.answer, Setpoint):
-                now_ns = call.args[-1]
-                data = around.setpoint(call.answer, now_ns)
-                yield Message(around.setpoint_topic, now_ns, data)
+        for now_ns, (_, _, answer) in timed(recording.calls, recording.begun_ns):
+            if isinstance(answer, tuple):
+                data = around.setpoint(Setpoint(*answer), now_ns)
+                self._pauses.breathe()
+                yield around.setpoint_topic.name, now_ns, data
 
     def _info(self, name: str, incident: Incident) -> EpisodeInfo:
         """So that whoever reads the bag knows what the recorder would have said."""

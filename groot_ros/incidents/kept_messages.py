@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
 
-from groot_ros.data.bag_metadata import Topic
-
-
-@dataclass(frozen=True)
-class Message:
-    """A serialised message and when it came in ns."""
-
-    topic: Topic
-    time_ns: int
-    data: bytes
+Message = tuple[str, int, bytes]
+"""Topic, when it came in ns, and the message serialised: a plain tuple, as `tape.Call` is."""
 
 
 class KeptMessages:
@@ -33,17 +24,18 @@ class KeptMessages:
 
     def add(self, message: Message) -> None:
         """A message has come; one that is larger than all that may be kept is not."""
-        if len(message.data) > self._most_bytes:
+        _, time_ns, data = message
+        if len(data) > self._most_bytes:
             return
         with self._lock:
             self._messages.append(message)
-            self.bytes += len(message.data)
-            while self._is_over(message.time_ns):
-                self.bytes -= len(self._messages.popleft().data)
+            self.bytes += len(data)
+            while self._is_over(time_ns):
+                self.bytes -= len(self._messages.popleft()[2])
 
     def _is_over(self, now_ns: int) -> bool:
         # A clock that was set back leaves messages of a time that is yet to come.
-        is_old = abs(now_ns - self._messages[0].time_ns) > self._span_ns
+        is_old = abs(now_ns - self._messages[0][1]) > self._span_ns
         return is_old or self.bytes > self._most_bytes
 
     def taken(self) -> list[Message]:

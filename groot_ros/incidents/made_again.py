@@ -8,7 +8,7 @@ from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.errors import UserError
 from groot_ros.incidents.course import Course, Mark
-from groot_ros.incidents.tape import Recording, untaped
+from groot_ros.incidents.tape import Answer, Recording, timed, untaped
 from groot_ros.incidents.tape_player import Played, play
 from groot_ros.sim.rehearsal_result import ChunkOutcome, Stop
 
@@ -50,7 +50,9 @@ class _Maker:
         self.now_ns = self.recording.begun_ns
         executor.stops.take_news()
         executor.take_ended()
-        for played in play(self.recording):
+        times = timed(self.recording.calls, self.now_ns)
+        for (now_ns, _), played in zip(times, play(self.recording), strict=True):
+            self.now_ns = now_ns
             made.different += not played.is_same
             self._take(played, made)
             self._look(executor, made.recorded)
@@ -60,13 +62,11 @@ class _Maker:
         return made
 
     def _take(self, played: Played, made: MadeAgain) -> None:
-        name, args, answer = played.call.name, played.call.args, played.call.answer
-        if name != "resume" and name != "watch":
-            self.now_ns = args[-1]
-        if isinstance(answer, Setpoint):
-            made.recorded.commands.append((self.now_ns, answer))
-            if isinstance(played.answer, Setpoint):
-                made.again.commands.append((self.now_ns, played.answer))
+        name, args, answer = played.call
+        if isinstance(answer, tuple):
+            made.recorded.commands.append((self.now_ns, Setpoint(*answer)))
+            if isinstance(played.answer, tuple):
+                made.again.commands.append((self.now_ns, Setpoint(*played.answer)))
         elif name == "measured":
             made.recorded.measured.append((self.now_ns, args[0]))
         elif name == "admit":
@@ -82,7 +82,7 @@ class _Maker:
         self.newest[chunk_id] = outcome
         self.outcomes.append(outcome)
 
-    def _answered(self, answer: Setpoint | str | None) -> None:
+    def _answered(self, answer: Answer) -> None:
         """What was answered last counts: what came too late is tried again."""
         if self.outcomes:
             self.outcomes[-1].refused = answer if isinstance(answer, str) else ""

@@ -13,6 +13,7 @@ from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.watched_points import WatchedPoints
 from groot_ros.errors import UserError
+from groot_ros.incidents.pauses import Pauses
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import TAPED, Call, Recording
 from groot_ros.robot_limits import Limits
@@ -25,7 +26,7 @@ LARGEST_BYTES = 512 << 20
 LONGEST_LINE = 8 << 20
 
 
-def write_recording(path: Path, recording: Recording) -> None:
+def write_recording(path: Path, recording: Recording, pauses: Pauses) -> None:
     """Write a recording, in many small pieces of work."""
     with gzip.open(path, "wt", compresslevel=3, encoding="ascii") as file:
         file.write(json.dumps({"format": FORMAT, "begun_ns": recording.begun_ns}) + "\n")
@@ -33,11 +34,12 @@ def write_recording(path: Path, recording: Recording) -> None:
         def put(line: str) -> None:
             file.write(line)
             file.write("\n")
+            pauses.breathe()
 
         writer = Writer(put, {WatchedPoints: POINTS})
         writer.write(recording.executor)
         for call in recording.calls:
-            writer.write((call.name, call.args, call.answer))
+            writer.write(call)
 
 
 def read_recording(path: Path, points: WatchedPoints | None) -> Recording:
@@ -111,4 +113,4 @@ def _lines(file: IO[str]) -> Iterator[str]:
 def _call(path: Path, parts: Any) -> Call:
     if not isinstance(parts, tuple) or len(parts) != 3 or parts[0] not in TAPED:
         raise UserError(f"{path} is damaged: it holds something else than calls of an executor")
-    return Call(*parts)
+    return parts

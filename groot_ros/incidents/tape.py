@@ -9,7 +9,7 @@ enough.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import wraps
@@ -36,17 +36,15 @@ CALL_BYTES = 500
 PART_BYTES, TAPE_BYTES = 8 << 20, 64 << 20
 
 
-@dataclass(frozen=True)
-class Call:
-    """A method of the executor, what it was given, and what it answered.
+Answer = tuple[Any, ...] | str | None
+Call = tuple[str, tuple[Any, ...], Answer]
+"""A method of the executor, what it was given, and what it answered.
 
-    Of `offer` and `commit` only the time is kept: they take what the last `admit` and `offer`
-    answered. `answer` is None where it says nothing of its own, a text where it raised or refused.
-    """
-
-    name: str
-    args: tuple[Any, ...]
-    answer: Setpoint | str | None = None
+Of `offer` and `commit` only the time is kept: they take what the last `admit` and `offer` said. An
+answer is a text where the call refused or raised, the fields of a Setpoint where it commanded.
+Plain tuples, because Python's collector of garbage looks at whatever else is kept, again and
+again, and lets nobody work meanwhile.
+"""
 
 
 @dataclass
@@ -80,7 +78,7 @@ class Tape:
         if self._parts:
             part = self._parts[-1]
             part.calls.append(call)
-            part.bytes += CALL_BYTES + sum(_bytes_of(value) for value in call.args)
+            part.bytes += CALL_BYTES + sum(_bytes_of(value) for value in call[1])
 
     def look(self, executor: ChunkExecutor, now_ns: int) -> None:
         """Copy the executor if that is due; not between the calls that join one chunk."""
@@ -132,11 +130,11 @@ def _taped(
         try:
             answer = method(self, *args, **kwargs)
         except Exception as error:
-            self.tape.add(Call(method.__name__, _kept(method.__name__, args), raised(error)))
+            self.tape.add((method.__name__, _kept(method.__name__, args), raised(error)))
             raise
         finally:
             self.is_called = False
-        self.tape.add(Call(method.__name__, _kept(method.__name__, args), told(answer)))
+        self.tape.add((method.__name__, _kept(method.__name__, args), told(answer)))
         return answer
 
     return call
@@ -153,11 +151,22 @@ def raised(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def told(answer: Any) -> Setpoint | str | None:
+def told(answer: Any) -> Answer:
     """What of an answer is kept, and compared when the call is made again."""
     if isinstance(answer, tuple):
         answer = answer[0]
-    return answer if isinstance(answer, Setpoint | str) else None
+    if isinstance(answer, Setpoint):
+        return answer.ee_pose, answer.joint_position, answer.grip, answer.velocity
+    return answer if isinstance(answer, str) else None
+
+
+def timed(calls: Iterable[Call], begun_ns: int) -> Iterator[tuple[int, Call]]:
+    """Calls and their times in ns; those that are told none follow the last one."""
+    now_ns = begun_ns
+    for call in calls:
+        # Not a bool, which is one too.
+        now_ns = next((arg for arg in reversed(call[1]) if type(arg) is int), now_ns)
+        yield now_ns, call
 
 
 class TapedExecutor(ChunkExecutor):

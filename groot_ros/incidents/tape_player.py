@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.joining import Admitted, Offer
-from groot_ros.incidents.tape import Call, Recording, raised, told
-
-COMMANDS = ("setpoint", "fail")
+from groot_ros.incidents.tape import Answer, Call, Recording, raised, told
 
 
 @dataclass(frozen=True)
@@ -21,16 +18,16 @@ class Played:
     """A call that was made again, and its answer this time."""
 
     call: Call
-    answer: Setpoint | str | None
+    answer: Answer
 
     @property
     def is_command(self) -> bool:
-        return self.call.name in COMMANDS and self.call.answer is not None
+        return isinstance(self.call[2], tuple)
 
     @property
     def is_same(self) -> bool:
         """Whether the answer is that of the recording, to the last bit."""
-        return same(self.call.answer, self.answer)
+        return same(self.call[2], self.answer)
 
 
 def play(recording: Recording) -> Iterator[Played]:
@@ -46,7 +43,7 @@ class _Player:
         self._admitted: Admitted | None = None
         self._offer: Offer | None = None
 
-    def make(self, call: Call) -> Setpoint | str | None:
+    def make(self, call: Call) -> Answer:
         """The call's answer, as far as it is kept; what it raised in words."""
         try:
             return told(self._made(call))
@@ -55,31 +52,29 @@ class _Player:
             return raised(error)
 
     def _made(self, call: Call) -> Any:
-        if call.name == "offer":
+        name, args, _ = call
+        if name == "offer":
             assert self._admitted, "a chunk is admitted before it is joined"
-            found = self._executor.offer(self._admitted, *call.args)
+            found = self._executor.offer(self._admitted, *args)
             self._offer = found if isinstance(found, Offer) else None
             return found
-        if call.name == "commit":
+        if name == "commit":
             assert self._offer, "a chunk is offered before it is joined"
-            return self._executor.commit(self._offer, self._offer.join(), *call.args)
-        answer = getattr(self._executor, call.name)(*call.args)
+            return self._executor.commit(self._offer, self._offer.join(), *args)
+        answer = getattr(self._executor, name)(*args)
         if isinstance(answer, Admitted):
             self._admitted = answer
         return answer
 
 
-def same(one: Setpoint | str | None, other: Setpoint | str | None) -> bool:
+def same(one: Answer, other: Answer) -> bool:
     """Whether two answers are the same, setpoints to the last bit."""
-    if not isinstance(one, Setpoint) or not isinstance(other, Setpoint):
+    if not isinstance(one, tuple) or not isinstance(other, tuple):
         return one == other
-    return one.grip == other.grip and all(
-        _same_bits(getattr(one, name), getattr(other, name))
-        for name in ("ee_pose", "joint_position", "velocity")
-    )
+    return len(one) == len(other) and all(map(_same_bits, one, other))
 
 
-def _same_bits(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is other
+def _same_bits(one: Any, other: Any) -> bool:
+    if not isinstance(one, np.ndarray) or not isinstance(other, np.ndarray):
+        return type(one) is type(other) and one == other
     return one.shape == other.shape and one.tobytes() == other.tobytes()

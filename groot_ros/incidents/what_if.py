@@ -22,7 +22,7 @@ from groot_ros.data.topics import absolute, find_streams
 from groot_ros.errors import UserError
 from groot_ros.incidents.course import Course, Mark
 from groot_ros.incidents.saved_incident import SavedIncident
-from groot_ros.incidents.tape import Call
+from groot_ros.incidents.tape import Call, timed
 from groot_ros.latency import CHUNK_LATENCY_S
 from groot_ros.message_fields import to_ns
 from groot_ros.policies.base import Policy
@@ -34,6 +34,8 @@ from groot_ros.sim.rehearsal_result import ChunkOutcome, Rehearsed
 from groot_ros.sim.rehearsed_arm import RehearsedArm
 from groot_ros.stream_store import COMPRESSED_IMAGE, Route, routes
 
+# Calls that come from outside, beside chunks and states.
+OPERATED = ("press", "resume", "set_speed_scale", "release", "clock_set")
 CHUNK_TYPE = "groot_ros_msgs/msg/ActionChunk"
 
 
@@ -92,7 +94,7 @@ class _Run:
         self._policy = policy
         self._eyes: RecordedEyes | None = None
         self._course = Course(signal)
-        self._calls = _timed(saved.recording.calls, saved.recording.begun_ns)
+        self._calls = list(timed(saved.recording.calls, saved.recording.begun_ns))
         self._next = 0
         self._told = _first_told(self._calls, signal)
 
@@ -147,12 +149,11 @@ class _Run:
         while self._next < len(self._calls) and self._calls[self._next][0] <= until_ns:
             now_ns, call = self._calls[self._next]
             self._next += 1
-            if call.name in ("setpoint", "fail"):
+            name, args, _ = call
+            if name in ("setpoint", "fail"):
                 self._tick(now_ns)
-            elif call.name in ("press", "resume", "set_speed_scale", "release") or (
-                call.name == "halt" and call.args[0] is StopReason.DEACTIVATED
-            ):
-                getattr(self._arm.motion, call.name)(*call.args)
+            elif name in OPERATED or (name == "halt" and args[0] is StopReason.DEACTIVATED):
+                getattr(self._arm.motion, name)(*args)
 
     def _place(self, now_ns: int) -> ArmState | None:
         """Where the recorded arm is; the stand-in begins there, or where the executor was told
@@ -204,21 +205,11 @@ def _has(bag: Bag, route: Route, namespace: str) -> bool:
     return route.type_name in _types(bag, absolute(route.topic, namespace))
 
 
-def _timed(calls: Iterable[Call], begun_ns: int) -> list[tuple[int, Call]]:
-    """Calls and their times; those that are not told one follow the last."""
-    timed, now_ns = [], begun_ns
-    for call in calls:
-        if call.args and isinstance(call.args[-1], int):
-            now_ns = call.args[-1]
-        timed.append((now_ns, call))
-    return timed
-
-
 def _first_told(calls: Iterable[tuple[int, Call]], signal: str) -> ArmState | None:
     """Where the arm was when the executor heard of it first."""
-    for _, call in calls:
-        if call.name in ("start_from", "measured"):
-            return ArmState.of({signal: call.args[0]})
+    for _, (name, args, _) in calls:
+        if name in ("start_from", "measured"):
+            return ArmState.of({signal: args[0]})
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -26,7 +27,6 @@ from groot_ros.errors import UserError
 from groot_ros.incidents.black_box import SPAN_S, BlackBox, Surroundings
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
 from groot_ros.incidents.tape import TapedExecutor
-from groot_ros.nodes.camera_subscription import PICTURE_DEPTH
 from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.outputs import setpoint_message
@@ -37,13 +37,14 @@ from groot_ros.stream_store import COMPRESSED_IMAGE, Route, routes
 from groot_ros_msgs.msg import ActionChunk
 
 JPEG_QUALITY = 90
-STATE_DEPTH = 100
+# More of the states that are only observed would cost the commands time.
+STATES_HZ = 50.0
 # No chunk that is worth keeping is larger.
 LARGEST_CHUNK_BYTES = 1 << 20
 # A node that ends may take a few seconds in all.
 CLOSE_TIMEOUT_S = 2.0
 MB, GB = 1 << 20, 10**9
-BEST_EFFORT = QoSProfile(depth=STATE_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 TAPED = partial(TapedExecutor, span_s=SPAN_S)
 """Makes the executor whose calls the black box keeps."""
@@ -132,7 +133,9 @@ class ExecutorBlackBox:
     def _subscribe(self, robot: RobotConfig, pictures_hz: float) -> list[Subscription]:
         observed = robot.observations
         cameras = observed.cameras if pictures_hz > 0 else ()
-        buffer = ObservationBuffer(robot, observed.states, cameras)
+        # What it commands the executor hears anyway (`said`).
+        states = [name for name in observed.states if name != robot.output.commanded]
+        buffer = ObservationBuffer(robot, states, cameras)
         found = []
         for route in routes(buffer):
             if route.type_name in VIDEO_TYPES:
@@ -151,7 +154,9 @@ class ExecutorBlackBox:
             self._box.keep(topic, self._node.now_ns(), bytes(data))
 
         kind = message_class(route.type_name)
-        return self._node.create_witness(kind, route.topic, keep, BEST_EFFORT, raw=True)
+        return self._node.create_witness(
+            kind, route.topic, keep, NEWEST, raw=True, callback_group=Paced(1.0 / STATES_HZ)
+        )
 
     def _subscribe_camera(
         self, route: Route, camera: CameraStream, rate_hz: float
@@ -168,7 +173,7 @@ class ExecutorBlackBox:
             message_class(route.type_name),
             route.topic,
             keep,
-            QoSProfile(depth=PICTURE_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
+            NEWEST,
             callback_group=Paced(1.0 / rate_hz),
         )
 
@@ -179,7 +184,7 @@ class ExecutorBlackBox:
             self._keep(self._chunk_topic, chunk)
 
     def said(self, topic: str, message: Any) -> None:
-        """The node publishes this."""
+        """The node publishes this, or has heard it anyway."""
         self._keep(topic, message)
 
     def _keep(self, name: str, message: Any) -> None:
@@ -194,7 +199,7 @@ class ExecutorBlackBox:
     def begin(self) -> None:
         """Commands follow."""
         with self._guard:
-            self._executor.tape.begin(self._executor, self._node.now_ns())
+            self._box.begin(self._executor, self._node.now_ns())
 
     def look(self) -> None:
         """Copy and save what is due, and tell the operator what was saved."""
@@ -230,7 +235,7 @@ class ExecutorBlackBox:
             )
 
 
-_QOS = offered_qos(BEST_EFFORT)
+_QOS = offered_qos(NEWEST)
 
 
 def _folder(p: ExecutorParameters) -> IncidentFolder:
@@ -266,7 +271,9 @@ def _bytes_of(message: CompressedImage, _: CameraStream) -> bytes:
 
 def _compressed(message: Image, camera: CameraStream) -> bytes:
     """A picture as JPEG in a serialised CompressedImage; ValueError where it is none."""
-    pixels = cv2.cvtColor(message_to_rgb(message, camera), cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    picture = CompressedImage(header=message.header, format="jpeg", data=data.tobytes())
-    return bytes(serialize_message(picture))
+    picture = cv2.cvtColor(message_to_rgb(message, camera), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    # Of bytes a message would look at every one.
+    jpeg = array.array("B", data.tobytes())
+    compressed = CompressedImage(header=message.header, format="jpeg", data=jpeg)
+    return bytes(serialize_message(compressed))

@@ -26,7 +26,6 @@ from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import LONGEST_GAP_S, ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
-from groot_ros.chunks.periods import Periods
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
@@ -61,6 +60,7 @@ from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import MIN_RATE_HZ, RobotConfig, load_robot
 from groot_ros.robot_checks import check_activation, unwatched
+from groot_ros.stream_store import Route
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 Array = NDArray[np.float64]
@@ -115,8 +115,6 @@ class ExecutorNode(GuardedLifecycleNode):
         )
         make = TAPED if p.black_box else ChunkExecutor
         self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
-        keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
-        self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
         self._motion.set_speed_scale(p.speed_scale, 0)
         borders = Borders(
             signal=self._robot.output.signal,
@@ -129,7 +127,10 @@ class ExecutorNode(GuardedLifecycleNode):
         self._arm = ArmDescription.for_robot(self, self._robot, p.workspace_margin)
         self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
         self._streams = StreamSubscriptions(
-            self, self._buffer, reliability=self.stream_reliability
+            self,
+            self._buffer,
+            reliability=self.stream_reliability,
+            state_came=self._on_state,
         )
         self._refusals = Flood()
         self._taken: OrderedDict[int, Taken] = OrderedDict()
@@ -274,6 +275,10 @@ class ExecutorNode(GuardedLifecycleNode):
             self._state_loop.step(tick.stamp_ns)
         return True
 
+    def _on_state(self, route: Route, message: Any) -> None:
+        if self._black_box:
+            self._black_box.said(self.resolve_topic_name(route.topic), message)
+
     def _on_chunk(self, message: ActionChunk, info: MessageInfo) -> None:
         if not self.is_active:
             return
@@ -379,16 +384,12 @@ class ExecutorNode(GuardedLifecycleNode):
             if loop := self._loop:
                 loop.mark()
             now_ns = self.now_ns()
-            due, behind_ns = self._due()
-            if due == 0:
-                return
             measured = None
             try:
                 measured = self._measured(now_ns)
                 if measured is not None and not self._dry_run:
                     self._motion.measured(measured, now_ns)
-                for _ in range(due):
-                    setpoint = self._motion.setpoint(now_ns)
+                setpoint = self._motion.setpoint(now_ns)
             except Exception as error:
                 # Whatever it is: a robot that gets no command may go on as fast as it was.
                 setpoint = self._motion.fail(self._told(error), now_ns)
@@ -397,19 +398,10 @@ class ExecutorNode(GuardedLifecycleNode):
         if setpoint is None:
             self._cease()
         elif motion:
-            stamp_ns = now_ns - behind_ns
-            self._send(Command(setpoint, motion, stamp_ns, time_ns, measured, grip_goal))
+            self._send(Command(setpoint, motion, now_ns, time_ns, measured, grip_goal))
         self._report_ended()
         if measured is not None and self._dry_run:
             self._compare(measured, now_ns)
-
-    def _due(self) -> tuple[int, int]:
-        """How many commands to make now, and the time in ns since the last one was due."""
-        if self._periods is None:
-            return 1, 0
-        if self._motion.is_idle:
-            self._periods.restart()
-        return self._periods.due(time.monotonic_ns()), self._periods.behind_ns
 
     def _cease(self) -> None:
         """Nothing is commanded any more: what would go on all the same is told to stop."""

@@ -24,7 +24,7 @@ LOOK_PERIOD_S = 0.2
 
 class StreamSubscriptions:
     """Feeds an ObservationBuffer with its streams; `picture_came` follows each picture, in the
-    thread that has stored it."""
+    thread that has stored it, `state_came` the message of each state."""
 
     def __init__(
         self,
@@ -32,8 +32,10 @@ class StreamSubscriptions:
         buffer: ObservationBuffer,
         picture_came: Callable[[], None] = lambda: None,
         reliability: ReliabilityPolicy = BEST_EFFORT,
+        state_came: Callable[[stream_store.Route, Any], None] = lambda *_: None,
     ) -> None:
         self._node = node
+        self._state_came = state_came
         routes = stream_store.routes(buffer)
         self._states = [
             node.create_subscription(
@@ -58,6 +60,7 @@ class StreamSubscriptions:
 
     def _receive(self, route: stream_store.Route, message: Any) -> None:
         route.store(message, self._node.get_clock().now().nanoseconds)
+        self._state_came(route, message)
 
     def _look(self) -> None:
         looks = [camera.look() for camera in self._cameras]

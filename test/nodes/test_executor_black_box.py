@@ -74,7 +74,7 @@ def test_commands_of_an_incident_are_made_again_bit_for_bit(robot: Robot, folder
     assert any("deactivated" in event.sentence for event in Incident.read(last).events)
     played = list(play(read_recording(last / RECORDING, None)))
     assert all(p.is_same for p in played)
-    commands = [p.answer.ee_pose for p in played if p.is_command]
+    commands = [p.answer[0] for p in played if p.is_command]
     # What went over the wire, not only what was kept.
     sent = [pose for _, pose in robot.commands][-len(commands) :]
     assert len(commands) > 300 and len(sent) == len(commands)
