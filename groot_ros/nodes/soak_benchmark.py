@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,6 +52,9 @@ BOUNDS = {
     "shared memory": Bound(unit="MB", step=2.0, per_hour=4.0),
     "shared files": Bound(unit="", step=1.5, per_hour=0.0),
 }
+# Fast DDS leaves the file of a port and its semaphore where a process was killed.
+LEFT_FILES = 2
+KILLED = "policy killed"
 MACHINE = "machine"
 CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (
     Transition.TRANSITION_CONFIGURE,
@@ -147,7 +150,7 @@ class Day:
 
     def _happen(self, gone_s: float) -> None:
         """One event, then work."""
-        kills = self.happened["policy killed"]
+        kills = self.happened[KILLED]
         if gone_s > (kills + 1) * self._load.seconds / (self._load.kills + 1):
             event: Callable[[], None] = self._policy_killed
         else:
@@ -310,8 +313,11 @@ def run(load: Load) -> tuple[dict[str, Any], Samples]:
     with _robot() as robot, ExitStack() as processes:
         day = Day(robot, processes, load)
         day.run()
+    files = BOUNDS["shared files"]
+    left = files.step + LEFT_FILES * day.happened[KILLED]
+    bounds = {**BOUNDS, "shared files": replace(files, step=left)}
     trends = {
-        role: {name: trend(lives, BOUNDS[name]) for name, lives in quantities.items()}
+        role: {name: trend(lives, bounds[name]) for name, lives in quantities.items()}
         for role, quantities in day.samples.lives().items()
     }
     growing = [
