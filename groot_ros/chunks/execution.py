@@ -90,6 +90,7 @@ class ChunkExecutor:
         self._last_value: Array | None = None
         self._heard_ns = 0
         self._hold_since_ns = 0
+        self._goes_on_until_ns: int | None = None
         self._seam_commands = 0
         self._ended: list[Execution] = []
         self.watch(constraints)
@@ -174,7 +175,9 @@ class ChunkExecutor:
 
     def _void(self, chunk: Chunk, now_ns: int) -> str | None:
         """Why a chunk has nothing to say any more, or nothing may be said now."""
-        if chunk.epoch >= self.epoch and (self.stops.blocked or self._is_lost):
+        until_ns = self._goes_on_until_ns
+        goes_on = until_ns is not None and now_ns < until_ns
+        if (self.stops.blocked or self._is_lost or goes_on) and chunk.epoch >= self.epoch:
             return self.stops.sentence
         return void_reason(chunk, self.epoch, self._consumption, now_ns)
 
@@ -542,6 +545,8 @@ class ChunkExecutor:
         the arm decelerates."""
         for name in ("_last_ns", "_heard_ns", "_hold_since_ns"):
             setattr(self, name, getattr(self, name) + by_ns)
+        if self._goes_on_until_ns is not None:
+            self._goes_on_until_ns += by_ns
         self._consumption = Consumption()
         self._consumption.set_rate(self._last_ns, 1.0)
         self._tracking.clear()
@@ -550,8 +555,11 @@ class ChunkExecutor:
 
     def _freeze(self, now_ns: int) -> None:
         """No command came for long: the robot has come to rest at the last one, go on from there;
-        one that has a whole motion of trajectory points is somewhere on it."""
+        one that has a whole motion of trajectory points is on its way to the end of that."""
         self.stops.stop(StopReason.CLOCK, now_ns)
+        if self.settings.interpolated and (timeline := self._timeline):
+            left_ns = timeline.current.motion.end_ns - timeline.now_ns
+            self._goes_on_until_ns = min(self._last_ns, now_ns) + left_ns
         self._end_running(self._running)
         self._strategy.forget()
         self._waiting = None

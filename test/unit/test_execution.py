@@ -404,8 +404,13 @@ def test_after_long_without_commands_no_trajectory_leads_back():
     assert executor.setpoint(2 * S) is None
     assert executor.stops.reason is StopReason.CLOCK and executor.begins_anew
     executor.start_from(np.array([0.7]), None, 2 * S)
-    assert executor.accept(2, Chunk(2 * S, STEP, 1, joint_position=joints + 0.7), 2 * S) is None
-    assert executor.setpoint(2 * S).joint_position[0] == pytest.approx(0.7, abs=1e-3)
+    following = Chunk(2 * S, STEP, 1, joint_position=joints + 0.7)
+    # The arm still moves, and would have to stop at once.
+    assert executor.accept(2, following, 2 * S) == executor.stops.sentence
+    following = Chunk(6 * S, STEP, 1, joint_position=joints + 2.0)
+    executor.start_from(np.array([2.0]), None, 6 * S)
+    assert executor.accept(3, following, 6 * S) is None
+    assert executor.setpoint(6 * S).joint_position[0] == pytest.approx(2.0, abs=1e-3)
 
 
 def test_motion_starts_at_the_robot_and_within_its_speed():
