@@ -83,6 +83,7 @@ def _print(result: dict[str, Any]) -> None:
     if live := result.get("live"):
         print(
             f"live beside {live['busy']} busy processes: {live['jump_mm']:.3f} mm over what the "
-            f"velocity allows, {live['commands']} commands"
+            f"velocity allows, {live['commands']} commands, {live['begun_where_the_robot_was']} "
+            "motions begun where the robot was"
         )
     print("safe" if result["safe"] else "NOT safe: a limit was exceeded")

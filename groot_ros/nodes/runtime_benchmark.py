@@ -68,6 +68,8 @@ class Recording:
     poses: list[Array] = field(default_factory=list)
     executed: list[ChunkReport] = field(default_factory=list)
     published: list[ChunkReport] = field(default_factory=list)
+    told: list[tuple[int, Array]] = field(default_factory=list)
+    """When the robot said where it is, and what."""
 
 
 class BenchmarkRobot(Node):
@@ -102,6 +104,8 @@ class BenchmarkRobot(Node):
             share = 1 - np.exp(-1 / STATE_RATE_HZ / RESPONSE_S)
             self._pose = interpolate_pose(self._pose, self._target, share)
         self._poses.publish(pose_stamped(self._pose, now_ns, self._frame))
+        if self.recording:
+            self.recording.told.append((now_ns, self._pose))
         states = JointState(name=self._joints, position=[0.0] * len(self._joints))
         states.header.stamp = to_time(now_ns)
         self._states.publish(states)
