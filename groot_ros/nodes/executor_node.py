@@ -26,6 +26,7 @@ from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import LONGEST_GAP_S, ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
+from groot_ros.chunks.periods import Periods
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
@@ -115,6 +116,8 @@ class ExecutorNode(GuardedLifecycleNode):
         )
         make = TAPED if p.black_box else ChunkExecutor
         self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
+        keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
+        self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
         self._motion.set_speed_scale(p.speed_scale, 0)
         borders = Borders(
             signal=self._robot.output.signal,
@@ -384,12 +387,16 @@ class ExecutorNode(GuardedLifecycleNode):
             if loop := self._loop:
                 loop.mark()
             now_ns = self.now_ns()
+            due, behind_ns = self._due()
+            if due == 0:
+                return
             measured = None
             try:
                 measured = self._measured(now_ns)
                 if measured is not None and not self._dry_run:
                     self._motion.measured(measured, now_ns)
-                setpoint = self._motion.setpoint(now_ns)
+                for _ in range(due):
+                    setpoint = self._motion.setpoint(now_ns)
             except Exception as error:
                 # Whatever it is: a robot that gets no command may go on as fast as it was.
                 setpoint = self._motion.fail(self._told(error), now_ns)
@@ -398,10 +405,19 @@ class ExecutorNode(GuardedLifecycleNode):
         if setpoint is None:
             self._cease()
         elif motion:
-            self._send(Command(setpoint, motion, now_ns, time_ns, measured, grip_goal))
+            stamp_ns = now_ns - behind_ns
+            self._send(Command(setpoint, motion, stamp_ns, time_ns, measured, grip_goal))
         self._report_ended()
         if measured is not None and self._dry_run:
             self._compare(measured, now_ns)
+
+    def _due(self) -> tuple[int, int]:
+        """How many commands to make now, and the time in ns since the last one was due."""
+        if self._periods is None:
+            return 1, 0
+        if self._motion.is_idle:
+            self._periods.restart()
+        return self._periods.due(time.monotonic_ns()), self._periods.behind_ns
 
     def _cease(self) -> None:
         """Nothing is commanded any more: what would go on all the same is told to stop."""

@@ -11,7 +11,7 @@ from graph import Graph
 from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.chunks.bounds import Bounds
-from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.controller_spline import (
     INTERPOLATED,
     Points,
@@ -19,7 +19,10 @@ from groot_ros.chunks.controller_spline import (
     interpolated,
 )
 from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.motion import Motion, Planner
+from groot_ros.chunks.periods import Periods
 from groot_ros.errors import UserError
 from groot_ros.message_fields import to_ns
 from groot_ros.nodes.grippers import ActionGrip
@@ -33,6 +36,7 @@ from groot_ros.nodes.outputs import (
 )
 from groot_ros.policies.path import Conditions, PathPolicy
 from groot_ros.robot import GripCommand, load_robot
+from groot_ros.robot_limits import Limits
 
 ROBOT = load_robot("sim")
 HOME = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])
@@ -207,3 +211,62 @@ def test_a_trajectory_is_within_the_limits_as_the_controller_goes(seed: int) -> 
             points.positions[0], joined.motion.value(NOW_NS + round(after_s * 1e9))
         )
         assert controller_excess(bounds, points) <= 1.01
+
+
+class Controller:
+    """Follows the newest trajectory by its own clock, as joint_trajectory_controller does."""
+
+    def __init__(self) -> None:
+        self._points: Points | None = None
+        self._stamp_ns = 0
+        self.jumps: list[float] = []
+
+    def take(self, points: Points, stamp_ns: int, now_ns: int) -> None:
+        before = self.position(now_ns)
+        self._points, self._stamp_ns = points, stamp_ns
+        if before is not None:
+            self.jumps.append(abs(float(before - self.position(now_ns))))
+
+    def position(self, now_ns: int) -> np.ndarray | None:
+        if self._points is None:
+            return None
+        at_s = min((now_ns - self._stamp_ns) / 1e9, self._points.times_s[-1])
+        return interpolated(self._points, np.array([at_s]))[0, 0]
+
+
+def followed_late(periods: Periods | None) -> Controller:
+    """A sine of 1 rad/s in 20 s, a chunk every 0.15 s, one command of twenty up to 0.2 s late."""
+    rng, period_ns, step_ns = np.random.default_rng(1), 20_000_000, 66_666_667
+    limits = Limits(joint_velocity=(1.5,), joint_acceleration=(5.0,))
+    bounds = Bounds.of(limits, "joint_position")
+    settings = ExecutionSettings(
+        signal="joint_position", interpolated=True, period_s=period_ns / 1e9, watchdog_s=5.0
+    )
+    executor, controller = ChunkExecutor(limits, settings), Controller()
+    executor.start_from(np.zeros(1), None, 0)
+    now_ns, chunks, sent = 0, 0, None
+    while now_ns < 20_000_000_000:
+        if now_ns >= 150_000_000 * chunks:
+            stamp_ns = max(0, now_ns - 100_000_000)
+            angles = (stamp_ns + np.arange(16) * step_ns) / 1e9 * 2
+            chunk = Chunk(stamp_ns, step_ns, 1, joint_position=0.5 * np.sin(angles)[:, None])
+            chunks += 1
+            assert executor.accept(chunks, chunk, now_ns) is None
+        for _ in range(periods.due(now_ns) if periods else 1):
+            setpoint = executor.setpoint(now_ns)
+        assert setpoint and executor.motion
+        if executor.motion is not sent:
+            sent = executor.motion
+            points = trajectory_points(bounds, Command(setpoint, sent, 0, executor.time_ns), 0.0)
+            behind_ns = periods.behind_ns if periods else 0
+            controller.take(points, now_ns - behind_ns, now_ns)
+        late_ns = rng.uniform(20e6, 200e6) if rng.random() < 0.05 else rng.uniform(0, 1e6)
+        now_ns += period_ns + int(late_ns)
+    return controller
+
+
+def test_trajectories_begin_where_their_controller_is_however_late_commands_are() -> None:
+    delayed = followed_late(None).jumps
+    jumps = followed_late(Periods(0.02, 0.25)).jumps
+    assert len(jumps) > 100 and max(delayed) > 0.1
+    assert np.median(jumps) < 1e-3 and np.percentile(jumps, 90) < 0.01 and max(jumps) < 0.05
