@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode
 from groot_ros.data.bag import Bag, open_bag
+from groot_ros.data.bag_storage import BagError
+from groot_ros.data.clock_breaks import delays, find_breaks
 from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.replay import StateCollector, is_pose
 from groot_ros.data.signals import Samples, Signal
+from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import absolute, held_streams
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS, from_pose
-from groot_ros.robot import Observations, RobotConfig
+from groot_ros.robot import HEADER, Observations, RobotConfig
 from groot_ros.stream_store import FLOAT, POSE, Route, header_ns, routes
 
 Array = NDArray[np.float64]
@@ -82,7 +85,7 @@ class _Reader(StateCollector):
         self._pictures: dict[str, NDArray[np.float32]] = {}
         self._changes: dict[str, Samples] = defaultdict(Samples)
         self._commands: dict[str, Samples] = defaultdict(Samples)
-        self._ages: dict[str, list[float]] = defaultdict(list)
+        self._health: dict[str, StreamHealth] = {}
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
         try:
@@ -105,15 +108,36 @@ class _Reader(StateCollector):
         for topic, arrival_ns, message in bag.messages(types, start_ns, stop_ns):
             if route := streams.get(topic):
                 route.store(message, arrival_ns)
-                self._note_age(route, message, arrival_ns, behind_ns)
+                if route.type_name != FLOAT:
+                    health = self._health.setdefault(topic, StreamHealth(topic))
+                    health.add(arrival_ns, header_ns(message, behind_ns))
             if topic in commands:
                 self._command(commands[topic][0], message, arrival_ns, behind_ns)
+        self._check_clocks(streams)
+        ages_s = {
+            stream: delays(health)[1]
+            for topic, health in self._health.items()
+            for stream in streams[topic].streams
+        }
         return Recording(
             states=_signals(self.samples),
             changes=_signals(self._changes),
             commands=_signals(self._commands),
-            ages_s={stream: np.array(ages) for stream, ages in self._ages.items()},
+            ages_s={stream: ages for stream, ages in ages_s.items() if len(ages)},
         )
+
+    def _check_clocks(self, streams: Mapping[str, Route]) -> None:
+        """BagError where a clock that counts steps: there are two lags then, not one."""
+        used = {
+            topic: health
+            for topic, health in self._health.items()
+            if streams[topic].clock == HEADER
+        }
+        if breaks := find_breaks(used, self._bag.clock_steps):
+            raise BagError(
+                f"bag {self._bag.path} cannot be used to calibrate, "
+                f"{breaks[0].sentence(self._bag.start_ns)}: leave it out"
+            )
 
     def _streams(self, behind_ns: int) -> dict[str, Route]:
         return held_streams(self._bag, routes(self, behind_ns), self._namespace)
@@ -134,11 +158,6 @@ class _Reader(StateCollector):
             if topic
         }
         return {t: found for t, found in named.items() if self._has(t, found[1])}
-
-    def _note_age(self, route: Route, message: Any, arrival_ns: int, behind_ns: int) -> None:
-        if route.type_name != FLOAT and (stamp_ns := header_ns(message, behind_ns)):
-            for stream in route.streams:
-                self._ages[stream].append((arrival_ns - stamp_ns) / NS)
 
     def _command(self, signal: str, message: Any, arrival_ns: int, behind_ns: int) -> None:
         commands = self.robot.commands

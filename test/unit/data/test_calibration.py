@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from arm_bags import BEGIN_NS, NS, Message, write_bag
+from arm_bags import BEGIN_NS, NS, ArmBag, Message, write_bag
 
 from groot_ros.calibration.calibrate import Calibration, calibrate
 from groot_ros.calibration.recording import Recording, read_recording
 from groot_ros.cli.main import main
 from groot_ros.data.serialized import MessageMaker
 from groot_ros.data.signals import Signal
+from groot_ros.errors import UserError
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.robot import RobotConfig, load_robot, parse_robot
 from groot_ros.robot_lag import Lag
@@ -53,16 +55,14 @@ def recordings(bags: Path) -> list[Recording]:
     return [read_recording(path, load_robot("sim")) for path in sorted(bags.iterdir())]
 
 
-def robot_values(cameras: str, states: str) -> dict[str, object]:
+def robot_values(cameras: str, states: str) -> dict[str, Any]:
     """The simulated arm with clocks of its streams."""
-    values: dict[str, dict[str, dict[str, dict[str, object]]]] = yaml.safe_load(
-        share_file("config/robots/sim.yaml").read_text()
-    )
+    values: dict[str, Any] = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
     for camera in values["observations"]["cameras"].values():
-        camera["clock"] = cameras  # type: ignore[index]
+        camera["clock"] = cameras
     for state in STATES:
-        values["observations"][state]["clock"] = states  # type: ignore[assignment]
-    return values  # type: ignore[return-value]
+        values["observations"][state]["clock"] = states
+    return values
 
 
 def calibrated(bags: Path, robot: RobotConfig) -> Calibration:
@@ -102,6 +102,20 @@ def test_latencies_of_a_simulation_are_found(
     assert delay_s + constant_s == pytest.approx(RESPONSE_TIME_S + 0.005, abs=WITHIN_S)
     stroke_s = FINGER_OPEN_M / FINGER_SPEED_M_S
     assert found(calibration, "lag.grip") == pytest.approx(stroke_s, rel=0.05)
+
+
+def test_without_a_measured_pose_the_joints_and_the_urdf_say_where_the_hand_is(
+    bags: Path,
+) -> None:
+    values = robot_values("arrival", "header")
+    del values["observations"]["ee_pose"]
+    values["output"]["profile"] = "joint_trajectory"
+    calibration = calibrated(bags, parse_robot(values, "sim.yaml"))
+    for camera in ("exterior", "wrist"):
+        latency_s = found(calibration, f"observations.cameras.{camera}.latency")
+        assert latency_s == pytest.approx(CAMERA_S, abs=WITHIN_S)
+    row = next(row for row in calibration.rows if row.key == "lag.delay")
+    assert row.estimate is None and "no bag holds commands of ee_pose" in row.note
 
 
 def test_states_that_are_late_in_their_own_stamps_are_noticed_by_the_pictures(
@@ -219,6 +233,17 @@ def test_the_command_writes_a_robot_file_that_says_what_was_found(
     assert "nothing to set" in capsys.readouterr().out
     assert main([*command, "--output", str(output), "--picture", str(picture)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_bag_whose_clock_steps_is_refused_by_name(tmp_path: Path) -> None:
+    arm, late = ArmBag(seconds=3.0), ArmBag(seconds=3.0, clock_offset_s=-0.5)
+    messages = [m for m in arm.messages() if m.arrival_s < 1.5]
+    messages += [m for m in late.messages() if m.arrival_s >= 1.5]
+    write_bag(tmp_path / "stepped", messages)
+    with pytest.raises(
+        UserError, match=r"stepped cannot be used .* step back by 0\.5 s at 1\.5 s"
+    ):
+        read_recording(tmp_path / "stepped", load_robot("sim"))
 
 
 @pytest.mark.parametrize(
