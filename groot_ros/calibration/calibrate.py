@@ -86,12 +86,12 @@ class _Calibrator:
         pose = None
         if streams.ee_pose and streams.joint_position:
             pose = self._try("pose", partial(pose_lag, self.recordings))
-        response = self._try("response", partial(find_response, self.recordings))
+        response = self._try("response", partial(find_response, self.recordings, self._commanded))
         closing = self._try("closing", partial(find_closing, self.recordings))
         latencies = self._latencies(cameras, pose)
         rows = [
             *self._latency_rows(latencies),
-            *self._lag_rows(response, latencies.get("ee_pose")),
+            *self._lag_rows(response, latencies.get(self._commanded)),
             *self._grip_rows(closing),
         ]
         return Calibration(
@@ -119,6 +119,15 @@ class _Calibrator:
             return [recording.states.get("ee_pose") for recording in self.recordings]
         kinematics = _hand_kinematics(self.robot)
         return [_hand(recording, kinematics) for recording in self.recordings]
+
+    @property
+    def _commanded(self) -> str:
+        """Which signal moved the arm: what the executor commands, unless only another one was."""
+        wanted = self.robot.output.commanded
+        for signal in (wanted, "ee_pose", "joint_position"):
+            if any(r.commands.get(signal) and r.states.get(signal) for r in self.recordings):
+                return signal
+        return wanted
 
     @property
     def _reference(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode
+from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY, JointCommands
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.clock_breaks import delays, find_breaks
@@ -43,7 +44,7 @@ class Recording:
     changes: Mapping[str, Signal]
     """By camera: mean absolute difference of each picture to the one before, in grey levels."""
     commands: Mapping[str, Signal]
-    """ee_pose and grip (closure), as far as the bag has them."""
+    """ee_pose, joint_position and grip (closure), as far as the bag has them."""
     ages_s: Mapping[str, Array]
     """By stream: arrival minus stamp (N,) of the messages that have one."""
 
@@ -85,6 +86,8 @@ class _Reader(StateCollector):
         self._pictures: dict[str, NDArray[np.float32]] = {}
         self._changes: dict[str, Samples] = defaultdict(Samples)
         self._commands: dict[str, Samples] = defaultdict(Samples)
+        joints = robot.observations.joint_position
+        self._joint_commands = JointCommands(joints.joints if joints else ())
         self._health: dict[str, StreamHealth] = {}
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
@@ -122,7 +125,10 @@ class _Reader(StateCollector):
         return Recording(
             states=_signals(self.samples),
             changes=_signals(self._changes),
-            commands=_signals(self._commands),
+            commands={
+                **_signals(self._commands),
+                "joint_position": self._joint_commands.signal(),
+            },
             ages_s={stream: ages for stream, ages in ages_s.items() if len(ages)},
         )
 
@@ -150,14 +156,12 @@ class _Reader(StateCollector):
         """Signal and message type by topic."""
         commands = self.robot.commands
         wanted = [("ee_pose", commands.ee_pose, POSE)]
+        for type_name in (TRAJECTORY, POSITIONS):
+            wanted.append(("joint_position", commands.joint_position, type_name))
         if commands.grip and commands.grip.type == "float64":
             wanted.append(("grip", commands.grip.topic, FLOAT))
-        named = {
-            absolute(topic, self._namespace): (signal, type_name)
-            for signal, topic, type_name in wanted
-            if topic
-        }
-        return {t: found for t, found in named.items() if self._has(t, found[1])}
+        named = [(absolute(t, self._namespace), signal, kind) for signal, t, kind in wanted if t]
+        return {t: (signal, kind) for t, signal, kind in named if self._has(t, kind)}
 
     def _command(self, signal: str, message: Any, arrival_ns: int, behind_ns: int) -> None:
         commands = self.robot.commands
@@ -167,6 +171,8 @@ class _Reader(StateCollector):
             if is_pose(pose):
                 time_ns = commands.ee_pose_time.of(stamp_ns, arrival_ns)
                 self._commands["ee_pose"].add(time_ns, pose)
+        elif signal == "joint_position":
+            self._joint_commands.take(message, arrival_ns)
         elif commands.grip and np.isfinite(message.data):
             self._commands["grip"].add(arrival_ns, commands.grip.closure(float(message.data)))
 

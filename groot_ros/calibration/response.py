@@ -1,7 +1,7 @@
 """How the arm follows its commands.
 
 It is taken for a delay d and a first-order lag T: a command counts until the next one, so that
-u(t) is a staircase, and the position of the hand y follows
+u(t) is a staircase, and what is measured, the position of the hand or of the joints y, follows
 
     T y'(t) = u(t - d) - y(t)
 
@@ -58,8 +58,8 @@ SAMPLE_S = 0.01
 FORGOTTEN_S = 0.8
 # A command that is older than this is none.
 OLDEST_S = 1.0
-# Commands that move less within a second, in m, tell nothing of how they are followed.
-LEAST_WAY_M = 0.005
+# Commands that move less within a second, in m or rad, tell nothing of how they are followed.
+LEAST_WAY = {"ee_pose": 0.005, "joint_position": 0.01}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,23 +80,25 @@ class _Run:
     """Commands on a grid and what was measured, of one recording; times since its beginning."""
 
     commands: Array
-    """Means (G, 3) over the steps of the grid."""
+    """Means (G, D) over the steps of the grid."""
     times_s: Array
     measured: Array
-    """Positions (N, 3) at those times (N,)."""
+    """Positions (N, D) at those times (N,)."""
     counts: NDArray[np.bool_]
     """Whether a command is in force then (N,)."""
+    least_way: float
 
     @classmethod
-    def of(cls, recording: Recording) -> _Run | None:
-        command, state = recording.commands.get("ee_pose"), recording.states.get("ee_pose")
+    def of(cls, recording: Recording, signal: str) -> _Run | None:
+        command, state = recording.commands.get(signal), recording.states.get(signal)
         if not command or not state:
             return None
+        command, state = _positions(command), _positions(state)
         begin_ns = max(command.times_ns[0], state.times_ns[0])
         within = (state.times_ns >= begin_ns) & (
             state.times_ns <= command.times_ns[-1] + OLDEST_S * NS
         )
-        times_ns, measured = state.times_ns[within], state.values[within, :3]
+        times_ns, measured = state.times_ns[within], state.values[within]
         apart_s = float(np.median(np.diff(times_ns))) / NS if len(times_ns) > 1 else 1.0
         every = max(1, round(SAMPLE_S / max(apart_s, 1e-4)))
         times_ns, measured = times_ns[::every], measured[::every]
@@ -108,17 +110,18 @@ class _Run:
             times_s=(times_ns - begin_ns) / NS,
             measured=measured,
             counts=times_ns - command.times_ns[newest] <= OLDEST_S * NS,
+            least_way=LEAST_WAY[signal],
         )
 
     def response(self, constant_s: float) -> Array:
-        """Positions (G + 1, 3) on the grid of an arm that follows with no delay."""
+        """Positions (G + 1, D) on the grid of an arm that follows with no delay."""
         keep = np.exp(-GRID_S / constant_s) if constant_s > 0 else 0.0
         start = self.commands[:1]
         answer, _ = lfilter([1 - keep], [1, -keep], self.commands, axis=0, zi=keep * start)
         return np.concatenate([start, np.asarray(answer)])
 
     def delayed(self, response: Array, delay_s: float) -> Array:
-        """A response (N, 3) at the times of what was measured; the arm stands still before it."""
+        """A response (N, D) at the times of what was measured; the arm stands still before it."""
         place = np.clip((self.times_s - delay_s) / GRID_S, 0.0, len(response) - 1.001)
         index = place.astype(np.int64)
         share = (place - index)[:, None]
@@ -146,15 +149,20 @@ class _Run:
         first, last = int(times_s[0] / GRID_S), int(times_s[-1] / GRID_S)
         way = np.linalg.norm(np.ptp(self.commands[first : last + 1], axis=0))
         has_begun = times_s[0] >= FORGOTTEN_S
-        return has_begun and bool(np.all(self.counts[span:][part])) and float(way) > LEAST_WAY_M
+        return has_begun and bool(np.all(self.counts[span:][part])) and float(way) > self.least_way
+
+
+def _positions(signal: Signal) -> Signal:
+    """Of poses the positions, all of joints."""
+    return Signal(signal.times_ns, signal.values[:, :3]) if signal.is_pose else signal
 
 
 def _staircase_means(command: Signal, begin_ns: int, end_ns: int) -> Array:
-    """Means (G, 3) over each step of a grid of positions that are held until the next ones."""
+    """Means (G, D) over each step of a grid of positions that are held until the next ones."""
     known_s = (command.times_ns - command.times_ns[0]) / NS
-    values = command.values[:, :3]
+    values = command.values
     areas = np.cumsum(values[:-1] * np.diff(known_s)[:, None], axis=0)
-    area = np.concatenate([np.zeros((1, 3)), areas])
+    area = np.concatenate([np.zeros((1, values.shape[1])), areas])
     begin_s = (begin_ns - command.times_ns[0]) / NS
     edges_s = begin_s + GRID_S * np.arange(int((end_ns - begin_ns) / NS / GRID_S) + 2)
     index = np.maximum(np.searchsorted(known_s, edges_s, side="right") - 1, 0)
@@ -162,13 +170,13 @@ def _staircase_means(command: Signal, begin_ns: int, end_ns: int) -> Array:
     return np.asarray(np.diff(at_edges, axis=0) / GRID_S)
 
 
-def find_response(recordings: Sequence[Recording]) -> Response:
-    """Delay and time constant of the measured pose behind the commanded one, both by the clocks
-    of their streams; NotEstimable says why not."""
-    runs = [run for recording in recordings if (run := _Run.of(recording))]
+def find_response(recordings: Sequence[Recording], signal: str) -> Response:
+    """Delay and time constant of ee_pose or joint_position as measured behind as commanded, both
+    by the clocks of their streams; NotEstimable says why not."""
+    runs = [run for recording in recordings if (run := _Run.of(recording, signal))]
     if not runs:
-        raise NotEstimable("no bag holds commands of ee_pose and the measured pose")
-    matches = _coarse_matches(runs)
+        raise NotEstimable(f"no bag holds {signal} as commanded and as measured")
+    matches = _coarse_matches(runs, signal)
     row, column = np.unravel_index(int(np.argmax(matches)), matches.shape)
     best = float(DELAYS_S[row]), float(CONSTANTS_S[column])
     for _ in range(CENTRINGS):
@@ -194,20 +202,20 @@ def find_response(recordings: Sequence[Recording]) -> Response:
     )
 
 
-def _coarse_matches(runs: Sequence[_Run]) -> Array:
+def _coarse_matches(runs: Sequence[_Run], signal: str) -> Array:
     """Matches (D, T) on the coarse grid."""
     totals, left = _sums(runs, DELAYS_S, CONSTANTS_S)
     if len(totals) < LEAST_WINDOWS:
         raise NotEstimable(
-            f"commands of ee_pose move the arm for {len(totals)} s, at least {LEAST_WINDOWS} s "
+            f"commands of {signal} move the arm for {len(totals)} s, at least {LEAST_WINDOWS} s "
             "are needed: record more of it"
         )
     matches = 1.0 - left.sum(axis=0) / totals.sum()
     if matches.max() < LEAST_MATCH:
         raise NotEstimable(
-            f"the measured pose does not follow the commands on ee_pose (match "
+            f"{signal} as measured does not follow {signal} as commanded (match "
             f"{matches.max():.2f}, at least {LEAST_MATCH:g} is needed): check that both are of "
-            "the same link and frame"
+            "the same arm, link and frame"
         )
     return np.asarray(matches)
 
@@ -272,7 +280,7 @@ def _estimate(value: float, again: Array) -> Estimate:
 
 
 def _shown(run: _Run, delay_s: float, constant_s: float) -> Shown:
-    """The axis on which the hand moves farthest."""
+    """The axis, or joint, that moves farthest."""
     model = run.delayed(run.response(constant_s), delay_s)
     axis = int(np.argmax(np.ptp(run.measured, axis=0)))
     return Shown(times_s=run.times_s, seen=run.measured[:, axis], told=model[:, axis])

@@ -83,7 +83,7 @@ def _draw_response(search: Axes, fit: Axes, response: Response) -> None:
     search.set_xlabel("time constant [ms]", fontsize=8)
     search.set_ylabel("delay [ms]")
     search.set_title(f"together {_told(response.total)}", fontsize=9)
-    _draw_fit(fit, response.shown, "hand [m]", "commands, late and lagging")
+    _draw_fit(fit, response.shown, "position [m or rad]", "commands, late and lagging")
 
 
 def _draw_fit(axis: Axes, shown: Shown, seen: str, told: str) -> None:

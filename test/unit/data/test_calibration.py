@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from arm_bags import BEGIN_NS, NS, ArmBag, Message, write_bag
+from arm_bags import BEGIN_NS, JOINTS, NS, ArmBag, Message, write_bag
 
 from groot_ros.calibration.calibrate import Calibration, calibrate
+from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY
 from groot_ros.calibration.recording import Recording, read_recording
 from groot_ros.cli.main import main
 from groot_ros.data.serialized import MessageMaker
@@ -25,6 +26,7 @@ from groot_ros.share import share_file
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.control import RESPONSE_TIME_S
 from groot_ros.sim.fake_arm import ArmState, FakeArm
+from groot_ros.sim.joint_path import JointPath
 from groot_ros.sim.scene import FINGER_OPEN_M
 from groot_ros.sim.simulation import FINGER_SPEED_M_S, SimConfig, Simulation
 from groot_ros.sim.tasks import Task
@@ -115,7 +117,7 @@ def test_without_a_measured_pose_the_joints_and_the_urdf_say_where_the_hand_is(
         latency_s = found(calibration, f"observations.cameras.{camera}.latency")
         assert latency_s == pytest.approx(CAMERA_S, abs=WITHIN_S)
     row = next(row for row in calibration.rows if row.key == "lag.delay")
-    assert row.estimate is None and "no bag holds commands of ee_pose" in row.note
+    assert row.estimate is None and "no bag holds joint_position as commanded" in row.note
 
 
 def test_states_that_are_late_in_their_own_stamps_are_noticed_by_the_pictures(
@@ -207,6 +209,61 @@ def test_the_lag_of_a_fake_arm_is_found_and_makes_the_same_arm(tmp_path: Path, l
     # Nothing else was recorded.
     row = next(row for row in calibration.rows if row.name == "camera wrist")
     assert row.estimate is None and "no bag holds pictures of wrist" in row.note
+
+
+def joint_trajectory(maker: MessageMaker, time_ns: int, path: JointPath) -> bytes:
+    points = [
+        maker.new(
+            "trajectory_msgs/msg/JointTrajectoryPoint",
+            positions=positions,
+            velocities=np.zeros(0),
+            accelerations=np.zeros(0),
+            effort=np.zeros(0),
+            time_from_start=maker.new(
+                "builtin_interfaces/msg/Duration", sec=0, nanosec=round(time_s * NS)
+            ),
+        )
+        for time_s, positions in zip(path.times_s, path.positions, strict=True)
+    ]
+    header = maker.header(time_ns, "")
+    return maker.make(TRAJECTORY, header=header, joint_names=list(JOINTS), points=points)
+
+
+@pytest.mark.parametrize("type_name", [TRAJECTORY, POSITIONS])
+def test_the_lag_of_an_arm_whose_joints_are_commanded(tmp_path: Path, type_name: str) -> None:
+    lag, maker, messages = Lag(delay_s=0.05, time_constant_s=0.08), MessageMaker(), []
+    robot = replace(load_robot("sim"), lag=lag, limits=Limits())
+    home, rng = np.linspace(0.1, 0.7, 7), np.random.default_rng(0)
+    rates = rng.uniform(2.0, 4.0, 7)
+    arm = FakeArm(robot, ArmState(home, None), BEGIN_NS)
+    for tick in range(1000):
+        time_s, time_ns = tick / 100, BEGIN_NS + tick * NS // 100
+        # It goes by where a trajectory is at the end of a step.
+        for before_ms in (8, 6, 4, 2, 0):
+            arm.advance(time_ns - before_ms * NS // 1000)
+        assert arm.joints is not None
+        names = dict(zip(JOINTS, arm.joints.tolist(), strict=True))
+        messages.append(
+            Message("/joint_states", JOINT_STATE, time_s, maker.joint_state(time_ns, names))
+        )
+        if tick % 10:
+            continue
+        ahead_s = np.array([0.05, 0.1, 0.2])
+        swing = np.sin((time_s + ahead_s)[:, None] * rates)
+        path = JointPath(ahead_s, home + 0.2 * min(1.0, time_s) * swing, None)
+        if type_name == TRAJECTORY:
+            arm.follow_path(path, time_ns)
+            data = joint_trajectory(maker, time_ns, path)
+        else:
+            arm.follow_joints(path.positions[0])
+            layout = maker.new("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
+            data = maker.make(POSITIONS, layout=layout, data=path.positions[0])
+        messages.append(Message("/joint_trajectory", type_name, time_s, data))
+    write_bag(tmp_path / "bags" / "one", messages)
+    calibration = calibrated(tmp_path / "bags", load_robot("sim"))
+    assert found(calibration, "lag.delay") == pytest.approx(lag.delay_s, abs=WITHIN_S)
+    constant_s = found(calibration, "lag.time_constant")
+    assert constant_s == pytest.approx(lag.time_constant_s, abs=WITHIN_S)
 
 
 def test_the_command_writes_a_robot_file_that_says_what_was_found(
