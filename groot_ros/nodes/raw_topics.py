@@ -45,22 +45,26 @@ class _Demand:
 class _Subscribed:
     """A topic's subscription, and for a while the one whose place it takes.
 
-    Both receive until the new one has certainly been found; `seen` then tells what came twice.
+    Both receive until the new one has certainly been found, and a new one is told again what a
+    publisher has latched; `seen`, which passes on to it, tells what came twice.
     """
 
     subscription: Subscription
     demand: _Demand
     publishers: int
     former: Subscription | None = None
-    seen: set[tuple[int, int]] = field(default_factory=set)
+    seen: dict[tuple[int, int], None] = field(default_factory=dict)
     looks_together: int = 0
 
     def comes_again(self, info: dict[str, Any]) -> bool:
-        """Whether the other subscription has already received this message."""
+        """Whether another subscription has already received this message."""
         key = (info["source_timestamp"], info["publication_sequence_number"])
-        again = key in self.seen
-        self.seen.add(key)
-        return again
+        if key in self.seen:
+            return bool(key[0])
+        self.seen[key] = None
+        if len(self.seen) > DEPTH:
+            del self.seen[next(iter(self.seen))]
+        return False
 
 
 class RawTopics:
@@ -126,10 +130,12 @@ class RawTopics:
             _profile(message_type, demand),
             raw=True,
         )
-        former = known.subscription if known else None
-        if known and known.former:
-            self._node.destroy_subscription(known.former)
-        self._topics[name] = _Subscribed(subscription, demand, len(publishers), former)
+        successor = _Subscribed(subscription, demand, len(publishers))
+        if known:
+            successor.former, successor.seen = known.subscription, known.seen
+            if known.former:
+                self._node.destroy_subscription(known.former)
+        self._topics[name] = successor
 
     def _retire(self) -> None:
         """End subscriptions whose successors have been receiving for a while."""
@@ -139,14 +145,13 @@ class RawTopics:
                 if topic.looks_together > LOOKS_TOGETHER:
                     self._node.destroy_subscription(topic.former)
                     topic.former = None
-                    topic.seen.clear()
 
     def _callback(self, name: str) -> Callable[[bytes, dict[str, Any]], None]:
         """rclpy looks at the number of arguments, hence no partial."""
 
         def take(data: bytes, info: dict[str, Any]) -> None:
             topic = self._topics[name]
-            if topic.former and topic.comes_again(info):
+            if topic.comes_again(info):
                 return
             log_ns = self._clock.time_ns(info)
             sequence = info["publication_sequence_number"] if topic.publishers == 1 else None
