@@ -164,9 +164,10 @@ def check_clocks(
 
 
 def _by_arrival(stream: _Stamped) -> str:
+    estimated = "" if stream.is_label else ", which `groot-ros calibrate` estimates"
     return (
         f"set `clock: arrival` at {stream.key} of the robot file, and `latency` to the time in s "
-        "from the measurement to the arrival, which `groot-ros calibrate` estimates"
+        f"from the measurement to the arrival{estimated}"
     )
 
 

@@ -23,13 +23,14 @@ class Loss:
     topic: str = ""
 
     def report(self, start_ns: int) -> dict[str, Any]:
-        """For people and files: times in s since the episode began."""
+        """For people and files: times in s since the episode began, below 0 for what was cut off
+        before it."""
         return {
             "reason": self.reason,
             "topic": self.topic,
             "steps": self.steps,
-            "first_s": round(max(0, self.first_ns - start_ns) / 1e9, 3),
-            "last_s": round(max(0, self.last_ns - start_ns) / 1e9, 3),
+            "first_s": round((self.first_ns - start_ns) / 1e9, 3),
+            "last_s": round((self.last_ns - start_ns) / 1e9, 3),
         }
 
 
@@ -70,6 +71,11 @@ class Drops:
         return sum(loss.steps for loss in self.losses.values())
 
 
+def _tenths(seconds: float) -> str:
+    """To one decimal, without a sign at 0."""
+    return f"{round(seconds, 1) + 0.0:.1f}"
+
+
 def _alike(reason: str) -> str:
     return _NUMBER.sub("#", reason)
 
@@ -96,7 +102,8 @@ def loss_lines(episodes: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> I
             key = _alike(loss["reason"])
             topics.setdefault(key, loss["topic"])
             shown.setdefault(key, []).append(
-                f"{name}: {loss['steps']} from {loss['first_s']:.1f} to {loss['last_s']:.1f} s"
+                f"{name}: {loss['steps']} from {_tenths(loss['first_s'])} to "
+                f"{_tenths(loss['last_s'])} s"
             )
     for key, total in steps.losses.items():
         where = "; ".join(shown[key][:SHOWN])
