@@ -196,8 +196,8 @@ def _means(signal: Signal, times_ns: NDArray[np.int64]) -> Array:
     """Means of a signal about times: between two samples lies less noise than at one, and the
     lags that look there would match better for that alone."""
     offsets_ns = np.round(np.linspace(-0.5, 0.5, MEAN_OF) * STATE_STEP_S * NS).astype(np.int64)
-    values = signal.interpolated((times_ns + offsets_ns[:, None]).ravel())
-    return np.asarray(values.reshape(MEAN_OF, len(times_ns), -1).mean(axis=0))
+    values = sum(signal.interpolated(times_ns + offset_ns) for offset_ns in offsets_ns)
+    return np.asarray(values) / MEAN_OF
 
 
 def _earlier(times_ns: NDArray[np.int64], lags_s: Array) -> NDArray[np.int64]:
