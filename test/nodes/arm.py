@@ -113,9 +113,16 @@ class Arm:
         """Along x and y (N, 2) in m/s, a command a period after the last one."""
         return np.diff(self.commands()[1], axis=0) / PERIOD_S
 
-    def assert_decelerated(self, most_m_s2: float) -> None:
-        """It rests, and no command before changed its velocity more than is allowed."""
-        pauses_s, velocities = np.diff(self.commands()[0]), self.velocities()
+    def wait_resting(self) -> None:
+        """Whatever the reason is."""
+        self.graph.wait_for(
+            lambda: self.states[-1].activity in ("holding", "idle"), "the arm to rest"
+        )
+
+    def assert_decelerated(self, most_m_s2: float, since: int) -> None:
+        """It rests, and no command from number `since` on changed its velocity more than is
+        allowed."""
+        pauses_s, velocities = np.diff(self.commands()[0])[since:], self.velocities()[since:]
         # The very last command may be lost with its process.
         assert np.linalg.norm(velocities[-1]) < 2 * most_m_s2 * PERIOD_S
         # One that this process was too slow for is missing; a clock that is set hides none.

@@ -96,8 +96,8 @@ def test_an_arm_decelerates_when_the_clock_is_set(
     with closing(Sender()) as sender, pytest.MonkeyPatch.context() as patch:
         sender.start()
         arm.wait_moving()
-        clock = SetClock(node.get_clock(), by_ns)
+        clock, commanded = SetClock(node.get_clock(), by_ns), len(arm.poses)
         patch.setattr(node, "get_clock", lambda: clock)
         graph.wait_for(lambda: words in arm.states[-1].stop_reason, words)
-        graph.wait_for(lambda: arm.states[-1].activity in ("holding", "idle"), "rest")
-        arm.assert_decelerated(SIM_ACCELERATION_M_S2)
+        arm.wait_resting()
+        arm.assert_decelerated(SIM_ACCELERATION_M_S2, commanded - 9)
