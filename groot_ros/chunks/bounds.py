@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.space import Space, space_of
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.space import Space, space_of
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from groot_ros.chunks.space import Space
+from groot_ros.signals.space import Space
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.space import space_of
 from groot_ros.robot_limits import Following
+from groot_ros.signals.space import space_of
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.space import Space
+from groot_ros.signals.space import Space
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.space import JointSpace, PoseSpace
 from groot_ros.inverse_kinematics import InverseKinematics, Solution
+from groot_ros.signals.space import LinearSpace, PoseSpace
 
 Array = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ class PoseChunks:
             _check(solved, first, count)
             still = np.repeat(solved.joints[:1], first * count, axis=0)
             knots = np.concatenate([still, solved.joints])
-            curve = Curve.through(JointSpace(), knots, path.step_s / count)
+            curve = Curve.through(LinearSpace(), knots, path.step_s / count)
             metres, radians = self._off_path(path, curve, first)
             if metres <= PATH_M and radians <= PATH_RAD:
                 return curve

@@ -13,11 +13,11 @@ from groot_ros.chunks.bounds import Bounds, gap_refusal, refusal
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.pose_chunks import PoseChunks, Unsolved
-from groot_ros.chunks.space import JointSpace, PoseSpace
 from groot_ros.chunks.watched_points import INSIDE_M, WatchedPoints
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import RobotConfig
 from groot_ros.robot_kinematics import tool_kinematics, watched_points
+from groot_ros.signals.space import LinearSpace, PoseSpace
 from groot_ros.urdf import Urdf
 
 Array = NDArray[np.float64]
@@ -96,7 +96,7 @@ class Reach:
         knots = self._contained(curve.knots, curve.step_s, start, first, parts)
         moved = int(np.any(knots != curve.knots, axis=1)[::parts].sum())
         if knots is not curve.knots:
-            curve = Curve.through(JointSpace(), knots, curve.step_s)
+            curve = Curve.through(LinearSpace(), knots, curve.step_s)
         joints = curve.at(np.arange(len(chunk)) * step_s)
         fitted = replace(chunk, joint_position=joints, curve=curve, speed=path.speed)
         return Bounded(chunk=fitted, projected_steps=moved)
@@ -123,7 +123,7 @@ class Reach:
         inside_m = np.full(len(due), INSIDE_M)
         for _ in range(ROUNDS):
             kept = self.points.projected(due, self._lower, self._upper, inside_m)
-            curve = Curve.through(JointSpace(), kept, step_s)
+            curve = Curve.through(LinearSpace(), kept, step_s)
             between = self.points.excesses(_sampled(curve), allowed)
             if between.max() <= 0.0:
                 break

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.space import space_of
+from groot_ros.signals.space import space_of
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.bounds import Bounds
-from groot_ros.chunks.space import Space
+from groot_ros.signals.space import Space
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.space import space_of
+from groot_ros.signals.space import space_of
 from groot_ros.sim.rehearsal_result import ChunkOutcome, Stop
 
 Array = NDArray[np.float64]

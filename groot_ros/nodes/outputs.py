@@ -19,10 +19,10 @@ from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.controller_spline import Points, controller_excess, monotone_rates, ramp
 from groot_ros.chunks.motion import Motion
 from groot_ros.chunks.robot_motion import limits_of, trajectory_grip
-from groot_ros.chunks.space import PoseSpace
 from groot_ros.nodes.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
 from groot_ros.robot import GripCommand, RobotConfig
+from groot_ros.signals.space import PoseSpace
 
 Array = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from groot_ros.chunks.space import PoseSpace
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import RobotConfig
 from groot_ros.robot_lag import Lag
+from groot_ros.signals.space import PoseSpace
 from groot_ros.sim.fake_kinematics import joint_range, resting_joints
 from groot_ros.sim.joint_path import JointPath, joint_curve
 from groot_ros.urdf import Urdf

@@ -15,10 +15,10 @@ from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.reach import Reach, needs_reach
 from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.shadow import Shadow
-from groot_ros.chunks.space import space_of
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.space import space_of
 from groot_ros.sim.fake_arm import ArmState, FakeArm
 from groot_ros.sim.rehearsal_result import ChunkOutcome, Rehearsed, Stop
 from groot_ros.urdf import load_urdf

@@ -9,8 +9,8 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
 from groot_ros.chunks.measures import SeamMeter, rms_jerk, sparc
-from groot_ros.chunks.space import JointSpace, PoseSpace
 from groot_ros.geometry import multiply_quats, quat_to_matrix, quat_to_rotvec, rotvec_to_quat
+from groot_ros.signals.space import LinearSpace, PoseSpace
 
 S = 1_000_000_000
 STEP = S // 15
@@ -136,7 +136,7 @@ def test_a_curve_goes_through_its_knots_with_a_continuous_velocity(seed):
 
 
 def test_the_seam_is_what_the_last_commands_did_not_lead_to():
-    meter = SeamMeter(JointSpace())
+    meter = SeamMeter(LinearSpace())
     steady = [meter.add(np.array([0.01 * i]), i * S // 100) for i in range(5)]
     assert steady[:2] == [None, None]
     np.testing.assert_allclose(steady[2:], 0, atol=1e-12)

@@ -15,10 +15,10 @@ from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.grading import SLOW_SPEED, Grade, Verdict
 from groot_ros.chunks.motion import Planner
-from groot_ros.chunks.space import PoseSpace
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.geometry import rotvec_to_quat
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.space import PoseSpace
 
 TICK = S // 200
 LIMITS = Limits(

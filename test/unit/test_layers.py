@@ -19,6 +19,7 @@ LAYERS = [
         "errors",
         "share",
         "geometry",
+        "signals",
         "config_file",
         "config_section",
         "urdf",

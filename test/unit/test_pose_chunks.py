@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.pose_chunks import PATH_M, PATH_RAD, SLOWEST, PoseChunks, Unsolved
-from groot_ros.chunks.space import PoseSpace
 from groot_ros.forward_kinematics import LinkPoint
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import load_robot
 from groot_ros.robot_kinematics import arm_kinematics
+from groot_ros.signals.space import PoseSpace
 from groot_ros.urdf import load_urdf
 
 SPACE = PoseSpace()

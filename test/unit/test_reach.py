@@ -13,12 +13,12 @@ from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.pose_chunks import Unsolved
 from groot_ros.chunks.reach import Reach
-from groot_ros.chunks.space import JointSpace, PoseSpace
 from groot_ros.chunks.watched_points import PLANNED_M
 from groot_ros.errors import UserError
 from groot_ros.robot import Output, ToolKinematics, load_robot
 from groot_ros.robot_checks import check_activation, unwatched
 from groot_ros.robot_kinematics import tool_kinematics
+from groot_ros.signals.space import LinearSpace, PoseSpace
 from groot_ros.urdf import load_urdf
 
 STEP_NS = 1_000_000_000 // 15
@@ -66,7 +66,7 @@ def test_steps_a_little_below_the_table_end_on_it() -> None:
         Chunk(NOW_NS, STEP_NS, joint_position=steps), HOME, 0.0
     )
     assert 0 < fitted.projected_steps < 8
-    curve = Curve.through(JointSpace(), fitted.chunk.joint_position, STEP_NS / 1e9)
+    curve = Curve.through(LinearSpace(), fitted.chunk.joint_position, STEP_NS / 1e9)
     lowest = height_m(curve.at(np.linspace(0, 1, 500))).min()
     assert -PLANNED_M <= lowest < 0.005
     np.testing.assert_array_equal(fitted.chunk.joint_position[:8], steps[:8])

@@ -1,4 +1,4 @@
-"""Where motions live: poses or joint positions, with displacements as vectors."""
+"""Where values live: poses or plain numbers, with displacements as vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Space(Protocol):
     """Values (..., V) and displacements (..., D) between them; a velocity is one per second.
 
     `lengths` (..., G) are those of its parts that are limited as one: translation and rotation,
-    or each joint.
+    or each number.
     """
 
     def lengths(self, displacement: Array) -> Array:
@@ -46,8 +46,8 @@ class Space(Protocol):
         """A velocity at the start as it is once the start has been displaced."""
 
 
-class JointSpace:
-    """Joint positions (..., J) in rad."""
+class LinearSpace:
+    """Numbers (..., N) that do not depend on each other: joint positions, closures, forces."""
 
     def lengths(self, displacement: Array) -> Array:
         return np.abs(displacement)
@@ -156,4 +156,4 @@ def _with_turn(linear: Array, turn: Array) -> Array:
 
 def space_of(signal: str) -> Space:
     """The space of the signal `ee_pose` or `joint_position`."""
-    return PoseSpace() if signal == "ee_pose" else JointSpace()
+    return PoseSpace() if signal == "ee_pose" else LinearSpace()

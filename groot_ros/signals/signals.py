@@ -1,0 +1,124 @@
+"""Values of a robot's signals by name: of one moment, or of the steps of a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, Kind
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SignalSpec:
+    """A named quantity of a robot.
+
+    Args:
+        name: as in the robot file, for example ee_pose or left/ee_pose.
+        kind: what is asked of its values.
+        names: of the numbers of a value, where the kind has one for each; in their order.
+        frame: of a pose; empty for the robot's base frame.
+        link: whose pose it is; empty where nobody has said.
+        unit: of the numbers, where the kind leaves it open.
+    """
+
+    name: str
+    kind: Kind
+    names: tuple[str, ...] = ()
+    frame: str = ""
+    link: str = ""
+    unit: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a value."""
+        return self.kind.shape(len(self.names))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the numbers of a value."""
+        return self.kind.columns(self.names, self.name)
+
+
+# The signals of a single arm; joints are named by its robot file.
+EE_POSE = SignalSpec("ee_pose", POSE)
+JOINT_POSITION = SignalSpec("joint_position", JOINTS)
+GRIP = SignalSpec("grip", CLOSURE)
+ARM = (EE_POSE, JOINT_POSITION, GRIP)
+
+
+@dataclass(frozen=True, eq=False)
+class Signals(Mapping[str, Array]):
+    """Arrays by the name of their signal, in order; one that is not there is just missing.
+
+    Arrays are (N,) of one moment or (T, N) of many, as the kind's values are; nobody changes them.
+    """
+
+    specs: tuple[SignalSpec, ...] = ()
+    arrays: tuple[Array, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.specs) != len(self.arrays):
+            raise ValueError(f"{len(self.specs)} signals have {len(self.arrays)} arrays")
+
+    @classmethod
+    def of(cls, values: Mapping[SignalSpec, ArrayLike | None]) -> Signals:
+        """Signals with their values; None stands for one that is not there."""
+        known = {spec: value for spec, value in values.items() if value is not None}
+        arrays = tuple(np.asarray(value, dtype=np.float64) for value in known.values())
+        return cls(tuple(known), arrays)
+
+    def __getitem__(self, name: str) -> Array:
+        for spec, array in zip(self.specs, self.arrays, strict=True):
+            if spec.name == name:
+                return array
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (spec.name for spec in self.specs)
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def spec(self, name: str) -> SignalSpec:
+        """What a signal that is there is; KeyError for one that is not."""
+        for spec in self.specs:
+            if spec.name == name:
+                return spec
+        raise KeyError(name)
+
+    def map(self, function: Callable[[SignalSpec, Array], Array]) -> Signals:
+        """The same signals with other arrays."""
+        pairs = zip(self.specs, self.arrays, strict=True)
+        return Signals(self.specs, tuple(function(spec, array) for spec, array in pairs))
+
+    def replaced(self, values: Mapping[str, Array]) -> Signals:
+        """The same with other arrays of some signals; KeyError for one that is not there."""
+        for name in values:
+            self.spec(name)
+        return self.map(lambda spec, array: values.get(spec.name, array))
+
+    def with_signal(self, spec: SignalSpec, array: Array) -> Signals:
+        """The same with one more, or another one of its name, which keeps its place."""
+        if spec.name in self:
+            specs = tuple(spec if own.name == spec.name else own for own in self.specs)
+            return Signals(specs, self.replaced({spec.name: array}).arrays)
+        return Signals((*self.specs, spec), (*self.arrays, array))
+
+    def at(self, index: int | slice | NDArray[np.int64]) -> Signals:
+        """Those of one time, or of some, out of many."""
+        return Signals(self.specs, tuple(array[index] for array in self.arrays))
+
+
+def arm_signals(
+    *,
+    ee_pose: ArrayLike | None = None,
+    joint_position: ArrayLike | None = None,
+    grip: ArrayLike | None = None,
+) -> Signals:
+    """The signals of a single arm: poses (..., 7), joint positions (..., J), closures (...)."""
+    return Signals.of({EE_POSE: ee_pose, JOINT_POSITION: joint_position, GRIP: grip})
