@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-LONGEST_GAP_S = 0.25
+# A motion that gets no command for so long has come to rest, where commands are not that rare.
+LONGEST_GAP_S, LONGEST_GAP_PERIODS = 0.25, 2.5
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class ExecutionSettings:
 
     blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
     long the policy may be silent, rejected_in_row how many chunks may be refused one after the
-    other, longest_gap_s the longest time between two commands of a motion that goes on, period_s
-    the time between two commands (a command is so much of the motion, however often it is asked
-    for one); interpolated is whether a controller puts cubics between points of the motion.
+    other, period_s the time between two commands (a command is so much of the motion, however
+    often it is asked for one); interpolated is whether a controller puts cubics between points of
+    the motion.
     """
 
     signal: str = "ee_pose"
@@ -23,6 +24,10 @@ class ExecutionSettings:
     blend_s: float = 0.25
     watchdog_s: float = 1.0
     rejected_in_row: int = 5
-    longest_gap_s: float = LONGEST_GAP_S
     interpolated: bool = False
     period_s: float = field(kw_only=True)
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time between two commands of a motion that goes on."""
+        return max(LONGEST_GAP_S, LONGEST_GAP_PERIODS * self.period_s)

@@ -24,7 +24,7 @@ from groot_ros.chunks.chunk_intake import ChunkIntake
 from groot_ros.chunks.clock_watch import ClockWatch
 from groot_ros.chunks.command_loop import CommandLoop, SteppedLoop
 from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import LONGEST_GAP_S, ExecutionSettings
+from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
 from groot_ros.chunks.periods import Periods
 from groot_ros.chunks.pose_chunks import Unsolved
@@ -72,8 +72,6 @@ STATE_PERIOD_S = 0.05
 STOP_WAIT_S = 1.5
 KEPT_MESSAGES = 64
 RIVALS_PERIOD_S = 10.0
-# A motion that gets no command for so long has come to rest, where commands are not that rare.
-LONGEST_GAP_PERIODS = 2.5
 
 
 class ExecutorNode(GuardedLifecycleNode):
@@ -111,7 +109,6 @@ class ExecutorNode(GuardedLifecycleNode):
             blend_s=p.blend,
             watchdog_s=p.watchdog,
             rejected_in_row=p.rejected_in_row,
-            longest_gap_s=max(LONGEST_GAP_S, LONGEST_GAP_PERIODS / self._rate_hz),
             period_s=1.0 / self._rate_hz,
         )
         make = TAPED if p.black_box else ChunkExecutor

@@ -241,7 +241,7 @@ def test_a_silent_policy_stops_the_arm_though_its_chunk_goes_on():
 )
 def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason):
     limits = Limits(workspace_min=(-1, -1, -1), workspace_max=(2, 1, 1), linear_jump=0.3)
-    executor = make(limits, watchdog_s=60.0, longest_gap_s=9.0)
+    executor = make(limits, watchdog_s=60.0)
     executor.accept(1, line(steps=90), 0)
     run(executor, 0, now)
     assert reason in executor.accept(2, chunk, now)

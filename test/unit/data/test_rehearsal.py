@@ -96,6 +96,12 @@ def test_who_imitates_is_executed_and_close(bag: Path) -> None:
         assert chunk.model_s > 0 and chunk.decode_s > 0
 
 
+def test_commands_that_are_rare_are_no_pause(bag: Path) -> None:
+    rare = replace(ROBOT, output=replace(ROBOT.output, rate_hz=2.0))
+    episode = rehearsed(bag, Imitator(), rare)
+    assert len(episode.times_ns) > 3 and not episode.stops
+
+
 def test_what_is_forbidden_is_refused_and_said(bag: Path) -> None:
     episode = rehearsed(bag, Imitator(lambda c, t: below_the_table(c) if 1.0 <= t < 1.25 else c))
     refused = [chunk for chunk in episode.chunks if chunk.refused]
