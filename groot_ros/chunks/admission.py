@@ -107,6 +107,8 @@ class Borders:
 
         A few passes over the values, whatever they are.
         """
+        if getattr(chunk, self.signal) is None:
+            raise Refused(f"no {self.signal}, which output.profile of the robot file needs")
         if reason := wrong_numbers(chunk):
             raise Refused(reason)
         self._check_duration(chunk)

@@ -67,10 +67,9 @@ class ChunkIntake:
     def _misfit(self, message: Any) -> str | None:
         """Why a chunk is not for this robot."""
         robot = self._robot
-        signal = robot.output.signal
-        track = track_of(message, signal)
+        track = track_of(message, robot.output.signal)
         if track is None:
-            return f"no {signal}, which output.profile {robot.output.profile} needs"
+            return None
         if track.kind == "pose" and track.frame != robot.base_frame:
             return f"frame {track.frame!r}, expected {robot.base_frame!r}"
         stream = robot.observations.joint_position

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.chunks.admission import Bounded, Refused
-from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.chunk_intake import ChunkIntake
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.data.bag import Bag, open_bag
@@ -169,15 +167,9 @@ class _Run:
             return
         if self._eyes:
             for outcome in self._eyes.due(now_ns):
-                arm.take(outcome, self._bounded, now_ns)
+                arm.take(outcome, self._borders.bounded, now_ns)
         if setpoint := arm.tick(now_ns, state):
             self._course.commands.append((now_ns, setpoint))
-
-    def _bounded(self, chunk: Chunk) -> Bounded:
-        output = self._robot.output
-        if getattr(chunk, output.signal) is None:
-            raise Refused(f"no {output.signal}, which output.profile {output.profile} needs")
-        return self._borders.bounded(chunk)
 
     def _hear(self, message: Any, now_ns: int) -> None:
         """A recorded chunk comes, as in the executor node."""
@@ -196,7 +188,7 @@ class _Run:
             motion.count_refusal(str(refused), now_ns)
             self._course.marks.append(Mark(now_ns, "refused", str(refused)))
             return
-        outcome = ChunkOutcome(bounded.chunk, now_ns, 0.0, 0.0)
+        outcome = ChunkOutcome(bounded.chunk, now_ns)
         if self._arm.take(outcome, lambda _: bounded, now_ns):
             intake.took(message, bounded, now_ns)
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groot_ros.buffer import ObservationBuffer
-from groot_ros.chunks.admission import Borders, Bounded, Refused
-from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.admission import Borders
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.clocks import stamps_behind_ns
@@ -138,16 +137,10 @@ class _Run:
         if not arm.is_placed:
             return
         for outcome in self._eyes.due(now_ns):
-            arm.take(outcome, self._bounded, now_ns)
+            arm.take(outcome, self._borders.bounded, now_ns)
         arm.tick(now_ns, state, self._commanded_grip)
         if state and arm.waits_for_resume:
             # It goes on where the demonstration is.
             arm.motion.release(now_ns)
             arm.motion.resume()
             arm.place(state, now_ns)
-
-    def _bounded(self, chunk: Chunk) -> Bounded:
-        output = self._robot.output
-        if getattr(chunk, output.signal) is None:
-            raise Refused(f"no {output.signal}, which output.profile {output.profile} needs")
-        return self._borders.bounded(chunk)

@@ -60,6 +60,7 @@ def spoilt(column: int, value: float) -> Chunk:
 @pytest.mark.parametrize(
     ("chunk", "reason"),
     [
+        (Chunk(0, STEP, joint_position=np.ones((16, 7))), "no ee_pose, which output.profile"),
         (spoilt(0, float("nan")), "ee_pose holds NaN or infinity"),
         (spoilt(5, float("inf")), "ee_pose holds NaN or infinity"),
         (spoilt(0, 1e300), "ee_pose holds 1e+300, at most 1000 is allowed"),
