@@ -78,7 +78,7 @@ class _Maker:
             made.recorded.marks.append(Mark(self.now_ns, "refused", args[0]))
 
     def _admitted(self, chunk_id: int, chunk: Chunk) -> None:
-        outcome = ChunkOutcome(chunk, self.now_ns, 0.0, 0.0)
+        outcome = ChunkOutcome(chunk, self.now_ns)
         self.newest[chunk_id] = outcome
         self.outcomes.append(outcome)
 

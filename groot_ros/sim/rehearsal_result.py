@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade
 from groot_ros.chunks.shadow import Disagreement
+from groot_ros.incidents.occasions import kind_of
 
 Array = NDArray[np.float64]
 
@@ -32,8 +33,8 @@ class ChunkOutcome:
 
     chunk: Chunk
     due_ns: int
-    decode_s: float
-    model_s: float
+    decode_s: float = 0.0
+    model_s: float = 0.0
     refused: str = ""
     rate: float = 1.0
     limited_by: str = ""
@@ -150,8 +151,7 @@ def _reasons(sentences: Iterable[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     for sentence in sentences:
-        words = "".join(" " if c.isdigit() or c in ".-" else c for c in sentence)
-        counts[first.setdefault(" ".join(words.split()), sentence)] += 1
+        counts[first.setdefault(kind_of(sentence), sentence)] += 1
     return dict(counts.most_common())
 
 
