@@ -67,14 +67,9 @@ class Incident:
             )
         try:
             events = tuple(Event(int(e["time_ns"]), str(e["sentence"])) for e in content["events"])
-            texts = {name: str(content[name]) for name in _TEXTS}
-            times = {name: int(content[name]) for name in ("begun_ns", "ended_ns")}
-            return cls(
-                events=events,
-                parameters=dict(content["parameters"]),
-                versions=dict(content["versions"]),
-                **texts,  # type: ignore[arg-type]
-                **times,  # type: ignore[arg-type]
-            )
+            fields: dict[str, Any] = {name: str(content[name]) for name in _TEXTS}
+            fields |= {name: int(content[name]) for name in ("begun_ns", "ended_ns")}
+            fields |= {name: dict(content[name]) for name in ("parameters", "versions")}
+            return cls(events=events, **fields)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder / INFO} is damaged ({error!r}): {REMEDY}") from error

@@ -91,8 +91,8 @@ class Writer:
 
 
 def read(lines: Iterator[str], outside: Mapping[str, Any]) -> Iterator[Any]:
-    """The values of lines that a `Writer` wrote; ValueError, KeyError, TypeError, AttributeError
-    or ImportError for others."""
+    """The values of lines that a `Writer` wrote; for others ValueError, LookupError, TypeError,
+    AttributeError or ImportError."""
     objects: list[Any] = []
     for line in lines:
         kind, *parts = json.loads(line)
@@ -131,9 +131,8 @@ def _value(plain: Any, objects: list[Any], outside: Mapping[str, Any]) -> Any:
         return tuple(_value(item, objects, outside) for item in content)
     if kind == "set":
         return {_value(item, objects, outside) for item in content}
-    if kind == "enum":
-        name, member = content
-        return _class_of(name)[member]  # type: ignore[index]
+    if kind == "enum" and issubclass(found := _class_of(content[0]), Enum):
+        return found[content[1]]
     if kind == "outside":
         return outside[content]
     raise ValueError(f"a value is of kind {kind!r}")

@@ -218,6 +218,7 @@ def test_damage_is_one_sentence_or_none(data: st.DataObject) -> None:
         '["object","groot_ros.errors:UserError",{}]',
         '["object","groot_ros.chunks.execution:np",{}]',
         '["value",{"enum":["subprocess:Popen","x"]}]',
+        '["value",{"enum":["groot_ros.chunks.chunk:Chunk","x"]}]',
         '["value",{"array":["AAAA","object",[1],false]}]',
         '["value",{"is":7}]',
         '["no such kind",1]',
