@@ -45,10 +45,9 @@ def _times(count: int) -> str:
 
 
 def _away(course: Course, other: Course) -> str:
-    found = course.farthest_from(other)
-    if found is None:
+    lengths = course.farthest_from(other)
+    if lengths is None:
         return "nothing, at no common time,"
-    lengths, _ = found
     if course.signal == "ee_pose":
         return f"{1e3 * lengths[0]:.3g} mm and {math.degrees(lengths[1]):.3g} deg"
     joint = int(np.argmax(lengths))

@@ -59,16 +59,15 @@ class Course:
         value: Array = getattr(setpoint, self.signal)
         return value
 
-    def farthest_from(self, other: Course) -> tuple[Array, int] | None:
-        """The longest way between commands of the same time, by the part that differs most: its
-        lengths (m and rad, or rad per joint) and its time in ns; None without common times."""
+    def farthest_from(self, other: Course) -> Array | None:
+        """The longest way between commands of the same time, by the part that differs most: m and
+        rad, or rad per joint; None without common times."""
         theirs = dict(other.commands)
-        pairs = [(ns, own, theirs[ns]) for ns, own in self.commands if ns in theirs]
+        pairs = [(own, theirs[ns]) for ns, own in self.commands if ns in theirs]
         if not pairs:
             return None
         space = space_of(self.signal)
-        ours = np.array([self.value(own) for _, own, _ in pairs])
-        others = np.array([self.value(their) for _, _, their in pairs])
+        ours, others = (np.array([self.value(s) for s in row]) for row in zip(*pairs, strict=True))
         lengths = space.lengths(space.difference(ours, others))
-        worst = int(np.argmax(lengths.max(axis=1)))
-        return lengths[worst], pairs[worst][0]
+        farthest: Array = lengths[np.argmax(lengths.max(axis=1))]
+        return farthest

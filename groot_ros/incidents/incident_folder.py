@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from groot_ros.data.bag_writer import PART_SUFFIX
+from groot_ros.data.bag_writer import PART_SUFFIX, part_path
 from groot_ros.data.folder_lock import lock
 from groot_ros.incidents.incident import INFO, Incident
 from groot_ros.share import user_path
@@ -38,7 +38,7 @@ class IncidentFolder:
         time = datetime.fromisoformat(incident.saved)
         name = "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
         path, number = self.path / name, 1
-        while path.exists() or _part(path).exists():
+        while path.exists() or part_path(path).exists():
             number += 1
             path = self.path / f"{name}_{number}"
         return path
@@ -68,10 +68,6 @@ class IncidentFolder:
         """Those and what was not finished, which sort by their time."""
         found = [path.parent for path in self.path.glob(f"*/{INFO}")]
         return sorted(path for path in found if not path.name.endswith(GOING))
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + PART_SUFFIX)
 
 
 def _is_being_written(path: Path) -> bool:

@@ -92,8 +92,8 @@ def test_the_same_limits_lead_the_same_way(incident: Path) -> None:
     saved = SavedIncident.read(incident)
     recorded = make_again(saved.recording).recorded
     course = what_if(saved, saved.robot).course
-    found = course.farthest_from(recorded)
-    assert found is not None and found[0][0] < 0.005
+    farthest = course.farthest_from(recorded)
+    assert farthest is not None and farthest[0] < 0.005
     assert len(course.chunks) >= len(recorded.chunks) - 1
     assert {mark.reason for mark in course.refused} == {mark.reason for mark in recorded.refused}
     assert ["emergency" in stop.sentence for stop in course.stops] == [
