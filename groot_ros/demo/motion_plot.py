@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from groot_ros.chunks.chunk import Chunk
@@ -24,6 +25,12 @@ def channels(signal: str, size: int) -> list[tuple[str, int]]:
     if signal == "ee_pose":
         return [("x [m]", 0), ("y [m]", 1), ("z [m]", 2)]
     return [(f"joint {index + 1} [rad]", index) for index in range(size)]
+
+
+def make_rows(heights: Sequence[float]) -> tuple[Figure, Sequence[Axes]]:
+    """A picture of rows above one another, with one time for all."""
+    figure = Figure(figsize=(WIDTH_IN, ROW_IN * sum(heights)), layout="constrained")
+    return figure, figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
 
 
 def shortened(sentence: str) -> str:
@@ -51,9 +58,10 @@ def draw_steps(
         axis.plot(times_s, values[:, column], color=color, linewidth=0.7, alpha=0.6)
 
 
-def kind_patches() -> list[Patch]:
-    """The legend of the marks."""
-    return [Patch(color=color, label=f"chunk {kind}") for kind, color in KINDS.items()]
+def draw_legend(figure: Figure, lines: Sequence[Line2D]) -> None:
+    """What the lines and the marks mean."""
+    marks = [Patch(color=color, label=f"chunk {kind}") for kind, color in KINDS.items()]
+    figure.legend(handles=[*lines, *marks], loc="outside lower center", ncols=4, fontsize=8)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from groot_ros.demo.motion_plot import (
     KINDS,
     PREDICTED,
-    ROW_IN,
     STOP,
-    WIDTH_IN,
     channels,
+    draw_legend,
     draw_marks,
     draw_steps,
-    kind_patches,
+    make_rows,
     save,
     shortened,
 )
@@ -30,9 +28,7 @@ def write_rehearsal_plot(episode: Rehearsed, path: Path) -> None:
     """Write a PNG: a strip with one mark per chunk, below it a row per number of the signal."""
     size = len(episode.demonstrated[0]) if episode.demonstrated else 0
     rows = channels(episode.signal, size)
-    heights = [0.5] + [1.0] * (len(rows) + 1)
-    figure = Figure(figsize=(WIDTH_IN, ROW_IN * sum(heights)), layout="constrained")
-    axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    figure, axes = make_rows([0.5] + [1.0] * (len(rows) + 1))
     figure.suptitle(f"{episode.name}: '{episode.instruction}'\n{_headline(episode)}", fontsize=10)
     times_s = [_seconds(episode, chunk.due_ns) for chunk in episode.chunks]
     draw_marks(axes[0], times_s, [chunk.kind for chunk in episode.chunks])
@@ -46,7 +42,7 @@ def write_rehearsal_plot(episode: Rehearsed, path: Path) -> None:
         axis.grid(alpha=0.3)
         for stop in episode.stops:
             axis.axvline(_seconds(episode, stop.time_ns), color=STOP, linewidth=1.0, ls="--")
-    _draw_legend(figure)
+    draw_legend(figure, _meanings())
     save(figure, path)
 
 
@@ -83,12 +79,10 @@ def _draw_grip(axis: Axes, episode: Rehearsed) -> None:
         axis.plot(times_s, [pair[index] for pair in episode.grips], color=color, linewidth=1.3)
 
 
-def _draw_legend(figure: Figure) -> None:
-    lines = [
+def _meanings() -> list[Line2D]:
+    return [
         Line2D([], [], color=DEMONSTRATED, label="demonstrated"),
         Line2D([], [], color=EXECUTED, label="executed by the fake arm"),
         Line2D([], [], color=PREDICTED, label="chunks"),
         Line2D([], [], color=STOP, ls="--", label="stop"),
     ]
-    handles = [*lines, *kind_patches()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)

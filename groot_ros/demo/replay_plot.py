@@ -8,18 +8,16 @@ from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from groot_ros.demo.motion_plot import (
     LONGEST_SENTENCE,
     PREDICTED,
-    ROW_IN,
-    WIDTH_IN,
     channels,
+    draw_legend,
     draw_marks,
     draw_steps,
-    kind_patches,
+    make_rows,
     save,
     shortened,
 )
@@ -52,8 +50,7 @@ def write_replay_plot(shown: Shown, path: Path) -> None:
     (_, first) = recorded.commands[0]
     rows = channels(recorded.signal, len(recorded.value(first)))
     heights = [0.4] * len(courses) + [1.0] * (len(rows) + 1)
-    figure = Figure(figsize=(WIDTH_IN, ROW_IN * sum(heights)), layout="constrained")
-    axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    figure, axes = make_rows(heights)
     title = [shown.name, shortened(shown.event), fill(shown.result, LONGEST_SENTENCE)]
     figure.suptitle("\n".join(title), fontsize=10)
     for axis, course in zip(axes, courses, strict=False):
@@ -69,7 +66,7 @@ def write_replay_plot(shown: Shown, path: Path) -> None:
         _draw_stops(axis, shown)
         axis.grid(alpha=0.3)
     axes[-1].set_xlim(*_span_s(shown))
-    _draw_legend(figure, shown)
+    draw_legend(figure, _meanings(shown))
     save(figure, path)
 
 
@@ -135,7 +132,7 @@ def _draw_stops(axis: Axes, shown: Shown) -> None:
             axis.axvline(_seconds(shown, stop.time_ns), color=color, linewidth=1.0, ls="--")
 
 
-def _draw_legend(figure: Figure, shown: Shown) -> None:
+def _meanings(shown: Shown) -> list[Line2D]:
     lines = [
         Line2D([], [], color=MEASURED, label="measured"),
         Line2D([], [], color=COMMANDED, label="commanded"),
@@ -148,5 +145,4 @@ def _draw_legend(figure: Figure, shown: Shown) -> None:
             Line2D([], [], color=WOULD_PREDICT, label="its chunks"),
             Line2D([], [], color=WOULD_BE, ls="--", label="its stop"),
         ]
-    handles = [*lines, *kind_patches()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
+    return lines
