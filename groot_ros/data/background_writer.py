@@ -73,12 +73,13 @@ class BackgroundWriter:
         self.submit(bag, work)
 
     def submit(self, bag: Bag, work: Callable[[], None]) -> None:
-        """Do something with a bag; an OSError becomes its failure."""
+        """Do something with a bag; what it raises becomes its failure."""
 
         def guarded() -> None:
             try:
                 work()
-            except (OSError, ValueError) as error:
+            except Exception as error:
+                # Whatever it is: the next bag wants this thread.
                 self._fail(bag, error)
 
         self._queue.put(guarded)
@@ -134,5 +135,7 @@ class BackgroundWriter:
                 self._fail(bag, error)
 
     def _fail(self, bag: Bag, error: Exception) -> None:
-        bag.failure = bag.failure or f"{bag.path.name} cannot be written: {error}"
+        is_expected = isinstance(error, OSError | ValueError)
+        reason = error if is_expected else f"{type(error).__name__}: {error}"
+        bag.failure = bag.failure or f"{bag.path.name} cannot be written: {reason}"
         self._open.discard(bag)

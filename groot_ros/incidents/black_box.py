@@ -103,7 +103,7 @@ class BlackBox:
             self._do(self._compressor, lambda: self._compress(topic.name, now_ns, compressed))
 
     def _compress(self, topic: str, now_ns: int, compressed: Callable[[], bytes]) -> None:
-        """On the compressor's thread; ValueError for a picture that is none."""
+        """On the compressor's thread."""
         self._pictures_compressed += 1
         self._pictures.add((topic, now_ns, compressed()))
 
@@ -220,12 +220,9 @@ class BlackBox:
                 writer.write(topic, time_ns, time_ns, data)
                 self._pauses.breathe()
             writer.finish()
-        except Exception as error:
+        except Exception:
             writer.abandon()
-            if isinstance(error, OSError):
-                raise
-            # Whatever it is: the next incident wants this thread.
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+            raise
         self._folder.make_room()
 
     def _setpoints(self, recording: Recording) -> Iterator[Message]:

@@ -272,7 +272,9 @@ def _bytes_of(message: CompressedImage, _: CameraStream) -> bytes:
 def _compressed(message: Image, camera: CameraStream) -> bytes:
     """A picture as JPEG in a serialised CompressedImage; ValueError where it is none."""
     picture = cv2.cvtColor(message_to_rgb(message, camera), cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    made, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not made:
+        raise UserError(f"no JPEG holds a picture of {picture.shape[1]}x{picture.shape[0]}")
     # Of bytes a message would look at every one.
     jpeg = array.array("B", data.tobytes())
     compressed = CompressedImage(header=message.header, format="jpeg", data=jpeg)

@@ -179,6 +179,24 @@ def test_a_disk_that_hangs_holds_nobody_up_and_is_told(
     goes_on.set()
 
 
+def test_a_picture_that_cannot_be_compressed_is_left_out(
+    folder: IncidentFolder, surroundings: Surroundings
+) -> None:
+    def fail() -> bytes:
+        raise AttributeError("no picture")
+
+    def succeed() -> bytes:
+        succeeded.set()
+        return DATA
+
+    robot, box = Robot(1), BlackBox(folder, surroundings, MEMORY_BYTES)
+    succeeded = threading.Event()
+    for compressed in (fail, succeed):
+        box.keep_picture(TEXT, robot.now_ns, compressed)
+    assert succeeded.wait(60.0)
+    box.close(60.0)
+
+
 def test_a_full_disk_is_told_and_the_next_incident_is_saved(
     folder: IncidentFolder, surroundings: Surroundings
 ) -> None:
