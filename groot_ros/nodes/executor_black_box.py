@@ -24,7 +24,7 @@ from groot_ros.chunks.chunk import Setpoint
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.episode_info import software_versions
 from groot_ros.errors import UserError
-from groot_ros.incidents.black_box import SPAN_S, BlackBox, Surroundings
+from groot_ros.incidents.black_box import BlackBox, Surroundings
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.nodes.executor_parameters import ExecutorParameters
@@ -45,9 +45,6 @@ LARGEST_CHUNK_BYTES = 1 << 20
 CLOSE_TIMEOUT_S = 2.0
 MB, GB = 1 << 20, 10**9
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-TAPED = partial(TapedExecutor, span_s=SPAN_S)
-"""Makes the executor whose calls the black box keeps."""
 
 
 class Paced(CallbackGroup):
@@ -97,7 +94,7 @@ class ExecutorBlackBox:
             node.get_logger().warning(
                 f"{part} was not finished: `groot-ros repair {part}` makes it readable"
             )
-        self._chunk_topic = node.resolve_topic_name(p.chunk_topic)
+        self._chunk_topic = p.chunk_topic
         self._box = BlackBox(
             folder,
             self._surroundings(robot, p, urdf),
@@ -123,7 +120,7 @@ class ExecutorBlackBox:
             robot_file=robot_path(p.robot).read_text(),
             urdf=urdf,
             namespace=node.get_namespace(),
-            chunk_topic=self._chunk_topic,
+            chunk_topic=node.resolve_topic_name(p.chunk_topic),
             parameters=asdict(p),
             versions=software_versions(rclpy.get_rmw_implementation_identifier()),
             setpoint_topic=Topic(node.resolve_topic_name("~/setpoint"), kind),
@@ -181,15 +178,13 @@ class ExecutorBlackBox:
         """A chunk has come, whatever becomes of it."""
         if _chunk_bytes(chunk) <= LARGEST_CHUNK_BYTES:
             self._box.instruction = chunk.instruction or self._box.instruction
-            self._keep(self._chunk_topic, chunk)
+            self.said(self._chunk_topic, chunk)
 
-    def said(self, topic: str, message: Any) -> None:
-        """The node publishes this, or has heard it anyway."""
-        self._keep(topic, message)
-
-    def _keep(self, name: str, message: Any) -> None:
+    def said(self, name: str, message: Any) -> None:
+        """The node publishes this, or has heard it anyway, on a topic of this name, unresolved."""
         if (topic := self._topics.get(name)) is None:
-            topic = self._topics[name] = Topic(name, _type_name(message), (_QOS,))
+            resolved = self._node.resolve_topic_name(name)
+            topic = self._topics[name] = Topic(resolved, _type_name(message), (_QOS,))
         self._box.keep(topic, self._node.now_ns(), bytes(serialize_message(message)))
 
     def note(self, sentence: str) -> None:

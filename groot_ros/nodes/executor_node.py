@@ -32,13 +32,14 @@ from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executo
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.errors import UserError
+from groot_ros.incidents.black_box import SPAN_S
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.arm_description import ArmDescription
 from groot_ros.nodes.chunk_markers import ChunkMarkers
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
-from groot_ros.nodes.executor_black_box import TAPED, ExecutorBlackBox
+from groot_ros.nodes.executor_black_box import ExecutorBlackBox
 from groot_ros.nodes.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor_reports import (
     Taken,
@@ -67,6 +68,7 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 Array = NDArray[np.float64]
 MessageInfo = dict[str, Any]
 
+REPORT_TOPIC, STATE_TOPIC = "~/chunk_report", "~/state"
 STATE_PERIOD_S = 0.05
 # Beyond twice the time that a stop is planned for, a node that cannot finish it ends all the same.
 STOP_WAIT_S = 1.5
@@ -111,7 +113,7 @@ class ExecutorNode(GuardedLifecycleNode):
             rejected_in_row=p.rejected_in_row,
             period_s=1.0 / self._rate_hz,
         )
-        make = TAPED if p.black_box else ChunkExecutor
+        make = partial(TapedExecutor, span_s=SPAN_S) if p.black_box else ChunkExecutor
         self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
         keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
         self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
@@ -155,8 +157,8 @@ class ExecutorNode(GuardedLifecycleNode):
             subscribe(Bool, p.estop_topic, partial(self._on_press, StopReason.ESTOP), 1),
             subscribe(Bool, p.fault_topic, partial(self._on_press, StopReason.FAULT), 1),
         ]
-        self._reports = self.create_publisher(ChunkReport, "~/chunk_report", REPORTS)
-        self._states = self.create_publisher(ExecutorState, "~/state", 1)
+        self._reports = self.create_publisher(ChunkReport, REPORT_TOPIC, REPORTS)
+        self._states = self.create_publisher(ExecutorState, STATE_TOPIC, 1)
         self._setpoints = SetpointPublisher(self, self._robot)
         self._markers = ChunkMarkers(self, self._robot)
         self._resume = self.create_service(Trigger, "~/resume", self._on_resume)
@@ -277,7 +279,7 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def _on_state(self, route: Route, message: Any) -> None:
         if self._black_box:
-            self._black_box.said(self.resolve_topic_name(route.topic), message)
+            self._black_box.said(route.topic, message)
 
     def _on_chunk(self, message: ActionChunk, info: MessageInfo) -> None:
         if not self.is_active:
@@ -312,7 +314,7 @@ class ExecutorNode(GuardedLifecycleNode):
         report.rejected = reason
         self._reports.publish(report)
         if self._black_box:
-            self._black_box.said(self._reports.topic_name, report)
+            self._black_box.said(REPORT_TOPIC, report)
 
     def _look(self) -> None:
         """Nobody is followed any more once nothing is commanded and the policy is gone."""
@@ -338,11 +340,10 @@ class ExecutorNode(GuardedLifecycleNode):
             # Another policy counts its chunks from 1, too.
             self._report_ended()
             self._taken.clear()
-        chunk = bounded.chunk
         with self._lock:
             now_ns = self.now_ns()
             begins = self._motion.begins_anew
-            if begins and (reason := self._start_motion(chunk, now_ns)):
+            if begins and (reason := self._start_motion(bounded.chunk, now_ns)):
                 return reason
         try:
             reach = self._arm.reach if self._arm else None
@@ -465,7 +466,9 @@ class ExecutorNode(GuardedLifecycleNode):
         return f"{type(error).__name__}: {error}"
 
     def _report_ended(self) -> None:
-        for execution in self._motion.take_ended():
+        with self._lock:
+            ended = self._motion.take_ended()
+        for execution in ended:
             if taken := self._taken.get(execution.chunk_id):
                 self._reports.publish(execution_report(taken, execution, self.now_ns()))
 
@@ -503,7 +506,7 @@ class ExecutorNode(GuardedLifecycleNode):
             )
         self._tell_stops()
         if box := self._black_box:
-            box.said(self._states.topic_name, state)
+            box.said(STATE_TOPIC, state)
             box.look()
         self._states.publish(state)
         self._markers.publish(state.chunk_id, state.step, now_ns)
