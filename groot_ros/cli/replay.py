@@ -68,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _newest() -> Path:
     """The incident that was saved last where the executor saves them unless it is told."""
-    from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
+    from groot_ros.incidents.incident_folder import default_folder, incidents_in
 
-    incidents = IncidentFolder(default_folder(), 0).incidents()
+    incidents = incidents_in(default_folder())
     if not incidents:
         raise UserError(f"{default_folder()} holds no incidents: name the folder of one")
     return incidents[-1]

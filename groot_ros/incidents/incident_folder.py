@@ -51,7 +51,7 @@ class IncidentFolder:
     def make_room(self, needed_bytes: int = 0) -> None:
         """Delete the oldest incidents until so much more may be written; 0: what was written last
         is left."""
-        incidents = [path for path in self._all() if not _is_being_written(path)]
+        incidents = [path for path in _all_in(self.path) if not _is_being_written(path)]
         sizes = {incident: _size(incident) for incident in incidents}
         held = sum(sizes.values())
         for incident in incidents if needed_bytes else incidents[:-1]:
@@ -60,14 +60,16 @@ class IncidentFolder:
             held -= sizes[incident]
             _delete(incident)
 
-    def incidents(self) -> list[Path]:
-        """All that are whole, the oldest first; others' files are none."""
-        return [path for path in self._all() if not path.name.endswith(PART_SUFFIX)]
 
-    def _all(self) -> list[Path]:
-        """Those and what was not finished, which sort by their time."""
-        found = [path.parent for path in self.path.glob(f"*/{INFO}")]
-        return sorted(path for path in found if not path.name.endswith(GOING))
+def incidents_in(folder: Path) -> list[Path]:
+    """All that are whole, the oldest first; others' files are none."""
+    return [path for path in _all_in(folder) if not path.name.endswith(PART_SUFFIX)]
+
+
+def _all_in(folder: Path) -> list[Path]:
+    """Those and what was not finished, which sort by their time."""
+    found = [path.parent for path in folder.glob(f"*/{INFO}")]
+    return sorted(path for path in found if not path.name.endswith(GOING))
 
 
 def _is_being_written(path: Path) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,10 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
 
+from groot_ros.incidents.incident import Incident
+from groot_ros.incidents.incident_folder import incidents_in
 from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
@@ -99,6 +104,32 @@ class Robot:
     def transition(self, transition_id: int) -> None:
         request = ChangeState.Request(transition=Transition(id=transition_id))
         assert self.call(ChangeState, "executor/change_state", request).success
+
+    def live_through_a_stop(self, pressed_s: float, folder: Path) -> list[Path]:
+        """Move, be stopped and go on until the end; the incidents of that."""
+        self.step(2.0)
+        self.estop.publish(Bool(data=True))
+        self.step(pressed_s)
+        self.estop.publish(Bool(data=False))
+        self.step(0.1)
+        assert self.call(Trigger, "executor/resume", Trigger.Request()).success
+        self.step(1.0)
+        self.transition(Transition.TRANSITION_DEACTIVATE)
+        # Cleaning up waits for a slow disk no longer than a user does.
+        deadline_s = time.monotonic() + WAIT_S
+        while not ended_in(folder):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        self.transition(Transition.TRANSITION_CLEANUP)
+        return incidents_in(folder)
+
+
+def ended_in(folder: Path) -> Path | None:
+    """The incident of an executor's deactivation, once it is whole."""
+    for path in incidents_in(folder):
+        if "deactivated" in Incident.read(path).events[-1].sentence:
+            return path
+    return None
 
 
 @contextmanager

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 from arm import Arm, Sender
 from graph import FakeRobot, Graph, NodeProcess
-from lifecycle_msgs.msg import Transition
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
-from stepped_robot import Robot, stepped_robot
+from stepped_robot import Robot, ended_in, stepped_robot
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
@@ -21,6 +19,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.data.bag import open_bag
 from groot_ros.image_messages import compressed_to_rgb
 from groot_ros.incidents.incident import INFO, RECORDING, ROBOT, Incident
+from groot_ros.incidents.incident_folder import incidents_in
 from groot_ros.incidents.recording_file import read_recording
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape_player import play
@@ -42,14 +41,10 @@ def robot(ros_domain: int, folder: Path) -> Iterator[Robot]:
         yield robot
 
 
-def saved(folder: Path) -> list[Path]:
-    return sorted(path.parent for path in folder.glob(f"*/{INFO}"))
-
-
 def wait_for_saved(robot: Robot, folder: Path, count: int) -> list[Path]:
     """The incidents, once there are so many and all are whole."""
     for _ in range(3000):
-        found = saved(folder)
+        found = incidents_in(folder)
         if len(found) >= count and not list(folder.glob("*.part")):
             return found
         robot.step(0.02)
@@ -57,16 +52,7 @@ def wait_for_saved(robot: Robot, folder: Path, count: int) -> list[Path]:
 
 
 def test_commands_of_an_incident_are_made_again_bit_for_bit(robot: Robot, folder: Path) -> None:
-    robot.step(2.0)
-    robot.estop.publish(Bool(data=True))
-    robot.step(1.2)
-    robot.estop.publish(Bool(data=False))
-    robot.step(0.1)
-    assert robot.call(Trigger, "executor/resume", Trigger.Request()).success
-    robot.step(1.0)
-    robot.transition(Transition.TRANSITION_DEACTIVATE)
-    robot.transition(Transition.TRANSITION_CLEANUP)
-    *_, first, last = saved(folder)
+    *_, first, last = robot.live_through_a_stop(1.2, folder)
     incident = Incident.read(first)
     assert "the emergency stop was pressed" in incident.events[0].sentence
     assert incident.parameters["watchdog"] == WATCHDOG_S and incident.robot == "sim"
@@ -117,7 +103,7 @@ def test_an_executor_that_is_interrupted_saves_why(robot: Robot, folder: Path) -
     robot.estop.publish(Bool(data=True))
     robot.step(0.05)
     assert robot.executor.interrupt() == 0
-    (path,) = saved(folder)
+    (path,) = incidents_in(folder)
     assert "emergency_stop" in path.name
     assert json.loads((path / INFO).read_text())["versions"]["groot_ros"]
     assert all(p.is_same for p in play(read_recording(path / RECORDING, None)))
@@ -139,11 +125,11 @@ def test_threads_and_pictures_of_a_real_run_are_in_it(
         newest = len(arm.poses)
         graph.wait_for(lambda: len(arm.poses) > newest + 200, "some motion")
         assert graph.transition("/executor", "deactivate")
+        path = graph.wait_for(lambda: ended_in(folder), "the incident")
         assert graph.transition("/executor", "cleanup")
         assert executor.said("see it with `groot-ros replay")
     finally:
         sender.close()
-    path = next(p for p in saved(folder) if "deactivated" in Incident.read(p).events[-1].sentence)
     played = list(play(read_recording(path / RECORDING, None)))
     assert all(p.is_same for p in played)
     assert sum(p.is_command for p in played) > 200

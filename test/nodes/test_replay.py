@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from lifecycle_msgs.msg import Transition
 from PIL import Image
-from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 from stepped_robot import PERIOD_NS, stepped_robot
 
 from groot_ros.cli.main import main
 from groot_ros.incidents.incident import INFO, RECORDING, ROBOT
-from groot_ros.incidents.incident_folder import IncidentFolder
 from groot_ros.incidents.made_again import make_again
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.what_if import what_if
@@ -34,19 +30,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def incident(module_domain: int, folder: Path) -> Iterator[Path]:
+def incident(module_domain: int, folder: Path) -> Path:
     """An emergency stop in the middle of a motion, which goes on after it."""
     with stepped_robot(watchdog=0.5, incident_folder=folder) as robot:
-        robot.step(2.0)
-        robot.estop.publish(Bool(data=True))
-        robot.step(0.4)
-        robot.estop.publish(Bool(data=False))
-        robot.step(0.1)
-        assert robot.call(Trigger, "executor/resume", Trigger.Request()).success
-        robot.step(1.0)
-        robot.transition(Transition.TRANSITION_DEACTIVATE)
-        robot.transition(Transition.TRANSITION_CLEANUP)
-    yield IncidentFolder(folder, 0).incidents()[-1]
+        return robot.live_through_a_stop(0.4, folder)[-1]
 
 
 @pytest.fixture
