@@ -93,7 +93,7 @@ class _Maker:
 
     def _look(self, executor: ChunkExecutor, course: Course) -> None:
         for sentence in executor.stops.take_news():
-            course.stops.append(Stop(self.now_ns, sentence, executor.stops.blocked))
+            course.stops.append(Stop(self.now_ns, sentence))
         for execution in executor.take_ended():
             if outcome := self.newest.get(execution.chunk_id):
                 outcome.rate, outcome.limited_by = execution.rate, execution.limited_by

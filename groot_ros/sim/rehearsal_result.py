@@ -57,11 +57,10 @@ class ChunkOutcome:
 
 @dataclass(frozen=True)
 class Stop:
-    """The arm was stopped at a time in ns, and why; a latched stop needs somebody to resume."""
+    """The arm was stopped at a time in ns, and why."""
 
     time_ns: int
     sentence: str
-    is_latched: bool
 
 
 @dataclass

