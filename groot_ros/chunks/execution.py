@@ -543,8 +543,9 @@ class ChunkExecutor:
     def clock_set(self, by_ns: int, now_ns: int) -> None:
         """The clock was set while commands went on: what was noted of time is on the new one, and
         the arm decelerates."""
-        for name in ("_last_ns", "_heard_ns", "_hold_since_ns"):
-            setattr(self, name, getattr(self, name) + by_ns)
+        self._last_ns += by_ns
+        self._heard_ns += by_ns
+        self._hold_since_ns += by_ns
         if self._goes_on_until_ns is not None:
             self._goes_on_until_ns += by_ns
         self._consumption = Consumption()
