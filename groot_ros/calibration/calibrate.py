@@ -14,9 +14,9 @@ from groot_ros.calibration.recording import Recording
 from groot_ros.calibration.response import Response, find_response
 from groot_ros.data.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.forward_kinematics import ForwardKinematics, LinkPoint
+from groot_ros.forward_kinematics import ForwardKinematics
 from groot_ros.robot import ARRIVAL, RobotConfig
-from groot_ros.robot_kinematics import arm_kinematics
+from groot_ros.robot_kinematics import tool_kinematics, watched_points
 from groot_ros.urdf import load_urdf
 
 T = TypeVar("T")
@@ -205,10 +205,7 @@ class _Calibrator:
             delay = response.delay.shifted(-hand.value_s if hand else 0.0)
             constant = response.time_constant
             total = response.total.shifted(-hand.value_s if hand else 0.0)
-            note = (
-                f"together {total.value_s * 1e3:.0f} ms "
-                f"[{total.low_s * 1e3:.0f}, {total.high_s * 1e3:.0f}]"
-            )
+            note = f"together {total}"
         now = (lag.delay_s, lag.time_constant_s) if lag else (None, None)
         yield Row(
             key="lag.delay", name="command to motion", now_s=now[0], estimate=delay, note=note
@@ -238,15 +235,13 @@ class _Calibrator:
 
 
 def _hand_kinematics(robot: RobotConfig) -> ForwardKinematics | None:
-    """The tool of a robot that does not measure its pose; None where its file does not tell."""
-    point: LinkPoint | None = None
-    if robot.output.kinematics:
-        point = LinkPoint("tool", robot.output.kinematics.tool)
-    elif robot.limits.points:
-        point = robot.limits.points[0]
-    if point is None or not robot.urdf or robot.observations.joint_position is None:
+    """The tool, or else the first watched point, of a robot that does not measure its pose; None
+    where its file tells of neither."""
+    if not robot.urdf or robot.observations.joint_position is None:
         return None
-    return arm_kinematics(robot, load_urdf(robot.urdf), [point])
+    if robot.output.kinematics:
+        return tool_kinematics(robot, load_urdf(robot.urdf))
+    return watched_points(robot, load_urdf(robot.urdf)) if robot.limits.points else None
 
 
 def _hand(recording: Recording, kinematics: ForwardKinematics | None) -> Signal | None:

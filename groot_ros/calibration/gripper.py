@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.calibration.latency import Shown
-from groot_ros.calibration.matching import PERCENTILES, RESAMPLED, Estimate, NotEstimable
+from groot_ros.calibration.matching import RESAMPLED, Estimate, NotEstimable
 from groot_ros.calibration.recording import Recording
 from groot_ros.data.signals import Signal
 from groot_ros.message_fields import NS
@@ -76,8 +76,7 @@ def find_closing(recordings: Sequence[Recording]) -> Closing:
 def _median(values: Array) -> Estimate:
     rng = np.random.default_rng(0)
     again = np.median(rng.choice(values, (RESAMPLED, len(values))), axis=1)
-    low_s, high_s = np.percentile(again, PERCENTILES)
-    return Estimate(value_s=float(np.median(values)), low_s=float(low_s), high_s=float(high_s))
+    return Estimate.of(float(np.median(values)), again)
 
 
 def _strokes(recording: Recording) -> Iterator[_Stroke]:

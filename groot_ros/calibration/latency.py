@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from groot_ros.calibration.matching import (
-    PERCENTILES,
     Estimate,
     Matched,
     NotEstimable,
@@ -213,8 +212,5 @@ def age(recordings: Sequence[Recording], stream: str) -> Estimate | None:
     if not found:
         return None
     ages_s = np.concatenate(found)
-    low_s, high_s = np.percentile(ages_s, PERCENTILES)
     value_s = float(np.median(ages_s))
-    if not AGES_S[0] <= value_s <= AGES_S[1]:
-        return None
-    return Estimate(value_s=value_s, low_s=float(low_s), high_s=float(high_s))
+    return Estimate.of(value_s, ages_s) if AGES_S[0] <= value_s <= AGES_S[1] else None

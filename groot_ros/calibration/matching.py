@@ -52,6 +52,12 @@ class Estimate:
     low_s: float
     high_s: float
 
+    @classmethod
+    def of(cls, value_s: float, found_s: Array) -> Estimate:
+        """A time with the interval that holds 95 % of those that were `found` (N,)."""
+        low_s, high_s = np.percentile(found_s, PERCENTILES)
+        return cls(value_s=float(value_s), low_s=float(low_s), high_s=float(high_s))
+
     def shifted(self, by_s: float) -> Estimate:
         """All of it later by a time."""
         return Estimate(
@@ -61,6 +67,12 @@ class Estimate:
     def reversed(self) -> Estimate:
         """How much sooner, of how much later."""
         return Estimate(value_s=-self.value_s, low_s=-self.high_s, high_s=-self.low_s)
+
+    def __str__(self) -> str:
+        value, low, high = (
+            round(1e3 * time_s) for time_s in (self.value_s, self.low_s, self.high_s)
+        )
+        return f"{value} ms [{low}, {high}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,19 +121,16 @@ def find_lag(windows_at: Callable[[Array], Sequence[Window]], question: Question
     NotEstimable where they are too few, match too badly or do not tell one lag from others.
     """
     windows = windows_at(SEARCHED_S)
-    _check_match(windows, question)
-    match = _match_of(windows)
-    _check_width(_interval(windows, SEARCHED_S), question)
+    match = _checked_match(windows, question)
+    _checked_estimate(windows, SEARCHED_S, question)
     around_s = SEARCHED_S[int(np.argmax(match))]
     lags_s = lags_between(around_s - AROUND_S, around_s + AROUND_S, FINE_S)
-    windows = windows_at(lags_s)
-    low_s, high_s = _interval(windows, lags_s)
-    _check_width((low_s, high_s), question)
-    estimate = Estimate(value_s=_peak(lags_s, _match_of(windows)), low_s=low_s, high_s=high_s)
+    estimate = _checked_estimate(windows_at(lags_s), lags_s, question)
     return Matched(estimate=estimate, lags_s=SEARCHED_S, match=match)
 
 
-def _check_match(windows: Sequence[Window], question: Question) -> None:
+def _checked_match(windows: Sequence[Window], question: Question) -> Array:
+    """On the coarse lags."""
     if len(windows) < LEAST_WINDOWS:
         raise NotEstimable(
             f"{question.what} can be compared for {len(windows)} s, at least {LEAST_WINDOWS} s "
@@ -139,29 +148,31 @@ def _check_match(windows: Sequence[Window], question: Question) -> None:
             f"{question.what} matches best at {SEARCHED_S[best]:.2f} s, where the search ends: "
             "check the clock of the stream"
         )
+    return match
 
 
-def _check_width(interval_s: tuple[float, float], question: Question) -> None:
-    low_s, high_s = interval_s
-    if high_s - low_s > WIDEST_S:
-        raise NotEstimable(
-            f"{question.what} matches the motion of the arm about as well at all lags from "
-            f"{low_s * 1e3:.0f} to {high_s * 1e3:.0f} ms: {question.remedy}"
-        )
-
-
-def _interval(windows: Sequence[Window], lags_s: Array) -> tuple[float, float]:
-    """Between which lags 95 % of the peaks of windows drawn anew are."""
+def _checked_estimate(windows: Sequence[Window], lags_s: Array, question: Question) -> Estimate:
+    """The peak, and between which lags 95 % of those of windows drawn anew are."""
     totals = np.array([window.total for window in windows])
     residuals = np.array([window.residual for window in windows])
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(windows), np.full(len(windows), 1 / len(windows)), RESAMPLED)
+    drawn = drawn_anew(len(windows))
     peaks = [
         _peak(lags_s, _match(total, residual))
         for total, residual in zip(drawn @ totals, drawn @ residuals, strict=True)
     ]
-    low_s, high_s = np.percentile(peaks, PERCENTILES)
-    return float(low_s), float(high_s)
+    found = Estimate.of(_peak(lags_s, _match_of(windows)), np.array(peaks))
+    if found.high_s - found.low_s > WIDEST_S:
+        raise NotEstimable(
+            f"{question.what} matches the motion of the arm about as well at all lags from "
+            f"{found.low_s * 1e3:.0f} to {found.high_s * 1e3:.0f} ms: {question.remedy}"
+        )
+    return found
+
+
+def drawn_anew(count: int) -> NDArray[np.int64]:
+    """How often each of `count` windows is in as many drawn with replacement (R, count)."""
+    rng = np.random.default_rng(0)
+    return rng.multinomial(count, np.full(count, 1 / count), RESAMPLED)
 
 
 def _match_of(windows: Sequence[Window]) -> Array:

@@ -31,12 +31,11 @@ from groot_ros.calibration.latency import Shown
 from groot_ros.calibration.matching import (
     LEAST_MATCH,
     LEAST_WINDOWS,
-    PERCENTILES,
-    RESAMPLED,
     WIDEST_S,
     Estimate,
     NotEstimable,
     cut,
+    drawn_anew,
 )
 from groot_ros.calibration.recording import Recording
 from groot_ros.data.signals import Signal
@@ -185,7 +184,7 @@ def find_response(recordings: Sequence[Recording], signal: str) -> Response:
         if np.all(np.abs(np.subtract(best, before)) < AROUND_S / 2):
             break
     again = fine.drawn_anew()
-    delay, constant = _estimate(best[0], again[:, 0]), _estimate(best[1], again[:, 1])
+    delay, constant = Estimate.of(best[0], again[:, 0]), Estimate.of(best[1], again[:, 1])
     for name, estimate in (("delay", delay), ("time constant", constant)):
         if estimate.high_s - estimate.low_s > WIDEST_S:
             raise NotEstimable(
@@ -196,7 +195,7 @@ def find_response(recordings: Sequence[Recording], signal: str) -> Response:
     return Response(
         delay=delay,
         time_constant=constant,
-        total=_estimate(sum(best), again.sum(axis=1)),
+        total=Estimate.of(sum(best), again.sum(axis=1)),
         matches=matches,
         shown=_shown(run, *best),
     )
@@ -243,9 +242,7 @@ class _Fine:
 
     def drawn_anew(self) -> Array:
         """The best of as many windows drawn with replacement (R, 2), in s."""
-        count = len(self.left)
-        rng = np.random.default_rng(0)
-        drawn = rng.multinomial(count, np.full(count, 1 / count), RESAMPLED)
+        drawn = drawn_anew(len(self.left))
         return np.array([self.least(np.tensordot(times, self.left, axes=1)) for times in drawn])
 
     def least(self, left: Array) -> tuple[float, float]:
@@ -272,11 +269,6 @@ class _Fine:
 def _near(about_s: float, least_s: float) -> Array:
     fine = about_s + np.arange(-AROUND_S, AROUND_S + FINE_S / 2, FINE_S)
     return np.asarray(fine[fine >= least_s - 1e-9])
-
-
-def _estimate(value: float, again: Array) -> Estimate:
-    low_s, high_s = np.percentile(again, PERCENTILES)
-    return Estimate(value_s=float(value), low_s=float(low_s), high_s=float(high_s))
 
 
 def _shown(run: _Run, delay_s: float, constant_s: float) -> Shown:

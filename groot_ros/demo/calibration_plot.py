@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from groot_ros.calibration.calibrate import Calibration
 from groot_ros.calibration.gripper import Closing
 from groot_ros.calibration.latency import Shown
-from groot_ros.calibration.matching import Estimate, Matched
+from groot_ros.calibration.matching import Matched
 from groot_ros.calibration.response import CONSTANTS_S, DELAYS_S, Response
 
 SEEN, TOLD, PEAK = "#222222", "#d94801", "#cb181d"
@@ -60,7 +60,7 @@ def _draw_match(axis: Axes, matched: Matched, what: str) -> None:
     axis.plot(1e3 * matched.lags_s, matched.match, color=SEEN, linewidth=1.2)
     axis.axvspan(1e3 * estimate.low_s, 1e3 * estimate.high_s, color=PEAK, alpha=0.2)
     axis.axvline(1e3 * estimate.value_s, color=PEAK, linewidth=1.2)
-    axis.set_title(f"{_told(estimate)}", fontsize=9)
+    axis.set_title(str(estimate), fontsize=9)
     axis.set_xlabel(f"{what} [ms]", fontsize=8)
     axis.set_ylabel("match")
     axis.grid(alpha=0.3)
@@ -68,7 +68,7 @@ def _draw_match(axis: Axes, matched: Matched, what: str) -> None:
 
 def _draw_closing(search: Axes, fit: Axes, closing: Closing) -> None:
     search.axis("off")
-    text = f"{closing.count} closings\nopen to closed {_told(closing.stroke)}"
+    text = f"{closing.count} closings\nopen to closed {closing.stroke}"
     search.text(0.0, 0.5, text, va="center")
     _draw_fit(fit, closing.shown, "gripper closure", "constant speed")
 
@@ -82,7 +82,7 @@ def _draw_response(search: Axes, fit: Axes, response: Response) -> None:
     search.plot(1e3 * constant.value_s, 1e3 * delay.value_s, "o", color=PEAK)
     search.set_xlabel("time constant [ms]", fontsize=8)
     search.set_ylabel("delay [ms]")
-    search.set_title(f"together {_told(response.total)}", fontsize=9)
+    search.set_title(f"together {response.total}", fontsize=9)
     _draw_fit(fit, response.shown, "position [m or rad]", "commands, late and lagging")
 
 
@@ -95,10 +95,3 @@ def _draw_fit(axis: Axes, shown: Shown, seen: str, told: str) -> None:
     axis.set_xlabel("time [s]", fontsize=8)
     axis.legend(loc="upper right", fontsize=8)
     axis.grid(alpha=0.3)
-
-
-def _told(estimate: Estimate) -> str:
-    value, low, high = (
-        round(1e3 * number) for number in (estimate.value_s, estimate.low_s, estimate.high_s)
-    )
-    return f"{value} ms [{low}, {high}]"
