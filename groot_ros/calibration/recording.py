@@ -16,7 +16,7 @@ from groot_ros.buffer import Decode
 from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY, JointCommands
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
-from groot_ros.data.clock_breaks import delays, find_breaks
+from groot_ros.data.clock_breaks import find_breaks
 from groot_ros.data.clocks import stamps_behind_ns
 from groot_ros.data.replay import StateCollector, is_pose
 from groot_ros.data.signals import Samples, Signal
@@ -118,7 +118,7 @@ class _Reader(StateCollector):
                 self._command(commands[topic][0], message, arrival_ns, behind_ns)
         self._check_clocks(streams)
         ages_s = {
-            stream: delays(health)[1]
+            stream: health.delays()[1]
             for topic, health in self._health.items()
             for stream in streams[topic].streams
         }

@@ -96,21 +96,11 @@ Streams = Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
 """By topic arrivals in ns and delays in s."""
 
 
-def delays(stream: StreamHealth) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Arrivals in ns and delays in s of the messages that have a stamp."""
-    arrivals = np.array(stream.arrivals, dtype=np.int64)
-    stamps = np.array(stream.stamps, dtype=np.int64)
-    if len(stamps) < len(arrivals):
-        return arrivals[:0], np.empty(0)
-    arrivals, stamps = arrivals[stamps > 0], stamps[stamps > 0]
-    return arrivals, (arrivals - stamps) / NS
-
-
 def find_breaks(
     health: Mapping[str, StreamHealth], twice: Sequence[tuple[int, int]]
 ) -> list[Break]:
     """Breaks in the order of time; `twice` are times that the bag holds twice, from and to."""
-    streams = {topic: delays(stream) for topic, stream in health.items()}
+    streams = {topic: stream.delays() for topic, stream in health.items()}
     streams = {topic: found for topic, found in streams.items() if len(found[0])}
     steps = sorted(
         (at_ns, step_s, topic)
@@ -252,7 +242,7 @@ def _apart_s(rest: Rest, health: Mapping[str, StreamHealth], jumped: frozenset[s
     """How far the delays of streams that jumped are from those of the others in a time."""
     medians: dict[bool, list[float]] = {False: [], True: []}
     for topic, stream in health.items():
-        arrivals, delays_s = delays(stream)
+        arrivals, delays_s = stream.delays()
         within = delays_s[(arrivals >= rest.start_ns) & (arrivals < rest.stop_ns)]
         if len(within):
             medians[topic in jumped].append(float(np.median(within)))

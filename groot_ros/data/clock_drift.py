@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groot_ros.data.clock_breaks import delays
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.message_fields import NS
 
@@ -61,14 +60,13 @@ def find_drifts(health: Mapping[str, StreamHealth]) -> list[Drift]:
 def _line(stream: StreamHealth) -> tuple[float, float, float] | None:
     """Change of the delay and duration in s, and how far from a line its least values are; None
     for too few messages."""
-    arrivals, delays_s = delays(stream)
+    arrivals, delays_s = stream.delays()
     if len(arrivals) < LEAST_MESSAGES:
         return None
     times_s = (arrivals - arrivals[0]) / NS
     part = np.minimum((times_s / times_s[-1] * PARTS).astype(int), PARTS - 1)
-    filled = [index for index in range(PARTS) if np.any(part == index)]
-    lowest = [np.flatnonzero(part == index) for index in filled]
-    lowest = [some[np.argmin(delays_s[some])] for some in lowest]
+    parts = [np.flatnonzero(part == index) for index in range(PARTS)]
+    lowest = [some[np.argmin(delays_s[some])] for some in parts if len(some)]
     places, least_s = times_s[lowest], delays_s[lowest]
     slope, start_s = np.polyfit(places, least_s, 1)
     left_s = float(np.abs(least_s - start_s - slope * places).max())

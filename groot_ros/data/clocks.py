@@ -16,7 +16,7 @@ import numpy as np
 
 from groot_ros.data.bag import Bag
 from groot_ros.data.bag_storage import BagError
-from groot_ros.data.clock_breaks import ClockBreaks, delays, find_breaks, rests
+from groot_ros.data.clock_breaks import ClockBreaks, find_breaks, rests
 from groot_ros.data.clock_drift import Drift, find_drifts
 from groot_ros.data.episodes import Episode
 from groot_ros.data.replay import Source, make_buffer
@@ -141,7 +141,7 @@ def check_clocks(
         found = rests(breaks, used, episode.start_ns, episode.stop_ns)
         raise ClockBreaks(breaks, found, source.bag.start_ns)
     for topic, stream in used.items():
-        _, delays_s = delays(stream)
+        _, delays_s = stream.delays()
         if len(delays_s) == 0:
             continue
         first_s, last_s = np.median(delays_s[:PROBED]), np.median(delays_s[-PROBED:])

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from groot_ros.data.bag_storage import BagError, joined
 from groot_ros.message_fields import NS
@@ -138,10 +139,16 @@ class StreamHealth:
             density=_density(times, start_ns, stop_ns),
         )
 
+    def delays(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Arrivals in ns and delays in s of the messages that have a stamp."""
+        arrivals = np.array(self.arrivals, dtype=np.int64)
+        stamps = np.array(self.stamps, dtype=np.int64)
+        if len(stamps) < len(arrivals):
+            return arrivals[:0], np.empty(0)
+        arrivals, stamps = arrivals[stamps > 0], stamps[stamps > 0]
+        return arrivals, (arrivals - stamps) / NS
+
     def offset_s(self) -> float | None:
         """Median time from stamp to arrival; None without stamps."""
-        stamps = np.array(self.stamps, dtype=np.int64)
-        if not np.any(stamps > 0):
-            return None
-        arrivals = np.array(self.arrivals, dtype=np.int64)
-        return float(np.median((arrivals - stamps)[stamps > 0])) / NS
+        _, delays_s = self.delays()
+        return float(np.median(delays_s)) if len(delays_s) else None
