@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -10,12 +9,11 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from groot_ros.buffer import Decode
 from groot_ros.cameras.frame_numbers import FrameNumbers
 from groot_ros.cameras.kind import Picture
 from groot_ros.cameras.units import look_into
 from groot_ros.errors import UserError
-
-Decode = Callable[[], Picture]
 
 # Decoders by what messages call their formats and encoders.
 _DECODERS = {

@@ -100,9 +100,8 @@ class Bag:
         """The first time above 0, or 0, and how many messages have a time of 0."""
         with readable(self.path):
             timeless = sum(1 for _ in self._raw(lambda _: True, 0, 1))
-            return next(
-                (time_ns for time_ns, *_ in self._raw(lambda _: True, 1, None)), 0
-            ), timeless
+            times_ns = (time_ns for time_ns, *_ in self._raw(lambda _: True, 1, None))
+            return next(times_ns, 0), timeless
 
     @property
     def name(self) -> str:

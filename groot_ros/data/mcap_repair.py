@@ -18,7 +18,6 @@ from typing import BinaryIO
 from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import (
-    Channel,
     Chunk,
     DataEnd,
     Footer,
@@ -28,7 +27,6 @@ from mcap.records import (
     MessageIndex,
     Metadata,
     MetadataIndex,
-    Schema,
     Statistics,
     SummaryOffset,
 )
@@ -143,8 +141,8 @@ class _Repair:
         total = scan.counts.total() + len(scan.saved)
         actions = [f"index of {total} messages written"]
         if scan.saved:
-            torn = "" if scan.gaps else " torn"
-            actions.append(f"{len(scan.saved)} messages saved from a{torn or ' damaged'} chunk")
+            state = "damaged" if scan.gaps else "torn"
+            actions.append(f"{len(scan.saved)} messages saved from a {state} chunk")
         if scan.gaps:
             lost = sum(gap.stop - gap.start for gap in scan.gaps)
             actions.append(f"{lost} damaged bytes in {len(scan.gaps)} places left out")
@@ -313,11 +311,9 @@ class _Repair:
             metadata_count=len(scan.metadata),
             schema_count=len(scan.schemas),
         )
-        schemas: list[Schema] = list(scan.schemas.values())
-        channels: list[Channel] = list(scan.channels.values())
         return [
-            (Opcode.SCHEMA, [*schemas]),
-            (Opcode.CHANNEL, [*channels]),
+            (Opcode.SCHEMA, [*scan.schemas.values()]),
+            (Opcode.CHANNEL, [*scan.channels.values()]),
             (Opcode.STATISTICS, [statistics]),
             (Opcode.CHUNK_INDEX, [chunk.index() for chunk in self._chunks]),
             (Opcode.ATTACHMENT_INDEX, [*scan.attachments]),
