@@ -27,12 +27,12 @@ from groot_ros.cameras.video_thread import BEHIND, PACKETS, VideoThread
 
 COUNT = 35
 KINDS = [("h264", 0, ""), ("h264", 2, ""), ("hevc", 0, ""), ("hevc", 2, "")]
-# Intra pictures that are no IDR, scaling lists, other chroma: what cameras' parameter sets hold.
+# Intra pictures that are no IDR, scaling lists, no intra picture after the first.
 MORE = [("h264", 2, "open-gop=1"), ("h264", 0, "cqm=jvt"), ("h264", 0, "intra-refresh=1")]
 
 
 def taken(codec: str, packets: list[Coded], decoder: VideoDecoder) -> dict[int, np.ndarray]:
-    """Pictures by number; the problem of each packet is checked to say what becomes of it."""
+    """Pictures by number, each of them once."""
     found = {}
     for coded in packets:
         for number, decode in decoder.take(codec, coded.data, coded.number):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
@@ -62,7 +63,7 @@ def picture(time_s: float, camera: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Message:
-    """`arrival_s` since the bag's beginning; `stamp_s` is what made its content."""
+    """`arrival_s` since the beginning of the bag."""
 
     topic: str
     type_name: str
@@ -213,11 +214,24 @@ def event(kind: int, time_s: float, instruction: str = "") -> Message:
 
 def conversion(bags: Path | list[Path], output: Path, **changes: object) -> Conversion:
     """How most tests convert: one process, an instruction for all."""
-    options: dict[str, object] = {
-        "bags": bags if isinstance(bags, list) else [bags],
-        "robot": "sim",
-        "codec": "ee_quat_joints",
-        "output": output,
-        "choice": EpisodeChoice(instruction=INSTRUCTION),
-    }
-    return Conversion(**(options | changes))  # type: ignore[arg-type]
+    usual = Conversion(
+        bags=bags if isinstance(bags, list) else [bags],
+        robot="sim",
+        codec="ee_quat_joints",
+        output=output,
+        choice=EpisodeChoice(instruction=INSTRUCTION),
+    )
+    return replace(usual, **changes)
+
+
+def robot_file(path: Path, keys: Mapping[str, Mapping[str, object]]) -> str:
+    """The simulated arm's file with keys added below places such as observations.grip."""
+    values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
+    values["urdf"] = str(share_file("urdf/sim_arm.urdf"))
+    for place, entries in keys.items():
+        section = values
+        for name in place.split("."):
+            section = section[name]
+        section.update(entries)
+    path.write_text(yaml.safe_dump(values))
+    return str(path)

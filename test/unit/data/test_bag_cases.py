@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from arm_bags import (
     BEGIN_NS,
     FRAME,
@@ -21,6 +20,7 @@ from arm_bags import (
     joints,
     pose,
     position,
+    robot_file,
     write_bag,
 )
 from rosbags.rosbag2 import StoragePlugin
@@ -31,7 +31,6 @@ from groot_ros.data.inspection import describe_bag
 from groot_ros.data.reader import Dataset
 from groot_ros.data.verify import verify
 from groot_ros.errors import UserError
-from groot_ros.share import share_file
 from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
 
 SECONDS = 1.8
@@ -144,18 +143,6 @@ READ: dict[str, tuple[Callable[[], Messages], Keys]] = {
     "stamps of zero": (unstamped, ARRIVAL),
     "labels with stamps of zero": (lambda: unstamped("/target_pose"), {}),
 }
-
-
-def robot_file(path: Path, keys: Keys) -> str:
-    values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
-    values["urdf"] = str(share_file("urdf/sim_arm.urdf"))
-    for place, entries in keys.items():
-        section = values
-        for name in place.split("."):
-            section = section[name]
-        section.update(entries)
-    path.write_text(yaml.safe_dump(values))
-    return str(path)
 
 
 def assert_true(dataset: Path, tolerance: float = 1e-5) -> None:

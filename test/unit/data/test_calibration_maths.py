@@ -16,9 +16,9 @@ from groot_ros.calibration.response import find_response
 from groot_ros.calibration.robot_file import setting_lines, write_with_settings
 from groot_ros.data.signals import Signal
 from groot_ros.errors import UserError
+from groot_ros.message_fields import NS
 from groot_ros.robot import load_robot, robot_names, robot_path
 
-NS = 1_000_000_000
 SECONDS = 12.0
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 

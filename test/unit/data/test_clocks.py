@@ -8,7 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from arm_bags import BEGIN_NS, LEAD_S, NS, ArmBag, Message, conversion, position, write_bag
+from arm_bags import (
+    BEGIN_NS,
+    LEAD_S,
+    NS,
+    ArmBag,
+    Message,
+    conversion,
+    position,
+    robot_file,
+    write_bag,
+)
 
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
@@ -32,19 +42,6 @@ def columns(dataset: Path) -> dict[str, np.ndarray]:
 def labels_off(offset_s: float) -> list[Message]:
     arm, off = ArmBag(seconds=SECONDS), ArmBag(seconds=SECONDS, clock_offset_s=offset_s)
     return [*arm.states(), *arm.images(), *off.commands()]
-
-
-def robot_file(path: Path, **times: dict[str, object]) -> str:
-    """The simulated arm with keys of a stream such as commands__ee_pose added."""
-    values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
-    values["urdf"] = str(share_file("urdf/sim_arm.urdf"))
-    for place, keys in times.items():
-        section = values
-        for name in place.split("__"):
-            section = section[name]
-        section.update(keys)
-    path.write_text(yaml.safe_dump(values))
-    return str(path)
 
 
 @pytest.mark.parametrize("offset_s", [10.0 - BEGIN_NS / NS, 5.0, -0.7])
@@ -71,7 +68,7 @@ def test_labels_of_another_clock_are_refused_with_a_key_that_helps(tmp_path: Pat
     )
     with pytest.raises(UserError, match=sentence):
         convert(conversion(tmp_path / "bag", tmp_path / "out"))
-    robot = robot_file(tmp_path / "robot.yaml", commands__ee_pose={"clock": "arrival"})
+    robot = robot_file(tmp_path / "robot.yaml", {"commands.ee_pose": {"clock": "arrival"}})
     convert(conversion(tmp_path / "bag", tmp_path / "out", robot=robot))
     write_bag(tmp_path / "good", labels_off(0.0))
     convert(conversion(tmp_path / "good", tmp_path / "good-out"))
@@ -97,7 +94,7 @@ def test_a_camera_of_another_clock_counts_by_its_arrival_and_latency(tmp_path: P
     with pytest.raises(UserError, match=r"observations\.cameras\.wrist of the robot file"):
         convert(conversion(tmp_path / "bag", tmp_path / "out"))
     keys = {"clock": "arrival", "latency": arm.image_delay_s}
-    robot = robot_file(tmp_path / "robot.yaml", observations__cameras__wrist=keys)
+    robot = robot_file(tmp_path / "robot.yaml", {"observations.cameras.wrist": keys})
     convert(conversion(tmp_path / "bag", tmp_path / "out", robot=robot))
     assert verify(tmp_path / "bag", robot, "ee_quat_joints", tmp_path / "out").is_equal
     write_bag(tmp_path / "good", arm.messages())
@@ -114,12 +111,12 @@ STREAMS = {"camera": "/wrist/image_raw", "state": "/joint_states", "command": "/
 def stamped(changed: str, stamp_s: Callable[[float], float | None]) -> list[Message]:
     """Messages of 6 s, the stamps of the changed streams a function of when they were taken."""
 
-    def stamp_ns(time_s: float) -> int:
-        found = stamp_s(time_s)
-        return 0 if found is None else BEGIN_NS + round(found * NS)
+    class Restamped(ArmBag):
+        def stamp_ns(self, time_s: float) -> int:
+            found = stamp_s(time_s)
+            return 0 if found is None else BEGIN_NS + round(found * NS)
 
-    good, arm = ArmBag(seconds=6.0), ArmBag(seconds=6.0)
-    arm.stamp_ns = stamp_ns  # type: ignore[method-assign]
+    good, arm = ArmBag(seconds=6.0), Restamped(seconds=6.0)
     of = {name: arm if changed in (name, "all") else good for name in STREAMS}
     exterior = arm if changed == "all" else good
     images = [*exterior.images(["exterior"]), *of["camera"].images(["wrist"])]
@@ -255,7 +252,7 @@ def test_keys_of_time_are_read_and_checked(tmp_path: Path) -> None:
     robot = load_robot(
         robot_file(
             tmp_path / "robot.yaml",
-            observations__joint_position={"clock": "arrival", "latency": 0.004},
+            {"observations.joint_position": {"clock": "arrival", "latency": 0.004}},
         )
     )
     joints = robot.observations.joint_position

@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arm_bags import ArmBag, Message, compressed_image, conversion, image, picture, write_bag
+from arm_bags import (
+    ArmBag,
+    Message,
+    compressed_image,
+    conversion,
+    image,
+    picture,
+    robot_file,
+    write_bag,
+)
 
 from groot_ros.data.convert import convert
 from groot_ros.data.reader import Dataset
 from groot_ros.data.verify import verify
 from groot_ros.errors import UserError
-from groot_ros.share import share_file
 from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE
 
 CODEC = "ee_quat_joints"
@@ -32,15 +40,6 @@ def bag(path: Path, data: Callable[[float], bytes], type_name: str = IMAGE) -> P
     return write_bag(path, messages)
 
 
-def robot(path: Path, keys: str) -> str:
-    """The simulated robot with more keys at the exterior camera."""
-    text = share_file("config/robots/sim.yaml").read_text()
-    camera = "exterior: {topic: exterior/image_raw}"
-    assert camera in text
-    path.write_text(text.replace(camera, f"{camera[:-1]}, {keys}}}"))
-    return str(path)
-
-
 def swapped(time_s: float) -> bytes:
     pixels = np.ascontiguousarray(picture(time_s, "exterior")[..., ::-1])
     return image(time_s, encoding="8UC3", data=pixels.ravel())
@@ -56,17 +55,17 @@ def depth(time_s: float) -> bytes:
 @pytest.mark.parametrize(
     ("keys", "data", "refusal"),
     [
-        ("encoding: bgr8", swapped, "set encoding: bgr8"),
-        ("depth_range: [0.5, 2.0]", depth, "set depth_range: "),
+        ({"encoding": "bgr8"}, swapped, "set encoding: bgr8"),
+        ({"depth_range": [0.5, 2.0]}, depth, "set depth_range: "),
     ],
 )
 def test_keys_of_a_camera(
-    tmp_path: Path, keys: str, data: Callable[[float], bytes], refusal: str
+    tmp_path: Path, keys: dict[str, object], data: Callable[[float], bytes], refusal: str
 ) -> None:
     recorded = bag(tmp_path / "bag", data)
     with pytest.raises(UserError, match=refusal):
         convert(conversion(recorded, tmp_path / "out"))
-    name = robot(tmp_path / "robot.yaml", keys)
+    name = robot_file(tmp_path / "robot.yaml", {"observations.cameras.exterior": keys})
     report = convert(conversion(recorded, tmp_path / "out", robot=name))
     assert report.dropped == {}
     found = verify(recorded, name, CODEC, tmp_path / "out")
