@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.buffer import Decode, pick_joints
-from groot_ros.cameras.catalog import expected_type, kind_of, message_to_rgb
+from groot_ros.cameras.catalog import CAMERA_TYPES, expected_type, kind_of, message_to_rgb
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.message_fields import from_pose, to_ns
@@ -74,6 +74,11 @@ class Route:
     @property
     def is_camera(self) -> bool:
         return self.decoder is not None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Message types that a topic of a bag may have to feed it."""
+        return CAMERA_TYPES if self.is_camera else (self.type_name,)
 
 
 def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:

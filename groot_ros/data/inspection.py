@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from groot_ros.cameras.catalog import CAMERA_TYPES
+from groot_ros.buffer import ObservationBuffer
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_files import bag_files
 from groot_ros.data.bag_storage import BagError
@@ -17,7 +17,7 @@ from groot_ros.data.reader import Dataset
 from groot_ros.data.stream_trial import unreadable_streams
 from groot_ros.data.topics import absolute
 from groot_ros.robot import RobotConfig, load_robot
-from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
+from groot_ros.stream_store import FLOAT, POSE, routes
 
 
 def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
@@ -67,20 +67,15 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
 
 def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
     streams, commands = robot.observations, robot.commands
-    wanted: list[tuple[str, tuple[str, ...], str]] = []
-    if streams.joint_position:
-        wanted.append((streams.joint_position.topic, (JOINT_STATE,), "joint_position"))
-    if streams.ee_pose:
-        wanted.append((streams.ee_pose.topic, (POSE,), "ee_pose"))
+    wanted = [
+        (route.topic, route.types, ("camera " if route.is_camera else "") + stream)
+        for route in routes(ObservationBuffer(robot, streams.states, streams.cameras))
+        for stream in route.streams
+    ]
     if commands.ee_pose:
         wanted.append((commands.ee_pose, (POSE,), "commands.ee_pose"))
     if commands.grip:
         wanted.append((commands.grip.topic, (FLOAT,), "commands.grip"))
-    if streams.grip:
-        kind = JOINT_STATE if streams.grip.joint else FLOAT
-        wanted.append((streams.grip.topic, (kind,), "grip"))
-    for name, camera in streams.cameras.items():
-        wanted.append((camera.topic, CAMERA_TYPES, f"camera {name}"))
     problems = []
     for topic, kinds, use in wanted:
         found = bag.topics.get(absolute(topic, namespace))

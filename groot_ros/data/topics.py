@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from groot_ros.cameras.catalog import CAMERA_TYPES, found_type
+from groot_ros.cameras.catalog import found_type
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import Bag, TopicInfo
 from groot_ros.data.bag_storage import BagError
@@ -49,9 +49,8 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
     """
     found = held_streams(bag, routes, namespace)
     for route in routes:
-        types = CAMERA_TYPES if route.is_camera else (route.type_name,)
         if (name := absolute(route.topic, namespace)) not in found:
-            _check(bag, name, types, f"the robot file's {' and '.join(route.streams)}")
+            _check(bag, name, route.types, f"the robot file's {' and '.join(route.streams)}")
     return found
 
 
