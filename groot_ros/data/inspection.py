@@ -74,7 +74,7 @@ def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
     ]
     if commands.ee_pose:
         wanted.append((commands.ee_pose, (POSE,), "commands.ee_pose"))
-    if commands.grip:
+    if commands.grip and commands.grip.topic:
         wanted.append((commands.grip.topic, (FLOAT,), "commands.grip"))
     problems = []
     for topic, kinds, use in wanted:

@@ -90,16 +90,14 @@ def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> Co
             f"codec {codec.name} needs commanded joint positions, which bags do not hold as "
             "labels: choose a codec with commanded poses or joints_traj"
         )
-    commands = robot.commands
-    if commands.ee_pose is None or commands.grip is None:
-        missing = "ee_pose" if commands.ee_pose is None else "grip"
+    pose, grip = robot.commands.ee_pose, robot.commands.grip
+    if not pose or not grip or not grip.topic:
+        missing = "grip" if pose else "ee_pose"
         raise UserError(
-            f"robot {robot.name} has no commands.{missing}, the label topic of codec "
+            f"robot {robot.name} has no topic at commands.{missing}, the labels of codec "
             f"{codec.name}: add it to the robot file or choose a codec that ends in _traj"
         )
-    return CommandTopics(
-        absolute(commands.ee_pose, namespace), absolute(commands.grip.topic, namespace)
-    )
+    return CommandTopics(absolute(pose, namespace), absolute(grip.topic, namespace))
 
 
 def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") -> None:

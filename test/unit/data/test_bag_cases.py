@@ -295,6 +295,16 @@ def test_a_bag_is_refused_in_one_sentence(tmp_path: Path, case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_gripper_in_the_trajectories_of_the_arm_has_no_topic(tmp_path: Path) -> None:
+    channel = {"type": "trajectory", "joint": FINGER, "open": 0.04, "closed": 0.0}
+    keys: Keys = {"commands": {"grip": channel}, "output": {"profile": "joint_trajectory"}}
+    robot = robot_file(tmp_path / "robot.yaml", keys)
+    bag = write_bag(tmp_path / "bag", without("/gripper/command"))
+    assert describe_bag(bag, robot)["problems"] == []
+    with pytest.raises(UserError, match="no topic at commands.grip, the labels .*_traj"):
+        convert(conversion(bag, tmp_path / "out", robot=robot))
+
+
 @pytest.mark.parametrize(
     ("messages", "problem"),
     [
