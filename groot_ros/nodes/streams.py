@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 
 from groot_ros import stream_store
@@ -24,7 +26,10 @@ LOOK_PERIOD_S = 0.2
 
 class StreamSubscriptions:
     """Feeds an ObservationBuffer with its streams; `picture_came` follows each picture, in the
-    thread that has stored it, `state_came` the message of each state."""
+    thread that has stored it, `state_came` the message of each state.
+
+    UserError, and nothing is subscribed to, where a camera's type is unknown or not installed.
+    """
 
     def __init__(
         self,
@@ -36,27 +41,33 @@ class StreamSubscriptions:
     ) -> None:
         self._node = node
         self._state_came = state_came
-        routes = stream_store.routes(buffer)
-        self._states = [
-            node.create_subscription(
-                message_class(route.type_name),
-                route.topic,
-                partial(self._receive, route),
-                QoSProfile(depth=STATE_DEPTH, reliability=reliability),
-            )
-            for route in routes
-            if not route.is_camera
-        ]
-        self._cameras = [
-            CameraSubscription(node, route, buffer, picture_came, reliability)
-            for route in routes
-            if route.is_camera
-        ]
+        self._states: list[Subscription] = []
+        self._cameras: list[CameraSubscription] = []
         self._timer: Timer | None = None
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            for route in stream_store.routes(buffer):
+                if route.is_camera:
+                    self._cameras.append(
+                        CameraSubscription(node, route, buffer, picture_came, reliability)
+                    )
+                else:
+                    self._states.append(self._state_subscription(route, reliability))
+            stack.pop_all()
         if self._cameras:
             # In simulated time a clock that waits would find no camera.
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._timer = node.create_timer(LOOK_PERIOD_S, self._look, clock=steady)
+
+    def _state_subscription(
+        self, route: stream_store.Route, reliability: ReliabilityPolicy
+    ) -> Subscription:
+        return self._node.create_subscription(
+            message_class(route.type_name),
+            route.topic,
+            partial(self._receive, route),
+            QoSProfile(depth=STATE_DEPTH, reliability=reliability),
+        )
 
     def _receive(self, route: stream_store.Route, message: Any) -> None:
         route.store(message, self._node.get_clock().now().nanoseconds)

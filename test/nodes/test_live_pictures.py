@@ -114,11 +114,17 @@ def test_a_type_that_is_not_installed_is_one_sentence(graph: Graph, tmp_path: Pa
     text = share_file("config/robots/sim.yaml").read_text()
     path = tmp_path / "robot.yaml"
     path.write_text(text.replace("topic: exterior/image_raw", "topic: exterior/image_raw/ffmpeg"))
-    buffer = ObservationBuffer(load_robot(str(path)), (), ("exterior",))
+    buffer = ObservationBuffer(load_robot(str(path)), ("ee_pose",), ("exterior",))
     sentence = (
         "^camera exterior: its type ffmpeg_image_transport_msgs/msg/FFMPEGPacket is not "
         "installed: source the workspace that has it, or `apt install "
         "ros-[a-z]+-ffmpeg-image-transport-msgs`$"
     )
-    with pytest.raises(UserError, match=sentence):
-        StreamSubscriptions(graph.node, buffer)
+    before = list(graph.node.subscriptions)
+
+    def refused() -> None:
+        with pytest.raises(UserError, match=sentence):
+            StreamSubscriptions(graph.node, buffer)
+
+    graph.remove(refused)
+    assert list(graph.node.subscriptions) == before
