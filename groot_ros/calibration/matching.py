@@ -91,10 +91,6 @@ class Matched:
     lags_s: Array
     match: Array
 
-    @property
-    def best(self) -> float:
-        return float(self.match.max())
-
 
 def lags_between(low_s: float, high_s: float, step_s: float) -> Array:
     """Lags (L,) in s, both ends among them."""
