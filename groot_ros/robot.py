@@ -33,11 +33,6 @@ CLOCKS = (HEADER, ARRIVAL)
 GRIP_TYPES = ("float64", "gripper_command", "trajectory")
 
 
-def _clamped(closure: float) -> float:
-    # In this order of arguments min and max hand NaN on.
-    return min(max(closure, 0.0), 1.0)
-
-
 @dataclass(frozen=True)
 class StreamTime:
     """When what a message says was so: `latency_s` before the time of its `clock`, the stamp of
@@ -71,8 +66,24 @@ class PoseStream:
     time: StreamTime = StreamTime()
 
 
+class _Opening:
+    """What a gripper's numbers mean: `open` is closure 0, `closed` closure 1."""
+
+    open: float
+    closed: float
+
+    def closure(self, raw: float) -> float:
+        """Closure in [0, 1] of a raw value; NaN stays NaN."""
+        # In this order of arguments min and max hand NaN on.
+        return min(max((raw - self.open) / (self.closed - self.open), 0.0), 1.0)
+
+    def raw(self, closure: float) -> float:
+        """Raw value of a closure in [0, 1]."""
+        return self.open + closure * (self.closed - self.open)
+
+
 @dataclass(frozen=True)
-class GripStream:
+class GripStream(_Opening):
     """Gripper position, a joint of a JointState topic or a Float64 topic when `joint` is None.
 
     `open` and `closed` are the raw values that mean closure 0 and 1.
@@ -84,14 +95,6 @@ class GripStream:
     closed: float
     max_age_s: float = STATE_MAX_AGE_S
     time: StreamTime = StreamTime()
-
-    def closure(self, raw: float) -> float:
-        """Closure in [0, 1] of a raw value; NaN stays NaN."""
-        return _clamped((raw - self.open) / (self.closed - self.open))
-
-    def raw(self, closure: float) -> float:
-        """Raw value of a closure in [0, 1]."""
-        return self.open + closure * (self.closed - self.open)
 
 
 # What 8UC3 can mean.
@@ -135,7 +138,7 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class GripCommand:
+class GripCommand(_Opening):
     """Gripper command; `open` and `closed` are the values for closure 0 and 1.
 
     type float64 is a Float64 topic, gripper_command an action of control_msgs with `max_effort`
@@ -149,14 +152,6 @@ class GripCommand:
     joint: str = ""
     max_effort: float = 0.0
     time: StreamTime = StreamTime(ARRIVAL)
-
-    def raw(self, closure: float) -> float:
-        """Command value of a closure in [0, 1]."""
-        return self.open + closure * (self.closed - self.open)
-
-    def closure(self, raw: float) -> float:
-        """Closure in [0, 1] of a command value; NaN stays NaN."""
-        return _clamped((raw - self.open) / (self.closed - self.open))
 
 
 @dataclass(frozen=True)
