@@ -45,7 +45,6 @@ class Calibration:
 
     rows: Sequence[Row]
     cameras: dict[str, tuple[Matched, Shown]]
-    pose: Matched | None
     response: Response | None
     closing: Closing | None
 
@@ -94,9 +93,7 @@ class _Calibrator:
             *self._lag_rows(response, latencies.get(self._commanded)),
             *self._grip_rows(closing),
         ]
-        return Calibration(
-            rows=rows, cameras=cameras, pose=pose, response=response, closing=closing
-        )
+        return Calibration(rows=rows, cameras=cameras, response=response, closing=closing)
 
     def _check_states(self) -> None:
         if not any(recording.states for recording in self.recordings):
