@@ -37,8 +37,6 @@ class Life:
 
     def settled(self) -> Life:
         """Without the first quarter of its time."""
-        if not len(self.times_s):
-            return self
         start_s, end_s = self.times_s[0], self.times_s[-1]
         late = self.times_s >= start_s + WARM_UP * (end_s - start_s)
         return Life(times_s=self.times_s[late], values=self.values[late])
@@ -46,7 +44,7 @@ class Life:
     @property
     def seconds(self) -> float:
         """From the first sample to the last one."""
-        return float(np.ptp(self.times_s)) if len(self.times_s) else 0.0
+        return float(np.ptp(self.times_s))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.nodes.soak_benchmark import BOUNDS, Load
     from groot_ros.nodes.soak_benchmark import run as measure
 
+    units = {name: bound.unit for name, bound in BOUNDS.items()}
     load = Load(
         seconds=args.minutes * 60, sample_s=args.sample, event_s=args.event, kills=args.kills
     )
@@ -36,12 +37,11 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         from groot_ros.demo.soak_plot import write_plot
 
-        units = {name: bound.unit for name, bound in BOUNDS.items()}
         write_plot(samples.lives(), units, args.plot)
     if args.json:
         print(json.dumps(result, indent=2))
     else:
-        _print_table(result, {name: bound.unit for name, bound in BOUNDS.items()})
+        _print_table(result, units)
     return 1 if result["growing"] else 0
 
 

@@ -16,7 +16,6 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from groot_ros.errors import UserError
-from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros_msgs.srv import SetInstruction
 
 N = TypeVar("N", bound=Node)
@@ -24,7 +23,14 @@ N = TypeVar("N", bound=Node)
 SPIN_S = 0.05
 SERVICE_WAIT_S = 120.0
 CONFIGURE_WAIT_S = 300.0
+CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
+REACHED = {
+    CONFIGURE: "configured",
+    ACTIVATE: "activated",
+    DEACTIVATE: "deactivated",
+    CLEANUP: "cleaned up",
+}
 INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
 
 
@@ -40,7 +46,7 @@ def running_node(make: Callable[[], N]) -> Iterator[N]:
         rclpy.try_shutdown()
 
 
-class OperatorNode(TrafficNode):
+class OperatorNode(Node):
     """Spins while it waits; everything else that it hears is heard then."""
 
     def spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
@@ -68,8 +74,7 @@ class OperatorNode(TrafficNode):
         request = ChangeState.Request(transition=Transition(id=transition_id))
         answer = self._call(ChangeState, f"{node}/change_state", request)
         if not (answer and answer.success):
-            wanted = "activated" if transition_id == ACTIVATE else "deactivated"
-            raise UserError(f"node {node} refused to be {wanted}: see its output")
+            raise UserError(f"node {node} refused to be {REACHED[transition_id]}: see its output")
 
     def trigger(self, service: str) -> None:
         """Call a Trigger service; UserError when it refuses."""

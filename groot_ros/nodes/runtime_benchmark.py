@@ -16,15 +16,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from numpy.typing import NDArray
-from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
 from groot_ros.chunks.measures import rms_jerk, sparc
@@ -32,6 +28,7 @@ from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, rotation_angle
 from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.nodes.messages import pose_stamped, to_time
+from groot_ros.nodes.operator_node import ACTIVATE, CONFIGURE, OperatorNode, running_node
 from groot_ros.policies.path import ideal_path
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.share import share_file
@@ -44,7 +41,6 @@ WIDTH, HEIGHT = 640, 480
 RESPONSE_S = 0.04
 COMMAND_RATE_HZ = 200.0
 SETTLE_S = 3.0
-NODE_WAIT_S = 30.0
 # A pause: slower than this for longer than that while the path goes on.
 PAUSE_M_S, PAUSE_S = 0.003, 0.1
 
@@ -72,7 +68,7 @@ class Recording:
     """When the robot said where it is, and what."""
 
 
-class BenchmarkRobot(Node):
+class BenchmarkRobot(OperatorNode):
     """Follows commands, publishes its state and pictures, records."""
 
     def __init__(self, robot: RobotConfig) -> None:
@@ -136,26 +132,6 @@ class BenchmarkRobot(Node):
         while (left_s := end_s - time.monotonic()) > 0:
             rclpy.spin_once(self, timeout_sec=left_s)
 
-    def call(self, kind: type, service: str, request: Any) -> Any:
-        """Answer of a service; UserError when it does not come in time."""
-        client = self.create_client(kind, service)
-        deadline_s = time.monotonic() + NODE_WAIT_S
-        while not client.service_is_ready() and time.monotonic() < deadline_s:
-            rclpy.spin_once(self, timeout_sec=0.1)
-        future = client.call_async(request)
-        while not future.done() and time.monotonic() < deadline_s:
-            rclpy.spin_once(self, timeout_sec=0.1)
-        self.destroy_client(client)
-        if not future.done():
-            raise UserError(f"{service} gave no answer for the benchmark: see the nodes' output")
-        return future.result()
-
-    def transition(self, node: str, transition_id: int) -> None:
-        """UserError when the node does not do it in time."""
-        request = ChangeState.Request(transition=Transition(id=transition_id))
-        if not self.call(ChangeState, f"{node}/change_state", request).success:
-            raise UserError(f"node {node} did not start for the benchmark: see its output")
-
 
 def local_graph() -> None:
     """From now on this process and those that it starts have a domain that no other is likely to
@@ -201,25 +177,19 @@ def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str,
 def record(load: Load, strategy: str) -> Recording:
     """What the nodes said with a strategy; UserError when they did not start."""
     local_graph()
-    rclpy.init()
-    robot = BenchmarkRobot(load_robot("sim"))
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
-    try:
-        with ExitStack() as nodes:
-            incidents = nodes.enter_context(TemporaryDirectory())
-            executor = {"command_rate": load.command_rate_hz, "incident_folder": incidents}
-            nodes.enter_context(node_process("executor_node", strategy=strategy, **executor))
-            nodes.enter_context(node_process("path_policy_node", strategy=strategy, **late))
-            for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-                for node in ("executor", "policy"):
-                    robot.transition(node, transition)
-            robot.spin_for(SETTLE_S)
-            robot.recording = recording = Recording()
-            robot.spin_for(load.seconds)
-            robot.recording = None
-    finally:
-        robot.destroy_node()
-        rclpy.shutdown()
+    with running_node(lambda: BenchmarkRobot(load_robot("sim"))) as robot, ExitStack() as nodes:
+        incidents = nodes.enter_context(TemporaryDirectory())
+        executor = {"command_rate": load.command_rate_hz, "incident_folder": incidents}
+        nodes.enter_context(node_process("executor_node", strategy=strategy, **executor))
+        nodes.enter_context(node_process("path_policy_node", strategy=strategy, **late))
+        for transition in (CONFIGURE, ACTIVATE):
+            for node in ("executor", "policy"):
+                robot.transition(node, transition)
+        robot.spin_for(SETTLE_S)
+        robot.recording = recording = Recording()
+        robot.spin_for(load.seconds)
+        robot.recording = None
     if not recording.poses:
         raise UserError(f"strategy {strategy} gave no commands: see the output of the nodes")
     return recording

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from std_msgs.msg import Bool, Int64
 
 from groot_ros.errors import UserError
+from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.operator_clock import LockstepOperatorClock, OperatorClock, WallClock
 from groot_ros.nodes.operator_node import (
     ACTIVATE,
@@ -26,7 +27,7 @@ SETTLE_NS = round(SETTLE_S * 1e9)
 LOOK_S = 5.0
 
 
-class SceneNode(OperatorNode):
+class SceneNode(OperatorNode, TrafficNode):
     """Knows from the simulator itself which scene it shows and since when the task is done.
 
     In simulated time everything is set up while the clock stands, so that every run of a scene

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,16 +22,20 @@ from typing import Any
 
 import numpy as np
 import psutil
-import rclpy
-from lifecycle_msgs.msg import Transition
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
 from groot_ros.benchmarks.growth import Bound, Life, Trend, trend
 from groot_ros.errors import UserError
+from groot_ros.nodes.operator_node import (
+    ACTIVATE,
+    CLEANUP,
+    CONFIGURE,
+    DEACTIVATE,
+    SERVICE_WAIT_S,
+    running_node,
+)
 from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.runtime_benchmark import (
-    NODE_WAIT_S,
     BenchmarkRobot,
     Recording,
     local_graph,
@@ -39,7 +43,6 @@ from groot_ros.nodes.runtime_benchmark import (
 )
 from groot_ros.robot import load_robot
 from groot_ros_msgs.msg import ActionChunk
-from groot_ros_msgs.srv import SetInstruction
 
 MB = 1e6
 SHARED_MEMORY = Path("/dev/shm")
@@ -56,12 +59,6 @@ BOUNDS = {
 LEFT_FILES = 2
 KILLED = "policy killed"
 MACHINE = "machine"
-CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (
-    Transition.TRANSITION_CONFIGURE,
-    Transition.TRANSITION_ACTIVATE,
-    Transition.TRANSITION_DEACTIVATE,
-    Transition.TRANSITION_CLEANUP,
-)
 # The middleware takes a killed process for alive this long, and so would those who call it.
 LEASE_S = 40.0
 
@@ -81,24 +78,20 @@ class Load:
 class Samples:
     """What each process, and all together, had at times; owned by the process that samples."""
 
-    times_s: dict[tuple[str, int], list[float]] = field(default_factory=dict)
-    """By role and process, from the beginning of the run."""
-    values: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
+    rows: dict[tuple[str, int], list[tuple[float, dict[str, float]]]] = field(default_factory=dict)
+    """By role and process: times in s from the beginning of the run, and values by quantity."""
 
     def add(self, role: str, process: int, time_s: float, values: dict[str, float]) -> None:
         """What a process had at a time."""
-        key = role, process
-        self.times_s.setdefault(key, []).append(time_s)
-        lists = self.values.setdefault(key, {name: [] for name in values})
-        for name, value in values.items():
-            lists[name].append(value)
+        self.rows.setdefault((role, process), []).append((time_s, values))
 
     def lives(self) -> dict[str, dict[str, list[Life]]]:
         """By role and quantity, one process after the other."""
         lives: dict[str, dict[str, list[Life]]] = {}
-        for (role, process), times_s in self.times_s.items():
-            for name, values in self.values[role, process].items():
-                life = Life(times_s=np.array(times_s), values=np.array(values))
+        for (role, _), rows in self.rows.items():
+            times_s = np.array([time_s for time_s, _ in rows])
+            for name in rows[0][1]:
+                life = Life(times_s=times_s, values=np.array([values[name] for _, values in rows]))
                 lives.setdefault(role, {}).setdefault(name, []).append(life)
         return lives
 
@@ -106,15 +99,16 @@ class Samples:
 class Day:
     """A robot, both nodes, and what happens to them."""
 
-    def __init__(self, robot: BenchmarkRobot, processes: ExitStack, load: Load) -> None:
+    def __init__(self, robot: BenchmarkRobot, stack: ExitStack, load: Load) -> None:
         self.samples = Samples()
         self.happened: Counter[str] = Counter()
         self.commands = self.chunks = self.refused = 0
         self._robot = robot
         self._load = load
-        self._stack = processes
+        self._stack = stack
         self._policy_stack = ExitStack()
-        self._processes: dict[str, subprocess.Popen[bytes] | None] = {"robot": None}
+        self._began_s = 0.0
+        self._pids = {"robot": os.getpid()}
         self._newest: ActionChunk | None = None
         self._events: tuple[Callable[[], None], ...] = (
             self._new_instruction,
@@ -129,32 +123,33 @@ class Day:
         self._estop = robot.create_publisher(Bool, "emergency_stop", 1)
 
     def run(self) -> None:
-        """Everything, for as long as the load says."""
+        """Everything once, and again for as long as the load says."""
         incidents = self._stack.enter_context(TemporaryDirectory())
         executor = {"command_rate": COMMAND_RATE_HZ, "incident_folder": incidents}
-        self._processes["executor"] = self._stack.enter_context(
-            node_process("executor_node", **executor)
-        )
+        process = self._stack.enter_context(node_process("executor_node", **executor))
+        self._pids["executor"] = process.pid
         self._stack.push(self._policy_stack)
         self._start_policy()
-        for transition in (CONFIGURE, ACTIVATE):
-            for node in ("executor", "policy"):
-                self._robot.transition(node, transition)
-        began_s = time.monotonic()
-        self._began_s = began_s
+        self._transitions(("executor", "policy"), CONFIGURE, ACTIVATE)
+        self._began_s = time.monotonic()
         timer = self._robot.create_timer(self._load.sample_s, self._sample)
-        while (gone_s := time.monotonic() - began_s) < self._load.seconds:
-            self._happen(gone_s)
+        while self._gone_s() < self._load.seconds or self._count() < len(self._events):
+            self._happen()
         self._robot.destroy_timer(timer)
-        self._policy_stack.close()
 
-    def _happen(self, gone_s: float) -> None:
+    def _gone_s(self) -> float:
+        return time.monotonic() - self._began_s
+
+    def _count(self) -> int:
+        """Of events that are no kills."""
+        return self.happened.total() - self.happened[KILLED]
+
+    def _happen(self) -> None:
         """One event, then work."""
-        kills = self.happened[KILLED]
-        if gone_s > (kills + 1) * self._load.seconds / (self._load.kills + 1):
-            event: Callable[[], None] = self._policy_killed
-        else:
-            event = self._events[(self.happened.total() - kills) % len(self._events)]
+        kills, load = self.happened[KILLED], self._load
+        event = self._events[self._count() % len(self._events)]
+        if kills < load.kills and self._gone_s() > (kills + 1) * load.seconds / (load.kills + 1):
+            event = self._policy_killed
         name = event.__name__.strip("_").replace("_", " ")
         self._robot.recording = recording = Recording()
         event()
@@ -170,7 +165,7 @@ class Day:
         """Follow the policy for a while; UserError where nothing is commanded any more."""
         before = len(commands)
         self._robot.spin_for(self._load.event_s)
-        deadline_s = time.monotonic() + NODE_WAIT_S
+        deadline_s = time.monotonic() + SERVICE_WAIT_S
         while len(commands) == before:
             if time.monotonic() > deadline_s:
                 raise UserError(f"no command came after {event!r}: see the nodes' output")
@@ -179,9 +174,8 @@ class Day:
             self._robot.spin_for(1.0)
 
     def _sample(self) -> None:
-        time_s = time.monotonic() - self._began_s
-        for role, child in self._processes.items():
-            pid = child.pid if child else os.getpid()
+        time_s = self._gone_s()
+        for role, pid in self._pids.items():
             try:
                 process = psutil.Process(pid)
                 memory = process.memory_info()
@@ -203,19 +197,19 @@ class Day:
             self._newest = message
 
     def _start_policy(self) -> None:
-        self._processes["policy"] = self._policy_stack.enter_context(
-            node_process("path_policy_node")
-        )
+        process = self._policy_stack.enter_context(node_process("path_policy_node"))
+        self._pids["policy"] = process.pid
 
     def _new_instruction(self) -> None:
-        request = SetInstruction.Request(instruction=f"task {self.happened.total()}")
-        self._robot.call(SetInstruction, "policy/set_instruction", request)
+        self._robot.tell("policy/set_instruction", f"task {self.happened.total()}")
 
     def _reset(self) -> None:
-        self._robot.call(Trigger, "policy/reset", Trigger.Request())
+        self._robot.trigger("policy/reset")
 
     def _resume(self) -> None:
-        self._robot.call(Trigger, "executor/resume", Trigger.Request())
+        # While what stopped it lasts, it refuses.
+        with suppress(UserError):
+            self._robot.trigger("executor/resume")
 
     def _refused_chunks(self) -> None:
         """Somebody else sends chunks of every kind that is refused, and ends."""
@@ -252,10 +246,7 @@ class Day:
     def _policy_killed(self) -> None:
         """SIGKILL; another process takes its place."""
         service = "policy/change_state"
-        process = self._processes.pop("policy")
-        assert process
-        process.kill()
-        process.wait()
+        os.kill(self._pids.pop("policy"), signal.SIGKILL)
         self._policy_stack.close()
         deadline_s = time.monotonic() + LEASE_S
         while self._robot.count_services(service) and time.monotonic() < deadline_s:
@@ -298,22 +289,11 @@ def _of_tomorrow(chunk: ActionChunk) -> ActionChunk:
 SPOILED = (_not_finite, _far_away, _too_few, _of_another, _far_epoch, _of_tomorrow)
 
 
-@contextmanager
-def _robot() -> Iterator[BenchmarkRobot]:
-    local_graph()
-    rclpy.init()
-    robot = BenchmarkRobot(load_robot("sim"))
-    try:
-        yield robot
-    finally:
-        robot.destroy_node()
-        rclpy.shutdown()
-
-
 def run(load: Load) -> tuple[dict[str, Any], Samples]:
     """Trends and what happened, and what was sampled."""
-    with _robot() as robot, ExitStack() as processes:
-        day = Day(robot, processes, load)
+    local_graph()
+    with running_node(lambda: BenchmarkRobot(load_robot("sim"))) as robot, ExitStack() as stack:
+        day = Day(robot, stack, load)
         day.run()
     files = BOUNDS["shared files"]
     left = files.step + LEFT_FILES * day.happened[KILLED]

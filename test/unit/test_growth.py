@@ -67,7 +67,6 @@ def test_a_short_run_is_not_judged_by_a_page_or_two() -> None:
 
 
 def test_samples_that_are_too_few_say_nothing() -> None:
-    empty, one = np.zeros(0), np.ones(1)
-    found = trend([Life(times_s=empty, values=empty), Life(times_s=one, values=one)], COUNT)
+    found = trend([Life(times_s=np.ones(1), values=np.ones(1))], COUNT)
     assert found.rise == 0.0
     assert not found.grows
