@@ -14,9 +14,10 @@ from groot_ros.calibration.gripper import Closing
 from groot_ros.calibration.latency import Shown
 from groot_ros.calibration.matching import Matched
 from groot_ros.calibration.response import CONSTANTS_S, DELAYS_S, Response
+from groot_ros.demo.figure_file import save
 
 SEEN, TOLD, PEAK = "#222222", "#d94801", "#cb181d"
-WIDTH_IN, ROW_IN, DPI = 11.0, 2.2, 110
+WIDTH_IN, ROW_IN = 11.0, 2.2
 # So much of a recording is drawn.
 SHOWN_S = 8.0
 
@@ -24,7 +25,7 @@ Draw = Callable[[Axes, Axes], None]
 
 
 def write_calibration_plot(calibration: Calibration, path: Path) -> None:
-    """Write a PNG with a row for each estimate: left the search, right the fit."""
+    """Write a picture with a row for each estimate: left the search, right the fit."""
     rows = _rows(calibration)
     figure = Figure(figsize=(WIDTH_IN, ROW_IN * max(len(rows), 1)), layout="constrained")
     if rows:
@@ -33,9 +34,7 @@ def write_calibration_plot(calibration: Calibration, path: Path) -> None:
             draw(search, fit)
     else:
         figure.suptitle("nothing could be estimated")
-    part = path.with_suffix(".part.png")
-    figure.savefig(part, dpi=DPI)
-    part.replace(path)
+    save(figure, path)
 
 
 def _rows(calibration: Calibration) -> list[Draw]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +15,7 @@ from groot_ros.chunks.chunk import Chunk
 # Told apart by lightness too.
 KINDS = {"executed": "#c7e9c0", "slowed": "#fdae6b", "graded": "#9e6ebd", "refused": "#cb181d"}
 STOP, PREDICTED = "#cb181d", "#9ecae1"
-WIDTH_IN, ROW_IN, DPI = 11.0, 1.5, 110
+WIDTH_IN, ROW_IN = 11.0, 1.5
 LONGEST_SENTENCE = 110
 
 
@@ -62,10 +61,3 @@ def draw_legend(figure: Figure, lines: Sequence[Line2D]) -> None:
     """What the lines and the marks mean."""
     marks = [Patch(color=color, label=f"chunk {kind}") for kind, color in KINDS.items()]
     figure.legend(handles=[*lines, *marks], loc="outside lower center", ncols=4, fontsize=8)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a picture, whole or not at all."""
-    part = path.with_suffix(f".part{path.suffix}")
-    figure.savefig(part, dpi=DPI)
-    part.replace(path)

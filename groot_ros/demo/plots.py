@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from groot_ros.demo.figure_file import save
 from groot_ros.demo.trace import Sample, Trace
 
 CHANNELS = ("x [m]", "y [m]", "z [m]", "grip closure")
 PREDICTED, COMMANDED, MEASURED = "#9ecae1", "#d94801", "#222222"
-DPI = 110
 
 
 def write_chunk_plot(traces: list[Trace], path: Path) -> None:
@@ -28,9 +28,7 @@ def write_chunk_plot(traces: list[Trace], path: Path) -> None:
         axes[-1][column].set_xlabel("time [s]")
     axes[0][0].legend(loc="best", fontsize=8)
     figure.tight_layout()
-    part = path.with_suffix(".part.png")
-    figure.savefig(part, dpi=DPI)
-    part.replace(path)
+    save(figure, path)
 
 
 def _draw(axis: Axes, trace: Trace, channel: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from groot_ros.demo.figure_file import save
 from groot_ros.demo.motion_plot import (
     KINDS,
     PREDICTED,
@@ -16,7 +17,6 @@ from groot_ros.demo.motion_plot import (
     draw_marks,
     draw_steps,
     make_rows,
-    save,
     shortened,
 )
 from groot_ros.sim.rehearsal_result import Rehearsed

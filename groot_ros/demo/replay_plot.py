@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from groot_ros.demo.figure_file import save
 from groot_ros.demo.motion_plot import (
     LONGEST_SENTENCE,
     PREDICTED,
@@ -18,7 +19,6 @@ from groot_ros.demo.motion_plot import (
     draw_marks,
     draw_steps,
     make_rows,
-    save,
     shortened,
 )
 from groot_ros.incidents.course import Course

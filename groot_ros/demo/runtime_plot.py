@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from groot_ros.demo.figure_file import save
 from groot_ros.policies.path import ideal_path
 
 SHOWN_S = 6.0
-DPI = 110
 
 
 class Commands(Protocol):
@@ -25,21 +26,17 @@ class Commands(Protocol):
 
 def write_plot(recordings: Mapping[str, Commands], path: Path) -> None:
     """Position along y and speed of the first seconds of each strategy."""
-    figure, axes = plt.subplots(
-        len(recordings), 2, figsize=(11, 2.2 * len(recordings)), squeeze=False, sharex=True
-    )
+    figure = Figure(figsize=(11, 2.2 * len(recordings)))
+    axes = figure.subplots(len(recordings), 2, squeeze=False, sharex=True)
     for row, (name, recording) in zip(axes, recordings.items(), strict=True):
         _draw(row, name, recording)
     for axis in axes[-1]:
         axis.set_xlabel("s")
     figure.tight_layout()
-    part = path.with_suffix(".part.png")
-    figure.savefig(part, dpi=DPI)
-    plt.close(figure)
-    part.replace(path)
+    save(figure, path)
 
 
-def _draw(row: Sequence[plt.Axes], name: str, recording: Commands) -> None:
+def _draw(row: Sequence[Axes], name: str, recording: Commands) -> None:
     stamps_ns, poses = np.array(recording.stamps_ns), np.array(recording.poses)
     times_s = (stamps_ns - stamps_ns[0]) / 1e9
     shown = times_s <= SHOWN_S

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-DPI = 110
+from groot_ros.demo.figure_file import save
 
 
 class Sampled(Protocol):
@@ -26,10 +26,9 @@ def write_plot(
     lives: Mapping[str, Mapping[str, Sequence[Sampled]]], units: Mapping[str, str], path: Path
 ) -> None:
     """A row for each quantity, a colour for each role, a line for each process."""
-    figure, axes = plt.subplots(
-        len(units), 1, figsize=(9, 1.7 * len(units)), squeeze=False, sharex=True
-    )
-    for axis, (name, unit) in zip(axes[:, 0], units.items(), strict=True):
+    figure = Figure(figsize=(9, 1.7 * len(units)))
+    axes = figure.subplots(len(units), 1, sharex=True)
+    for axis, (name, unit) in zip(axes, units.items(), strict=True):
         for number, (role, quantities) in enumerate(lives.items()):
             for index, life in enumerate(quantities.get(name, ())):
                 label = role if index == 0 else None
@@ -38,9 +37,6 @@ def write_plot(
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
         axis.legend(loc="lower right", fontsize=7, ncols=3)
-    axes[-1, 0].set_xlabel("min")
+    axes[-1].set_xlabel("min")
     figure.tight_layout()
-    part = path.with_suffix(".part.png")
-    figure.savefig(part, dpi=DPI)
-    plt.close(figure)
-    part.replace(path)
+    save(figure, path)
