@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.strategies import STRATEGIES
+from groot_ros.cli.output_files import check_picture
 
 ROWS = {
     "seam_mm_p95": "seam jump p95 [mm]",
@@ -37,13 +38,15 @@ def add_subject(subjects: Any) -> None:
         "--lost", type=float, default=0.0, help="share of inferences that give no chunk"
     )
     runtime.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
-    runtime.add_argument("--plot", type=Path, help="write a picture of the commands (.png)")
+    runtime.add_argument("--plot", type=Path, help="write a picture of the commands")
     runtime.add_argument("--json", action="store_true", help="print one JSON object")
     runtime.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    if args.plot:
+        check_picture(args.plot)
     from groot_ros.nodes.runtime_benchmark import Load
     from groot_ros.nodes.runtime_benchmark import run as measure
 

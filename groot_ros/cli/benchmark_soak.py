@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.output_files import check_picture
+
 
 def add_subject(subjects: Any) -> None:
     """Add `soak` to the subjects of `groot-ros benchmark`."""
@@ -19,13 +21,15 @@ def add_subject(subjects: Any) -> None:
     soak.add_argument(
         "--kills", type=int, default=3, help="how often the policy is killed (default: 3)"
     )
-    soak.add_argument("--plot", type=Path, help="write a picture of the samples (.png)")
+    soak.add_argument("--plot", type=Path, help="write a picture of the samples")
     soak.add_argument("--json", action="store_true", help="print one JSON object")
     soak.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 1 when something grows."""
+    if args.plot:
+        check_picture(args.plot)
     from groot_ros.nodes.soak_benchmark import BOUNDS, Load
     from groot_ros.nodes.soak_benchmark import run as measure
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groot_ros.cli.output_files import check_folder, check_picture
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
 
@@ -31,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
         "--picture",
         type=Path,
         default=Path("calibration.png"),
-        help="PNG of what was compared and found (%(default)s)",
+        help="picture of what was compared and found (%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -65,15 +66,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_paths(args: argparse.Namespace) -> None:
     """Before minutes of reading."""
-    if args.picture.suffix != ".png":
-        raise UserError(f"picture {args.picture} does not end in .png, which is what is written")
-    for path in (args.picture, args.output):
-        if path and not path.parent.is_dir():
-            raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist")
-    if args.output and args.output.exists():
-        raise UserError(
-            f"{args.output} exists already and is never overwritten: choose another --output"
-        )
+    check_picture(args.picture)
+    if args.output:
+        check_folder(args.output)
+        if args.output.exists():
+            raise UserError(
+                f"{args.output} exists already and is never overwritten: choose another --output"
+            )
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.checkpoint_options import add_checkpoint_options, open_checkpoint
+from groot_ros.cli.output_files import check_picture
 from groot_ros.cli.replay_report import again_sentence, other_sentence
 from groot_ros.errors import UserError
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from groot_ros.incidents.made_again import MadeAgain
     from groot_ros.incidents.saved_incident import SavedIncident
     from groot_ros.incidents.what_if import Made
-
-PICTURES = (".png", ".svg", ".pdf")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -42,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.incidents.saved_incident import SavedIncident
 
     saved = SavedIncident.read(args.incident or _newest())
-    output = _output(args.output, saved)
+    output = args.output or Path(f"{saved.name}.png")
+    check_picture(output)
     made = make_again(saved.recording)
     recorded = made.recorded
     if not recorded.commands:
@@ -74,15 +74,6 @@ def _newest() -> Path:
     if not incidents:
         raise UserError(f"{default_folder()} holds no incidents: name the folder of one")
     return incidents[-1]
-
-
-def _output(given: Path | None, saved: SavedIncident) -> Path:
-    path = given or Path(f"{saved.name}.png")
-    if path.suffix not in PICTURES:
-        raise UserError(f"--output is {path}, expected a name that ends in {', '.join(PICTURES)}")
-    if not path.parent.is_dir():
-        raise UserError(f"--output is {path}, but there is no folder {path.parent}: make it first")
-    return path
 
 
 def _other(args: argparse.Namespace, saved: SavedIncident) -> Made | None:

@@ -153,7 +153,7 @@ MISTAKES: list[tuple[Callable[[Path], object], list[str], str]] = [
         ["--checkpoint", str(share_file("pretrained/sim_pick"))],
         "has no pictures of camera",
     ),
-    (lambda path: None, ["--output", "picture.gif"], "expected a name that ends in .png"),
+    (lambda path: None, ["--output", "picture.gif"], "does not end in .png"),
     (lambda path: None, ["--output", "no/picture.png"], "there is no folder no"),
 ]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from groot_ros.cli.main import main
+
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
@@ -44,3 +46,14 @@ def test_a_closed_output_is_none_of_our_business(command: list[str], closed: str
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("subject", ["runtime", "soak"])
+@pytest.mark.parametrize(
+    ("name", "words"), [("a.gif", "does not end in .png"), ("no/a.png", "there is no folder")]
+)
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
+    subject: str, name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", subject, "--plot", str(tmp_path / name)]) == 2
+    assert words in capsys.readouterr().err

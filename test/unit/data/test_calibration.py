@@ -308,7 +308,7 @@ def test_a_bag_whose_clock_steps_is_refused_by_name(tmp_path: Path) -> None:
     [
         (["--bags", "missing"], "missing"),
         (["--robot", "nobody"], "'nobody' is neither a file nor one of"),
-        (["--output", "no/where.yaml"], "the folder no does not exist"),
+        (["--output", "no/where.yaml"], "there is no folder no"),
         (["--picture", "found.jpg"], "does not end in .png"),
         (["--robot", "ur5e"], "no bag holds a state of robot ur5e"),
     ],
