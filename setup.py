@@ -35,6 +35,8 @@ setup(
     install_requires=[
         "av>=14",
         "huggingface-hub>=1.0",
+        "lz4>=4.0",
+        "matplotlib>=3.6",
         "mcap>=1.6",
         "msgpack>=1.0.3",
         "numpy>=1.26",
@@ -56,7 +58,7 @@ setup(
         "zstandard>=0.22",
     ],
     extras_require={
-        "sim": ["daqp>=0.7", "matplotlib>=3.6", "mink>=1.0", "mujoco>=4.0"],
+        "sim": ["daqp>=0.7", "mink>=1.0", "mujoco>=4.0"],
         "train": ["accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],
         "test": ["hypothesis>=6.98", "pytest>=8,<9", "pytest-xdist>=3.5"],
     },
