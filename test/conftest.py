@@ -17,7 +17,8 @@ from groot_ros.share import share_file
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(share_file("config/fastdds.xml"))
 # Logs and incidents of the nodes are not the user's.
-os.environ["ROS_HOME"] = tempfile.mkdtemp(prefix="groot_ros_test_")
+HOME = tempfile.TemporaryDirectory(prefix="groot_ros_test_", ignore_cleanup_errors=True)
+os.environ["ROS_HOME"] = HOME.name
 # A background job of a shell ignores SIGINT, and so would the nodes that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -58,6 +58,11 @@ class Estimate:
         low_s, high_s = np.percentile(found_s, PERCENTILES)
         return cls(value_s=float(value_s), low_s=float(low_s), high_s=float(high_s))
 
+    @property
+    def milliseconds(self) -> tuple[int, int, int]:
+        """Value, low and high, rounded."""
+        return round(1e3 * self.value_s), round(1e3 * self.low_s), round(1e3 * self.high_s)
+
     def shifted(self, by_s: float) -> Estimate:
         """All of it later by a time."""
         return Estimate(
@@ -69,9 +74,7 @@ class Estimate:
         return Estimate(value_s=-self.value_s, low_s=-self.high_s, high_s=-self.low_s)
 
     def __str__(self) -> str:
-        value, low, high = (
-            round(1e3 * time_s) for time_s in (self.value_s, self.low_s, self.high_s)
-        )
+        value, low, high = self.milliseconds
         return f"{value} ms [{low}, {high}]"
 
 

@@ -85,10 +85,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 def _estimated(row: Row) -> str:
     if row.estimate is None:
         return "cannot be estimated"
-    estimate = row.estimate
-    value, low, high = (
-        round(1e3 * number) for number in (estimate.value_s, estimate.low_s, estimate.high_s)
-    )
+    value, low, high = row.estimate.milliseconds
     return f"{value:6d} ms  [{low}, {high}]"
 
 
