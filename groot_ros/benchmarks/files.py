@@ -15,7 +15,6 @@ import torch
 from groot_ros.benchmarks.memory_use import GB
 from groot_ros.benchmarks.record import Result, Skip
 from groot_ros.benchmarks.steps import Setting
-from groot_ros.cli.init_checkpoint import checkpoint_spec
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.data.benchmark import CODEC, FPS, ROBOT, write_bag
 from groot_ros.data.convert import Conversion, convert
@@ -29,6 +28,7 @@ from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.tabletop import tabletop_statistics
 from groot_ros.model.tiny import EMBODIMENT, CheckpointSpec, processor_config
 from groot_ros.model.tiny_backbones import BACKBONES
+from groot_ros.model.tiny_for_robot import checkpoint_spec
 from groot_ros.model.tiny_tokenizer import tiny_tokenizer
 from groot_ros.model.version import Version
 from groot_ros.robot import load_robot

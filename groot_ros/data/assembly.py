@@ -17,7 +17,7 @@ from groot_ros.data.extract import EpisodeResult
 from groot_ros.data.reader import Dataset
 from groot_ros.data.statistics import relative_statistics
 from groot_ros.envelope import measure_envelope
-from groot_ros.model.modality import ActionConfig, ActionFormat, ActionType
+from groot_ros.model.relative import RELATIVE, RELATIVE_KEY
 from groot_ros.robot import RobotConfig
 
 FORMAT = 1
@@ -25,11 +25,6 @@ FORMATS: dict[str, type[DatasetWriter]] = {
     "gr00t": DatasetWriter,
     "lerobot-v3": DatasetWriterV3,
 }
-RELATIVE = {
-    "se3": ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D, "ee_pose"),
-    "elementwise": ActionConfig(True, ActionType.NON_EEF, ActionFormat.DEFAULT, "ee_pose"),
-}
-RELATIVE_KEY = "ee_pose"
 # Their versions may change what is written.
 LIBRARIES = ("av", "pyarrow", "rosbags")
 IMAGE_PIPELINE = (

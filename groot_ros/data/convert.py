@@ -13,7 +13,7 @@ from typing import Any
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Timing
 from groot_ros.data.append import open_base, put_in_place, restore, sort_bags
-from groot_ros.data.assembly import FORMATS, RELATIVE, Recipe, assemble
+from groot_ros.data.assembly import FORMATS, Recipe, assemble
 from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_files import NO_SPACE, bag_files, find_bags
 from groot_ros.data.bag_storage import BagError
@@ -27,6 +27,7 @@ from groot_ros.data.reader import Dataset
 from groot_ros.data.report import write_report
 from groot_ros.data.topics import command_topics
 from groot_ros.errors import UserError
+from groot_ros.model.relative import RELATIVE
 from groot_ros.robot import load_robot
 
 PLAN = "plan.json"

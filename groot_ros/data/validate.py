@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.config_file import shown
-from groot_ros.data.assembly import RELATIVE, RELATIVE_KEY
 from groot_ros.data.dataset import ACTION, RELATIVE_STATISTICS, STATE, STATISTICS
 from groot_ros.data.reader import Dataset, EpisodeFiles
 from groot_ros.data.statistics import (
@@ -22,6 +21,7 @@ from groot_ros.data.statistics import (
 from groot_ros.data.training_warnings import training_warnings
 from groot_ros.data.video import read_pictures, read_video_info
 from groot_ros.errors import UserError
+from groot_ros.model.relative import RELATIVE, RELATIVE_KEY
 
 Columns = dict[str, NDArray[Any]]
 

@@ -11,6 +11,13 @@ from groot_ros.model.modality import ActionConfig, ActionFormat, ActionType
 
 Array = NDArray[np.float64]
 
+# How the actions of `_rel` variants are relative: by NVIDIA's rule for poses, or number by number.
+RELATIVE = {
+    "se3": ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D, "ee_pose"),
+    "elementwise": ActionConfig(True, ActionType.NON_EEF, ActionFormat.DEFAULT, "ee_pose"),
+}
+RELATIVE_KEY = "ee_pose"
+
 
 def to_relative(config: ActionConfig, actions: Array, reference: Array) -> Array:
     """Actions (T, D) seen from the state `reference` (D,).

@@ -20,12 +20,14 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
+from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint_folder import (
     checkpoint_variant,
     find_checkpoint,
     shipped_checkpoint,
 )
+from groot_ros.robot import load_robot
 from groot_ros.share import share_file
 
 # The recommended one, for checkpoints that do not say theirs.
@@ -50,9 +52,10 @@ def simulation_checkpoint(variant: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groot_ros"
     folder = cache / f"untrained_{variant}"
     if not (folder / "config.json").exists():
-        from groot_ros.cli.main import main
+        from groot_ros.model.tiny import init_checkpoint
+        from groot_ros.model.tiny_for_robot import checkpoint_spec
 
-        main(["init-checkpoint", "--size=tiny", f"--variant={variant}", f"--output={folder}"])
+        init_checkpoint(folder, checkpoint_spec(find_variant(variant), load_robot("sim")))
     return folder
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from groot_ros.codecs.catalog import VARIANTS, Variant
-from groot_ros.data.assembly import RELATIVE, RELATIVE_KEY
 from groot_ros.data.dataset import MODALITY, OWN_METADATA
 from groot_ros.data.reader import Dataset
 from groot_ros.data.statistics import column_statistics, relative_statistics
@@ -24,6 +23,7 @@ from groot_ros.model.gr00t import Gr00t
 from groot_ros.model.initialize import initialize
 from groot_ros.model.modality import ActionConfig, ActionKey, ModalityConfig
 from groot_ros.model.processor import Processor
+from groot_ros.model.relative import RELATIVE, RELATIVE_KEY
 from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
 from groot_ros.model.tabletop import Workspace
 from groot_ros.model.tiny import CheckpointSpec, init_checkpoint

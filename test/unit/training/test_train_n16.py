@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 from training_options import options
 
-from groot_ros.cli.init_checkpoint import checkpoint_spec
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.model.groot import Groot
 from groot_ros.model.tiny import init_checkpoint
+from groot_ros.model.tiny_for_robot import checkpoint_spec
 from groot_ros.robot import load_robot
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
