@@ -8,20 +8,20 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.cameras.kind import Decode
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose
 from groot_ros.robot import RobotConfig
 
 Array = NDArray[np.float64]
-Decode = Callable[[], NDArray[np.uint8]]
 T = TypeVar("T")
 
 STATE_HISTORY_NS = 2_000_000_000

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.buffer import Decode
 from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY, JointCommands
+from groot_ros.cameras.kind import Decode
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.clock_breaks import find_breaks

@@ -14,6 +14,8 @@ from groot_ros.robot import CameraStream
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) RGB."""
+Decode = Callable[[], Picture]
+"""Makes the picture of a message when it is wanted."""
 
 
 def no_video(message: Any) -> str:

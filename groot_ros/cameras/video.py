@@ -9,9 +9,8 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from groot_ros.buffer import Decode
 from groot_ros.cameras.frame_numbers import FrameNumbers
-from groot_ros.cameras.kind import Picture
+from groot_ros.cameras.kind import Decode, Picture
 from groot_ros.cameras.units import look_into
 from groot_ros.errors import UserError
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.buffer import Decode, ObservationBuffer
+from groot_ros.buffer import ObservationBuffer
+from groot_ros.cameras.kind import Decode
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import Bag
 from groot_ros.data.bag_storage import BagError

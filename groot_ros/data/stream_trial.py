@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from groot_ros.buffer import Decode
+from groot_ros.cameras.kind import Decode
 from groot_ros.data.bag import Bag
 from groot_ros.data.replay import StateCollector
 from groot_ros.data.topics import held_streams

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from groot_ros.errors import kind_of_sentence
+
 # An incident holds so much of what came after its first event: the arm is at rest then.
 AFTER_S = 1.0
 # Events follow one another while there are fewer seconds between them: they are one story.
@@ -18,11 +20,6 @@ class Event:
 
     time_ns: int
     sentence: str
-
-
-def kind_of(sentence: str) -> str:
-    """What sentences have in common that differ in numbers alone."""
-    return " ".join("".join(" " if c.isdigit() or c in ".-" else c for c in sentence).split())
 
 
 class Occasions:
@@ -43,7 +40,7 @@ class Occasions:
             self._seen.clear()
             self._incidents = 0
         self._newest_ns = event.time_ns
-        kind = kind_of(event.sentence)
+        kind = kind_of_sentence(event.sentence)
         if self._gathered:
             if len(self._gathered) < MOST_EVENTS:
                 self._gathered.append(event)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade
 from groot_ros.chunks.shadow import Disagreement
-from groot_ros.incidents.occasions import kind_of
+from groot_ros.errors import kind_of_sentence
 
 Array = NDArray[np.float64]
 
@@ -150,7 +150,7 @@ def _reasons(sentences: Iterable[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     for sentence in sentences:
-        counts[first.setdefault(kind_of(sentence), sentence)] += 1
+        counts[first.setdefault(kind_of_sentence(sentence), sentence)] += 1
     return dict(counts.most_common())
 
 

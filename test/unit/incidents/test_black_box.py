@@ -19,7 +19,7 @@ from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_metadata import Topic
-from groot_ros.errors import UserError
+from groot_ros.errors import UserError, kind_of_sentence
 from groot_ros.incidents.black_box import BlackBox, Surroundings
 from groot_ros.incidents.incident import INFO, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
@@ -30,7 +30,6 @@ from groot_ros.incidents.occasions import (
     QUIET_S,
     Event,
     Occasions,
-    kind_of,
 )
 
 S = 1_000_000_000
@@ -83,8 +82,8 @@ def test_a_clock_that_was_set_back_does_not_silence() -> None:
 
 
 def test_sentences_that_differ_in_numbers_are_of_a_kind() -> None:
-    assert kind_of("step 3 has z = -0.91 m") == kind_of("step 12 has z = 1 m")
-    assert kind_of("too late") != kind_of("too far")
+    assert kind_of_sentence("step 3 has z = -0.91 m") == kind_of_sentence("step 12 has z = 1 m")
+    assert kind_of_sentence("too late") != kind_of_sentence("too far")
 
 
 @given(st.lists(st.tuples(st.integers(-(10**10), 10**11), st.integers(0, 300))))
