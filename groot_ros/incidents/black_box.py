@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.chunk import Setpoint
-from groot_ros.chunks.command_loop import prefer_this_thread
-from groot_ros.data.background_writer import BackgroundWriter, Bag
 from groot_ros.data.bag_metadata import Topic
+from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.episode_info import EpisodeInfo
+from groot_ros.data.serialized import MessageMaker
 from groot_ros.incidents.incident import RECORDING, ROBOT, URDF, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder
 from groot_ros.incidents.kept_messages import KeptMessages, Message
+from groot_ros.incidents.kept_tape import KeptTape, TakenTape
 from groot_ros.incidents.occasions import AFTER_S, Event, Occasions
-from groot_ros.incidents.pauses import Pauses
+from groot_ros.incidents.pictures import PictureKeeper
 from groot_ros.incidents.recording_file import write_recording
-from groot_ros.incidents.tape import Recording, TapedExecutor, timed
+from groot_ros.incidents.tape import Recording, timed
+from groot_ros.robot import CameraStream, RobotConfig
 
 BEFORE_S = 30.0
 """So much of what came before its first event is in an incident."""
@@ -30,215 +31,267 @@ SPAN_S = BEFORE_S + AFTER_S
 MESSAGES_SHARE = 0.25
 # Beside the messages: recording, robot file, index.
 OVERHEAD_BYTES = 8 << 20
-# What may wait for a disk that is slow or gone.
-MOST_PICTURES, MOST_INCIDENTS = 50, 2
+# What may wait for a processor that is busy, or for a disk that is slow or gone.
+MOST_PICTURES, MOST_INCIDENTS = 10, 2
+LOST = "the executor is gone: it was killed, or it crashed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What an incident tells of the executor, and how to tell its setpoints.
+class Setup:
+    """What an incident tells of the executor, where it is saved and how much of it is kept.
 
-    `urdf` is the text of the arm's description, asked for when an incident is saved; `setpoint`
-    makes a serialised message of `setpoint_topic` from a setpoint and its time in ns.
+    `messages_bytes` is what messages may take in memory, `folder_bytes` what incidents may on the
+    disk.
     """
 
-    robot: str
+    robot: RobotConfig
     robot_file: str
-    urdf: Callable[[], str]
     namespace: str
     chunk_topic: str
+    setpoint_topic: Topic
     parameters: Mapping[str, Any]
     versions: Mapping[str, str]
-    setpoint_topic: Topic
-    setpoint: Callable[[Setpoint, int], bytes]
+    folder: Path
+    folder_bytes: int
+    messages_bytes: int
 
 
 @dataclass(frozen=True)
 class Saved:
-    """An incident that was saved, or was not (`bag.failure`), and what it was saved for."""
+    """An incident that was saved at a path, or was not and why, and what it was saved for."""
 
-    bag: Bag
+    path: str
     sentence: str
+    failure: str = ""
 
 
 class BlackBox:
     """Keeps what comes, and saves it with the executor's tape once something has happened.
 
-    It owns the ring buffers. One thread, that of the node's callbacks, calls it; the tape belongs
-    to whoever guards the executor. What is saved is written by a thread of its own, which alone
-    touches the disk, and pauses again and again while commands are made.
+    It owns what is kept. One thread calls it; what is saved is written by a thread of its own,
+    which alone touches the disk and calls `told`.
     """
 
-    def __init__(self, folder: IncidentFolder, around: Surroundings, most_bytes: int) -> None:
-        """`most_bytes` is what messages may take in memory."""
-        self._folder = folder
-        self._around = around
-        others = round(MESSAGES_SHARE * most_bytes)
-        self._topics = {around.setpoint_topic.name: around.setpoint_topic}
+    def __init__(self, setup: Setup, told: Callable[[Saved], None]) -> None:
+        self._setup = setup
+        self._told = told
+        self._folder = IncidentFolder(setup.folder, setup.folder_bytes)
+        others = round(MESSAGES_SHARE * setup.messages_bytes)
         self._messages = KeptMessages(SPAN_S, others)
-        self._pictures = KeptMessages(SPAN_S, most_bytes - others)
+        self._pictures = KeptMessages(SPAN_S, setup.messages_bytes - others)
+        self._tape = KeptTape(SPAN_S)
         self._occasions = Occasions()
-        self._interventions = 0
-        self._pauses = Pauses()
-        self._writer, self._compressor = BackgroundWriter(0), BackgroundWriter(0)
-        for thread in (self._writer, self._compressor):
-            self._do(thread, prefer_this_thread)
+        self._topics = {setup.setpoint_topic.name: setup.setpoint_topic}
+        self._cameras: dict[str, tuple[str, CameraStream]] = {}
+        self._videos: dict[str, str] = {}
+        self._picture_keeper = PictureKeeper()
+        self._writer = ThreadPoolExecutor(1, "writer")
+        self._compressor = ThreadPoolExecutor(1, "compressor")
         # Two counters because each must be changed by one thread alone.
         self._pictures_come = self._pictures_compressed = 0
-        self._waiting: deque[Saved] = deque()
-        self._saved: deque[Saved] = deque()
-        self.instruction = ""
-        """The task, as the last chunk with one names it."""
+        self._incidents_come = self._incidents_written = 0
+        self._left_out = 0
+        self._instruction = self._urdf = ""
+        self._now_ns = 0
+        self._is_commanding = False
 
-    def keep(self, topic: Topic, now_ns: int, data: bytes) -> None:
+    def topic(self, topic: Topic) -> None:
+        """Messages of a topic may come."""
+        self._topics[topic.name] = topic
+
+    def camera(self, topic: Topic, kind: str, camera: CameraStream) -> None:
+        """Pictures of a topic may come as messages of a kind."""
+        self.topic(topic)
+        self._cameras[topic.name] = kind, camera
+
+    def video(self, topic: Topic) -> None:
+        """Packets of video may come on a topic."""
+        self.topic(topic)
+        self._videos[topic.name] = topic.type
+
+    def instruction(self, instruction: str) -> None:
+        """The task, as the newest chunk names it."""
+        self._instruction = instruction
+
+    def urdf(self, text: str) -> None:
+        """The arm's description, as soon as it is known."""
+        self._urdf = text
+
+    def keep(self, topic: str, now_ns: int, data: bytes) -> None:
         """A message has come, or was sent."""
-        self._topics.setdefault(topic.name, topic)
-        self._messages.add((topic.name, now_ns, data))
+        self._messages.add((topic, now_ns, data))
 
-    def keep_picture(self, topic: Topic, now_ns: int, compressed: Callable[[], bytes]) -> None:
+    def keep_packet(self, topic: str, now_ns: int, data: bytes) -> None:
+        """A packet of video has come."""
+        self._pictures.add((topic, now_ns, data))
+
+    def keep_picture(self, topic: str, now_ns: int, data: bytes) -> None:
         """A picture has come; it is compressed by a thread of its own."""
-        self._topics.setdefault(topic.name, topic)
         if self._pictures_come - self._pictures_compressed < MOST_PICTURES:
             self._pictures_come += 1
-            self._do(self._compressor, lambda: self._compress(topic.name, now_ns, compressed))
+            self._compressor.submit(self._compress, topic, now_ns, data)
+        else:
+            self._left_out += 1
 
-    def _compress(self, topic: str, now_ns: int, compressed: Callable[[], bytes]) -> None:
-        """On the compressor's thread."""
+    def left_out(self, pictures: int) -> None:
+        """So many pictures did not come because there was no time for them."""
+        self._left_out += pictures
+
+    def _compress(self, topic: str, now_ns: int, data: bytes) -> None:
+        """On the compressor's thread; ValueError for a picture that is none."""
         self._pictures_compressed += 1
-        self._pictures.add((topic, now_ns, compressed()))
+        kind, camera = self._cameras[topic]
+        self._pictures.add((topic, now_ns, self._picture_keeper.jpeg(kind, camera, data)))
 
-    def begin(self, executor: TapedExecutor, now_ns: int) -> None:
-        """Commands follow: from now on what is written waits for them."""
-        self._pauses.hurry(False)
-        executor.tape.begin(executor, now_ns)
+    def begin_tape(self, begun_ns: int, executor: bytes) -> None:
+        """The executor's tape begins anew."""
+        self._tape.begin(begun_ns, executor)
+
+    def tape(self, calls: bytes) -> None:
+        """Its tape goes on."""
+        self._tape.add(calls)
+
+    def begin(self) -> None:
+        """Commands follow."""
+        self._is_commanding = True
 
     def note(self, sentence: str, now_ns: int) -> None:
         """Something has happened."""
         self._occasions.note(Event(now_ns, sentence))
 
-    def look(
-        self, executor: TapedExecutor, guard: AbstractContextManager[object], now_ns: int
-    ) -> None:
-        """Copy the executor if that is due, and save what has happened; not between the calls that
-        join one chunk. `guard` is held for no longer than that copy takes."""
-        with guard:
-            executor.tape.look(executor, now_ns)
-            interventions = executor.interventions
-        if interventions > self._interventions:
-            self._interventions = interventions
-            self.note("the governor corrected a command", now_ns)
+    def look(self, now_ns: int) -> None:
+        """It is so late now: save what has happened if that is due."""
+        self._now_ns = now_ns
         if events := self._occasions.take_due(now_ns):
-            self._save(events, executor, guard, now_ns)
+            self._save(events, now_ns)
 
-    def end(
-        self, executor: TapedExecutor, guard: AbstractContextManager[object], now_ns: int
-    ) -> None:
-        """Save at once what has happened: nothing is commanded any more."""
-        self._pauses.hurry(True)
+    def end(self, now_ns: int) -> None:
+        """Nothing is commanded any more: save at once what has happened."""
+        self._is_commanding = False
         if events := self._occasions.take():
-            self._save(events, executor, guard, now_ns)
+            self._save(events, now_ns)
 
-    def take_saved(self) -> list[Saved]:
-        """What was saved since the last call."""
-        return [self._saved.popleft() for _ in range(len(self._saved))]
+    def close(self) -> None:
+        """Nobody says anything any more; returns when all is written."""
+        if self._is_commanding:
+            self.note(LOST, self._now_ns)
+        self.end(self._now_ns)
+        self._compressor.shutdown(cancel_futures=True)
+        self._writer.shutdown()
 
-    def close(self, timeout_s: float) -> list[Path]:
-        """Wait until all is written; what is not when the time is over."""
-        self._pauses.hurry(True)
-        self._compressor.close(0.0)
-        self._writer.close(timeout_s)
-        return [saved.bag.path for saved in self._waiting]
-
-    def _do(self, thread: BackgroundWriter, work: Callable[[], None]) -> None:
-        thread.submit(Bag(self._folder.path), work)
-
-    def _save(
-        self,
-        events: tuple[Event, ...],
-        executor: TapedExecutor,
-        guard: AbstractContextManager[object],
-        now_ns: int,
-    ) -> None:
-        saved = Saved(Bag(self._folder.path, compress=True), events[0].sentence)
-        if len(self._waiting) >= MOST_INCIDENTS:
-            saved.bag.failure = "the disk is too slow, others are still being written"
-            self._saved.append(saved)
+    def _save(self, events: tuple[Event, ...], now_ns: int) -> None:
+        if self._incidents_come - self._incidents_written >= MOST_INCIDENTS:
+            reason = "the disk is too slow, others are still being written"
+            self._told(Saved("", events[0].sentence, reason))
             return
-        with guard:
-            recording = executor.tape.recording()
         messages = [*self._messages.taken(), *self._pictures.taken()]
-        incident = self._incident(events, messages, recording, now_ns)
-        self._waiting.append(saved)
-        self._writer.submit(
-            saved.bag, lambda: self._write(saved.bag, incident, messages, recording)
-        )
-        self._do(self._writer, lambda: self._saved.append(self._waiting.popleft()))
+        tape = self._tape.taken()
+        incident = self._incident(events, messages, tape, now_ns)
+        self._incidents_come += 1
+        self._writer.submit(self._write, incident, self._urdf, messages, tape)
 
     def _incident(
         self,
         events: tuple[Event, ...],
         messages: list[Message],
-        recording: Recording | None,
+        tape: TakenTape | None,
         now_ns: int,
     ) -> Incident:
         begun_ns = min((time_ns for _, time_ns, _ in messages), default=now_ns)
-        around = self._around
+        setup = self._setup
         return Incident(
             events=events,
             saved=datetime.now().astimezone().isoformat(timespec="seconds"),
-            begun_ns=min(begun_ns, recording.begun_ns) if recording else begun_ns,
+            begun_ns=min(begun_ns, tape.begun_ns) if tape else begun_ns,
             ended_ns=now_ns,
-            robot=around.robot,
-            namespace=around.namespace,
-            chunk_topic=around.chunk_topic,
-            instruction=self.instruction,
-            parameters=around.parameters,
-            versions=around.versions,
+            robot=setup.robot.name,
+            namespace=setup.namespace,
+            chunk_topic=setup.chunk_topic,
+            instruction=self._instruction,
+            pictures_left_out=self._left_out,
+            parameters=setup.parameters,
+            versions=setup.versions,
         )
 
     def _write(
-        self, bag: Bag, incident: Incident, messages: list[Message], recording: Recording | None
+        self, incident: Incident, urdf: str, messages: list[Message], tape: TakenTape | None
     ) -> None:
         """On the writer's thread."""
-        needed = OVERHEAD_BYTES + sum(len(data) for *_, data in messages)
-        self._folder.make_room(needed)
-        bag.path = self._folder.new(incident)
-        writer = bag.open()
+        sentence = incident.events[0].sentence
         try:
-            if recording:
-                write_recording(writer.part / RECORDING, recording, self._pauses)
-                messages = [*messages, *self._setpoints(recording)]
-            incident.write(writer.part)
-            around = self._around
-            (writer.part / ROBOT).write_text(around.robot_file)
-            if urdf := around.urdf():
-                (writer.part / URDF).write_text(urdf)
-            writer.annotate(self._info(bag.path.name, incident).to_custom_data())
-            for topic, time_ns, data in sorted(messages, key=lambda message: message[1]):
-                if not writer.knows(topic):
-                    writer.add_topic(self._topics[topic])
-                writer.write(topic, time_ns, time_ns, data)
-                self._pauses.breathe()
+            path = self._written(incident, urdf, messages, tape)
+            self._told(Saved(str(path), sentence))
+        except Exception as error:
+            # Whatever it is: the next incident wants this thread.
+            reason = (
+                str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            )
+            self._told(
+                Saved("", sentence, f"it cannot be written to {self._folder.path}: {reason}")
+            )
+        finally:
+            self._incidents_written += 1
+
+    def _written(
+        self, incident: Incident, urdf: str, messages: list[Message], tape: TakenTape | None
+    ) -> Path:
+        self._folder.make_room(OVERHEAD_BYTES + sum(len(data) for *_, data in messages))
+        path = self._folder.new(incident)
+        writer = BagWriter(path, compress=True)
+        try:
+            self._fill(writer, incident, urdf, messages, tape)
             writer.finish()
-        except Exception:
+        except BaseException:
             writer.abandon()
             raise
         self._folder.make_room()
+        return path
+
+    def _fill(
+        self,
+        writer: BagWriter,
+        incident: Incident,
+        urdf: str,
+        messages: list[Message],
+        tape: TakenTape | None,
+    ) -> None:
+        if tape:
+            recording = tape.recording()
+            write_recording(writer.part / RECORDING, recording)
+            messages = [*messages, *self._setpoints(recording)]
+        incident.write(writer.part)
+        (writer.part / ROBOT).write_text(self._setup.robot_file)
+        if urdf:
+            (writer.part / URDF).write_text(urdf)
+        writer.annotate(self._info(writer.path.name, incident).to_custom_data())
+        messages.sort(key=lambda message: message[1])
+        for topic, time_ns, data in self._picture_keeper.from_key_frames(messages, self._videos):
+            if not writer.knows(topic):
+                writer.add_topic(self._topics[topic])
+            writer.write(topic, time_ns, time_ns, data)
 
     def _setpoints(self, recording: Recording) -> Iterator[Message]:
-        around = self._around
+        maker, topic = MessageMaker(), self._setup.setpoint_topic.name
+        robot = self._setup.robot
+        joints = robot.observations.joint_position
         for now_ns, (_, _, answer) in timed(recording.calls, recording.begun_ns):
-            if isinstance(answer, tuple):
-                data = around.setpoint(Setpoint(*answer), now_ns)
-                self._pauses.breathe()
-                yield around.setpoint_topic.name, now_ns, data
+            if not isinstance(answer, tuple):
+                continue
+            setpoint = Setpoint(*answer)
+            if setpoint.ee_pose is not None:
+                data = maker.pose(now_ns, robot.base_frame, setpoint.ee_pose)
+            else:
+                assert joints and setpoint.joint_position is not None
+                positions = map(float, setpoint.joint_position)
+                data = maker.joint_state(now_ns, dict(zip(joints.joints, positions, strict=True)))
+            yield topic, now_ns, data
 
     def _info(self, name: str, incident: Incident) -> EpisodeInfo:
         """So that whoever reads the bag knows what the recorder would have said."""
         return EpisodeInfo(
             episode=name,
             robot=incident.robot,
-            robot_file=self._around.robot_file,
+            robot_file=self._setup.robot_file,
             namespace=incident.namespace,
             instruction=incident.instruction,
             reason=incident.events[0].sentence,

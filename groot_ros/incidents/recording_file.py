@@ -13,7 +13,7 @@ from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.watched_points import WatchedPoints
 from groot_ros.errors import UserError
-from groot_ros.incidents.pauses import Pauses
+from groot_ros.incidents.pickled import Points
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import TAPED, Call, Recording
 from groot_ros.robot_limits import Limits
@@ -26,17 +26,16 @@ LARGEST_BYTES = 512 << 20
 LONGEST_LINE = 8 << 20
 
 
-def write_recording(path: Path, recording: Recording, pauses: Pauses) -> None:
-    """Write a recording, in many small pieces of work."""
+def write_recording(path: Path, recording: Recording) -> None:
+    """Write a recording."""
     with gzip.open(path, "wt", compresslevel=3, encoding="ascii") as file:
         file.write(json.dumps({"format": FORMAT, "begun_ns": recording.begun_ns}) + "\n")
 
         def put(line: str) -> None:
             file.write(line)
             file.write("\n")
-            pauses.breathe()
 
-        writer = Writer(put, {WatchedPoints: POINTS})
+        writer = Writer(put, {WatchedPoints: POINTS, Points: POINTS})
         writer.write(recording.executor)
         for call in recording.calls:
             writer.write(call)

@@ -1,9 +1,8 @@
-"""Every call that changes an executor, with its time, for as long as an incident looks back.
+"""Every call that changes an executor, with its time.
 
 An executor is a function of its state and of the calls since: it brings no clock and no chance.
 So a copy of its state and the calls after it are all that is needed to make its commands again,
-bit for bit. Copies are made every few seconds; the tape begins with the newest one that is old
-enough.
+bit for bit. Copies are made every few seconds, so that old calls can be forgotten.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ R = TypeVar("R")
 COPY_PERIOD_S = 5.0
 # What a call takes in memory, about, beside the steps of a chunk.
 CALL_BYTES = 500
-# A flood of chunks begins a new copy sooner, and shortens what is kept.
-PART_BYTES, TAPE_BYTES = 8 << 20, 64 << 20
+# A flood of chunks begins a new copy sooner.
+PART_BYTES = 8 << 20
 
 
 Answer = tuple[Any, ...] | str | None
@@ -48,13 +47,13 @@ again, and lets nobody work meanwhile.
 
 
 @dataclass
-class Part:
-    """The executor at a time in ns, and the calls from then on."""
+class Piece:
+    """Calls in a row; `executor` is what they were made on, a copy as it was at `begun_ns`, where
+    the tape begins anew."""
 
-    begun_ns: int
-    executor: ChunkExecutor
     calls: list[Call] = field(default_factory=list)
-    bytes: int = 0
+    begun_ns: int = 0
+    executor: ChunkExecutor | None = None
 
 
 @dataclass(frozen=True)
@@ -67,45 +66,39 @@ class Recording:
 
 
 class Tape:
-    """The calls of the last `span_s`; belongs to whoever guards the executor."""
+    """The calls since somebody took them; belongs to whoever guards the executor.
 
-    def __init__(self, span_s: float) -> None:
-        self._span_ns = round(span_s * 1e9)
-        self._parts: deque[Part] = deque()
+    Nothing is kept before the first copy.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[Piece] = []
+        self._begun_ns: int | None = None
+        self._bytes = 0
 
     def add(self, call: Call) -> None:
         """A call has been made."""
-        if self._parts:
-            part = self._parts[-1]
-            part.calls.append(call)
-            part.bytes += CALL_BYTES + sum(_bytes_of(value) for value in call[1])
+        if self._begun_ns is not None:
+            if not self._pieces:
+                self._pieces.append(Piece())
+            self._pieces[-1].calls.append(call)
+            self._bytes += CALL_BYTES + sum(_bytes_of(value) for value in call[1])
 
     def look(self, executor: ChunkExecutor, now_ns: int) -> None:
         """Copy the executor if that is due; not between the calls that join one chunk."""
-        newest = self._parts[-1] if self._parts else None
-        age_s = (now_ns - newest.begun_ns) / 1e9 if newest else 0.0
-        if newest is None or newest.bytes > PART_BYTES or not 0.0 <= age_s < COPY_PERIOD_S:
+        age_s = -1.0 if self._begun_ns is None else (now_ns - self._begun_ns) / 1e9
+        if self._bytes > PART_BYTES or not 0.0 <= age_s < COPY_PERIOD_S:
             self.begin(executor, now_ns)
 
     def begin(self, executor: ChunkExecutor, now_ns: int) -> None:
-        """Copy the executor, and forget what is too old or too much."""
-        self._parts.append(Part(now_ns, untaped(executor)))
-        while len(self._parts) > 1 and self._is_over(now_ns):
-            self._parts.popleft()
+        """Copy the executor: what came before is not needed for what follows."""
+        self._pieces.append(Piece(begun_ns=now_ns, executor=untaped(executor)))
+        self._begun_ns, self._bytes = now_ns, 0
 
-    def _is_over(self, now_ns: int) -> bool:
-        """Whether the oldest part is not needed; times of a clock that was set back are."""
-        following_ns = self._parts[1].begun_ns
-        held = sum(part.bytes for part in self._parts)
-        return now_ns - following_ns >= self._span_ns or held > TAPE_BYTES
-
-    def recording(self) -> Recording | None:
-        """What is kept, as it is now; None before the first copy."""
-        if not self._parts:
-            return None
-        first = self._parts[0]
-        calls = [call for part in self._parts for call in part.calls]
-        return Recording(first.begun_ns, untaped(first.executor), calls)
+    def take(self) -> list[Piece]:
+        """What has come since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
 
 def _bytes_of(value: Any) -> int:
@@ -178,8 +171,8 @@ class TapedExecutor(ChunkExecutor):
     is_called = False
     """While one of its methods runs that calls others."""
 
-    def __init__(self, limits: Limits, settings: ExecutionSettings, span_s: float) -> None:
-        self.tape = Tape(span_s)
+    def __init__(self, limits: Limits, settings: ExecutionSettings) -> None:
+        self.tape = Tape()
         super().__init__(limits, settings)
 
     watch = _taped(ChunkExecutor.watch)

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import array
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
-import cv2
 import rclpy
 from rclpy.callback_groups import CallbackGroup
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage, Image
 
 from groot_ros.buffer import ObservationBuffer
-from groot_ros.cameras.catalog import VIDEO_TYPES, kind_of, message_to_rgb
-from groot_ros.chunks.chunk import Setpoint
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.episode_info import software_versions
 from groot_ros.errors import UserError
-from groot_ros.incidents.black_box import BlackBox, Surroundings
+from groot_ros.incidents.black_box import Setup
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
+from groot_ros.incidents.pickled import dumps
 from groot_ros.incidents.tape import TapedExecutor
+from groot_ros.incidents.writer_process import WriterProcess
 from groot_ros.nodes.executor_parameters import ExecutorParameters
+from groot_ros.nodes.kept_camera import NEWEST, KeptCamera
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
-from groot_ros.nodes.outputs import setpoint_message
 from groot_ros.nodes.raw_topics import message_class, offered_qos
-from groot_ros.robot import CameraStream, RobotConfig, robot_path
+from groot_ros.robot import RobotConfig, robot_path
 from groot_ros.share import user_path
-from groot_ros.stream_store import COMPRESSED_IMAGE, Route, routes
+from groot_ros.stream_store import Route, routes
 from groot_ros_msgs.msg import ActionChunk
 
-JPEG_QUALITY = 90
 # More of the states that are only observed would cost the commands time.
 STATES_HZ = 50.0
 # No chunk that is worth keeping is larger.
@@ -44,7 +38,6 @@ LARGEST_CHUNK_BYTES = 1 << 20
 # A node that ends may take a few seconds in all.
 CLOSE_TIMEOUT_S = 2.0
 MB, GB = 1 << 20, 10**9
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class Paced(CallbackGroup):
@@ -70,9 +63,10 @@ class Paced(CallbackGroup):
 
 
 class ExecutorBlackBox:
-    """Feeds a black box with what an executor hears and says; used by the node's callbacks alone.
+    """Tells a process of its own what an executor hears, says and does, which saves it when
+    something fails; used by the node's callbacks alone.
 
-    Nobody waits for its subscriptions, and it decodes no message but pictures.
+    Nobody waits for its subscriptions, and it decodes no message.
     """
 
     def __init__(
@@ -88,145 +82,166 @@ class ExecutorBlackBox:
         description, if any. UserError where the folder cannot be written."""
         self._node = node
         self._executor, self._guard = executor, guard
-        self._topics: dict[str, Topic] = {}
+        self._urdf = urdf
+        self._topics: dict[str, str] = {}
+        self._interventions = 0
+        self._instruction = self._description = self._broken = ""
         folder = _folder(p)
         for part in folder.unfinished():
             node.get_logger().warning(
                 f"{part} was not finished: `groot-ros repair {part}` makes it readable"
             )
         self._chunk_topic = p.chunk_topic
-        self._box = BlackBox(
-            folder,
-            self._surroundings(robot, p, urdf),
-            p.incident_memory * MB,
-        )
+        self._folder = folder.path
+        self._writer = WriterProcess(self._setup(robot, p))
         self.newest = ""
         """Where the last incident was saved; empty for none."""
-        self._subscriptions = list(self._subscribe(robot, p.incident_pictures))
+        self._cameras: list[KeptCamera] = []
+        self._states: list[Subscription] = []
+        self._subscribe(robot, p.incident_pictures)
 
-    def _surroundings(
-        self, robot: RobotConfig, p: ExecutorParameters, urdf: Callable[[], str]
-    ) -> Surroundings:
-        node = self._node
-
-        def setpoint(value: Setpoint, stamp_ns: int) -> bytes:
-            return bytes(serialize_message(setpoint_message(robot, value, stamp_ns)))
-
+    def _setup(self, robot: RobotConfig, p: ExecutorParameters) -> Setup:
         kind = "geometry_msgs/msg/PoseStamped"
         if robot.output.commanded != "ee_pose":
             kind = "sensor_msgs/msg/JointState"
-        return Surroundings(
-            robot=robot.name,
+        return Setup(
+            robot=robot,
             robot_file=robot_path(p.robot).read_text(),
-            urdf=urdf,
-            namespace=node.get_namespace(),
-            chunk_topic=node.resolve_topic_name(p.chunk_topic),
+            namespace=self._node.get_namespace(),
+            chunk_topic=self._node.resolve_topic_name(p.chunk_topic),
+            setpoint_topic=Topic(self._node.resolve_topic_name("~/setpoint"), kind),
             parameters=asdict(p),
             versions=software_versions(rclpy.get_rmw_implementation_identifier()),
-            setpoint_topic=Topic(node.resolve_topic_name("~/setpoint"), kind),
-            setpoint=setpoint,
+            folder=self._folder,
+            folder_bytes=round(p.incident_disk * GB),
+            messages_bytes=p.incident_memory * MB,
         )
 
-    def _subscribe(self, robot: RobotConfig, pictures_hz: float) -> list[Subscription]:
+    def _subscribe(self, robot: RobotConfig, pictures_hz: float) -> None:
         observed = robot.observations
         cameras = observed.cameras if pictures_hz > 0 else ()
         # What it commands the executor hears anyway (`said`).
         states = [name for name in observed.states if name != robot.output.commanded]
         buffer = ObservationBuffer(robot, states, cameras)
-        found = []
         for route in routes(buffer):
-            if route.type_name in VIDEO_TYPES:
-                self._node.get_logger().info(f"incidents hold no video: {route.topic} is left out")
-            elif route.is_camera:
+            if route.is_camera:
                 camera = observed.cameras[route.streams[0]]
-                found.append(self._subscribe_camera(route, camera, pictures_hz))
+                pace = Paced(1.0 / pictures_hz)
+                self._cameras.append(KeptCamera(self._node, route, camera, self._writer, pace))
             else:
-                found.append(self._subscribe_state(route))
-        return found
+                self._states.append(self._subscribe_state(route))
 
     def _subscribe_state(self, route: Route) -> Subscription:
-        topic = Topic(self._node.resolve_topic_name(route.topic), route.type_name, (_QOS,))
-
         def keep(data: bytes) -> None:
-            self._box.keep(topic, self._node.now_ns(), bytes(data))
-
-        kind = message_class(route.type_name)
-        return self._node.create_witness(
-            kind, route.topic, keep, NEWEST, raw=True, callback_group=Paced(1.0 / STATES_HZ)
-        )
-
-    def _subscribe_camera(
-        self, route: Route, camera: CameraStream, rate_hz: float
-    ) -> Subscription:
-        name = self._node.resolve_topic_name(route.topic)
-        as_it_is = route.type_name == COMPRESSED_IMAGE
-        topic = Topic(name if as_it_is else f"{name}/compressed", COMPRESSED_IMAGE, (_QOS,))
-
-        def keep(message: Any) -> None:
-            work = partial(_bytes_of if as_it_is else _compressed, message, camera)
-            self._box.keep_picture(topic, self._node.now_ns(), work)
+            self._keep(route.topic, route.type_name, data)
 
         return self._node.create_witness(
             message_class(route.type_name),
             route.topic,
             keep,
             NEWEST,
-            callback_group=Paced(1.0 / rate_hz),
+            raw=True,
+            callback_group=Paced(1.0 / STATES_HZ),
         )
 
     def heard(self, chunk: ActionChunk) -> None:
         """A chunk has come, whatever becomes of it."""
-        if _chunk_bytes(chunk) <= LARGEST_CHUNK_BYTES:
-            self._box.instruction = chunk.instruction or self._box.instruction
-            self.said(self._chunk_topic, chunk)
+        if _chunk_bytes(chunk) > LARGEST_CHUNK_BYTES:
+            return
+        if chunk.instruction and chunk.instruction != self._instruction:
+            self._instruction = chunk.instruction
+            self._writer.tell("instruction", self._instruction)
+        self.said(self._chunk_topic, chunk)
 
     def said(self, name: str, message: Any) -> None:
         """The node publishes this, or has heard it anyway, on a topic of this name, unresolved."""
+        self._keep(name, _type_name(message), serialize_message(message))
+
+    def _keep(self, name: str, kind: str, data: bytes) -> None:
         if (topic := self._topics.get(name)) is None:
-            resolved = self._node.resolve_topic_name(name)
-            topic = self._topics[name] = Topic(resolved, _type_name(message), (_QOS,))
-        self._box.keep(topic, self._node.now_ns(), bytes(serialize_message(message)))
+            topic = self._topics[name] = self._node.resolve_topic_name(name)
+            self._writer.tell("topic", Topic(topic, kind, (_QOS,)))
+        self._writer.tell("keep", topic, self._node.now_ns(), data)
 
     def note(self, sentence: str) -> None:
         """Something has gone wrong."""
-        self._box.note(sentence, self._node.now_ns())
+        self._writer.tell("note", sentence, self._node.now_ns())
 
     def begin(self) -> None:
         """Commands follow."""
         with self._guard:
-            self._box.begin(self._executor, self._node.now_ns())
+            self._executor.tape.begin(self._executor, self._node.now_ns())
+        self._writer.tell("begin")
 
     def look(self) -> None:
-        """Copy and save what is due, and tell the operator what was saved."""
-        self._box.look(self._executor, self._guard, self._node.now_ns())
+        """Copy the executor if that is due, hand over what has come, and tell the operator what
+        was saved; not between the calls that join one chunk."""
+        now_ns = self._node.now_ns()
+        for camera in self._cameras:
+            camera.look()
+        with self._guard:
+            self._executor.tape.look(self._executor, now_ns)
+            interventions = self._executor.interventions
+        if interventions > self._interventions:
+            self._interventions = interventions
+            self.note("the governor corrected a command")
+        self._tell_tape()
+        self._writer.tell("look", now_ns)
+        self._writer.push()
         self._report()
+
+    def _tell_tape(self) -> None:
+        with self._guard:
+            pieces = self._executor.tape.take()
+        for piece in pieces:
+            if piece.executor:
+                self._writer.tell("begin_tape", piece.begun_ns, dumps(piece.executor))
+            if piece.calls:
+                self._writer.tell("tape", dumps(piece.calls))
+        if (text := self._urdf()) != self._description:
+            self._description = text
+            self._writer.tell("urdf", text)
 
     def end(self) -> None:
         """Nothing is commanded any more: save what there is to save."""
-        self._box.end(self._executor, self._guard, self._node.now_ns())
+        self._tell_tape()
+        self._writer.tell("end", self._node.now_ns())
+        self._writer.push()
 
     def _report(self) -> None:
-        for saved in self._box.take_saved():
-            if saved.bag.failure:
+        for saved in self._writer.take_saved():
+            if saved.failure:
                 self._node.get_logger().error(
-                    f"no incident was saved ({saved.sentence}): {saved.bag.failure}"
+                    f"no incident was saved ({saved.sentence}): {saved.failure}"
                 )
                 continue
-            self.newest = str(saved.bag.path)
+            self.newest = saved.path
             self._node.get_logger().warning(
                 f"saved what came before ({saved.sentence}) in {self.newest}; see it with "
                 f"`groot-ros replay {self.newest}`"
             )
+        if self._writer.broken and not self._broken:
+            self._broken = self._writer.broken
+            self._node.get_logger().error(
+                f"no incidents are saved any more, {self._broken}: configure this node again"
+            )
+
+    @property
+    def left_out(self) -> int:
+        """Pictures for which its process had no time."""
+        return self._writer.left_out
 
     def close(self) -> None:
-        """Hear no more, and wait for what is being written."""
-        for subscription in self._subscriptions:
+        """Hear no more, and wait a little for what is being written."""
+        for subscription in self._states:
             self._node.destroy_subscription(subscription)
-        late = self._box.close(CLOSE_TIMEOUT_S)
+        for camera in self._cameras:
+            camera.close()
+        has_ended = self._writer.close(CLOSE_TIMEOUT_S)
         self._report()
-        for path in late:
-            self._node.get_logger().error(
-                f"the disk is too slow, {path} is not finished: `groot-ros repair {path}.part`"
+        if not has_ended:
+            self._node.get_logger().info(
+                f"process {self._writer.pid} finishes what is being saved in {self._folder}"
             )
 
 
@@ -255,22 +270,3 @@ def _chunk_bytes(chunk: ActionChunk) -> int:
     texts = (chunk.codec, chunk.codec_hash, chunk.instruction, chunk.grade_reason)
     tracks = sum(8 * len(t.values) + 64 * len(t.names) for t in chunk.tracks[:64])
     return tracks + sum(map(len, texts)) + 64 * len(chunk.tracks)
-
-
-def _bytes_of(message: CompressedImage, _: CameraStream) -> bytes:
-    """ValueError for video, of which single packets are no pictures."""
-    if video := kind_of(message).video(message):
-        raise UserError(f"incidents hold no video ({video})")
-    return bytes(serialize_message(message))
-
-
-def _compressed(message: Image, camera: CameraStream) -> bytes:
-    """A picture as JPEG in a serialised CompressedImage; ValueError where it is none."""
-    picture = cv2.cvtColor(message_to_rgb(message, camera), cv2.COLOR_RGB2BGR)
-    made, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not made:
-        raise UserError(f"no JPEG holds a picture of {picture.shape[1]}x{picture.shape[0]}")
-    # Of bytes a message would look at every one.
-    jpeg = array.array("B", data.tobytes())
-    compressed = CompressedImage(header=message.header, format="jpeg", data=jpeg)
-    return bytes(serialize_message(compressed))

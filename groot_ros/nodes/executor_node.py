@@ -32,7 +32,6 @@ from groot_ros.chunks.robot_motion import begin_motion, fit_ahead, robot_executo
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.errors import UserError
-from groot_ros.incidents.black_box import SPAN_S
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.lockstep import Inbox, Tick
 from groot_ros.nodes import parameters
@@ -113,7 +112,7 @@ class ExecutorNode(GuardedLifecycleNode):
             rejected_in_row=p.rejected_in_row,
             period_s=1.0 / self._rate_hz,
         )
-        make = partial(TapedExecutor, span_s=SPAN_S) if p.black_box else ChunkExecutor
+        make = TapedExecutor if p.black_box else ChunkExecutor
         self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
         keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
         self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
@@ -549,6 +548,9 @@ class ExecutorNode(GuardedLifecycleNode):
             "follows": self._intake.followed,
             "dry run": str(self._dry_run).lower(),
             "newest incident": self._black_box.newest if self._black_box else "",
+            "pictures left out of incidents": str(
+                self._black_box.left_out if self._black_box else 0
+            ),
         }
 
 

@@ -115,19 +115,23 @@ class Robot:
         assert self.call(Trigger, "executor/resume", Trigger.Request()).success
         self.step(1.0)
         self.transition(Transition.TRANSITION_DEACTIVATE)
-        # Cleaning up waits for a slow disk no longer than a user does.
-        deadline_s = time.monotonic() + WAIT_S
-        while not ended_in(folder):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
         self.transition(Transition.TRANSITION_CLEANUP)
+        self.wait_for_incident("deactivated", folder)
         return incidents_in(folder)
 
+    def wait_for_incident(self, words: str, folder: Path) -> Path:
+        """Whoever writes it outlives the executor."""
+        deadline_s = time.monotonic() + WAIT_S
+        while not (path := incident_of(words, folder)):
+            assert time.monotonic() < deadline_s, f"no incident tells of {words!r}"
+            time.sleep(0.05)
+        return path
 
-def ended_in(folder: Path) -> Path | None:
-    """The incident of an executor's deactivation, once it is whole."""
+
+def incident_of(words: str, folder: Path) -> Path | None:
+    """The incident that ends with something, once it is whole."""
     for path in incidents_in(folder):
-        if "deactivated" in Incident.read(path).events[-1].sentence:
+        if words in Incident.read(path).events[-1].sentence:
             return path
     return None
 

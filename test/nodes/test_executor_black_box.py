@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from arm import Arm, Sender
-from graph import FakeRobot, Graph, NodeProcess
+from graph import WAIT_S, FakeRobot, Graph, NodeProcess
 from std_msgs.msg import Bool
-from stepped_robot import Robot, ended_in, stepped_robot
+from stepped_robot import Robot, incident_of, stepped_robot
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
@@ -57,7 +58,6 @@ def test_commands_of_an_incident_are_made_again_bit_for_bit(robot: Robot, folder
     assert "the emergency stop was pressed" in incident.events[0].sentence
     assert incident.parameters["watchdog"] == WATCHDOG_S and incident.robot == "sim"
     assert "base_frame" in (first / ROBOT).read_text()
-    assert any("deactivated" in event.sentence for event in Incident.read(last).events)
     played = list(play(read_recording(last / RECORDING, None)))
     assert all(p.is_same for p in played)
     commands = [p.answer[0] for p in played if p.is_command]
@@ -103,8 +103,8 @@ def test_an_executor_that_is_interrupted_saves_why(robot: Robot, folder: Path) -
     robot.estop.publish(Bool(data=True))
     robot.step(0.05)
     assert robot.executor.interrupt() == 0
-    (path,) = incidents_in(folder)
-    assert "emergency_stop" in path.name
+    path = robot.wait_for_incident("emergency stop", folder)
+    assert incidents_in(folder) == [path]
     assert json.loads((path / INFO).read_text())["versions"]["groot_ros"]
     assert all(p.is_same for p in play(read_recording(path / RECORDING, None)))
 
@@ -117,7 +117,7 @@ def test_threads_and_pictures_of_a_real_run_are_in_it(
     fake.follow("/target_pose")
     sender, arm = Sender(), Arm(graph)
     try:
-        executor = start("executor_node", incident_folder=folder, incident_pictures=10.0)
+        start("executor_node", incident_folder=folder, incident_pictures=10.0)
         assert graph.transition("/executor", "configure")
         assert graph.transition("/executor", "activate")
         sender.start()
@@ -125,9 +125,8 @@ def test_threads_and_pictures_of_a_real_run_are_in_it(
         newest = len(arm.poses)
         graph.wait_for(lambda: len(arm.poses) > newest + 200, "some motion")
         assert graph.transition("/executor", "deactivate")
-        path = graph.wait_for(lambda: ended_in(folder), "the incident")
+        path = graph.wait_for(lambda: incident_of("deactivated", folder), "the incident")
         assert graph.transition("/executor", "cleanup")
-        assert executor.said("see it with `groot-ros replay")
     finally:
         sender.close()
     played = list(play(read_recording(path / RECORDING, None)))
@@ -140,6 +139,29 @@ def test_threads_and_pictures_of_a_real_run_are_in_it(
     pixels = compressed_to_rgb(pictures[0][2])
     assert pixels.shape == (48, 64, 3) and abs(int(pixels[20, 20, 0]) - 90) < 3
     assert_another_policy_is_shown_what_was_seen(path)
+
+
+def test_an_executor_that_is_killed_leaves_what_came_before(robot: Robot, folder: Path) -> None:
+    """The process that keeps it ends after it, and first saves."""
+    robot.step(1.0)
+    (writer,) = psutil.Process(robot.executor.pid).children()
+    robot.executor.kill()
+    path = robot.wait_for_incident("killed", folder)
+    assert writer.wait(WAIT_S) is None and not list(folder.glob("*.part"))
+    played = list(play(read_recording(path / RECORDING, None)))
+    assert all(p.is_same for p in played) and sum(p.is_command for p in played) > 50
+
+
+def test_without_the_process_that_keeps_it_the_executor_goes_on(
+    robot: Robot, folder: Path
+) -> None:
+    robot.step(0.5)
+    (writer,) = psutil.Process(robot.executor.pid).children()
+    writer.kill()
+    before = len(robot.commands)
+    robot.step(1.0)
+    assert len(robot.commands) - before >= 90
+    assert robot.executor.said("no incidents are saved any more, its process has ended")
 
 
 class Lifter:

@@ -13,7 +13,9 @@ from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.joining import accept_ahead
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.geometry import rotvec_to_quat
-from groot_ros.incidents.tape import TapedExecutor
+from groot_ros.incidents.kept_tape import KeptTape
+from groot_ros.incidents.pickled import dumps
+from groot_ros.incidents.tape import Recording, Tape, TapedExecutor
 from groot_ros.robot_limits import Limits
 
 S = 1_000_000_000
@@ -46,13 +48,21 @@ class Robot:
 
     def __init__(self, seed: int, strategy: str = "latest", span_s: float = 1e6) -> None:
         settings = ExecutionSettings(strategy=strategy, period_s=PERIOD_NS / S)
-        self.executor = TapedExecutor(LIMITS, settings, span_s)
+        self.executor = TapedExecutor(LIMITS, settings)
+        self.kept = KeptTape(span_s)
         self.rng = np.random.default_rng(seed)
         self.now_ns = 5 * S
         self.chunk_id = 0
         self.commands: list[tuple[int, Setpoint | None]] = []
         self.executor.tape.begin(self.executor, self.now_ns)
         self.executor.start_from(chunk_at(self.now_ns, self.rng).ee_pose[0], 0.0, self.now_ns)
+
+    def recording(self) -> Recording:
+        """What is on the tape so far, by the way that it takes between processes."""
+        keep(self.kept, self.executor.tape)
+        taken = self.kept.taken()
+        assert taken
+        return taken.recording()
 
     def tick(self, count: int = 1) -> None:
         for _ in range(count):
@@ -94,6 +104,14 @@ class Robot:
         elif kind == 4:
             executor.cancel(executor.epoch, now_ns)
             self.tick(20)
+
+
+def keep(kept: KeptTape, tape: Tape) -> None:
+    """Hand over what has come, as the executor node does."""
+    for piece in tape.take():
+        if piece.executor:
+            kept.begin(piece.begun_ns, dumps(piece.executor))
+        kept.add(dumps(piece.calls))
 
 
 class _Ticking(AbstractContextManager):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from groot_ros.chunks.stopping import StopReason
 from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.errors import UserError, kind_of_sentence
-from groot_ros.incidents.black_box import BlackBox, Surroundings
+from groot_ros.incidents.black_box import LOST, BlackBox, Saved, Setup
 from groot_ros.incidents.incident import INFO, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
 from groot_ros.incidents.kept_messages import KeptMessages
@@ -31,6 +29,9 @@ from groot_ros.incidents.occasions import (
     Event,
     Occasions,
 )
+from groot_ros.incidents.pickled import dumps
+from groot_ros.robot import load_robot
+from groot_ros.stream_store import POSE
 
 S = 1_000_000_000
 TEXT = Topic("/said", "std_msgs/msg/String")
@@ -98,21 +99,19 @@ def test_messages_take_no_more_than_allowed(come: list[tuple[int, int]]) -> None
 
 
 @pytest.fixture
-def surroundings() -> Surroundings:
-    return Surroundings(
-        robot="sim",
+def setup(tmp_path: Path) -> Setup:
+    return Setup(
+        robot=load_robot("sim"),
         robot_file="robot: sim",
-        urdf=lambda: "<robot/>",
         namespace="/",
         chunk_topic="/chunks",
+        setpoint_topic=Topic("/setpoint", POSE),
         parameters={"watchdog": 1.0},
         versions={"groot_ros": "0"},
-        setpoint_topic=Topic("/setpoint", "std_msgs/msg/String"),
-        setpoint=lambda setpoint, stamp_ns: DATA,
+        folder=tmp_path,
+        folder_bytes=10**9,
+        messages_bytes=1 << 20,
     )
-
-
-MEMORY_BYTES = 1 << 20
 
 
 @pytest.fixture
@@ -120,100 +119,109 @@ def folder(tmp_path: Path) -> IncidentFolder:
     return IncidentFolder(tmp_path, 10**9)
 
 
-def test_a_stop_is_saved_with_what_came_before(
-    folder: IncidentFolder, surroundings: Surroundings
-) -> None:
-    robot, box = Robot(1), BlackBox(folder, surroundings, MEMORY_BYTES)
+def test_a_stop_is_saved_with_what_came_before(setup: Setup) -> None:
+    saved: list[Saved] = []
+    robot, box = Robot(1), BlackBox(setup, saved.append)
+    box.topic(TEXT)
+    box.begin()
+    box.urdf("<robot/>")
     robot.send()
     for _ in range(200):
-        box.keep(TEXT, robot.now_ns, DATA)
+        box.keep(TEXT.name, robot.now_ns, DATA)
         robot.tick()
     robot.executor.halt(StopReason.FAULT, robot.now_ns)
     box.note("stopped, fault", robot.now_ns)
-    box.look(robot.executor, nullcontext(), robot.now_ns)
+    box.look(robot.now_ns)
     robot.tick(120)
-    box.look(robot.executor, nullcontext(), robot.now_ns)
-    assert box.close(60.0) == []
-    (saved,) = box.take_saved()
-    assert not saved.bag.failure
-    incident = Incident.read(saved.bag.path)
+    hand_over(robot, box)
+    box.look(robot.now_ns)
+    box.end(robot.now_ns)
+    box.close()
+    ((path,),) = [[Path(s.path)] for s in saved]
+    assert not saved[0].failure
+    incident = Incident.read(path)
     assert [event.sentence for event in incident.events] == ["stopped, fault"]
     assert incident.ended_ns == robot.now_ns
-    assert (saved.bag.path / "arm.urdf").read_text() == "<robot/>"
-    with open_bag(saved.bag.path) as bag:
+    assert (path / "arm.urdf").read_text() == "<robot/>"
+    with open_bag(path) as bag:
         counts = {topic: sum(info.counts.values()) for topic, info in bag.topics.items()}
     commanded = sum(isinstance(setpoint, Setpoint) for _, setpoint in robot.commands)
     assert counts == {"/said": 200, "/setpoint": commanded}
 
 
-def test_what_has_just_happened_is_saved_at_the_end(
-    folder: IncidentFolder, surroundings: Surroundings
-) -> None:
-    robot, box = Robot(1), BlackBox(folder, surroundings, MEMORY_BYTES)
-    box.note("stopped, deactivated", robot.now_ns)
-    box.end(robot.executor, nullcontext(), robot.now_ns)
-    box.close(60.0)
-    assert [saved.sentence for saved in box.take_saved()] == ["stopped, deactivated"]
+def hand_over(robot: Robot, box: BlackBox) -> None:
+    for piece in robot.executor.tape.take():
+        if piece.executor:
+            box.begin_tape(piece.begun_ns, dumps(piece.executor))
+        box.tape(dumps(piece.calls))
+
+
+def test_what_has_just_happened_is_saved_at_the_end(setup: Setup) -> None:
+    saved: list[Saved] = []
+    box = BlackBox(setup, saved.append)
+    box.note("stopped, deactivated", S)
+    box.end(S)
+    box.close()
+    assert [s.sentence for s in saved] == ["stopped, deactivated"]
+
+
+def test_an_executor_that_was_killed_leaves_an_incident(setup: Setup) -> None:
+    saved: list[Saved] = []
+    box = BlackBox(setup, saved.append)
+    box.begin()
+    box.look(S)
+    box.close()
+    assert [s.sentence for s in saved] == [LOST]
+    quiet = BlackBox(setup, saved.append)
+    quiet.begin()
+    quiet.end(S)
+    quiet.close()
+    assert len(saved) == 1
 
 
 def test_a_disk_that_hangs_holds_nobody_up_and_is_told(
-    folder: IncidentFolder, surroundings: Surroundings
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
+    write = Incident.write
 
-    def hang() -> str:
+    def hang(incident: Incident, folder: Path) -> None:
         goes_on.wait(60.0)
-        return ""
+        write(incident, folder)
 
-    robot, box = Robot(1), BlackBox(folder, replace(surroundings, urdf=hang), MEMORY_BYTES)
+    monkeypatch.setattr(Incident, "write", hang)
+    saved: list[Saved] = []
+    box = BlackBox(setup, saved.append)
     for number in range(5):
-        box.note("abcde"[number], robot.now_ns)
-        robot.now_ns += 2 * S
-        box.look(robot.executor, nullcontext(), robot.now_ns)
-    for _ in range(1000):
-        box.keep_picture(TEXT, robot.now_ns, lambda: DATA)
-    late = box.take_saved()
-    assert ["too slow" in saved.bag.failure for saved in late] == [True] * 3
-    assert len(box.close(0.01)) == 2
+        box.note("abcde"[number], 2 * S * number)
+        box.look(2 * S * (number + 1))
+    assert ["too slow" in s.failure for s in saved] == [True] * 3
     goes_on.set()
-
-
-def test_a_picture_that_cannot_be_compressed_is_left_out(
-    folder: IncidentFolder, surroundings: Surroundings
-) -> None:
-    def fail() -> bytes:
-        raise AttributeError("no picture")
-
-    def succeed() -> bytes:
-        succeeded.set()
-        return DATA
-
-    robot, box = Robot(1), BlackBox(folder, surroundings, MEMORY_BYTES)
-    succeeded = threading.Event()
-    for compressed in (fail, succeed):
-        box.keep_picture(TEXT, robot.now_ns, compressed)
-    assert succeeded.wait(60.0)
-    box.close(60.0)
+    box.close()
+    assert [bool(s.path) for s in saved] == [False] * 3 + [True] * 2
 
 
 def test_a_full_disk_is_told_and_the_next_incident_is_saved(
-    folder: IncidentFolder, surroundings: Surroundings
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails = iter([True, False])
+    write = Incident.write
 
-    def full() -> str:
+    def full(incident: Incident, folder: Path) -> None:
         if next(fails):
             raise OSError(28, "No space left on device")
-        return ""
+        write(incident, folder)
 
-    robot, box = Robot(1), BlackBox(folder, replace(surroundings, urdf=full), MEMORY_BYTES)
+    monkeypatch.setattr(Incident, "write", full)
+    saved: list[Saved] = []
+    box = BlackBox(setup, saved.append)
     for sentence in ("one", "another"):
-        box.note(sentence, robot.now_ns)
-        box.end(robot.executor, nullcontext(), robot.now_ns)
-    box.close(60.0)
-    one, other = box.take_saved()
-    assert "No space left on device" in one.bag.failure and not other.bag.failure
-    assert Incident.read(other.bag.path)
+        box.note(sentence, S)
+        box.end(S)
+    box.close()
+    one, other = saved
+    assert "No space left on device" in one.failure and not other.failure
+    assert Incident.read(Path(other.path))
 
 
 def put(folder: IncidentFolder, hour: int, size: int) -> Path:

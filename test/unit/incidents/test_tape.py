@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from inspect import isfunction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taped import PERIOD_NS, STEP_NS, Robot, S, chunk_at
+from taped import PERIOD_NS, STEP_NS, Robot, S, chunk_at, keep
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution import ChunkExecutor
@@ -22,14 +21,13 @@ from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.reach import Reach
 from groot_ros.chunks.robot_motion import begin_motion, robot_executor
 from groot_ros.errors import UserError
+from groot_ros.incidents.kept_tape import TAPE_BYTES, KeptTape
 from groot_ros.incidents.made_again import make_again
-from groot_ros.incidents.pauses import Pauses
 from groot_ros.incidents.recording_file import read_recording, write_recording
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import (
     CALL_BYTES,
     PART_BYTES,
-    TAPE_BYTES,
     TAPED,
     TapedExecutor,
     untaped,
@@ -43,7 +41,7 @@ from groot_ros.urdf import load_urdf
 def test_calls_made_again_give_the_same_commands(strategy: str) -> None:
     robot = Robot(0, strategy)
     robot.live(1.5)
-    played = list(play(robot.executor.tape.recording()))
+    played = list(play(robot.recording()))
     assert all(p.is_same for p in played)
     assert len([p for p in played if p.is_command]) > 100
     again = [p.answer for p in played if p.call[0] == "setpoint"]
@@ -55,20 +53,20 @@ def test_a_tape_that_begins_while_the_arm_moves_leads_to_the_same_commands() -> 
     for _ in range(7):
         robot.live(0.8)
         robot.executor.tape.look(robot.executor, robot.now_ns)
-    recording = robot.executor.tape.recording()
+    recording = robot.recording()
     held_s = (robot.now_ns - recording.begun_ns) / 1e9
     assert 1.0 <= held_s < 9.0
-    assert any(isinstance(p.answer, tuple) for p in play(robot.executor.tape.recording()))
+    assert any(isinstance(p.answer, tuple) for p in play(robot.recording()))
     assert all(p.is_same for p in play(recording))
 
 
 def test_the_copy_does_not_go_on_with_the_executor() -> None:
     robot = Robot(4)
     robot.live(1.0)
-    one = [p.answer for p in play(robot.executor.tape.recording()) if p.is_command]
+    one = [p.answer for p in play(robot.recording()) if p.is_command]
     count = len(one)
     robot.live(1.0)
-    other = [p.answer for p in play(robot.executor.tape.recording()) if p.is_command]
+    other = [p.answer for p in play(robot.recording()) if p.is_command]
     assert [s[0].tobytes() for s in other[:count]] == [s[0].tobytes() for s in one]
 
 
@@ -84,8 +82,8 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
     """They are no part of the file: robot file and URDF tell them."""
     robot = load_robot("ur5e")
     reach = Reach(robot, load_urdf(robot.urdf))
-    make = partial(TapedExecutor, span_s=30.0)
-    executor = robot_executor(robot, ExecutionSettings(period_s=PERIOD_NS / S), make)
+    settings = ExecutionSettings(period_s=PERIOD_NS / S)
+    executor = robot_executor(robot, settings, TapedExecutor)
     assert isinstance(executor, TapedExecutor) and reach.points
     executor.tape.begin(executor, S)
     home = np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0])
@@ -105,9 +103,10 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
     executor.start_from(executor.held, None, now_ns := now_ns + 220 * PERIOD_NS)
     refused = executor.accept(2, Chunk(now_ns, STEP_NS, joint_position=deep), now_ns)
     assert refused == "it cannot be joined to the motion within the limits"
-    recording = executor.tape.recording()
-    assert recording
-    write_recording(path := tmp_path / "recording", recording, Pauses())
+    keep(kept := KeptTape(30.0), executor.tape)
+    taken = kept.taken()
+    assert taken
+    write_recording(path := tmp_path / "recording", taken.recording())
     assert path.stat().st_size < 1e6
     played = list(play(read_recording(path, reach.points)))
     assert all(p.is_same for p in played) and sum(p.is_command for p in played) > 200
@@ -118,7 +117,7 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
 def test_another_input_is_noticed() -> None:
     robot = Robot(5)
     robot.live(1.0)
-    recording = robot.executor.tape.recording()
+    recording = robot.recording()
     changed = [c for c in recording.calls if c[0] == "admit"][3]
     object.__setattr__(changed[1][1], "ee_pose", changed[1][1].ee_pose + 1e-9)
     assert not all(p.is_same for p in play(recording))
@@ -127,8 +126,8 @@ def test_another_input_is_noticed() -> None:
 def test_a_recording_survives_its_way_through_a_file(tmp_path: Path) -> None:
     robot = Robot(6, "ensemble")
     robot.live(1.5)
-    recording = robot.executor.tape.recording()
-    write_recording(path := tmp_path / "recording", recording, Pauses())
+    recording = robot.recording()
+    write_recording(path := tmp_path / "recording", recording)
     stored = read_recording(path, None)
     assert [name for name, *_ in stored.calls] == [name for name, *_ in recording.calls]
     assert all(p.is_same for p in play(stored))
@@ -146,9 +145,7 @@ def recorded_lines() -> list[str]:
     robot = Robot(10)
     robot.live(0.1)
     with TemporaryDirectory() as folder:
-        write_recording(
-            path := Path(folder) / "recording", robot.executor.tape.recording(), Pauses()
-        )
+        write_recording(path := Path(folder) / "recording", robot.recording())
         return gzip.decompress(path.read_bytes()).decode().splitlines()
 
 
@@ -175,7 +172,7 @@ def test_a_file_that_cannot_be_replayed_is_one_sentence(
 ) -> None:
     robot = Robot(9)
     robot.live(0.3)
-    write_recording(path := tmp_path / "recording", robot.executor.tape.recording(), Pauses())
+    write_recording(path := tmp_path / "recording", robot.recording())
     spoil(path)
     with pytest.raises(UserError, match=words):
         read_recording(path, None)
@@ -184,16 +181,27 @@ def test_a_file_that_cannot_be_replayed_is_one_sentence(
 def test_a_flood_does_not_take_the_memory() -> None:
     robot = Robot(7, span_s=30.0)
     chunk = chunk_at(robot.now_ns, robot.rng)
-    tape = robot.executor.tape
-    for number in range(PART_BYTES // CALL_BYTES):
+    tape, kept = robot.executor.tape, robot.kept
+    pieces = 0
+    for number in range(3 * PART_BYTES // CALL_BYTES):
         robot.executor.admit(number, chunk, robot.now_ns + number)
         if number % 1000 == 0:
             tape.look(robot.executor, robot.now_ns + number)
-    for number in range(20 * TAPE_BYTES // PART_BYTES):
-        for part in list(tape._parts)[-1:]:
-            part.bytes += PART_BYTES
-        tape.look(robot.executor, robot.now_ns + number * PERIOD_NS)
-    assert sum(part.bytes for part in tape._parts) <= TAPE_BYTES + 2 * PART_BYTES
+            pieces += sum(piece.executor is not None for piece in tape.take())
+    assert pieces >= 3
+    for number in range(20):
+        kept.begin(robot.now_ns + number * PERIOD_NS, bytes(PART_BYTES // 2))
+        kept.add(bytes(PART_BYTES))
+    assert kept.bytes <= TAPE_BYTES + 2 * PART_BYTES
+
+
+def test_nothing_is_kept_before_the_first_copy() -> None:
+    robot = Robot(11)
+    robot.executor.tape.take()
+    kept = KeptTape(30.0)
+    robot.live(0.2)
+    keep(kept, robot.executor.tape)
+    assert kept.taken() is None
 
 
 @given(st.data())

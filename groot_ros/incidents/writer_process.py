@@ -1,0 +1,148 @@
+"""The executor's end of the process that keeps what it tells."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+
+from groot_ros.errors import UserError
+from groot_ros.incidents.black_box import Saved, Setup
+from groot_ros.incidents.frames import ToldCall, frame
+
+# As much as an unprivileged process may ask for: a picture fits.
+PIPE_BYTES = 1 << 20
+# What may wait for a process that is slow: pictures are left out beyond the first, beyond the
+# second it is given up.
+MOST_PICTURES_BYTES, MOST_BYTES = 16 << 20, 64 << 20
+ANSWER_BYTES = 1 << 16
+
+
+class WriterProcess:
+    """Tells a process of its own what to keep; never waits for it but in `close`.
+
+    One thread uses it. What is said waits until `push`; pictures wait for everything else.
+    `broken` says why nothing is kept any more, if so; `left_out` counts pictures.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        """UserError where no process can be started."""
+        command = [sys.executable, "-m", "groot_ros.incidents.writer"]
+        try:
+            # In a session of its own, Ctrl-C in a terminal does not end it in the middle.
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UserError(
+                f"the black box cannot be started ({error.strerror}): set black_box to false, or "
+                "free memory"
+            ) from error
+        assert self._process.stdin and self._process.stdout
+        self._pipe, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        os.set_blocking(self._pipe, False)
+        os.set_blocking(self._answers, False)
+        self._calls: list[ToldCall] = []
+        self._small: deque[list[bytes]] = deque()
+        self._pictures: deque[list[bytes]] = deque()
+        self._begun: deque[bytes | memoryview] = deque()
+        self._small_bytes = self._picture_bytes = 0
+        self._heard = b""
+        self.broken = ""
+        self.left_out = 0
+        self.tell("setup", setup)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def tell(self, *call: object) -> None:
+        """Say a call of `BlackBox`: its name and arguments."""
+        self._calls.append(call)
+
+    def tell_picture(self, topic: str, now_ns: int, data: bytes) -> None:
+        """A picture to be kept, or to be left out where too many wait already."""
+        if self.broken or self._picture_bytes + len(data) > MOST_PICTURES_BYTES:
+            self.left_out += 1
+            self.tell("left_out", 1)
+            return
+        self._picture_bytes += len(data)
+        self._pictures.append(frame([("keep_picture", topic, now_ns)], data))
+
+    def push(self) -> bool:
+        """Hand over what the process takes now; whether that was all."""
+        if self._calls and not self.broken:
+            parts = frame(self._calls)
+            self._small.append(parts)
+            self._small_bytes += sum(map(len, parts))
+        self._calls = []
+        try:
+            while not self.broken and self._begin():
+                part = self._begun.popleft()
+                try:
+                    written = os.write(self._pipe, part)
+                except BlockingIOError:
+                    written = 0
+                if written < len(part):
+                    self._begun.appendleft(memoryview(part)[written:])
+                    break
+        except OSError as error:
+            self._break(f"its process has ended ({error.strerror})")
+        if self._small_bytes > MOST_BYTES:
+            self._break("its process does not keep up")
+        return not self._begun
+
+    def _begin(self) -> bool:
+        """Whether there is something to be handed over; what was begun goes first."""
+        if not self._begun and self._small:
+            self._begun.extend(parts := self._small.popleft())
+            self._small_bytes -= sum(map(len, parts))
+        elif not self._begun and self._pictures:
+            self._begun.extend(parts := self._pictures.popleft())
+            self._picture_bytes -= len(parts[-1])
+        return bool(self._begun)
+
+    def _break(self, reason: str) -> None:
+        self.broken = reason
+        self._small.clear()
+        self._pictures.clear()
+        self._begun.clear()
+        self._small_bytes = self._picture_bytes = 0
+
+    def take_saved(self) -> list[Saved]:
+        """What it has saved since the last call, or has not."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._answers, ANSWER_BYTES):
+                self._heard += data
+        *lines, self._heard = self._heard.split(b"\n")
+        return [Saved(**json.loads(line)) for line in lines]
+
+    def close(self, timeout_s: float) -> bool:
+        """Say no more; whether it has ended within the time. Otherwise it ends by itself, as soon
+        as all is written."""
+        deadline_s = time.monotonic() + timeout_s
+        self._pictures.clear()
+        while not self.push() and (left_s := deadline_s - time.monotonic()) > 0:
+            select.select([], [self._pipe], [], left_s)
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(max(deadline_s - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            # A process that has ended goes when somebody has waited for it.
+            threading.Thread(target=self._process.wait, daemon=True).start()
+            return False
+        return True
