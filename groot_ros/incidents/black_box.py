@@ -138,7 +138,7 @@ class BlackBox:
         self._left_out += pictures
 
     def _compress(self, topic: str, now_ns: int, data: bytes) -> None:
-        """On the compressor's thread; ValueError for a picture that is none."""
+        """On the compressor's thread; a picture that is none is left out."""
         self._pictures_compressed += 1
         kind, camera = self._cameras[topic]
         self._pictures.add((topic, now_ns, self._picture_keeper.jpeg(kind, camera, data)))
@@ -176,16 +176,15 @@ class BlackBox:
         if self._is_commanding:
             self.note(LOST, self._now_ns)
         self.end(self._now_ns)
-        self._compressor.shutdown(cancel_futures=True)
         self._writer.shutdown()
+        self._compressor.shutdown()
 
     def _save(self, events: tuple[Event, ...], now_ns: int) -> None:
         if self._incidents_come - self._incidents_written >= MOST_INCIDENTS:
             reason = "the disk is too slow, others are still being written"
             self._told(Saved("", events[0].sentence, reason))
             return
-        messages = [*self._messages.taken(), *self._pictures.taken()]
-        tape = self._tape.taken()
+        messages, tape = self._messages.taken(), self._tape.taken()
         incident = self._incident(events, messages, tape, now_ns)
         self._incidents_come += 1
         self._writer.submit(self._write, incident, self._urdf, messages, tape)
@@ -235,6 +234,10 @@ class BlackBox:
     def _written(
         self, incident: Incident, urdf: str, messages: list[Message], tape: TakenTape | None
     ) -> Path:
+        # Pictures that came before are compressed by then.
+        self._compressor.submit(int).result()
+        until_ns = incident.ended_ns
+        messages += [message for message in self._pictures.taken() if message[1] <= until_ns]
         self._folder.make_room(OVERHEAD_BYTES + sum(len(data) for *_, data in messages))
         path = self._folder.new(incident)
         writer = BagWriter(path, compress=True)

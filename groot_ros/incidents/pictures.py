@@ -36,7 +36,9 @@ class PictureKeeper:
             return data
         message = self._message(kind, data)
         picture = cv2.cvtColor(message_to_rgb(message, camera), cv2.COLOR_RGB2BGR)
-        _, pixels = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        made, pixels = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        if not made:
+            raise UserError(f"no JPEG holds a picture of {picture.shape[1]}x{picture.shape[0]}")
         stamp_ns = to_ns(message.header.stamp)
         header = self._maker.header(stamp_ns, message.header.frame_id)
         return self._maker.make(

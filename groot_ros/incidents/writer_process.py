@@ -36,13 +36,14 @@ class WriterProcess:
         """UserError where no process can be started."""
         command = [sys.executable, "-m", "groot_ros.incidents.writer"]
         try:
-            # In a session of its own, Ctrl-C in a terminal does not end it in the middle.
+            # A group of its own does not hear Ctrl-C in a terminal; a session of its own would be
+            # scheduled as if it was as important as all others together.
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
-                start_new_session=True,
+                process_group=0,
             )
         except OSError as error:
             raise UserError(

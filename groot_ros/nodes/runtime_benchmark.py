@@ -141,6 +141,11 @@ def local_graph() -> None:
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_file("config/fastdds.xml")))
 
 
+def incidents_folder() -> TemporaryDirectory[str]:
+    """For the time of a run; an executor that has ended may still be writing into it."""
+    return TemporaryDirectory(ignore_cleanup_errors=True)
+
+
 @contextmanager
 def node_process(module: str, **parameters: object) -> Iterator[subprocess.Popen[bytes]]:
     """A node of the package in a process of its own, which ends with the block."""
@@ -179,7 +184,7 @@ def record(load: Load, strategy: str) -> Recording:
     local_graph()
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
     with running_node(lambda: BenchmarkRobot(load_robot("sim"))) as robot, ExitStack() as nodes:
-        incidents = nodes.enter_context(TemporaryDirectory())
+        incidents = nodes.enter_context(incidents_folder())
         executor = {"command_rate": load.command_rate_hz, "incident_folder": incidents}
         nodes.enter_context(node_process("executor_node", strategy=strategy, **executor))
         nodes.enter_context(node_process("path_policy_node", strategy=strategy, **late))

@@ -17,7 +17,6 @@ from contextlib import ExitStack, suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.runtime_benchmark import (
     BenchmarkRobot,
     Recording,
+    incidents_folder,
     local_graph,
     node_process,
 )
@@ -55,10 +55,12 @@ BOUNDS = {
     "shared memory": Bound(unit="MB", step=2.0, per_hour=4.0),
     "shared files": Bound(unit="", step=1.5, per_hour=0.0),
 }
+# Of the black box, as much as it may keep (`incident_memory`, and its tape).
+BOX_MEMORY = Bound(unit="MB", step=340.0, per_hour=0.0)
 # Fast DDS leaves the file of a port and its semaphore where a process was killed.
 LEFT_FILES = 2
 KILLED = "policy killed"
-MACHINE = "machine"
+MACHINE, BOX = "machine", "black box"
 # The middleware takes a killed process for alive this long, and so would those who call it.
 LEASE_S = 40.0
 
@@ -124,7 +126,7 @@ class Day:
 
     def run(self) -> None:
         """Everything once, and again for as long as the load says."""
-        incidents = self._stack.enter_context(TemporaryDirectory())
+        incidents = self._stack.enter_context(incidents_folder())
         executor = {"command_rate": COMMAND_RATE_HZ, "incident_folder": incidents}
         process = self._stack.enter_context(node_process("executor_node", **executor))
         self._pids["executor"] = process.pid
@@ -178,19 +180,20 @@ class Day:
         for role, pid in self._pids.items():
             try:
                 process = psutil.Process(pid)
-                memory = process.memory_info()
-                # Of segments that all share, ever more pages have been seen; they have their row.
-                values = {
-                    "memory": (memory.rss - memory.shared) / MB,
-                    "threads": float(process.num_threads()),
-                    "descriptors": float(process.num_fds()),
-                }
+                self.samples.add(role, pid, time_s, _had(process))
             except psutil.NoSuchProcess:
                 raise UserError(f"the {role} node has ended: see its output") from None
-            self.samples.add(role, pid, time_s, values)
+            if role == "executor":
+                self._sample_black_box(process, time_s)
         used = shutil.disk_usage(SHARED_MEMORY).used / MB
         files = float(len(os.listdir(SHARED_MEMORY)))
         self.samples.add(MACHINE, 0, time_s, {"shared memory": used, "shared files": files})
+
+    def _sample_black_box(self, executor: psutil.Process, time_s: float) -> None:
+        """One begins with each configuration of the executor, and may outlive it for a while."""
+        with suppress(psutil.NoSuchProcess, IndexError):
+            newest = executor.children()[-1]
+            self.samples.add(BOX, 0, time_s, _had(newest))
 
     def _on_chunk(self, message: ActionChunk) -> None:
         if message.horizon:
@@ -256,6 +259,17 @@ class Day:
         self._resume()
 
 
+def _had(process: psutil.Process) -> dict[str, float]:
+    """What a process has now."""
+    memory = process.memory_info()
+    # Of segments that all share, ever more pages have been seen; they have their row.
+    return {
+        "memory": (memory.rss - memory.shared) / MB,
+        "threads": float(process.num_threads()),
+        "descriptors": float(process.num_fds()),
+    }
+
+
 def _not_finite(chunk: ActionChunk) -> ActionChunk:
     chunk.tracks[0].values[3] = float("nan")
     return chunk
@@ -299,7 +313,9 @@ def run(load: Load) -> tuple[dict[str, Any], Samples]:
     left = files.step + LEFT_FILES * day.happened[KILLED]
     bounds = {**BOUNDS, "shared files": replace(files, step=left)}
     trends = {
-        role: {name: trend(lives, bounds[name]) for name, lives in quantities.items()}
+        role: {
+            name: trend(lives, _bound(bounds, role, name)) for name, lives in quantities.items()
+        }
         for role, quantities in day.samples.lives().items()
     }
     growing = [
@@ -323,6 +339,10 @@ def run(load: Load) -> tuple[dict[str, Any], Samples]:
         "growing": growing,
     }
     return result, day.samples
+
+
+def _bound(bounds: dict[str, Bound], role: str, name: str) -> Bound:
+    return BOX_MEMORY if (role, name) == (BOX, "memory") else bounds[name]
 
 
 def _plain(trends: dict[str, Trend]) -> dict[str, dict[str, float]]:

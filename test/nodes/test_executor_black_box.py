@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from arm import Arm, Sender
+from encoded import GROUP, stream
 from graph import WAIT_S, FakeRobot, Graph, NodeProcess
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool
 from stepped_robot import Robot, incident_of, stepped_robot
+from video_camera import COUNT
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
@@ -26,6 +32,7 @@ from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape_player import play
 from groot_ros.incidents.what_if import what_if
 from groot_ros.policies.base import Inputs
+from groot_ros.share import share_file
 from groot_ros.stream_store import COMPRESSED_IMAGE
 
 WATCHDOG_S = 0.5
@@ -162,6 +169,36 @@ def test_without_the_process_that_keeps_it_the_executor_goes_on(
     robot.step(1.0)
     assert len(robot.commands) - before >= 90
     assert robot.executor.said("no incidents are saved any more, its process has ended")
+
+
+def test_video_is_in_it_packet_by_packet(
+    graph: Graph, start: Callable[..., NodeProcess], folder: Path, tmp_path: Path
+) -> None:
+    """From another process, on a topic whose name promises something else."""
+    text = share_file("config/robots/sim.yaml").read_text()
+    robot = tmp_path / "robot.yaml"
+    robot.write_text(text.replace("topic: exterior/image_raw", "topic: camera"))
+    heard = graph.collect(CompressedImage, "/camera", 60)
+    estop = graph.node.create_publisher(Bool, "emergency_stop", 1)
+    camera = subprocess.Popen([sys.executable, str(Path(__file__).with_name("video_camera.py"))])
+    try:
+        graph.wait_for(lambda: heard, "video")
+        start("executor_node", robot=robot, incident_folder=folder)
+        assert graph.transition("/executor", "configure")
+        assert graph.transition("/executor", "activate")
+        newest = len(heard)
+        graph.wait_for(lambda: len(heard) > newest + 3 * COUNT, "three rounds of the video")
+        estop.publish(Bool(data=True))
+        path = graph.wait_for(lambda: incident_of("emergency stop", folder), "the incident")
+    finally:
+        camera.kill()
+        camera.wait(WAIT_S)
+    with open_bag(path) as bag:
+        packets = [bytes(m.data) for *_, m in bag.messages({"/camera": COMPRESSED_IMAGE})]
+    sent = [packet.data for packet in stream("h264", COUNT)[0]]
+    numbers = [sent.index(packet) for packet in packets]
+    assert numbers[0] % GROUP == 0 and len(numbers) > COUNT
+    assert all((b - a) % COUNT == 1 for a, b in pairwise(numbers))
 
 
 class Lifter:

@@ -23,7 +23,7 @@ def test_a_day_in_seconds(
         result["happened"]
     )
     assert result["commands"] > 0 and result["chunks"] > 0 and result["chunks_refused"] > 0
-    assert set(result["trends"]) == {"robot", "executor", "policy", "machine"}
+    assert set(result["trends"]) == {"robot", "executor", "black box", "policy", "machine"}
     assert result["trends"]["executor"]["memory"]["last"] > 20.0
     assert result["trends"]["policy"]["descriptors"]["last"] > 3.0
     assert picture.stat().st_size > 10_000

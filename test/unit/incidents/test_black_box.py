@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from encoded import GROUP, stream
 from hypothesis import given
 from hypothesis import strategies as st
 from taped import Robot
@@ -17,7 +19,9 @@ from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_metadata import Topic
+from groot_ros.data.serialized import MessageMaker
 from groot_ros.errors import UserError, kind_of_sentence
+from groot_ros.image_messages import compressed_to_rgb
 from groot_ros.incidents.black_box import LOST, BlackBox, Saved, Setup
 from groot_ros.incidents.incident import INFO, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
@@ -31,7 +35,7 @@ from groot_ros.incidents.occasions import (
 )
 from groot_ros.incidents.pickled import dumps
 from groot_ros.robot import load_robot
-from groot_ros.stream_store import POSE
+from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE, POSE
 
 S = 1_000_000_000
 TEXT = Topic("/said", "std_msgs/msg/String")
@@ -199,6 +203,45 @@ def test_a_disk_that_hangs_holds_nobody_up_and_is_told(
     goes_on.set()
     box.close()
     assert [bool(s.path) for s in saved] == [False] * 3 + [True] * 2
+
+
+def test_a_picture_that_cannot_be_compressed_is_left_out(setup: Setup) -> None:
+    saved: list[Saved] = []
+    box = BlackBox(setup, saved.append)
+    kept = Topic("/exterior/compressed", COMPRESSED_IMAGE)
+    box.camera(kept, IMAGE, setup.robot.observations.cameras["exterior"])
+    pixels = np.full((48, 64, 3), (90, 30, 30), np.uint8)
+    for data in (b"no picture", MessageMaker().image(7, "camera", pixels)):
+        box.keep_picture(kept.name, S, data)
+    box.note("stopped, something", S)
+    box.end(S)
+    box.close()
+    with open_bag(Path(saved[0].path)) as bag:
+        ((_, _, message),) = bag.messages({kept.name: kept.type})
+    assert np.abs(compressed_to_rgb(message).astype(int) - pixels).max() <= 4
+
+
+def test_video_begins_with_a_picture_that_others_are_made_of(setup: Setup) -> None:
+    saved: list[Saved] = []
+    box, maker = BlackBox(setup, saved.append), MessageMaker()
+    video = Topic("/exterior", COMPRESSED_IMAGE)
+    box.video(video)
+    packets, _ = stream("h264", GROUP + 15)
+    for packet in packets[5:]:
+        data = maker.make(
+            COMPRESSED_IMAGE,
+            header=maker.header(packet.number, "camera"),
+            format="h264",
+            data=np.frombuffer(packet.data, np.uint8),
+        )
+        box.keep_packet(video.name, S + packet.number, data)
+    box.keep_packet(video.name, 2 * S, b"no packet")
+    box.note("stopped, something", 2 * S)
+    box.end(2 * S)
+    box.close()
+    with open_bag(Path(saved[0].path)) as bag:
+        kept = [m for *_, m in bag.messages({video.name: video.type}, refuse=lambda *_: None)]
+    assert [bytes(m.data) for m in kept] == [packet.data for packet in packets[GROUP:]]
 
 
 def test_a_full_disk_is_told_and_the_next_incident_is_saved(
