@@ -32,7 +32,7 @@ MESSAGES_SHARE = 0.25
 # Beside the messages: recording, robot file, index.
 OVERHEAD_BYTES = 8 << 20
 # What may wait for a processor that is busy, or for a disk that is slow or gone.
-MOST_PICTURES, MOST_INCIDENTS = 10, 2
+MOST_PICTURE_BYTES, MOST_INCIDENTS = 64 << 20, 2
 LOST = "the executor is gone: it was killed, or it crashed"
 
 
@@ -88,7 +88,7 @@ class BlackBox:
         self._writer = ThreadPoolExecutor(1, "writer")
         self._compressor = ThreadPoolExecutor(1, "compressor")
         # Two counters because each must be changed by one thread alone.
-        self._pictures_come = self._pictures_compressed = 0
+        self._come_bytes = self._compressed_bytes = 0
         self._incidents_come = self._incidents_written = 0
         self._left_out = 0
         self._instruction = self._urdf = ""
@@ -127,8 +127,8 @@ class BlackBox:
 
     def keep_picture(self, topic: str, now_ns: int, data: bytes) -> None:
         """A picture has come; it is compressed by a thread of its own."""
-        if self._pictures_come - self._pictures_compressed < MOST_PICTURES:
-            self._pictures_come += 1
+        if self._come_bytes - self._compressed_bytes < MOST_PICTURE_BYTES:
+            self._come_bytes += len(data)
             self._compressor.submit(self._compress, topic, now_ns, data)
         else:
             self._left_out += 1
@@ -139,7 +139,7 @@ class BlackBox:
 
     def _compress(self, topic: str, now_ns: int, data: bytes) -> None:
         """On the compressor's thread; a picture that is none is left out."""
-        self._pictures_compressed += 1
+        self._compressed_bytes += len(data)
         kind, camera = self._cameras[topic]
         self._pictures.add((topic, now_ns, self._picture_keeper.jpeg(kind, camera, data)))
 

@@ -224,7 +224,7 @@ def assert_another_policy_is_shown_what_was_seen(path: Path) -> None:
     incident = SavedIncident.read(path)
     course = what_if(incident, incident.robot, Lifter()).course
     heights = [setpoint.ee_pose[2] for _, setpoint in course.commands]
-    assert len(course.chunks) > 3 and not course.refused
+    assert len(course.chunks) > 3
     assert min(heights) > 0.29 and max(heights) > 0.305
 
 
