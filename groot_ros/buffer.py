@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from groot_ros.cameras.kind import Decode
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.geometry import interpolate_pose
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.signals import Signals
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -49,23 +49,20 @@ class Ages:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What an observation is made of: state at `stamp_ns`, pictures not yet decoded."""
+    """What an observation is made of: signals at `stamp_ns`, pictures not yet decoded."""
 
     stamp_ns: int
-    state: dict[str, Array]
+    signals: Signals
     pictures: dict[str, Decode]
     ages: Ages
 
     def observation(self, instruction: str) -> Observation:
         """The observation; UserError when a picture does not decode."""
-        grip = self.state.get("grip")
         return Observation(
             stamp_ns=self.stamp_ns,
             images={name: _decoded(name, decode) for name, decode in self.pictures.items()},
             instruction=instruction,
-            ee_pose=self.state.get("ee_pose"),
-            joint_position=self.state.get("joint_position"),
-            grip=None if grip is None else float(grip),
+            signals=self.signals,
         )
 
 
@@ -138,9 +135,9 @@ class _History(Generic[T]):
 class ObservationBuffer:
     """Newest samples of a robot's streams; safe to use from several threads.
 
-    `fields` are the state fields that an observation must have, out of ee_pose, joint_position,
-    grip; `cameras` the pictures. Everything that is added is stored as it is: pictures as a
-    function that decodes them, called only when an observation wants them.
+    `fields` are the signals that an observation must have, by their names in the robot file;
+    `cameras` the pictures. Everything that is added is stored as it is: pictures as a function
+    that decodes them, called only when an observation wants them.
     """
 
     def __init__(self, robot: RobotConfig, fields: Iterable[str], cameras: Iterable[str]) -> None:
@@ -148,9 +145,10 @@ class ObservationBuffer:
         self.robot = robot
         self._lock = threading.Lock()
         self._state: dict[str, _History[Array]] = {
-            name: _History(name, getattr(streams, name).max_age_s, STATE_HISTORY_NS)
+            name: _History(name, streams.signals[name].max_age_s, STATE_HISTORY_NS)
             for name in fields
         }
+        self._specs = tuple(streams.spec(name) for name in self._state)
         self._cameras: dict[str, _History[Decode]] = {
             name: _History(f"camera {name}", streams.cameras[name].max_age_s, span_ns=0)
             for name in cameras
@@ -168,19 +166,8 @@ class ObservationBuffer:
     def cameras(self) -> tuple[str, ...]:
         return tuple(self._cameras)
 
-    def add_ee_pose(self, stamp_ns: int, pose: Array) -> None:
-        """A pose (7,) xyz + quaternion wxyz in the base frame."""
-        self._add_state("ee_pose", stamp_ns, pose)
-
-    def add_joint_position(self, stamp_ns: int, position: Array) -> None:
-        """Joint positions (J,) in rad, in the robot file's order."""
-        self._add_state("joint_position", stamp_ns, position)
-
-    def add_grip(self, stamp_ns: int, closure: float) -> None:
-        """Gripper closure in [0, 1]."""
-        self._add_state("grip", stamp_ns, np.asarray(closure))
-
-    def _add_state(self, name: str, stamp_ns: int, value: Array) -> None:
+    def add(self, name: str, stamp_ns: int, value: Array) -> None:
+        """A value of a signal; one that no observation must have is left aside."""
         if name in self._state:
             with self._lock:
                 self._state[name].add(stamp_ns, value)
@@ -227,13 +214,13 @@ class ObservationBuffer:
     def snapshot(self, now_ns: int) -> Snapshot:
         """The streams at the time of the oldest of the cameras' newest pictures.
 
-        State is interpolated at that time, linear and SLERP. NotReady says which stream is
+        Signals are interpolated at that time, each as its kind is. NotReady says which stream is
         missing or older than its max_age.
         """
         with self._lock:
             stamp_ns = self._stamp_ns(now_ns)
             pictures = {name: history.values[-1] for name, history in self._cameras.items()}
-            around = {name: history.around(stamp_ns) for name, history in self._state.items()}
+            around = [history.around(stamp_ns) for history in self._state.values()]
             ages = Ages(
                 by_stream={
                     history.name: (now_ns - history.stamps[-1]) / 1e9
@@ -241,8 +228,11 @@ class ObservationBuffer:
                 },
                 observation_s=(now_ns - stamp_ns) / 1e9,
             )
-        state = {name: _between(name, *samples) for name, samples in around.items()}
-        return Snapshot(stamp_ns, state, pictures, ages)
+        values = tuple(
+            spec.kind.interpolate(*samples)
+            for spec, samples in zip(self._specs, around, strict=True)
+        )
+        return Snapshot(stamp_ns, Signals(self._specs, values), pictures, ages)
 
     def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
         """The observation of `snapshot`, its pictures decoded."""
@@ -256,29 +246,3 @@ class ObservationBuffer:
         if self.observation_stamp_ns(now_ns) <= after_ns:
             return None
         return self.observe(now_ns, instruction)
-
-
-def _between(name: str, start: Array, end: Array, fraction: float) -> Array:
-    if name == "ee_pose":
-        return interpolate_pose(start, end, fraction)
-    return (1.0 - fraction) * start + fraction * end
-
-
-def pick_joints(joints: Sequence[str], names: Sequence[str], positions: Sequence[float]) -> Array:
-    """Positions of `joints`, in their order, out of a message.
-
-    KeyError names a missing joint, UserError one that the message names twice.
-    """
-    by_name = dict(zip(names, positions, strict=False))
-    if len(by_name) < min(len(names), len(positions)):
-        _check_names(joints, names, positions)
-    return np.array([by_name[joint] for joint in joints], dtype=np.float64)
-
-
-def _check_names(joints: Sequence[str], names: Sequence[str], positions: Sequence[float]) -> None:
-    for joint in joints:
-        found = {float(p) for n, p in zip(names, positions, strict=False) if n == joint}
-        if len(found) > 1:
-            raise UserError(
-                f"messages name {joint} twice, with different positions: let one publisher do so"
-            )

@@ -16,8 +16,9 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import Part
-from groot_ros.codecs.types import Observation, Steps
+from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
+from groot_ros.signals.signals import arm_signals
 
 Array = NDArray[np.float64]
 Slices = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -199,7 +200,9 @@ class EnvelopeMonitor:
         count = int((chunk.end_ns - chunk.stamp_ns) / step_ns + 0.01) + 1
         times_ns = chunk.stamp_ns + np.arange(min(count, FIRST_STEPS)) * step_ns
         samples = chunk.sample_many(times_ns.astype(np.int64))
-        steps = Steps(samples.ee_pose, samples.joint_position, samples.grip)
+        steps = arm_signals(
+            ee_pose=samples.ee_pose, joint_position=samples.joint_position, grip=samples.grip
+        )
         columns = self._codec.action.encode(steps)
         for part, channel in _graded_parts(self._codec.action.parts, self._envelope.action):
             where = _Where("wanted", part.key, part.names)
@@ -226,7 +229,9 @@ def _check_envelope(envelope: Envelope, codec: Codec) -> None:
 def _graded_parts(
     parts: Iterable[Part], channels: Mapping[str, Channel]
 ) -> Iterator[tuple[Part, Channel]]:
-    return ((p, channels[p.key]) for p in parts if p.field != "grip" and p.key in channels)
+    return (
+        (p, channels[p.key]) for p in parts if not p.signal.kind.is_decision and p.key in channels
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The policy node, `convert` and `verify` judge by it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from groot_ros.buffer import NotReady
 from groot_ros.codecs.types import Image, Observation
+from groot_ros.signals.kinds import JOINTS, POSE, Kind
 
 Array = NDArray[np.float64]
 
@@ -20,6 +22,11 @@ BLACK = 16
 # A real picture never repeats to the last bit, a simulated one does while nothing moves.
 FROZEN_NS = 500_000_000
 MOVED_M, MOVED_RAD = 0.02, 0.05
+# Whether an arm has moved by a difference so much that its cameras must see it.
+MOVED: Mapping[Kind, Callable[[Array], bool]] = {
+    POSE: lambda difference: bool(np.linalg.norm(difference[:3]) > MOVED_M),
+    JOINTS: lambda difference: bool(np.linalg.norm(difference) > MOVED_RAD),
+}
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,8 @@ class PictureWatch:
 
 
 def _has_moved(before: Observation, now: Observation) -> bool:
-    return _distance(before.joint_position, now.joint_position) > MOVED_RAD or (
-        before.ee_pose is not None
-        and now.ee_pose is not None
-        and _distance(before.ee_pose[:3], now.ee_pose[:3]) > MOVED_M
+    return any(
+        MOVED[spec.kind](now.signals[spec.name] - before.signals[spec.name])
+        for spec in now.signals.specs
+        if spec.kind in MOVED and spec.name in before.signals
     )
-
-
-def _distance(a: Array | None, b: Array | None) -> float:
-    return 0.0 if a is None or b is None else float(np.linalg.norm(b - a))

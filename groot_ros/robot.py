@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from groot_ros.config_file import read_yaml
 from groot_ros.config_section import Section
@@ -14,6 +14,8 @@ from groot_ros.errors import UserError
 from groot_ros.robot_lag import Lag, read_lag
 from groot_ros.robot_limits import Following, Limits, read_limits
 from groot_ros.share import share_file, user_path
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, Kind
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, SignalSpec
 
 STATE_MAX_AGE_S = 0.2
 CAMERA_MAX_AGE_S = 0.3
@@ -51,16 +53,23 @@ class StreamTime:
 class JointStream:
     """Arm joints out of a JointState topic, in the order that the codec uses."""
 
+    kind: ClassVar[Kind] = JOINTS
     topic: str
     joints: tuple[str, ...]
     max_age_s: float = STATE_MAX_AGE_S
     time: StreamTime = StreamTime()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.joints
 
 
 @dataclass(frozen=True)
 class PoseStream:
     """End-effector pose in the base frame, a PoseStamped topic."""
 
+    kind: ClassVar[Kind] = POSE
+    names: ClassVar[tuple[str, ...]] = ()
     topic: str
     max_age_s: float = STATE_MAX_AGE_S
     time: StreamTime = StreamTime()
@@ -89,6 +98,8 @@ class GripStream(_Opening):
     `open` and `closed` are the raw values that mean closure 0 and 1.
     """
 
+    kind: ClassVar[Kind] = CLOSURE
+    names: ClassVar[tuple[str, ...]] = ()
     topic: str
     joint: str | None
     open: float
@@ -121,6 +132,10 @@ class CameraStream:
     depth_range_m: tuple[float, float] | None = None
 
 
+SignalStream = JointStream | PoseStream | GripStream
+"""Where a signal comes from, besides cameras."""
+
+
 @dataclass(frozen=True)
 class Observations:
     """Streams that the robot offers; None or absent where it has no such stream."""
@@ -131,10 +146,27 @@ class Observations:
     grip: GripStream | None = None
 
     @property
-    def states(self) -> tuple[str, ...]:
-        """Which of the signals besides cameras there are."""
-        names = ("joint_position", "ee_pose", "grip")
-        return tuple(name for name in names if getattr(self, name))
+    def signals(self) -> dict[str, SignalStream]:
+        """The streams besides cameras by the name of their signal."""
+        arm: dict[SignalSpec, SignalStream | None] = {
+            JOINT_POSITION: self.joint_position,
+            EE_POSE: self.ee_pose,
+            GRIP: self.grip,
+        }
+        return {spec.name: stream for spec, stream in arm.items() if stream}
+
+    def spec(self, name: str) -> SignalSpec:
+        """What a signal is that the robot has."""
+        stream = self.signals[name]
+        return SignalSpec(name, stream.kind, stream.names)
+
+    def changed(
+        self, camera: Callable[[CameraStream], CameraStream], signal: Callable[[Any], Any]
+    ) -> Observations:
+        """The same with each of the streams changed."""
+        cameras = {name: camera(stream) for name, stream in self.cameras.items()}
+        signals = {name: signal(stream) for name, stream in self.signals.items()}
+        return replace(self, cameras=cameras, **signals)
 
 
 @dataclass(frozen=True)
@@ -221,13 +253,10 @@ def with_max_ages(robot: RobotConfig, state_s: float, camera_s: float) -> RobotC
     streams = robot.observations
 
     def aged(stream: Any, max_age_s: float) -> Any:
-        return replace(stream, max_age_s=max_age_s) if stream and max_age_s > 0 else stream
+        return replace(stream, max_age_s=max_age_s) if max_age_s > 0 else stream
 
-    observations = Observations(
-        cameras={name: aged(camera, camera_s) for name, camera in streams.cameras.items()},
-        joint_position=aged(streams.joint_position, state_s),
-        ee_pose=aged(streams.ee_pose, state_s),
-        grip=aged(streams.grip, state_s),
+    observations = streams.changed(
+        lambda camera: aged(camera, camera_s), lambda stream: aged(stream, state_s)
     )
     return replace(robot, observations=observations)
 

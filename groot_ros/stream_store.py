@@ -13,30 +13,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.buffer import Decode, pick_joints
 from groot_ros.cameras.catalog import CAMERA_TYPES, expected_type, kind_of, message_to_rgb
+from groot_ros.cameras.kind import Decode
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
-from groot_ros.message_fields import from_pose, to_ns
-from groot_ros.robot import (
-    ARRIVAL,
-    HEADER,
-    CameraStream,
-    GripStream,
-    JointStream,
-    RobotConfig,
-    StreamTime,
-)
+from groot_ros.message_fields import to_ns
+from groot_ros.robot import ARRIVAL, HEADER, CameraStream, RobotConfig, StreamTime
+from groot_ros.signal_messages import FLOAT as FLOAT
+from groot_ros.signal_messages import JOINT_STATE as JOINT_STATE
+from groot_ros.signal_messages import POSE as POSE
+from groot_ros.signal_messages import SignalReader, signal_reader
 
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
 
-# Of what a message holds, so much is told.
-SHOWN_NAMES, SHOWN_LENGTH = 32, 64
-
-JOINT_STATE = "sensor_msgs/msg/JointState"
-POSE = "geometry_msgs/msg/PoseStamped"
-FLOAT = "std_msgs/msg/Float64"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 
@@ -50,9 +40,7 @@ class Sink(Protocol):
     def fields(self) -> tuple[str, ...]: ...
     @property
     def cameras(self) -> tuple[str, ...]: ...
-    def add_ee_pose(self, stamp_ns: int, pose: NDArray[np.float64]) -> None: ...
-    def add_joint_position(self, stamp_ns: int, position: NDArray[np.float64]) -> None: ...
-    def add_grip(self, stamp_ns: int, closure: float) -> None: ...
+    def add(self, name: str, stamp_ns: int, value: NDArray[np.float64]) -> None: ...
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None: ...
     def report(self, stream: str, problem: str) -> None: ...
 
@@ -88,16 +76,14 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
     """
     streams = buffer.robot.observations
     found: list[Route] = []
-    if "joint_position" in buffer.fields and (joints := streams.joint_position):
-        store = partial(_store_joints, buffer, joints, _Time(joints.time, behind_ns))
-        found.append(
-            Route(joints.topic, JOINT_STATE, ("joint_position",), store, clock=joints.time.clock)
-        )
-    if "grip" in buffer.fields and (grip := streams.grip):
-        found.append(_grip_route(buffer, grip, behind_ns))
-    if "ee_pose" in buffer.fields and (pose := streams.ee_pose):
-        store = partial(_store_pose, buffer, _Time(pose.time, behind_ns))
-        found.append(Route(pose.topic, POSE, ("ee_pose",), store, clock=pose.time.clock))
+    for name, stream in streams.signals.items():
+        if name in buffer.fields:
+            reader = signal_reader(stream, buffer.robot.base_frame)
+            time = _Time(reader.time, behind_ns)
+            store = partial(_store_signal, buffer, name, reader, time)
+            found.append(
+                Route(stream.topic, reader.type_name, (name,), store, clock=reader.time.clock)
+            )
     merged = _merged(found)
     for name in buffer.cameras:
         camera, decoder = streams.cameras[name], VideoDecoder()
@@ -107,15 +93,6 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
         kind = expected_type(camera)
         merged.append(Route(camera.topic, kind, (name,), store, decoder, camera.clock))
     return merged
-
-
-def _grip_route(buffer: Sink, stream: GripStream, behind_ns: int) -> Route:
-    if stream.joint is None:
-        store = partial(_store_grip, buffer, stream)
-        return Route(stream.topic, FLOAT, ("grip",), store, clock=ARRIVAL)
-    time = _Time(stream.time, behind_ns)
-    store = partial(_store_grip_joint, buffer, stream, stream.joint, time)
-    return Route(stream.topic, JOINT_STATE, ("grip",), store, clock=stream.time.clock)
 
 
 def _merged(found: list[Route]) -> list[Route]:
@@ -154,7 +131,9 @@ class _Time:
     behind_ns: int
 
     def of(self, buffer: Sink, stream: str, message: Any, arrival_ns: int) -> int:
-        time_ns = self.time.of(header_ns(message, self.behind_ns), arrival_ns)
+        by_header = self.time.clock == HEADER
+        stamp_ns = header_ns(message, self.behind_ns) if by_header else 0
+        time_ns = self.time.of(stamp_ns, arrival_ns)
         if time_ns == 0:
             buffer.report(
                 stream,
@@ -164,48 +143,16 @@ class _Time:
         return time_ns
 
 
-def _store_joints(
-    buffer: Sink, stream: JointStream, time: _Time, message: Any, arrival_ns: int
+def _store_signal(
+    buffer: Sink, name: str, reader: SignalReader, time: _Time, message: Any, arrival_ns: int
 ) -> None:
-    if stamp_ns := time.of(buffer, "joint_position", message, arrival_ns):
+    if stamp_ns := time.of(buffer, name, message, arrival_ns):
         try:
-            position = pick_joints(stream.joints, message.name, message.position)
-        except KeyError as missing:
-            buffer.report("joint_position", _no_joint(stream.topic, missing, message))
+            value = reader.value(message)
         except UserError as error:
-            buffer.report("joint_position", f"{stream.topic}: {error}")
+            buffer.report(name, str(error))
         else:
-            buffer.add_joint_position(stamp_ns, position)
-
-
-def _store_grip_joint(
-    buffer: Sink, stream: GripStream, joint: str, time: _Time, message: Any, arrival_ns: int
-) -> None:
-    if stamp_ns := time.of(buffer, "grip", message, arrival_ns):
-        try:
-            raw = pick_joints([joint], message.name, message.position)[0]
-        except KeyError as missing:
-            buffer.report("grip", _no_joint(stream.topic, missing, message))
-        except UserError as error:
-            buffer.report("grip", f"{stream.topic}: {error}")
-        else:
-            buffer.add_grip(stamp_ns, stream.closure(float(raw)))
-
-
-def _store_grip(buffer: Sink, stream: GripStream, message: Any, arrival_ns: int) -> None:
-    buffer.add_grip(stream.time.of(arrival_ns, arrival_ns), stream.closure(float(message.data)))
-
-
-def _store_pose(buffer: Sink, time: _Time, message: Any, arrival_ns: int) -> None:
-    base = buffer.robot.base_frame
-    if message.header.frame_id.lstrip("/") != base:
-        frame = message.header.frame_id[:SHOWN_LENGTH]
-        buffer.report(
-            "ee_pose",
-            f"messages are in frame {frame!r}, the robot file's base_frame is {base!r}",
-        )
-    elif stamp_ns := time.of(buffer, "ee_pose", message, arrival_ns):
-        buffer.add_ee_pose(stamp_ns, from_pose(message.pose))
+            buffer.add(name, stamp_ns, value)
 
 
 def _store_image(
@@ -227,14 +174,3 @@ def _store_image(
             buffer.report(name, decoder.problem)
     elif stamp_ns:
         buffer.add_image(name, stamp_ns, partial(message_to_rgb, message, camera))
-
-
-def _no_joint(topic: str, missing: KeyError, message: Any) -> str:
-    if len(message.position) < len(message.name):
-        return (
-            f"{topic} has {len(message.name)} names but {len(message.position)} positions: check "
-            "its publisher"
-        )
-    names = ", ".join(name[:SHOWN_LENGTH] for name in message.name[:SHOWN_NAMES])
-    more = ", ..." if len(message.name) > SHOWN_NAMES else ""
-    return f"{topic} has no joint {missing}, only {names}{more}: check the robot file"

@@ -169,8 +169,7 @@ class _Calibrator:
                 estimate=latencies.get(name),
                 note=self._reasons.get(name, f"pictures against {self._reference}"),
             )
-        for name in streams.states:
-            stream = getattr(streams, name)
+        for name, stream in streams.signals.items():
             yield Row(
                 key=f"observations.{name}.latency",
                 name=name,

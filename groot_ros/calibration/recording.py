@@ -24,7 +24,7 @@ from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import absolute, held_streams
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS, from_pose
-from groot_ros.robot import HEADER, Observations, RobotConfig
+from groot_ros.robot import HEADER, RobotConfig
 from groot_ros.stream_store import FLOAT, POSE, Route, header_ns, routes
 
 Array = NDArray[np.float64]
@@ -58,15 +58,11 @@ def read_recording(path: Path, robot: RobotConfig) -> Recording:
 
 def _without_latency(robot: RobotConfig) -> RobotConfig:
     """A robot whose streams count by their clocks alone."""
-    streams = robot.observations
 
     def bare(stream: Any) -> Any:
         return stream and replace(stream, time=replace(stream.time, latency_s=0.0))
 
-    cameras = {name: replace(camera, latency_s=0.0) for name, camera in streams.cameras.items()}
-    observations = Observations(
-        cameras, bare(streams.joint_position), bare(streams.ee_pose), bare(streams.grip)
-    )
+    observations = robot.observations.changed(lambda camera: replace(camera, latency_s=0.0), bare)
     commands = robot.commands
     commands = replace(
         commands,
@@ -80,7 +76,9 @@ class _Reader(StateCollector):
     """Takes what the routes of a robot's streams store."""
 
     def __init__(self, bag: Bag, robot: RobotConfig) -> None:
-        super().__init__(robot, robot.observations.states, tuple(robot.observations.cameras))
+        super().__init__(
+            robot, tuple(robot.observations.signals), tuple(robot.observations.cameras)
+        )
         self._bag = bag
         self._namespace = bag.info.namespace if bag.info else "/"
         self._pictures: dict[str, NDArray[np.float32]] = {}

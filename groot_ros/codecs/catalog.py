@@ -10,7 +10,7 @@ from groot_ros.codecs.codec import Codec, Timing, Video
 from groot_ros.codecs.parts import (
     ActionPart,
     Grip,
-    JointPosition,
+    Numbers,
     ObservationPart,
     Part,
     PoseQuat,
@@ -18,29 +18,33 @@ from groot_ros.codecs.parts import (
 )
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
+
+_QUAT, _ROT6D, _GRIP = PoseQuat(EE_POSE), PoseRot6d(EE_POSE), Grip(GRIP)
 
 
 def _ee(pose: Part) -> Callable[[RobotConfig, Timing], Codec]:
-    return lambda robot, timing: _codec(robot, timing, (Grip(), pose), (pose, Grip()))
+    return lambda robot, timing: _codec(robot, timing, (_GRIP, pose), (pose, _GRIP))
 
 
 def _ee_joints(pose: Part) -> Callable[[RobotConfig, Timing], Codec]:
     return lambda robot, timing: _codec(
-        robot, timing, (Grip(), pose, _joints(robot)), (pose, Grip())
+        robot, timing, (_GRIP, pose, _joints(robot)), (pose, _GRIP)
     )
 
 
 def _joints_only(robot: RobotConfig, timing: Timing) -> Codec:
-    return _codec(robot, timing, (Grip(), _joints(robot)), (_joints(robot), Grip()))
+    return _codec(robot, timing, (_GRIP, _joints(robot)), (_joints(robot), _GRIP))
 
 
-def _joints(robot: RobotConfig) -> JointPosition:
-    if robot.observations.joint_position is None:
+def _joints(robot: RobotConfig) -> Numbers:
+    name = JOINT_POSITION.name
+    if name not in robot.observations.signals:
         raise UserError(
-            f"robot {robot.name} has no observations.joint_position, which this variant reads: "
+            f"robot {robot.name} has no observations.{name}, which this variant reads: "
             "add it to the robot file or choose a variant without joints"
         )
-    return JointPosition(robot.observations.joint_position.joints)
+    return Numbers(robot.observations.spec(name))
 
 
 def _codec(
@@ -75,14 +79,12 @@ class Variant:
 
 def _check_signals(variant: Variant, codec: Codec, robot: RobotConfig) -> None:
     for part in codec.state.parts:
-        if getattr(robot.observations, part.field) is None:
+        if part.signal.name not in robot.observations.signals:
             raise UserError(
-                f"robot {robot.name} has no observations.{part.field}, which variant "
+                f"robot {robot.name} has no observations.{part.signal.name}, which variant "
                 f"{variant.name} reads: add it to the robot file or choose another variant"
             )
 
-
-_QUAT, _ROT6D = PoseQuat(), PoseRot6d()
 
 _ALL = (
     Variant("ee", "ee_quat", "ee", _ee(_QUAT)),

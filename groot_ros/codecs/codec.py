@@ -12,8 +12,10 @@ import numpy as np
 
 from groot_ros.codecs.image import resize_with_pad
 from groot_ros.codecs.parts import ActionPart, BinaryGrip, ObservationPart, Part
-from groot_ros.codecs.types import Feature, Features, ModelInput, ModelOutput, Observation, Steps
+from groot_ros.codecs.types import Feature, Features, ModelInput, ModelOutput, Observation
 from groot_ros.errors import UserError
+from groot_ros.signals.kinds import CLOSURE
+from groot_ros.signals.signals import Signals
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Codec:
             language=observation.instruction,
         )
 
-    def decode(self, output: ModelOutput) -> Steps:
+    def decode(self, output: ModelOutput) -> Signals:
         """Steps of a model's answer in physical, absolute units."""
         return self.action.decode(output)
 
@@ -116,7 +118,10 @@ class Codec:
 
     def reached(self, name: str) -> Self:
         """This codec with the reached pose as the action and a gripper that decides."""
-        parts = tuple(BinaryGrip() if p.field == "grip" else p for p in self.action.parts)
+        parts = tuple(
+            BinaryGrip(part.signal, part.key) if part.signal.kind == CLOSURE else part
+            for part in self.action.parts
+        )
         return replace(self, name=name, labels="reached", action=ActionPart(parts))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.codecs.types import Observation, Steps
+from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat, pose9_to_pose, pose_to_pose9
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, VECTOR, VELOCITY, Kind
+from groot_ros.signals.signals import Signals, SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -20,34 +23,51 @@ Array = NDArray[np.float64]
 GRIPPER_DOWN = (0.0, 1.0, 0.0, 0.0)
 
 
-class Part(Protocol):
-    """One signal: the field it stands for, its key and names, columns (..., D) and back."""
+@dataclass(frozen=True)
+class Part(ABC):
+    """One signal, any of the kinds that the part takes, and its columns (..., D) under a key.
+
+    The key is the signal's name where none is given.
+    """
+
+    signal: SignalSpec
+    key: str = ""
+    kinds: ClassVar[tuple[Kind, ...]]
+
+    def __post_init__(self) -> None:
+        if self.signal.kind not in self.kinds:
+            expected = " or ".join(kind.name for kind in self.kinds)
+            raise UserError(
+                f"signal {self.signal.name} is of kind {self.signal.kind.name}, "
+                f"{type(self).__name__} takes {expected}: choose another representation"
+            )
+        if not self.key:
+            object.__setattr__(self, "key", self.signal.key)
 
     @property
-    def field(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    def columns(self, values: Array) -> Array: ...
-    def values(self, columns: Array) -> Array: ...
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self.signal.columns
+
+    @abstractmethod
+    def columns(self, values: Array) -> Array:
+        """Columns (..., D) of values."""
+
+    @abstractmethod
+    def values(self, columns: Array) -> Array:
+        """The inverse of `columns`."""
 
 
 @dataclass(frozen=True)
-class PoseQuat:
-    """End-effector pose as xyz + quaternion wxyz, in the hemisphere of a reference quaternion.
+class PoseQuat(Part):
+    """A pose as xyz + quaternion wxyz, in the hemisphere of a reference quaternion.
 
     The choice of sign needs no memory, so live and recorded data agree, and it is continuous
     along an episode as long as the gripper stays within 180 degrees of the reference.
     """
 
-    key: str = "ee_pose"
-    field: str = "ee_pose"
+    kinds = (POSE,)
     reference: tuple[float, float, float, float] = GRIPPER_DOWN
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("x", "y", "z", "qw", "qx", "qy", "qz")
 
     def columns(self, values: Array) -> Array:
         quat = normalize_quat(values[..., 3:])
@@ -60,11 +80,10 @@ class PoseQuat:
 
 
 @dataclass(frozen=True)
-class PoseRot6d:
-    """End-effector pose as xyz + the first two rows of the rotation matrix."""
+class PoseRot6d(Part):
+    """A pose as xyz + the first two rows of the rotation matrix."""
 
-    key: str = "ee_pose"
-    field: str = "ee_pose"
+    kinds = (POSE,)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,16 +97,10 @@ class PoseRot6d:
 
 
 @dataclass(frozen=True)
-class JointPosition:
-    """Joint positions in rad, in the robot file's order."""
+class Numbers(Part):
+    """Joint positions, velocities or a vector as they are, in the robot file's order."""
 
-    joints: tuple[str, ...]
-    key: str = "joint_position"
-    field: str = "joint_position"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.joints
+    kinds = (JOINTS, VELOCITY, VECTOR)
 
     def columns(self, values: Array) -> Array:
         return np.asarray(values, dtype=np.float64)
@@ -97,15 +110,10 @@ class JointPosition:
 
 
 @dataclass(frozen=True)
-class Grip:
+class Grip(Part):
     """Gripper closure in [0, 1], 1 closed."""
 
-    key: str = "grip"
-    field: str = "grip"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("grip",)
+    kinds = (CLOSURE,)
 
     def columns(self, values: Array) -> Array:
         return np.asarray(values, dtype=np.float64)[..., None]
@@ -137,24 +145,36 @@ class ObservationPart:
 
     parts: tuple[Part, ...]
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals that it reads."""
+        return tuple(part.signal.name for part in self.parts)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Names of the joints that it reads, empty for none."""
+        named = (part.signal.names for part in self.parts if part.signal.kind == JOINTS)
+        return next(named, ())
+
     def encode(self, observation: Observation) -> dict[str, Array]:
         """State columns {key: (1, D)}; UserError names a signal that is missing or not finite."""
         state = {}
         for part in self.parts:
-            values = getattr(observation, part.field)
+            name = part.signal.name
+            values = observation.signals.get(name)
             if values is None:
                 raise UserError(
-                    f"the observation has no {part.field}, which this variant reads: name its "
+                    f"the observation has no {name}, which this variant reads: name its "
                     "topic in the robot file or choose a variant without it"
                 )
-            columns = part.columns(np.asarray(values, dtype=np.float64))
+            columns = part.columns(values)
             if columns.shape != (len(part.names),):
                 raise UserError(
-                    f"{part.field} gives {columns.shape[-1] if columns.ndim else 0} numbers, "
+                    f"{name} gives {columns.shape[-1] if columns.ndim else 0} numbers, "
                     f"expected {len(part.names)} ({', '.join(part.names)}): check the robot file"
                 )
             if not np.all(np.isfinite(columns)):
-                raise UserError(f"{part.field} holds NaN or infinity: check its publisher")
+                raise UserError(f"{name} holds NaN or infinity: check its publisher")
             state[part.key] = columns[None]
         return state
 
@@ -165,19 +185,26 @@ class ActionPart:
 
     parts: tuple[Part, ...]
 
-    def encode(self, steps: Steps) -> dict[str, Array]:
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals that it means."""
+        return tuple(part.signal.name for part in self.parts)
+
+    def encode(self, steps: Signals) -> dict[str, Array]:
         """Action columns {key: (T, D)} of steps, the labels of a dataset."""
         columns = {}
         for part in self.parts:
-            values = getattr(steps, part.field)
+            values = steps.get(part.signal.name)
             if values is None:
-                raise UserError(f"the steps have no {part.field}, which this variant predicts")
+                raise UserError(
+                    f"the steps have no {part.signal.name}, which this variant predicts"
+                )
             columns[part.key] = part.columns(values)
         return columns
 
-    def decode(self, output: Mapping[str, Array]) -> Steps:
+    def decode(self, output: Mapping[str, Array]) -> Signals:
         """Steps of action columns {key: (T, D)}; UserError names a key, size or number amiss."""
-        fields = {}
+        steps = {}
         for part in self.parts:
             if part.key not in output:
                 raise UserError(
@@ -192,5 +219,5 @@ class ActionPart:
                 )
             if not np.all(np.isfinite(columns)):
                 raise UserError(f"the model's {part.key!r} holds NaN or infinity")
-            fields[part.field] = part.values(columns)
-        return Steps(**fields)
+            steps[part.signal] = part.values(columns)
+        return Signals.of(steps)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from groot_ros.signals.signals import Signals
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -16,17 +18,17 @@ Image = NDArray[np.uint8]
 class Observation:
     """One moment of the robot, all streams at `stamp_ns`, the time when the pictures were taken.
 
-    ee_pose (7,) xyz in m + quaternion wxyz in the robot's base frame; joint_position (J,) rad in
-    the robot file's order; grip gripper closure in [0, 1], 1 closed; images (H, W, 3) uint8 RGB
-    by camera name. A stream that the robot does not have is None.
+    `images` are (H, W, 3) uint8 RGB by camera name, `signals` those that the robot has.
     """
 
     stamp_ns: int
     images: Mapping[str, Image]
     instruction: str
-    ee_pose: Array | None = None
-    joint_position: Array | None = None
-    grip: float | None = None
+    signals: Signals = Signals()
+
+    def replaced(self, values: Mapping[str, Array]) -> Observation:
+        """The same with other values of some signals."""
+        return replace(self, signals=self.signals.replaced(values))
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,6 @@ class ModelInput:
 
 # What the model answers, in physical, absolute units: {action key: (T, D)}.
 ModelOutput = Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Actions of one inference: any of ee_pose (T, 7), joint_position (T, J); grip (T,)."""
-
-    ee_pose: Array | None = None
-    joint_position: Array | None = None
-    grip: Array | None = None
-
-    def __len__(self) -> int:
-        return next(
-            len(values)
-            for values in (self.ee_pose, self.joint_position, self.grip)
-            if values is not None
-        )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class WatchedPoses:
 
     def add(self, frame: Frame) -> None:
         """Take a frame; without a pose in its state there is nothing to watch."""
-        if (pose := frame.snapshot.state.get("ee_pose")) is not None:
+        if (pose := frame.snapshot.signals.get("ee_pose")) is not None:
             self.times_ns.append(frame.time_ns)
             self.positions.append(pose[:3])
 

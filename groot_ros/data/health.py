@@ -56,7 +56,7 @@ class Expectations:
 def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Expectations:
     """Everything that a robot file names; `resolve` makes the absolute names of topics."""
     offered = robot.observations
-    streams: dict[str, Any] = {name: getattr(offered, name) for name in offered.states}
+    streams: dict[str, Any] = {**offered.signals}
     streams |= {f"camera {name}": camera for name, camera in offered.cameras.items()}
     observations: dict[str, Expectation] = {}
     for name, stream in streams.items():

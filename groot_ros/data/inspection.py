@@ -69,7 +69,7 @@ def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
     streams, commands = robot.observations, robot.commands
     wanted = [
         (route.topic, route.types, ("camera " if route.is_camera else "") + stream)
-        for route in routes(ObservationBuffer(robot, streams.states, streams.cameras))
+        for route in routes(ObservationBuffer(robot, streams.signals, streams.cameras))
         for stream in route.streams
     ]
     if commands.ee_pose:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Steps
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.signals import Signal, Times
+from groot_ros.signals.signals import Signals, SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -23,14 +23,14 @@ class Labels:
     codec: Codec
     signals: Mapping[str, Signal]
 
-    def steps(self, times_ns: Times) -> Steps:
-        """Actions at times: poses and joints interpolated, the grip's newest decision."""
-        values: dict[str, Array] = {}
+    def steps(self, times_ns: Times) -> Signals:
+        """Actions at times: interpolated as their kinds are, of a decision the newest one."""
+        values: dict[SignalSpec, Array] = {}
         for part in self.codec.action.parts:
-            signal = self.signals[part.field]
-            hold = part.field == "grip" and self.codec.labels == "commanded"
-            values[part.field] = signal.held(times_ns) if hold else signal.interpolated(times_ns)
-        return Steps(**values)
+            spec, signal = part.signal, self.signals[part.signal.name]
+            hold = spec.kind.is_decision and self.codec.labels == "commanded"
+            values[spec] = signal.held(times_ns) if hold else signal.interpolated(times_ns)
+        return Signals.of(values)
 
     def columns(self, times_ns: Times) -> Array:
         """Action columns (T, D) of the codec at times."""
@@ -49,17 +49,18 @@ def make_labels(
     signals: dict[str, Signal] = {}
     reached = codec.labels == "reached"
     for part in codec.action.parts:
-        signal = (states if reached else commands).get(part.field)
-        if not reached and part.field == "grip" and not signal:
-            signal = states.get("grip")
+        name = part.signal.name
+        signal = (states if reached else commands).get(name)
+        if not reached and part.signal.kind.is_decision and not signal:
+            signal = states.get(name)
             signal = signal and Signal(signal.times_ns[:1], signal.values[:1])
         if not signal:
             kind = "states" if reached else "commands"
             raise BagError(
-                f"the episode has no {kind} of {part.field}, the labels of codec {codec.name}: "
+                f"the episode has no {kind} of {name}, the labels of codec {codec.name}: "
                 "check that its topic was published while recording"
             )
         if not np.all(np.isfinite(signal.values)):
-            raise BagError(f"the labels of {part.field} hold NaN or infinity: check the publisher")
-        signals[part.field] = signal
+            raise BagError(f"the labels of {name} hold NaN or infinity: check the publisher")
+        signals[name] = signal
     return Labels(codec, signals)

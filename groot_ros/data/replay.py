@@ -33,8 +33,7 @@ LEAST_QUAT = 1e-3
 
 def make_buffer(robot: RobotConfig, codec: Codec) -> ObservationBuffer:
     """A buffer with what a codec reads, as the policy node has it."""
-    fields = [part.field for part in codec.state.parts]
-    return ObservationBuffer(robot, fields, codec.video.cameras.values())
+    return ObservationBuffer(robot, codec.state.signals, codec.video.cameras.values())
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,8 @@ class StateCollector:
     cameras: tuple[str, ...] = ()
     samples: dict[str, Samples] = field(default_factory=lambda: defaultdict(Samples))
 
-    def add_ee_pose(self, stamp_ns: int, pose: Any) -> None:
-        self.samples["ee_pose"].add(stamp_ns, pose)
-
-    def add_joint_position(self, stamp_ns: int, position: Any) -> None:
-        self.samples["joint_position"].add(stamp_ns, position)
-
-    def add_grip(self, stamp_ns: int, closure: float) -> None:
-        self.samples["grip"].add(stamp_ns, closure)
+    def add(self, name: str, stamp_ns: int, value: NDArray[np.float64]) -> None:
+        self.samples[name].add(stamp_ns, value)
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
         """There are no cameras."""
@@ -218,14 +211,14 @@ def label_fields(codec: Codec) -> list[str]:
     """State fields that the labels of a codec are made of."""
     if codec.labels == "commanded":
         # For a gripper that nobody has commanded yet.
-        return ["grip"]
-    return [part.field for part in codec.action.parts]
+        return [part.signal.name for part in codec.action.parts if part.signal.kind.is_decision]
+    return list(codec.action.signals)
 
 
 def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
     """Everything of an episode but the pictures."""
     codec = source.codec
-    fields = dict.fromkeys(part.field for part in (*codec.state.parts, *codec.action.parts))
+    fields = dict.fromkeys((*codec.state.signals, *codec.action.signals))
     reader = SignalReader(source, fields)
     start_ns = episode.start_ns - PREROLL_NS
     for message in source.bag.messages(reader.topics, start_ns, episode.stop_ns):

@@ -43,7 +43,7 @@ class _Trial(StateCollector):
 
 def unreadable_streams(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[str]:
     """Streams of which no message can be used, and why; those that the bag lacks are left out."""
-    trial = _Trial(robot, robot.observations.states, tuple(robot.observations.cameras))
+    trial = _Trial(robot, tuple(robot.observations.signals), tuple(robot.observations.cameras))
     for name, route in held_streams(bag, routes(trial), namespace).items():
         if obstacle := bag.obstacle(name):
             trial.problems |= dict.fromkeys(route.streams, f"{name} cannot be read, {obstacle}")

@@ -84,8 +84,7 @@ def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> Co
     """
     if codec.labels == "reached":
         return CommandTopics()
-    fields = [part.field for part in codec.action.parts]
-    if "joint_position" in fields:
+    if "joint_position" in codec.action.signals:
         raise UserError(
             f"codec {codec.name} needs commanded joint positions, which bags do not hold as "
             "labels: choose a codec with commanded poses or joints_traj"

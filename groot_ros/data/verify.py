@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from groot_ros.buffer import NotReady
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec, Timing
-from groot_ros.codecs.types import Observation, Steps
+from groot_ros.codecs.types import Observation
 from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_files import bag_hash
 from groot_ros.data.clocks import on_bag_clock
@@ -25,9 +25,9 @@ from groot_ros.data.replay import Source, make_buffer, read_signals
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.video import psnr_db, read_pictures
 from groot_ros.errors import UserError
-from groot_ros.geometry import normalize_quat
 from groot_ros.picture_watch import PictureWatch
 from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.signals.signals import Signals
 
 TOLERANCE = 1e-6
 
@@ -153,18 +153,14 @@ class _Comparison:
         )
 
 
-def _difference(decoded: Steps, expected: Steps) -> float:
+def _difference(decoded: Signals, expected: Signals) -> float:
     """Largest difference of two sequences of steps in m and rad."""
-    worst = [0.0]
-    if decoded.ee_pose is not None and expected.ee_pose is not None:
-        worst.append(float(np.max(np.abs(decoded.ee_pose[:, :3] - expected.ee_pose[:, :3]))))
-        quats = decoded.ee_pose[:, 3:], normalize_quat(expected.ee_pose[:, 3:])
-        signs = np.where(np.sum(quats[0] * quats[1], axis=1, keepdims=True) < 0, -1.0, 1.0)
-        # The chord is half the angle; the arc cosine would lose half of the digits.
-        worst.append(2 * float(np.max(np.linalg.norm(quats[0] - signs * quats[1], axis=1))))
-    if decoded.joint_position is not None and expected.joint_position is not None:
-        worst.append(float(np.max(np.abs(decoded.joint_position - expected.joint_position))))
-    return max(worst)
+    worst = [
+        float(np.max(spec.kind.distances(decoded[spec.name], expected[spec.name])))
+        for spec in decoded.specs
+        if not spec.kind.is_decision
+    ]
+    return max(worst, default=0.0)
 
 
 def live_observations(

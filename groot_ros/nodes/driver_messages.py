@@ -13,10 +13,10 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
 
-from groot_ros.buffer import pick_joints
 from groot_ros.errors import UserError
 from groot_ros.message_fields import to_ns
 from groot_ros.nodes.messages import NS, to_time
+from groot_ros.signal_messages import pick_joints
 from groot_ros.sim.joint_path import JointPath
 
 Array = NDArray[np.float64]

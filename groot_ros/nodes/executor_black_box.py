@@ -121,7 +121,7 @@ class ExecutorBlackBox:
         observed = robot.observations
         cameras = observed.cameras if pictures_hz > 0 else ()
         # What it commands the executor hears anyway (`said`).
-        states = [name for name in observed.states if name != robot.output.commanded]
+        states = [name for name in observed.signals if name != robot.output.commanded]
         buffer = ObservationBuffer(robot, states, cameras)
         for route in routes(buffer):
             if route.is_camera:

@@ -36,7 +36,7 @@ def run_trials(
     """
     variant = VARIANTS.get(policy.variant)
     robot = load_robot("sim")
-    if variant and not any(p.field == "ee_pose" for p in variant.codec(robot).action.parts):
+    if variant and robot.output.signal not in variant.codec(robot).action.signals:
         raise UserError(
             f"variant {variant.name} makes no poses, which the executor sends to the simulated "
             "arm: use --via inprocess"

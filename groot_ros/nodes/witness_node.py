@@ -10,7 +10,6 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64
 
-from groot_ros.buffer import pick_joints
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.wire import from_action_chunk, malformed
 from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample, Trace
@@ -21,6 +20,7 @@ from groot_ros.nodes.operator_node import running_node
 from groot_ros.nodes.qos import REPORTS
 from groot_ros.nodes.scene_node import SceneNode
 from groot_ros.robot import RobotConfig
+from groot_ros.signal_messages import pick_joints
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 REPORT_WAIT_S = 0.3

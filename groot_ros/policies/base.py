@@ -26,8 +26,7 @@ class Inputs:
     @classmethod
     def of(cls, codec: Codec) -> Inputs:
         """What a codec reads."""
-        fields = tuple(part.field for part in codec.state.parts)
-        return cls(fields, tuple(codec.video.cameras.values()))
+        return cls(codec.state.signals, tuple(codec.video.cameras.values()))
 
 
 class Policy(Protocol):

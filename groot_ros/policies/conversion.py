@@ -5,7 +5,8 @@ from __future__ import annotations
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Array, ModelOutput, Steps
+from groot_ros.codecs.types import Array, ModelOutput
+from groot_ros.signals.signals import arm_signals
 
 
 def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
@@ -14,19 +15,16 @@ def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
     return Chunk(
         stamp_ns=stamp_ns,
         step_ns=codec.timing.step_ns,
-        ee_pose=steps.ee_pose,
-        joint_position=steps.joint_position,
-        grip=steps.grip,
+        ee_pose=steps.get("ee_pose"),
+        joint_position=steps.get("joint_position"),
+        grip=steps.get("grip"),
     )
 
 
 def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
     """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen."""
     chunk, horizon = prefix.chunk, codec.timing.horizon
-    steps = Steps(
-        *(
-            None if values is None else values[:horizon]
-            for values in (chunk.ee_pose, chunk.joint_position, chunk.grip)
-        )
-    )
-    return codec.action.encode(steps), min(prefix.frozen_steps, len(steps))
+    steps = arm_signals(
+        ee_pose=chunk.ee_pose, joint_position=chunk.joint_position, grip=chunk.grip
+    ).at(slice(horizon))
+    return codec.action.encode(steps), min(prefix.frozen_steps, steps.steps)

@@ -84,7 +84,7 @@ def metadata_differences(
     metadata: Mapping[str, Any], codec: Codec, robot: RobotConfig
 ) -> Iterator[Difference]:
     """How what groot_ros.json or a server of this package tells differs from what is here."""
-    joints = next((part.names for part in codec.state.parts if part.field == "joint_position"), ())
+    joints = codec.state.joints
     for what, key, ours in (
         ("joints", "joints", " ".join(joints)),
         ("base frame", "base_frame", robot.base_frame),

@@ -24,11 +24,11 @@ from groot_ros.policies.checkpoint_folder import find_checkpoint
 from groot_ros.policies.conversion import continued_actions, to_chunk
 from groot_ros.policies.handshake import check_fit
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.signals import Signals
 
 # Of groot_ros.json, for clients.
 DESCRIBED = ("robot", "base_frame", "envelope")
 WARM_UP_IMAGE = (480, 640, 3)
-WARM_UP_POSE = (0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,11 @@ class LoadedModel:
     @property
     def description(self) -> dict[str, Any]:
         """What a client compares and grades by: variant, codec, robot, rate, envelope."""
-        joints = [p.names for p in self.codec.state.parts if p.field == "joint_position"]
         return {
             **{k: v for k, v in self.groot.metadata.items() if k in DESCRIBED},
             "variant": self.variant.name,
             "codec": self.codec.name,
-            "joints": list(joints[0]) if joints else [],
+            "joints": list(self.codec.state.joints),
             "action_rate_hz": self.codec.timing.action_rate_hz,
             "checkpoint": self.folder.name,
         }
@@ -89,15 +88,14 @@ class LoadedModel:
         self.groot.warm_up(self.codec.encode(self._blank_observation()))
 
     def _blank_observation(self) -> Observation:
-        sizes = {part.field: len(part.names) for part in self.codec.state.parts}
         cameras = self.codec.video.cameras.values()
         return Observation(
             stamp_ns=0,
             images={camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras},
             instruction="warm up",
-            ee_pose=np.array(WARM_UP_POSE),
-            joint_position=np.zeros(sizes.get("joint_position", 0)),
-            grip=0.0,
+            signals=Signals.of(
+                {part.signal: part.signal.blank for part in self.codec.state.parts}
+            ),
         )
 
 

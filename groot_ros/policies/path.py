@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.codecs.types import Observation, Steps
+from groot_ros.codecs.types import Observation
 from groot_ros.envelope import Envelope, EnvelopeMonitor, measure_envelope
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
 from groot_ros.policies.base import Inputs
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.signals import arm_signals
 
 Array = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ def _path_monitor(robot: RobotConfig) -> EnvelopeMonitor:
     poses = ideal_path(np.arange(DEMONSTRATED_STEPS, dtype=np.int64) * STEP_NS)
     assert robot.observations.joint_position
     joints = np.zeros((len(poses), len(robot.observations.joint_position.joints)))
-    action = codec.action.encode(Steps(ee_pose=poses, grip=np.zeros(len(poses))))
+    action = codec.action.encode(arm_signals(ee_pose=poses, grip=np.zeros(len(poses))))
     state = {**action, "joint_position": joints}
     columns = [
         np.concatenate([values[feature.key] for feature in features], axis=1)

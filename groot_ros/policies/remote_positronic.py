@@ -106,15 +106,14 @@ class PositronicConnection:
             steps, step_s = to_steps(reply.get("result"))
         except WireError as error:
             raise UserError(f"the server {self._config.url} answers nonsense: {error}") from None
-        wants_joints = "joint_position" in [part.field for part in codec.action.parts]
-        if (steps.joint_position is not None) is not wants_joints:
+        if steps.motion is None or steps.motion.name not in codec.action.signals:
             raise UserError(f"the server {self._config.url} serves another variant")
         chunk = Chunk(
             stamp_ns=observation.stamp_ns,
             step_ns=round(1e9 * step_s),
-            ee_pose=steps.ee_pose,
-            joint_position=steps.joint_position,
-            grip=steps.grip,
+            ee_pose=steps.get("ee_pose"),
+            joint_position=steps.get("joint_position"),
+            grip=steps.get("grip"),
         )
         return Answer(chunk, _server_s(reply.get("timing")))
 

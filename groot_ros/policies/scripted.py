@@ -14,6 +14,7 @@ from groot_ros.errors import UserError
 from groot_ros.geometry import rotation_angle, slerp
 from groot_ros.policies.base import Inputs
 from groot_ros.policies.locator import CAMERA, Locator, locate_in_picture
+from groot_ros.signals.signals import EE_POSE, GRIP
 from groot_ros.sim.scene import CUBE_SIZE_M, DOWN_WXYZ, FINGER_OPEN_M
 from groot_ros.sim.tasks import Task
 
@@ -128,14 +129,16 @@ class ScriptedPolicy:
         return self._last_chunk
 
     def _measured_hand(self, observation: Observation, task: Task) -> _Hand:
-        pose, grip = observation.ee_pose, observation.grip
-        if pose is None or grip is None:
+        seen = observation.signals
+        pose, closure = seen.get(EE_POSE.name), seen.get(GRIP.name)
+        if pose is None or closure is None:
             raise UserError(
                 "the scripted policy needs ee_pose and grip: name both in the robot file's "
                 "observations"
             )
         last = self._last_chunk
         was_told_to_open = last is not None and last.sample(observation.stamp_ns).grip == 0.0
+        grip = float(closure)
         is_still = abs(grip - self._last_grip) < GRIP_TOLERANCE
         self._last_grip = grip
         return _Hand(pose, grip, task.kind == "pick" and not was_told_to_open, is_still)

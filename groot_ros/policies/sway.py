@@ -33,7 +33,7 @@ class SwayPolicy:
 
     def __init__(self, robot: RobotConfig) -> None:
         streams = robot.observations
-        self.inputs = Inputs(streams.states, tuple(streams.cameras))
+        self.inputs = Inputs(tuple(streams.signals), tuple(streams.cameras))
         self._signal = robot.output.signal
         self._limits = robot.limits
         self._first: Observation | None = None
@@ -51,7 +51,7 @@ class SwayPolicy:
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """16 steps of 1/15 s."""
         self._first = first = self._first or observation
-        start: Array | None = getattr(first, self._signal)
+        start = first.signals.get(self._signal)
         if start is None:
             raise UserError(
                 f"the sway policy needs {self._signal}: name it in the robot file's observations"

@@ -28,6 +28,7 @@ from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.openpi_server import PREFIX, PROMPT, SIGNALS, OpenpiServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.serving.served import ModelThread, ServedModel
+from groot_ros.signals.signals import EE_POSE, arm_signals
 
 PROTOCOLS = ("gr00t", "positronic", "openpi")
 VARIANT, ROBOT = "ee_rot6d_joints", "sim"
@@ -170,9 +171,7 @@ def _ask(protocol: str, url: str, requests: int, pipe: Pipe) -> None:
         stamp_ns=0,
         images={name: rng.integers(0, 255, IMAGE, np.uint8) for name in ("exterior", "wrist")},
         instruction="pick up the red cube",
-        ee_pose=np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
-        joint_position=np.zeros(7),
-        grip=0.0,
+        signals=arm_signals(ee_pose=EE_POSE.blank, joint_position=np.zeros(7), grip=0.0),
     )
     for _ in range(WARM_UP):
         client.ask(seen)
@@ -208,9 +207,7 @@ class _OpenpiClient:
     def ask(self, observation: Observation) -> float:
         request = {
             **{f"{PREFIX}{name}": image for name, image in observation.images.items()},
-            PREFIX + SIGNALS["ee_pose"]: observation.ee_pose,
-            PREFIX + SIGNALS["joint_position"]: observation.joint_position,
-            PREFIX + SIGNALS["grip"]: observation.grip,
+            **{key: observation.signals[spec.name] for spec, key in SIGNALS.items()},
             PROMPT: observation.instruction,
         }
         self._socket.send(numpy_wire.pack(request))

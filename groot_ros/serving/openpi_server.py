@@ -20,25 +20,28 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Array, Observation, Steps
+from groot_ros.codecs.types import Array, Observation
 from groot_ros.errors import UserError
 from groot_ros.serving import numpy_wire
 from groot_ros.serving.bounded import Budget, Lease, WireError
 from groot_ros.serving.served import ModelThread, ServedModel
 from groot_ros.serving.signals import (
     check_picture,
-    read_numbers,
-    read_pose,
-    read_scalar,
+    read_signals,
     read_text,
 )
 from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals
 
 logger = logging.getLogger(__name__)
 
 TOKEN_KIND = "Api-Key"
 PREFIX = "observation/"
-SIGNALS = {"ee_pose": "ee_pose", "joint_position": "joint_position", "grip": "gripper_position"}
+SIGNALS = {
+    EE_POSE: "observation/ee_pose",
+    JOINT_POSITION: "observation/joint_position",
+    GRIP: "observation/gripper_position",
+}
 PROMPT = "prompt"
 INTERNAL_ERROR = 1011
 
@@ -82,7 +85,8 @@ class OpenpiServer:
 
     def _meta(self) -> dict[str, Any]:
         codec = self._served.codec
-        signals = [PREFIX + SIGNALS[part.field] for part in codec.state.parts]
+        keys = {spec.name: key for spec, key in SIGNALS.items()}
+        signals = [keys[name] for name in codec.state.signals]
         return {
             "groot_ros": dict(self._served.description),
             "observation": [*(PREFIX + key for key in codec.video.cameras), *signals, PROMPT],
@@ -113,26 +117,18 @@ def to_observation(message: Any, codec: Codec) -> Observation:
         stamp_ns=0,
         images=_images(message, codec.video.cameras),
         instruction=read_text(message, PROMPT),
-        ee_pose=read_pose(message, PREFIX + SIGNALS["ee_pose"]),
-        joint_position=read_numbers(message, PREFIX + SIGNALS["joint_position"]),
-        grip=read_scalar(message, PREFIX + SIGNALS["grip"]),
+        signals=read_signals(message, SIGNALS),
     )
 
 
-def to_actions(steps: Steps) -> Array:
+def to_actions(steps: Signals) -> Array:
     """Steps as rows (T, 8 or J + 1): pose xyz + wxyz or joints, then the grip."""
-    motion = steps.joint_position if steps.ee_pose is None else steps.ee_pose
-    assert motion is not None
-    columns = [motion] if steps.grip is None else [motion, steps.grip[:, None]]
+    columns = [values.reshape(steps.steps, -1) for values in steps.arrays]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def _action_names(codec: Codec) -> list[str]:
-    names: list[str] = []
-    for part in codec.action.parts:
-        pose = ("x", "y", "z", "qw", "qx", "qy", "qz")
-        names += pose if part.field == "ee_pose" else part.names
-    return names
+    return [name for part in codec.action.parts for name in part.signal.columns]
 
 
 def _images(message: Mapping[Any, Any], cameras: Mapping[str, str]) -> dict[str, Any]:

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.codecs.types import Array, Observation, Steps
+from groot_ros.codecs.types import Array, Observation
 from groot_ros.geometry import matrix_to_quat, quat_to_matrix
 from groot_ros.serving import numpy_wire
 from groot_ros.serving.bounded import WireError
 from groot_ros.serving.signals import (
     check_picture,
-    read_numbers,
-    read_pose,
-    read_scalar,
+    read_signals,
     read_text,
 )
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals, arm_signals
 
 SESSION_PATH = "/api/v1/session"
 MODELS_PATH = "/api/v1/models"
-EE_POSE, JOINTS, GRIP = "robot_state.ee_pose", "robot_state.q", "grip"
+SIGNALS = {EE_POSE: "robot_state.ee_pose", JOINT_POSITION: "robot_state.q", GRIP: "grip"}
 IMAGE, TASK, TIME_NS = "image.", "task", "obs_time_ns"
 COMMAND, TARGET_GRIP, TIMESTAMP = "robot_command", "target_grip", "timestamp"
 
@@ -29,11 +29,9 @@ COMMAND, TARGET_GRIP, TIMESTAMP = "robot_command", "target_grip", "timestamp"
 def to_flat(observation: Observation, jpeg_quality: int = 0) -> dict[str, Any]:
     """An observation as a client sends it; pictures as JPEG if quality is not 0."""
     flat: dict[str, Any] = {TASK: observation.instruction, TIME_NS: observation.stamp_ns}
-    for key, values in ((EE_POSE, observation.ee_pose), (JOINTS, observation.joint_position)):
-        if values is not None:
-            flat[key] = np.asarray(values, dtype=np.float32)
-    if observation.grip is not None:
-        flat[GRIP] = float(observation.grip)
+    for spec, key in SIGNALS.items():
+        if (value := observation.signals.get(spec.name)) is not None:
+            flat[key] = np.asarray(value, dtype=np.float32) if spec.shape else float(value)
     for camera, image in observation.images.items():
         flat[IMAGE + camera] = numpy_wire.jpeg_map(image, jpeg_quality) if jpeg_quality else image
     return flat
@@ -55,28 +53,29 @@ def to_observation(message: Any) -> Observation:
             if isinstance(key, str) and key.startswith(IMAGE)
         },
         instruction=read_text(message, TASK),
-        ee_pose=read_pose(message, EE_POSE),
-        joint_position=read_numbers(message, JOINTS),
-        grip=read_scalar(message, GRIP),
+        signals=read_signals(message, SIGNALS),
     )
 
 
-def to_result(steps: Steps, step_s: float, horizon_s: float | None = None) -> list[dict[str, Any]]:
+def to_result(
+    steps: Signals, step_s: float, horizon_s: float | None = None
+) -> list[dict[str, Any]]:
     """Steps as commands with times from the beginning of the chunk.
 
     The last entry has no command: it says when the chunk ends, with its last step or before.
     """
     entries: list[dict[str, Any]] = []
-    for index in range(len(steps)):
+    closures = steps.first(CLOSURE)
+    for index in range(steps.steps):
         entry: dict[str, Any] = {COMMAND: _command(steps, index), TIMESTAMP: index * step_s}
-        if steps.grip is not None:
-            entry[TARGET_GRIP] = float(steps.grip[index])
+        if closures is not None:
+            entry[TARGET_GRIP] = float(closures[index])
         entries.append(entry)
-    end_s = len(steps) * step_s
+    end_s = steps.steps * step_s
     return [*entries, {TIMESTAMP: end_s if horizon_s is None else min(end_s, horizon_s)}]
 
 
-def to_steps(result: Any) -> tuple[Steps, float]:
+def to_steps(result: Any) -> tuple[Signals, float]:
     """Steps of a server's answer and the time from one to the next, in s.
 
     WireError for commands of other kinds than poses and joint positions, or uneven times.
@@ -95,15 +94,16 @@ def to_steps(result: Any) -> tuple[Steps, float]:
     timed = entries if len(entries) > 1 else result
     step_s = _step_s([entry.get(TIMESTAMP) for entry in timed])
     if kinds == {"joint_pos"}:
-        return Steps(joint_position=values, grip=grip), step_s
-    return Steps(ee_pose=_poses(values), grip=grip), step_s
+        return arm_signals(joint_position=values, grip=grip), step_s
+    return arm_signals(ee_pose=_poses(values), grip=grip), step_s
 
 
-def _command(steps: Steps, index: int) -> dict[str, Any]:
-    if steps.ee_pose is None:
-        assert steps.joint_position is not None
-        return {"type": "joint_pos", "positions": steps.joint_position[index]}
-    pose = steps.ee_pose[index]
+def _command(steps: Signals, index: int) -> dict[str, Any]:
+    if (poses := steps.first(POSE)) is None:
+        joints = steps.first(JOINTS)
+        assert joints is not None
+        return {"type": "joint_pos", "positions": joints[index]}
+    pose = poses[index]
     rows = quat_to_matrix(pose[3:]).reshape(9)
     return {"type": "cartesian_pos", "pose": np.concatenate([pose[:3], rows])}
 

@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from groot_ros.codecs.types import Observation, Steps
+from groot_ros.codecs.types import Array, Observation
 from groot_ros.errors import UserError
+from groot_ros.signals.kinds import CLOSURE
+from groot_ros.signals.signals import Signals
 
 HIGHEST_RATE_HZ = 1000.0
 
@@ -53,22 +55,23 @@ class Settings:
 
     def before(self, observation: Observation) -> Observation:
         """The observation as the checkpoint means it."""
-        if self.flip_grip and observation.grip is not None:
-            return replace(observation, grip=1.0 - observation.grip)
-        return observation
+        return replace(observation, signals=self._flipped(observation.signals))
 
-    def after(self, steps: Steps, step_s: float) -> Steps:
+    def after(self, steps: Signals, step_s: float) -> Signals:
         """The steps as the client means them, none that begins after the horizon."""
-        grip = steps.grip
-        if grip is not None and self.flip_grip:
-            grip = 1.0 - grip
-        if grip is not None and self.binarize_grip:
-            grip = (grip > 0.5).astype(np.float64)
-        count = len(steps)
-        if self.horizon is not None:
-            count = int(np.sum(np.arange(len(steps)) * step_s < self.horizon))
-        fields = {"ee_pose": steps.ee_pose, "joint_position": steps.joint_position, "grip": grip}
-        return Steps(**{k: None if v is None else v[:count] for k, v in fields.items()})
+        steps = self._flipped(steps)
+        if self.binarize_grip:
+            steps = _closures(steps, lambda closure: (closure > 0.5).astype(np.float64))
+        if self.horizon is None:
+            return steps
+        return steps.at(slice(int(np.sum(np.arange(steps.steps) * step_s < self.horizon))))
+
+    def _flipped(self, signals: Signals) -> Signals:
+        return _closures(signals, lambda closure: 1.0 - closure) if self.flip_grip else signals
+
+
+def _closures(signals: Signals, change: Callable[[Array], Array]) -> Signals:
+    return signals.map(lambda spec, array: change(array) if spec.kind == CLOSURE else array)
 
 
 def _literal(text: str) -> Any:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Array, ModelInput, ModelOutput, Observation, Steps
+from groot_ros.codecs.types import Array, ModelInput, ModelOutput, Observation
 from groot_ros.model.modality import Modality
+from groot_ros.signals.signals import Signals
 
 T = TypeVar("T")
 
@@ -92,10 +93,10 @@ class ModelThread:
 
     async def steps(
         self, model: ServedModel, codec: Codec, observation: Observation
-    ) -> Timed[Steps]:
+    ) -> Timed[Signals]:
         """The steps that a model with a codec means for an observation; `model_s` is its own."""
 
-        def infer() -> tuple[Steps, float]:
+        def infer() -> tuple[Signals, float]:
             inputs = codec.encode(observation)
             began_s = time.monotonic()
             output = model.predict(inputs)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from groot_ros.codecs.types import Array
 from groot_ros.serving.bounded import LIMITS, WireError
+from groot_ros.signals.kinds import CLOSURE, POSE, Kind
+from groot_ros.signals.signals import Signals, SignalSpec
 
 
 def read_numbers(message: Mapping[Any, Any], key: str) -> Array | None:
@@ -38,6 +40,19 @@ def read_scalar(message: Mapping[Any, Any], key: str) -> float | None:
     if values.size != 1:
         raise WireError(f"{key!r} holds {values.size} numbers, expected one")
     return float(values[0])
+
+
+def read_signals(message: Mapping[Any, Any], keys: Mapping[SignalSpec, str]) -> Signals:
+    """The signals that are there, by their keys; WireError names one that is something else."""
+    return Signals.of(
+        {spec: READERS.get(spec.kind, read_numbers)(message, key) for spec, key in keys.items()}
+    )
+
+
+READERS: Mapping[Kind, Callable[[Mapping[Any, Any], str], ArrayLike | None]] = {
+    POSE: read_pose,
+    CLOSURE: read_scalar,
+}
 
 
 def read_text(message: Mapping[Any, Any], key: str) -> str:

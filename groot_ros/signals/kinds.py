@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from groot_ros.geometry import interpolate_pose, rotation_angle
+from groot_ros.geometry import interpolate_pose
 from groot_ros.signals.space import LinearSpace, PoseSpace, Space
 
 Array = NDArray[np.float64]
@@ -107,6 +107,10 @@ class Kind(ABC):
         found: NDArray[np.bool_] = np.any(apart > np.array(self.still), axis=1)
         return found
 
+    def blank(self, count: int) -> Array:
+        """A value that a robot can have, for trials."""
+        return np.zeros(self.shape(count))
+
     def is_usable(self, value: Array) -> bool:
         """Whether a value (N,) says something, as a broken sensor does not."""
         return bool(np.all(np.isfinite(value)))
@@ -168,6 +172,10 @@ class Pose(Kind):
     def columns(self, names: tuple[str, ...], signal: str) -> tuple[str, ...]:
         return ("x", "y", "z", "qw", "qx", "qy", "qz")
 
+    def blank(self, count: int) -> Array:
+        """Above a table, the gripper pointing down."""
+        return np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+
     def interpolate(self, start: Array, end: Array, fraction: Array | float) -> Array:
         return interpolate_pose(start, end, fraction)
 
@@ -180,10 +188,6 @@ class Pose(Kind):
             xyzw = values[used, step][:, [4, 5, 6, 3]]
             means.append(Rotation.from_quat(xyzw).mean(weights[used, step]).as_quat())
         return np.concatenate([positions, np.array(means)[:, [3, 0, 1, 2]]], axis=1)
-
-    def distances(self, end: Array, start: Array) -> Array:
-        metres = np.linalg.norm(end[..., :3] - start[..., :3], axis=-1)
-        return np.stack([metres, rotation_angle(end[..., 3:], start[..., 3:])], axis=-1)
 
     def is_usable(self, value: Array) -> bool:
         return super().is_usable(value) and float(value[3:] @ value[3:]) > LEAST_QUAT**2

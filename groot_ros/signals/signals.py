@@ -39,6 +39,16 @@ class SignalSpec:
         return self.kind.shape(len(self.names))
 
     @property
+    def blank(self) -> Array:
+        """A value that a robot can have, for trials."""
+        return self.kind.blank(len(self.names))
+
+    @property
+    def key(self) -> str:
+        """Its name as that of a dataset's column."""
+        return self.name.replace("/", "_")
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the numbers of a value."""
         return self.kind.columns(self.names, self.name)
@@ -84,12 +94,36 @@ class Signals(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.specs)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Signals):
+            return NotImplemented
+        pairs = zip(self.arrays, other.arrays, strict=False)
+        return self.specs == other.specs and all(np.array_equal(*pair) for pair in pairs)
+
+    def __hash__(self) -> int:
+        return hash(self.specs)
+
     def spec(self, name: str) -> SignalSpec:
         """What a signal that is there is; KeyError for one that is not."""
         for spec in self.specs:
             if spec.name == name:
                 return spec
         raise KeyError(name)
+
+    @property
+    def steps(self) -> int:
+        """How many times they are of, where they are of many."""
+        return len(self.arrays[0]) if self.arrays else 0
+
+    def first(self, kind: Kind) -> Array | None:
+        """The first signal of a kind; None without one."""
+        pairs = zip(self.specs, self.arrays, strict=True)
+        return next((array for spec, array in pairs if spec.kind == kind), None)
+
+    @property
+    def motion(self) -> SignalSpec | None:
+        """The first signal that an executor can follow; None without one."""
+        return next((spec for spec in self.specs if spec.kind.is_motion), None)
 
     def map(self, function: Callable[[SignalSpec, Array], Array]) -> Signals:
         """The same signals with other arrays."""

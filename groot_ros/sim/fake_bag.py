@@ -78,7 +78,7 @@ def starting_state(path: Path, robot: RobotConfig) -> ArmState:
 
     BagError for a signal of the robot file that the bag does not hold.
     """
-    fields = robot.observations.states
+    fields = tuple(robot.observations.signals)
     buffer = ObservationBuffer(robot, fields, cameras=())
     with open_bag(path) as bag:
         behind_ns = stamps_behind_ns(bag, _topics(bag, buffer), bag.start_ns, bag.end_ns)

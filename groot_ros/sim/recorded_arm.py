@@ -14,7 +14,7 @@ class RecordedArm:
     """The newest states of a robot file; `buffer` is fed with the messages of the bag."""
 
     def __init__(self, robot: RobotConfig) -> None:
-        self.buffer = ObservationBuffer(robot, robot.observations.states, cameras=())
+        self.buffer = ObservationBuffer(robot, tuple(robot.observations.signals), cameras=())
         self._signal = robot.output.commanded
 
     def state(self, now_ns: int) -> ArmState | None:

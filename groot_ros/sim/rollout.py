@@ -23,6 +23,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.latency import Delay, Delays, Latency
 from groot_ros.policies.base import Policy
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.shutter import Shutter
 from groot_ros.sim.simulation import Simulation
@@ -76,9 +77,11 @@ def observe(
         stamp_ns=round(simulation.time_s * 1e9),
         images={camera: simulation.render(camera) for camera in cameras},
         instruction=instruction,
-        ee_pose=simulation.ee_pose,
-        joint_position=simulation.joint_position,
-        grip=simulation.grip,
+        signals=arm_signals(
+            ee_pose=simulation.ee_pose,
+            joint_position=simulation.joint_position,
+            grip=simulation.grip,
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from groot_ros.demo.film import write_film
 from groot_ros.latency import Latency
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import EE_POSE, GRIP
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.trials import EXECUTED_STEPS, Outcome, Trials, explain_failure
@@ -95,7 +96,7 @@ class _Stage:
         )
 
     def _explain(self, episode: Episode, cubes: dict[str, np.ndarray], index: int) -> str:
-        observations = [moment.observation for moment in episode.moments]
-        positions = np.array([o.ee_pose[:3] for o in observations if o.ee_pose is not None])
-        grips = np.array([o.grip for o in observations if o.grip is not None])
+        seen = [moment.observation.signals for moment in episode.moments]
+        positions = np.array([signals[EE_POSE.name][:3] for signals in seen])
+        grips = np.array([signals[GRIP.name] for signals in seen])
         return explain_failure(self._evaluation.trials.final_task(index), cubes, positions, grips)

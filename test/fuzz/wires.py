@@ -31,6 +31,7 @@ from groot_ros.serving.gr00t_requests import (
     to_prefix,
 )
 from groot_ros.serving.positronic_settings import Settings
+from groot_ros.signals.signals import arm_signals
 
 SIZE = 16
 MAPS: list[Any] = [
@@ -63,9 +64,11 @@ class Surface:
             stamp_ns=0,
             images={n: np.full((SIZE, SIZE, 3), 90, np.uint8) for n in ("exterior", "wrist")},
             instruction="pick up the red cube",
-            ee_pose=np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
-            joint_position=np.zeros(7),
-            grip=0.0,
+            signals=arm_signals(
+                ee_pose=np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
+                joint_position=np.zeros(7),
+                grip=0.0,
+            ),
         )
         inputs = codec.encode(self._seen)
         output = self._model.predict(inputs)
@@ -89,8 +92,8 @@ class Surface:
                     {
                         **{f"{prefix}{n}": image for n, image in self._seen.images.items()},
                         **{
-                            prefix + name: getattr(self._seen, field)
-                            for field, name in openpi_server.SIGNALS.items()
+                            key: self._seen.signals[spec.name]
+                            for spec, key in openpi_server.SIGNALS.items()
                         },
                         openpi_server.PROMPT: "pick",
                     },

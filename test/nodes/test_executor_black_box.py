@@ -213,9 +213,8 @@ class Lifter:
     def reset(self, instruction: str) -> None: ...
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
-        assert observation.ee_pose is not None
         assert {image.shape for image in observation.images.values()} == {(48, 64, 3)}
-        poses = np.tile(observation.ee_pose, (16, 1))
+        poses = np.tile(observation.signals["ee_pose"], (16, 1))
         poses[:, 2] += 0.005 * np.arange(16)
         return Chunk(observation.stamp_ns, 1_000_000_000 // 15, ee_pose=poses)
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_robot import changed
 
-from groot_ros.buffer import NotReady, ObservationBuffer, pick_joints
+from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.geometry import rotation_angle
 from groot_ros.robot import parse_robot, with_max_ages
+from groot_ros.signal_messages import pick_joints
 
 MS = 1_000_000
 FIELDS = ("ee_pose", "joint_position", "grip")
@@ -25,9 +26,9 @@ def filled(robot=ROBOT, end_ms=1000, cameras=("exterior", "wrist")):
     buffer = ObservationBuffer(robot, FIELDS, cameras)
     for ms in range(500, end_ms + 1, 10):
         time = ms / 1000
-        buffer.add_ee_pose(ms * MS, np.array([time, 0, 0, *turned(time)[3:]]))
-        buffer.add_joint_position(ms * MS, np.full(7, time))
-        buffer.add_grip(ms * MS, time / 2)
+        buffer.add("ee_pose", ms * MS, np.array([time, 0, 0, *turned(time)[3:]]))
+        buffer.add("joint_position", ms * MS, np.full(7, time))
+        buffer.add("grip", ms * MS, time / 2)
     buffer.add_image("exterior", 903 * MS, lambda: PICTURE + 1)
     buffer.add_image("wrist", 920 * MS, lambda: PICTURE + 2)
     return buffer
@@ -47,20 +48,20 @@ def test_time_is_that_of_the_oldest_of_the_newest_pictures_less_latency():
 def test_state_is_interpolated_at_the_pictures_time(stamp_ms):
     buffer = ObservationBuffer(with_max_ages(ROBOT, 0, 1.0), FIELDS, ["exterior"])
     for ms in range(500, 1001, 10):
-        buffer.add_ee_pose(ms * MS, np.array([ms / 1000, 0, 0, *turned(ms / 1000)[3:]]))
-        buffer.add_joint_position(ms * MS, np.full(7, ms / 1000))
-        buffer.add_grip(ms * MS, ms / 2000)
+        buffer.add("ee_pose", ms * MS, np.array([ms / 1000, 0, 0, *turned(ms / 1000)[3:]]))
+        buffer.add("joint_position", ms * MS, np.full(7, ms / 1000))
+        buffer.add("grip", ms * MS, ms / 2000)
     buffer.add_image("exterior", stamp_ms * MS, lambda: PICTURE)
     observation, _ = buffer.observe(1000 * MS, "")
-    assert observation.ee_pose[0] == pytest.approx(stamp_ms / 1000)
-    assert rotation_angle(observation.ee_pose[3:], turned(stamp_ms / 1000)[3:]) < 1e-6
-    np.testing.assert_allclose(observation.joint_position, stamp_ms / 1000)
-    assert observation.grip == pytest.approx(stamp_ms / 2000)
+    assert observation.signals["ee_pose"][0] == pytest.approx(stamp_ms / 1000)
+    assert rotation_angle(observation.signals["ee_pose"][3:], turned(stamp_ms / 1000)[3:]) < 1e-6
+    np.testing.assert_allclose(observation.signals["joint_position"], stamp_ms / 1000)
+    assert observation.signals["grip"] == pytest.approx(stamp_ms / 2000)
 
 
 def test_late_state_holds_its_last_value():
     observation, _ = filled(end_ms=880).observe(950 * MS, "")
-    assert observation.ee_pose[0] == pytest.approx(0.88)
+    assert observation.signals["ee_pose"][0] == pytest.approx(0.88)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_silent_streams_are_named_with_what_was_wrong():
     buffer.report("grip", "messages carry no time")
     with pytest.raises(NotReady, match="grip: messages carry no time"):
         buffer.observe(0, "")
-    buffer.add_grip(10 * MS, 0.5)
+    buffer.add("grip", 10 * MS, 0.5)
     with pytest.raises(NotReady, match="camera wrist: nothing received yet"):
         buffer.observe(20 * MS, "")
 
@@ -100,7 +101,7 @@ def test_silent_streams_are_named_with_what_was_wrong():
 def test_state_that_starts_after_the_pictures_is_not_invented():
     buffer = ObservationBuffer(with_max_ages(ROBOT, 0.2, 5.0), ("grip",), ["wrist"])
     buffer.add_image("wrist", 1000 * MS, lambda: PICTURE)
-    buffer.add_grip(1900 * MS, 0.5)
+    buffer.add("grip", 1900 * MS, 0.5)
     with pytest.raises(NotReady, match="grip: starts after the pictures"):
         buffer.observe(1950 * MS, "")
 
@@ -117,12 +118,12 @@ def test_pictures_are_decoded_only_when_wanted():
 
 def test_a_clock_that_was_set_back_starts_anew():
     buffer = ObservationBuffer(ROBOT, ("grip",), ["wrist"])
-    buffer.add_grip(100_000 * MS, 0.1)
+    buffer.add("grip", 100_000 * MS, 0.1)
     buffer.add_image("wrist", 100_000 * MS, lambda: PICTURE)
-    buffer.add_grip(1000 * MS, 0.9)
+    buffer.add("grip", 1000 * MS, 0.9)
     buffer.add_image("wrist", 1000 * MS, lambda: PICTURE)
     observation, _ = buffer.observe(1000 * MS, "")
-    assert observation.grip == pytest.approx(0.9)
+    assert observation.signals["grip"] == pytest.approx(0.9)
 
 
 def test_joints_are_picked_by_name():

@@ -22,6 +22,7 @@ from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.robot import load_robot
 from groot_ros.share import share_file
+from groot_ros.signals.signals import Signals
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.rollout import RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
@@ -56,14 +57,31 @@ class Demonstrations:
 
     def observation(self, row: int) -> Observation:
         columns = {key: values[row] for key, values in self.held_out.state.items()}
-        fields = {p.field: p.values(columns[p.key]) for p in self.codec.state.parts}
+        signals = {p.signal: p.values(columns[p.key]) for p in self.codec.state.parts}
         stamp_ns = int(self.held_out.frame[row]) * STEP_NS
-        return Observation(stamp_ns=stamp_ns, images={}, instruction="", **fields)
+        return Observation(
+            stamp_ns=stamp_ns, images={}, instruction="", signals=Signals.of(signals)
+        )
 
     def chunk(self, row: int) -> Chunk:
         steps = self.codec.decode(self.held_out.chunk(row, HORIZON)[0])
         stamp_ns = int(self.held_out.frame[row]) * STEP_NS
-        return Chunk(stamp_ns, STEP_NS, 0, steps.ee_pose, steps.joint_position, steps.grip)
+        return Chunk(
+            stamp_ns,
+            STEP_NS,
+            0,
+            ee_pose=steps.get("ee_pose"),
+            joint_position=steps.get("joint_position"),
+            grip=steps.get("grip"),
+        )
+
+
+def joints_of(observation: Observation) -> np.ndarray:
+    return observation.signals["joint_position"]
+
+
+def with_joints(observation: Observation, joints: np.ndarray) -> Observation:
+    return observation.replaced({"joint_position": joints})
 
 
 class Blind(Simulation):
@@ -153,12 +171,12 @@ SHIFTS: list[tuple[Callable[[Observation, Chunk], tuple[Observation, Chunk]], Gr
     (lambda o, c: (o, hastened(c, 8.0)), Grade.HOLD, " times as much as there"),
     (lambda o, c: (o, trembling(c)), Grade.SLOW, "wanted ee_pose z trembles "),
     (
-        lambda o, c: (replace(o, joint_position=np.degrees(o.joint_position)), c),
+        lambda o, c: (with_joints(o, np.degrees(joints_of(o))), c),
         Grade.HOLD,
         "observed joint_position fr3_joint",
     ),
     (
-        lambda o, c: (replace(o, joint_position=o.joint_position[::-1]), c),
+        lambda o, c: (with_joints(o, joints_of(o)[::-1]), c),
         Grade.SLOW,
         "observed joint_position fr3_joint",
     ),
@@ -188,9 +206,9 @@ def test_a_state_that_jumps_is_told_by_its_step(demonstrations: Demonstrations) 
     """Both values have been seen, the way between them has not."""
     moments = [moment[1:] for moment in demonstrations.moments()]
     (seen, chunk), monitor = moments[0], demonstrations.monitor()
-    far = max(moments, key=lambda m: abs(m[0].joint_position[0] - seen.joint_position[0]))[0]
+    far = max(moments, key=lambda m: abs(joints_of(m[0])[0] - joints_of(seen)[0]))[0]
     assert monitor.check(seen, chunk) == Verdict()
-    jump = replace(seen, stamp_ns=seen.stamp_ns + STEP_NS, joint_position=far.joint_position)
+    jump = replace(with_joints(seen, joints_of(far)), stamp_ns=seen.stamp_ns + STEP_NS)
     verdict = monitor.check(jump, chunk)
     assert verdict.grade is Grade.HOLD and "observed joint_position" in verdict.reason
     monitor.reset()

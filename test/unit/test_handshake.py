@@ -14,6 +14,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import arm_signals
 
 ROBOT = load_robot("sim")
 
@@ -39,9 +40,11 @@ def observation() -> Observation:
             name: rng.integers(0, 255, (48, 64, 3), np.uint8) for name in ("exterior", "wrist")
         },
         instruction="pick up the red cube",
-        ee_pose=np.array([0.5, 0.1, 0.3, 0.0, 1.0, 0.0, 0.0]),
-        joint_position=np.array([0.0, -0.8, 0.0, -2.3, 0.0, 1.5, 0.8]),
-        grip=0.2,
+        signals=arm_signals(
+            ee_pose=np.array([0.5, 0.1, 0.3, 0.0, 1.0, 0.0, 0.0]),
+            joint_position=np.array([0.0, -0.8, 0.0, -2.3, 0.0, 1.5, 0.8]),
+            grip=0.2,
+        ),
     )
 
 

@@ -43,6 +43,7 @@ LAYERS = [
         "image_messages",
         "picture_watch",
         "message_fields",
+        "signal_messages",
         "stream_store",
     },
     {

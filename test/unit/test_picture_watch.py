@@ -8,6 +8,7 @@ import pytest
 from groot_ros.buffer import NotReady
 from groot_ros.codecs.types import Observation
 from groot_ros.picture_watch import PictureWatch
+from groot_ros.signals.signals import arm_signals
 
 S = 1_000_000_000
 
@@ -17,8 +18,9 @@ def seen(time_s: float, picture: np.ndarray, x: float = 0.5, joint: float = 0.0)
         stamp_ns=int(time_s * S),
         images={"wrist": picture},
         instruction="",
-        ee_pose=np.array([x, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
-        joint_position=np.array([joint]),
+        signals=arm_signals(
+            ee_pose=np.array([x, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]), joint_position=np.array([joint])
+        ),
     )
 
 

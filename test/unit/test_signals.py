@@ -191,6 +191,8 @@ def test_signals_are_made_of_others_and_stay_as_they_are():
     assert doubled["grip"] == 2.0
     more = closed.with_signal(EE_POSE, np.ones(7))
     assert list(more) == ["joint_position", "grip", "ee_pose"]
+    assert more != closed and closed == closed.replaced({}) and hash(closed) == hash(doubled)
+    assert closed != doubled
     assert more.with_signal(GRIP, np.array(0.0)).arrays[1] == 0.0
     with pytest.raises(ValueError, match="1 signals have 2 arrays"):
         Signals((GRIP,), (np.zeros(1), np.zeros(1)))

@@ -11,6 +11,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.sway import SWAY_M, SWAY_RAD
 from groot_ros.robot import RobotConfig, load_robot, robot_names
+from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.fake_arm import resting_state
 
 MS = 1_000_000
@@ -19,7 +20,12 @@ PERIOD_NS = 10 * MS
 
 def observed(robot: RobotConfig, stamp_ns: int) -> Observation:
     state = resting_state(robot)
-    return Observation(stamp_ns, {}, "sway", state.pose, state.joints, state.grip)
+    return Observation(
+        stamp_ns,
+        {},
+        "sway",
+        arm_signals(ee_pose=state.pose, joint_position=state.joints, grip=state.grip),
+    )
 
 
 @pytest.mark.parametrize("name", robot_names())
@@ -29,7 +35,7 @@ def test_its_chunks_move_every_robot_and_none_is_refused(name: str) -> None:
     signal = robot.output.signal
     motion = ChunkExecutor(robot.limits, ExecutionSettings(signal, period_s=PERIOD_NS / 1e9))
     policy.reset("sway")
-    start = getattr(observed(robot, 0), signal)
+    start = observed(robot, 0).signals[signal]
     motion.start_from(start, 0.0, 10**9)
     values, grips = [], []
     for now_ns in range(10**9, 9 * 10**9, PERIOD_NS):

@@ -37,6 +37,7 @@ from groot_ros.data.validate import validate
 from groot_ros.data.video import psnr_db, read_pictures
 from groot_ros.errors import UserError
 from groot_ros.share import share_file
+from groot_ros.signals.signals import GRIP
 from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE
 
 
@@ -197,7 +198,7 @@ def test_reached_poses_are_the_labels_of_traj(tmp_path: Path) -> None:
     taken_s = seconds(found[STAMP])
     np.testing.assert_allclose(found[ACTION][:, :7], [pose(t) for t in taken_s], atol=1e-5)
     closures = np.array([grip(t) for t in taken_s])
-    lowest, highest = (BinaryGrip().columns(closures + e)[:, 0] for e in (-1e-6, 1e-6))
+    lowest, highest = (BinaryGrip(GRIP).columns(closures + e)[:, 0] for e in (-1e-6, 1e-6))
     decided = found[ACTION][:, 7]
     assert np.all((decided >= lowest) & (decided <= highest))
     assert set(found[ACTION][:, 7]) == {0.0, 1.0}

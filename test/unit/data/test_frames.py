@@ -12,6 +12,7 @@ from groot_ros.buffer import Ages, Snapshot
 from groot_ros.data.frames import Frame, Refusal, StepClock, take_frames
 from groot_ros.data.losses import Drops
 from groot_ros.data.signals import Samples, Signal
+from groot_ros.signals.signals import Signals
 
 STEP_NS = 66_666_667
 MAX_AGE_NS = 300_000_000
@@ -19,7 +20,7 @@ START_NS = 1_000_000_000_000
 
 
 def snapshot(stamp_ns: int) -> Snapshot:
-    return Snapshot(stamp_ns, {}, {}, Ages({}, 0.0))
+    return Snapshot(stamp_ns, Signals(), {}, Ages({}, 0.0))
 
 
 def frames(stamps: list[int], period_ns: int, drops: Drops | None = None) -> list[Frame]:

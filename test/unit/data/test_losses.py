@@ -20,7 +20,6 @@ from arm_bags import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.buffer import pick_joints
 from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
@@ -34,6 +33,7 @@ from groot_ros.data.serialized import MessageMaker
 from groot_ros.data.signals import Samples
 from groot_ros.data.verify import verify
 from groot_ros.errors import UserError
+from groot_ros.signal_messages import pick_joints
 from groot_ros.stream_store import IMAGE, POSE
 
 STRING = "std_msgs/msg/String"

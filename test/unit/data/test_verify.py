@@ -119,11 +119,10 @@ def replay(simulation: Simulation, dataset_path: Path, codec: Codec) -> None:
     steps = codec.decode(
         {key: actions[:, place["start"] : place["end"]] for key, place in modality.items()}
     )
-    for index in range(len(steps)):
-        if steps.ee_pose is not None:
-            simulation.set_pose_target(steps.ee_pose[index])
-        elif steps.joint_position is not None:
-            simulation.set_joint_target(steps.joint_position[index])
-        assert steps.grip is not None
-        simulation.set_grip_target(float(steps.grip[index]))
+    for index in range(steps.steps):
+        if "ee_pose" in steps:
+            simulation.set_pose_target(steps["ee_pose"][index])
+        elif "joint_position" in steps:
+            simulation.set_joint_target(steps["joint_position"][index])
+        simulation.set_grip_target(float(steps["grip"][index]))
         simulation.advance(1.0 / dataset.fps)

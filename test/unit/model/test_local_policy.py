@@ -19,6 +19,7 @@ from groot_ros.envelope import measure_envelope
 from groot_ros.geometry import rotation_angle
 from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import arm_signals
 
 VARIANT = "ee_rot6d_joints"
 POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
@@ -31,9 +32,9 @@ def observation(stamp_ns: int, x: float) -> Observation:
         stamp_ns=stamp_ns,
         images={name: rng.integers(0, 255, (48, 64, 3), np.uint8) for name in cameras},
         instruction="pick up the red cube",
-        ee_pose=np.array([x, *POSE[1:]]),
-        joint_position=np.zeros(7),
-        grip=0.0,
+        signals=arm_signals(
+            ee_pose=np.array([x, *POSE[1:]]), joint_position=np.zeros(7), grip=0.0
+        ),
     )
 
 
@@ -82,7 +83,7 @@ def open_policy(folder: Path, **options: Any) -> LocalPolicy:
 
 
 def test_a_checkpoint_with_an_envelope_grades_what_is_seen(tiny: Path) -> None:
-    strange = replace(observation(0, 0.5), joint_position=np.full(7, 90.0))
+    strange = observation(0, 0.5).replaced({"joint_position": np.full(7, 90.0)})
     policy = open_policy(tiny)
     assert policy.predict(strange).verdict == Verdict()
     policy.close()

@@ -14,13 +14,14 @@ import numpy as np
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.codec import Codec, Timing
-from groot_ros.codecs.types import ModelInput, Observation, Steps
+from groot_ros.codecs.types import ModelInput, Observation
 from groot_ros.errors import UserError
 from groot_ros.model.modality import ActionConfig, Modality
 from groot_ros.robot import load_robot
 from groot_ros.serving.benchmark import modality_of
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.served import ModelThread
+from groot_ros.signals.signals import Signals, arm_signals
 
 POSE = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
 GENEROUS_S = 30.0
@@ -93,13 +94,13 @@ def observation(x: float = 0.5, stamp_ns: int = 0, size: int = 224) -> Observati
             name: rng.integers(0, 255, (size, size, 3), np.uint8) for name in ("exterior", "wrist")
         },
         instruction="pick up the red cube",
-        ee_pose=np.array([x, *POSE[1:]]),
-        joint_position=np.linspace(-0.3, 0.3, 7),
-        grip=0.25,
+        signals=arm_signals(
+            ee_pose=np.array([x, *POSE[1:]]), joint_position=np.linspace(-0.3, 0.3, 7), grip=0.25
+        ),
     )
 
 
-def expected_steps(model: RecordingModel, seen: Observation) -> Steps:
+def expected_steps(model: RecordingModel, seen: Observation) -> Signals:
     """What the model means for an observation, as a client is to understand it."""
     codec = model.codec
     return codec.decode(replace(model, asked=[], continued=[]).predict(codec.encode(seen)))

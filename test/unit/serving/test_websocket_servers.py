@@ -104,7 +104,7 @@ def test_a_session_answers_with_commands_and_their_times() -> None:
         steps, step_s = to_steps(reply["result"])
         meant = expected_steps(folder.models["200"], observation(0.4))
         assert step_s == pytest.approx(0.1)
-        np.testing.assert_allclose(steps.ee_pose, meant.ee_pose, atol=1e-6)
+        np.testing.assert_allclose(steps["ee_pose"], meant["ee_pose"], atol=1e-6)
         assert reply["timing"]["served_ms"] >= reply["timing"]["infer_ms"] > 0
 
 
@@ -256,9 +256,9 @@ def openpi_observation(model: RecordingModel) -> dict[str, Any]:
     return {
         "observation/exterior_image_1_left": seen.images["exterior"],
         "observation/wrist_image": seen.images["wrist"],
-        "observation/ee_pose": seen.ee_pose,
-        "observation/joint_position": seen.joint_position,
-        "observation/gripper_position": np.array([seen.grip]),
+        "observation/ee_pose": seen.signals["ee_pose"],
+        "observation/joint_position": seen.signals["joint_position"],
+        "observation/gripper_position": np.array([seen.signals["grip"]]),
         "prompt": seen.instruction,
     }
 
@@ -278,8 +278,8 @@ def test_openpi_metadata_then_actions_and_timing() -> None:
         assert timings[0]["infer_ms"] > 0
         meant = expected_steps(model, observation(0.4))
         assert reply["actions"].shape == (16, 8)
-        np.testing.assert_allclose(reply["actions"][:, :7], meant.ee_pose, atol=1e-6)
-        np.testing.assert_allclose(reply["actions"][:, 7], meant.grip, atol=1e-6)
+        np.testing.assert_allclose(reply["actions"][:, :7], meant["ee_pose"], atol=1e-6)
+        np.testing.assert_allclose(reply["actions"][:, 7], meant["grip"], atol=1e-6)
         assert get(url, "/healthz") == (200, b"OK\n")
 
 

@@ -8,6 +8,7 @@ import pytest
 from groot_ros.buffer import NotReady
 from groot_ros.codecs.types import Observation
 from groot_ros.picture_watch import FROZEN_NS, PictureWatch
+from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.pattern import Pattern
 
 
@@ -18,7 +19,9 @@ def test_the_pattern_is_taken_for_a_living_camera(size: tuple[int, int]) -> None
 
     def observation(picture: np.ndarray, time_s: float) -> Observation:
         joints = np.full(7, time_s)
-        return Observation(round(time_s * 1e9), {"wrist": picture}, "", joint_position=joints)
+        return Observation(
+            round(time_s * 1e9), {"wrist": picture}, "", signals=arm_signals(joint_position=joints)
+        )
 
     for time_s in np.arange(0.0, 6.0, 1 / 30):
         picture = pattern.picture(time_s)

@@ -11,6 +11,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.policies.perturbed import Disturbance, PerturbedPolicy
 from groot_ros.policies.scripted import FAST_M_S, HORIZON, LIFT_M_S, STEP_S, ScriptedPolicy
+from groot_ros.signals.signals import Signals
 from groot_ros.sim.rollout import RolloutConfig, observe, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import after_miss_start, random_start
@@ -73,7 +74,7 @@ def test_a_missed_grasp_is_noticed_and_repeated(simulation) -> None:
     closures = []
 
     def locate(observation: Observation, color: str) -> np.ndarray:
-        closures.append(observation.grip)
+        closures.append(observation.signals["grip"])
         missed = max(closures) > 0.65
         return simulation.cube_position(color) + [0.0, 0.0 if missed else 0.09, 0.0]
 
@@ -85,34 +86,36 @@ def test_a_missed_grasp_is_noticed_and_repeated(simulation) -> None:
 def test_chunk_is_a_slow_smooth_way(observation) -> None:
     chunk = ScriptedPolicy().predict(observation)
     assert len(chunk) == HORIZON and chunk.stamp_ns == observation.stamp_ns
-    way = np.vstack([observation.ee_pose[:3], chunk.ee_pose[:, :3]])
+    way = np.vstack([observation.signals["ee_pose"][:3], chunk.ee_pose[:, :3]])
     steps = np.linalg.norm(np.diff(way, axis=0), axis=1)
     assert steps.max() <= max(FAST_M_S, LIFT_M_S) * STEP_S + 1e-9
     assert set(np.unique(chunk.grip)) <= {0.0, 1.0}
 
 
 def test_without_a_cube_in_sight_the_hand_rises_open(observation) -> None:
-    low = observation.ee_pose.copy()
+    low = observation.signals["ee_pose"].copy()
     low[2] = 0.05
     blank = {camera: np.full_like(picture, 128) for camera, picture in observation.images.items()}
-    chunk = ScriptedPolicy().predict(replace(observation, ee_pose=low, images=blank, grip=1.0))
+    chunk = ScriptedPolicy().predict(
+        replace(observation.replaced({"ee_pose": low, "grip": np.array(1.0)}), images=blank)
+    )
     assert chunk.ee_pose[-1, 2] > 0.15
     np.testing.assert_allclose(chunk.ee_pose[:, :2], np.tile(low[:2], (HORIZON, 1)))
     assert np.all(chunk.grip == 0.0)
 
 
 def test_a_cube_in_the_hand_is_kept_for_pick_and_dropped_for_reach(observation) -> None:
-    held = replace(observation, grip=0.5)
+    held = observation.replaced({"grip": np.array(0.5)})
     chunk = ScriptedPolicy().predict(held)
     assert np.all(chunk.grip == 1.0)
-    np.testing.assert_allclose(chunk.ee_pose[-1, :2], observation.ee_pose[:2])
+    np.testing.assert_allclose(chunk.ee_pose[-1, :2], observation.signals["ee_pose"][:2])
     chunk = ScriptedPolicy().predict(replace(held, instruction=REACH.instruction))
     assert np.all(chunk.grip == 0.0)
 
 
 def test_what_is_missing_is_said(observation) -> None:
     with pytest.raises(UserError, match="ee_pose and grip"):
-        ScriptedPolicy().predict(replace(observation, grip=None))
+        ScriptedPolicy().predict(replace(observation, signals=Signals()))
     with pytest.raises(UserError, match="no task"):
         ScriptedPolicy().reset("fold the towel")
 
