@@ -35,6 +35,7 @@ setup(
     install_requires=[
         "av>=14",
         "huggingface-hub>=1.0",
+        "isal>=1.6",
         "lz4>=4.0",
         "matplotlib>=3.6",
         "mcap>=1.6",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groot_ros.data.assembly import FORMATS, Recipe, common_metadata
-from groot_ros.data.bag_files import bag_hash
+from groot_ros.data.bag_fingerprint import bag_fingerprint
 from groot_ros.data.reader import Dataset, is_dataset
 from groot_ros.errors import UserError
 
@@ -21,7 +21,7 @@ class NewBags:
     """Bags sorted by whether a dataset was made of them already."""
 
     new: dict[Path, str]
-    """With their SHA-256."""
+    """With their fingerprints."""
     known: list[Path]
 
 
@@ -52,9 +52,9 @@ def open_base(path: Path, recipe: Recipe) -> Dataset:
 
 
 def sort_bags(bags: Sequence[Path], dataset: Dataset) -> NewBags:
-    """Which bags are new to a dataset, by the SHA-256 of their contents."""
-    digests = {entry["sha256"] for entry in dataset.own["bags"].values()}
-    found = {bag: bag_hash(bag) for bag in bags}
+    """Which bags are new to a dataset, by their fingerprints."""
+    digests = {entry["fingerprint"] for entry in dataset.own["bags"].values()}
+    found = {bag: bag_fingerprint(bag) for bag in bags}
     return NewBags(
         new={bag: digest for bag, digest in found.items() if digest not in digests},
         known=[bag for bag, digest in found.items() if digest in digests],

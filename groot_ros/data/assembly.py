@@ -20,7 +20,7 @@ from groot_ros.envelope import measure_envelope
 from groot_ros.model.relative import RELATIVE, RELATIVE_KEY
 from groot_ros.robot import RobotConfig
 
-FORMAT = 1
+FORMAT = 2
 FORMATS: dict[str, type[DatasetWriter]] = {
     "gr00t": DatasetWriter,
     "lerobot-v3": DatasetWriterV3,
@@ -49,13 +49,13 @@ def assemble(
     folder: Path,
     recipe: Recipe,
     episodes: Sequence[tuple[Path, EpisodeResult]],
-    hashes: Mapping[str, str],
+    fingerprints: Mapping[str, str],
     left_out: Sequence[Mapping[str, str]] = (),
     base: Dataset | None = None,
 ) -> int:
     """Write the dataset of extracted episodes into a new folder; returns its frames.
 
-    `episodes` are pairs of work folder and result, `hashes` the bags' SHA-256 by path,
+    `episodes` are pairs of work folder and result, `fingerprints` the bags' by path,
     `left_out` the bags and episodes that could not be used, and why. The episodes of `base`, a
     dataset of the same recipe, come first.
     """
@@ -74,7 +74,8 @@ def assemble(
             index = len(writer.episodes)
             writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
             sources.append({"episode_index": index, "source": source, "part": number})
-    own["bags"] = own["bags"] | {path: {"sha256": digest} for path, digest in hashes.items()}
+    new = {path: {"fingerprint": digest} for path, digest in fingerprints.items()}
+    own["bags"] = own["bags"] | new
     own["sources"] = [*own["sources"], *(result.to_dict() for _, result in episodes)]
     own["episodes"] = [*own["episodes"], *sources]
     own["left_out"] = [*own["left_out"], *left_out]

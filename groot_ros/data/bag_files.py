@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -325,13 +324,3 @@ def bag_files(path: Path) -> list[Path]:
     recording = recording_at(path)
     metadata = [path / METADATA] if recording.has_metadata else []
     return [*recording.files, *recording.unlisted, *metadata]
-
-
-def bag_hash(path: Path) -> str:
-    """SHA-256 over the storage files of a bag, in the order of their names."""
-    digest = hashlib.sha256()
-    for file in sorted(recording_at(path).files):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

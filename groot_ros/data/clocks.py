@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
@@ -19,11 +18,12 @@ from groot_ros.data.bag_storage import BagError
 from groot_ros.data.clock_breaks import ClockBreaks, find_breaks, rests
 from groot_ros.data.clock_drift import Drift, find_drifts
 from groot_ros.data.episodes import Episode
+from groot_ros.data.first_stamps import first_stamps
 from groot_ros.data.replay import Source, make_buffer
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.message_fields import NS
 from groot_ros.robot import HEADER, STATE_MAX_AGE_S
-from groot_ros.stream_store import POSE, Route, header_ns
+from groot_ros.stream_store import POSE, Route
 
 # Messages take their time, but not this much more than others: then stamps are of another clock.
 CLOCK_OFFSET_S = 1.0
@@ -88,13 +88,9 @@ def stamps_behind_ns(bag: Bag, streams: Mapping[str, Route], start_ns: int, stop
 
 def _behind_ns(bag: Bag, stamped: Mapping[str, _Stamped], start_ns: int, stop_ns: int) -> int:
     offsets = {}
-    for topic, stream in stamped.items():
-        messages = bag.messages({topic: stream.type_name}, start_ns, stop_ns)
-        delays = [
-            arrival_ns - stamp_ns
-            for _, arrival_ns, message in islice(messages, PROBED)
-            if (stamp_ns := header_ns(message))
-        ]
+    types = {topic: stream.type_name for topic, stream in stamped.items()}
+    for topic, first in first_stamps(bag, types, PROBED, start_ns, stop_ns).items():
+        delays = [arrival_ns - stamp_ns for arrival_ns, stamp_ns in first if stamp_ns]
         if delays:
             offsets[topic] = float(np.median(delays)) / NS
     _check_agreement(offsets, stamped)

@@ -144,7 +144,7 @@ class _Run:
         self._recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None
-        self._hashes: dict[Path, str] = {}
+        self._fingerprints: dict[Path, str] = {}
 
     def run(self) -> Report:
         bags = find_bags(self._conversion.bags)
@@ -182,13 +182,13 @@ class _Run:
             shutil.rmtree(self._part)
             return self._report
         episodes = self._plan(bags)
-        results, hashes = self._extract(episodes)
+        results, fingerprints = self._extract(episodes)
         if not results:
             shutil.rmtree(self._part)
             reasons = [failure.sentence for failure in self._report.failures]
             what = "; ".join(reasons) or "no episode was marked as a success"
             raise UserError(f"no episode could be converted: {what}")
-        self._assemble(results, hashes)
+        self._assemble(results, fingerprints)
         return self._report
 
     def _prepare(self, bags: list[Path], fresh: bool) -> list[Path]:
@@ -203,14 +203,14 @@ class _Run:
         if self._conversion.append:
             self._base = open_base(output, self._recipe)
             found = sort_bags(bags, self._base)
-            bags, self._hashes = list(found.new), found.new
+            bags, self._fingerprints = list(found.new), found.new
             self._report.known = [str(bag) for bag in found.known]
         elif output.exists():
             raise UserError(
                 f"{output} exists already and is never overwritten: choose another --output, or "
                 "add to it with --append"
             )
-        plan = self._fingerprint(bags)
+        plan = self._intent(bags)
         path = part / PLAN
         if bags and path.exists() and json.loads(path.read_text()) != plan:
             raise UserError(
@@ -219,7 +219,7 @@ class _Run:
         path.write_text(json.dumps(plan))
         return bags
 
-    def _fingerprint(self, bags: Sequence[Path]) -> dict[str, Any]:
+    def _intent(self, bags: Sequence[Path]) -> dict[str, Any]:
         c = self._conversion
         files = [file for bag in bags for file in bag_files(bag)]
         return {
@@ -249,7 +249,7 @@ class _Run:
     def _extract(
         self, episodes: Sequence[Episode]
     ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
-        """Work folders and results in the order of the episodes, and hashes of their bags."""
+        """Work folders and results in the order of the episodes, their bags' fingerprints."""
         options = ExtractOptions(self._conversion.fps, self._conversion.trim_idle)
         jobs = [
             Job(episode, self._robot, self._codec, options, self._work_folder(index))
@@ -257,12 +257,12 @@ class _Run:
         ]
         results: dict[Path, EpisodeResult] = {}
         bags = list(dict.fromkeys(episode.bag for episode in episodes))
-        unread = [bag for bag in bags if bag not in self._hashes]
+        unread = [bag for bag in bags if bag not in self._fingerprints]
         count = self._progress.frames
         for work, outcome in run_jobs(jobs, unread, self._conversion.workers, count):
             if isinstance(outcome, str):
                 assert isinstance(work, Path)
-                self._hashes[work] = outcome
+                self._fingerprints[work] = outcome
                 continue
             for folder, result in outcome:
                 if isinstance(result, Failure):
@@ -271,18 +271,20 @@ class _Run:
                     results[folder] = result
                     self._progress.episode(result)
         done = sorted(results.items())
-        return done, {str(bag): self._hashes[bag] for bag in bags}
+        return done, {str(bag): self._fingerprints[bag] for bag in bags}
 
     def _work_folder(self, index: int) -> Path:
         return self._part / "episodes" / f"{index:06d}"
 
     def _assemble(
-        self, results: Sequence[tuple[Path, EpisodeResult]], hashes: dict[str, str]
+        self, results: Sequence[tuple[Path, EpisodeResult]], fingerprints: dict[str, str]
     ) -> None:
         folder = self._part / "dataset"
         shutil.rmtree(folder, ignore_errors=True)
         left_out = [asdict(failure) for failure in self._report.failures]
-        self._report.frames = assemble(folder, self._recipe, results, hashes, left_out, self._base)
+        self._report.frames = assemble(
+            folder, self._recipe, results, fingerprints, left_out, self._base
+        )
         self._report.episodes = [result for _, result in results]
         write_report(Dataset(folder))
         put_in_place(folder, self._conversion.output, self._part)

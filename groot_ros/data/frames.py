@@ -17,10 +17,11 @@ import numpy as np
 
 from groot_ros.buffer import NotReady, ObservationBuffer, Snapshot
 from groot_ros.data.bag import Bag
+from groot_ros.data.first_stamps import first_stamps
 from groot_ros.data.losses import Drops
 from groot_ros.errors import UserError
 from groot_ros.robot import HEADER
-from groot_ros.stream_store import Route, header_ns
+from groot_ros.stream_store import Route
 
 PROBED_PICTURES = 32
 
@@ -28,15 +29,10 @@ PROBED_PICTURES = 32
 def picture_period_ns(bag: Bag, streams: dict[str, Route], start_ns: int) -> int:
     """Median time between pictures of the slowest camera, from its first ones; 0 for fewer."""
     periods = [0]
-    for topic, route in streams.items():
-        if not route.is_camera:
-            continue
-        stamps: list[int] = []
-        for _, arrival_ns, message in bag.messages({topic: route.type_name}, start_ns):
-            by_header = route.clock == HEADER
-            stamps.append(header_ns(message) if by_header else arrival_ns)
-            if len(stamps) == PROBED_PICTURES:
-                break
+    types = {topic: route.type_name for topic, route in streams.items() if route.is_camera}
+    for topic, first in first_stamps(bag, types, PROBED_PICTURES, start_ns, bag.end_ns).items():
+        by_header = streams[topic].clock == HEADER
+        stamps = [stamp_ns if by_header else arrival_ns for arrival_ns, stamp_ns in first]
         if len(stamps) > 1:
             periods.append(int(np.median(np.diff(np.sort(stamps)))))
     return max(periods)

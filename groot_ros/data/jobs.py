@@ -16,7 +16,8 @@ from typing import Any
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bag import open_bag
-from groot_ros.data.bag_files import NO_SPACE, bag_hash
+from groot_ros.data.bag_files import NO_SPACE
+from groot_ros.data.bag_fingerprint import bag_fingerprint
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.clock_breaks import ClockBreaks
 from groot_ros.data.episodes import Episode
@@ -132,12 +133,12 @@ def _run_episode(job: Job, progress: Callable[[int], None]) -> Outcome:
 def run_jobs(
     jobs: Sequence[Job], bags: Sequence[Path], workers: int, progress: Callable[[int], None]
 ) -> Iterator[tuple[Job | Path, list[tuple[Path, Outcome]] | str]]:
-    """Jobs with their folders and results, bags with their hashes, as they are ready."""
+    """Jobs with their folders and results, bags with their fingerprints, as they are ready."""
     if workers <= 1 or not jobs:
         for job in jobs:
             yield job, run_job(job, progress)
         for bag in bags:
-            yield bag, bag_hash(bag)
+            yield bag, bag_fingerprint(bag)
         return
     # A forked process would inherit the threads of libraries in an unknown state.
     context = multiprocessing.get_context("spawn")
@@ -152,7 +153,7 @@ def run_jobs(
         for job in jobs:
             futures[pool.submit(run_job, job, queue.put)] = job
         for bag in bags:
-            futures[pool.submit(bag_hash, bag)] = bag
+            futures[pool.submit(bag_fingerprint, bag)] = bag
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()

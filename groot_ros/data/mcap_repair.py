@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import struct
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from isal.isal_zlib import crc32
 from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import (
@@ -172,7 +172,7 @@ class _Repair:
     def _keep(self, chunk: ChunkStretch) -> None:
         if chunk.crc_is_wrong:
             data = self._source.read(chunk.data_offset, chunk.data_length)
-            os.pwrite(self._file.fileno(), _CRC.pack(zlib.crc32(data)), chunk.offset + _CRC_OFFSET)
+            os.pwrite(self._file.fileno(), _CRC.pack(crc32(data)), chunk.offset + _CRC_OFFSET)
         if chunk.end + chunk.index_length == self._scan.end:
             self._write_indexes(chunk)
         self._chunks.append(chunk)
@@ -248,7 +248,7 @@ class _Repair:
                 data=data,
                 message_end_time=stretch.end_ns,
                 message_start_time=stretch.start_ns,
-                uncompressed_crc=zlib.crc32(data),
+                uncompressed_crc=crc32(data),
                 uncompressed_size=len(data),
             )
         )
@@ -292,7 +292,7 @@ class _Repair:
         _write_all(self._file, summary)
         # The checksum covers the footer too, up to itself.
         head = RECORD.pack(Opcode.FOOTER, 20) + struct.pack("<QQ", start, offset_start)
-        checksum = zlib.crc32(head, zlib.crc32(summary))
+        checksum = crc32(head, crc32(summary))
         self._write(Footer(start, offset_start, checksum))
         _write_all(self._file, MCAP0_MAGIC)
 

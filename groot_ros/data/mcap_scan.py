@@ -5,13 +5,13 @@ Layout of the records: https://mcap.dev/spec.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from isal.isal_zlib import crc32
 from mcap.opcode import Opcode
 from mcap.records import (
     Attachment,
@@ -298,7 +298,7 @@ class _Scanner:
         self._scan.chunks.append(chunk)
 
     def _look_through(self, chunk: ChunkStretch, data: bytes) -> None:
-        if chunk.crc and zlib.crc32(data) != chunk.crc:
+        if chunk.crc and crc32(data) != chunk.crc:
             # Of a compressed chunk nothing can be trusted then.
             if chunk.compression:
                 raise DamagedRecord("its checksum is wrong")
@@ -380,7 +380,7 @@ class _Scanner:
     def _checksum_fits(self, footer: Footer) -> bool:
         start, stop = self._summary_start, self._source.size - _FOOTER_BYTES + RECORD.size + 16
         data = self._source.read(start, stop - start)
-        return footer.summary_crc in (0, zlib.crc32(data))
+        return footer.summary_crc in (0, crc32(data))
 
     def _statistics_fit(self) -> bool:
         counts = self._scan.counts

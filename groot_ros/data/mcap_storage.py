@@ -5,7 +5,6 @@ Layout of the records: https://mcap.dev/spec.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from isal.isal_zlib import crc32
 from mcap.opcode import Opcode
 from mcap.records import Channel, ChunkIndex, Metadata, MetadataIndex, Schema, Statistics
 from mcap.writer import MCAP0_MAGIC
@@ -88,6 +88,15 @@ class McapFile:
     def streams(self) -> Sequence[Stream]:
         return list(self._numbers.values())
 
+    @property
+    def checked(self) -> list[tuple[int, int]]:
+        """Where the records of chunks with a checksum begin and end, in the order of the file."""
+        return [
+            (stretch.data_offset, stretch.data_offset + stretch.data_length)
+            for stretch in self._stretches
+            if stretch.crc
+        ]
+
     def close(self) -> None:
         self._file.close()
 
@@ -122,7 +131,7 @@ class McapFile:
                 return None
             data = source.read(footer.summary_start, footer_start - footer.summary_start)
             checked = tail[: _FOOTER_BYTES - 4]
-            if footer.summary_crc not in (0, zlib.crc32(checked, zlib.crc32(data))):
+            if footer.summary_crc not in (0, crc32(checked, crc32(data))):
                 return None
             return self._summary(data)
         except DamagedRecord:
@@ -260,7 +269,7 @@ class McapFile:
             data = decompress(stretch.compression, data, stretch.size)
         except DamagedRecord as error:
             raise Damaged(f"is damaged at byte {stretch.offset} ({error})") from error
-        if stretch.crc and zlib.crc32(data) != stretch.crc:
+        if stretch.crc and crc32(data) != stretch.crc:
             raise Damaged(f"has a chunk at byte {stretch.offset} whose checksum is wrong")
         found: list[Raw] = []
         place, end = 0, len(data)

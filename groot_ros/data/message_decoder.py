@@ -21,8 +21,10 @@ ENCODINGS = ("cdr", "ros1")
 _IDL_HEAD = "IDL: "
 # How a message begins that was compressed by itself; CDR begins with a zero.
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# Slices of a view are no copies, but take longer to make than those of few bytes.
+_VIEWED_BYTES = 2**12
 
-Decode = Callable[[bytes], Any]
+Decode = Callable[[bytes | memoryview], Any]
 
 
 class Undecodable(Exception):
@@ -47,10 +49,10 @@ class MessageDecoder:
         return self._decoders[stream]
 
     def decode(self, stream: Stream, data: bytes) -> Any:
-        """A message; Undecodable when its bytes are damaged."""
+        """A message, arrays in it views where possible; Undecodable when its bytes are damaged."""
         decode = self._decoders.get(stream) or self.prepare(stream)
         try:
-            return decode(data)
+            return decode(memoryview(data) if len(data) > _VIEWED_BYTES else data)
         except Exception as error:
             # Damaged bytes make the deserialiser fail in any way: its sizes are noise.
             raise Undecodable("a message is damaged") from error
@@ -68,7 +70,7 @@ def _decoder(stream: Stream) -> Decode:
     if stream.encoding == "ros1":
         return lambda data: store.deserialize_ros1(data, name)
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes | memoryview) -> Any:
         if data[:4] == _ZSTD_MAGIC:
             data = zstandard.ZstdDecompressor().decompress(data, max_output_size=2**30)
         return store.deserialize_cdr(data, name)

@@ -15,7 +15,7 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.types import Observation
 from groot_ros.data.bag import Bag, open_bag
-from groot_ros.data.bag_files import bag_hash
+from groot_ros.data.bag_fingerprint import bag_fingerprint
 from groot_ros.data.clocks import on_bag_clock
 from groot_ros.data.dataset import ACTION, STAMP, STATE, video_column
 from groot_ros.data.episodes import Episode
@@ -82,8 +82,8 @@ def verify(bag_path: Path, robot: str, codec_name: str, dataset_path: Path) -> V
 
 def _of_bag(dataset: Dataset, bag: Bag) -> dict[int, list[tuple[EpisodeFiles, Any]]]:
     """Dataset episodes that come from a bag and their parts, by the index of their source."""
-    digest = bag_hash(bag.path)
-    paths = [path for path, entry in dataset.own["bags"].items() if entry["sha256"] == digest]
+    mine, known = bag_fingerprint(bag.path), dataset.own["bags"]
+    paths = [path for path, entry in known.items() if entry.get("fingerprint") == mine]
     found: dict[int, list[tuple[EpisodeFiles, Any]]] = {}
     for entry in dataset.own["episodes"]:
         source = dataset.own["sources"][entry["source"]]
@@ -93,7 +93,7 @@ def _of_bag(dataset: Dataset, bag: Bag) -> dict[int, list[tuple[EpisodeFiles, An
     if not found:
         raise UserError(
             f"dataset {dataset.path} holds no episode of bag {bag.path}: no bag that it was made "
-            "of has the same SHA-256"
+            "of has the same fingerprint"
         )
     return found
 

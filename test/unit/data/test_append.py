@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_a_dataset_is_never_lost_between_two_renames(tmp_path: Path) -> None:
     assert contents(grown) == before
     convert(conversion(tuesday, grown, codec=CODEC, append=True, resume=True))
     assert contents(grown) == contents(whole)
+
+
+def test_datasets_that_know_their_bags_otherwise_are_refused(tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", ArmBag(seconds=1.5).messages())
+    convert(conversion(bag, tmp_path / "out"))
+    path = tmp_path / "out" / "meta" / "groot_ros.json"
+    own = json.loads(path.read_text())
+    own["format"] -= 1
+    path.write_text(json.dumps(own))
+    with pytest.raises(UserError, match="was made with another format .1, not 2."):
+        convert(conversion(bag, tmp_path / "out", append=True))
 
 
 @pytest.mark.parametrize(

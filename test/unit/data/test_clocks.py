@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,19 @@ from arm_bags import (
     write_bag,
 )
 
+from groot_ros.data.bag import open_bag
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.clock_breaks import find_breaks
 from groot_ros.data.convert import convert
+from groot_ros.data.first_stamps import first_stamps
 from groot_ros.data.reader import Dataset
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.verify import verify
 from groot_ros.errors import UserError
 from groot_ros.robot import load_robot, parse_robot
 from groot_ros.share import share_file
+from groot_ros.stream_store import IMAGE, header_ns
 
 SECONDS = 1.8
 
@@ -58,6 +62,19 @@ def test_one_clock_for_all_that_is_not_the_bags_is_taken(tmp_path: Path, offset_
         np.testing.assert_allclose(same[key], other[key], atol=1e-5)
     result = verify(tmp_path / "other", "sim", "ee_quat_joints", tmp_path / "other-out")
     assert result.is_equal
+
+
+def test_first_stamps_are_those_of_each_topic_by_itself(tmp_path: Path) -> None:
+    # The labels come only when the others are long done, with two messages.
+    late = [m for m in ArmBag(seconds=3.0).commands() if m.topic == "/target_pose"][-2:]
+    messages = [*ArmBag(seconds=1.0).states(), *late]
+    types = {m.topic: m.type_name for m in messages} | {"/silent": IMAGE}
+    with open_bag(write_bag(tmp_path / "bag", messages)) as bag:
+        found = first_stamps(bag, types, 5, bag.start_ns, bag.end_ns)
+        for topic, kind in types.items():
+            alone = islice(bag.messages({topic: kind}), 5)
+            assert found[topic] == [(at_ns, header_ns(message)) for _, at_ns, message in alone]
+    assert [len(first) for first in found.values()] == [5, 5, 2, 0]
 
 
 def test_labels_of_another_clock_are_refused_with_a_key_that_helps(tmp_path: Path) -> None:

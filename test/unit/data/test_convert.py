@@ -92,7 +92,7 @@ def test_metadata_says_what_the_columns_are(tmp_path: Path) -> None:
     assert dataset.tasks == {0: INSTRUCTION}
     own = dataset.own
     assert own["joints"] == list(JOINTS) and own["codec"] == "ee_quat_joints"
-    assert [len(entry["sha256"]) for entry in own["bags"].values()] == [64]
+    assert [len(entry["fingerprint"]) for entry in own["bags"].values()] == [64]
     assert own["sources"][0]["health"]["/ee_pose"]["rate_hz"] == pytest.approx(50, rel=0.01)
     assert validate(tmp_path / "out").problems == []
 
