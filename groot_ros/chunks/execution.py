@@ -37,6 +37,8 @@ Array = NDArray[np.float64]
 
 # The first command after a seam may fall on the seam itself.
 SEAM_COMMANDS = 2
+# In m/s or rad/s: what is slower looks as if it stood.
+SLOWEST = 2e-3
 # A join is planned as far ahead as the last ones took, with room; that is forgotten slowly.
 LEAD_FACTOR, LEAD_KEPT, LONGEST_LEAD_S = 1.5, 0.9, 1.0
 
@@ -338,8 +340,16 @@ class ChunkExecutor:
         """Come to rest within the limits, for a reason."""
         # What a jump of the clock makes look stale is not the reason.
         self._notice_gap(now_ns)
-        self.stops.stop(reason, now_ns, detail)
+        self.stops.stop(reason, now_ns, detail, self._is_moving)
         self._stop_motion(now_ns)
+
+    @property
+    def _is_moving(self) -> bool:
+        """Whether anybody would see it."""
+        if self.is_at_rest or self._timeline is None:
+            return False
+        speed = self._bounds.space.lengths(self._governor.velocity)
+        return bool(np.any(speed > SLOWEST))
 
     def press(self, reason: StopReason, pressed: bool, now_ns: int) -> None:
         """The emergency stop or a fault of the robot begins or ends."""

@@ -36,6 +36,11 @@ class StopReason(Enum):
         it goes where it is sent, is not known."""
         return self in (StopReason.STALE, StopReason.ASTRAY)
 
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether it is how a run ends in order."""
+        return self in (StopReason.CANCELLED, StopReason.DEACTIVATED)
+
 
 LATCHED = {
     StopReason.POLICY_GONE,
@@ -58,6 +63,15 @@ class Activity(Enum):
     HOLDING = "holding"
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A stop that has begun: why, in a sentence, and whether the arm moved then."""
+
+    reason: StopReason
+    sentence: str
+    was_moving: bool
+
+
 @dataclass
 class StopMachine:
     """Remembers the first reason of a stop until the motion goes on.
@@ -72,7 +86,7 @@ class StopMachine:
 
     def __post_init__(self) -> None:
         self._pressed: set[StopReason] = set()
-        self._news: deque[str] = deque(maxlen=KEPT_NEWS)
+        self._news: deque[Stop] = deque(maxlen=KEPT_NEWS)
 
     @property
     def blocked(self) -> bool:
@@ -88,16 +102,18 @@ class StopMachine:
         remedy = "; call ~/resume to go on" if self.blocked else ""
         return f"stopped, {self.reason.value}{detail}{remedy}"
 
-    def stop(self, reason: StopReason, now_ns: int, detail: str = "") -> bool:
+    def stop(
+        self, reason: StopReason, now_ns: int, detail: str = "", was_moving: bool = True
+    ) -> bool:
         """Whether this reason is the one that counts."""
         replaces = self.reason is None or (reason.needs_resume and not self.reason.needs_resume)
         if replaces:
             self.reason, self.detail, self.since_ns = reason, detail, now_ns
-            self._news.append(self.sentence)
+            self._news.append(Stop(reason, self.sentence, was_moving))
         return replaces
 
-    def take_news(self) -> list[str]:
-        """The sentences of all stops since the last call, also of those that are over."""
+    def take_news(self) -> list[Stop]:
+        """All stops since the last call, also those that are over."""
         news = list(self._news)
         self._news.clear()
         return news

@@ -58,11 +58,13 @@ class Setup:
 
 @dataclass(frozen=True)
 class Saved:
-    """An incident that was saved at a path, or was not and why, and what it was saved for."""
+    """An incident that was saved at a path, or was not and why, and what it was saved for, which
+    somebody may have asked for."""
 
     path: str
     sentence: str
     failure: str = ""
+    was_asked_for: bool = False
 
 
 class BlackBox:
@@ -155,9 +157,9 @@ class BlackBox:
         """Commands follow."""
         self._is_commanding = True
 
-    def note(self, sentence: str, now_ns: int) -> None:
+    def note(self, sentence: str, now_ns: int, was_asked_for: bool = False) -> None:
         """Something has happened."""
-        self._occasions.note(Event(now_ns, sentence))
+        self._occasions.note(Event(now_ns, sentence, was_asked_for))
 
     def look(self, now_ns: int) -> None:
         """It is so late now: save what has happened if that is due."""
@@ -219,7 +221,8 @@ class BlackBox:
         sentence = incident.events[0].sentence
         try:
             path = self._written(incident, urdf, messages, tape)
-            self._told(Saved(str(path), sentence))
+            asked_for = all(event.was_asked_for for event in incident.events)
+            self._told(Saved(str(path), sentence, was_asked_for=asked_for))
         except Exception as error:
             # Whatever it is: the next incident wants this thread.
             reason = (

@@ -92,8 +92,8 @@ class _Maker:
         return bool(self.outcomes) and self.outcomes[-1].refused == reason
 
     def _look(self, executor: ChunkExecutor, course: Course) -> None:
-        for sentence in executor.stops.take_news():
-            course.stops.append(Stop(self.now_ns, sentence))
+        for stop in executor.stops.take_news():
+            course.stops.append(Stop(self.now_ns, stop.sentence))
         for execution in executor.take_ended():
             if outcome := self.newest.get(execution.chunk_id):
                 outcome.rate, outcome.limited_by = execution.rate, execution.limited_by

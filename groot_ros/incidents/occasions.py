@@ -16,10 +16,11 @@ MOST_INCIDENTS, MOST_EVENTS = 8, 50
 
 @dataclass(frozen=True)
 class Event:
-    """Something went wrong at a time in ns, in words."""
+    """Something went wrong at a time in ns, in words, or was asked for."""
 
     time_ns: int
     sentence: str
+    was_asked_for: bool = False
 
 
 class Occasions:

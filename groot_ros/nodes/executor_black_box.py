@@ -163,9 +163,9 @@ class ExecutorBlackBox:
             self._writer.tell("topic", Topic(topic, kind, (_QOS,)))
         self._writer.tell("keep", topic, self._node.now_ns(), data)
 
-    def note(self, sentence: str) -> None:
-        """Something has gone wrong."""
-        self._writer.tell("note", sentence, self._node.now_ns())
+    def note(self, sentence: str, was_asked_for: bool = False) -> None:
+        """Something has happened, which somebody may have asked for."""
+        self._writer.tell("note", sentence, self._node.now_ns(), was_asked_for)
 
     def begin(self) -> None:
         """Commands follow."""
@@ -216,10 +216,14 @@ class ExecutorBlackBox:
                 )
                 continue
             self.newest = saved.path
-            self._node.get_logger().warning(
+            sentence = (
                 f"saved what came before ({saved.sentence}) in {self.newest}; see it with "
                 f"`groot-ros replay {self.newest}`"
             )
+            if saved.was_asked_for:
+                self._node.get_logger().info(sentence)
+            else:
+                self._node.get_logger().warning(sentence)
         if self._writer.broken and not self._broken:
             self._broken = self._writer.broken
             self._node.get_logger().error(

@@ -513,10 +513,14 @@ class ExecutorNode(GuardedLifecycleNode):
     def _tell_stops(self) -> None:
         with self._lock:
             news = self._motion.stops.take_news()
-        for sentence in news:
-            self.get_logger().warning(sentence)
-            if self._black_box:
-                self._black_box.note(sentence)
+        for stop in news:
+            if stop.reason.was_asked_for:
+                self.get_logger().info(stop.sentence)
+            else:
+                self.get_logger().warning(stop.sentence)
+            # The end of a run that has come to rest is nothing to look into.
+            if self._black_box and (stop.was_moving or not stop.reason.was_asked_for):
+                self._black_box.note(stop.sentence, stop.reason.was_asked_for)
 
     def _rivals(self) -> str:
         """Who else sends what only one should send; empty for nobody."""

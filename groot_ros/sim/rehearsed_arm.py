@@ -101,8 +101,8 @@ class RehearsedArm:
         self._note_stops(now_ns)
 
     def _note_stops(self, now_ns: int) -> None:
-        for sentence in self.motion.stops.take_news():
-            self._result.stops.append(Stop(now_ns, sentence))
+        for stop in self.motion.stops.take_news():
+            self._result.stops.append(Stop(now_ns, stop.sentence))
 
     def _note_ended(self) -> None:
         for execution in self.motion.take_ended():

@@ -15,6 +15,7 @@ import pytest
 from arm import Arm, Sender
 from encoded import GROUP, stream
 from graph import WAIT_S, FakeRobot, Graph, NodeProcess
+from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool
 from stepped_robot import Robot, incident_of, stepped_robot
@@ -91,6 +92,21 @@ def test_an_incident_is_a_bag_of_what_was_seen_wanted_and_commanded(
         places = [m.pose.position.x for *_, m in bag.messages(types)]
     sent = [pose[0] for _, pose in robot.commands]
     assert set(places) <= set(sent)
+
+
+def test_the_end_of_a_run_is_no_warning(robot: Robot, folder: Path) -> None:
+    robot.step(1.0)
+    robot.transition(Transition.TRANSITION_DEACTIVATE)
+    path = robot.wait_for_incident("deactivated", folder)
+    robot.transition(Transition.TRANSITION_ACTIVATE)
+    robot.chunks_come = False
+    robot.step(0.5)
+    robot.transition(Transition.TRANSITION_DEACTIVATE)
+    robot.transition(Transition.TRANSITION_CLEANUP)
+    assert robot.executor.interrupt() == 0
+    assert incidents_in(folder) == [path]
+    assert robot.executor.said("saved what came before (stopped, the executor was deactivated)")
+    assert not robot.executor.said("WARN")
 
 
 def test_what_repeats_itself_is_one_incident(robot: Robot, folder: Path) -> None:

@@ -344,6 +344,19 @@ def test_no_resume_while_the_emergency_stop_is_pressed_and_the_first_reason_stay
     assert executor.accept(3, line(stamp=S), S) is None
 
 
+def test_an_end_that_was_asked_for_says_whether_the_arm_moved():
+    executor = make()
+    executor.accept(1, line(), 0)
+    run(executor, 0, S // 2)
+    executor.cancel(5, S // 2)
+    run(executor, S // 2, S)
+    executor.resume()
+    executor.halt(StopReason.DEACTIVATED, S)
+    cancelled, deactivated = executor.stops.take_news()
+    assert cancelled.was_moving and not deactivated.was_moving
+    assert cancelled.reason.was_asked_for and deactivated.reason.was_asked_for
+
+
 def test_cancel_stops_and_voids_older_chunks():
     executor = make()
     executor.accept(1, line(), 0)
