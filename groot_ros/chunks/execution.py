@@ -27,7 +27,7 @@ from groot_ros.chunks.measures import Jump, SeamMeter
 from groot_ros.chunks.motion import Joined, Motion, Planner
 from groot_ros.chunks.progress import Progress
 from groot_ros.chunks.running import Execution, Running
-from groot_ros.chunks.shaping import shaped
+from groot_ros.chunks.shaping import shaped, window
 from groot_ros.chunks.stopping import Activity, StopMachine, StopReason
 from groot_ros.chunks.strategies import make_strategy
 from groot_ros.chunks.timeline import Planned, Timeline
@@ -72,7 +72,7 @@ class ChunkExecutor:
         planned = shaped(self._bounds, period_s)
         if self.settings.interpolated:
             planned = planned.scaled(INTERPOLATED)
-        self._planner = Planner(planned, period_s)
+        self._planner = Planner(planned, period_s, averaged=window(self._bounds, period_s))
         self._governor = Governor(self._bounds, period_s)
         self._strategy = make_strategy(self.settings.strategy)
         self._flood = Flood()

@@ -66,7 +66,7 @@ class Governor:
         """Stop rather than pass these, from now on."""
         self._constraints = constraints
         if self._has_begun:
-            self._depths = [depth_of(constraint, self.value) for constraint in constraints]
+            self._depths = [depth_of(constraint, self._sent) for constraint in constraints]
 
     def start(self, value: Array) -> None:
         """At rest at a value (V,)."""
@@ -75,6 +75,7 @@ class Governor:
         self.velocity = np.zeros_like(self._space.difference(value, value))
         self._braking = np.zeros_like(self.velocity)
         self._average.start(value)
+        self._sent = value
         self._here = self._bounds.around(value)
         self._depths = [depth_of(constraint, value) for constraint in self._constraints]
 
@@ -108,14 +109,15 @@ class Governor:
     def _go_on(
         self, value: Array, velocity: Array, share: float, left_path: bool, wanted: Array
     ) -> Step:
-        self._depths = [depth_of(constraint, value) for constraint in self._constraints]
+        self._sent = self._average.add(value)
+        self._depths = [depth_of(constraint, self._sent) for constraint in self._constraints]
         self.value, self.velocity = value, velocity
         self._here = self._bounds.around(value)
         if not (left_path and self._constraints):
             # Braking before a constraint goes on as it was looked at.
             self._braking = deceleration(self._here, value, velocity, self._period_s)
         correction = self._space.lengths(self._space.difference(wanted, value))
-        return Step(self._average.add(value), velocity, share, left_path, correction)
+        return Step(self._sent, velocity, share, left_path, correction)
 
     def _slower(self, path: Path, wanted: Array) -> float:
         """The largest share of the period's path that is allowed, -1 for none."""
@@ -178,8 +180,9 @@ class Governor:
         return bool(np.all(may | (brakes & (change <= bounds.deceleration * (1 + ROUNDING)))))
 
     def _stop_from(self, value: Array, velocity: Array) -> Array:
-        """From here over a value to rest, in at most `STOP_VALUES`: axes that brake differently
-        do not go straight."""
+        """What is commanded from now over a value to rest, in at most about `STOP_VALUES`: axes
+        that brake differently do not go straight, and neither do means of values."""
         stop = braking_values(self._here, value, velocity, self._period_s)
-        every = max(1, math.ceil(len(stop) / STOP_VALUES))
-        return np.concatenate([self.value[None], value[None], stop[::-every][::-1]])
+        way = self._average.ahead(np.concatenate([value[None], stop]))
+        every = max(1, math.ceil(len(way) / STOP_VALUES))
+        return np.concatenate([way[:2], way[2:][::-every][::-1]])

@@ -14,6 +14,7 @@ from groot_ros.chunks.constraint import Constraint
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.excess import Excess, excess, leaves_range
 from groot_ros.chunks.fade import SHORTEST_BLEND_S, Fade, make_fade
+from groot_ros.chunks.shaping import means
 
 Array = NDArray[np.float64]
 
@@ -95,11 +96,13 @@ class Joined:
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans motions within the bounds of a signal, as commands that are a period apart."""
+    """Plans motions within the bounds of a signal, as commands that are a period apart, of which
+    the governor sends the means of so many."""
 
     bounds: Bounds
     period_s: float
     constraints: tuple[Constraint, ...] = ()
+    averaged: int = 1
 
     def rest(self, value: Array, now_ns: int) -> Motion:
         """Staying at a value."""
@@ -188,9 +191,14 @@ class Planner:
                 rate /= factor
         return barely
 
-    def _beyond(self, values: Array) -> Excess | None:
+    def _beyond(self, values: Array, velocity: Array) -> Excess | None:
         """Where commands come nearer than `RESERVE_M` to where the governor would stop them, and
         nearer than they begin."""
+        if not self.constraints:
+            return None
+        since = np.arange(1 - self.averaged, 0)[:, None] * self.period_s
+        before = self.bounds.space.displace(values[0], since * velocity)
+        values = means(self.bounds.space, np.concatenate([before, values]), self.averaged)
         for constraint in self.constraints:
             allowed = np.maximum(constraint.depth(values[:1]).max(axis=0), -RESERVE_M)
             over = (constraint.depth(values) - allowed).max(axis=1)
@@ -262,7 +270,7 @@ class Planner:
         before = self.bounds.space.displace(values[0], -velocity * self.period_s)
         bounds = self.bounds.scaled(KEPT).around(values[0])
         found = excess(bounds, np.concatenate([before[None], values]), self.period_s)
-        return self._beyond(values) or found
+        return self._beyond(values, velocity) or found
 
     def _stop(self, bounds: Bounds, value: Array, velocity: Array) -> Array:
         """Values (N, V) after each period until the rest."""

@@ -45,6 +45,16 @@ def shaped(bounds: Bounds, period_s: float) -> Bounds:
     )
 
 
+def means(space: Space, values: Array, size: int) -> Array:
+    """The mean (N - size + 1, V) of every `size` values in a row of (N, V); of rotations in the
+    tangent space of the newest one."""
+    if size == 1:
+        return values
+    rows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(values, size, axis=0), -1, 1)
+    newest = rows[:, -1]
+    return space.displace(newest, space.difference(rows, newest[:, None]).mean(axis=1))
+
+
 class MovingAverage:
     """The mean of the last values."""
 
@@ -57,12 +67,15 @@ class MovingAverage:
         self._values.extend([value] * (self._values.maxlen or 1))
 
     def add(self, value: Array) -> Array:
-        """The mean with a new value; of rotations in the tangent space of the new one."""
+        """The mean with a new value."""
         self._values.append(value)
-        if len(self._values) == 1:
-            return value
-        away = self._space.difference(np.array(self._values), value)
-        return self._space.displace(value, away.mean(axis=0))
+        return means(self._space, np.array(self._values), len(self._values))[0]
+
+    def ahead(self, values: Array) -> Array:
+        """The means (M, V) from now on, where values (N, V) follow and the last of them lasts."""
+        size = len(self._values)
+        last = np.repeat(values[-1:], size - 1, axis=0)
+        return means(self._space, np.concatenate([np.array(self._values), values, last]), size)
 
     @property
     def is_still(self) -> bool:

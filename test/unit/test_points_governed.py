@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from groot_ros.chunks.reach import Reach
 from groot_ros.chunks.robot_motion import begin_motion, robot_executor
 from groot_ros.chunks.watched_points import PLANNED_M, WatchedPoints
 from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.robot_kinematics import watched_points
 from groot_ros.urdf import load_urdf
 
 HOMES = {
@@ -23,6 +26,7 @@ HOMES = {
     "so101": np.array([0.0, -1.2, 1.2, 1.0, 0.0]),
 }
 ROBOTS = {name: load_robot(name) for name in HOMES}
+JERKY = 100.0
 REACHES = {name: Reach(robot, load_urdf(robot.urdf), 0.02) for name, robot in ROBOTS.items()}
 PERIOD_S = 0.02
 PERIOD_NS = 20_000_000
@@ -44,12 +48,21 @@ def check(robot: RobotConfig, points: WatchedPoints, commands: np.ndarray, allow
     assert np.all(speeds <= 1.01 * np.array(robot.limits.joint_velocity))
 
 
-@given(st.sampled_from(list(HOMES)), st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
-def test_a_path_into_the_table_stops_before_it(name, seed) -> None:
+def robot_of(name: str, jerk: float | None) -> RobotConfig:
+    """A robot, with a limit on the jerk of its joints or as its file says."""
+    robot = ROBOTS[name]
+    if jerk is None:
+        return robot
+    limits = replace(robot.limits, joint_jerk=(jerk,) * len(HOMES[name]))
+    return replace(robot, limits=limits)
+
+
+@given(st.sampled_from(list(HOMES)), st.integers(0, 2**32 - 1), st.sampled_from([None, JERKY]))
+@settings(max_examples=20, deadline=None)
+def test_a_path_into_the_table_stops_before_it(name, seed, jerk) -> None:
     """The governor alone, on a path that nobody has planned."""
     rng = np.random.default_rng(seed)
-    robot, points, home = ROBOTS[name], watched(name), HOMES[name]
+    robot, points, home = robot_of(name, jerk), watched(name), HOMES[name]
     governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
     governor.watch((points,))
     governor.start(home)
@@ -61,6 +74,48 @@ def test_a_path_into_the_table_stops_before_it(name, seed) -> None:
         step = governor.step(lambda share, a=place, b=goal: a + share * (b - a))
         place = place + step.share * (goal - place) if not step.left_path else governor.value
         commands.append(step.value)
+    check(robot, points, np.array(commands), BEYOND_M)
+
+
+def along_a_wall(points: WatchedPoints, home: np.ndarray) -> np.ndarray:
+    """Values (T, J) with which an arm that turns stays 0.1 mm before where it would be stopped:
+    its elbow gives way. Every mean of some of them is beyond."""
+    way = []
+    elbow = np.eye(len(home))[2]
+    for pan in np.linspace(-0.7, 0.4, 200):
+        out, folded = home + pan * np.eye(len(home))[0], 1.2
+        low, high = 0.0, folded
+        for _ in range(40 if points.beyond(out).max() > 0.9 * PLANNED_M else 0):
+            middle = (low + high) / 2
+            beyond = points.beyond(out + middle * elbow).max() > 0.9 * PLANNED_M
+            low, high = (middle, high) if beyond else (low, middle)
+        way.append(out + (high if high < folded else 0.0) * elbow)
+    return np.array(way)
+
+
+@pytest.mark.parametrize("jerk", [None, JERKY, 300.0])
+def test_means_of_what_is_inside_are_inside(jerk) -> None:
+    """Along a wall that is hollow in the joints."""
+    robot, home = robot_of("ur5e", jerk), HOMES["ur5e"]
+    tip = next(p for p in robot.limits.points if p.name == "fingertips")
+    wall = (replace(tip, low=(-0.45, -0.8, 0.0)),)
+    robot = replace(robot, limits=replace(robot.limits, points=wall))
+    points = WatchedPoints(watched_points(robot, load_urdf(robot.urdf)), wall)
+    way = along_a_wall(points, home)
+    governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
+    governor.watch((points,))
+    governor.start(way[0])
+    commands, at, speed = [way[0]], 0.0, 8.0
+    for _ in range(150):
+
+        def path(share: float, begin: float = at) -> np.ndarray:
+            index = np.arange(len(way))
+            return np.array([np.interp(begin + share * speed, index, axis) for axis in way.T])
+
+        step = governor.step(path)
+        at += step.share * speed
+        commands.append(step.value)
+    assert at > 40
     check(robot, points, np.array(commands), BEYOND_M)
 
 
@@ -77,12 +132,12 @@ def towards_the_border(
     return start + share * ways
 
 
-@given(st.sampled_from(list(HOMES)), st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
-def test_chunks_whatever_they_are_keep_the_points_inside(name, seed) -> None:
+@given(st.sampled_from(list(HOMES)), st.integers(0, 2**32 - 1), st.sampled_from([None, JERKY]))
+@settings(max_examples=20, deadline=None)
+def test_chunks_whatever_they_are_keep_the_points_inside(name, seed, jerk) -> None:
     """Random chunks towards the table, some of them not fitted, through join and governor."""
     rng = np.random.default_rng(seed)
-    robot, points, reach = ROBOTS[name], watched(name), REACHES[name]
+    robot, points, reach = robot_of(name, jerk), watched(name), REACHES[name]
     executor = robot_executor(robot, ExecutionSettings(period_s=PERIOD_S))
     now_ns, commands = 10**9, [HOMES[name]]
     for number in range(6):

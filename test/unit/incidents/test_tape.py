@@ -23,7 +23,7 @@ from groot_ros.chunks.robot_motion import begin_motion, robot_executor
 from groot_ros.errors import UserError
 from groot_ros.incidents.kept_tape import TAPE_BYTES, KeptTape
 from groot_ros.incidents.made_again import make_again
-from groot_ros.incidents.recording_file import read_recording, write_recording
+from groot_ros.incidents.recording_file import FORMAT, read_recording, write_recording
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import (
     CALL_BYTES,
@@ -164,7 +164,10 @@ def head(path: Path, line: str) -> None:
         (lambda path: path.write_bytes(path.read_bytes()[:4000]), "is damaged"),
         (lambda path: head(path, '{"format":99,"begun_ns":0}'), "is of format 99"),
         (lambda path: head(path, '{"begun_ns":0}'), "is damaged"),
-        (lambda path: head(path, '{"format":1,"begun_ns":0}\n["value",1]'), "no executor"),
+        (
+            lambda path: head(path, f'{{"format":{FORMAT},"begun_ns":0}}\n["value",1]'),
+            "no executor",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_replayed_is_one_sentence(
