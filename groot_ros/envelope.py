@@ -18,7 +18,6 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import Part
 from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.signals.signals import arm_signals
 
 Array = NDArray[np.float64]
 Slices = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -199,10 +198,7 @@ class EnvelopeMonitor:
         # Rounding of the step's duration must not cost the last step.
         count = int((chunk.end_ns - chunk.stamp_ns) / step_ns + 0.01) + 1
         times_ns = chunk.stamp_ns + np.arange(min(count, FIRST_STEPS)) * step_ns
-        samples = chunk.sample_many(times_ns.astype(np.int64))
-        steps = arm_signals(
-            ee_pose=samples.ee_pose, joint_position=samples.joint_position, grip=samples.grip
-        )
+        steps = chunk.sample_many(times_ns.astype(np.int64))
         columns = self._codec.action.encode(steps)
         for part, channel in _graded_parts(self._codec.action.parts, self._envelope.action):
             where = _Where("wanted", part.key, part.names)

@@ -219,15 +219,14 @@ class Output:
     kinematics: ToolKinematics | None = None
 
     @property
-    def commanded(self) -> str:
-        """What moves the robot: ee_pose or joint_position."""
-        return "ee_pose" if self.profile in ("pose", "twist") else "joint_position"
+    def commanded(self) -> SignalSpec:
+        """What moves the robot."""
+        return EE_POSE if self.profile in ("pose", "twist") else JOINT_POSITION
 
     @property
-    def signal(self) -> str:
-        """What chunks must hold: ee_pose or joint_position."""
-        poses = self.profile in ("pose", "twist") or self.kinematics is not None
-        return "ee_pose" if poses else "joint_position"
+    def signal(self) -> SignalSpec:
+        """What chunks must hold."""
+        return EE_POSE if self.kinematics else self.commanded
 
 
 @dataclass(frozen=True)
@@ -488,10 +487,10 @@ def _check_output(robot: RobotConfig, root: Section) -> None:
             f"is trajectory, expected float64 or gripper_command because output.profile is "
             f"{profile}",
         )
-    signal = robot.output.commanded
-    if getattr(robot.observations, signal) is None:
+    name = robot.output.commanded.name
+    if name not in robot.observations.signals:
         raise root.error(
-            f"observations.{signal}",
+            f"observations.{name}",
             f"is missing, expected a topic because output.profile is {profile}: a motion begins "
             "where the robot is",
         )

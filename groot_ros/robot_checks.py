@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.kinds import JOINTS
 
 
 def check_activation(robot: RobotConfig) -> None:
     """UserError for a joint profile without limits of velocity and acceleration: nothing would
     bound how fast the arm goes."""
-    if robot.output.commanded != "joint_position":
+    if robot.output.commanded.kind != JOINTS:
         return
     keys = ("joint_velocity", "joint_acceleration")
     missing = [f"limits.{key}" for key in keys if getattr(robot.limits, key) is None]
@@ -23,7 +24,7 @@ def check_activation(robot: RobotConfig) -> None:
 def unwatched(robot: RobotConfig) -> str | None:
     """What to say of a robot whose joints nothing keeps off the table; None where something does,
     or where poses are commanded, which the workspace bounds."""
-    if robot.output.commanded != "joint_position" or robot.limits.points:
+    if robot.output.commanded.kind != JOINTS or robot.limits.points:
         return None
     return (
         f"robot {robot.name} has no limits.points: joints are commanded and nothing keeps the arm "

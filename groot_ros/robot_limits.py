@@ -59,6 +59,11 @@ class Following:
     lag_s: float = 0.1
     patience_s: float = 0.5
 
+    def of(self, measure: str) -> float:
+        """The farthest by what it is called, for example position_m."""
+        farthest: float = getattr(self, measure)
+        return farthest
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -94,6 +99,15 @@ class Limits:
     joint_deceleration: tuple[float, ...] | None = None
     joint_jump: tuple[float, ...] | None = None
     following: Following = Following()
+
+    def of(self, part: str, quantity: str) -> Any:
+        """What is allowed of a part of a motion, for example linear velocity; None: no limit."""
+        return getattr(self, f"{part}_{quantity}")
+
+    def range(self, keys: tuple[str, str]) -> tuple[Any, Any]:
+        """A range by the names of its ends; None where the file sets none."""
+        low, high = keys
+        return getattr(self, low, None), getattr(self, high, None)
 
 
 def read_limits(section: Section, joint_count: int, lag_s: float = Following.lag_s) -> Limits:

@@ -120,7 +120,7 @@ class _Calibrator:
     @property
     def _commanded(self) -> str:
         """Which signal moved the arm: what the executor commands, unless only another one was."""
-        wanted = self.robot.output.commanded
+        wanted = self.robot.output.commanded.name
         for signal in (wanted, "ee_pose", "joint_position"):
             if any(r.commands.get(signal) and r.states.get(signal) for r in self.recordings):
                 return signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from groot_ros.chunks.bounds import Bounds, wrong_numbers
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.consumption import Consumption
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.kinds import Kind, OutOfRange
+from groot_ros.signals.signals import SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -22,8 +25,6 @@ FLOOD_NS = 500_000_000
 MAX_EARLY_NS = 200_000_000
 # A chunk may last so long, and lie so far outside that it is moved to the border.
 LONGEST_S, MARGIN_M = 10.0, 0.02
-# A gripper that learned from noisy data overshoots by less.
-GRIP_EXCESS = 0.25
 # A chunk that only fits the velocity limits by taking longer than this is no motion.
 LONGEST_SLOWED_S = 60.0
 
@@ -97,7 +98,7 @@ class Borders:
     lie that is moved to the border.
     """
 
-    signal: str
+    signal: SignalSpec
     limits: Limits
     longest_s: float = LONGEST_S
     margin_m: float = MARGIN_M
@@ -107,23 +108,33 @@ class Borders:
 
         A few passes over the values, whatever they are.
         """
-        if getattr(chunk, self.signal) is None:
-            raise Refused(f"no {self.signal}, which output.profile of the robot file needs")
+        if self.signal.name not in chunk.signals:
+            raise Refused(f"no {self.signal.name}, which output.profile of the robot file needs")
         if reason := wrong_numbers(chunk):
             raise Refused(reason)
         self._check_duration(chunk)
         moved = np.zeros(len(chunk), dtype=bool)
-        poses, grips = chunk.ee_pose, chunk.grip
-        if self.signal == "ee_pose" and poses is not None:
-            poses, outside = self._inside(poses)
-            moved |= outside
-        if grips is not None:
-            grips, outside = _closures(grips)
-            moved |= outside
+
+        def projected(spec: SignalSpec, values: Array) -> Array:
+            bounds = self._bounds if spec.name == self.signal.name else _unbounded(spec.kind)
+            inside, outside = spec.kind.project(
+                values, bounds.lower, bounds.upper, self.margin_m, spec.name
+            )
+            moved[outside] = True
+            return inside
+
+        try:
+            inside = chunk.signals.map(projected)
+        except OutOfRange as reason:
+            raise Refused(str(reason)) from None
         count = int(moved.sum())
         if count:
-            chunk = replace(chunk, ee_pose=poses, grip=grips)
+            chunk = replace(chunk, signals=inside)
         return Bounded(chunk=chunk, projected_steps=count)
+
+    @cached_property
+    def _bounds(self) -> Bounds:
+        return Bounds.of(self.limits, self.signal.kind)
 
     def _check_duration(self, chunk: Chunk) -> None:
         """How long it takes as it is, and slowed until its longest step keeps to the limits."""
@@ -133,8 +144,7 @@ class Borders:
                 f"it lasts {lasts_s:.1f} s, at most {self.longest_s:g} s are allowed "
                 "(parameter longest_chunk)"
             )
-        values: Array = getattr(chunk, self.signal)
-        bounds = Bounds.of(self.limits, self.signal)
+        values, bounds = chunk.signals[self.signal.name], self._bounds
         steps = bounds.space.lengths(bounds.space.difference(values[1:], values[:-1]))
         factor = float((steps / bounds.velocity).max(initial=0.0)) / (chunk.step_ns / 1e9)
         if lasts_s * factor > LONGEST_SLOWED_S:
@@ -143,24 +153,8 @@ class Borders:
                 f"the velocity limits, at most {LONGEST_SLOWED_S:g} s are allowed"
             )
 
-    def _inside(self, poses: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """Poses (T, 7) with the positions in the workspace, and which of them (T,) were moved."""
-        low, high = self.limits.workspace_min, self.limits.workspace_max
-        if low is None or high is None:
-            return poses, np.zeros(len(poses), dtype=bool)
-        places = np.clip(poses[:, :3], low, high)
-        excess = np.linalg.norm(poses[:, :3] - places, axis=1)
-        # Those that are farther out are refused where the limits are looked at, in words.
-        near = (excess > 0) & (excess <= self.margin_m)
-        inside = np.where(near[:, None], places, poses[:, :3])
-        return np.concatenate([inside, poses[:, 3:]], axis=1), near
 
-
-def _closures(grips: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Grips (T,) in [0, 1], and which of them were moved there."""
-    beyond = np.abs(grips - 0.5) > 0.5 + GRIP_EXCESS
-    if beyond.any():
-        step = int(np.argmax(beyond))
-        raise Refused(f"step {step} has grip = {grips[step]:g}, allowed 0 to 1")
-    closures = np.clip(grips, 0.0, 1.0)
-    return closures, closures != grips
+@cache
+def _unbounded(kind: Kind) -> Bounds:
+    """Of a signal that is not the one which moves the robot."""
+    return Bounds.of(Limits(), kind)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,12 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.robot_limits import Limits
-from groot_ros.signals.space import Space, space_of
+from groot_ros.signals.kinds import Kind
+from groot_ros.signals.signals import SignalSpec
+from groot_ros.signals.space import Space
 
 Array = NDArray[np.float64]
 
-# How quickly a motion ends on a robot whose file says nothing: m/s^2, rad/s^2, rad/s^2.
-LINEAR_DECELERATION = 2.0
-ANGULAR_DECELERATION = 6.0
-JOINT_DECELERATION = 5.0
-# No arm is as large, in m or rad; larger numbers are nonsense that computing would multiply.
-MOST = 1000.0
-QUATERNION_TOLERANCE = 0.01
 # A step on the border of the workspace is inside, whatever its last digit.
 TOLERANCE = 1e-6
 
@@ -32,7 +29,7 @@ class Bounds:
     `lower` and `upper` (D,) are the range of the places of a value, infinite where there is none.
     """
 
-    space: Space
+    kind: Kind
     velocity: Array
     acceleration: Array
     jerk: Array
@@ -42,22 +39,33 @@ class Bounds:
     upper: Array
 
     @classmethod
-    def of(cls, limits: Limits, signal: str) -> Bounds:
-        """The bounds of the signal `ee_pose` or `joint_position`."""
-        if signal == "ee_pose":
-            return _pose_bounds(limits)
+    def of(cls, limits: Limits, kind: Kind) -> Bounds:
+        """The bounds of signals of a kind."""
+
+        def most(quantity: str) -> Array:
+            return _joined([limits.of(part.name, quantity) for part in kind.lengths])
+
+        decelerations = [
+            limits.of(part.name, "deceleration")
+            or limits.of(part.name, "acceleration")
+            or part.deceleration
+            for part in kind.lengths
+        ]
+        low, high = limits.range(kind.range_keys)
         return cls(
-            space_of(signal),
-            velocity=_array(limits.joint_velocity),
-            acceleration=_array(limits.joint_acceleration),
-            jerk=_array(limits.joint_jerk),
-            deceleration=_array(
-                limits.joint_deceleration or limits.joint_acceleration or JOINT_DECELERATION
-            ),
-            jump=_array(limits.joint_jump),
-            lower=_array(limits.joint_lower, -np.inf),
-            upper=_array(limits.joint_upper),
+            kind,
+            velocity=most("velocity"),
+            acceleration=most("acceleration"),
+            jerk=most("jerk"),
+            deceleration=_joined(decelerations),
+            jump=most("jump"),
+            lower=kind.ends(_array(low, -np.inf), -np.inf),
+            upper=kind.ends(_array(high), np.inf),
         )
+
+    @cached_property
+    def space(self) -> Space:
+        return self.kind.space
 
     def scaled(self, share: float) -> Bounds:
         """The same with a share of velocity, acceleration and deceleration."""
@@ -80,68 +88,32 @@ def _array(value: Any, missing: float = np.inf) -> Array:
     return np.atleast_1d(np.asarray(missing if value is None else value, dtype=np.float64))
 
 
-def _pair(linear: float | None, angular: float | None) -> Array:
-    return np.array([np.inf if value is None else value for value in (linear, angular)])
+def _joined(values: Sequence[Any]) -> Array:
+    return np.concatenate([_array(value) for value in values]) if values else np.empty(0)
 
 
-def _pose_bounds(limits: Limits) -> Bounds:
-    return Bounds(
-        space_of("ee_pose"),
-        velocity=_pair(limits.linear_velocity, limits.angular_velocity),
-        acceleration=_pair(limits.linear_acceleration, limits.angular_acceleration),
-        jerk=_pair(limits.linear_jerk, limits.angular_jerk),
-        deceleration=_pair(
-            limits.linear_deceleration or limits.linear_acceleration or LINEAR_DECELERATION,
-            limits.angular_deceleration or limits.angular_acceleration or ANGULAR_DECELERATION,
-        ),
-        jump=_pair(limits.linear_jump, limits.angular_jump),
-        lower=_corner(limits.workspace_min, -np.inf),
-        upper=_corner(limits.workspace_max, np.inf),
-    )
-
-
-def _corner(place: Any, missing: float) -> Array:
-    """An end of the range of the places of a pose; rotations have none."""
-    return np.concatenate([np.broadcast_to(_array(place, missing), 3), np.full(3, missing)])
-
-
-def refusal(chunk: Chunk, signal: str, limits: Limits) -> str | None:
+def refusal(chunk: Chunk, signal: SignalSpec, limits: Limits) -> str | None:
     """Why a chunk must not be executed: not finite, out of reach, or jumping; None if it may."""
-    values, bounds = getattr(chunk, signal), Bounds.of(limits, signal)
-    if reason := wrong_numbers(chunk) or _outside(bounds, values, signal):
+    values, bounds = chunk.signals[signal.name], Bounds.of(limits, signal.kind)
+    if reason := wrong_numbers(chunk) or _outside(bounds, values):
         return reason
     steps = bounds.space.lengths(bounds.space.difference(values[1:], values[:-1]))
-    return _jump("step {step} is", steps, bounds.jump, signal)
+    return _jump("step {step} is", steps, bounds)
 
 
 def wrong_numbers(chunk: Chunk) -> str | None:
     """Why the values of a chunk are none that a robot can have."""
-    signals = [(name, getattr(chunk, name)) for name in ("ee_pose", "joint_position", "grip")]
-    reasons = (wrong_values(name, values) for name, values in signals if values is not None)
+    pairs = zip(chunk.signals.specs, chunk.signals.arrays, strict=True)
+    reasons = (spec.kind.wrong(values, spec.name) for spec, values in pairs)
     return next(filter(None, reasons), None)
 
 
-def wrong_values(name: str, values: Array) -> str | None:
-    """Why the values (T, ...) of a signal are none that a robot can have."""
-    if not np.all(np.isfinite(values)):
-        return f"{name} holds NaN or infinity"
-    if (largest := float(np.abs(values).max())) > MOST and name != "grip":
-        return f"{name} holds {largest:g}, at most {MOST:g} is allowed"
-    if name == "ee_pose":
-        lengths = np.linalg.norm(values[:, 3:], axis=1)
-        step = int(np.argmax(np.abs(lengths - 1.0)))
-        if abs(lengths[step] - 1.0) > QUATERNION_TOLERANCE:
-            return f"step {step} has a quaternion of length {lengths[step]:.3g}, expected 1"
-    return None
-
-
-def gap_refusal(gap: Array, bounds: Bounds, signal: str) -> str | None:
+def gap_refusal(gap: Array, bounds: Bounds) -> str | None:
     """Why a chunk that lies a displacement (D,) away from the motion is not joined."""
-    lengths = bounds.space.lengths(gap)[None]
-    return _jump("the chunk begins", lengths, bounds.jump, signal)
+    return _jump("the chunk begins", bounds.space.lengths(gap)[None], bounds)
 
 
-def _outside(bounds: Bounds, values: Array, signal: str) -> str | None:
+def _outside(bounds: Bounds, values: Array) -> str | None:
     places = bounds.space.places(values)
     outside = (places < bounds.lower - TOLERANCE) | (places > bounds.upper + TOLERANCE)
     if not outside.any():
@@ -150,25 +122,21 @@ def _outside(bounds: Bounds, values: Array, signal: str) -> str | None:
     low, high = (
         np.broadcast_to(end, places.shape[1:])[axis] for end in (bounds.lower, bounds.upper)
     )
-    name, unit, key = f"joint {axis + 1}", "rad", "limits.joint_lower and limits.joint_upper"
-    if signal == "ee_pose":
-        name, unit, key = "xyz"[axis], "m", "limits.workspace"
+    name, unit = bounds.kind.axis(axis)
     return (
         f"step {step} has {name} = {places[step, axis]:.3f} {unit}, allowed "
-        f"{low:.3g} to {high:.3g} ({key})"
+        f"{low:.3g} to {high:.3g} ({bounds.kind.range_name})"
     )
 
 
-def _jump(where: str, lengths: Array, most: Array, signal: str) -> str | None:
-    beyond = lengths > most
+def _jump(where: str, lengths: Array, bounds: Bounds) -> str | None:
+    beyond = lengths > bounds.jump
     if not beyond.any():
         return None
-    step, part = np.argwhere(beyond)[0]
-    pose = signal == "ee_pose"
-    key = ("limits.linear_jump", "limits.angular_jump")[part] if pose else "limits.joint_jump"
-    unit = ("m", "rad")[part] if pose else f"rad (joint {part + 1})"
-    allowed = np.broadcast_to(most, lengths.shape[1:])[part]
+    step, index = np.argwhere(beyond)[0]
+    part, unit = bounds.kind.part(index)
+    allowed = np.broadcast_to(bounds.jump, lengths.shape[1:])[index]
     return (
-        f"{where.format(step=step + 1)} {lengths[step, part]:.3f} {unit} away, allowed "
-        f"{allowed:.3g} ({key})"
+        f"{where.format(step=step + 1)} {lengths[step, index]:.3f} {unit} away, allowed "
+        f"{allowed:.3g} (limits.{part.name}_jump)"
     )

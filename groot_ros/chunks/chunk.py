@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,38 +10,46 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.grading import Verdict
-from groot_ros.geometry import interpolate_pose
+from groot_ros.signals.kinds import CLOSURE
+from groot_ros.signals.signals import GRIP, Signals, SignalSpec
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Setpoint:
-    """What the robot should do at one time: ee_pose (7,), joint_position (J,), grip in [0, 1].
+    """What the robot should do at one time: what moves first, then its gripper if it has one.
 
-    `velocity` is that of the pose, linear then angular (6,), or of the joints (J,).
+    `velocity` is that of what moves: of a pose linear then angular (6,), of joints (J,).
     """
 
-    ee_pose: Array | None
-    joint_position: Array | None
-    grip: float | None
+    signals: Signals
     velocity: Array | None = None
 
     @classmethod
-    def of(cls, signal: str, value: Array, grip: float | None, velocity: Array) -> Setpoint:
-        """The setpoint of a signal, `ee_pose` or `joint_position`."""
-        if signal == "ee_pose":
-            return cls(value, None, grip, velocity)
-        return cls(None, value, grip, velocity)
+    def of(
+        cls, signal: SignalSpec, value: Array, closure: float | None, velocity: Array | None
+    ) -> Setpoint:
+        """The setpoint of a signal that moves and of a gripper."""
+        if closure is None:
+            return cls(Signals((signal,), (value,)), velocity)
+        return cls(Signals((signal, GRIP), (value, np.array(closure))), velocity)
 
+    @property
+    def signal(self) -> SignalSpec:
+        """What moves."""
+        return self.signals.specs[0]
 
-@dataclass(frozen=True)
-class Samples:
-    """Setpoints at N times: ee_pose (N, 7), joint_position (N, J), grip (N,)."""
+    @property
+    def value(self) -> Array:
+        """Where that goes."""
+        return self.signals.arrays[0]
 
-    ee_pose: Array | None
-    joint_position: Array | None
-    grip: Array | None
+    @property
+    def closure(self) -> float | None:
+        """Where the gripper goes; None without one."""
+        closure = self.signals.first(CLOSURE)
+        return None if closure is None else float(closure)
 
 
 @dataclass(frozen=True)
@@ -55,19 +64,16 @@ class RoundTrip:
 class Chunk:
     """The actions of one inference; step i belongs to `stamp_ns + i * step_ns`.
 
-    ee_pose (T, 7) xyz in m + quaternion wxyz in the robot's base frame, joint_position (T, J)
-    rad, grip (T,) closure in [0, 1]; at least one of the first two is set. `epoch` counts resets,
-    so that a chunk from before one can be told; `verdict` says how familiar it is, `round_trip`
-    what it took to fetch it from a server. Where the joints were solved from poses, `curve` is the
-    way that they take through the steps, `speed` the share of its own speed that they may have.
+    Of the signals (T, ...) one at least is a motion. `epoch` counts resets, so that a chunk from
+    before one can be told; `verdict` says how familiar it is, `round_trip` what it took to fetch
+    it from a server. Where the joints were solved from poses, `curve` is the way that they take
+    through the steps, `speed` the share of its own speed that they may have.
     """
 
     stamp_ns: int
     step_ns: int
     epoch: int = 0
-    ee_pose: Array | None = None
-    joint_position: Array | None = None
-    grip: Array | None = None
+    signals: Signals = Signals()
     verdict: Verdict = Verdict()
     round_trip: RoundTrip = RoundTrip()
     curve: Curve | None = None
@@ -76,17 +82,18 @@ class Chunk:
     def __post_init__(self) -> None:
         if self.step_ns <= 0:
             raise ValueError(f"step_ns is {self.step_ns}, expected a positive duration")
-        if self.ee_pose is None and self.joint_position is None:
-            raise ValueError("a chunk needs ee_pose or joint_position")
-        lengths = {len(values) for values in self._signals() if values is not None}
+        if self.signals.motion is None:
+            raise ValueError("a chunk needs a motion, of a pose or of joints")
+        lengths = {len(values) for values in self.signals.arrays}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(f"the signals of a chunk have lengths {sorted(lengths)}")
 
-    def _signals(self) -> tuple[Array | None, ...]:
-        return self.ee_pose, self.joint_position, self.grip
-
     def __len__(self) -> int:
-        return next(len(values) for values in self._signals() if values is not None)
+        return self.signals.steps
+
+    def replaced(self, values: Mapping[str, Array]) -> Chunk:
+        """The same with other values of some signals."""
+        return replace(self, signals=self.signals.replaced(values))
 
     @property
     def end_ns(self) -> int:
@@ -109,35 +116,27 @@ class Chunk:
         """Whether no step's time has come yet."""
         return time_ns < self.stamp_ns
 
-    def sample(self, time_ns: int) -> Setpoint:
-        """Setpoint at a time: linear, SLERP for rotation; the grip of the step that is due.
+    def sample(self, time_ns: int) -> Signals:
+        """What it says of a time: between its steps as the kinds are interpolated, of a decision
+        that of the step which is due.
 
         Before the first step it is the first one, after the last step the last one.
         """
-        samples = self.sample_many(np.array([time_ns], dtype=np.int64))
-        return Setpoint(
-            ee_pose=None if samples.ee_pose is None else samples.ee_pose[0],
-            joint_position=None if samples.joint_position is None else samples.joint_position[0],
-            grip=None if samples.grip is None else float(samples.grip[0]),
-        )
+        return self.sample_many(np.array([time_ns], dtype=np.int64)).at(0)
 
-    def sample_many(self, times_ns: NDArray[np.int64]) -> Samples:
+    def sample_many(self, times_ns: NDArray[np.int64]) -> Signals:
         """`sample` at times (N,)."""
         position = np.clip((times_ns - self.stamp_ns) / self.step_ns, 0.0, len(self) - 1.0)
         lower = position.astype(int)
         upper = np.minimum(lower + 1, len(self) - 1)
         fraction = position - lower
-        joints = self.joint_position
-        return Samples(
-            ee_pose=None
-            if self.ee_pose is None
-            else interpolate_pose(self.ee_pose[lower], self.ee_pose[upper], fraction),
-            joint_position=None
-            if joints is None
-            else joints[lower] + fraction[:, None] * (joints[upper] - joints[lower]),
-            # A gripper command is a decision: blending two decisions is neither of them.
-            grip=None if self.grip is None else self.grip[lower],
-        )
+
+        def sampled(spec: SignalSpec, values: Array) -> Array:
+            if spec.kind.is_decision:
+                return values[lower]
+            return spec.kind.interpolate(values[lower], values[upper], fraction)
+
+        return self.signals.map(sampled)
 
     def after(self, time_ns: int) -> Chunk | None:
         """The steps at or after `time_ns`, None when all have passed."""
@@ -147,7 +146,5 @@ class Chunk:
         return replace(
             self,
             stamp_ns=self.stamp_ns + passed * self.step_ns,
-            ee_pose=None if self.ee_pose is None else self.ee_pose[passed:],
-            joint_position=None if self.joint_position is None else self.joint_position[passed:],
-            grip=None if self.grip is None else self.grip[passed:],
+            signals=self.signals.at(slice(passed, None)),
         )

@@ -67,14 +67,14 @@ class ChunkIntake:
     def _misfit(self, message: Any) -> str | None:
         """Why a chunk is not for this robot."""
         robot = self._robot
-        track = track_of(message, robot.output.signal)
+        signal = robot.output.signal
+        track = track_of(message, signal.name)
         if track is None:
             return None
-        if track.kind == "pose" and track.frame != robot.base_frame:
+        if signal.kind.is_in_frame and track.frame != robot.base_frame:
             return f"frame {track.frame!r}, expected {robot.base_frame!r}"
-        stream = robot.observations.joint_position
-        if track.kind == "joints" and stream:
-            theirs, ours = list(track.names), list(stream.joints)
-            if theirs != ours:
-                return f"joints {' '.join(theirs)}, expected {' '.join(ours)}"
+        stream = robot.observations.signals.get(signal.name)
+        if stream and list(track.names) != list(stream.names) and stream.names:
+            theirs, ours = " ".join(track.names), " ".join(stream.names)
+            return f"{signal.kind.name} {theirs}, expected {ours}"
         return None

@@ -66,7 +66,7 @@ class ChunkExecutor:
         self.speed_scale = 1.0
         self.interventions = 0
         """Commands that the governor had to correct."""
-        self._bounds = Bounds.of(self.limits, self.settings.signal)
+        self._bounds = Bounds.of(self.limits, self.settings.signal.kind)
         period_s = self.settings.period_s
         self._period_ns = round(period_s * 1e9)
         planned = shaped(self._bounds, period_s)
@@ -80,7 +80,7 @@ class ChunkExecutor:
         self._consumption = Consumption()
         self._meter = SeamMeter(self._bounds.space)
         self._step: Step | None = None
-        self._tracking = TrackingMonitor(self.settings.signal, self.limits.following)
+        self._tracking = TrackingMonitor(self.settings.signal.kind, self.limits.following)
         self._timeline: Timeline | None = None
         self._running: Running | None = None
         self._waiting: Admitted | None = None
@@ -215,12 +215,12 @@ class ChunkExecutor:
         due_ns = max(now_ns, self._last_ns + period_ns) + (lead - 1) * period_ns
         if reason := void_reason(chunk, self.epoch, self._consumption, due_ns):
             return None if waits else reason
-        steps, step_s = getattr(chunk, self.settings.signal), chunk.step_ns / 1e9
+        steps, step_s = chunk.signals[self.settings.signal.name], chunk.step_ns / 1e9
         curve = self._planner.inside(chunk.curve or self._planner.curve(steps, step_s))
         from_s = self._consumption.between_s(chunk.stamp_ns, due_ns)
         offer = self._offer(admitted, curve, max(from_s, 0.0), lead, now_ns)
         gap = self._gap(offer)
-        return gap_refusal(gap, self._bounds, self.settings.signal) or offer
+        return gap_refusal(gap, self._bounds) or offer
 
     def _offer(
         self, admitted: Admitted, curve: Curve, from_s: float, lead: int, now_ns: int
@@ -271,7 +271,7 @@ class ChunkExecutor:
             joined,
             admitted.arrived_ns,
             offer.from_s * 1e9 / admitted.chunk.step_ns,
-            Jump.of(self._gap(offer), self.settings.signal),
+            Jump.of(self._gap(offer), self._bounds.kind),
             Jump(),
         )
         self._plan(running, now_ns)
@@ -510,15 +510,13 @@ class ChunkExecutor:
         """How far commands jump, were they sent at their times."""
         jump = self._meter.add(value, self._commands * self._period_ns)
         if self._running and jump is not None and self._seam_commands > 0:
-            self._running.note_seam(Jump.of(jump, self.settings.signal))
+            self._running.note_seam(Jump.of(jump, self._bounds.kind))
             self._seam_commands -= 1
 
     def _same_sign(self, value: Array) -> Array:
         """A pose whose quaternion has the sign of the last one: both mean the same rotation."""
         last = self._last_value
-        if self.settings.signal == "ee_pose" and last is not None and value[3:] @ last[3:] < 0:
-            return np.concatenate([value[:3], -value[3:]])
-        return value
+        return value if last is None else self._bounds.kind.same_sign(value, last)
 
     def _watch(self, now_ns: int) -> None:
         """What has become due since the last command."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from groot_ros.signals.signals import EE_POSE, SignalSpec
+
 # A motion that gets no command for so long has come to rest, where commands are not that rare.
 LONGEST_GAP_S, LONGEST_GAP_PERIODS = 0.25, 2.5
 
@@ -19,7 +21,7 @@ class ExecutionSettings:
     the motion.
     """
 
-    signal: str = "ee_pose"
+    signal: SignalSpec = EE_POSE
     strategy: str = "latest"
     blend_s: float = 0.25
     watchdog_s: float = 1.0

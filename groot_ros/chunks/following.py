@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.robot_limits import Following
-from groot_ros.signals.space import space_of
+from groot_ros.signals.kinds import Kind
 
 Array = NDArray[np.float64]
 
@@ -16,12 +16,10 @@ Array = NDArray[np.float64]
 class TrackingMonitor:
     """Compares what is measured of a signal with what was commanded a while ago."""
 
-    def __init__(self, signal: str, allowed: Following) -> None:
-        self._space = space_of(signal)
-        self._is_pose = signal == "ee_pose"
+    def __init__(self, kind: Kind, allowed: Following) -> None:
+        self._kind = kind
         self._allowed = allowed
-        lengths = [allowed.position_m, allowed.rotation_rad]
-        self._lengths = np.array(lengths if self._is_pose else [allowed.joints_rad])
+        self._lengths = np.array([allowed.of(part.measure) for part in kind.lengths])
         self._commands: deque[tuple[int, Array]] = deque()
         self._astray_since_ns: int | None = None
 
@@ -48,17 +46,13 @@ class TrackingMonitor:
         if self._astray_since_ns is None:
             self._astray_since_ns = now_ns
         patient = now_ns - self._astray_since_ns < self._allowed.patience_s * 1e9
-        return None if patient else self._sentence(self._away(value, command))
+        if patient:
+            return None
+        return f"{self._kind.away(self._away(value, command))} from where it was sent"
 
     def is_near(self, value: Array, command: Array) -> bool:
         """Whether a robot at a value may have been sent to another one."""
         return bool(np.all(self._away(value, command) <= self._lengths))
 
     def _away(self, value: Array, command: Array) -> Array:
-        return self._space.lengths(self._space.difference(value, command))
-
-    def _sentence(self, away: Array) -> str:
-        if self._is_pose:
-            return f"it is {away[0] * 1e3:.0f} mm and {away[1]:.2f} rad from where it was sent"
-        joint = int(np.argmax(away))
-        return f"joint {joint + 1} is {away[joint]:.2f} rad from where it was sent"
+        return self._kind.distances(value, command)

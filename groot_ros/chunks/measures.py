@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.signals.kinds import Kind
 from groot_ros.signals.space import Space
 
 Array = NDArray[np.float64]
@@ -26,13 +28,14 @@ class Jump:
     joints_rad: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, displacement: Array, signal: str) -> Jump:
-        """The distance that a displacement of the signal spans."""
-        if signal == "joint_position":
-            return cls(joints_rad=tuple(np.abs(displacement).tolist()))
-        return cls(
-            float(np.linalg.norm(displacement[:3])), float(np.linalg.norm(displacement[3:]))
-        )
+    def of(cls, displacement: Array, kind: Kind) -> Jump:
+        """The distance that a displacement of a signal of a kind spans."""
+        measures = kind.measures(kind.space.lengths(displacement))
+        return cls(**{name: _plain(length) for name, length in measures.items()})
+
+
+def _plain(length: Array) -> Any:
+    return tuple(length.tolist()) if length.ndim else float(length)
 
 
 class SeamMeter:

@@ -131,14 +131,7 @@ class Continuation:
             return None
         steps = first + np.arange(count)
         times_ns = (chunk.stamp_ns + steps * chunk.step_ns).astype(np.int64)
-        sample = chunk.sample_many(times_ns)
-        rest = replace(
-            chunk,
-            stamp_ns=stamp_ns,
-            ee_pose=sample.ee_pose,
-            joint_position=sample.joint_position,
-            grip=sample.grip,
-        )
+        rest = replace(chunk, stamp_ns=stamp_ns, signals=chunk.sample_many(times_ns))
         frozen = math.ceil(max(self._delays, default=0.0)) + 1
         return Prefix(rest, min(frozen, count))
 

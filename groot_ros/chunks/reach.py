@@ -17,6 +17,8 @@ from groot_ros.chunks.watched_points import INSIDE_M, WatchedPoints
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import RobotConfig
 from groot_ros.robot_kinematics import tool_kinematics, watched_points
+from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros.signals.signals import JOINT_POSITION
 from groot_ros.signals.space import LinearSpace, PoseSpace
 from groot_ros.urdf import Urdf
 
@@ -32,7 +34,7 @@ def needs_reach(robot: RobotConfig) -> bool:
     """Whether chunks are fitted to the arm, for which its description is needed."""
     output = robot.output
     fitted = output.kinematics is not None or bool(robot.limits.points)
-    return output.commanded == "joint_position" and fitted
+    return output.commanded == JOINT_POSITION and fitted
 
 
 class Reach:
@@ -54,7 +56,8 @@ class Reach:
         self._upper = np.array(limits.joint_upper or unlimited)
         self._margin_m = margin_m
         self._signal, self._limits = robot.output.signal, limits
-        self._tool = Bounds.of(limits, "ee_pose")
+        self._commanded = robot.output.commanded
+        self._tool = Bounds.of(limits, POSE)
         self.points: WatchedPoints | None = None
         if limits.points:
             self.points = WatchedPoints(watched_points(robot, urdf), limits.points)
@@ -63,7 +66,7 @@ class Reach:
             self._poses = PoseChunks(
                 InverseKinematics(tool_kinematics(robot, urdf), self._lower, self._upper),
                 self._tool,
-                Bounds.of(limits, "joint_position"),
+                Bounds.of(limits, JOINTS),
             )
 
     def begin(self, joints: Array) -> None:
@@ -82,14 +85,16 @@ class Reach:
                 f"{left} of its steps are left, at most {MOST_STEPS} are fitted to an arm"
             )
         if self._poses is None:
-            assert chunk.joint_position is not None
+            wanted = chunk.signals[self._signal.name]
             first = min(int(from_s / step_s), len(chunk) - 1)
-            joints = self._contained(chunk.joint_position, step_s, start, first, 1)
-            moved = int(np.any(joints != chunk.joint_position, axis=1).sum())
-            return Bounded(chunk=replace(chunk, joint_position=joints), projected_steps=moved)
-        assert chunk.ee_pose is not None
-        self._check_gap(chunk.ee_pose, step_s, start, from_s)
-        path = self._poses.solve(chunk.ee_pose, step_s, start, from_s)
+            joints = self._contained(wanted, step_s, start, first, 1)
+            moved = int(np.any(joints != wanted, axis=1).sum())
+            return Bounded(
+                chunk=chunk.replaced({self._signal.name: joints}), projected_steps=moved
+            )
+        poses = chunk.signals[self._signal.name]
+        self._check_gap(poses, step_s, start, from_s)
+        path = self._poses.solve(poses, step_s, start, from_s)
         curve = path.curve
         first = min(int(from_s / curve.step_s), len(curve.knots) - 1)
         parts = round(step_s / curve.step_s)
@@ -98,7 +103,8 @@ class Reach:
         if knots is not curve.knots:
             curve = Curve.through(LinearSpace(), knots, curve.step_s)
         joints = curve.at(np.arange(len(chunk)) * step_s)
-        fitted = replace(chunk, joint_position=joints, curve=curve, speed=path.speed)
+        signals = chunk.signals.with_signal(self._commanded, joints)
+        fitted = replace(chunk, signals=signals, curve=curve, speed=path.speed)
         return Bounded(chunk=fitted, projected_steps=moved)
 
     def _check_gap(self, poses: Array, step_s: float, start: Array, from_s: float) -> None:
@@ -106,7 +112,7 @@ class Reach:
         space = PoseSpace()
         due = Curve.through(space, poses, step_s).at(from_s)
         gap = space.difference(self._poses.pose(start), due)
-        if reason := gap_refusal(gap, self._tool, "ee_pose"):
+        if reason := gap_refusal(gap, self._tool):
             raise Unsolved(reason)
 
     def _contained(

@@ -16,6 +16,7 @@ from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.reach import Reach
 from groot_ros.robot import GripCommand, RobotConfig
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.kinds import CLOSURE
 
 Array = NDArray[np.float64]
 
@@ -58,8 +59,9 @@ def begin_motion(
     if reach:
         reach.begin(measured)
         motion.watch([reach.points] if reach.points else [])
-    grip = None if chunk.grip is None else float(chunk.grip[0])
-    motion.start_from(measured, grip, now_ns)
+    closures = chunk.signals.first(CLOSURE)
+    closure = None if closures is None else float(closures[0])
+    motion.start_from(measured, closure, now_ns)
 
 
 def fit_ahead(

@@ -9,6 +9,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.measures import Jump
 from groot_ros.chunks.motion import Joined
+from groot_ros.signals.kinds import CLOSURE
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Running:
 
     def grip_at(self, time_ns: int) -> float | None:
         """The grip of the step that is due."""
-        grips = self.chunk.grip
+        grips = self.chunk.signals.first(CLOSURE)
         if grips is None:
             return None
         return float(grips[min(math.floor(self.step_at(time_ns) + 1e-6), len(grips) - 1)])

@@ -15,6 +15,8 @@ from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.joining import Offer
 from groot_ros.chunks.stopping import StopReason
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros.signals.signals import Signals, SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -83,7 +85,7 @@ class Trial:
     """One arm for a while: chunks, stops, resumes, delays, all from a seed."""
 
     limits: Limits
-    signal: str
+    signal: SignalSpec
     joints: int
     period_s: float
     seed: int
@@ -91,7 +93,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         self._rng = rng = np.random.default_rng(self.seed)
-        self._bounds = Bounds.of(self.limits, self.signal)
+        self._bounds = Bounds.of(self.limits, self.signal.kind)
         settings = ExecutionSettings(
             self.signal,
             strategy=str(rng.choice(STRATEGIES)),
@@ -101,7 +103,7 @@ class Trial:
         )
         self._executor = ChunkExecutor(self.limits, settings)
         self._period_ns = round(self.period_s * S)
-        size = 3 if self.signal == "ee_pose" else self.joints
+        size = 3 if self.signal.kind == POSE else self.joints
         lower, upper = self._bounds.lower[:size], self._bounds.upper[:size]
         self._low = np.broadcast_to(np.where(np.isfinite(lower), lower, -FREE), size)
         self._high = np.broadcast_to(np.where(np.isfinite(upper), upper, FREE), size)
@@ -145,7 +147,7 @@ class Trial:
         if setpoint is None:
             self._end_segment()
             return
-        value: Array = getattr(setpoint, self.signal)
+        value = setpoint.value
         self._segment.append(value)
         space = self._bounds.space
         way = space.difference(value, self._arm)
@@ -190,7 +192,7 @@ class Trial:
         values = rng.choice(np.array(self._generators, dtype=object))()
         step_ns = int(rng.choice([0.002, 0.01, 0.05, 1 / 15, 0.1, 0.5]) * S)
         stamp_ns = self._now_ns - int(rng.uniform(0.0, 0.3) * S)
-        chunk = Chunk(stamp_ns, step_ns, self._epoch, **{self.signal: values})
+        chunk = Chunk(stamp_ns, step_ns, self._epoch, Signals.of({self.signal: values}))
         self._chunk_id += 1
         self.findings.chunks += 1
         if executor.begins_anew:
@@ -218,7 +220,7 @@ class Trial:
         return self._rng.uniform(self._low, self._high, (*shape, len(self._low)))
 
     def _value(self, places: Array, turns: Array) -> Array:
-        if self.signal == "joint_position":
+        if self.signal.kind == JOINTS:
             return places
         zero = np.zeros((*places.shape[:-1], 7))
         zero[..., 3] = 1.0

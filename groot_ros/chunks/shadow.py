@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.signals.space import space_of
+from groot_ros.signals.signals import SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -37,9 +37,8 @@ class _Watched:
 class Shadow:
     """Compares chunks with the measured motion, step by step."""
 
-    def __init__(self, signal: str) -> None:
+    def __init__(self, signal: SignalSpec) -> None:
         self._signal = signal
-        self._space = space_of(signal)
         self._watched: deque[_Watched] = deque(maxlen=WAITING)
 
     def add(self, chunk_id: int, chunk: Chunk) -> None:
@@ -51,9 +50,8 @@ class Shadow:
         for watched in self._watched:
             chunk = watched.chunk
             if not chunk.is_future(time_ns) and not chunk.is_past(time_ns):
-                wanted = getattr(chunk.sample(time_ns), self._signal)
-                difference = self._space.difference(wanted, value)
-                watched.distances.append(self._space.lengths(difference))
+                wanted = chunk.sample(time_ns)[self._signal.name]
+                watched.distances.append(self._signal.kind.distances(wanted, value))
         done: list[Disagreement] = []
         while self._watched and self._watched[0].chunk.is_past(time_ns):
             watched = self._watched.popleft()
@@ -62,7 +60,7 @@ class Shadow:
         return done
 
     def _verdict(self, watched: _Watched) -> Disagreement:
-        mean = np.mean(watched.distances, axis=0)
-        if self._signal == "joint_position":
-            return Disagreement(watched.chunk_id, joints_rad=float(mean.mean()))
-        return Disagreement(watched.chunk_id, float(mean[0]), float(mean[1]))
+        means = self._signal.kind.measures(np.mean(watched.distances, axis=0))
+        return Disagreement(
+            watched.chunk_id, **{name: float(np.mean(mean)) for name, mean in means.items()}
+        )

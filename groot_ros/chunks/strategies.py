@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.signals.signals import SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -58,9 +58,9 @@ class RealTimeChunking(Latest):
 
 
 class Ensemble:
-    """Executes the weighted mean, in SE(3), of what all recent chunks say about each time.
+    """Executes the weighted mean of what all recent chunks say about each time.
 
-    The oldest prediction weighs most, as in ACT; the grip is that of the newest chunk.
+    The oldest prediction weighs most, as in ACT; decisions are those of the newest chunk.
     """
 
     waits_for_end = False
@@ -78,30 +78,16 @@ class Ensemble:
         weights = np.where(inside, np.exp(-ENSEMBLE_DECAY * order), 0.0)
         weights /= weights.sum(axis=0)
         samples = [c.sample_many(times_ns) for c in self._recent]
-        return replace(
-            chunk,
-            ee_pose=None
-            if chunk.ee_pose is None
-            else _mean_poses(np.array([s.ee_pose for s in samples]), weights),
-            joint_position=None
-            if chunk.joint_position is None
-            else np.einsum("nt,ntj->tj", weights, [s.joint_position for s in samples]),
-            curve=None,
-        )
+
+        def mean(spec: SignalSpec, values: Array) -> Array:
+            if spec.kind.is_decision:
+                return values
+            return spec.kind.mean(np.array([s[spec.name] for s in samples]), weights)
+
+        return replace(chunk, signals=chunk.signals.map(mean), curve=None)
 
     def forget(self) -> None:
         self._recent.clear()
-
-
-def _mean_poses(poses: Array, weights: Array) -> Array:
-    """Mean (T, 7) of poses (N, T, 7) with weights (N, T); rotations by their chordal mean."""
-    positions = np.einsum("nt,ntd->td", weights, poses[..., :3])
-    means = []
-    for step in range(poses.shape[1]):
-        used = weights[:, step] > 0
-        xyzw = poses[used, step][:, [4, 5, 6, 3]]
-        means.append(Rotation.from_quat(xyzw).mean(weights[used, step]).as_quat())
-    return np.concatenate([positions, np.array(means)[:, [3, 0, 1, 2]]], axis=1)
 
 
 STRATEGIES: dict[str, type[Strategy]] = {

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.message_fields import to_ns
+from groot_ros.signals.kinds import KINDS
+from groot_ros.signals.signals import ARM, Signals, SignalSpec
 
 Array = NDArray[np.float64]
 
-# The signals that a chunk may hold, each a field of `Chunk`, and their kinds.
-SIGNALS = {"ee_pose": "pose", "joint_position": "joints", "grip": "closure"}
-# One of these must be there: what moves.
-MOVING_KINDS = ("pose", "joints")
-# Numbers of a value; those of other kinds are one per name.
-SIZES = {"pose": 7, "closure": 1}
+# The signals that a chunk may hold.
+SIGNALS = {spec.name: spec for spec in ARM}
+# One of these must be there.
+MOVING_KINDS = tuple(name for name, kind in KINDS.items() if kind.is_motion)
 # More than any policy makes: 4 s at 250 Hz, three arms with hands, a page of text.
 MAX_STEPS = 1000
 MAX_TRACKS = 16
@@ -29,21 +29,22 @@ MAX_NAMES = 64
 MAX_NAME_LENGTH = 128
 MAX_TEXT_LENGTH = 4096
 MIN_STEP_S, MAX_STEP_S = 1e-3, 10.0
-# Columns of a pose: xyz and a quaternion, xyzw on messages and wxyz inside.
-XYZW_TO_WXYZ = (0, 1, 2, 6, 3, 4, 5)
 
 
 def from_action_chunk(message: Any) -> Chunk:
     """The chunk of a message; ValueError, before anything is computed, when it is malformed."""
     if reason := malformed(message):
         raise ValueError(reason)
-    signals: dict[str, Any] = {t.name: _values(t, message.horizon) for t in message.tracks}
+    tracks = message.tracks
     return Chunk(
         stamp_ns=to_ns(message.header.stamp),
         step_ns=to_ns(message.step_duration),
         epoch=message.epoch,
+        signals=Signals(
+            tuple(_spec(track) for track in tracks),
+            tuple(_values(track, message.horizon) for track in tracks),
+        ),
         verdict=Verdict(Grade(message.grade), message.grade_reason),
-        **signals,
     )
 
 
@@ -52,13 +53,15 @@ def track_of(message: Any, name: str) -> Any:
     return next((track for track in message.tracks if track.name == name), None)
 
 
+def _spec(track: Any) -> SignalSpec:
+    return SignalSpec(track.name, KINDS[track.kind], tuple(track.names), track.frame)
+
+
 def _values(track: Any, horizon: int) -> Array:
-    """Values (T, N) of a track, (T,) of a closure."""
+    """Values (T, ...) of a track."""
+    kind = KINDS[track.kind]
     values = np.array(track.values, dtype=np.float64)
-    if track.kind == "closure":
-        return values
-    values = values.reshape(horizon, -1)
-    return values[:, XYZW_TO_WXYZ] if track.kind == "pose" else values
+    return kind.from_message(values.reshape(horizon, *kind.shape(len(track.names))))
 
 
 def malformed(message: Any) -> str | None:
@@ -108,7 +111,7 @@ def _wrong_tracks(message: Any) -> str | None:
         if track.name in seen:
             return f"it has two tracks {track.name}"
         seen.add(track.name)
-    if not any(SIGNALS[name] in MOVING_KINDS for name in seen):
+    if not any(SIGNALS[name].kind.is_motion for name in seen):
         return "it has no track of kind " + " or ".join(MOVING_KINDS)
     return None
 
@@ -117,17 +120,17 @@ def _wrong_track(track: Any, horizon: int) -> str | None:
     for text in (track.name, track.kind, track.frame):
         if len(text) > MAX_NAME_LENGTH:
             return f"a track's name, kind or frame has more than {MAX_NAME_LENGTH} characters"
-    kind = SIGNALS.get(track.name)
-    if kind is None:
+    spec = SIGNALS.get(track.name)
+    if spec is None:
         return f"its track {track.name!r} is none of {', '.join(SIGNALS)}"
-    if track.kind != kind:
-        return f"its track {track.name} is of kind {track.kind!r}, expected {kind}"
+    if track.kind != spec.kind.name:
+        return f"its track {track.name} is of kind {track.kind!r}, expected {spec.kind.name}"
     if len(track.names) > MAX_NAMES or any(len(name) > MAX_NAME_LENGTH for name in track.names):
         return (
             f"its track {track.name} has more than {MAX_NAMES} names, or one of more than "
             f"{MAX_NAME_LENGTH} characters"
         )
-    size = SIZES.get(kind, len(track.names))
+    size = spec.kind.size or len(track.names)
     if size == 0 or len(track.values) != horizon * size:
         return (
             f"its track {track.name} has {len(track.values)} numbers, expected {horizon} steps "

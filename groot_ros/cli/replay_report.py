@@ -8,6 +8,7 @@ import numpy as np
 
 from groot_ros.incidents.course import Course
 from groot_ros.incidents.made_again import MadeAgain
+from groot_ros.signals.kinds import POSE
 
 
 def again_sentence(made: MadeAgain) -> str:
@@ -48,7 +49,7 @@ def _away(course: Course, other: Course) -> str:
     lengths = course.farthest_from(other)
     if lengths is None:
         return "nothing, at no common time,"
-    if course.signal == "ee_pose":
+    if course.signal.kind == POSE:
         return f"{1e3 * lengths[0]:.3g} mm and {math.degrees(lengths[1]):.3g} deg"
     joint = int(np.argmax(lengths))
     return f"{math.degrees(lengths[joint]):.3g} deg (joint {joint + 1})"

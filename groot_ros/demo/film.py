@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.demo.trace import Picture, PublishedChunk, Trace
+from groot_ros.signals.kinds import CLOSURE
+from groot_ros.signals.signals import EE_POSE
 from groot_ros.sim.scene import EXTERIOR_CAMERA
 
 Image = NDArray[np.uint8]
@@ -79,8 +81,9 @@ def _exterior_view(
     height, width = image.shape[:2]
     (left, top), (right, bottom) = np.round(np.array(part) * (width, height)).astype(int)
     view = _scaled(image[top:bottom, left:right], size)
-    if published and published.chunk.ee_pose is not None:
-        points = EXTERIOR_CAMERA.project(published.chunk.ee_pose[:, :3], width, height)
+    poses = published.chunk.signals.get(EE_POSE.name) if published else None
+    if published and poses is not None:
+        points = EXTERIOR_CAMERA.project(poses[:, :3], width, height)
         pixels = (points - (left, top)) * size / (right - left, bottom - top)
         _draw_chunk(view, published.chunk, np.round(pixels).astype(int).tolist(), time_ns)
     return view
@@ -88,9 +91,9 @@ def _exterior_view(
 
 def _draw_chunk(view: Image, chunk: Chunk, pixels: list[list[int]], time_ns: int) -> None:
     """A line through the steps, grey where passed, a dot per step, red where it grips."""
-    passed = chunk.passed_steps(time_ns)
+    passed, closures = chunk.passed_steps(time_ns), chunk.signals.first(CLOSURE)
     for step in range(len(chunk)):
-        closing = chunk.grip is not None and chunk.grip[step] > 0.5
+        closing = closures is not None and closures[step] > 0.5
         color = PASSED if step < passed else GRIPPING if closing else PENDING
         if step:
             cv2.line(view, pixels[step - 1], pixels[step], color, 2, cv2.LINE_AA)

@@ -11,6 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.signals.kinds import POSE
+from groot_ros.signals.signals import SignalSpec
 
 # Told apart by lightness too.
 KINDS = {"executed": "#c7e9c0", "slowed": "#fdae6b", "graded": "#9e6ebd", "refused": "#cb181d"}
@@ -19,11 +21,11 @@ WIDTH_IN, ROW_IN = 11.0, 1.5
 LONGEST_SENTENCE = 110
 
 
-def channels(signal: str, size: int) -> list[tuple[str, int]]:
+def channels(signal: SignalSpec, size: int) -> list[tuple[str, int]]:
     """The numbers of a signal that are drawn: their names, and where they are in its `size`."""
-    if signal == "ee_pose":
-        return [("x [m]", 0), ("y [m]", 1), ("z [m]", 2)]
-    return [(f"joint {index + 1} [rad]", index) for index in range(size)]
+    drawn = 3 if signal.kind == POSE else size
+    named = [signal.kind.axis(index) for index in range(drawn)]
+    return [(f"{name} [{unit}]", index) for index, (name, unit) in enumerate(named)]
 
 
 def make_rows(heights: Sequence[float]) -> tuple[Figure, Sequence[Axes]]:
@@ -48,10 +50,10 @@ def draw_marks(axis: Axes, times_s: Sequence[float], kinds: Sequence[str]) -> No
 
 
 def draw_steps(
-    axis: Axes, chunk: Chunk, signal: str, column: int, begin_ns: int, color: str
+    axis: Axes, chunk: Chunk, signal: SignalSpec, column: int, begin_ns: int, color: str
 ) -> None:
     """What a chunk says of a number of a signal, thin, in s since a time."""
-    values = getattr(chunk, signal)
+    values = chunk.signals.get(signal.name)
     if values is not None:
         times_s = (chunk.step_times_ns() - begin_ns) / 1e9
         axis.plot(times_s, values[:, column], color=color, linewidth=0.7, alpha=0.6)

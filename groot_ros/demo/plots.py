@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from groot_ros.demo.figure_file import save
 from groot_ros.demo.trace import Sample, Trace
+from groot_ros.signals.signals import EE_POSE, GRIP
 
 CHANNELS = ("x [m]", "y [m]", "z [m]", "grip closure")
 PREDICTED, COMMANDED, MEASURED = "#9ecae1", "#d94801", "#222222"
@@ -36,11 +37,10 @@ def _draw(axis: Axes, trace: Trace, channel: int) -> None:
     grip = channel == len(CHANNELS) - 1
     for index, published in enumerate(trace.chunks):
         chunk = published.chunk
-        values = (
-            chunk.grip if grip else None if chunk.ee_pose is None else chunk.ee_pose[:, channel]
-        )
+        values = chunk.signals.get(GRIP.name if grip else EE_POSE.name)
         if values is None:
             continue
+        values = values if grip else values[:, channel]
         times = (chunk.step_times_ns() - start_ns) / 1e9
         label = "predicted chunks" if index == 0 else None
         axis.plot(times, values, color=PREDICTED, linewidth=0.8, alpha=0.6, label=label)

@@ -48,7 +48,7 @@ def write_replay_plot(shown: Shown, path: Path) -> None:
     recorded = shown.recorded
     courses = [course for course in (recorded, shown.other) if course]
     (_, first) = recorded.commands[0]
-    rows = channels(recorded.signal, len(recorded.value(first)))
+    rows = channels(recorded.signal, len(first.value))
     heights = [0.4] * len(courses) + [1.0] * (len(rows) + 1)
     figure, axes = make_rows(heights)
     title = [shown.name, shortened(shown.event), fill(shown.result, LONGEST_SENTENCE)]
@@ -101,10 +101,10 @@ def _lines(shown: Shown) -> list[tuple[np.ndarray, np.ndarray, str]]:
     recorded = shown.recorded
     found = [
         (recorded.measured, MEASURED),
-        ([(ns, recorded.value(s)) for ns, s in recorded.commands], COMMANDED),
+        ([(ns, s.value) for ns, s in recorded.commands], COMMANDED),
     ]
     if other := shown.other:
-        found.append(([(ns, other.value(s)) for ns, s in other.commands], WOULD_BE))
+        found.append(([(ns, s.value) for ns, s in other.commands], WOULD_BE))
     return [(*_with_gaps(shown, rows), color) for rows, color in found if rows]
 
 
@@ -121,7 +121,7 @@ def _draw_grip(axis: Axes, shown: Shown) -> None:
     axis.set_ylim(-0.08, 1.08)
     for course, color in ((shown.recorded, COMMANDED), (shown.other, WOULD_BE)):
         if course:
-            grips = [(_seconds(shown, ns), s.grip) for ns, s in course.commands]
+            grips = [(_seconds(shown, ns), s.closure) for ns, s in course.commands]
             pairs = [(time_s, grip) for time_s, grip in grips if grip is not None]
             axis.plot(*zip(*pairs, strict=True) if pairs else ([], []), color=color, linewidth=1.2)
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from groot_ros.chunks.chunk import Setpoint
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.episode_info import EpisodeInfo
@@ -23,6 +22,7 @@ from groot_ros.incidents.pictures import PictureKeeper
 from groot_ros.incidents.recording_file import write_recording
 from groot_ros.incidents.tape import Recording, timed
 from groot_ros.robot import CameraStream, RobotConfig
+from groot_ros.signals.kinds import POSE
 
 BEFORE_S = 30.0
 """So much of what came before its first event is in an incident."""
@@ -279,16 +279,16 @@ class BlackBox:
     def _setpoints(self, recording: Recording) -> Iterator[Message]:
         maker, topic = MessageMaker(), self._setup.setpoint_topic.name
         robot = self._setup.robot
-        joints = robot.observations.joint_position
+        signal, joints = robot.output.commanded, robot.observations.joint_position
         for now_ns, (_, _, answer) in timed(recording.calls, recording.begun_ns):
             if not isinstance(answer, tuple):
                 continue
-            setpoint = Setpoint(*answer)
-            if setpoint.ee_pose is not None:
-                data = maker.pose(now_ns, robot.base_frame, setpoint.ee_pose)
+            value = answer[0]
+            if signal.kind == POSE:
+                data = maker.pose(now_ns, robot.base_frame, value)
             else:
-                assert joints and setpoint.joint_position is not None
-                positions = map(float, setpoint.joint_position)
+                assert joints
+                positions = map(float, value)
                 data = maker.joint_state(now_ns, dict(zip(joints.joints, positions, strict=True)))
             yield topic, now_ns, data
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.signals.space import space_of
+from groot_ros.signals.signals import SignalSpec
 from groot_ros.sim.rehearsal_result import ChunkOutcome, Stop
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Course:
     """Commands and states with their times in ns, the chunks that were taken, what became of all
     that came, and stops."""
 
-    signal: str
+    signal: SignalSpec
     commands: list[tuple[int, Setpoint]] = field(default_factory=list)
     measured: list[tuple[int, Array]] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
@@ -54,11 +54,6 @@ class Course:
         """From the first command to the last."""
         return (self.commands[-1][0] - self.commands[0][0]) / 1e9 if self.commands else 0.0
 
-    def value(self, setpoint: Setpoint) -> Array:
-        """What a setpoint says of the signal."""
-        value: Array = getattr(setpoint, self.signal)
-        return value
-
     def farthest_from(self, other: Course) -> Array | None:
         """The longest way between commands of the same time, by the part that differs most: m and
         rad, or rad per joint; None without common times."""
@@ -66,8 +61,7 @@ class Course:
         pairs = [(own, theirs[ns]) for ns, own in self.commands if ns in theirs]
         if not pairs:
             return None
-        space = space_of(self.signal)
-        ours, others = (np.array([self.value(s) for s in row]) for row in zip(*pairs, strict=True))
-        lengths = space.lengths(space.difference(ours, others))
+        ours, others = (np.array([s.value for s in row]) for row in zip(*pairs, strict=True))
+        lengths = self.signal.kind.distances(ours, others)
         farthest: Array = lengths[np.argmax(lengths.max(axis=1))]
         return farthest

@@ -64,9 +64,13 @@ class _Maker:
     def _take(self, played: Played, made: MadeAgain) -> None:
         name, args, answer = played.call
         if isinstance(answer, tuple):
-            made.recorded.commands.append((self.now_ns, Setpoint(*answer)))
+            made.recorded.commands.append(
+                (self.now_ns, Setpoint.of(made.recorded.signal, *answer))
+            )
             if isinstance(played.answer, tuple):
-                made.again.commands.append((self.now_ns, Setpoint(*played.answer)))
+                made.again.commands.append(
+                    (self.now_ns, Setpoint.of(made.again.signal, *played.answer))
+                )
         elif name == "measured":
             made.recorded.measured.append((self.now_ns, args[0]))
         elif name == "admit":

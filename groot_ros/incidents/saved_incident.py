@@ -92,8 +92,8 @@ def _kind(robot: RobotConfig) -> dict[str, str]:
     stream = robot.observations.joint_position
     return {
         "base_frame": robot.base_frame,
-        "commanded signal (output.profile)": robot.output.commanded,
-        "signal of the chunks": robot.output.signal,
+        "commanded signal (output.profile)": robot.output.commanded.name,
+        "signal of the chunks": robot.output.signal.name,
         "joints": " ".join(stream.joints) if stream else "none",
     }
 

@@ -40,7 +40,7 @@ Call = tuple[str, tuple[Any, ...], Answer]
 """A method of the executor, what it was given, and what it answered.
 
 Of `offer` and `commit` only the time is kept: they take what the last `admit` and `offer` said. An
-answer is a text where the call refused or raised, the fields of a Setpoint where it commanded.
+answer is a text where the call refused or raised; value, closure and velocity where it commanded.
 Plain tuples, because Python's collector of garbage looks at whatever else is kept, again and
 again, and lets nobody work meanwhile.
 """
@@ -104,9 +104,8 @@ class Tape:
 def _bytes_of(value: Any) -> int:
     if not isinstance(value, Chunk):
         return 0
-    arrays = (value.ee_pose, value.joint_position, value.grip)
     knots = value.curve.knots.nbytes if value.curve else 0
-    return 2 * knots + sum(array.nbytes for array in arrays if array is not None)
+    return 2 * knots + sum(array.nbytes for array in value.signals.arrays)
 
 
 def _taped(
@@ -149,7 +148,7 @@ def told(answer: Any) -> Answer:
     if isinstance(answer, tuple):
         answer = answer[0]
     if isinstance(answer, Setpoint):
-        return answer.ee_pose, answer.joint_position, answer.grip, answer.velocity
+        return answer.value, answer.closure, answer.velocity
     return answer if isinstance(answer, str) else None
 
 

@@ -94,7 +94,7 @@ class _Run:
         self._course = Course(signal)
         self._calls = list(timed(saved.recording.calls, saved.recording.begun_ns))
         self._next = 0
-        self._told = _first_told(self._calls, signal)
+        self._told = _first_told(self._calls, signal.name)
 
     def through(self, bag: Bag) -> Made:
         namespace = self._saved.incident.namespace
@@ -116,8 +116,8 @@ class _Run:
         self._pass_time(self._saved.incident.ended_ns)
         if not self._arm.is_placed:
             raise UserError(
-                f"{self._saved.path} does not tell {self._robot.output.commanded}, where the arm "
-                "would begin: name an incident of a robot whose state was known"
+                f"{self._saved.path} does not tell {self._robot.output.commanded.name}, where the "
+                "arm would begin: name an incident of a robot whose state was known"
             )
         self._arm.end(self._saved.incident.ended_ns)
         course, result = self._course, self._result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from geometry_msgs.msg import Point, Vector3
+from numpy.typing import NDArray
 from rclpy.node import Node
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -11,6 +12,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.nodes.messages import to_pose, to_time
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.kinds import POSE
+
+Array = NDArray[np.float64]
 
 DROPPED = ColorRGBA(r=0.9, g=0.25, b=0.2, a=0.9)
 EXECUTED = ColorRGBA(r=0.5, g=0.5, b=0.5, a=0.9)
@@ -45,22 +49,20 @@ class ChunkMarkers:
             return
         header = Header(stamp=to_time(now_ns), frame_id=self._robot.base_frame)
         markers = [Marker(header=header, action=Marker.DELETEALL)]
-        if self._chunk and self._chunk[1].ee_pose is not None:
+        if self._chunk and (poses := self._chunk[1].signals.first(POSE)) is not None:
             running = self._chunk[0] == chunk_id
-            reached = step if running else float(len(self._chunk[1]))
-            markers += self._fan(header, self._chunk[1], reached)
+            markers += self._fan(header, poses, step if running else float(len(poses)))
             age_s = (now_ns - self._chunk[1].stamp_ns) / 1e9
-            markers.append(self._badge(header, self._chunk[1], age_s))
-        if self._previous and self._previous[1].ee_pose is not None:
-            markers.append(_path(header, self._previous[1]))
+            markers.append(_badge(header, poses[-1], age_s))
+        if self._previous and (poses := self._previous[1].signals.first(POSE)) is not None:
+            markers.append(_path(header, poses))
         if box := self._workspace(header):
             markers.append(box)
         self._publisher.publish(MarkerArray(markers=markers))
 
-    def _fan(self, header: Header, chunk: Chunk, reached: float) -> list[Marker]:
-        assert chunk.ee_pose is not None
+    def _fan(self, header: Header, poses: Array, reached: float) -> list[Marker]:
         markers = []
-        for index, pose in enumerate(chunk.ee_pose):
+        for index, pose in enumerate(poses):
             marker = Marker(header=header, ns="chunk", id=index, type=Marker.ARROW)
             marker.pose = to_pose(pose)
             marker.scale = ARROW
@@ -71,16 +73,6 @@ class ChunkMarkers:
                 marker.color = EXECUTED
             markers.append(marker)
         return markers
-
-    def _badge(self, header: Header, chunk: Chunk, age_s: float) -> Marker:
-        """How old the pictures are that the chunk was made of."""
-        assert chunk.ee_pose is not None
-        marker = Marker(header=header, ns="age", type=Marker.TEXT_VIEW_FACING, color=TEXT)
-        marker.pose = to_pose(chunk.ee_pose[-1])
-        marker.pose.position.z += TEXT_HEIGHT_M
-        marker.scale.z = TEXT_HEIGHT_M
-        marker.text = f"pictures {age_s * 1000:.0f} ms old"
-        return marker
 
     def _workspace(self, header: Header) -> Marker | None:
         limits = self._robot.limits
@@ -96,10 +88,19 @@ class ChunkMarkers:
         self._node.destroy_publisher(self._publisher)
 
 
-def _path(header: Header, chunk: Chunk) -> Marker:
-    assert chunk.ee_pose is not None
+def _badge(header: Header, pose: Array, age_s: float) -> Marker:
+    """How old the pictures are that the chunk was made of."""
+    marker = Marker(header=header, ns="age", type=Marker.TEXT_VIEW_FACING, color=TEXT)
+    marker.pose = to_pose(pose)
+    marker.pose.position.z += TEXT_HEIGHT_M
+    marker.scale.z = TEXT_HEIGHT_M
+    marker.text = f"pictures {age_s * 1000:.0f} ms old"
+    return marker
+
+
+def _path(header: Header, poses: Array) -> Marker:
     marker = Marker(header=header, ns="previous", type=Marker.LINE_STRIP, color=PREVIOUS)
     marker.pose.orientation.w = 1.0
     marker.scale.x = 0.003
-    marker.points = [Point(x=p[0], y=p[1], z=p[2]) for p in chunk.ee_pose[:, :3].tolist()]
+    marker.points = [Point(x=p[0], y=p[1], z=p[2]) for p in poses[:, :3].tolist()]
     return marker

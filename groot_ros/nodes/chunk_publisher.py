@@ -27,6 +27,7 @@ from groot_ros.nodes.messages import (
 )
 from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 PICTURE_QOS = QoSProfile(depth=1)
@@ -125,10 +126,10 @@ class ChunkPublisher:
     def _publish_pictures(self, chunk: Chunk, header: Header) -> None:
         """What rviz2, Foxglove and other people's controllers understand."""
         frame = self._robot.base_frame
-        if (poses := chunk.ee_pose) is not None:
+        if (poses := chunk.signals.first(POSE)) is not None:
             self._poses.publish(PoseArray(header=header, poses=[to_pose(pose) for pose in poses]))
             if self._clouds.get_subscription_count():
-                self._clouds.publish(chunk_cloud(chunk, frame))
-            self._ee_paths.publish(ee_trajectory(chunk, frame, f"{self._robot.name}_tcp"))
-        if chunk.joint_position is not None:
-            self._joint_paths.publish(joint_trajectory(chunk, self._joint_names))
+                self._clouds.publish(chunk_cloud(chunk, poses, frame))
+            self._ee_paths.publish(ee_trajectory(chunk, poses, frame, f"{self._robot.name}_tcp"))
+        if (joints := chunk.signals.first(JOINTS)) is not None:
+            self._joint_paths.publish(joint_trajectory(chunk, joints, self._joint_names))

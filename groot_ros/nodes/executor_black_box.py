@@ -28,6 +28,7 @@ from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.raw_topics import message_class, offered_qos
 from groot_ros.robot import RobotConfig, robot_path
 from groot_ros.share import user_path
+from groot_ros.signals.kinds import POSE
 from groot_ros.stream_store import Route, routes
 from groot_ros_msgs.msg import ActionChunk
 
@@ -102,7 +103,7 @@ class ExecutorBlackBox:
 
     def _setup(self, robot: RobotConfig, p: ExecutorParameters) -> Setup:
         kind = "geometry_msgs/msg/PoseStamped"
-        if robot.output.commanded != "ee_pose":
+        if robot.output.commanded.kind != POSE:
             kind = "sensor_msgs/msg/JointState"
         return Setup(
             robot=robot,
@@ -121,7 +122,7 @@ class ExecutorBlackBox:
         observed = robot.observations
         cameras = observed.cameras if pictures_hz > 0 else ()
         # What it commands the executor hears anyway (`said`).
-        states = [name for name in observed.signals if name != robot.output.commanded]
+        states = [name for name in observed.signals if name != robot.output.commanded.name]
         buffer = ObservationBuffer(robot, states, cameras)
         for route in routes(buffer):
             if route.is_camera:

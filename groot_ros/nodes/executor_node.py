@@ -18,7 +18,6 @@ from std_srvs.srv import Trigger
 
 from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.chunks.admission import Borders, Flood
-from groot_ros.chunks.bounds import wrong_values
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.chunk_intake import ChunkIntake
 from groot_ros.chunks.clock_watch import ClockWatch
@@ -61,6 +60,7 @@ from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.robot import MIN_RATE_HZ, RobotConfig, load_robot
 from groot_ros.robot_checks import check_activation, unwatched
+from groot_ros.signals.signals import SignalSpec
 from groot_ros.stream_store import Route
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
@@ -126,7 +126,7 @@ class ExecutorNode(GuardedLifecycleNode):
         self._intake = ChunkIntake(self._robot, borders, p.watchdog)
         self._shadow = Shadow(self._signal)
         self._arm = ArmDescription.for_robot(self, self._robot, p.workspace_margin)
-        self._buffer = ObservationBuffer(self._robot, fields=[self._signal], cameras=[])
+        self._buffer = ObservationBuffer(self._robot, fields=[self._signal.name], cameras=[])
         self._streams = StreamSubscriptions(
             self,
             self._buffer,
@@ -429,10 +429,10 @@ class ExecutorNode(GuardedLifecycleNode):
             self._commanded += 1
         self._setpoints.send(command)
 
-    def _newest(self, signal: str, now_ns: int) -> Array:
+    def _newest(self, signal: SignalSpec, now_ns: int) -> Array:
         """The newest state; NotReady also when no robot can be there."""
-        state = self._buffer.newest_state(signal, now_ns)
-        if reason := wrong_values(signal, state[None]):
+        state = self._buffer.newest_state(signal.name, now_ns)
+        if reason := signal.kind.wrong(state[None], signal.name):
             raise NotReady(f"{reason}: check its publisher")
         return state
 

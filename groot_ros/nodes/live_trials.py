@@ -36,7 +36,7 @@ def run_trials(
     """
     variant = VARIANTS.get(policy.variant)
     robot = load_robot("sim")
-    if variant and robot.output.signal not in variant.codec(robot).action.signals:
+    if variant and robot.output.signal.name not in variant.codec(robot).action.signals:
         raise UserError(
             f"variant {variant.name} makes no poses, which the executor sends to the simulated "
             "arm: use --via inprocess"

@@ -20,14 +20,11 @@ from trajectory_msgs.msg import (
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
-from groot_ros.chunks.wire import SIGNALS
 from groot_ros.message_fields import NS
+from groot_ros.signals.kinds import CLOSURE
 from groot_ros_msgs.msg import ActionChunk, Track
 
 Array = NDArray[np.float64]
-
-# Columns of a pose: xyz and a quaternion wxyz inside, xyzw on messages.
-WXYZ_TO_XYZW = (0, 1, 2, 4, 5, 6, 3)
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -66,33 +63,28 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
         grade=int(chunk.verdict.grade),
         grade_reason=chunk.verdict.reason,
     )
-    for name, kind in SIGNALS.items():
-        if (values := getattr(chunk, name)) is not None:
-            track = Track(kind=kind, name=name, frame=frame if kind == "pose" else "")
-            track.names = list(joint_names) if kind == "joints" else []
-            track.values = _on_the_wire(kind, values).reshape(-1).tolist()
-            message.tracks.append(track)
+    for spec, values in zip(chunk.signals.specs, chunk.signals.arrays, strict=True):
+        kind = spec.kind
+        track = Track(kind=kind.name, name=spec.name, frame=frame if kind.is_in_frame else "")
+        track.names = [] if kind.size else list(spec.names or joint_names)
+        track.values = kind.to_message(values).reshape(-1).tolist()
+        message.tracks.append(track)
     return message
 
 
-def _on_the_wire(kind: str, values: Array) -> Array:
-    return values[:, WXYZ_TO_XYZW] if kind == "pose" else values
-
-
-def joint_trajectory(chunk: Chunk, joint_names: Sequence[str]) -> JointTrajectory:
-    """Standard trajectory of a chunk's joint positions, velocities filled.
+def joint_trajectory(chunk: Chunk, joints: Array, joint_names: Sequence[str]) -> JointTrajectory:
+    """Standard trajectory of a chunk's joint positions (T, J), velocities filled.
 
     header.stamp is the observation time; the first point is the chunk's second step, because
     controllers want a first time_from_start above zero.
     """
-    assert chunk.joint_position is not None
-    velocities = joint_velocities(chunk.joint_position, chunk.step_ns / NS)
+    velocities = joint_velocities(joints, chunk.step_ns / NS)
     return JointTrajectory(
         header=Header(stamp=to_time(chunk.stamp_ns)),
         joint_names=list(joint_names),
         points=[
             JointTrajectoryPoint(
-                positions=chunk.joint_position[i].tolist(),
+                positions=joints[i].tolist(),
                 velocities=velocities[i].tolist(),
                 time_from_start=to_duration(i * chunk.step_ns),
             )
@@ -101,25 +93,25 @@ def joint_trajectory(chunk: Chunk, joint_names: Sequence[str]) -> JointTrajector
     )
 
 
-def ee_trajectory(chunk: Chunk, frame: str, tool: str) -> MultiDOFJointTrajectory:
-    """Standard trajectory of a chunk's poses, twists in the base frame filled."""
-    assert chunk.ee_pose is not None
-    linear, angular = pose_velocities(chunk.ee_pose, chunk.step_ns / NS)
+def ee_trajectory(chunk: Chunk, poses: Array, frame: str, tool: str) -> MultiDOFJointTrajectory:
+    """Standard trajectory of a chunk's poses (T, 7), twists in the base frame filled."""
+    linear, angular = pose_velocities(poses, chunk.step_ns / NS)
     points = []
     for i in range(1, len(chunk)):
         point = MultiDOFJointTrajectoryPoint(time_from_start=to_duration(i * chunk.step_ns))
-        point.transforms = [_transform(chunk.ee_pose[i])]
+        point.transforms = [_transform(poses[i])]
         point.velocities = [twist_of(linear[i], angular[i])]
         points.append(point)
     header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
     return MultiDOFJointTrajectory(header=header, joint_names=[tool], points=points)
 
 
-def chunk_cloud(chunk: Chunk, frame: str) -> PointCloud2:
-    """Positions of a chunk's steps as a cloud with x, y, z in m, step and grip, all float32."""
-    assert chunk.ee_pose is not None
-    grip = np.zeros(len(chunk)) if chunk.grip is None else chunk.grip
-    columns = np.column_stack([chunk.ee_pose[:, :3], np.arange(len(chunk)), grip])
+def chunk_cloud(chunk: Chunk, poses: Array, frame: str) -> PointCloud2:
+    """Positions of a chunk's poses (T, 7) as a cloud with x, y, z in m, step and grip, all
+    float32."""
+    closures = chunk.signals.first(CLOSURE)
+    grip = np.zeros(len(chunk)) if closures is None else closures
+    columns = np.column_stack([poses[:, :3], np.arange(len(chunk)), grip])
     size = np.dtype(np.float32).itemsize
     data = array.array("B", columns.astype("<f4").tobytes())
     return PointCloud2(

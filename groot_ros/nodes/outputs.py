@@ -22,6 +22,7 @@ from groot_ros.chunks.robot_motion import limits_of, trajectory_grip
 from groot_ros.nodes.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
 from groot_ros.robot import GripCommand, RobotConfig
+from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.space import PoseSpace
 
 Array = NDArray[np.float64]
@@ -108,13 +109,13 @@ class TwistOutput(_Stream):
 
     def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
         super().__init__(node, topic, robot)
-        self._bounds = Bounds.of(robot.limits, "ee_pose")
+        self._bounds = Bounds.of(robot.limits, POSE)
         self._period_s = 1.0 / robot.output.rate_hz
         self._sent = np.zeros(6)
 
     def message(self, command: Command) -> TwistStamped:
-        pose, velocity = command.setpoint.ee_pose, command.setpoint.velocity
-        assert pose is not None and velocity is not None
+        pose, velocity = command.setpoint.value, command.setpoint.velocity
+        assert velocity is not None
         if command.measured is not None:
             velocity = velocity + TWIST_GAIN_HZ * PoseSpace().difference(pose, command.measured)
         return self._twist(self._within(velocity), command.stamp_ns)
@@ -149,7 +150,7 @@ class JointStreamOutput(_Stream):
     kind = Float64MultiArray
 
     def message(self, command: Command) -> Float64MultiArray:
-        return Float64MultiArray(data=command.setpoint.joint_position)
+        return Float64MultiArray(data=command.setpoint.value)
 
 
 class JointStateOutput(_Stream):
@@ -176,7 +177,7 @@ class TrajectoryOutput(_Stream):
     ) -> None:
         super().__init__(node, topic, robot)
         self._with_velocities = with_velocities
-        self._bounds = Bounds.of(robot.limits, "joint_position")
+        self._bounds = Bounds.of(robot.limits, JOINTS)
         self._grip = trajectory_grip(robot)
         self._grip_speed = limits_of(robot).grip_speed
         self._sent: Motion | None = None
@@ -193,9 +194,9 @@ class TrajectoryOutput(_Stream):
     def message(self, command: Command) -> JointTrajectory:
         points = trajectory_points(self._bounds, command, _grip_time_s(command, self._grip_speed))
         closures = None
-        if self._grip and command.setpoint.grip is not None:
+        if self._grip and command.setpoint.closure is not None:
             closures = ramp(
-                points.times_s, command.setpoint.grip, command.grip_goal, self._grip_speed
+                points.times_s, command.setpoint.closure, command.grip_goal, self._grip_speed
             )
         return trajectory_message(
             command.stamp_ns,
@@ -208,17 +209,17 @@ class TrajectoryOutput(_Stream):
 
 def setpoint_message(robot: RobotConfig, setpoint: Setpoint, stamp_ns: int) -> Any:
     """A setpoint to be looked at: PoseStamped, or JointState where joints are commanded."""
-    if setpoint.ee_pose is not None:
-        return pose_stamped(setpoint.ee_pose, stamp_ns, robot.base_frame)
+    if setpoint.signal.kind == POSE:
+        return pose_stamped(setpoint.value, stamp_ns, robot.base_frame)
     header = Header(stamp=to_time(stamp_ns))
-    return JointState(header=header, name=_joint_names(robot), position=setpoint.joint_position)
+    return JointState(header=header, name=_joint_names(robot), position=setpoint.value)
 
 
 def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Points:
     """A motion from now on, as points between which a controller's cubics keep to the bounds; at
     least `least_s` long."""
     motion, setpoint = command.motion, command.setpoint
-    assert setpoint.joint_position is not None and setpoint.velocity is not None
+    assert setpoint.velocity is not None
     past_s = (command.time_ns - motion.start_ns) / 1e9
     left_s = max(motion.curve.duration_s - past_s, 0.0)
     best, least = None, np.inf
@@ -227,7 +228,7 @@ def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Point
         times_s = np.linspace(0.0, max(left_s, least_s, spacing_s), count + 1)
         positions, velocities = motion.curve.state(past_s + times_s)
         positions, velocities = positions.copy(), velocities.copy()
-        positions[0], velocities[-1] = setpoint.joint_position, 0.0
+        positions[0], velocities[-1] = setpoint.value, 0.0
         ahead = (motion.curve.at(past_s + AHEAD_S) - positions[0]) / AHEAD_S
         velocities[0] = (setpoint.velocity + ahead) / 2
         points = Points(times_s, positions, velocities)
@@ -241,7 +242,7 @@ def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Point
 
 def _grip_time_s(command: Command, speed: float | None) -> float:
     """How long the gripper still moves."""
-    closure, goal = command.setpoint.grip, command.grip_goal
+    closure, goal = command.setpoint.closure, command.grip_goal
     if closure is None or goal is None or speed is None:
         return 0.0
     return abs(goal - closure) / speed
@@ -313,8 +314,8 @@ class CommandPublisher:
 
     def send(self, command: Command) -> None:
         self._arm.send(command)
-        if self._grip and command.setpoint.grip is not None:
-            self._grip.send(command.setpoint.grip)
+        if self._grip and command.setpoint.closure is not None:
+            self._grip.send(command.setpoint.closure)
 
     def cease(self) -> None:
         self._arm.cease()
@@ -329,8 +330,7 @@ class SetpointPublisher:
     """Publishes on ~/setpoint what is, or in a dry run would be, commanded."""
 
     def __init__(self, node: Node, robot: RobotConfig) -> None:
-        pose = robot.output.commanded == "ee_pose"
-        output = PoseOutput if pose else JointStateOutput
+        output = PoseOutput if robot.output.commanded.kind == POSE else JointStateOutput
         self._output: _Stream = output(node, "~/setpoint", robot)
 
     def send(self, command: Command) -> None:

@@ -6,25 +6,19 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.types import Array, ModelOutput
-from groot_ros.signals.signals import arm_signals
 
 
 def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
     """Chunk of a model's answer to an observation at `stamp_ns`."""
-    steps = codec.decode(output)
     return Chunk(
         stamp_ns=stamp_ns,
         step_ns=codec.timing.step_ns,
-        ee_pose=steps.get("ee_pose"),
-        joint_position=steps.get("joint_position"),
-        grip=steps.get("grip"),
+        signals=codec.decode(output),
     )
 
 
 def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
     """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen."""
     chunk, horizon = prefix.chunk, codec.timing.horizon
-    steps = arm_signals(
-        ee_pose=chunk.ee_pose, joint_position=chunk.joint_position, grip=chunk.grip
-    ).at(slice(horizon))
+    steps = chunk.signals.at(slice(horizon))
     return codec.action.encode(steps), min(prefix.frozen_steps, steps.steps)

@@ -17,7 +17,7 @@ from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
 from groot_ros.policies.base import Inputs
 from groot_ros.robot import RobotConfig
-from groot_ros.signals.signals import arm_signals
+from groot_ros.signals.signals import EE_POSE, arm_signals
 
 Array = NDArray[np.float64]
 
@@ -94,9 +94,11 @@ class PathPolicy:
         poses[:, :3] += self._rng.normal(scale=c.sigma_m, size=3)
         turn = rotvec_to_quat(self._rng.normal(scale=c.sigma_rad, size=3))
         poses[:, 3:] = multiply_quats(turn, poses[:, 3:])
-        if prefix is not None and prefix.chunk.ee_pose is not None:
-            poses = continued(poses, prefix.chunk.ee_pose[:HORIZON], prefix.frozen_steps)
-        return Chunk(stamp_ns, STEP_NS, ee_pose=poses, grip=np.zeros(HORIZON))
+        if prefix is not None:
+            running = prefix.chunk.signals[EE_POSE.name][:HORIZON]
+            poses = continued(poses, running, prefix.frozen_steps)
+        signals = arm_signals(ee_pose=poses, grip=np.zeros(HORIZON))
+        return Chunk(stamp_ns, STEP_NS, signals=signals)
 
 
 def _path_monitor(robot: RobotConfig) -> EnvelopeMonitor:

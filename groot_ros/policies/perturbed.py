@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.types import Observation
 from groot_ros.policies.base import Inputs, Policy
+from groot_ros.signals.signals import EE_POSE
 
 Array = NDArray[np.float64]
 
@@ -92,14 +93,14 @@ class PerturbedPolicy:
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """The policy's chunk, pushed; steps of the same time get the same push in each chunk."""
         self._clean = chunk = self._policy.predict(observation, prefix)
-        if chunk.ee_pose is None:
+        if EE_POSE.name not in chunk.signals:
             return chunk
         if self._origin_ns is None:
             self._origin_ns = chunk.stamp_ns
         first = max(0, round((chunk.stamp_ns - self._origin_ns) / chunk.step_ns))
-        poses = chunk.ee_pose.copy()
+        poses = chunk.signals[EE_POSE.name].copy()
         poses[:, :3] += self._pushes.steps(first, len(chunk))
-        return replace(chunk, ee_pose=poses)
+        return chunk.replaced({EE_POSE.name: poses})
 
     def close(self) -> None:
         """Close the policy itself."""

@@ -111,9 +111,7 @@ class PositronicConnection:
         chunk = Chunk(
             stamp_ns=observation.stamp_ns,
             step_ns=round(1e9 * step_s),
-            ee_pose=steps.get("ee_pose"),
-            joint_position=steps.get("joint_position"),
-            grip=steps.get("grip"),
+            signals=steps,
         )
         return Answer(chunk, _server_s(reply.get("timing")))
 

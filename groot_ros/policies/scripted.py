@@ -14,7 +14,7 @@ from groot_ros.errors import UserError
 from groot_ros.geometry import rotation_angle, slerp
 from groot_ros.policies.base import Inputs
 from groot_ros.policies.locator import CAMERA, Locator, locate_in_picture
-from groot_ros.signals.signals import EE_POSE, GRIP
+from groot_ros.signals.signals import EE_POSE, GRIP, arm_signals
 from groot_ros.sim.scene import CUBE_SIZE_M, DOWN_WXYZ, FINGER_OPEN_M
 from groot_ros.sim.tasks import Task
 
@@ -124,7 +124,7 @@ class ScriptedPolicy:
             grips.append(goal.grip)
             step_s = STEP_S
         self._last_chunk = Chunk(
-            observation.stamp_ns, STEP_NS, ee_pose=np.array(poses), grip=np.array(grips)
+            observation.stamp_ns, STEP_NS, signals=arm_signals(ee_pose=poses, grip=grips)
         )
         return self._last_chunk
 
@@ -137,7 +137,7 @@ class ScriptedPolicy:
                 "observations"
             )
         last = self._last_chunk
-        was_told_to_open = last is not None and last.sample(observation.stamp_ns).grip == 0.0
+        was_told_to_open = last is not None and last.sample(observation.stamp_ns)[GRIP.name] == 0.0
         grip = float(closure)
         is_still = abs(grip - self._last_grip) < GRIP_TOLERANCE
         self._last_grip = grip

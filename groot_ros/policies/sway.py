@@ -11,6 +11,8 @@ from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.policies.base import Inputs
 from groot_ros.robot import RobotConfig
+from groot_ros.signals.kinds import JOINTS
+from groot_ros.signals.signals import GRIP, Signals
 
 Array = NDArray[np.float64]
 
@@ -51,31 +53,25 @@ class SwayPolicy:
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """16 steps of 1/15 s."""
         self._first = first = self._first or observation
-        start = first.signals.get(self._signal)
+        start = first.signals.get(self._signal.name)
         if start is None:
             raise UserError(
-                f"the sway policy needs {self._signal}: name it in the robot file's observations"
+                f"the sway policy needs {self._signal.name}: name it in the robot file's "
+                "observations"
             )
         steps_s = (observation.stamp_ns - first.stamp_ns + np.arange(HORIZON) * STEP_NS) / 1e9
         growth = np.clip(steps_s / GROW_S, 0.0, 1.0)[:, None]
         values = np.tile(start, (HORIZON, 1))
-        if self._signal == "ee_pose":
-            values[:, :3] += SWAY_M * growth * _sines(steps_s, 3)
-            low, high = self._limits.workspace_min, self._limits.workspace_max
-            values[:, :3] = _within(values[:, :3], low, high, MARGIN_M)
-        else:
-            values += SWAY_RAD * growth * _sines(steps_s, len(start))
-            low, high = self._limits.joint_lower, self._limits.joint_upper
-            values = _within(values, low, high, MARGIN_RAD)
+        kind = self._signal.kind
+        count, sway, margin = (3, SWAY_M, MARGIN_M)
+        if kind == JOINTS:
+            count, sway, margin = (len(start), SWAY_RAD, MARGIN_RAD)
+        values[:, :count] += sway * growth * _sines(steps_s, count)
+        low, high = self._limits.range(kind.range_keys)
+        values[:, :count] = _within(values[:, :count], low, high, margin)
         grips = (steps_s % GRIP_PERIOD_S >= GRIP_PERIOD_S / 2).astype(np.float64)
-        is_pose = self._signal == "ee_pose"
-        return Chunk(
-            observation.stamp_ns,
-            STEP_NS,
-            ee_pose=values if is_pose else None,
-            joint_position=None if is_pose else values,
-            grip=grips,
-        )
+        signals = Signals.of({self._signal: values, GRIP: grips})
+        return Chunk(observation.stamp_ns, STEP_NS, signals=signals)
 
 
 def _sines(times_s: Array, count: int) -> Array:

@@ -39,12 +39,14 @@ class OutOfRange(ValueError):
 class Length:
     """A part of a displacement whose length is limited as one.
 
-    `name` begins the keys of its limits in a robot file, such as linear_velocity; `deceleration`
-    is how quickly a motion ends on a robot whose file does not say, in `unit`/s^2.
+    `name` begins the keys of its limits in a robot file, such as linear_velocity, `measure` is
+    what a length of it is called; `deceleration` is how quickly a motion ends on a robot whose
+    file does not say, in `unit`/s^2.
     """
 
     name: str
     unit: str
+    measure: str
     deceleration: float
 
 
@@ -66,6 +68,11 @@ class Kind(ABC):
     lengths: ClassVar[tuple[Length, ...]] = ()
     """The parts that are limited, as long as there is motion; one for all where each of the
     numbers is limited on its own."""
+    is_in_frame: ClassVar[bool] = False
+    """Whether a value means something in a frame only."""
+    range_keys: ClassVar[tuple[str, str]] = ("", "")
+    """The limits of a robot file between which `space.places` are, the lower one first."""
+    range_name: ClassVar[str] = ""
     still: ClassVar[tuple[float, ...]] = ()
     """A robot at rest moves less than this, by the parts of `distances`; empty where values
     change at rest too."""
@@ -107,6 +114,13 @@ class Kind(ABC):
         found: NDArray[np.bool_] = np.any(apart > np.array(self.still), axis=1)
         return found
 
+    def measures(self, lengths: Array) -> dict[str, Array]:
+        """Lengths (G, ...) of a displacement by what they are called; all where there is one
+        length for each number."""
+        if len(self.lengths) == 1:
+            return {self.lengths[0].measure: lengths}
+        return {part.measure: lengths[index] for index, part in enumerate(self.lengths)}
+
     def blank(self, count: int) -> Array:
         """A value that a robot can have, for trials."""
         return np.zeros(self.shape(count))
@@ -133,6 +147,10 @@ class Kind(ABC):
         """
         return values, np.zeros(len(values), dtype=bool)
 
+    def ends(self, places: Array, missing: float) -> Array:
+        """An end of a range, for the axes (D,) of `space.places`."""
+        return places
+
     def same_sign(self, value: Array, last: Array) -> Array:
         """The value in that of its forms that is nearer to the last one."""
         return value
@@ -149,9 +167,9 @@ class Kind(ABC):
         """Name and unit of an axis that has a range, for people."""
         return f"number {index + 1}", ""
 
-    def part(self, index: int) -> str:
-        """Unit, and which it is of several, of a part that is limited, for people."""
-        return self.lengths[index].unit
+    def part(self, index: int) -> tuple[Length, str]:
+        """A part that is limited, and its unit and which of several it is, for people."""
+        return self.lengths[index], self.lengths[index].unit
 
     def away(self, lengths: Array) -> str:
         """How far something is from where it should be, for people."""
@@ -166,7 +184,13 @@ class Pose(Kind):
     name = "pose"
     size = 7
     space = PoseSpace()
-    lengths = (Length("linear", "m", 2.0), Length("angular", "rad", 6.0))
+    lengths = (
+        Length("linear", "m", "position_m", 2.0),
+        Length("angular", "rad", "rotation_rad", 6.0),
+    )
+    is_in_frame = True
+    range_keys = ("workspace_min", "workspace_max")
+    range_name = "limits.workspace"
     still = (0.002, 0.01)
 
     def columns(self, names: tuple[str, ...], signal: str) -> tuple[str, ...]:
@@ -211,6 +235,10 @@ class Pose(Kind):
         inside = np.where(near[:, None], places, values[:, :3])
         return np.concatenate([inside, values[:, 3:]], axis=1), near
 
+    def ends(self, places: Array, missing: float) -> Array:
+        """Rotations have no range."""
+        return np.concatenate([np.broadcast_to(places, 3), np.full(3, missing)])
+
     def same_sign(self, value: Array, last: Array) -> Array:
         """Both signs of a quaternion mean the same rotation."""
         if value[3:] @ last[3:] < 0:
@@ -235,14 +263,16 @@ class Joints(Kind):
     """Positions (J,) of joints in rad or m."""
 
     name = "joints"
-    lengths = (Length("joint", "rad", 5.0),)
+    lengths = (Length("joint", "rad", "joints_rad", 5.0),)
+    range_keys = ("joint_lower", "joint_upper")
+    range_name = "limits.joint_lower and limits.joint_upper"
     still = (0.01,)
 
     def axis(self, index: int) -> tuple[str, str]:
         return f"joint {index + 1}", "rad"
 
-    def part(self, index: int) -> str:
-        return f"rad (joint {index + 1})"
+    def part(self, index: int) -> tuple[Length, str]:
+        return self.lengths[0], f"rad (joint {index + 1})"
 
     def away(self, lengths: Array) -> str:
         return f"{super().away(lengths)} rad"

@@ -152,8 +152,3 @@ def _turned(turn: Array, spin: Array, first: Array | float, second: Array) -> Ar
 
 def _with_turn(linear: Array, turn: Array) -> Array:
     return np.concatenate([linear[..., :3], turn], axis=-1)
-
-
-def space_of(signal: str) -> Space:
-    """The space of the signal `ee_pose` or `joint_position`."""
-    return PoseSpace() if signal == "ee_pose" else LinearSpace()

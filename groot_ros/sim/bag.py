@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.chunk import Setpoint
 from groot_ros.data.bag_metadata import Topic
 from groot_ros.data.bag_writer import BagWriter
 from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
@@ -17,6 +16,7 @@ from groot_ros.message_fields import NS
 from groot_ros.policies.base import Policy
 from groot_ros.policies.perturbed import PerturbedPolicy
 from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.signals.signals import EE_POSE, GRIP, Signals
 from groot_ros.sim.rollout import observe
 from groot_ros.sim.scene import ARM_JOINTS, CAMERAS, FINGER_JOINTS
 from groot_ros.sim.simulation import Simulation
@@ -94,19 +94,16 @@ class SimulationRecorder:
                 picture = self._messages.image(self.now_ns, camera, simulation.render(camera))
                 self._write(streams.cameras[camera].topic, picture, camera_s)
 
-    def command(self, setpoint: Setpoint, executed: Setpoint | None = None) -> None:
-        """Record a setpoint and lead the robot there, or to `executed` in its place."""
-        executed = executed or setpoint
+    def command(self, wanted: Signals, executed: Signals | None = None) -> None:
+        """Record a pose and a closure and lead the robot there, or to `executed` instead."""
         commands = self._robot.commands
-        assert commands.ee_pose and commands.grip and setpoint.ee_pose is not None
-        assert executed.ee_pose is not None
-        pose = self._messages.pose(self.now_ns, self._robot.base_frame, setpoint.ee_pose)
+        assert commands.ee_pose and commands.grip
+        pose = self._messages.pose(self.now_ns, self._robot.base_frame, wanted[EE_POSE.name])
         self._write(commands.ee_pose, pose)
-        self._simulation.set_pose_target(executed.ee_pose)
-        if setpoint.grip is not None:
-            value = commands.grip.raw(setpoint.grip)
+        if (closure := wanted.get(GRIP.name)) is not None:
+            value = commands.grip.raw(float(closure))
             self._write(commands.grip.topic, self._messages.float64(value))
-            self._simulation.set_grip_target(setpoint.grip)
+        self._simulation.set_targets(wanted if executed is None else executed)
 
     def advance(self) -> None:
         """Let one control period pass and record what is then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import RobotConfig
 from groot_ros.robot_lag import Lag
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals, arm_signals
 from groot_ros.signals.space import PoseSpace
 from groot_ros.sim.fake_kinematics import joint_range, resting_joints
 from groot_ros.sim.joint_path import JointPath, joint_curve
@@ -47,8 +49,13 @@ class ArmState:
     @classmethod
     def of(cls, values: Mapping[str, Array]) -> ArmState:
         """The state of the newest values of the robot file's states, by their names."""
-        grip = float(values.get("grip", 0.0))
-        return cls(values.get("joint_position"), values.get("ee_pose"), grip)
+        grip = float(values.get(GRIP.name, 0.0))
+        return cls(values.get(JOINT_POSITION.name), values.get(EE_POSE.name), grip)
+
+    @property
+    def signals(self) -> Signals:
+        """What the arm and its gripper measure."""
+        return arm_signals(ee_pose=self.pose, joint_position=self.joints, grip=self.grip)
 
 
 def resting_state(
@@ -182,6 +189,16 @@ class FakeArm:
     def follow_grip(self, closure: float) -> None:
         """A closure of the gripper in [0, 1] was commanded."""
         self._wanted_grip = closure
+
+    def follow(self, signals: Signals) -> None:
+        """A pose or joints, and a closure, were commanded."""
+        obey: dict[str, Callable[[Any], None]] = {
+            EE_POSE.name: self.follow_pose,
+            JOINT_POSITION.name: self.follow_joints,
+            GRIP.name: lambda closure: self.follow_grip(float(closure)),
+        }
+        for name, value in signals.items():
+            obey[name](value)
 
     @property
     def is_grip_reached(self) -> bool:

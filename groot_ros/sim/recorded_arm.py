@@ -15,7 +15,7 @@ class RecordedArm:
 
     def __init__(self, robot: RobotConfig) -> None:
         self.buffer = ObservationBuffer(robot, tuple(robot.observations.signals), cameras=())
-        self._signal = robot.output.commanded
+        self._signal = robot.output.commanded.name
 
     def state(self, now_ns: int) -> ArmState | None:
         """Where it is; None where the bag does not tell what is commanded."""

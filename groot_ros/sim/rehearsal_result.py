@@ -14,6 +14,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade
 from groot_ros.chunks.shadow import Disagreement
 from groot_ros.errors import kind_of_sentence
+from groot_ros.signals.signals import SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -73,7 +74,7 @@ class Rehearsed:
 
     name: str
     instruction: str
-    signal: str
+    signal: SignalSpec
     start_ns: int
     chunks: list[ChunkOutcome] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
@@ -167,12 +168,11 @@ def _distance(episodes: Sequence[Rehearsed]) -> dict[str, Any]:
     if not rows:
         return {}
     lengths = np.array(rows)
-    if episodes[0].signal == "ee_pose":
-        return {
-            "position_m": percentiles(lengths[:, 0].tolist()),
-            "rotation_rad": percentiles(lengths[:, 1].tolist()),
-        }
-    return {"joints_rad": percentiles(lengths.max(axis=1).tolist())}
+    measures = episodes[0].signal.kind.measures(lengths.T)
+    return {
+        name: percentiles(np.atleast_2d(values).max(axis=0).tolist())
+        for name, values in measures.items()
+    }
 
 
 def _chunk_distance(chunks: Sequence[ChunkOutcome]) -> dict[str, Any]:

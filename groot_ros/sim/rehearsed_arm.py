@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.admission import Bounded, Refused
+from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.pose_chunks import Unsolved
@@ -18,7 +19,6 @@ from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
-from groot_ros.signals.space import space_of
 from groot_ros.sim.fake_arm import ArmState, FakeArm
 from groot_ros.sim.rehearsal_result import ChunkOutcome, Rehearsed, Stop
 from groot_ros.urdf import load_urdf
@@ -37,7 +37,7 @@ class RehearsedArm:
         self._result = result
         self._reach = _reach(robot)
         self._signal = robot.output.commanded
-        self._space = space_of(self._signal)
+        self._bounds = Bounds.of(robot.limits, self._signal.kind)
         self.motion = robot_executor(robot, settings)
         self._shadow = Shadow(self._signal)
         self._arm: FakeArm | None = None
@@ -65,7 +65,7 @@ class RehearsedArm:
         try:
             inside = bounded(outcome.chunk)
             if self.motion.begins_anew:
-                here = getattr(self._arm.state, "pose" if self._signal == "ee_pose" else "joints")
+                here = self._arm.state.signals[self._signal.name]
                 begin_motion(self.motion, self._reach, inside.chunk, here, now_ns)
             fitted = fit_ahead(self.motion, nullcontext(), lambda: now_ns, self._reach, inside)
         except (Refused, Unsolved) as reason:
@@ -84,9 +84,9 @@ class RehearsedArm:
         its gripper was told, None for what it reached."""
         assert self._arm
         if state is None and not self.motion.is_at_rest:
-            self.motion.halt(StopReason.STALE, now_ns, f"the bag tells no {self._signal}")
+            self.motion.halt(StopReason.STALE, now_ns, f"the bag tells no {self._signal.name}")
         if setpoint := self.motion.setpoint(now_ns):
-            _command(self._arm, setpoint)
+            self._arm.follow(setpoint.signals)
         self._arm.advance(now_ns)
         self._note_ended()
         if state:
@@ -112,8 +112,8 @@ class RehearsedArm:
 
     def _record(self, now_ns: int, state: ArmState, grip: float | None) -> None:
         assert self._arm
-        result, name = self._result, "pose" if self._signal == "ee_pose" else "joints"
-        shown, done = getattr(state, name), getattr(self._arm.state, name)
+        result, name, kind = self._result, self._signal.name, self._signal.kind
+        shown, done = state.signals[name], self._arm.state.signals[name]
         for verdict in self._shadow.measured(now_ns, shown):
             result.chunks[verdict.chunk_id - 1].off = verdict
         result.beyond = max(result.beyond, self._excess(done))
@@ -121,20 +121,15 @@ class RehearsedArm:
         result.demonstrated.append(shown)
         result.executed.append(done)
         if self.motion.activity is Activity.EXECUTING:
-            difference = self._space.difference(done, shown)
-            result.distances.append(self._space.lengths(difference))
+            result.distances.append(kind.distances(done, shown))
         if self._robot.observations.grip:
             result.grips.append((state.grip if grip is None else grip, self._arm.grip))
 
     def _excess(self, value: Array) -> float:
         """How far a value is out of the workspace in m, or out of the joints' ranges in rad."""
-        limits = self._robot.limits
-        low, high = limits.joint_lower, limits.joint_upper
-        if self._signal == "ee_pose":
-            low, high, value = limits.workspace_min, limits.workspace_max, value[:3]
-        if low is None or high is None:
-            return 0.0
-        return float(np.maximum(np.array(low) - value, value - np.array(high)).max(initial=0.0))
+        bounds = self._bounds
+        places = bounds.space.places(value)
+        return float(np.maximum(bounds.lower - places, places - bounds.upper).max(initial=0.0))
 
 
 def _reach(robot: RobotConfig) -> Reach | None:
@@ -147,12 +142,3 @@ def _reach(robot: RobotConfig) -> Reach | None:
             "name the file of the arm's description in the robot file"
         )
     return Reach(robot, load_urdf(robot.urdf))
-
-
-def _command(arm: FakeArm, setpoint: Setpoint) -> None:
-    if setpoint.ee_pose is not None:
-        arm.follow_pose(setpoint.ee_pose)
-    elif setpoint.joint_position is not None:
-        arm.follow_joints(setpoint.joint_position)
-    if setpoint.grip is not None:
-        arm.follow_grip(setpoint.grip)

@@ -23,7 +23,6 @@ from groot_ros.codecs.types import Observation
 from groot_ros.latency import Delay, Delays, Latency
 from groot_ros.policies.base import Policy
 from groot_ros.robot import load_robot
-from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.shutter import Shutter
 from groot_ros.sim.simulation import Simulation
@@ -77,11 +76,7 @@ def observe(
         stamp_ns=round(simulation.time_s * 1e9),
         images={camera: simulation.render(camera) for camera in cameras},
         instruction=instruction,
-        signals=arm_signals(
-            ee_pose=simulation.ee_pose,
-            joint_position=simulation.joint_position,
-            grip=simulation.grip,
-        ),
+        signals=simulation.signals,
     )
 
 
@@ -259,7 +254,7 @@ class _Acting:
     def __init__(self, simulation: Simulation) -> None:
         self.epoch = 0
         self._robot = load_robot("sim")
-        self._signal = "ee_pose"
+        self._signal = self._robot.output.signal
         self.executor = self._make_executor()
         self._simulation = simulation
 
@@ -271,8 +266,9 @@ class _Acting:
     def accept(self, made: _Made, now_ns: int) -> None:
         """Take a chunk, at first from where the arm is."""
         chunk = made.chunk
-        signal = "ee_pose" if chunk.ee_pose is not None else "joint_position"
-        if signal != self._signal:
+        signal = chunk.signals.motion
+        assert signal
+        if signal.name != self._signal.name:
             self._signal = signal
             self.executor = self._make_executor()
         if self.executor.begins_anew:
@@ -280,8 +276,7 @@ class _Acting:
         self.executor.accept(made.chunk_id, chunk, now_ns)
 
     def _measured(self) -> NDArray[np.float64]:
-        measured: NDArray[np.float64] = getattr(self._simulation, self._signal)
-        return measured
+        return self._simulation.signals[self._signal.name]
 
     def command(self, now_ns: int) -> None:
         """Command what is due now."""
@@ -291,9 +286,4 @@ class _Acting:
         setpoint = self.executor.setpoint(now_ns)
         if setpoint is None:
             return
-        if setpoint.ee_pose is not None:
-            self._simulation.set_pose_target(setpoint.ee_pose)
-        elif setpoint.joint_position is not None:
-            self._simulation.set_joint_target(setpoint.joint_position)
-        if setpoint.grip is not None:
-            self._simulation.set_grip_target(setpoint.grip)
+        self._simulation.set_targets(setpoint.signals)

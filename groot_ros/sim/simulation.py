@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from groot_ros.errors import UserError
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals, arm_signals
 from groot_ros.sim.control import (
     ACCELERATION_RAD_S2,
     JointReference,
@@ -131,6 +133,23 @@ class Simulation:
         """Close the gripper to a closure in [0, 1]; it stops at what is between the fingers."""
         closure = float(np.clip(_finite("grip", [grip], 1)[0], 0.0, 1.0))
         self._opening_target = FINGER_OPEN_M * (1.0 - closure)
+
+    def set_targets(self, signals: Signals) -> None:
+        """Lead the arm and its gripper to poses or joints and a closure."""
+        targets: dict[str, Callable[[Any], None]] = {
+            EE_POSE.name: self.set_pose_target,
+            JOINT_POSITION.name: self.set_joint_target,
+            GRIP.name: self.set_grip_target,
+        }
+        for name, value in signals.items():
+            targets[name](value)
+
+    @property
+    def signals(self) -> Signals:
+        """What the arm and its gripper measure now."""
+        return arm_signals(
+            ee_pose=self.ee_pose, joint_position=self.joint_position, grip=self.grip
+        )
 
     def advance(self, duration_s: float) -> None:
         """Let time pass in whole control periods; what is left over counts next time."""

@@ -25,6 +25,7 @@ from groot_ros.errors import UserError
 from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
 from groot_ros.nodes.messages import to_action_chunk
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import EE_POSE, arm_signals
 from groot_ros.stream_store import routes
 from groot_ros_msgs.msg import ActionChunk
 
@@ -48,9 +49,9 @@ class Surface:
         chunk = Chunk(
             stamp_ns=END_NS - 10**8,
             step_ns=10**8,
-            ee_pose=np.tile(HERE, (16, 1)),
-            joint_position=np.zeros((16, 7)),
-            grip=np.zeros(16),
+            signals=arm_signals(
+                ee_pose=np.tile(HERE, (16, 1)), joint_position=np.zeros((16, 7)), grip=np.zeros(16)
+            ),
         )
         image = Image(
             height=8, width=8, step=24, encoding="rgb8", data=array.array("B", [7] * 192)
@@ -91,7 +92,7 @@ class Surface:
     def _execute(self, message: ActionChunk) -> None:
         """As the executor does: within bounds, then joined to an arm at rest and commanded."""
         limits, period_ns = self._robot.limits, 10_000_000
-        borders = Borders(signal="ee_pose", limits=limits, longest_s=10.0, margin_m=0.02)
+        borders = Borders(signal=EE_POSE, limits=limits, longest_s=10.0, margin_m=0.02)
         bounded = ChunkIntake(self._robot, borders, 0.5).bounded(message)
         motion = ChunkExecutor(limits, ExecutionSettings(period_s=period_ns / 1e9))
         motion.start_from(HERE, 0.0, END_NS)
@@ -99,9 +100,9 @@ class Surface:
         low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
         for tick in range(COMMANDS):
             setpoint = motion.setpoint(END_NS + tick * period_ns)
-            if setpoint is not None and setpoint.ee_pose is not None:
-                place = setpoint.ee_pose[:3]
-                assert np.all(np.isfinite(setpoint.ee_pose))
+            if setpoint is not None:
+                place = setpoint.value[:3]
+                assert np.all(np.isfinite(setpoint.value))
                 assert np.all((low - 1e-5 <= place) & (place <= high + 1e-5))
 
     def _store(self, message: Any) -> None:

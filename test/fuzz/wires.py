@@ -184,7 +184,7 @@ class Surface:
 
 def _check(chunk: Chunk) -> None:
     assert chunk.step_ns > 0
-    for values in (chunk.ee_pose, chunk.joint_position, chunk.grip):
+    for values in chunk.signals.arrays:
         assert values is None or np.all(np.isfinite(values))
 
 

@@ -78,7 +78,7 @@ def run_nodes(log: Path) -> Course:
         np.array([sample.values for sample in measured]),
         np.array([s.values for s in trace.commanded if s.stamp_ns < end_ns]),
         [made.chunk.stamp_ns - began_ns for made in chunks],
-        np.array([made.chunk.ee_pose for made in chunks]),
+        np.array([made.chunk.signals["ee_pose"] for made in chunks]),
     )
 
 
@@ -116,5 +116,5 @@ def test_without_nodes_it_is_the_same(idle: Course) -> None:
     arrived = [m for m in episode.moments if not delays.next(0).is_lost][: len(idle.chunks)]
     settled_ns = round(SETTLE_S * 1e9)
     assert [m.observation.stamp_ns - settled_ns for m in arrived] == idle.observed_ns
-    chunks = np.array([moment.chunk.ee_pose for moment in arrived])
+    chunks = np.array([moment.chunk.signals["ee_pose"] for moment in arrived])
     np.testing.assert_allclose(chunks, idle.chunks, atol=1e-4)

@@ -19,6 +19,7 @@ from sensor_msgs.msg import JointState
 
 from groot_ros.message_fields import from_pose
 from groot_ros.robot import load_robot, robot_names
+from groot_ros.signals.signals import EE_POSE
 from groot_ros.sim.fake_links import robot_links
 
 RESOURCES = contextlib.ExitStack()
@@ -41,8 +42,8 @@ class TestFake(unittest.TestCase):
         self.addCleanup(graph.close)
         config = load_robot(robot)
         found = graph.collect(DiagnosticArray, "/diagnostics")
-        is_pose = config.output.signal == "ee_pose"
-        stream = getattr(config.observations, config.output.signal)
+        is_pose = config.output.signal == EE_POSE
+        stream = config.observations.signals[config.output.signal.name]
         topic = stream.topic if stream.topic.startswith("/") else f"/cell/{stream.topic}"
         seen = graph.collect(PoseStamped if is_pose else JointState, topic)
 

@@ -11,6 +11,7 @@ from rclpy.node import Node
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.nodes.messages import to_action_chunk
+from groot_ros.signals.signals import arm_signals
 from groot_ros_msgs.msg import ActionChunk
 
 STEP_NS = 1_000_000_000 // 15
@@ -24,7 +25,7 @@ def circle_chunk(now_ns: int, epoch: int = 1) -> Chunk:
     poses[:, 0] = 0.5 + RADIUS_M * np.cos(angles)
     poses[:, 1] = RADIUS_M * np.sin(angles)
     poses[:, 2], poses[:, 4] = 0.3, 1.0
-    return Chunk(now_ns, STEP_NS, epoch, ee_pose=poses)
+    return Chunk(now_ns, STEP_NS, epoch, signals=arm_signals(ee_pose=poses))
 
 
 class ChunkSender(Node):

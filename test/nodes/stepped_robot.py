@@ -52,7 +52,7 @@ class Robot:
 
     def __post_init__(self) -> None:
         node = self.node
-        poses = circle_chunk(0).ee_pose
+        poses = circle_chunk(0).signals["ee_pose"]
         assert poses is not None
         self.pose = poses[0]
         self.activation = np.full(16, 7, np.uint8)

@@ -34,6 +34,7 @@ from groot_ros.incidents.tape_player import play
 from groot_ros.incidents.what_if import what_if
 from groot_ros.policies.base import Inputs
 from groot_ros.share import share_file
+from groot_ros.signals.signals import arm_signals
 from groot_ros.stream_store import COMPRESSED_IMAGE
 
 WATCHDOG_S = 0.5
@@ -232,13 +233,13 @@ class Lifter:
         assert {image.shape for image in observation.images.values()} == {(48, 64, 3)}
         poses = np.tile(observation.signals["ee_pose"], (16, 1))
         poses[:, 2] += 0.005 * np.arange(16)
-        return Chunk(observation.stamp_ns, 1_000_000_000 // 15, ee_pose=poses)
+        return Chunk(observation.stamp_ns, 1_000_000_000 // 15, signals=arm_signals(ee_pose=poses))
 
 
 def assert_another_policy_is_shown_what_was_seen(path: Path) -> None:
     incident = SavedIncident.read(path)
     course = what_if(incident, incident.robot, Lifter()).course
-    heights = [setpoint.ee_pose[2] for _, setpoint in course.commands]
+    heights = [setpoint.value[2] for _, setpoint in course.commands]
     assert len(course.chunks) > 3
     assert min(heights) > 0.29 and max(heights) > 0.305
 

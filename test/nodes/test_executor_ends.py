@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.nodes.messages import to_action_chunk
 from groot_ros.share import share_file
+from groot_ros.signals.signals import arm_signals
 from groot_ros_msgs.msg import ActionChunk
 
 # So little that a stop takes longer than those of other robots.
@@ -88,7 +89,9 @@ def straight(graph: Graph) -> ActionChunk:
     poses = np.tile([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0], (150, 1))
     poses[:, 1] = SPEED_M_S * np.arange(150) * STEP_NS / 1e9
     now_ns = graph.node.get_clock().now().nanoseconds
-    message = to_action_chunk(Chunk(now_ns, STEP_NS, 1, ee_pose=poses), "fr3_link0", [])
+    message = to_action_chunk(
+        Chunk(now_ns, STEP_NS, 1, signals=arm_signals(ee_pose=poses)), "fr3_link0", []
+    )
     message.chunk_id, message.activation = 1, np.full(16, 7, np.uint8)
     return message
 

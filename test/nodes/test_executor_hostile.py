@@ -23,6 +23,7 @@ from std_msgs.msg import Header
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.nodes.messages import to_action_chunk
+from groot_ros.signals.signals import arm_signals
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 from groot_ros_msgs.srv import SetInstruction
 
@@ -46,7 +47,9 @@ class Bench:
         policy = self.policy
         now_ns = self.stage.graph.node.get_clock().now().nanoseconds
         poses = np.tile([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0], (16, 1))
-        chunk = Chunk(now_ns, STEP_NS, policy.epoch, ee_pose=poses, grip=np.zeros(16))
+        chunk = Chunk(
+            now_ns, STEP_NS, policy.epoch, signals=arm_signals(ee_pose=poses, grip=np.zeros(16))
+        )
         message = to_action_chunk(chunk, "fr3_link0", [])
         message.activation = policy.activation
         message.chunk_id = 10**6

@@ -15,6 +15,7 @@ from groot_ros.nodes.messages import to_action_chunk
 from groot_ros.robot import load_robot
 from groot_ros.robot_kinematics import tool_kinematics
 from groot_ros.share import share_file
+from groot_ros.signals.signals import arm_signals
 from groot_ros.urdf import load_urdf
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
@@ -52,7 +53,9 @@ def test_chunks_of_poses_become_commands_of_joints(
     def send(chunk_id: int, way_m: float) -> None:
         poses = home + np.linspace(0, way_m, 16)[:, None] * np.eye(7)[1]
         now_ns = graph.node.get_clock().now().nanoseconds
-        message = to_action_chunk(Chunk(now_ns, STEP_NS, 1, ee_pose=poses), "fr3_link0", [])
+        message = to_action_chunk(
+            Chunk(now_ns, STEP_NS, 1, signals=arm_signals(ee_pose=poses)), "fr3_link0", []
+        )
         message.activation = np.full(16, 7, np.uint8)
         message.chunk_id = chunk_id
         chunks.publish(message)

@@ -17,6 +17,7 @@ from std_srvs.srv import Trigger
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.message_fields import to_ns
 from groot_ros.nodes.messages import to_action_chunk
+from groot_ros.signals.signals import arm_signals
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 STEP_NS = 1_000_000_000 // 15
@@ -61,7 +62,12 @@ def forward(graph: Graph, chunk_id: int, start_x: float = 0.5, epoch: int = 1) -
     quats = np.tile(DOWN, (16, 1))
     poses = np.column_stack([x, np.zeros(16), np.full(16, 0.3), quats])
     now_ns = graph.node.get_clock().now().nanoseconds
-    chunk = Chunk(now_ns, STEP_NS, epoch, ee_pose=poses, grip=(np.arange(16) > 7).astype(float))
+    chunk = Chunk(
+        now_ns,
+        STEP_NS,
+        epoch,
+        signals=arm_signals(ee_pose=poses, grip=(np.arange(16) > 7).astype(float)),
+    )
     message = to_action_chunk(chunk, "fr3_link0", [])
     message.chunk_id = chunk_id
     message.activation = np.full(16, 7, np.uint8)

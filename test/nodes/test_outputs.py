@@ -37,6 +37,8 @@ from groot_ros.nodes.outputs import (
 from groot_ros.policies.path import Conditions, PathPolicy
 from groot_ros.robot import GripCommand, load_robot
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, arm_signals
 
 ROBOT = load_robot("sim")
 HOME = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])
@@ -45,7 +47,7 @@ NOW_NS = 5_000_000_000
 
 def joint_motion() -> Motion:
     """One second of joint 1 at 0.3 rad/s, joined from rest."""
-    bounds = Bounds.of(ROBOT.limits, "joint_position")
+    bounds = Bounds.of(ROBOT.limits, JOINTS)
     knots = HOME + np.outer(np.arange(16) * 0.02, np.eye(7)[0])
     curve = Curve.through(bounds.space, knots, 1 / 15)
     planner = Planner(bounds, 0.01)
@@ -58,7 +60,7 @@ def joint_motion() -> Motion:
 def command(motion: Motion, after_s: float = 0.0) -> Command:
     stamp_ns = NOW_NS + round(after_s * 1e9)
     joints, velocity = motion.state(stamp_ns)
-    return Command(Setpoint(None, joints, 0.5, velocity), motion, stamp_ns, stamp_ns)
+    return Command(Setpoint.of(JOINT_POSITION, joints, 0.5, velocity), motion, stamp_ns, stamp_ns)
 
 
 @pytest.mark.parametrize("with_velocities", [True, False])
@@ -89,7 +91,7 @@ def test_a_trajectory_is_sent_once_for_a_motion_and_late_points_are_left_out(gra
     motion = joint_motion()
     for after_s in (0.5, 0.51, 0.52):
         output.send(command(motion, after_s))
-    still = Planner(Bounds.of(ROBOT.limits, "joint_position"), 0.01).rest(HOME, NOW_NS)
+    still = Planner(Bounds.of(ROBOT.limits, JOINTS), 0.01).rest(HOME, NOW_NS)
     output.send(command(still))
     graph.wait_for(lambda: len(sent) == 2, "both trajectories")
     first = sent[0]
@@ -104,8 +106,8 @@ def test_a_trajectory_is_sent_once_for_a_motion_and_late_points_are_left_out(gra
 def test_twists_lead_back_to_the_pose(graph: Graph) -> None:
     output = TwistOutput(graph.node, "twist", ROBOT)
     pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
-    setpoint = Setpoint(pose, None, None, np.array([0.1, 0, 0, 0, 0, 0.2]))
-    motion = Planner(Bounds.of(ROBOT.limits, "ee_pose"), 0.01).rest(pose, NOW_NS)
+    setpoint = Setpoint.of(EE_POSE, pose, None, np.array([0.1, 0, 0, 0, 0, 0.2]))
+    motion = Planner(Bounds.of(ROBOT.limits, POSE), 0.01).rest(pose, NOW_NS)
     behind = pose - np.array([0.01, 0, 0, 0, 0, 0, 0])
     for _ in range(5):
         twist = output.message(Command(setpoint, motion, NOW_NS, NOW_NS, behind)).twist
@@ -119,13 +121,13 @@ def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -
     graph.wait_for(lambda: graph.node.count_subscribers("twist"), "the subscription")
     rng, limits = np.random.default_rng(3), ROBOT.limits
     pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
-    motion = Planner(Bounds.of(limits, "ee_pose"), 0.01).rest(pose, NOW_NS)
+    motion = Planner(Bounds.of(limits, POSE), 0.01).rest(pose, NOW_NS)
     twists = np.zeros((300, 6))
     for index in range(1, len(twists)):
         velocity = np.array([0.5, 0, 0, 0, 0, 1.5]) * (-1) ** (index // 50)
         measured = pose + np.array([*rng.normal(0, 0.2, 3), 0, 0, 0, 0])
         command = Command(
-            Setpoint(pose, None, None, velocity),
+            Setpoint.of(EE_POSE, pose, None, velocity),
             motion,
             NOW_NS,
             NOW_NS,
@@ -168,11 +170,10 @@ def test_a_gripper_action_needs_control_msgs(graph: Graph) -> None:
 
 def test_a_chunk_as_a_point_cloud() -> None:
     chunk = PathPolicy(Conditions(), load_robot("sim")).chunk(NOW_NS)
-    cloud = chunk_cloud(chunk, "base")
+    cloud = chunk_cloud(chunk, chunk.signals["ee_pose"], "base")
     points = np.frombuffer(cloud.data, "<f4").reshape(cloud.width, 5)
     assert [field.name for field in cloud.fields] == ["x", "y", "z", "step", "grip"]
-    assert chunk.ee_pose is not None
-    np.testing.assert_allclose(points[:, :3], chunk.ee_pose[:, :3], atol=1e-6)
+    np.testing.assert_allclose(points[:, :3], chunk.signals["ee_pose"][:, :3], atol=1e-6)
     np.testing.assert_array_equal(points[:, 3], np.arange(16))
 
 
@@ -180,8 +181,8 @@ def test_a_gripper_in_the_trajectory_takes_its_time_and_keeps_its_range(graph: G
     grip = GripCommand("", 0.0, 0.8, "trajectory", "finger")
     robot = replace(ROBOT, commands=replace(ROBOT.commands, grip=grip))
     output = TrajectoryOutput(graph.node, "trajectory", robot)
-    still = Planner(Bounds.of(ROBOT.limits, "joint_position"), 0.01).rest(HOME, NOW_NS)
-    setpoint = Setpoint(None, HOME, 0.0, np.zeros(7))
+    still = Planner(Bounds.of(ROBOT.limits, JOINTS), 0.01).rest(HOME, NOW_NS)
+    setpoint = Setpoint.of(JOINT_POSITION, HOME, 0.0, np.zeros(7))
     message = output.message(Command(setpoint, still, NOW_NS, NOW_NS, grip_goal=1.0))
     points = Points(
         np.array([to_ns(point.time_from_start) / 1e9 for point in message.points]),
@@ -198,7 +199,7 @@ def test_a_gripper_in_the_trajectory_takes_its_time_and_keeps_its_range(graph: G
 @pytest.mark.parametrize("seed", range(3))
 def test_a_trajectory_is_within_the_limits_as_the_controller_goes(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    bounds = Bounds.of(ROBOT.limits, "joint_position")
+    bounds = Bounds.of(ROBOT.limits, JOINTS)
     planner = Planner(bounds.scaled(INTERPOLATED), 0.01)
     steps = HOME + np.cumsum(rng.normal(scale=0.03, size=(16, 7)), axis=0)
     still = planner.rest(HOME, NOW_NS)
@@ -238,9 +239,9 @@ def followed_late(periods: Periods | None) -> Controller:
     """A sine of 1 rad/s in 20 s, a chunk every 0.15 s, one command of twenty up to 0.2 s late."""
     rng, period_ns, step_ns = np.random.default_rng(1), 20_000_000, 66_666_667
     limits = Limits(joint_velocity=(1.5,), joint_acceleration=(5.0,))
-    bounds = Bounds.of(limits, "joint_position")
+    bounds = Bounds.of(limits, JOINTS)
     settings = ExecutionSettings(
-        signal="joint_position", interpolated=True, period_s=period_ns / 1e9, watchdog_s=5.0
+        signal=JOINT_POSITION, interpolated=True, period_s=period_ns / 1e9, watchdog_s=5.0
     )
     executor, controller = ChunkExecutor(limits, settings), Controller()
     executor.start_from(np.zeros(1), None, 0)
@@ -249,7 +250,12 @@ def followed_late(periods: Periods | None) -> Controller:
         if now_ns >= 150_000_000 * chunks:
             stamp_ns = max(0, now_ns - 100_000_000)
             angles = (stamp_ns + np.arange(16) * step_ns) / 1e9 * 2
-            chunk = Chunk(stamp_ns, step_ns, 1, joint_position=0.5 * np.sin(angles)[:, None])
+            chunk = Chunk(
+                stamp_ns,
+                step_ns,
+                1,
+                signals=arm_signals(joint_position=0.5 * np.sin(angles)[:, None]),
+            )
             chunks += 1
             assert executor.accept(chunks, chunk, now_ns) is None
         for _ in range(periods.due(now_ns) if periods else 1):

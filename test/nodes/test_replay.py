@@ -91,7 +91,7 @@ def test_the_same_limits_lead_the_same_way(incident: Path) -> None:
 def test_slower_limits_are_kept(incident: Path, changed: Callable[[str, str], str]) -> None:
     robot = load_robot(changed(r"linear_velocity: [\d.]+", "linear_velocity: 0.03"))
     course = what_if(SavedIncident.read(incident), robot).course
-    places = np.array([setpoint.ee_pose[:3] for _, setpoint in course.commands])
+    places = np.array([setpoint.value[:3] for _, setpoint in course.commands])
     speeds = np.linalg.norm(np.diff(places, axis=0), axis=1) / (PERIOD_NS / 1e9)
     assert 0.02 < speeds.max() < 0.0301
 

@@ -15,9 +15,10 @@ from groot_ros.chunks.bounds import refusal
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.consumption import Consumption
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.signals import EE_POSE, arm_signals
 
 LIMITS = Limits(workspace_min=(-1, -1, 0), workspace_max=(2, 1, 1), linear_velocity=0.5)
-BORDERS = Borders(signal="ee_pose", limits=LIMITS, longest_s=10.0, margin_m=0.02)
+BORDERS = Borders(signal=EE_POSE, limits=LIMITS, longest_s=10.0, margin_m=0.02)
 DOWN = (0.0, 1.0, 0.0, 0.0)
 
 
@@ -28,46 +29,55 @@ def poses(*places: tuple[float, float, float]) -> np.ndarray:
 def test_a_chunk_within_everything_is_the_same() -> None:
     bounded = BORDERS.bounded(line())
     assert bounded.projected_steps == 0
-    np.testing.assert_array_equal(bounded.chunk.ee_pose, line().ee_pose)
+    np.testing.assert_array_equal(bounded.chunk.signals["ee_pose"], line().signals["ee_pose"])
 
 
 def test_a_small_excess_is_moved_to_the_border_and_counted() -> None:
     inside, below, corner = (0.1, 0, 0.5), (0.1, 0, -0.019), (2.01, -1.01, 0.5)
-    chunk = Chunk(0, STEP, ee_pose=poses(inside, below, corner), grip=np.array([1.003, -0.2, 0.5]))
+    chunk = Chunk(
+        0,
+        STEP,
+        signals=arm_signals(
+            ee_pose=poses(inside, below, corner), grip=np.array([1.003, -0.2, 0.5])
+        ),
+    )
     bounded = BORDERS.bounded(chunk)
     assert bounded.projected_steps == 3
     places = poses(inside, (0.1, 0, 0.0), (2.0, -1.0, 0.5))
-    np.testing.assert_array_equal(bounded.chunk.ee_pose, places)
-    np.testing.assert_array_equal(bounded.chunk.grip, [1.0, 0.0, 0.5])
-    assert refusal(bounded.chunk, "ee_pose", LIMITS) is None
+    np.testing.assert_array_equal(bounded.chunk.signals["ee_pose"], places)
+    np.testing.assert_array_equal(bounded.chunk.signals["grip"], [1.0, 0.0, 0.5])
+    assert refusal(bounded.chunk, EE_POSE, LIMITS) is None
 
 
 def test_a_larger_excess_is_left_to_be_refused() -> None:
-    chunk = Chunk(0, STEP, ee_pose=poses((0.1, 0, 0.5), (0.1, 0, -0.021)))
+    chunk = Chunk(0, STEP, signals=arm_signals(ee_pose=poses((0.1, 0, 0.5), (0.1, 0, -0.021))))
     bounded = BORDERS.bounded(chunk)
     assert bounded.projected_steps == 0
     assert "step 1 has z = -0.021 m, allowed 0 to 1" in str(
-        refusal(bounded.chunk, "ee_pose", LIMITS)
+        refusal(bounded.chunk, EE_POSE, LIMITS)
     )
 
 
 def spoilt(column: int, value: float) -> Chunk:
-    values = line().ee_pose.copy()
+    values = line().signals["ee_pose"].copy()
     values[3, column] = value
-    return replace(line(), ee_pose=values)
+    return line().replaced({"ee_pose": values})
 
 
 @pytest.mark.parametrize(
     ("chunk", "reason"),
     [
-        (Chunk(0, STEP, joint_position=np.ones((16, 7))), "no ee_pose, which output.profile"),
+        (
+            Chunk(0, STEP, signals=arm_signals(joint_position=np.ones((16, 7)))),
+            "no ee_pose, which output.profile",
+        ),
         (spoilt(0, float("nan")), "ee_pose holds NaN or infinity"),
         (spoilt(5, float("inf")), "ee_pose holds NaN or infinity"),
         (spoilt(0, 1e300), "ee_pose holds 1e+300, at most 1000 is allowed"),
         (spoilt(4, 0.0), "step 3 has a quaternion of length"),
-        (replace(line(), grip=np.full(16, 1e6)), "step 0 has grip = 1e+06, allowed 0 to 1"),
-        (replace(line(), grip=np.full(16, -0.26)), "step 0 has grip = -0.26, allowed 0 to 1"),
-        (replace(line(), grip=np.full(16, float("nan"))), "grip holds NaN or infinity"),
+        (line().replaced({"grip": np.full(16, 1e6)}), "step 0 has grip = 1e+06, allowed 0 to 1"),
+        (line().replaced({"grip": np.full(16, -0.26)}), "step 0 has grip = -0.26, allowed 0 to 1"),
+        (line().replaced({"grip": np.full(16, float("nan"))}), "grip holds NaN or infinity"),
         (replace(line(), step_ns=S), "it lasts 15.0 s, at most 10 s are allowed (parameter long"),
         (replace(line(), step_ns=2 * 10**18), "it lasts 30000000000.0 s"),
         (spoilt(0, 40.0), "it would take 1199 s within the velocity limits, at most 60 s"),
@@ -86,13 +96,15 @@ def test_what_is_far_outside_is_refused_with_its_reason(chunk: Chunk, reason: st
 def test_any_numbers_are_bounded_or_refused(numbers: list[float], step_ns: int) -> None:
     values = np.array(numbers[:21]).reshape(3, 7)
     try:
-        bounded = BORDERS.bounded(Chunk(0, step_ns, ee_pose=values, grip=values[:, 0]))
+        bounded = BORDERS.bounded(
+            Chunk(0, step_ns, signals=arm_signals(ee_pose=values, grip=values[:, 0]))
+        )
     except Refused as refused:
         assert len(str(refused)) < 200
         return
     chunk = bounded.chunk
-    assert chunk.ee_pose is not None and chunk.grip is not None
-    assert np.isfinite(chunk.ee_pose).all() and 0 <= chunk.grip.min() <= chunk.grip.max() <= 1
+    assert np.isfinite(chunk.signals["ee_pose"]).all() and chunk.signals["grip"].min() >= 0
+    assert chunk.signals["grip"].max() <= 1
 
 
 @pytest.mark.parametrize("step_ns", [STEP, 10 * S])

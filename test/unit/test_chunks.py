@@ -10,6 +10,7 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
 from groot_ros.chunks.measures import SeamMeter, rms_jerk, sparc
 from groot_ros.geometry import multiply_quats, quat_to_matrix, quat_to_rotvec, rotvec_to_quat
+from groot_ros.signals.signals import arm_signals
 from groot_ros.signals.space import LinearSpace, PoseSpace
 
 S = 1_000_000_000
@@ -25,11 +26,11 @@ def line(start=0.0, speed=0.15, stamp=0, steps=16, epoch=1):
     x = start + speed * STEP / S * np.arange(steps)
     poses = np.stack([x, 0 * x, 0 * x, *(np.full(steps, q) for q in DOWN)], axis=1)
     grip = (np.arange(steps) >= steps // 2).astype(float)
-    return Chunk(stamp, STEP, epoch, ee_pose=poses, grip=grip)
+    return Chunk(stamp, STEP, epoch, signals=arm_signals(ee_pose=poses, grip=grip))
 
 
-def x_of(setpoint):
-    return setpoint.ee_pose[0]
+def x_of(signals):
+    return signals["ee_pose"][0]
 
 
 @given(times)
@@ -46,13 +47,13 @@ def test_many_samples_are_the_single_ones(many):
     chunk = line()
     samples = chunk.sample_many(np.array(many))
     single = [chunk.sample(time) for time in many]
-    np.testing.assert_array_equal(samples.ee_pose, [s.ee_pose for s in single])
-    np.testing.assert_array_equal(samples.grip, [s.grip for s in single])
+    np.testing.assert_array_equal(samples["ee_pose"], [s["ee_pose"] for s in single])
+    np.testing.assert_array_equal(samples["grip"], [s["grip"] for s in single])
 
 
 @given(times)
 def test_grip_switches_and_never_blends(time):
-    assert line().sample(time).grip in (0.0, 1.0)
+    assert line().sample(time)["grip"] in (0.0, 1.0)
 
 
 @given(times)
@@ -68,16 +69,16 @@ def test_passed_and_remaining_steps_add_up(time):
 
 
 def test_a_chunk_needs_matching_signals():
-    with pytest.raises(ValueError, match="needs ee_pose or joint_position"):
-        Chunk(0, STEP, grip=np.zeros(3))
+    with pytest.raises(ValueError, match="needs a motion"):
+        Chunk(0, STEP, signals=arm_signals(grip=np.zeros(3)))
     with pytest.raises(ValueError, match="lengths"):
-        Chunk(0, STEP, joint_position=np.zeros((4, 7)), grip=np.zeros(3))
+        Chunk(0, STEP, signals=arm_signals(joint_position=np.zeros((4, 7)), grip=np.zeros(3)))
     with pytest.raises(ValueError, match="step_ns"):
-        Chunk(0, 0, joint_position=np.zeros((4, 7)))
+        Chunk(0, 0, signals=arm_signals(joint_position=np.zeros((4, 7))))
 
 
 def test_velocities_of_steady_motion():
-    linear, angular = pose_velocities(line().ee_pose, STEP / S)
+    linear, angular = pose_velocities(line().signals["ee_pose"], STEP / S)
     np.testing.assert_allclose(linear, np.tile([0.15, 0, 0], (16, 1)), atol=1e-6)
     np.testing.assert_allclose(angular, 0, atol=1e-9)
     turns = np.linspace(0, 1.5, 16)

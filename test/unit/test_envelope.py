@@ -70,9 +70,7 @@ class Demonstrations:
             stamp_ns,
             STEP_NS,
             0,
-            ee_pose=steps.get("ee_pose"),
-            joint_position=steps.get("joint_position"),
-            grip=steps.get("grip"),
+            signals=steps,
         )
 
 
@@ -145,23 +143,22 @@ def test_a_trained_policy_gives_no_alarm_while_it_works() -> None:
 
 
 def shifted(chunk: Chunk, way: list[float]) -> Chunk:
-    assert chunk.ee_pose is not None
-    return replace(chunk, ee_pose=chunk.ee_pose + np.array([*way, 0.0, 0.0, 0.0, 0.0]))
+    return chunk.replaced(
+        {"ee_pose": chunk.signals["ee_pose"] + np.array([*way, 0.0, 0.0, 0.0, 0.0])}
+    )
 
 
 def hastened(chunk: Chunk, factor: float) -> Chunk:
     """The same motion from its middle, so many times as fast."""
-    assert chunk.ee_pose is not None
-    poses = chunk.ee_pose.copy()
+    poses = chunk.signals["ee_pose"].copy()
     poses[:, :3] += (factor - 1) * (np.arange(HORIZON)[:, None] - 4) * 0.02
-    return replace(chunk, ee_pose=poses)
+    return chunk.replaced({"ee_pose": poses})
 
 
 def trembling(chunk: Chunk) -> Chunk:
-    assert chunk.ee_pose is not None
-    poses = chunk.ee_pose.copy()
+    poses = chunk.signals["ee_pose"].copy()
     poses[:, 2] += 0.03 * (-1.0) ** np.arange(HORIZON)
-    return replace(chunk, ee_pose=poses)
+    return chunk.replaced({"ee_pose": poses})
 
 
 SHIFTS: list[tuple[Callable[[Observation, Chunk], tuple[Observation, Chunk]], Grade, str]] = [
@@ -220,7 +217,7 @@ def test_other_step_rates_are_compared_in_time(demonstrations: Demonstrations) -
     for _, observation, chunk in demonstrations.moments():
         times_ns = chunk.stamp_ns + np.arange(2 * HORIZON - 1) * (STEP_NS // 2)
         samples = chunk.sample_many(times_ns)
-        finer = replace(chunk, step_ns=STEP_NS // 2, ee_pose=samples.ee_pose, grip=samples.grip)
+        finer = replace(chunk, step_ns=STEP_NS // 2, signals=samples)
         assert demonstrations.monitor().check(observation, finer).grade is Grade.OK
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_chunks import DOWN, STEP, S, line, x_of
+from test_chunks import DOWN, STEP, S, line
 
 from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Chunk
@@ -18,6 +18,8 @@ from groot_ros.chunks.motion import Planner
 from groot_ros.chunks.stopping import Activity, StopReason
 from groot_ros.geometry import rotvec_to_quat
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.kinds import POSE
+from groot_ros.signals.signals import JOINT_POSITION, arm_signals
 from groot_ros.signals.space import PoseSpace
 
 TICK = S // 200
@@ -31,10 +33,14 @@ LIMITS = Limits(
 )
 
 
+def x_of(setpoint):
+    return setpoint.value[0]
+
+
 def make(limits=None, start=None, at=0, **settings):
     """An executor whose robot is where the chunk `line()` begins."""
     executor = ChunkExecutor(limits or Limits(), ExecutionSettings(period_s=TICK / S, **settings))
-    executor.start_from(line().ee_pose[0] if start is None else start, 0.0, at)
+    executor.start_from(line().signals["ee_pose"][0] if start is None else start, 0.0, at)
     return executor
 
 
@@ -48,12 +54,12 @@ def wild(seed, stamp=0, epoch=1, scale=0.02):
     places = np.cumsum(rng.normal(scale=scale, size=(16, 3)), axis=0)
     turns = np.cumsum(rng.normal(scale=scale * 3, size=(16, 3)), axis=0)
     poses = np.concatenate([places, rotvec_to_quat(turns)], axis=1)
-    return Chunk(stamp, STEP, epoch, ee_pose=poses, grip=np.ones(16))
+    return Chunk(stamp, STEP, epoch, signals=arm_signals(ee_pose=poses, grip=np.ones(16)))
 
 
 def assert_within(setpoints, limits, step_s=TICK / S):
     space = PoseSpace()
-    poses = np.array([s.ee_pose for s in setpoints])
+    poses = np.array([s.signals["ee_pose"] for s in setpoints])
     speeds = space.difference(poses[1:], poses[:-1]) / step_s
     accelerations = np.diff(speeds, axis=0) / step_s
     linear, angular = space.lengths(speeds).max(axis=0)
@@ -82,7 +88,7 @@ def test_seam_between_chunks_has_no_jump_in_position_or_velocity():
     after = run(executor, S // 2, S)
     steps = np.diff([x_of(s) for s in before + after])
     assert np.abs(np.diff(steps)).max() / (TICK / S) ** 2 < 12
-    assert x_of(after[-1]) == pytest.approx(x_of(ahead.sample(S - TICK)), abs=1e-6)
+    assert x_of(after[-1]) == pytest.approx(ahead.sample(S - TICK)["ee_pose"][0], abs=1e-6)
     executor.cancel(2, S)
     ended = executor.take_ended()
     assert [e.chunk_id for e in ended] == [1, 2]
@@ -116,12 +122,12 @@ def test_a_stop_is_at_rest_within_the_deceleration_limit(seed, ticks):
     rest_ns = int(1.5 * S * max(0.5 / 4.0, 1.5 / 12.0)) + 2 * TICK
     stopped = run(executor, now, now + 2 * rest_ns)
     assert_within(moving + stopped, LIMITS)
-    late = np.array([s.ee_pose for s in stopped[rest_ns // TICK :]])
+    late = np.array([s.signals["ee_pose"] for s in stopped[rest_ns // TICK :]])
     np.testing.assert_allclose(late, late[:1].repeat(len(late), 0), atol=1e-12)
 
 
 def test_a_stop_goes_on_along_the_tangent():
-    planner = Planner(Bounds.of(LIMITS, "ee_pose"), TICK / S)
+    planner = Planner(Bounds.of(LIMITS, POSE), TICK / S)
     start = np.array([0, 0, 0, *DOWN])
     velocity = np.array([0.3, 0.4, 0, 0, 0, 1.0])
     motion = planner.stop(start, velocity, 0)
@@ -201,7 +207,7 @@ def test_chunk_that_runs_out_is_held_and_then_somebody_must_resume():
         2, late, end + 2 * S
     )
     assert executor.resume() is None
-    executor.start_from(late.ee_pose[0], 0.0, end + 2 * S)
+    executor.start_from(late.signals["ee_pose"][0], 0.0, end + 2 * S)
     assert executor.accept(3, late, end + 2 * S) is None
 
 
@@ -228,12 +234,16 @@ def test_a_silent_policy_stops_the_arm_though_its_chunk_goes_on():
         (line(epoch=0), 0, "epoch 0 is over, now it is 1"),
         (line(), 3 * S, "all 16 steps have passed, the last one 2.00 s ago"),
         (line(stamp=2 * S), S, "its stamp is 1.00 s in the future: check that the clocks"),
-        (Chunk(0, STEP, 1, ee_pose=np.full((3, 7), np.nan)), 0, "ee_pose holds NaN"),
+        (
+            Chunk(0, STEP, 1, signals=arm_signals(ee_pose=np.full((3, 7), np.nan))),
+            0,
+            "ee_pose holds NaN",
+        ),
         (line(speed=5.0), 0, "step 7 has x = 2.333 m, allowed -1 to 2 (limits.workspace)"),
         (line(0.6), 0, "the chunk begins 0.600 m away, allowed 0.3 (limits.linear_jump)"),
         (line(steps=4, speed=6.0), 0, "step 1 is 0.400 m away, allowed 0.3"),
         (
-            Chunk(0, STEP, 1, ee_pose=np.zeros((3, 7))),
+            Chunk(0, STEP, 1, signals=arm_signals(ee_pose=np.zeros((3, 7)))),
             0,
             "step 0 has a quaternion of length 0, expected 1",
         ),
@@ -251,11 +261,15 @@ def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason)
 
 def test_joints_beyond_their_range_are_refused():
     limits = Limits(joint_lower=(-1.0, -1.0), joint_upper=(1.0, 1.0), joint_jump=(0.5, 0.5))
-    executor = ChunkExecutor(limits, ExecutionSettings("joint_position", period_s=0.01))
+    executor = ChunkExecutor(limits, ExecutionSettings(JOINT_POSITION, period_s=0.01))
     executor.start_from(np.zeros(2), None, 0)
-    beyond = Chunk(0, STEP, 1, joint_position=np.array([[0.0, 0.0], [0.0, 1.2]]))
+    beyond = Chunk(
+        0, STEP, 1, signals=arm_signals(joint_position=np.array([[0.0, 0.0], [0.0, 1.2]]))
+    )
     assert "step 1 has joint 2 = 1.200 rad, allowed -1 to 1" in executor.accept(1, beyond, 0)
-    jump = Chunk(0, STEP, 1, joint_position=np.array([[0.0, 0.0], [0.0, 0.7]]))
+    jump = Chunk(
+        0, STEP, 1, signals=arm_signals(joint_position=np.array([[0.0, 0.0], [0.0, 0.7]]))
+    )
     assert "step 1 is 0.700 rad (joint 2) away" in executor.accept(1, jump, 0)
 
 
@@ -263,7 +277,7 @@ def test_many_refusals_in_a_row_stop_the_arm_and_need_a_resume():
     executor = make(rejected_in_row=3)
     executor.accept(1, line(steps=90), 0)
     run(executor, 0, S // 10)
-    broken = Chunk(S // 10, STEP, 1, ee_pose=np.full((16, 7), np.nan))
+    broken = Chunk(S // 10, STEP, 1, signals=arm_signals(ee_pose=np.full((16, 7), np.nan)))
     for index in range(3):
         executor.accept(2 + index, broken, S // 10)
     assert executor.stops.reason is StopReason.REJECTED
@@ -408,22 +422,25 @@ def test_after_long_without_commands_no_trajectory_leads_back():
     limits = Limits(joint_velocity=(1.0,), joint_acceleration=(2.0,))
     executor = ChunkExecutor(
         limits,
-        ExecutionSettings(signal="joint_position", interpolated=True, period_s=TICK / S),
+        ExecutionSettings(signal=JOINT_POSITION, interpolated=True, period_s=TICK / S),
     )
     executor.start_from(np.array([0.0]), None, 0)
     joints = np.linspace(0.0, 2.0, 60)[:, None]
-    assert executor.accept(1, Chunk(0, STEP, 1, joint_position=joints), 0) is None
+    assert (
+        executor.accept(1, Chunk(0, STEP, 1, signals=arm_signals(joint_position=joints)), 0)
+        is None
+    )
     run(executor, 0, S)
     assert executor.setpoint(2 * S) is None
     assert executor.stops.reason is StopReason.CLOCK and executor.begins_anew
     executor.start_from(np.array([0.7]), None, 2 * S)
-    following = Chunk(2 * S, STEP, 1, joint_position=joints + 0.7)
+    following = Chunk(2 * S, STEP, 1, signals=arm_signals(joint_position=joints + 0.7))
     # The arm still moves, and would have to stop at once.
     assert executor.accept(2, following, 2 * S) == executor.stops.sentence
-    following = Chunk(6 * S, STEP, 1, joint_position=joints + 2.0)
+    following = Chunk(6 * S, STEP, 1, signals=arm_signals(joint_position=joints + 2.0))
     executor.start_from(np.array([2.0]), None, 6 * S)
     assert executor.accept(3, following, 6 * S) is None
-    assert executor.setpoint(6 * S).joint_position[0] == pytest.approx(2.0, abs=1e-3)
+    assert executor.setpoint(6 * S).signals["joint_position"][0] == pytest.approx(2.0, abs=1e-3)
 
 
 def test_motion_starts_at_the_robot_and_within_its_speed():
@@ -440,7 +457,7 @@ def test_motion_starts_at_the_robot_and_within_its_speed():
 def test_the_gripper_closes_at_its_own_speed():
     executor = make(Limits(grip_speed=2.0))
     executor.accept(1, line(), 0)
-    grips = np.array([s.grip for s in run(executor, 0, S)])
+    grips = np.array([s.signals["grip"] for s in run(executor, 0, S)])
     assert np.diff(grips).max() == pytest.approx(2.0 * TICK / S)
     assert grips[0] == 0.0 and grips[-1] > 0.8
 
@@ -520,7 +537,9 @@ def test_an_emergency_stop_stops_though_no_stop_can_be_planned(seed, ticks):
     executor.press(StopReason.ESTOP, True, ticks * TICK)
     setpoints += run(executor, ticks * TICK, ticks * TICK + S)
     assert_within(setpoints, LIMITS)
-    np.testing.assert_array_equal(setpoints[-1].ee_pose, setpoints[-40].ee_pose)
+    np.testing.assert_array_equal(
+        setpoints[-1].signals["ee_pose"], setpoints[-40].signals["ee_pose"]
+    )
     assert executor.stops.sentence.startswith("stopped, the emergency stop was pressed")
 
 
@@ -539,7 +558,9 @@ def test_whatever_raises_the_arm_comes_to_rest_within_the_limits(spoil, seed, ti
             setpoint = executor.fail(str(error), now)
         setpoints.append(setpoint)
     assert_within(setpoints, LIMITS)
-    np.testing.assert_array_equal(setpoints[-1].ee_pose, setpoints[-40].ee_pose)
+    np.testing.assert_array_equal(
+        setpoints[-1].signals["ee_pose"], setpoints[-40].signals["ee_pose"]
+    )
     assert executor.stops.sentence == (
         "stopped, the executor ran into an error: no reason; call ~/resume to go on"
     )

@@ -13,6 +13,7 @@ from groot_ros.chunks.safety import Trial, measure
 from groot_ros.geometry import rotvec_to_quat
 from groot_ros.robot import load_robot
 from groot_ros.robot_limits import Limits
+from groot_ros.signals import kinds
 
 PERIOD_S = 0.01
 POSE = Limits(
@@ -56,7 +57,7 @@ def wild_path(seed: int) -> list[np.ndarray]:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_whatever_is_wanted_the_commands_keep_to_the_limits(limits: Limits, seed: int) -> None:
-    bounds = Bounds.of(limits, "ee_pose")
+    bounds = Bounds.of(limits, kinds.POSE)
     governor = Governor(bounds, PERIOD_S)
     governor.start(START)
     values = [governor.step(lambda share, w=wanted: w).value for wanted in wild_path(seed)]
@@ -68,7 +69,7 @@ def test_whatever_is_wanted_the_commands_keep_to_the_limits(limits: Limits, seed
 @given(seed=st.integers(0, 10**6), outside=st.floats(0.0, 0.2))
 def test_joints_outside_come_back_and_never_go_further(seed: int, outside: float) -> None:
     rng = np.random.default_rng(seed)
-    bounds = Bounds.of(JOINTS, "joint_position")
+    bounds = Bounds.of(JOINTS, kinds.JOINTS)
     governor = Governor(bounds, PERIOD_S)
     governor.start(np.array([1.0 + outside, 0.0]))
     values = []
@@ -93,7 +94,7 @@ def followed(governor: Governor, way: np.ndarray, steps: int) -> list[Step]:
 
 
 def test_it_slows_along_the_path_before_it_leaves_it() -> None:
-    governor = Governor(Bounds.of(POSE, "ee_pose"), PERIOD_S)
+    governor = Governor(Bounds.of(POSE, kinds.POSE), PERIOD_S)
     governor.start(START)
     # Always 1.2 times as fast as allowed.
     for step in followed(governor, 0.006 * np.eye(7)[1], 40):
@@ -103,7 +104,7 @@ def test_it_slows_along_the_path_before_it_leaves_it() -> None:
 
 
 def test_it_stops_at_a_border_that_the_path_does_not_know() -> None:
-    governor = Governor(Bounds.of(POSE, "ee_pose"), PERIOD_S)
+    governor = Governor(Bounds.of(POSE, kinds.POSE), PERIOD_S)
     governor.start(START)
     steps = followed(governor, -0.004 * np.eye(7)[2], 200)
     lowest = min(step.value[2] for step in steps)
@@ -120,7 +121,7 @@ class Wall:
 
 
 def test_it_stops_rather_than_pass_a_constraint() -> None:
-    governor = Governor(Bounds.of(JOINTS, "joint_position"), PERIOD_S)
+    governor = Governor(Bounds.of(JOINTS, kinds.JOINTS), PERIOD_S)
     governor.watch((Wall(),))
     governor.start(np.zeros(2))
     sums = [step.value.sum() for step in followed(governor, np.full(2, 0.003), 200)]

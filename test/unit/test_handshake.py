@@ -55,9 +55,10 @@ def test_every_variant_answers_a_finite_chunk(checkpoints: Path, variant: str) -
     chunk = policy.predict(observation())
     assert (chunk.stamp_ns, len(chunk)) == (5, 16)
     assert 1e9 / chunk.step_ns == pytest.approx(15.0, abs=0.01)
-    motion = chunk.joint_position if variant == "joints_traj" else chunk.ee_pose
-    assert motion is not None and np.all(np.isfinite(motion))
-    assert chunk.grip is not None and np.all((chunk.grip >= 0) & (chunk.grip <= 1))
+    motion = "joint_position" if variant == "joints_traj" else "ee_pose"
+    assert list(chunk.signals) == [motion, "grip"]
+    assert np.all(np.isfinite(chunk.signals[motion]))
+    assert np.all((chunk.signals["grip"] >= 0) & (chunk.signals["grip"] <= 1))
     policy.close()
     policy.open()
     assert len(policy.predict(observation())) == 16

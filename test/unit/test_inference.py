@@ -21,6 +21,7 @@ from groot_ros.errors import UserError
 from groot_ros.inference import InferenceLoop
 from groot_ros.inference_types import Inference, LoopSettings, Void
 from groot_ros.policies.base import Inputs
+from groot_ros.signals.signals import arm_signals
 
 WAIT_S = 20.0
 MANY = 10_000
@@ -50,7 +51,9 @@ class StepPolicy:
         answer = self.answers.get(timeout=WAIT_S)
         if answer:
             raise answer
-        return Chunk(observation.stamp_ns, STEP_NS, joint_position=np.zeros((4, 7)))
+        return Chunk(
+            observation.stamp_ns, STEP_NS, signals=arm_signals(joint_position=np.zeros((4, 7)))
+        )
 
 
 class Bench:
@@ -363,7 +366,9 @@ class Racing:
         return Observation(next(self.stamps), {}, instruction), Ages({}, 0.0)
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
-        return Chunk(observation.stamp_ns, STEP_NS, joint_position=np.zeros((4, 7)))
+        return Chunk(
+            observation.stamp_ns, STEP_NS, signals=arm_signals(joint_position=np.zeros((4, 7)))
+        )
 
     def void(self, void: Void) -> None:
         self.heard.append(void.epoch)

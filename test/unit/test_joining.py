@@ -104,7 +104,7 @@ def test_a_stop_during_a_join_stands() -> None:
 def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is() -> None:
     executor = make(LIMITS, watchdog_s=5.0)
     executor.accept(1, line(speed=0.4, steps=60), 0)
-    stuck = line().ee_pose[0]
+    stuck = line().signals["ee_pose"][0]
     now, setpoint = 0, None
     while now < 3 * S:
         executor.measured(stuck, now)
@@ -117,7 +117,7 @@ def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is(
     assert 0.5 * S < now < 1.5 * S
     executor.start_from(stuck, None, now)
     assert executor.accept(2, line(stamp=now), now) is None
-    assert executor.setpoint(now).ee_pose[0] == pytest.approx(stuck[0], abs=1e-9)
+    assert executor.setpoint(now).value[0] == pytest.approx(stuck[0], abs=1e-9)
 
 
 @pytest.mark.parametrize("reason", [StopReason.STALE, StopReason.ASTRAY])
@@ -133,10 +133,10 @@ def test_no_chunk_goes_on_from_a_stop_of_an_arm_that_nobody_knows_the_place_of(
     while executor.setpoint(now) is not None:
         now += TICK
         assert now < 2 * S
-    elsewhere = line().ee_pose[0] + np.array([0.1, 0.05, 0, 0, 0, 0, 0])
+    elsewhere = line().signals["ee_pose"][0] + np.array([0.1, 0.05, 0, 0, 0, 0, 0])
     executor.start_from(elsewhere, None, now)
     assert executor.accept(3, line(stamp=now), now) is None
-    np.testing.assert_allclose(executor.setpoint(now).ee_pose, elsewhere, atol=1e-4)
+    np.testing.assert_allclose(executor.setpoint(now).value, elsewhere, atol=1e-4)
     assert executor.activity is Activity.EXECUTING
 
 
@@ -155,7 +155,7 @@ def test_after_any_stop_the_arm_goes_on_where_it_is_at_rest(reason: StopReason) 
     executor.start_from(moved_by_hand, None, 2 * S)
     assert executor.accept(3, line(stamp=2 * S), 2 * S) is None
     commands = [executor.setpoint(2 * S + tick * TICK) for tick in range(100)]
-    np.testing.assert_allclose(commands[0].ee_pose, moved_by_hand, atol=2e-4)
+    np.testing.assert_allclose(commands[0].signals["ee_pose"], moved_by_hand, atol=2e-4)
     assert_within(commands, LIMITS)
 
 

@@ -19,6 +19,8 @@ from groot_ros.chunks.robot_motion import begin_motion, robot_executor
 from groot_ros.chunks.watched_points import PLANNED_M, WatchedPoints
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.robot_kinematics import watched_points
+from groot_ros.signals.kinds import JOINTS
+from groot_ros.signals.signals import arm_signals
 from groot_ros.urdf import load_urdf
 
 HOMES = {
@@ -63,7 +65,7 @@ def test_a_path_into_the_table_stops_before_it(name, seed, jerk) -> None:
     """The governor alone, on a path that nobody has planned."""
     rng = np.random.default_rng(seed)
     robot, points, home = robot_of(name, jerk), watched(name), HOMES[name]
-    governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
+    governor = Governor(Bounds.of(robot.limits, JOINTS), PERIOD_S)
     governor.watch((points,))
     governor.start(home)
     commands, place = [home], home
@@ -102,7 +104,7 @@ def test_means_of_what_is_inside_are_inside(jerk) -> None:
     robot = replace(robot, limits=replace(robot.limits, points=wall))
     points = WatchedPoints(watched_points(robot, load_urdf(robot.urdf)), wall)
     way = along_a_wall(points, home)
-    governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
+    governor = Governor(Bounds.of(robot.limits, JOINTS), PERIOD_S)
     governor.watch((points,))
     governor.start(way[0])
     commands, at, speed = [way[0]], 0.0, 8.0
@@ -144,7 +146,7 @@ def test_chunks_whatever_they_are_keep_the_points_inside(name, seed, jerk) -> No
         start = commands[-1]
         steps = towards_the_border(points, start, rng)
         steps = np.clip(steps, robot.limits.joint_lower, robot.limits.joint_upper)
-        chunk = Chunk(now_ns, 10**9 // 15, joint_position=steps)
+        chunk = Chunk(now_ns, 10**9 // 15, signals=arm_signals(joint_position=steps))
         if executor.begins_anew:
             begin_motion(executor, reach, chunk, start, now_ns)
         if rng.random() < 0.5:
@@ -157,7 +159,7 @@ def test_chunks_whatever_they_are_keep_the_points_inside(name, seed, jerk) -> No
             now_ns += PERIOD_NS
             setpoint = executor.setpoint(now_ns)
             if setpoint is not None:
-                commands.append(setpoint.joint_position)
+                commands.append(setpoint.value)
     check(robot, points, np.array(commands), BEYOND_M)
 
 
@@ -167,7 +169,7 @@ def test_an_arm_that_starts_outside_comes_back_and_goes_no_farther(name) -> None
     lean = np.linspace(0, 1.5, 400)[:, None] * np.eye(len(home))[1]
     outside = next(q for q in home + lean if points.beyond(q).max() > 0.02)
     deepest = points.beyond(outside).max()
-    governor = Governor(Bounds.of(robot.limits, "joint_position"), PERIOD_S)
+    governor = Governor(Bounds.of(robot.limits, JOINTS), PERIOD_S)
     governor.watch((points,))
     governor.start(outside)
     commands = [outside]

@@ -14,6 +14,7 @@ from groot_ros.forward_kinematics import LinkPoint
 from groot_ros.inverse_kinematics import InverseKinematics
 from groot_ros.robot import load_robot
 from groot_ros.robot_kinematics import arm_kinematics
+from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.space import PoseSpace
 from groot_ros.urdf import load_urdf
 
@@ -41,9 +42,7 @@ ARMS = {
 
 def solver(name: str, posture: np.ndarray) -> PoseChunks:
     limits = ROBOTS[name].limits
-    chunks = PoseChunks(
-        ARMS[name], Bounds.of(limits, "ee_pose"), Bounds.of(limits, "joint_position")
-    )
+    chunks = PoseChunks(ARMS[name], Bounds.of(limits, POSE), Bounds.of(limits, JOINTS))
     chunks.begin(posture)
     return chunks
 

@@ -12,6 +12,7 @@ from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.progress import Continuation, Prefix
 from groot_ros.policies.path import HORIZON, continued
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import arm_signals
 
 TICK_NS = 5_000_000
 START, GOAL = np.array([0.25, -0.3, 0.3]), np.array([0.7, 0.3, 0.3])
@@ -34,9 +35,8 @@ def relative_chunk(
     places += rng.normal(scale=0.003, size=3) * np.linspace(0.0, 1.0, HORIZON)[:, None]
     poses = np.column_stack([places, np.tile(DOWN, (HORIZON, 1))])
     if prefix is not None:
-        assert prefix.chunk.ee_pose is not None
-        poses = continued(poses, prefix.chunk.ee_pose[:HORIZON], prefix.frozen_steps)
-    return Chunk(stamp_ns, STEP, ee_pose=poses)
+        poses = continued(poses, prefix.chunk.signals["ee_pose"][:HORIZON], prefix.frozen_steps)
+    return Chunk(stamp_ns, STEP, signals=arm_signals(ee_pose=poses))
 
 
 def reach(strategy: str) -> tuple[float, float, float]:
@@ -61,9 +61,9 @@ def reach(strategy: str) -> tuple[float, float, float]:
             continuation.published(chunk_id, pending[0], now_ns)
             pending = None
         setpoint = executor.setpoint(now_ns)
-        if setpoint is not None and setpoint.ee_pose is not None:
+        if setpoint is not None:
             share = 1 - np.exp(-TICK_NS / 1e9 / RESPONSE_S)
-            robot = np.concatenate([robot[:3] + share * (setpoint.ee_pose - robot)[:3], DOWN])
+            robot = np.concatenate([robot[:3] + share * (setpoint.value - robot)[:3], DOWN])
         if progress := executor.progress(now_ns):
             continuation.measured(progress)
         places.append(robot[:3])

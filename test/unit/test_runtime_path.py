@@ -18,7 +18,9 @@ TICK_NS = 5_000_000
 
 def test_without_errors_the_chunk_is_the_path() -> None:
     chunk = PathPolicy(Conditions(sigma_m=0.0, sigma_rad=0.0), load_robot("sim")).chunk(123)
-    np.testing.assert_allclose(chunk.ee_pose, ideal_path(chunk.step_times_ns()), atol=1e-12)
+    np.testing.assert_allclose(
+        chunk.signals["ee_pose"], ideal_path(chunk.step_times_ns()), atol=1e-12
+    )
 
 
 def test_frozen_steps_stay_and_the_others_give_way() -> None:
@@ -53,7 +55,7 @@ def rolled_out(strategy: str) -> tuple[np.ndarray, list[float]]:
             continuation.published(chunk_id, chunk, now_ns)
         setpoint = executor.setpoint(now_ns)
         if setpoint is not None:
-            commands.append(setpoint.ee_pose)
+            commands.append(setpoint.value)
         if progress := executor.progress(now_ns):
             continuation.measured(progress)
         gaps += [e.gap.position_m for e in executor.take_ended()]

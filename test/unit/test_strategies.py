@@ -8,6 +8,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Continuation, Progress, Replanning
 from groot_ros.chunks.strategies import make_strategy
 from groot_ros.geometry import multiply_quats, rotation_angle, rotvec_to_quat
+from groot_ros.signals.signals import arm_signals
 
 
 def turned(angles, stamp=0):
@@ -15,7 +16,9 @@ def turned(angles, stamp=0):
     vectors = np.zeros((len(angles), 3))
     vectors[:, 2] = angles
     quats = multiply_quats(rotvec_to_quat(vectors), np.tile(DOWN, (len(angles), 1)))
-    return Chunk(stamp, STEP, 1, ee_pose=np.hstack([np.zeros((len(angles), 3)), quats]))
+    return Chunk(
+        stamp, STEP, 1, signals=arm_signals(ee_pose=np.hstack([np.zeros((len(angles), 3)), quats]))
+    )
 
 
 def test_the_ensemble_of_equal_chunks_is_the_chunk():
@@ -23,7 +26,9 @@ def test_the_ensemble_of_equal_chunks_is_the_chunk():
     ensemble.merge(line(steps=30))
     merged = ensemble.merge(line(0.15 * 4 * STEP / S, stamp=4 * STEP))
     np.testing.assert_allclose(
-        merged.ee_pose, line(0.15 * 4 * STEP / S, stamp=4 * STEP).ee_pose, atol=1e-9
+        merged.signals["ee_pose"],
+        line(0.15 * 4 * STEP / S, stamp=4 * STEP).signals["ee_pose"],
+        atol=1e-9,
     )
 
 
@@ -31,13 +36,13 @@ def test_the_ensemble_weighs_the_oldest_most_and_only_what_speaks_of_a_time():
     ensemble = make_strategy("ensemble")
     ensemble.merge(turned(np.zeros(16)))
     merged = ensemble.merge(turned(np.full(16, 0.4), stamp=8 * STEP))
-    angles = rotation_angle(merged.ee_pose[:, 3:], np.array(DOWN))
+    angles = rotation_angle(merged.signals["ee_pose"][:, 3:], np.array(DOWN))
     newest = np.exp(-0.1) / (1 + np.exp(-0.1))
     np.testing.assert_allclose(angles[:8], 0.4 * newest, atol=1e-3)
     np.testing.assert_allclose(angles[8:], 0.4, atol=1e-9)
     ensemble.forget()
     fresh = ensemble.merge(turned(np.full(16, 0.4)))
-    angles = rotation_angle(fresh.ee_pose[:, 3:], np.array(DOWN))
+    angles = rotation_angle(fresh.signals["ee_pose"][:, 3:], np.array(DOWN))
     np.testing.assert_allclose(angles, 0.4, atol=1e-9)
 
 
@@ -52,7 +57,9 @@ def test_a_prefix_holds_the_steps_that_are_left_at_the_time_of_the_observation()
     assert len(prefix) == 9
     assert prefix.frozen_steps == 3
     times = 6 * STEP + STEP // 2 + np.arange(9) * STEP
-    np.testing.assert_allclose(prefix.chunk.ee_pose, chunk.sample_many(times).ee_pose, atol=1e-9)
+    np.testing.assert_allclose(
+        prefix.chunk.signals["ee_pose"], chunk.sample_many(times)["ee_pose"], atol=1e-9
+    )
     assert prefix.chunk.stamp_ns == 6 * STEP + STEP // 2
 
 
@@ -62,7 +69,7 @@ def test_a_slowed_motion_consumes_less_of_the_prefix():
     continuation.measured(Progress(5 * STEP, 7, 1, step=2.0, rate=0.5, delay_steps=1.0))
     prefix = continuation.prefix(9 * STEP)
     assert len(prefix) == 12
-    assert prefix.chunk.ee_pose[0, 0] == pytest.approx(0.15 * 4 * STEP / S)
+    assert prefix.chunk.signals["ee_pose"][0, 0] == pytest.approx(0.15 * 4 * STEP / S)
 
 
 def test_the_longest_of_the_last_delays_is_frozen():
@@ -81,9 +88,11 @@ def test_a_chunk_that_is_on_its_way_is_the_one_that_is_continued_unless_it_was_r
     continuation.measured(Progress(5 * STEP, 1, 1, step=5.0, rate=0.5, delay_steps=1.0))
     continuation.published(2, line(0.3, stamp=4 * STEP), 6 * STEP)
     prefix = continuation.prefix(8 * STEP)
-    assert prefix.chunk.ee_pose[0, 0] == pytest.approx(0.3 + 0.15 * 2 * STEP / S)
+    assert prefix.chunk.signals["ee_pose"][0, 0] == pytest.approx(0.3 + 0.15 * 2 * STEP / S)
     continuation.measured(Progress(10 * STEP, 1, 1, step=8.0, rate=0.5, delay_steps=1.0))
-    assert continuation.prefix(10 * STEP).chunk.ee_pose[0, 0] == pytest.approx(0.15 * 8 * STEP / S)
+    assert continuation.prefix(10 * STEP).chunk.signals["ee_pose"][0, 0] == pytest.approx(
+        0.15 * 8 * STEP / S
+    )
 
 
 def test_nothing_is_continued_once_the_chunk_has_run_out():

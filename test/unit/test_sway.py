@@ -11,7 +11,7 @@ from groot_ros.codecs.types import Observation
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.sway import SWAY_M, SWAY_RAD
 from groot_ros.robot import RobotConfig, load_robot, robot_names
-from groot_ros.signals.signals import arm_signals
+from groot_ros.signals.signals import EE_POSE, arm_signals
 from groot_ros.sim.fake_arm import resting_state
 
 MS = 1_000_000
@@ -24,7 +24,7 @@ def observed(robot: RobotConfig, stamp_ns: int) -> Observation:
         stamp_ns,
         {},
         "sway",
-        arm_signals(ee_pose=state.pose, joint_position=state.joints, grip=state.grip),
+        arm_signals(ee_pose=state.pose, joint_position=state.joints, grip=state.signals["grip"]),
     )
 
 
@@ -35,7 +35,7 @@ def test_its_chunks_move_every_robot_and_none_is_refused(name: str) -> None:
     signal = robot.output.signal
     motion = ChunkExecutor(robot.limits, ExecutionSettings(signal, period_s=PERIOD_NS / 1e9))
     policy.reset("sway")
-    start = observed(robot, 0).signals[signal]
+    start = observed(robot, 0).signals[signal.name]
     motion.start_from(start, 0.0, 10**9)
     values, grips = [], []
     for now_ns in range(10**9, 9 * 10**9, PERIOD_NS):
@@ -43,11 +43,11 @@ def test_its_chunks_move_every_robot_and_none_is_refused(name: str) -> None:
             chunk = policy.predict(observed(robot, now_ns))
             assert motion.accept(now_ns // MS, chunk, now_ns) is None
         setpoint = motion.setpoint(now_ns)
-        assert setpoint and setpoint.grip is not None
-        values.append(getattr(setpoint, signal))
-        grips.append(setpoint.grip)
+        assert setpoint and setpoint.closure is not None
+        values.append(setpoint.value)
+        grips.append(setpoint.closure)
     reach = np.abs(np.array(values) - start).max(axis=0)
-    is_pose = signal == "ee_pose"
+    is_pose = signal == EE_POSE
     size = SWAY_M if is_pose else SWAY_RAD
     assert np.all(reach[:3] > 0.8 * size) and np.all(reach <= 1.05 * size)
     assert {0.0, 1.0} <= set(grips)

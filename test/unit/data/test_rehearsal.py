@@ -21,6 +21,7 @@ from groot_ros.errors import UserError
 from groot_ros.policies.base import Inputs
 from groot_ros.robot import RobotConfig, load_robot
 from groot_ros.share import share_file
+from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.fake_bag import starting_state
 from groot_ros.sim.rehearsal import Conditions, rehearse
 from groot_ros.sim.rehearsal_result import Rehearsed, summarize
@@ -54,7 +55,9 @@ class Imitator:
         times_s = now_s + np.arange(16) * STEP_NS / 1e9
         poses = np.array([pose(time_s) for time_s in times_s])
         grips = np.array([grip(time_s) for time_s in times_s])
-        chunk = Chunk(observation.stamp_ns, STEP_NS, ee_pose=poses, grip=grips)
+        chunk = Chunk(
+            observation.stamp_ns, STEP_NS, signals=arm_signals(ee_pose=poses, grip=grips)
+        )
         return self._spoil(chunk, now_s)
 
 
@@ -72,10 +75,9 @@ def rehearsed(bag: Path, policy: Imitator, robot: RobotConfig = ROBOT) -> Rehear
 
 
 def below_the_table(chunk: Chunk) -> Chunk:
-    assert chunk.ee_pose is not None
-    poses = chunk.ee_pose.copy()
+    poses = chunk.signals["ee_pose"].copy()
     poses[:, 2] = -0.05
-    return replace(chunk, ee_pose=poses)
+    return chunk.replaced({"ee_pose": poses})
 
 
 def test_who_imitates_is_executed_and_close(bag: Path) -> None:
@@ -122,10 +124,9 @@ def test_a_small_excess_is_moved_to_the_border_as_the_executor_does(bag: Path) -
     limits = replace(ROBOT.limits, workspace_max=(0.45, *high[1:]))
 
     def a_little_outside(chunk: Chunk, time_s: float) -> Chunk:
-        assert chunk.ee_pose is not None
-        poses = chunk.ee_pose.copy()
+        poses = chunk.signals["ee_pose"].copy()
         poses[:, 0] = np.minimum(poses[:, 0], 0.46)
-        return replace(chunk, ee_pose=poses)
+        return chunk.replaced({"ee_pose": poses})
 
     episode = rehearsed(bag, Imitator(a_little_outside), replace(ROBOT, limits=limits))
     assert not any(chunk.refused for chunk in episode.chunks)

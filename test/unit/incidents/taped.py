@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from groot_ros.incidents.kept_tape import KeptTape
 from groot_ros.incidents.pickled import dumps
 from groot_ros.incidents.tape import Recording, Tape, TapedExecutor
 from groot_ros.robot_limits import Limits
+from groot_ros.signals.signals import arm_signals
 
 S = 1_000_000_000
 PERIOD_NS = S // 100
@@ -40,7 +40,12 @@ def chunk_at(stamp_ns: int, rng: np.random.Generator, epoch: int = 1) -> Chunk:
     turns = np.stack([0 * angles, 0.2 * np.sin(angles), 0.3 * np.cos(angles)], axis=1)
     poses = np.concatenate([places + rng.normal(scale=2e-3, size=3), rotvec_to_quat(turns)], 1)
     # As they come out of a message: the columns in another order in memory.
-    return Chunk(stamp_ns, STEP_NS, epoch, ee_pose=poses[:, range(7)], grip=(angles % 2 > 1) * 1.0)
+    return Chunk(
+        stamp_ns,
+        STEP_NS,
+        epoch,
+        signals=arm_signals(ee_pose=poses[:, range(7)], grip=(angles % 2 > 1) * 1.0),
+    )
 
 
 class Robot:
@@ -55,7 +60,9 @@ class Robot:
         self.chunk_id = 0
         self.commands: list[tuple[int, Setpoint | None]] = []
         self.executor.tape.begin(self.executor, self.now_ns)
-        self.executor.start_from(chunk_at(self.now_ns, self.rng).ee_pose[0], 0.0, self.now_ns)
+        self.executor.start_from(
+            chunk_at(self.now_ns, self.rng).signals["ee_pose"][0], 0.0, self.now_ns
+        )
 
     def recording(self) -> Recording:
         """What is on the tape so far, by the way that it takes between processes."""
@@ -69,7 +76,7 @@ class Robot:
             self.now_ns += PERIOD_NS + int(self.rng.integers(-200_000, 400_000))
             if self.commands and (last := self.commands[-1][1]):
                 away = self.rng.normal(scale=1e-3, size=3)
-                measured = np.concatenate([last.ee_pose[:3] + away, last.ee_pose[3:]])
+                measured = np.concatenate([last.value[:3] + away, last.value[3:]])
                 self.executor.measured(measured, self.now_ns)
             self.commands.append((self.now_ns, self.executor.setpoint(self.now_ns)))
 
@@ -98,7 +105,7 @@ class Robot:
             executor.set_speed_scale(float(self.rng.uniform(0.3, 1.0)), now_ns)
         elif kind == 2:
             far = chunk_at(now_ns, self.rng)
-            self.send(replace(far, ee_pose=far.ee_pose + [[3, 0, 0, 0, 0, 0, 0]]))
+            self.send(far.replaced({"ee_pose": far.signals["ee_pose"] + [[3, 0, 0, 0, 0, 0, 0]]}))
         elif kind == 3:
             self.tick(130)
         elif kind == 4:

@@ -34,6 +34,7 @@ from groot_ros.incidents.tape import (
 )
 from groot_ros.incidents.tape_player import play
 from groot_ros.robot import load_robot
+from groot_ros.signals.signals import arm_signals
 from groot_ros.urdf import load_urdf
 
 
@@ -90,7 +91,7 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
     leaning = home + np.linspace(0.0, 0.3, 16)[:, None] * np.eye(6)[1]
     for number in range(2):
         now_ns = S + number * 20 * PERIOD_NS
-        chunk = Chunk(now_ns, STEP_NS, joint_position=leaning)
+        chunk = Chunk(now_ns, STEP_NS, signals=arm_signals(joint_position=leaning))
         if number == 0:
             begin_motion(executor, reach, chunk, home, now_ns)
         assert executor.accept(number, chunk, now_ns) is None
@@ -101,7 +102,9 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
     deep = home + np.linspace(0.0, 0.9, 16)[:, None] * np.eye(6)[1]
     assert executor.resume() is None
     executor.start_from(executor.held, None, now_ns := now_ns + 220 * PERIOD_NS)
-    refused = executor.accept(2, Chunk(now_ns, STEP_NS, joint_position=deep), now_ns)
+    refused = executor.accept(
+        2, Chunk(now_ns, STEP_NS, signals=arm_signals(joint_position=deep)), now_ns
+    )
     assert refused == "it cannot be joined to the motion within the limits"
     keep(kept := KeptTape(30.0), executor.tape)
     taken = kept.taken()
@@ -119,7 +122,8 @@ def test_another_input_is_noticed() -> None:
     robot.live(1.0)
     recording = robot.recording()
     changed = [c for c in recording.calls if c[0] == "admit"][3]
-    object.__setattr__(changed[1][1], "ee_pose", changed[1][1].ee_pose + 1e-9)
+    other = changed[1][1].replaced({"ee_pose": changed[1][1].signals["ee_pose"] + 1e-9})
+    object.__setattr__(changed[1][1], "signals", other.signals)
     assert not all(p.is_same for p in play(recording))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +48,9 @@ def test_frozen_steps_of_the_running_chunk_are_kept(variant: str, tmp_path: Path
     policy.open()
     # Steps that the checkpoint's statistics cover; what lies beyond them would be clipped.
     running = policy.predict(observation(0, 0.5))
-    assert running.ee_pose is not None
-    near = POSE + 0.1 * (running.ee_pose - POSE)
+    near = POSE + 0.1 * (running.signals["ee_pose"] - POSE)
     near[:, 3:] = POSE[3:]
-    running = replace(running, ee_pose=near)
+    running = running.replaced({"ee_pose": near})
     continuation = Continuation()
     continuation.published(1, running, 0)
     step_ns = running.step_ns
@@ -60,9 +58,8 @@ def test_frozen_steps_of_the_running_chunk_are_kept(variant: str, tmp_path: Path
     prefix = continuation.prefix(4 * step_ns)
     assert prefix is not None and prefix.frozen_steps == 3
     chunk = policy.predict(observation(4 * step_ns, near[4, 0] - 0.002), prefix)
-    assert chunk.ee_pose is not None
-    np.testing.assert_allclose(chunk.ee_pose[:3, :3], near[4:7, :3], atol=1e-3)
-    assert rotation_angle(chunk.ee_pose[:3, 3:], near[4:7, 3:]).max() < 5e-3
+    np.testing.assert_allclose(chunk.signals["ee_pose"][:3, :3], near[4:7, :3], atol=1e-3)
+    assert rotation_angle(chunk.signals["ee_pose"][:3, 3:], near[4:7, 3:]).max() < 5e-3
     policy.close()
 
 
@@ -102,7 +99,7 @@ def test_a_checkpoint_with_an_envelope_grades_what_is_seen(tiny: Path) -> None:
 
 def test_noise_of_a_seed_begins_anew_with_every_episode(tiny: Path) -> None:
     policy = open_policy(tiny, seed=5)
-    first, second = (policy.predict(observation(0, 0.5)).ee_pose for _ in range(2))
+    first, second = (policy.predict(observation(0, 0.5)).signals["ee_pose"] for _ in range(2))
     policy.reset("again")
-    np.testing.assert_array_equal(policy.predict(observation(0, 0.5)).ee_pose, first)
+    np.testing.assert_array_equal(policy.predict(observation(0, 0.5)).signals["ee_pose"], first)
     assert np.abs(first - second).max() > 1e-6

@@ -41,6 +41,7 @@ from groot_ros.serving.bounded import WireError
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.serving.signals import read_pose
+from groot_ros.signals.signals import arm_signals
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,9 @@ def test_chunks_are_those_of_the_model_in_this_process(server: Any, variant: str
         chunk = policy.predict(seen)
         assert (chunk.stamp_ns, chunk.step_ns, len(chunk)) == (7, model.step_ns, 16)
         for got, meant in (
-            (chunk.ee_pose, steps.get("ee_pose")),
-            (chunk.joint_position, steps.get("joint_position")),
-            (chunk.grip, steps.get("grip")),
+            (chunk.signals.get("ee_pose"), steps.get("ee_pose")),
+            (chunk.signals.get("joint_position"), steps.get("joint_position")),
+            (chunk.signals.get("grip"), steps.get("grip")),
         ):
             if meant is None:
                 assert got is None
@@ -184,8 +185,7 @@ def test_a_chunk_is_continued() -> None:
         actions, frozen_steps = model.continued[-1]
         assert actions is not None and frozen_steps == 3
         codec = model.codec
-        assert running_chunk.ee_pose is not None
-        columns = codec.action.parts[0].columns(running_chunk.ee_pose)
+        columns = codec.action.parts[0].columns(running_chunk.signals["ee_pose"])
         np.testing.assert_allclose(actions["ee_pose"], columns, atol=1e-6)
 
 
@@ -232,8 +232,8 @@ def test_n15_servers_with_their_flat_keys_are_understood() -> None:
     ):
         policy.reset("pick up the red cube")
         chunk, meant = policy.predict(observation(0.42)), expected_steps(model, observation(0.42))
-        np.testing.assert_allclose(chunk.ee_pose, meant["ee_pose"], atol=1e-6)
-        np.testing.assert_allclose(chunk.grip, meant["grip"], atol=1e-6)
+        np.testing.assert_allclose(chunk.signals["ee_pose"], meant["ee_pose"], atol=1e-6)
+        np.testing.assert_allclose(chunk.signals["grip"], meant["grip"], atol=1e-6)
         assert chunk.step_ns == 100_000_000
         with pytest.raises(UserError, match="does not fit variant joints_traj"):
             remote(url, "joints_traj").open()
@@ -360,7 +360,7 @@ def test_a_server_that_dies_in_a_request_is_missed_at_once_and_found_again() -> 
     port = int(url.rsplit(":", 1)[1])
     with gr00t_server(model, port):
         chunk = wait_for_chunk(policy)
-        np.testing.assert_allclose(chunk.ee_pose, first.ee_pose)
+        np.testing.assert_allclose(chunk.signals["ee_pose"], first.signals["ee_pose"])
     policy.close()
 
 
@@ -383,7 +383,7 @@ def test_a_late_answer_is_a_loss_and_never_taken_for_the_next_one(server: Any) -
         model.before = lambda: None
         gate.set()
         chunk = wait_for_chunk(policy)
-        assert chunk.ee_pose[0, 0] == pytest.approx(0.5)
+        assert chunk.signals["ee_pose"][0, 0] == pytest.approx(0.5)
 
 
 class Losing:
@@ -403,7 +403,11 @@ class Losing:
         if self.lost:
             raise PolicyLost("the server has gone")
         steps = expected_steps(RecordingModel(), seen)
-        return Chunk(seen.stamp_ns, 100_000_000, ee_pose=steps["ee_pose"], grip=steps["grip"])
+        return Chunk(
+            seen.stamp_ns,
+            100_000_000,
+            signals=arm_signals(ee_pose=steps["ee_pose"], grip=steps["grip"]),
+        )
 
 
 def test_the_loop_tells_a_loss_once_and_goes_on_in_a_new_epoch() -> None:

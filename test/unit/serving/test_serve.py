@@ -74,9 +74,10 @@ def test_a_served_checkpoint_answers_like_one_in_this_process(
         here, there = local.predict(observation()), remote.predict(observation())
         remote.close()
     assert there.step_ns == here.step_ns and len(there) == len(here)
-    assert here.ee_pose is not None and there.ee_pose is not None
     # The untrained network hardly depends on the noise that it begins with.
-    np.testing.assert_allclose(there.ee_pose[:, :3], here.ee_pose[:, :3], atol=0.02)
+    np.testing.assert_allclose(
+        there.signals["ee_pose"][:, :3], here.signals["ee_pose"][:, :3], atol=0.02
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,10 @@ def test_a_missed_grasp_is_noticed_and_repeated(simulation) -> None:
 def test_chunk_is_a_slow_smooth_way(observation) -> None:
     chunk = ScriptedPolicy().predict(observation)
     assert len(chunk) == HORIZON and chunk.stamp_ns == observation.stamp_ns
-    way = np.vstack([observation.signals["ee_pose"][:3], chunk.ee_pose[:, :3]])
+    way = np.vstack([observation.signals["ee_pose"][:3], chunk.signals["ee_pose"][:, :3]])
     steps = np.linalg.norm(np.diff(way, axis=0), axis=1)
     assert steps.max() <= max(FAST_M_S, LIFT_M_S) * STEP_S + 1e-9
-    assert set(np.unique(chunk.grip)) <= {0.0, 1.0}
+    assert set(np.unique(chunk.signals["grip"])) <= {0.0, 1.0}
 
 
 def test_without_a_cube_in_sight_the_hand_rises_open(observation) -> None:
@@ -99,18 +99,20 @@ def test_without_a_cube_in_sight_the_hand_rises_open(observation) -> None:
     chunk = ScriptedPolicy().predict(
         replace(observation.replaced({"ee_pose": low, "grip": np.array(1.0)}), images=blank)
     )
-    assert chunk.ee_pose[-1, 2] > 0.15
-    np.testing.assert_allclose(chunk.ee_pose[:, :2], np.tile(low[:2], (HORIZON, 1)))
-    assert np.all(chunk.grip == 0.0)
+    assert chunk.signals["ee_pose"][-1, 2] > 0.15
+    np.testing.assert_allclose(chunk.signals["ee_pose"][:, :2], np.tile(low[:2], (HORIZON, 1)))
+    assert np.all(chunk.signals["grip"] == 0.0)
 
 
 def test_a_cube_in_the_hand_is_kept_for_pick_and_dropped_for_reach(observation) -> None:
     held = observation.replaced({"grip": np.array(0.5)})
     chunk = ScriptedPolicy().predict(held)
-    assert np.all(chunk.grip == 1.0)
-    np.testing.assert_allclose(chunk.ee_pose[-1, :2], observation.signals["ee_pose"][:2])
+    assert np.all(chunk.signals["grip"] == 1.0)
+    np.testing.assert_allclose(
+        chunk.signals["ee_pose"][-1, :2], observation.signals["ee_pose"][:2]
+    )
     chunk = ScriptedPolicy().predict(replace(held, instruction=REACH.instruction))
-    assert np.all(chunk.grip == 0.0)
+    assert np.all(chunk.signals["grip"] == 0.0)
 
 
 def test_what_is_missing_is_said(observation) -> None:
@@ -124,12 +126,12 @@ def test_pushes_come_and_go_at_the_same_times_in_every_chunk(observation) -> Non
     policy = PerturbedPolicy(ScriptedPolicy(), 3, Disturbance(probability=0.3))
     policy.reset(PICK.instruction)
     pushed = policy.predict(observation)
-    push = pushed.ee_pose - policy.clean.ee_pose
+    push = pushed.signals["ee_pose"] - policy.clean.signals["ee_pose"]
     assert np.all(push[:, 3:] == 0.0)
     is_pushed = np.any(push[:, :3] != 0.0, axis=1)
     assert 0 < is_pushed.sum() < HORIZON
 
     steps = 4
     later = replace(observation, stamp_ns=pushed.stamp_ns + steps * pushed.step_ns)
-    again = policy.predict(later).ee_pose - policy.clean.ee_pose
+    again = policy.predict(later).signals["ee_pose"] - policy.clean.signals["ee_pose"]
     np.testing.assert_allclose(again[:-steps], push[steps:], atol=1e-12)
