@@ -12,6 +12,7 @@ def add_subject(subjects: Any) -> None:
     repair = subjects.add_parser("repair", help="random damage to bags, repaired and counted")
     repair.add_argument("--damages", type=int, default=10_000, help="default: 10000")
     repair.add_argument("--seed", type=int, default=0, help="default: 0")
+    repair.add_argument("--first", type=int, default=0, help="its number (default: 0)")
     repair.add_argument("--json", action="store_true", help="print one JSON object")
     repair.set_defaults(run=run)
 
@@ -21,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.cli.progress import with_progress
     from groot_ros.data.repair_benchmark import RepairBenchmark
 
-    benchmark = RepairBenchmark(args.damages, args.seed)
+    benchmark = RepairBenchmark(args.damages, args.seed, args.first)
     for _ in with_progress(benchmark.steps(), "damages", args.damages):
         pass
     result = benchmark.result()

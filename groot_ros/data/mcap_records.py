@@ -267,7 +267,16 @@ def walk(source: Bytes, offset: int, is_channel: IsChannel) -> Iterator[Found | 
 
 def has_chunks(file: FileBytes) -> bool:
     """Whether there is a chunk anywhere in a file."""
-    return _next_record(file, 0, frozenset({int(Opcode.CHUNK)}), lambda _: False) is not None
+    return next_chunk(file, 0) is not None
+
+
+def next_chunk(file: FileBytes, offset: int) -> Found | None:
+    """The first record from an offset on that may be a chunk; a crash may have torn it."""
+    place = _next_record(file, offset, frozenset({int(Opcode.CHUNK)}), lambda _: False)
+    if place is None:
+        return None
+    opcode, length = RECORD.unpack(file.read(place, RECORD.size))
+    return Found(opcode, place, length)
 
 
 def _record_at(source: Bytes, offset: int, known: frozenset[int]) -> Found | None:
@@ -284,17 +293,20 @@ def _record_at(source: Bytes, offset: int, known: frozenset[int]) -> Found | Non
     return found if opcode > max(_IN_FILE) and _goes_on(source, found.end) else None
 
 
-def doubtful_message(source: Bytes, gap: Gap, is_last: bool) -> Found | None:
-    """A message at the beginning of a gap that has room for it; the last one of a chunk ends with
+def doubtful_messages(source: Bytes, gap: Gap, is_last: bool) -> Iterator[Found]:
+    """Messages at the beginning of a gap that has room for them; the last one of a chunk ends with
     the chunk, whatever it says itself."""
-    head = source.read(gap.start, RECORD.size)
-    if len(head) < RECORD.size or head[0] != Opcode.MESSAGE:
-        return None
-    opcode, length = RECORD.unpack(head)
-    found = Found(opcode, gap.start, length)
-    if is_last and found.end > gap.stop:
-        found = Found(opcode, gap.start, gap.stop - gap.start - RECORD.size)
-    return found if found.length >= MESSAGE.size and found.end <= gap.stop else None
+    offset = gap.start
+    while offset + RECORD.size <= gap.stop:
+        opcode, length = RECORD.unpack(source.read(offset, RECORD.size))
+        found = Found(opcode, offset, length)
+        if is_last and found.end > gap.stop:
+            found = Found(opcode, offset, gap.stop - offset - RECORD.size)
+        is_message = opcode == Opcode.MESSAGE and found.length >= MESSAGE.size
+        if not is_message or found.end > gap.stop:
+            return
+        yield found
+        offset = found.end
 
 
 def _is_whole(source: Bytes, found: Found) -> bool:

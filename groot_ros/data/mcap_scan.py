@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -42,7 +43,8 @@ from groot_ros.data.mcap_records import (
     Gap,
     decompress,
     decompress_beginning,
-    doubtful_message,
+    doubtful_messages,
+    next_chunk,
     parse,
     read_message,
     walk,
@@ -204,10 +206,12 @@ class _Scanner:
         self._behind: list[Found | Gap] = []
         self._summary: list[McapRecord] = []
         self._summary_start = 0
+        # Where a whole chunk begins in what the newest, damaged one claims for itself; 0 for none.
+        self._covered = 0
 
     def run(self) -> Scan:
         scan = self._scan
-        for item in walk(self._source, len(MCAP0_MAGIC), self._is_channel):
+        for item in self._walk():
             if isinstance(item, Gap):
                 (self._behind if self._behind else scan.gaps).append(item)
             elif item.opcode in _BEHIND or (self._behind and item.opcode not in _DATA):
@@ -223,6 +227,16 @@ class _Scanner:
         self._save()
         scan.summary_is_true = scan.ends_properly and self._summary_fits()
         return scan
+
+    def _walk(self) -> Iterator[Found | Gap]:
+        """All records; those of a whole chunk also where a damaged one claims its place."""
+        self._covered = len(MCAP0_MAGIC)
+        while self._covered:
+            offset, self._covered = self._covered, 0
+            for item in walk(self._source, offset, self._is_channel):
+                yield item
+                if self._covered:
+                    break
 
     def _is_channel(self, number: int) -> bool:
         # Where no channel is known yet, its definition may still come.
@@ -277,9 +291,15 @@ class _Scanner:
         run.count(channel, time_ns)
 
     def _take_chunk(self, found: Found) -> None:
+        try:
+            self._scan.chunks.append(self._chunk(found))
+        except DamagedRecord:
+            self._covered = self._whole_chunk_in(found)
+            self._scan.gaps.append(Gap(found.offset, self._covered or found.end))
+
+    def _chunk(self, found: Found) -> ChunkStretch:
         body = found.body(self._source)
         head = ChunkHead.read(body)
-        compressed = body[head.data_offset :]
         chunk = ChunkStretch(
             offset=found.offset,
             length=found.end - found.offset,
@@ -289,13 +309,19 @@ class _Scanner:
             size=head.size,
             crc=head.crc,
         )
-        try:
-            data = decompress(head.compression, compressed, head.size)
-            self._look_through(chunk, data)
-        except DamagedRecord:
-            self._scan.gaps.append(Gap(found.offset, found.end))
-            return
-        self._scan.chunks.append(chunk)
+        data = decompress(head.compression, body[head.data_offset :], head.size)
+        self._look_through(chunk, data)
+        return chunk
+
+    def _whole_chunk_in(self, damaged: Found) -> int:
+        """Where the first whole chunk begins in the place of a damaged one; 0 where none does."""
+        found = next_chunk(self._source, damaged.offset + RECORD.size)
+        while found and found.offset < damaged.end:
+            with suppress(DamagedRecord):
+                if not self._chunk(found).crc_is_wrong:
+                    return found.offset
+            found = next_chunk(self._source, found.offset + 1)
+        return 0
 
     def _look_through(self, chunk: ChunkStretch, data: bytes) -> None:
         if chunk.crc and crc32(data) != chunk.crc:
@@ -442,11 +468,11 @@ class _Scanner:
         found: list[Message] = []
         for item in walk(source, 0, self._is_channel):
             if isinstance(item, Gap):
-                # It is whole if only what follows it is damaged, or its length.
+                # They are whole if only what follows them is damaged, or a length.
                 last = is_whole and item.stop == source.size
-                if (first := doubtful_message(source, item, last)) is None:
-                    continue
-                item = first
+                doubtful = doubtful_messages(source, item, last)
+                found += [read_message(message.body(source)) for message in doubtful]
+                continue
             body = item.body(source)
             if item.opcode == Opcode.MESSAGE:
                 found.append(read_message(body))

@@ -61,7 +61,7 @@ def _is_whole(path: Path) -> bool:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as database:
             database.text_factory = bytes
-            if database.execute("PRAGMA quick_check(1)").fetchone()[0] not in (b"ok", "ok"):
+            if database.execute("PRAGMA integrity_check(1)").fetchone()[0] not in (b"ok", "ok"):
                 return False
             query = "SELECT timestamp, topic_id, length(data) FROM messages"
             numbers = {row[0] for row in database.execute("SELECT id FROM topics")}
@@ -186,7 +186,8 @@ class _Database:
         count = int.from_bytes(page[start + 3 : start + 5], "big")
         for index in range(min(count, self._page // 4)):
             place = start + 8 + 2 * index
-            offset = int.from_bytes(page[place : place + 2], "big")
+            # As sqlite does: a pointer never leads out of its page.
+            offset = int.from_bytes(page[place : place + 2], "big") % self._page
             try:
                 length, at = _varint(page, offset)
                 number, at = _varint(page, at)

@@ -146,6 +146,12 @@ def test_random_damage_leaves_what_other_readers_find() -> None:
     assert result["messages_after_repair"] >= result["messages_of_an_independent_reader"] > 0
 
 
+@pytest.mark.parametrize("number", [1189, 4272, 4504, 8518])
+def test_random_damage_that_cost_more_once(number: int) -> None:
+    """An index that fits nothing; a chunk's head over a whole chunk; two lengths; a pointer."""
+    assert RepairBenchmark(damages=1, first=number).run()["faults"] == []
+
+
 def test_what_cannot_be_saved_of_a_split_bag_is_set_aside(tmp_path: Path, whole: bytes) -> None:
     folder = tmp_path / "bag"
     folder.mkdir()
