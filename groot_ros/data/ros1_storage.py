@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rosbags.interfaces import Connection
-from rosbags.rosbag1 import Reader, ReaderError
+from rosbags.rosbag1 import Reader
 
 from groot_ros.data.bag_storage import BagError, Raw, Stream
 
@@ -21,10 +22,8 @@ class Ros1File:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._reader = Reader(path)
-        try:
+        with self._readable():
             self._reader.open()
-        except (ReaderError, AssertionError, ValueError, KeyError) as error:
-            raise self._damaged(error) from error
         # Every publisher has a connection of its own.
         counts: Counter[tuple[str, str, str]] = Counter()
         for connection in self._reader.connections:
@@ -39,12 +38,19 @@ class Ros1File:
         self.custom_data: Mapping[str, str] = {}
         self.parts: frozenset[str] = frozenset()
 
-    def _damaged(self, error: Exception) -> BagError:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        return BagError(
-            f"ROS 1 bag {self._path} cannot be read ({reason}): mend it with ROS 1's "
-            "`rosbag reindex`, or restore it from a copy"
-        )
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Damaged bytes make the reader, and what decompresses for it, fail in any way."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            reason = " ".join(str(error).split()).rstrip(".") or "its records do not fit"
+            raise BagError(
+                f"ROS 1 bag {self._path} cannot be read ({reason}): mend it with ROS 1's "
+                "`rosbag reindex`, or restore it from a copy"
+            ) from error
 
     @property
     def streams(self) -> Sequence[Stream]:
@@ -58,11 +64,13 @@ class Ros1File:
         if not streams:
             return
         wanted = [c for c in self._reader.connections if self._streams[c.id] in streams]
-        try:
-            for connection, time_ns, data in self._reader.messages(wanted, start_ns, stop_ns):
-                yield time_ns, self._streams[connection.id], data
-        except (ReaderError, AssertionError, ValueError, KeyError, OSError) as error:
-            raise self._damaged(error) from error
+        messages = self._reader.messages(wanted, start_ns, stop_ns)
+        while True:
+            with self._readable():
+                if (found := next(messages, None)) is None:
+                    return
+            connection, time_ns, data = found
+            yield time_ns, self._streams[connection.id], data
 
     def steps_back(self) -> Sequence[tuple[int, int]]:
         """ROS 1's index, by which its bags are read, keeps no order but that of time."""

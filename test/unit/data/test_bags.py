@@ -235,12 +235,16 @@ def test_a_row_of_two_that_had_one_number_is_no_step_of_the_clock(tmp_path: Path
         assert not opened.clock_steps
 
 
-def test_a_bag_of_ros_1(tmp_path: Path) -> None:
+def write_ros1(path: Path, messages: list[Message], compression: str = "") -> Path:
+    """The same messages as ROS 1 has them."""
     store = get_typestore(Stores.ROS1_NOETIC)
     humble = get_typestore(Stores.ROS2_HUMBLE)
-    with Ros1Writer(tmp_path / "old.bag") as writer:
+    writer = Ros1Writer(path)
+    if compression:
+        writer.set_compression(Ros1Writer.CompressionFormat[compression])
+    with writer:
         connections = {}
-        for message in sorted(ArmBag(seconds=1.5).messages(), key=lambda m: m.arrival_s):
+        for message in sorted(messages, key=lambda m: m.arrival_s):
             kind = message.type_name
             if message.topic not in connections:
                 connections[message.topic] = writer.add_connection(
@@ -256,6 +260,11 @@ def test_a_bag_of_ros_1(tmp_path: Path) -> None:
             data = store.serialize_ros1(values, kind)
             time_ns = BEGIN_NS + round(message.arrival_s * NS)
             writer.write(connections[message.topic], time_ns, data)
+    return path
+
+
+def test_a_bag_of_ros_1(tmp_path: Path) -> None:
+    write_ros1(tmp_path / "old.bag", ArmBag(seconds=1.5).messages())
     write_bag(tmp_path / "new", ArmBag(seconds=1.5).messages())
     for name in ("old.bag", "new"):
         convert(conversion(tmp_path / name, tmp_path / f"out_{name}"))
@@ -267,6 +276,24 @@ def test_a_bag_of_ros_1(tmp_path: Path) -> None:
     torn.write_bytes((tmp_path / "old.bag").read_bytes()[:60_000])
     with pytest.raises(BagError, match="rosbag reindex"):
         Bag(torn)
+
+
+@pytest.mark.parametrize("compression", ["", "BZ2", "LZ4"])
+def test_a_damaged_bag_of_ros_1_is_one_sentence(tmp_path: Path, compression: str) -> None:
+    content = write_ros1(tmp_path / "a.bag", SHORT.messages(), compression).read_bytes()
+    (tmp_path / "bags").mkdir()
+    path, refused = tmp_path / "bags" / "b.bag", 0
+    for share in (0.1, 0.5, 0.9, 0.99):
+        damaged = bytearray(content)
+        start = int(share * len(content))
+        damaged[start : start + 500] = bytes(range(250)) * 2
+        path.write_bytes(damaged)
+        try:
+            read(path)
+        except BagError as error:
+            assert f"ROS 1 bag {path} cannot be read (" in str(error)
+            refused += 1
+    assert refused
 
 
 def strange_bag(path: Path) -> Path:
