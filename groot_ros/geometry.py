@@ -189,15 +189,17 @@ def rotation_angle(start: ArrayLike, end: ArrayLike) -> Array:
 
 def multiply_quats(left: ArrayLike, right: ArrayLike) -> Array:
     """Products (..., 4) of quaternions wxyz: first `right`, then `left`."""
-    w, x, y, z = np.moveaxis(_array(left, 4, "quaternion"), -1, 0)
-    a, b, c, d = np.moveaxis(_array(right, 4, "quaternion"), -1, 0)
-    product = (
-        w * a - x * b - y * c - z * d,
-        w * b + x * a + y * d - z * c,
-        w * c - x * d + y * a + z * b,
-        w * d + x * c - y * b + z * a,
-    )
-    return np.stack(product, axis=-1)
+    left, right = _array(left, 4, "quaternion"), _array(right, 4, "quaternion")
+    # Of single quaternions np.moveaxis and np.stack would take most of the time.
+    w, x, y, z = (left[..., axis] for axis in range(4))
+    a, b, c, d = (right[..., axis] for axis in range(4))
+    first = w * a - x * b - y * c - z * d
+    product = np.empty((*np.shape(first), 4))
+    product[..., 0] = first
+    product[..., 1] = w * b + x * a + y * d - z * c
+    product[..., 2] = w * c - x * d + y * a + z * b
+    product[..., 3] = w * d + x * c - y * b + z * a
+    return product
 
 
 def rotvec_to_quat(rotvec: ArrayLike) -> Array:

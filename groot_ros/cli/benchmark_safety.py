@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from itertools import repeat
 from typing import Any
 
 SEED = 20261126
@@ -31,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
 
     robots = args.robots or robot_names()
     share = -(-args.commands // len(robots))
-    found = {name: _simulated(name, share, args.seed) for name in robots}
+    # Robots are independent of each other, and so are their results of how many run at once.
+    with ProcessPoolExecutor(min(len(robots), os.cpu_count() or 1)) as pool:
+        every = pool.map(_simulated, robots, repeat(share), repeat(args.seed))
+        found = dict(zip(robots, every, strict=True))
     result: dict[str, Any] = {
         "seed": args.seed,
         "commands": sum(findings["commands"] for findings in found.values()),

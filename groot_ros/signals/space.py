@@ -79,6 +79,9 @@ class PoseSpace:
     the base frame, the rotation about the tool center point."""
 
     def lengths(self, displacement: Array) -> Array:
+        if displacement.ndim == 1:
+            x, y, z, a, b, c = displacement.tolist()
+            return np.array([math.hypot(x, y, z), math.hypot(a, b, c)])
         parts = displacement.reshape(*displacement.shape[:-1], 2, 3)
         return np.sqrt(np.sum(parts * parts, axis=-1))
 
@@ -95,6 +98,8 @@ class PoseSpace:
         return np.concatenate([end[..., :3] - start[..., :3], turn], axis=-1)
 
     def displace(self, start: Array, displacement: Array) -> Array:
+        if start.ndim == 1 == displacement.ndim:
+            return _displaced_one(start, displacement)
         turned = multiply_quats(rotvec_to_quat(displacement[..., 3:]), start[..., 3:])
         turned = turned / np.linalg.norm(turned, axis=-1, keepdims=True)
         return np.concatenate([start[..., :3] + displacement[..., :3], turned], axis=-1)
@@ -138,6 +143,23 @@ def _difference_of_two(end: Array, start: Array) -> Array:
     sine, sign = math.hypot(*turn), math.copysign(1.0, turn_w)
     scale = sign * (2.0 * math.atan2(sine, abs(turn_w)) / sine if sine > 1e-12 else 2.0)
     return np.array([x1 - x0, y1 - y0, z1 - z0, *(scale * part for part in turn)])
+
+
+def _displaced_one(start: Array, displacement: Array) -> Array:
+    """`PoseSpace.displace` of a single pose, several times as fast without arrays."""
+    x0, y0, z0, c, a, b, d = start.tolist()
+    x1, y1, z1, *turn = displacement.tolist()
+    half = math.hypot(*turn) / 2
+    share = math.sin(half) / (2 * half) if half > 1e-9 else 0.5
+    w, (x, y, z) = math.cos(half), (share * part for part in turn)
+    turned = (
+        w * c - x * a - y * b - z * d,
+        w * a + x * c + y * d - z * b,
+        w * b - x * d + y * c + z * a,
+        w * d + x * b - y * a + z * c,
+    )
+    scale = 1.0 / math.sqrt(sum(part * part for part in turned))
+    return np.array([x0 + x1, y0 + y1, z0 + z1, *(scale * part for part in turned)])
 
 
 def _cross(a: Array, b: Array) -> Array:
