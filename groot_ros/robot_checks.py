@@ -9,9 +9,15 @@ from groot_ros.signals.kinds import JOINTS
 
 def check_activation(robot: RobotConfig) -> None:
     """UserError for a joint profile without limits of velocity and acceleration: nothing would
-    bound how fast the arm goes."""
+    bound how fast the arm goes; or with one of orientation, which nobody would keep."""
     if robot.output.commanded.kind != JOINTS:
         return
+    if robot.limits.orientation:
+        raise UserError(
+            f"robot {robot.name}: limits.orientation is kept where poses are commanded, not with "
+            f"output.profile {robot.output.profile}: remove it, or bound two points on the tool's "
+            "axis (limits.points)"
+        )
     keys = ("joint_velocity", "joint_acceleration")
     missing = [f"limits.{key}" for key in keys if getattr(robot.limits, key) is None]
     if missing:

@@ -39,6 +39,10 @@ FOLLOWING = {
     "patience": ("patience_s", "s"),
 }
 RANGE = ("joint_lower", "joint_upper")
+AXES = ("x", "y", "z", "-x", "-y", "-z")
+# A cone of a right angle is none, and one without an angle leaves no room to brake.
+SHARPEST_RAD, WIDEST_RAD = 0.02, 1.4
+LONGEST_TWIST_RAD = 6.28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,17 @@ class WatchedPoint(LinkPoint):
 
     low: tuple[float, ...]
     high: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrientationLimit:
+    """The tool's axis stays within a cone about the base's axis, and its rotation about it within
+    a range, if any, in rad; axes are x, y, z, -x, -y or -z."""
+
+    tool_axis: str
+    base_axis: str
+    cone_rad: float
+    twist_rad: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,13 +87,14 @@ class Limits:
     workspace (3,) in m in the base frame; velocities in m/s and rad/s, accelerations in m/s^2 and
     rad/s^2, jerks in m/s^3 and rad/s^3; joint values per joint. Decelerations are for stops and
     are the accelerations where they are missing. A jump is the farthest that two steps of a chunk,
-    or the motion and a new chunk, may be apart. grip_speed is in closures per second. Points
-    are kept in their boxes where joints are commanded. `following` is when a robot does not
-    follow.
+    or the motion and a new chunk, may be apart. grip_speed is in closures per second. The
+    orientation is kept where poses are commanded, points are kept in their boxes where joints are.
+    `following` is when a robot does not follow.
     """
 
     workspace_min: tuple[float, ...] | None = None
     workspace_max: tuple[float, ...] | None = None
+    orientation: OrientationLimit | None = None
     points: tuple[WatchedPoint, ...] = ()
     linear_velocity: float | None = None
     angular_velocity: float | None = None
@@ -118,6 +134,8 @@ def read_limits(section: Section, joint_count: int, lag_s: float = Following.lag
         box = section.section("workspace")
         values["workspace_min"], values["workspace_max"] = _corners(box)
         box.finish()
+    if "orientation" in section:
+        values["orientation"] = _orientation(section.section("orientation"))
     workspace = values.get("workspace_min"), values.get("workspace_max")
     points = section.part("points").sections()
     values["points"] = tuple(_point(name, point, workspace) for name, point in points)
@@ -135,6 +153,34 @@ def read_limits(section: Section, joint_count: int, lag_s: float = Following.lag
         _check_range(section, values["joint_lower"], values["joint_upper"])
     section.finish()
     return Limits(**values)
+
+
+def _orientation(section: Section) -> OrientationLimit:
+    axes = {}
+    for key in ("tool_axis", "base_axis"):
+        axes[key] = section.text(key, f"one of {', '.join(AXES)}")
+        if axes[key] not in AXES:
+            raise section.error(key, f"is {axes[key]!r}, expected one of {', '.join(AXES)}")
+    cone_rad = section.positive("cone", "rad")
+    if not SHARPEST_RAD <= cone_rad <= WIDEST_RAD:
+        raise section.error(
+            "cone", f"is {cone_rad:g} rad, expected {SHARPEST_RAD:g} to {WIDEST_RAD:g}"
+        )
+    twist = None
+    if "twist" in section:
+        low, high = section.numbers("twist", "rad", 2)
+        if not (
+            low < high <= low + LONGEST_TWIST_RAD
+            and low >= -LONGEST_TWIST_RAD
+            and high <= LONGEST_TWIST_RAD
+        ):
+            raise section.error(
+                "twist",
+                f"is [{low:g}, {high:g}] rad, expected a range that is shorter than a turn",
+            )
+        twist = low, high
+    section.finish()
+    return OrientationLimit(cone_rad=cone_rad, twist_rad=twist, **axes)
 
 
 def _following(section: Section, lag_s: float) -> Following:

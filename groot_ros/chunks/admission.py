@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from groot_ros.chunks.bounds import Bounds, wrong_numbers
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.consumption import Consumption
+from groot_ros.chunks.tool_orientation import ToolOrientation, tool_orientation
 from groot_ros.robot_limits import Limits
 from groot_ros.signals.kinds import Kind, OutOfRange
 from groot_ros.signals.signals import SignalSpec
@@ -121,6 +122,9 @@ class Borders:
                 values, bounds.lower, bounds.upper, self.margin_m, spec.name
             )
             moved[outside] = True
+            if spec.name == self.signal.name and self._tool:
+                inside, outside = self._tool.bounded(inside)
+                moved[outside] = True
             return inside
 
         try:
@@ -131,6 +135,10 @@ class Borders:
         if count:
             chunk = replace(chunk, signals=inside)
         return Bounded(chunk=chunk, projected_steps=count)
+
+    @cached_property
+    def _tool(self) -> ToolOrientation | None:
+        return tool_orientation(self.limits, self.signal.kind)
 
     @cached_property
     def _bounds(self) -> Bounds:

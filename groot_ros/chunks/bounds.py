@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.tool_orientation import tool_orientation
 from groot_ros.robot_limits import Limits
 from groot_ros.signals.kinds import Kind
 from groot_ros.signals.signals import SignalSpec
@@ -96,6 +97,8 @@ def refusal(chunk: Chunk, signal: SignalSpec, limits: Limits) -> str | None:
     """Why a chunk must not be executed: not finite, out of reach, or jumping; None if it may."""
     values, bounds = chunk.signals[signal.name], Bounds.of(limits, signal.kind)
     if reason := wrong_numbers(chunk) or _outside(bounds, values):
+        return reason
+    if (tool := tool_orientation(limits, signal.kind)) and (reason := tool.refusal(values)):
         return reason
     steps = bounds.space.lengths(bounds.space.difference(values[1:], values[:-1]))
     return _jump("step {step} is", steps, bounds)

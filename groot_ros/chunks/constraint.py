@@ -17,8 +17,18 @@ class Constraint(Protocol):
     """Faces that the arm must not come beyond: it stops instead."""
 
     def depth(self, values: Array) -> Array:
-        """How far beyond each face, in m, each piece (max(N - 1, 1), F) of the way through values
-        (N, V) leads at most; 0 or less inside."""
+        """How far beyond each face, in m or rad, each piece (max(N - 1, 1), F) of the way through
+        values (N, V) leads at most; 0 or less inside."""
+
+
+def farthest_between(start: Array, end: Array, bend: Array) -> Array:
+    """The most that something is between two values, whose second derivative by the share of the
+    way is at most `bend`: the peak of the parabola that bends as much."""
+    apart = end - start
+    inner = np.abs(apart) < bend / 2
+    bulge = bend / 8 + apart**2 / (2 * np.where(inner, bend, 1.0)) - np.abs(apart) / 2
+    most: Array = np.maximum(start, end) + np.where(inner, bulge, 0.0)
+    return most
 
 
 def depth_of(constraint: Constraint, value: Array) -> Array:

@@ -31,6 +31,7 @@ from groot_ros.chunks.shaping import shaped, window
 from groot_ros.chunks.stopping import Activity, StopMachine, StopReason
 from groot_ros.chunks.strategies import make_strategy
 from groot_ros.chunks.timeline import Planned, Timeline
+from groot_ros.chunks.tool_orientation import tool_orientation
 from groot_ros.robot_limits import Limits
 
 Array = NDArray[np.float64]
@@ -72,7 +73,9 @@ class ChunkExecutor:
         planned = shaped(self._bounds, period_s)
         if self.settings.interpolated:
             planned = planned.scaled(INTERPOLATED)
-        self._planner = Planner(planned, period_s, averaged=window(self._bounds, period_s))
+        tool = tool_orientation(limits, settings.signal.kind)
+        averaged = window(self._bounds, period_s)
+        self._planner = Planner(planned, period_s, averaged=averaged, tool=tool)
         self._governor = Governor(self._bounds, period_s)
         self._strategy = make_strategy(self.settings.strategy)
         self._flood = Flood()
@@ -113,8 +116,9 @@ class ChunkExecutor:
 
     def watch(self, constraints: Sequence[Constraint]) -> None:
         """Plan nothing that passes these from now on, and stop rather than pass."""
-        self._planner = replace(self._planner, constraints=tuple(constraints))
-        self._governor.watch(tuple(constraints))
+        every = (*([self._planner.tool] if self._planner.tool else []), *constraints)
+        self._planner = replace(self._planner, constraints=every)
+        self._governor.watch(every)
 
     @property
     def held(self) -> Array:

@@ -15,6 +15,7 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.excess import Excess, excess, leaves_range
 from groot_ros.chunks.fade import SHORTEST_BLEND_S, Fade, make_fade
 from groot_ros.chunks.shaping import means
+from groot_ros.chunks.tool_orientation import ToolOrientation
 
 Array = NDArray[np.float64]
 
@@ -103,6 +104,7 @@ class Planner:
     period_s: float
     constraints: tuple[Constraint, ...] = ()
     averaged: int = 1
+    tool: ToolOrientation | None = None
 
     def rest(self, value: Array, now_ns: int) -> Motion:
         """Staying at a value."""
@@ -125,6 +127,8 @@ class Planner:
         values = space.displace(
             values, np.clip(places, self.bounds.lower, self.bounds.upper) - places
         )
+        if self.tool:
+            values = self.tool.taken_in(values, lambda v: Curve.through(space, v, step_s))
         return Curve.through(space, values, step_s)
 
     def inside(self, curve: Curve) -> Curve:

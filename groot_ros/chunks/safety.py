@@ -14,6 +14,7 @@ from groot_ros.chunks.execution import ChunkExecutor
 from groot_ros.chunks.execution_settings import ExecutionSettings
 from groot_ros.chunks.joining import Offer
 from groot_ros.chunks.stopping import StopReason
+from groot_ros.chunks.tool_orientation import ToolOrientation, tool_orientation
 from groot_ros.robot_limits import Limits
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.signals import Signals, SignalSpec
@@ -56,8 +57,14 @@ class Findings:
         return self.outside <= 1e-5 and worst <= 1.01
 
 
-def measure(bounds: Bounds, values: Array, period_s: float) -> Findings:
+def measure(
+    bounds: Bounds, values: Array, period_s: float, tool: ToolOrientation | None = None
+) -> Findings:
     """Of commands (T, V) that begin at rest, a period apart."""
+    turned = 0.0
+    if tool:
+        beyond = tool.beyond(values)
+        turned = float((beyond - np.maximum(beyond[0], 0.0)).max())
     space = bounds.space
     values = np.concatenate([values[:1], values[:1], values[:1], values])
     inside = bounds.around(values[0])
@@ -73,7 +80,7 @@ def measure(bounds: Bounds, values: Array, period_s: float) -> Findings:
     most = np.where(brakes, hardest, bounds.acceleration)
     return Findings(
         commands=len(values) - 3,
-        outside=max(0.0, float(out.max())),
+        outside=max(0.0, float(out.max()), turned),
         velocity=float((space.lengths(velocities) / bounds.velocity).max()),
         acceleration=float((space.lengths(changes) / most).max()),
         jerk=float((space.lengths(jerks) / bounds.jerk).max()),
@@ -94,6 +101,7 @@ class Trial:
     def __post_init__(self) -> None:
         self._rng = rng = np.random.default_rng(self.seed)
         self._bounds = Bounds.of(self.limits, self.signal.kind)
+        self._tool = tool_orientation(self.limits, self.signal.kind)
         settings = ExecutionSettings(
             self.signal,
             strategy=str(rng.choice(STRATEGIES)),
@@ -109,7 +117,7 @@ class Trial:
         self._high = np.broadcast_to(np.where(np.isfinite(upper), upper, FREE), size)
         self._now_ns = self._last_ns = 10 * S
         outside = 0.05 * rng.normal(size=size) * (rng.random() < 0.2)
-        self._arm = self._value(self._anywhere() + outside, rng.normal(size=3))
+        self._arm = self._value(self._anywhere() + outside, self._turn())
         self._segment: list[Array] = []
         self._late: tuple[int, Offer] | None = None
         self._epoch = self._chunk_id = 0
@@ -157,7 +165,7 @@ class Trial:
     def _end_segment(self) -> None:
         if self._segment:
             values = np.array(self._segment)
-            self.findings.add(measure(self._bounds, values, self.period_s))
+            self.findings.add(measure(self._bounds, values, self.period_s, self._tool))
             self._segment = []
 
     def _event(self) -> None:
@@ -174,7 +182,7 @@ class Trial:
         elif draw < 0.18:
             self._push()
         elif executor.is_idle and draw < 0.3:
-            self._arm = self._value(self._anywhere(), rng.normal(size=3))
+            self._arm = self._value(self._anywhere(), self._turn())
         else:
             self._offer()
         if executor.stops.blocked and rng.random() < 0.7:
@@ -219,11 +227,15 @@ class Trial:
     def _anywhere(self, shape: tuple[int, ...] = ()) -> Array:
         return self._rng.uniform(self._low, self._high, (*shape, len(self._low)))
 
+    def _turn(self) -> Array:
+        """Of any size, mostly in the cone where there is one."""
+        return self._rng.normal(scale=0.3 if self._tool else 1.0, size=3)
+
     def _value(self, places: Array, turns: Array) -> Array:
         if self.signal.kind == JOINTS:
             return places
         zero = np.zeros((*places.shape[:-1], 7))
-        zero[..., 3] = 1.0
+        zero[..., 3:] = self._tool.reference if self._tool else (1.0, 0.0, 0.0, 0.0)
         return self._bounds.space.displace(zero, np.concatenate([places, turns], axis=-1))
 
     def _inside(self, places: Array) -> Array:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from groot_ros.chunks.constraint import farthest_between
 from groot_ros.forward_kinematics import ForwardKinematics
 from groot_ros.robot_limits import WatchedPoint
 
@@ -73,11 +74,7 @@ class WatchedPoints:
             (changes[:, None, None, :] @ self._arm.bends)[:, :, 0, :] * changes[:, None, :],
             axis=-1,
         )[..., None]
-        start, end = beyond[:-1], beyond[1:]
-        apart = end - start
-        inner = np.abs(apart) < bend / 2
-        bulge = bend / 8 + apart**2 / (2 * np.where(inner, bend, 1.0)) - np.abs(apart) / 2
-        return np.maximum(start, end) + np.where(inner, bulge, 0.0)
+        return farthest_between(beyond[:-1], beyond[1:], bend)
 
     def excesses(self, values: Array, allowed: Array) -> Array:
         """How far each part (max(N - 1, 1),) of a way through values (N, J) leads beyond a face,

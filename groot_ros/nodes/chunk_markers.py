@@ -10,6 +10,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.tool_orientation import ToolOrientation, tool_orientation
 from groot_ros.nodes.messages import to_pose, to_time
 from groot_ros.robot import RobotConfig
 from groot_ros.signals.kinds import POSE
@@ -24,6 +25,8 @@ BOX = ColorRGBA(r=0.3, g=0.8, b=0.4, a=0.15)
 TEXT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 ARROW = Vector3(x=0.03, y=0.004, z=0.006)
 TEXT_HEIGHT_M = 0.04
+CONE = ColorRGBA(r=0.3, g=0.8, b=0.4, a=0.5)
+CONE_LENGTH_M, CONE_LINES = 0.1, 24
 
 
 class ChunkMarkers:
@@ -36,6 +39,7 @@ class ChunkMarkers:
         self._chunk: tuple[int, Chunk] | None = None
         self._previous: tuple[int, Chunk] | None = None
         self._joined_step = 0.0
+        self._tool = tool_orientation(robot.limits, robot.output.commanded.kind)
 
     def add(self, chunk_id: int, chunk: Chunk) -> None:
         """A chunk takes over."""
@@ -54,6 +58,8 @@ class ChunkMarkers:
             markers += self._fan(header, poses, step if running else float(len(poses)))
             age_s = (now_ns - self._chunk[1].stamp_ns) / 1e9
             markers.append(_badge(header, poses[-1], age_s))
+            if self._tool:
+                markers.append(_cone(header, poses[0], self._tool))
         if self._previous and (poses := self._previous[1].signals.first(POSE)) is not None:
             markers.append(_path(header, poses))
         if box := self._workspace(header):
@@ -103,4 +109,16 @@ def _path(header: Header, poses: Array) -> Marker:
     marker.pose.orientation.w = 1.0
     marker.scale.x = 0.003
     marker.points = [Point(x=p[0], y=p[1], z=p[2]) for p in poses[:, :3].tolist()]
+    return marker
+
+
+def _cone(header: Header, pose: Array, tool: ToolOrientation) -> Marker:
+    """Where the tool may point, at a pose."""
+    marker = Marker(header=header, ns="orientation", type=Marker.LINE_LIST, color=CONE)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x = 0.002
+    tip = pose[:3]
+    rim = tip + CONE_LENGTH_M * tool.rim(CONE_LINES)
+    for one, other in zip(rim, np.roll(rim, 1, axis=0), strict=True):
+        marker.points += [Point(x=x, y=y, z=z) for x, y, z in (tip, one, one, other)]
     return marker
