@@ -14,8 +14,8 @@ from groot_ros.errors import UserError
 from groot_ros.robot_lag import Lag, read_lag
 from groot_ros.robot_limits import Following, Limits, read_limits
 from groot_ros.share import share_file, user_path
-from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, Kind
-from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, SignalSpec
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, VECTOR, Kind
+from groot_ros.signals.signals import ARM, EE_POSE, GRIP, JOINT_POSITION, SignalSpec
 
 STATE_MAX_AGE_S = 0.2
 CAMERA_MAX_AGE_S = 0.3
@@ -29,6 +29,16 @@ OUTPUT_PROFILES = {
     "jtc_upsampling": "joint_position",
     "joint_stream": "joint_position",
 }
+# What vectors are told by, and the names of their numbers; empty where the file names them.
+WRENCH, TWIST, EFFORT, VELOCITY, ARRAY = "wrench", "twist", "effort", "velocity", "array"
+VECTOR_NAMES: Mapping[str, tuple[str, ...]] = {
+    WRENCH: tuple(f"{part}_{axis}" for part in ("force", "torque") for axis in "xyz"),
+    TWIST: tuple(f"{part}_{axis}" for part in ("linear", "angular") for axis in "xyz"),
+    EFFORT: (),
+    VELOCITY: (),
+    ARRAY: (),
+}
+OF_JOINTS = (EFFORT, VELOCITY)
 # By which time a stream counts.
 HEADER, ARRIVAL = "header", "arrival"
 CLOCKS = (HEADER, ARRIVAL)
@@ -132,7 +142,20 @@ class CameraStream:
     depth_range_m: tuple[float, float] | None = None
 
 
-SignalStream = JointStream | PoseStream | GripStream
+@dataclass(frozen=True)
+class VectorStream:
+    """Numbers that are observed only, by `names`: a wrench, a twist, efforts or velocities of
+    joints, an array; `type`, a key of VECTOR_NAMES, says which."""
+
+    kind: ClassVar[Kind] = VECTOR
+    topic: str
+    type: str
+    names: tuple[str, ...]
+    max_age_s: float = STATE_MAX_AGE_S
+    time: StreamTime = StreamTime()
+
+
+SignalStream = JointStream | PoseStream | GripStream | VectorStream
 """Where a signal comes from, besides cameras."""
 
 
@@ -144,10 +167,17 @@ class Observations:
     joint_position: JointStream | None = None
     ee_pose: PoseStream | None = None
     grip: GripStream | None = None
+    vectors: Mapping[str, VectorStream] = field(default_factory=dict)
+    """Other signals by name, the file's `signals`."""
 
     @property
     def signals(self) -> dict[str, SignalStream]:
         """The streams besides cameras by the name of their signal."""
+        return {**self.arm, **self.vectors}
+
+    @property
+    def arm(self) -> dict[str, SignalStream]:
+        """Those of the arm and its gripper."""
         arm: dict[SignalSpec, SignalStream | None] = {
             JOINT_POSITION: self.joint_position,
             EE_POSE: self.ee_pose,
@@ -165,8 +195,9 @@ class Observations:
     ) -> Observations:
         """The same with each of the streams changed."""
         cameras = {name: camera(stream) for name, stream in self.cameras.items()}
-        signals = {name: signal(stream) for name, stream in self.signals.items()}
-        return replace(self, cameras=cameras, **signals)
+        arm = {name: signal(stream) for name, stream in self.arm.items()}
+        vectors = {name: signal(stream) for name, stream in self.vectors.items()}
+        return replace(self, cameras=cameras, vectors=vectors, **arm)
 
 
 @dataclass(frozen=True)
@@ -289,6 +320,7 @@ def parse_robot(values: object, source: str) -> RobotConfig:
     """A robot from the parsed YAML; `source` names the file in errors."""
     root = Section(values, source)
     observations = _observations(root.section("observations"))
+    observations = replace(observations, vectors=_vectors(root.part("signals"), observations))
     joints = observations.joint_position
     lag = read_lag(root.section("lag")) if "lag" in root else None
     lag_s = lag.total_s if lag else Following.lag_s
@@ -331,7 +363,7 @@ def _time(section: Section, is_stamped: bool = True) -> StreamTime:
     default = HEADER if is_stamped else ARRIVAL
     clock = section.choice("clock", CLOCKS) if "clock" in section else default
     if clock == HEADER and not is_stamped:
-        raise section.error("clock", "is header, expected arrival: a Float64 carries no time")
+        raise section.error("clock", "is header, expected arrival: its messages carry no time")
     return StreamTime(clock, _latency_s(section))
 
 
@@ -354,6 +386,28 @@ def _joints(parent: Section) -> JointStream:
 def _pose(section: Section) -> PoseStream:
     max_age_s = _max_age_s(section, STATE_MAX_AGE_S)
     stream = PoseStream(section.topic("topic"), max_age_s, _time(section))
+    section.finish()
+    return stream
+
+
+def _vectors(section: Section, observations: Observations) -> dict[str, VectorStream]:
+    vectors = {name: _vector(part) for name, part in section.sections()}
+    for name in vectors:
+        if name in (spec.name for spec in ARM) or name in observations.cameras:
+            raise section.error(name, "is the name of another stream, expected one of its own")
+    section.finish()
+    return vectors
+
+
+def _vector(section: Section) -> VectorStream:
+    kind = section.choice("type", tuple(VECTOR_NAMES)) if "type" in section else WRENCH
+    stream = VectorStream(
+        topic=section.topic("topic"),
+        type=kind,
+        names=VECTOR_NAMES[kind] or section.names("joints" if kind in OF_JOINTS else "names"),
+        max_age_s=_max_age_s(section, STATE_MAX_AGE_S),
+        time=_time(section, is_stamped=kind != ARRAY),
+    )
     section.finish()
     return stream
 

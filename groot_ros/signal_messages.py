@@ -6,6 +6,7 @@ and its stream to `READERS`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +18,22 @@ from numpy.typing import NDArray
 from groot_ros.errors import UserError
 from groot_ros.message_fields import from_pose
 from groot_ros.robot import (
+    ARRAY,
     ARRIVAL,
+    EFFORT,
+    TWIST,
+    VELOCITY,
+    WRENCH,
+    GripCommand,
     GripStream,
     JointStream,
     PoseStream,
+    RobotConfig,
     SignalStream,
     StreamTime,
+    VectorStream,
 )
+from groot_ros.signals.signals import EE_POSE, GRIP, SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -33,6 +43,10 @@ SHOWN_NAMES, SHOWN_LENGTH = 32, 64
 JOINT_STATE = "sensor_msgs/msg/JointState"
 POSE = "geometry_msgs/msg/PoseStamped"
 FLOAT = "std_msgs/msg/Float64"
+FLOATS = "std_msgs/msg/Float64MultiArray"
+WRENCH_STAMPED = "geometry_msgs/msg/WrenchStamped"
+TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
+PLURALS = {"position": "positions", "velocity": "velocities", "effort": "efforts"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,24 @@ class SignalReader:
     time: StreamTime
     value: Callable[[Any], Array]
 
+    @property
+    def is_stamped(self) -> bool:
+        """Whether the messages have a header."""
+        return self.type_name not in (FLOAT, FLOATS)
+
+
+def command_readers(robot: RobotConfig) -> dict[SignalSpec, tuple[str, SignalReader]]:
+    """Topics that tell what a demonstrator commanded, and what reads them."""
+    commands = robot.commands
+    found: dict[SignalSpec, tuple[str, SignalReader]] = {}
+    if commands.ee_pose:
+        pose = partial(_pose_in, robot.base_frame)
+        found[EE_POSE] = commands.ee_pose, SignalReader(POSE, commands.ee_pose_time, pose)
+    if (grip := commands.grip) and grip.topic:
+        closure = partial(_commanded_closure, grip)
+        found[GRIP] = grip.topic, SignalReader(FLOAT, grip.time, closure)
+    return found
+
 
 def signal_reader(stream: SignalStream, base_frame: str) -> SignalReader:
     """What reads a stream of a robot file."""
@@ -54,7 +86,7 @@ def signal_reader(stream: SignalStream, base_frame: str) -> SignalReader:
 
 
 def _joints(stream: JointStream, base_frame: str) -> SignalReader:
-    value = partial(_positions, stream.topic, stream.joints)
+    value = partial(_of_joints, stream.topic, stream.joints, "position")
     return SignalReader(JOINT_STATE, stream.time, value)
 
 
@@ -67,7 +99,7 @@ def _grip(stream: GripStream, base_frame: str) -> SignalReader:
     return SignalReader(
         JOINT_STATE,
         stream.time,
-        lambda message: _closure(stream, _positions(stream.topic, joints, message)[0]),
+        lambda message: _closure(stream, _of_joints(stream.topic, joints, "position", message)[0]),
     )
 
 
@@ -75,15 +107,48 @@ def _pose(stream: PoseStream, base_frame: str) -> SignalReader:
     return SignalReader(POSE, stream.time, partial(_pose_in, base_frame))
 
 
+def _vector(stream: VectorStream, base_frame: str) -> SignalReader:
+    read: dict[str, tuple[str, Callable[[Any], Array]]] = {
+        WRENCH: (WRENCH_STAMPED, lambda m: _both(m.wrench.force, m.wrench.torque)),
+        TWIST: (TWIST_STAMPED, lambda m: _both(m.twist.linear, m.twist.angular)),
+        EFFORT: (JOINT_STATE, partial(_of_joints, stream.topic, stream.names, "effort")),
+        VELOCITY: (JOINT_STATE, partial(_of_joints, stream.topic, stream.names, "velocity")),
+        ARRAY: (FLOATS, partial(_array, stream)),
+    }
+    type_name, value = read[stream.type]
+    return SignalReader(type_name, stream.time, value)
+
+
 READERS: dict[type[SignalStream], Callable[[Any, str], SignalReader]] = {
     JointStream: _joints,
     GripStream: _grip,
     PoseStream: _pose,
+    VectorStream: _vector,
 }
 
 
 def _closure(stream: GripStream, raw: Any) -> Array:
     return np.asarray(stream.closure(float(raw)))
+
+
+def _commanded_closure(command: GripCommand, message: Any) -> Array:
+    raw = float(message.data)
+    return np.asarray(command.closure(raw) if math.isfinite(raw) else math.nan)
+
+
+def _both(first: Any, second: Any) -> Array:
+    numbers = first.x, first.y, first.z, second.x, second.y, second.z
+    return np.array(numbers, dtype=np.float64)
+
+
+def _array(stream: VectorStream, message: Any) -> Array:
+    numbers = np.array(message.data, dtype=np.float64)
+    if len(numbers) != len(stream.names):
+        raise UserError(
+            f"{stream.topic} has {len(numbers)} numbers, the robot file names "
+            f"{len(stream.names)}: check its names"
+        )
+    return numbers
 
 
 def _pose_in(base_frame: str, message: Any) -> Array:
@@ -95,10 +160,16 @@ def _pose_in(base_frame: str, message: Any) -> Array:
     return from_pose(message.pose)
 
 
-def _positions(topic: str, joints: Sequence[str], message: Any) -> Array:
+def _of_joints(topic: str, joints: Sequence[str], field: str, message: Any) -> Array:
+    numbers = getattr(message, field)
     try:
-        return pick_joints(joints, message.name, message.position)
+        return pick_joints(joints, message.name, numbers)
     except KeyError as missing:
+        if len(numbers) < len(message.name):
+            raise UserError(
+                f"{topic} has {len(message.name)} names but {len(numbers)} {PLURALS[field]}: "
+                "check its publisher"
+            ) from None
         raise UserError(_no_joint(topic, missing, message)) from None
     except UserError as error:
         raise UserError(f"{topic}: {error}") from None
@@ -125,11 +196,6 @@ def _check_names(joints: Sequence[str], names: Sequence[str], positions: Sequenc
 
 
 def _no_joint(topic: str, missing: KeyError, message: Any) -> str:
-    if len(message.position) < len(message.name):
-        return (
-            f"{topic} has {len(message.name)} names but {len(message.position)} positions: check "
-            "its publisher"
-        )
     names = ", ".join(name[:SHOWN_LENGTH] for name in message.name[:SHOWN_NAMES])
     more = ", ..." if len(message.name) > SHOWN_NAMES else ""
     return f"{topic} has no joint {missing}, only {names}{more}: check the robot file"

@@ -17,6 +17,7 @@ from groot_ros.errors import UserError
 from groot_ros.forward_kinematics import ForwardKinematics
 from groot_ros.robot import ARRIVAL, RobotConfig
 from groot_ros.robot_kinematics import tool_kinematics, watched_points
+from groot_ros.signals.kinds import POSE
 from groot_ros.urdf import load_urdf
 
 T = TypeVar("T")
@@ -169,7 +170,7 @@ class _Calibrator:
                 estimate=latencies.get(name),
                 note=self._reasons.get(name, f"pictures against {self._reference}"),
             )
-        for name, stream in streams.signals.items():
+        for name, stream in streams.arm.items():
             yield Row(
                 key=f"observations.{name}.latency",
                 name=name,
@@ -244,4 +245,4 @@ def _hand(recording: Recording, kinematics: ForwardKinematics | None) -> Signal 
     joints = recording.states.get("joint_position")
     if kinematics is None or joints is None or len(joints) == 0:
         return None
-    return Signal(joints.times_ns, kinematics.poses(joints.values)[:, 0], is_pose=True)
+    return Signal(joints.times_ns, kinematics.poses(joints.values)[:, 0], POSE)

@@ -18,19 +18,22 @@ from groot_ros.data.bag import Bag, open_bag
 from groot_ros.data.bag_storage import BagError
 from groot_ros.data.clock_breaks import find_breaks
 from groot_ros.data.clocks import stamps_behind_ns
-from groot_ros.data.replay import StateCollector, is_pose
+from groot_ros.data.replay import StateCollector
 from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import absolute, held_streams
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS, from_pose
 from groot_ros.robot import HEADER, RobotConfig
+from groot_ros.signals.kinds import VECTOR
+from groot_ros.signals.signals import ARM, EE_POSE
 from groot_ros.stream_store import FLOAT, POSE, Route, header_ns, routes
 
 Array = NDArray[np.float64]
 
 # Of each bag so much is read: more bags say more than longer ones.
 LONGEST_NS = 120 * NS
+ARM_KINDS = {spec.name: spec.kind for spec in ARM}
 # Pictures are compared in grey at this width: noise of the sensor averages out, motion does not.
 PICTURE_WIDTH = 64
 
@@ -166,7 +169,7 @@ class _Reader(StateCollector):
         if signal == "ee_pose":
             stamp_ns = header_ns(message, behind_ns) or arrival_ns
             pose = from_pose(message.pose)
-            if is_pose(pose):
+            if EE_POSE.kind.usable(pose[None])[0]:
                 time_ns = commands.ee_pose_time.of(stamp_ns, arrival_ns)
                 self._commands["ee_pose"].add(time_ns, pose)
         elif signal == "joint_position":
@@ -176,15 +179,12 @@ class _Reader(StateCollector):
 
 
 def _signals(samples: Mapping[str, Samples]) -> dict[str, Signal]:
-    """What was kept, but for samples that are not finite."""
+    """What was kept, but for samples that say nothing."""
     found = {}
     for name, kept in samples.items():
-        signal = kept.signal(is_pose=name == "ee_pose")
-        rows = signal.values.reshape(len(signal), -1)
-        good = np.isfinite(rows).all(axis=1)
-        if signal.is_pose:
-            good = np.array([is_pose(row) for row in rows], dtype=bool)
-        found[name] = Signal(signal.times_ns[good], signal.values[good], signal.is_pose)
+        signal = kept.signal(ARM_KINDS.get(name, VECTOR))
+        good = signal.kind.usable(signal.values)
+        found[name] = Signal(signal.times_ns[good], signal.values[good], signal.kind)
     return found
 
 

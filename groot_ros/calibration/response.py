@@ -40,6 +40,7 @@ from groot_ros.calibration.matching import (
 from groot_ros.calibration.recording import Recording
 from groot_ros.data.signals import Signal
 from groot_ros.message_fields import NS
+from groot_ros.signals.kinds import POSE
 
 Array = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ class _Run:
 
 def _positions(signal: Signal) -> Signal:
     """Of poses the positions, all of joints."""
-    return Signal(signal.times_ns, signal.values[:, :3]) if signal.is_pose else signal
+    return Signal(signal.times_ns, signal.values[:, :3]) if signal.kind == POSE else signal
 
 
 def _staircase_means(command: Signal, begin_ns: int, end_ns: int) -> Array:

@@ -23,7 +23,7 @@ from groot_ros.data.replay import Source, make_buffer
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.message_fields import NS
 from groot_ros.robot import HEADER, STATE_MAX_AGE_S
-from groot_ros.stream_store import POSE, Route
+from groot_ros.stream_store import Route
 
 # Messages take their time, but not this much more than others: then stamps are of another clock.
 CLOCK_OFFSET_S = 1.0
@@ -57,13 +57,11 @@ def _observed(streams: Mapping[str, Route]) -> dict[str, _Stamped]:
 
 def _stamped(source: Source) -> dict[str, _Stamped]:
     found = _observed(source.streams(make_buffer(source.robot, source.codec)))
-    if (label := source.commands().ee_pose) and _label_time_counts(source):
-        found.setdefault(label, _Stamped(POSE, "commands.ee_pose", is_label=True))
+    for topic, command in source.commands().items():
+        if command.reader.is_stamped and command.reader.time.clock == HEADER:
+            key = f"commands.{command.signal.name}"
+            found.setdefault(topic, _Stamped(command.reader.type_name, key, is_label=True))
     return found
-
-
-def _label_time_counts(source: Source) -> bool:
-    return source.robot.commands.ee_pose_time.clock == HEADER
 
 
 def _key(route: Route) -> str:
@@ -184,8 +182,16 @@ def clock_notes(
             f"all stamps are {abs(behind_s):.1f} s {side} the bag's clock, as in simulation "
             "time: the difference was taken out"
         )
-    label = source.commands().ee_pose
-    if label is None or (offset_s := health[label].offset_s()) is None:
+    for topic, command in source.commands().items():
+        if command.reader.is_stamped:
+            yield from _label_notes(topic, command.signal.name, stamped, health)
+
+
+def _label_notes(
+    label: str, signal: str, stamped: Mapping[str, _Stamped], health: Mapping[str, StreamHealth]
+) -> Iterator[str]:
+    """A sentence about labels that are further from the states than transport explains."""
+    if (offset_s := health[label].offset_s()) is None:
         return
     states = [topic for topic, stream in stamped.items() if stream.is_state]
     others = [topic for topic in states or stamped if topic != label]
@@ -199,7 +205,7 @@ def clock_notes(
             f"the stamps of the commands on {label} are {max(later_s, sooner_s):.2f} s {side} "
             f"those of the other streams, measured at their arrival, expected less than "
             f"{LABEL_OFFSET_S:g} s: if it is not meant so, every action is off by as much; set "
-            "`clock: arrival` at commands.ee_pose of the robot file"
+            f"`clock: arrival` at commands.{signal} of the robot file"
         )
 
 

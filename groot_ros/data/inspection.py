@@ -17,7 +17,8 @@ from groot_ros.data.reader import Dataset
 from groot_ros.data.stream_trial import unreadable_streams
 from groot_ros.data.topics import absolute
 from groot_ros.robot import RobotConfig, load_robot
-from groot_ros.stream_store import FLOAT, POSE, routes
+from groot_ros.signal_messages import command_readers
+from groot_ros.stream_store import routes
 
 
 def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
@@ -66,16 +67,16 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
 
 
 def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
-    streams, commands = robot.observations, robot.commands
+    streams = robot.observations
     wanted = [
         (route.topic, route.types, ("camera " if route.is_camera else "") + stream)
         for route in routes(ObservationBuffer(robot, streams.signals, streams.cameras))
         for stream in route.streams
     ]
-    if commands.ee_pose:
-        wanted.append((commands.ee_pose, (POSE,), "commands.ee_pose"))
-    if commands.grip and commands.grip.topic:
-        wanted.append((commands.grip.topic, (FLOAT,), "commands.grip"))
+    wanted += [
+        (topic, (reader.type_name,), f"commands.{spec.name}")
+        for spec, (topic, reader) in command_readers(robot).items()
+    ]
     problems = []
     for topic, kinds, use in wanted:
         found = bag.topics.get(absolute(topic, namespace))

@@ -53,7 +53,7 @@ def make_labels(
         signal = (states if reached else commands).get(name)
         if not reached and part.signal.kind.is_decision and not signal:
             signal = states.get(name)
-            signal = signal and Signal(signal.times_ns[:1], signal.values[:1])
+            signal = signal and Signal(signal.times_ns[:1], signal.values[:1], signal.kind)
         if not signal:
             kind = "states" if reached else "commands"
             raise BagError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,14 +20,13 @@ from groot_ros.data.key_frames import decode_before
 from groot_ros.data.signals import Samples, Signal
 from groot_ros.data.stream_health import StreamHealth
 from groot_ros.data.topics import CommandTopics, find_commands, find_streams
-from groot_ros.message_fields import from_pose
+from groot_ros.errors import UserError
 from groot_ros.robot import HEADER, RobotConfig
+from groot_ros.signal_messages import SignalReader as MessageReader
 from groot_ros.stream_store import Route, header_ns, routes
 
 # An episode inside a longer bag begins with what was received just before it.
 PREROLL_NS = 1_000_000_000
-# A quaternion shorter than this has no direction.
-LEAST_QUAT = 1e-3
 
 
 def make_buffer(robot: RobotConfig, codec: Codec) -> ObservationBuffer:
@@ -137,11 +135,15 @@ class SignalReader:
         self._commands = source.commands()
         self._samples: dict[str, Samples] = defaultdict(Samples)
         self.topics = {name: route.type_name for name, route in self._streams.items()}
-        self.topics |= self._commands.types
-        self.health = {topic: StreamHealth(topic) for topic in self._commands.stamped}
+        self.topics |= {topic: c.reader.type_name for topic, c in self._commands.items()}
+        self.health = {
+            topic: StreamHealth(topic)
+            for topic, c in self._commands.items()
+            if c.reader.is_stamped
+        }
         """Of the labels whose messages carry a time."""
         self.first_command_ns: int | None = None
-        """When the first commanded pose was meant for."""
+        """When the first command of a motion was meant for."""
         self.unusable: Counter[str] = Counter()
         """Commands by topic that say nothing: NaN, a quaternion of no length, damaged bytes."""
 
@@ -149,62 +151,57 @@ class SignalReader:
         """Keep what a message says; BagError for commands in another frame."""
         if route := self._streams.get(topic):
             route.store(message, arrival_ns)
-        if topic == self._commands.ee_pose:
-            self._check_frame(topic, message)
-            time = self._robot.commands.ee_pose_time
-            stamp_ns = header_ns(message, self._behind_ns)
-            self.health[topic].add(arrival_ns, stamp_ns if time.clock == HEADER else None)
-            # A command without a time is meant for now.
-            stamp_ns = time.of(stamp_ns or arrival_ns, arrival_ns)
-            pose = from_pose(message.pose)
-            if not is_pose(pose):
-                self._leave_out("ee_pose", topic, stamp_ns)
-                return
-            self._samples["ee_pose"].add(stamp_ns, pose)
-            if self.first_command_ns is None:
-                self.first_command_ns = stamp_ns
-        elif topic == self._commands.grip and self._robot.commands.grip:
-            time_ns = self._robot.commands.grip.time.of(arrival_ns, arrival_ns)
-            closure = self._robot.commands.grip.closure(float(message.data))
-            if not math.isfinite(message.data):
-                self._leave_out("grip", topic, time_ns)
-                return
-            self._samples["grip"].add(time_ns, closure)
+        if (command := self._commands.get(topic)) is None:
+            return
+        spec, reader = command.signal, command.reader
+        try:
+            value = reader.value(message)
+        except UserError as error:
+            raise BagError(f"commands on {topic}: {error}") from None
+        time_ns = self._time_ns(topic, reader, arrival_ns, message)
+        if not spec.kind.usable(value[None])[0]:
+            self._leave_out(spec.name, topic, time_ns)
+            return
+        self._samples[spec.name].add(time_ns, value)
+        if spec.kind.is_motion and self.first_command_ns is None:
+            self.first_command_ns = time_ns
+
+    def _time_ns(self, topic: str, reader: MessageReader, arrival_ns: int, message: Any) -> int:
+        """When a command was meant for; one without a time is meant for now."""
+        if not reader.is_stamped:
+            return reader.time.of(arrival_ns, arrival_ns)
+        stamp_ns = header_ns(message, self._behind_ns)
+        by_header = reader.time.clock == HEADER
+        self.health[topic].add(arrival_ns, stamp_ns if by_header else None)
+        return reader.time.of(stamp_ns or arrival_ns, arrival_ns)
 
     def refuse(self, topic: str, arrival_ns: int) -> None:
         """A message of a topic that cannot be read."""
-        if topic == self._commands.ee_pose:
-            self._leave_out("ee_pose", topic, arrival_ns)
-        elif topic == self._commands.grip:
-            self._leave_out("grip", topic, arrival_ns)
+        if command := self._commands.get(topic):
+            self._leave_out(command.signal.name, topic, arrival_ns)
 
-    def _leave_out(self, field_name: str, topic: str, time_ns: int) -> None:
-        self._samples[field_name].leave_out(time_ns)
+    def _leave_out(self, name: str, topic: str, time_ns: int) -> None:
+        self._samples[name].leave_out(time_ns)
         self.unusable[topic] += 1
 
     def obstacle(self, time_ns: int) -> str:
         """Why no command is known for a time around which all of them were read."""
-        for name, topic in (("ee_pose", self._commands.ee_pose), ("grip", self._commands.grip)):
-            if topic and self._samples[name].is_doubtful(time_ns, is_held=name == "grip"):
+        for topic, command in self._commands.items():
+            name, is_held = command.signal.name, command.signal.kind.is_decision
+            if self._samples[name].is_doubtful(time_ns, is_held):
                 return f"{name}: the command on {topic} is not finite or no pose"
         return ""
 
-    def _check_frame(self, topic: str, message: Any) -> None:
-        frame, base = message.header.frame_id.lstrip("/"), self._robot.base_frame
-        if frame != base:
-            raise BagError(
-                f"commands on {topic} are in frame {frame!r}, the robot file's base_frame is "
-                f"{base!r}"
-            )
-
     def signals(self) -> EpisodeSignals:
         """All that was kept."""
-        return EpisodeSignals(_signals(self._collector.samples), _signals(self._samples))
-
-
-def is_pose(pose: NDArray[np.float64]) -> bool:
-    """Whether numbers (7,) are finite and their quaternion has a direction."""
-    return bool(np.all(np.isfinite(pose))) and float(pose[3:] @ pose[3:]) > LEAST_QUAT**2
+        observed = self._robot.observations
+        states = {
+            name: kept.signal(observed.spec(name).kind)
+            for name, kept in self._collector.samples.items()
+        }
+        kinds = {command.signal.name: command.signal.kind for command in self._commands.values()}
+        commands = {name: kept.signal(kinds[name]) for name, kept in self._samples.items()}
+        return EpisodeSignals(states, commands)
 
 
 def label_fields(codec: Codec) -> list[str]:
@@ -224,7 +221,3 @@ def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
     for message in source.bag.messages(reader.topics, start_ns, episode.stop_ns):
         reader.take(*message)
     return reader.signals()
-
-
-def _signals(samples: Mapping[str, Samples]) -> dict[str, Signal]:
-    return {name: kept.signal(is_pose=name == "ee_pose") for name, kept in samples.items()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.geometry import interpolate_pose
+from groot_ros.signals.kinds import VECTOR, Kind
 
 Array = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -52,7 +52,7 @@ class Samples:
         self._times_ns.append(time_ns)
         self._values.extend(np.ravel(value))
 
-    def signal(self, is_pose: bool = False) -> Signal:
+    def signal(self, kind: Kind = VECTOR) -> Signal:
         """The samples in the order of their times; of equal times the last one counts."""
         times = np.array(self._times_ns, dtype=np.int64)
         values = np.array(self._values, dtype=np.float64)
@@ -61,16 +61,16 @@ class Samples:
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
         last = np.append(np.diff(times) > 0, True)[: len(times)]
-        return Signal(times[last], values[last], is_pose)
+        return Signal(times[last], values[last], kind)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """Samples (T, ...) at strictly increasing times (T,) in ns; poses are (T, 7)."""
+    """Samples (T, ...) of a kind at strictly increasing times (T,) in ns."""
 
     times_ns: Times
     values: Array
-    is_pose: bool = False
+    kind: Kind = VECTOR
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -81,14 +81,11 @@ class Signal:
         return self.values[np.maximum(index, 0)]
 
     def interpolated(self, times_ns: Times, gap_ns: int = COMMAND_GAP_NS) -> Array:
-        """Linear, SLERP for poses; the ends hold, and so does a gap above `gap_ns`."""
+        """As the kind is interpolated; the ends hold, and so does a gap above `gap_ns`."""
         end = np.searchsorted(self.times_ns, times_ns, side="left")
         upper = np.clip(end, 0, len(self) - 1)
         lower = np.clip(end - 1, 0, len(self) - 1)
         span = self.times_ns[upper] - self.times_ns[lower]
         fraction = (times_ns - self.times_ns[lower]) / np.where(span == 0, 1, span)
         fraction = np.where((span > gap_ns) & (fraction < 1.0), 0.0, np.clip(fraction, 0.0, 1.0))
-        if self.is_pose:
-            return interpolate_pose(self.values[lower], self.values[upper], fraction)
-        weight = fraction.reshape(-1, *[1] * (self.values.ndim - 1))
-        return (1.0 - weight) * self.values[lower] + weight * self.values[upper]
+        return self.kind.interpolate(self.values[lower], self.values[upper], fraction)

@@ -11,7 +11,10 @@ from groot_ros.data.bag import Bag, TopicInfo
 from groot_ros.data.bag_storage import BagError
 from groot_ros.errors import UserError
 from groot_ros.robot import RobotConfig
-from groot_ros.stream_store import FLOAT, POSE, Route
+from groot_ros.signal_messages import SignalReader, command_readers
+from groot_ros.signals.kinds import JOINTS
+from groot_ros.signals.signals import SignalSpec
+from groot_ros.stream_store import Route
 
 EVENT_TOPIC = "episode_events"
 
@@ -24,22 +27,15 @@ def absolute(topic: str, namespace: str = "/") -> str:
 
 
 @dataclass(frozen=True)
-class CommandTopics:
-    """Topics of the commanded pose and grip, the labels; None for a signal without labels."""
+class CommandTopic:
+    """A topic that tells the labels of a signal, and what reads its messages."""
 
-    ee_pose: str | None = None
-    grip: str | None = None
+    signal: SignalSpec
+    reader: SignalReader
 
-    @property
-    def stamped(self) -> list[str]:
-        """Those whose messages have a header."""
-        return [self.ee_pose] if self.ee_pose else []
 
-    @property
-    def types(self) -> dict[str, str]:
-        """Message types by topic."""
-        found = {self.ee_pose: POSE, self.grip: FLOAT}
-        return {topic: type_name for topic, type_name in found.items() if topic}
+CommandTopics = Mapping[str, CommandTopic]
+"""By the topic's name in the bag; empty where the reached values are the labels."""
 
 
 def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str, Route]:
@@ -72,31 +68,36 @@ def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) ->
     """Those of `command_topics`; BagError for one that is missing or of another type."""
     topics = command_topics(robot, codec, namespace)
     hint = "; without commands choose a codec that ends in _traj, which learns the reached pose"
-    for topic, kind in topics.types.items():
-        _check(bag, topic, (kind,), f"the labels of codec {codec.name}", hint)
+    for topic, command in topics.items():
+        types = (command.reader.type_name,)
+        _check(bag, topic, types, f"the labels of codec {codec.name}", hint)
     return topics
 
 
 def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> CommandTopics:
-    """Topics with the labels of a codec; none of them where the reached pose is the label.
+    """Topics with the labels of a codec; none of them where the reached values are the labels.
 
     UserError when the robot file names none or bags cannot hold them.
     """
     if codec.labels == "reached":
-        return CommandTopics()
-    if "joint_position" in codec.action.signals:
-        raise UserError(
-            f"codec {codec.name} needs commanded joint positions, which bags do not hold as "
-            "labels: choose a codec with commanded poses or joints_traj"
-        )
-    pose, grip = robot.commands.ee_pose, robot.commands.grip
-    if not pose or not grip or not grip.topic:
-        missing = "grip" if pose else "ee_pose"
-        raise UserError(
-            f"robot {robot.name} has no topic at commands.{missing}, the labels of codec "
-            f"{codec.name}: add it to the robot file or choose a codec that ends in _traj"
-        )
-    return CommandTopics(absolute(pose, namespace), absolute(grip.topic, namespace))
+        return {}
+    readers = {spec.name: found for spec, found in command_readers(robot).items()}
+    topics = {}
+    for part in codec.action.parts:
+        name = part.signal.name
+        if part.signal.kind == JOINTS:
+            raise UserError(
+                f"codec {codec.name} needs commanded joint positions, which bags do not hold as "
+                "labels: choose a codec with commanded poses or joints_traj"
+            )
+        if name not in readers:
+            raise UserError(
+                f"robot {robot.name} has no topic at commands.{name}, the labels of codec "
+                f"{codec.name}: add it to the robot file or choose a codec that ends in _traj"
+            )
+        topic, reader = readers[name]
+        topics[absolute(topic, namespace)] = CommandTopic(part.signal, reader)
+    return topics
 
 
 def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") -> None:

@@ -31,11 +31,11 @@ MARGIN_M, MARGIN_RAD = 0.01, 0.02
 
 class SwayPolicy:
     """Slow sines about the first pose, or the first joints, of an episode; the gripper opens and
-    closes. Reads everything that the robot file names."""
+    closes. Reads everything that the robot file names of the arm."""
 
     def __init__(self, robot: RobotConfig) -> None:
         streams = robot.observations
-        self.inputs = Inputs(tuple(streams.signals), tuple(streams.cameras))
+        self.inputs = Inputs(tuple(streams.arm), tuple(streams.cameras))
         self._signal = robot.output.signal
         self._limits = robot.limits
         self._first: Observation | None = None

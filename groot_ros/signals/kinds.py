@@ -125,9 +125,9 @@ class Kind(ABC):
         """A value that a robot can have, for trials."""
         return np.zeros(self.shape(count))
 
-    def is_usable(self, value: Array) -> bool:
-        """Whether a value (N,) says something, as a broken sensor does not."""
-        return bool(np.all(np.isfinite(value)))
+    def usable(self, values: Array) -> NDArray[np.bool_]:
+        """Which of values (T, N) say something: those of a broken sensor do not."""
+        return np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
 
     def wrong(self, values: Array, signal: str) -> str | None:
         """Why commands (T, N) are none that a signal of this kind can have; `signal` names it."""
@@ -213,8 +213,10 @@ class Pose(Kind):
             means.append(Rotation.from_quat(xyzw).mean(weights[used, step]).as_quat())
         return np.concatenate([positions, np.array(means)[:, [3, 0, 1, 2]]], axis=1)
 
-    def is_usable(self, value: Array) -> bool:
-        return super().is_usable(value) and float(value[3:] @ value[3:]) > LEAST_QUAT**2
+    def usable(self, values: Array) -> NDArray[np.bool_]:
+        """Without a direction a quaternion is no rotation."""
+        has_direction = np.sum(values[:, 3:] ** 2, axis=1) > LEAST_QUAT**2
+        return super().usable(values) & has_direction
 
     def wrong(self, values: Array, signal: str) -> str | None:
         if reason := super().wrong(values, signal):

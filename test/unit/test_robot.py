@@ -9,6 +9,7 @@ from groot_ros.errors import UserError
 from groot_ros.robot import load_robot, parse_robot, robot_names, with_max_ages
 from groot_ros.robot_kinematics import watched_points
 from groot_ros.share import share_file
+from groot_ros.signals.kinds import VECTOR
 from groot_ros.urdf import load_urdf
 
 SIM = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
@@ -167,3 +168,46 @@ def test_max_ages_can_be_overridden():
     aged = with_max_ages(load_robot("sim"), state_s=0.0, camera_s=1.5)
     assert aged.observations.cameras["wrist"].max_age_s == 1.5
     assert aged.observations.ee_pose.max_age_s == 0.2
+
+
+def with_signals(**signals):
+    return {**copy.deepcopy(SIM), "signals": signals}
+
+
+def test_other_signals_are_observed_beside_those_of_the_arm():
+    robot = parse_robot(
+        with_signals(
+            wrench={"topic": "/ft_sensor/wrench"},
+            torque={"topic": "/joint_states", "type": "effort", "joints": ["fr3_joint1"]},
+            touch={"topic": "/tactile", "type": "array", "names": ["left", "right"]},
+        ),
+        "sim",
+    )
+    streams = robot.observations
+    assert list(streams.signals) == [*streams.arm, "wrench", "torque", "touch"]
+    assert streams.spec("wrench").kind == VECTOR
+    assert streams.spec("wrench").columns[:3] == ("force_x", "force_y", "force_z")
+    assert streams.spec("torque").columns == ("fr3_joint1",)
+    assert streams.vectors["touch"].time.clock == "arrival"
+    aged = with_max_ages(robot, 0.5, 0.0)
+    assert {stream.max_age_s for stream in aged.observations.signals.values()} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("signals", "sentence"),
+    [
+        ({"grip": {"topic": "/a"}}, "signals.grip is the name of another stream"),
+        ({"wrist": {"topic": "/a"}}, "signals.wrist is the name of another stream"),
+        (
+            {"w": {"topic": "/a", "type": "wrench", "names": ["x"]}},
+            "signals.w.names is not a",
+        ),
+        ({"w": {"topic": "/a", "type": "array"}}, "signals.w.names is missing"),
+        ({"w": {"topic": "/a", "type": "effort"}}, "signals.w.joints is missing"),
+        ({"w": {"topic": "/a", "type": "torque"}}, "expected one of wrench, twist, effort"),
+        ({"w": {"topic": "/a", "type": "array", "names": ["x"], "clock": "header"}}, "no time"),
+    ],
+)
+def test_mistakes_in_other_signals_are_named(signals, sentence):
+    with pytest.raises(UserError, match=sentence):
+        parse_robot(with_signals(**signals), "sim")

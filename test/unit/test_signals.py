@@ -86,6 +86,14 @@ def test_a_displacement_leads_where_it_was_taken_from(case):
     assert apart(kind, reached, np.atleast_1d(end)) < 1e-6
 
 
+@given(kind_and_values(steps=4))
+def test_one_length_is_the_same_as_among_many(case):
+    kind, many = case
+    ways = kind.space.difference(many[1:], many[:1])
+    each = [kind.space.lengths(way) for way in ways]
+    np.testing.assert_allclose(kind.space.lengths(ways), each, rtol=1e-14, atol=1e-100)
+
+
 @given(kind_and_values(steps=1), st.floats(0.01, 1.0))
 def test_the_mean_of_equal_values_is_that_value(case, weight):
     kind, value = case
@@ -120,11 +128,11 @@ def test_what_is_moved_into_a_range_is_in_it_and_stays(case, margin):
 def test_what_is_not_finite_is_wrong_for_every_kind(case, step, number):
     kind, many = case
     assert kind.wrong(many, "it") is None
-    assert all(kind.is_usable(value) for value in many)
+    assert kind.usable(many).all()
     many = many.copy()
     many[step, ...] = number
     assert kind.wrong(many, "it") == "it holds NaN or infinity"
-    assert not kind.is_usable(many[step])
+    assert kind.usable(many).tolist() == [index != step for index in range(3)]
 
 
 @given(kind_and_values(steps=3))
@@ -144,7 +152,7 @@ def test_a_quaternion_keeps_the_sign_of_the_last_one():
     last = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
     assert POSE.same_sign(-last, last)[3] == 1.0
     assert POSE.wrong(2 * last[None], "it") == ("step 0 has a quaternion of length 2, expected 1")
-    assert not POSE.is_usable(0 * last)
+    assert not POSE.usable(0 * last[None]).any()
 
 
 def test_a_closure_far_outside_is_no_command():

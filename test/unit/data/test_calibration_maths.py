@@ -18,6 +18,7 @@ from groot_ros.data.signals import Signal
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS
 from groot_ros.robot import load_robot, robot_names, robot_path
+from groot_ros.signals.kinds import POSE, VECTOR
 
 SECONDS = 12.0
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
@@ -33,7 +34,7 @@ def signal(times_s: np.ndarray, values: np.ndarray, is_pose: bool = False) -> Si
     times_ns = np.round((times_s + 1e6) * NS).astype(np.int64)
     if is_pose:
         values = np.concatenate([values, np.tile(DOWN, (len(values), 1))], axis=1)
-    return Signal(times_ns, values, is_pose)
+    return Signal(times_ns, values, POSE if is_pose else VECTOR)
 
 
 def pictures(way: CubicSpline, latency_s: float, rng: np.random.Generator, noise: float) -> Signal:
