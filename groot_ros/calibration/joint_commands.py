@@ -11,6 +11,7 @@ from groot_ros.data.signals import Samples, Signal
 from groot_ros.errors import UserError
 from groot_ros.message_fields import NS, to_ns
 from groot_ros.signal_messages import pick_joints
+from groot_ros.signals.kinds import JOINTS
 
 Array = NDArray[np.float64]
 
@@ -82,4 +83,4 @@ class JointCommands:
         if len(self._times_ns):
             self._until(int(self._times_ns[-1]) + 1)
             self._samples.add(int(max(self._times_ns[-1], self._begun_ns)), self._wanted[-1])
-        return self._samples.signal()
+        return self._samples.signal(JOINTS)

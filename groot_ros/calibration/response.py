@@ -40,7 +40,7 @@ from groot_ros.calibration.matching import (
 from groot_ros.calibration.recording import Recording
 from groot_ros.data.signals import Signal
 from groot_ros.message_fields import NS
-from groot_ros.signals.kinds import POSE
+from groot_ros.signals.kinds import JOINTS, POSE, Kind
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ FORGOTTEN_S = 0.8
 # A command that is older than this is none.
 OLDEST_S = 1.0
 # Commands that move less within a second, in m or rad, tell nothing of how they are followed.
-LEAST_WAY = {"ee_pose": 0.005, "joint_position": 0.01}
+LEAST_WAY: dict[Kind, float] = {POSE: 0.005, JOINTS: 0.01}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,7 @@ class _Run:
         command, state = recording.commands.get(signal), recording.states.get(signal)
         if not command or not state:
             return None
+        least_way = LEAST_WAY[state.kind]
         command, state = _positions(command), _positions(state)
         begin_ns = max(command.times_ns[0], state.times_ns[0])
         within = (state.times_ns >= begin_ns) & (
@@ -110,7 +111,7 @@ class _Run:
             times_s=(times_ns - begin_ns) / NS,
             measured=measured,
             counts=times_ns - command.times_ns[newest] <= OLDEST_S * NS,
-            least_way=LEAST_WAY[signal],
+            least_way=least_way,
         )
 
     def response(self, constant_s: float) -> Array:

@@ -106,8 +106,7 @@ def refusal(chunk: Chunk, signal: SignalSpec, limits: Limits) -> str | None:
 
 def wrong_numbers(chunk: Chunk) -> str | None:
     """Why the values of a chunk are none that a robot can have."""
-    pairs = zip(chunk.signals.specs, chunk.signals.arrays, strict=True)
-    reasons = (spec.kind.wrong(values, spec.name) for spec, values in pairs)
+    reasons = (spec.kind.wrong(values, spec.name) for spec, values in chunk.signals.pairs())
     return next(filter(None, reasons), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from groot_ros.data.frames import Frame
 from groot_ros.data.replay import SignalReader
 from groot_ros.data.signals import Signal
 from groot_ros.data.stream_health import StreamHealth
+from groot_ros.signals.kinds import POSE
 
 # Commands that stay the same for longer than FROZEN_S while the arm moves away from them by more
 # than MOVED_M were not what moved it.
@@ -21,25 +23,35 @@ MOVED_M = 0.02
 
 @dataclass
 class WatchedPoses:
-    """Where the hand was at the rows of a dataset: times (T,) in ns, positions (T, 3) in m."""
+    """Where hands were at the rows of a dataset: times (T,) in ns, positions (T, 3) in m by the
+    name of the pose."""
 
     times_ns: list[int] = field(default_factory=list)
-    positions: list[NDArray[np.float64]] = field(default_factory=list)
+    positions: dict[str, list[NDArray[np.float64]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def add(self, frame: Frame) -> None:
         """Take a frame; without a pose in its state there is nothing to watch."""
-        if (pose := frame.snapshot.signals.get("ee_pose")) is not None:
-            self.times_ns.append(frame.time_ns)
-            self.positions.append(pose[:3])
+        self.times_ns.append(frame.time_ns)
+        for spec, value in frame.snapshot.signals.pairs():
+            if spec.kind == POSE:
+                self.positions[spec.name].append(value[:3])
 
 
 def frozen_notes(watched: WatchedPoses, commands: Mapping[str, Signal]) -> Iterator[str]:
     """Sentences about commanded poses that stay the same while the hand moves away from them."""
-    command = commands.get("ee_pose")
-    if not watched.times_ns or command is None or len(command) == 0:
-        return
     times = np.array(watched.times_ns)
-    wanted, found = command.held(times)[:, :3], np.array(watched.positions)
+    for name, positions in watched.positions.items():
+        command = commands.get(name)
+        if command is not None and len(command):
+            yield from _frozen_notes(name, times, np.array(positions), command)
+
+
+def _frozen_notes(
+    name: str, times: NDArray[np.int64], found: NDArray[np.float64], command: Signal
+) -> Iterator[str]:
+    wanted = command.held(times)[:, :3]
     distance = np.linalg.norm(found - wanted, axis=1)
     changes = np.flatnonzero(np.any(np.diff(wanted, axis=0) != 0, axis=1)) + 1
     for first, last in zip([0, *changes], [*changes - 1, len(times) - 1], strict=True):
@@ -48,7 +60,7 @@ def frozen_notes(watched: WatchedPoses, commands: Mapping[str, Signal]) -> Itera
         if seconds > FROZEN_S and away > MOVED_M:
             begin = (times[first] - times[0]) / 1e9
             yield (
-                f"commands of ee_pose stay the same for {seconds:.1f} s, from {begin:.1f} s after "
+                f"commands of {name} stay the same for {seconds:.1f} s, from {begin:.1f} s after "
                 f"the first row on, while the arm moves {away:.2f} m away from them: "
                 "these rows teach to stand still"
             )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.model.modality import ActionKey, ActionType
+from groot_ros.signals.signals import ARM
 
 Bounds = NDArray[np.float64]
 
@@ -58,6 +59,9 @@ def _range(key: str, dim: int, workspace: Workspace) -> Bounds:
         center = QUAT_DOWN if dim == 7 else ROT6D_DOWN
         spread = np.array([[-ROTATION_SPREAD], [ROTATION_SPREAD]])
         return np.concatenate([workspace.position, center + spread], axis=1)
+    if key not in (spec.name for spec in ARM):
+        # What else is observed: nothing is learned yet, and training measures it.
+        return np.tile([[-1.0], [1.0]], dim)
     raise UserError(
         f"no range is known for {key!r} of {dim} numbers: give the robot file its limits"
     )

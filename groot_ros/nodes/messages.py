@@ -63,7 +63,7 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
         grade=int(chunk.verdict.grade),
         grade_reason=chunk.verdict.reason,
     )
-    for spec, values in zip(chunk.signals.specs, chunk.signals.arrays, strict=True):
+    for spec, values in chunk.signals.pairs():
         kind = spec.kind
         track = Track(kind=kind.name, name=spec.name, frame=frame if kind.is_in_frame else "")
         track.names = [] if kind.size else list(spec.names or joint_names)

@@ -83,7 +83,7 @@ class Signals(Mapping[str, Array]):
         return cls(tuple(known), arrays)
 
     def __getitem__(self, name: str) -> Array:
-        for spec, array in zip(self.specs, self.arrays, strict=True):
+        for spec, array in self.pairs():
             if spec.name == name:
                 return array
         raise KeyError(name)
@@ -117,18 +117,21 @@ class Signals(Mapping[str, Array]):
 
     def first(self, kind: Kind) -> Array | None:
         """The first signal of a kind; None without one."""
-        pairs = zip(self.specs, self.arrays, strict=True)
-        return next((array for spec, array in pairs if spec.kind == kind), None)
+        return next((array for spec, array in self.pairs() if spec.kind == kind), None)
 
     @property
     def motion(self) -> SignalSpec | None:
         """The first signal that an executor can follow; None without one."""
         return next((spec for spec in self.specs if spec.kind.is_motion), None)
 
+    def pairs(self) -> Iterator[tuple[SignalSpec, Array]]:
+        """Each signal and its array."""
+        return zip(self.specs, self.arrays, strict=True)
+
     def map(self, function: Callable[[SignalSpec, Array], Array]) -> Signals:
         """The same signals with other arrays."""
-        pairs = zip(self.specs, self.arrays, strict=True)
-        return Signals(self.specs, tuple(function(spec, array) for spec, array in pairs))
+        arrays = tuple(function(spec, array) for spec, array in self.pairs())
+        return Signals(self.specs, arrays)
 
     def replaced(self, values: Mapping[str, Array]) -> Signals:
         """The same with other arrays of some signals; KeyError for one that is not there."""

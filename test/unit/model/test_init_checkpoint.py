@@ -66,7 +66,7 @@ def test_the_older_version(variant: str, tmp_path: Path) -> None:
     groot = Groot.load(tmp_path / "out")
     assert groot.serving.network.config.version.name == "N1.6"
     codec = find_variant(variant).codec(load_robot("sim"))
-    assert len(codec.decode(groot.predict(observation(groot.modality), seed=0))) == 16
+    assert codec.decode(groot.predict(observation(groot.modality), seed=0)).steps == 16
 
 
 def test_an_unknown_variant(tmp_path: Path) -> None:
