@@ -135,9 +135,9 @@ class BlackBox:
         else:
             self._left_out += 1
 
-    def left_out(self, pictures: int) -> None:
-        """So many pictures did not come because there was no time for them."""
-        self._left_out += pictures
+    def left_out(self, messages: int) -> None:
+        """So many messages did not come because there was no time for them."""
+        self._left_out += messages
 
     def _compress(self, topic: str, now_ns: int, data: bytes) -> None:
         """On the compressor's thread; a picture that is none is left out."""
@@ -148,6 +148,10 @@ class BlackBox:
     def begin_tape(self, begun_ns: int, executor: bytes) -> None:
         """The executor's tape begins anew."""
         self._tape.begin(begun_ns, executor)
+
+    def tear_tape(self) -> None:
+        """What it held does not go on."""
+        self._tape.tear()
 
     def tape(self, calls: bytes) -> None:
         """Its tape goes on."""
@@ -209,7 +213,7 @@ class BlackBox:
             namespace=setup.namespace,
             chunk_topic=setup.chunk_topic,
             instruction=self._instruction,
-            pictures_left_out=self._left_out,
+            messages_left_out=self._left_out,
             parameters=setup.parameters,
             versions=setup.versions,
         )

@@ -30,7 +30,7 @@ class Incident:
     """What happened and when: times in ns on the executor's clock, `saved` the date and time.
 
     `namespace` is what relative topics of the robot file are below, `chunk_topic` where the chunks
-    are, `instruction` the task of the last one, `pictures_left_out` counts those for which there
+    are, `instruction` the task of the last one, `messages_left_out` counts those for which there
     was no time, `parameters` are those of the executor.
     """
 
@@ -42,7 +42,7 @@ class Incident:
     namespace: str
     chunk_topic: str
     instruction: str
-    pictures_left_out: int = 0
+    messages_left_out: int = 0
     parameters: Mapping[str, Any]
     versions: Mapping[str, str]
 
@@ -72,7 +72,7 @@ class Incident:
             fields: dict[str, Any] = {name: str(content[name]) for name in _TEXTS}
             fields |= {name: int(content[name]) for name in ("begun_ns", "ended_ns")}
             fields |= {name: dict(content[name]) for name in ("parameters", "versions")}
-            left_out = int(content.get("pictures_left_out", 0))
-            return cls(events=events, pictures_left_out=left_out, **fields)
+            left_out = int(content.get("messages_left_out", 0))
+            return cls(events=events, messages_left_out=left_out, **fields)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder / INFO} is damaged ({error!r}): {REMEDY}") from error

@@ -34,6 +34,10 @@ class KeptTape:
         while len(self._parts) > 1 and self._is_over(begun_ns):
             self._parts.popleft()
 
+    def tear(self) -> None:
+        """What follows does not go on where this ends."""
+        self._parts.clear()
+
     def add(self, calls: bytes) -> None:
         """A list of calls that follow."""
         if self._parts:

@@ -19,9 +19,9 @@ from groot_ros.incidents.frames import ToldCall, frame
 
 # As much as an unprivileged process may ask for: a picture fits.
 PIPE_BYTES = 1 << 20
-# What may wait for a process that is slow: pictures are left out beyond the first, beyond the
-# second it is given up.
-MOST_PICTURES_BYTES, MOST_BYTES = 16 << 20, 64 << 20
+# What may wait for a process that is slow: pictures and messages are left out beyond the first,
+# beyond the second it is given up.
+MOST_WAITING_BYTES, MOST_BYTES = 16 << 20, 64 << 20
 ANSWER_BYTES = 1 << 16
 
 
@@ -29,7 +29,7 @@ class WriterProcess:
     """Tells a process of its own what to keep; never waits for it but in `close`.
 
     One thread uses it. What is said waits until `push`; pictures wait for everything else.
-    `broken` says why nothing is kept any more, if so; `left_out` counts pictures.
+    `broken` says why nothing is kept any more, if so; `left_out` counts messages.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -63,7 +63,7 @@ class WriterProcess:
         self._small_bytes = self._picture_bytes = 0
         self._heard = b""
         self.broken = ""
-        self.left_out = 0
+        self.left_out = self._left_out_untold = self._told_bytes = 0
         self.tell("setup", setup)
 
     @property
@@ -74,22 +74,47 @@ class WriterProcess:
         """Say a call of `BlackBox`: its name and arguments."""
         self._calls.append(call)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that the rest should be left out."""
+        return self._small_bytes + self._told_bytes > MOST_WAITING_BYTES
+
+    def tell_message(self, topic: str, now_ns: int, data: bytes) -> None:
+        """A message to be kept, or to be left out where too much waits already."""
+        self._tell_large("keep", topic, now_ns, data)
+
+    def tell_packet(self, topic: str, now_ns: int, data: bytes) -> None:
+        """A packet of video, the same."""
+        self._tell_large("keep_packet", topic, now_ns, data)
+
+    def _tell_large(self, name: str, topic: str, now_ns: int, data: bytes) -> None:
+        if self.is_behind:
+            self._leave_out()
+        else:
+            self._told_bytes += len(data)
+            self.tell(name, topic, now_ns, data)
+
+    def _leave_out(self) -> None:
+        self.left_out += 1
+        self._left_out_untold += 1
+
     def tell_picture(self, topic: str, now_ns: int, data: bytes) -> None:
         """A picture to be kept, or to be left out where too many wait already."""
-        if self.broken or self._picture_bytes + len(data) > MOST_PICTURES_BYTES:
-            self.left_out += 1
-            self.tell("left_out", 1)
+        if self.broken or self._picture_bytes + len(data) > MOST_WAITING_BYTES:
+            self._leave_out()
             return
         self._picture_bytes += len(data)
         self._pictures.append(frame([("keep_picture", topic, now_ns)], data))
 
     def push(self) -> bool:
         """Hand over what the process takes now; whether that was all."""
+        if self._left_out_untold:
+            self.tell("left_out", self._left_out_untold)
         if self._calls and not self.broken:
             parts = frame(self._calls)
             self._small.append(parts)
             self._small_bytes += sum(map(len, parts))
-        self._calls = []
+        self._calls, self._told_bytes, self._left_out_untold = [], 0, 0
         try:
             while not self.broken and self._begin():
                 part = self._begun.popleft()

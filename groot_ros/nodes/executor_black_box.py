@@ -86,6 +86,7 @@ class ExecutorBlackBox:
         self._urdf = urdf
         self._topics: dict[str, str] = {}
         self._interventions = 0
+        self._tape_is_torn = False
         self._instruction = self._description = self._broken = ""
         folder = _folder(p)
         for part in folder.unfinished():
@@ -162,7 +163,7 @@ class ExecutorBlackBox:
         if (topic := self._topics.get(name)) is None:
             topic = self._topics[name] = self._node.resolve_topic_name(name)
             self._writer.tell("topic", Topic(topic, kind, (_QOS,)))
-        self._writer.tell("keep", topic, self._node.now_ns(), data)
+        self._writer.tell_message(topic, self._node.now_ns(), data)
 
     def note(self, sentence: str, was_asked_for: bool = False) -> None:
         """Something has happened, which somebody may have asked for."""
@@ -194,7 +195,13 @@ class ExecutorBlackBox:
     def _tell_tape(self) -> None:
         with self._guard:
             pieces = self._executor.tape.take()
-        for piece in pieces:
+            if self._tape_is_torn and not self._writer.is_behind:
+                self._executor.tape.begin(self._executor, self._node.now_ns())
+                pieces, self._tape_is_torn = self._executor.tape.take(), False
+                self._writer.tell("tear_tape")
+        if self._writer.is_behind:
+            self._tape_is_torn = True
+        for piece in [] if self._tape_is_torn else pieces:
             if piece.executor:
                 self._writer.tell("begin_tape", piece.begun_ns, dumps(piece.executor))
             if piece.calls:
@@ -233,7 +240,7 @@ class ExecutorBlackBox:
 
     @property
     def left_out(self) -> int:
-        """Pictures for which its process had no time."""
+        """Messages for which its process had no time."""
         return self._writer.left_out
 
     def close(self) -> None:

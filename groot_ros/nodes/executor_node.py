@@ -552,7 +552,7 @@ class ExecutorNode(GuardedLifecycleNode):
             "follows": self._intake.followed,
             "dry run": str(self._dry_run).lower(),
             "newest incident": self._black_box.newest if self._black_box else "",
-            "pictures left out of incidents": str(
+            "messages left out of incidents": str(
                 self._black_box.left_out if self._black_box else 0
             ),
         }

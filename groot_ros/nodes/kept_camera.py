@@ -111,7 +111,7 @@ class KeptCamera:
 
         def keep(data: bytes) -> None:
             self._has_come = True
-            self._writer.tell("keep_packet", name, self._node.now_ns(), data)
+            self._writer.tell_packet(name, self._node.now_ns(), data)
 
         return keep
 

@@ -1,0 +1,115 @@
+"""The process that keeps what an executor tells it: slow, killed, and at its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from taped import Robot
+from test_black_box import DATA, TEXT, S, hand_over, setup
+
+from groot_ros.incidents.black_box import Saved, Setup
+from groot_ros.incidents.pickled import dumps
+from groot_ros.incidents.recording_file import read_recording
+from groot_ros.incidents.tape_player import play
+from groot_ros.incidents.writer_process import MOST_WAITING_BYTES, WriterProcess
+
+__all__ = ["setup"]
+WAIT_S = 120.0
+
+
+def finished(writer: WriterProcess) -> list[Saved]:
+    assert writer.close(WAIT_S)
+    return writer.take_saved()
+
+
+def test_a_process_that_does_not_listen_costs_no_memory_and_no_time(setup: Setup) -> None:
+    writer = WriterProcess(setup)
+    os.kill(writer.pid, signal.SIGSTOP)
+    writer.tell("topic", TEXT)
+    writer.tell("begin")
+    large = bytes(1 << 20)
+    for _ in range(200):
+        writer.tell_message(TEXT.name, S, large)
+        writer.tell_picture(TEXT.name, S, large)
+        writer.push()
+    assert writer.left_out >= 400 - 2 * (MOST_WAITING_BYTES // len(large)) - 10
+    assert writer.is_behind and not writer.broken
+    os.kill(writer.pid, signal.SIGCONT)
+    deadline_s = time.monotonic() + WAIT_S
+    while writer.is_behind and time.monotonic() < deadline_s:
+        writer.push()
+        time.sleep(0.01)
+    writer.tell_message(TEXT.name, 2 * S, DATA)
+    writer.tell("note", "stopped, something", 2 * S, False)
+    writer.tell("end", 2 * S)
+    (saved,) = finished(writer)
+    assert Path(saved.path).is_dir() and saved.sentence == "stopped, something"
+
+
+def test_what_was_handed_over_is_saved_though_nobody_waits(setup: Setup) -> None:
+    """The executor has gone while an incident is written."""
+    robot, writer = Robot(2), WriterProcess(setup)
+    robot.live(0.5)
+    for piece in robot.executor.tape.take():
+        if piece.executor:
+            writer.tell("begin_tape", piece.begun_ns, dumps(piece.executor))
+        writer.tell("tape", dumps(piece.calls))
+    writer.tell("note", "stopped, something", robot.now_ns, False)
+    writer.tell("end", robot.now_ns)
+    process = psutil.Process(writer.pid)
+    writer.close(0.0)
+    psutil.wait_procs([process], WAIT_S)
+    (path,) = setup.folder.iterdir()
+    recording = read_recording(path / "executor.jsonl.gz", None)
+    assert all(p.is_same for p in play(recording)) and len(recording.calls) > 50
+
+
+def test_a_torn_tape_begins_anew(setup: Setup) -> None:
+    from groot_ros.incidents.black_box import BlackBox
+
+    robot, box = Robot(3), BlackBox(setup, lambda _: None)
+    robot.live(0.2)
+    hand_over(robot, box)
+    robot.live(0.2)
+    robot.executor.tape.take()
+    box.tear_tape()
+    robot.executor.tape.begin(robot.executor, robot.now_ns)
+    robot.live(0.2)
+    hand_over(robot, box)
+    taken = box._tape.taken()
+    assert taken and all(p.is_same for p in play(taken.recording()))
+    box.close()
+
+
+def test_signals_do_not_end_it_in_the_middle(setup: Setup) -> None:
+    writer = WriterProcess(setup)
+    writer.tell("note", "stopped, something", S, False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        while not _ignores(writer.pid, number):
+            time.sleep(0.01)
+        os.kill(writer.pid, number)
+    writer.tell("end", S)
+    assert [saved.sentence for saved in finished(writer)] == ["stopped, something"]
+
+
+def _ignores(pid: int, number: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    mask = next(line.split()[1] for line in lines if line.startswith("SigIgn"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("words", ["its process has ended"])
+def test_one_that_was_killed_is_told(setup: Setup, words: str) -> None:
+    writer = WriterProcess(setup)
+    os.kill(writer.pid, signal.SIGKILL)
+    deadline_s = time.monotonic() + WAIT_S
+    while not writer.broken and time.monotonic() < deadline_s:
+        writer.tell("look", S)
+        writer.push()
+    assert words in writer.broken
+    writer.close(1.0)
