@@ -40,4 +40,4 @@ lint: setup
 	@source ./env.sh && ruff check . && ruff format --check . && mypy
 
 clean:
-	rm -rf build install log fuzz_finds ros2cli_verbs/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build install log fuzz_finds tools/ros2cli_verbs/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -66,12 +66,12 @@ setup(
     entry_points={
         "console_scripts": [
             "groot-ros = groot_ros.cli.main:main",
-            "executor_node = groot_ros.nodes.executor_node:main",
-            "fake_node = groot_ros.nodes.fake_node:main",
-            "policy_node = groot_ros.nodes.policy_node:main",
-            "policy_server = groot_ros.cli.serve:main",
-            "recorder_node = groot_ros.nodes.recorder_node:main",
-            "sim_node = groot_ros.nodes.sim_node:main",
+            "executor_node = groot_ros.nodes.executor.executor_node:main",
+            "fake_node = groot_ros.nodes.sim.fake_node:main",
+            "policy_node = groot_ros.nodes.policy.policy_node:main",
+            "policy_server = groot_ros.cli.verbs.serve:main",
+            "recorder_node = groot_ros.nodes.recorder.recorder_node:main",
+            "sim_node = groot_ros.nodes.sim.sim_node:main",
         ],
     },
     zip_safe=True,

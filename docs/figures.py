@@ -15,14 +15,14 @@ import matplotlib.pyplot as plt
 
 from groot_ros.calibration.latency import camera_lag
 from groot_ros.calibration.recording import read_recording
-from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.governor import Governor
-from groot_ros.chunks.motion import Motion, Planner
-from groot_ros.policies.scripted import ScriptedPolicy
-from groot_ros.robot import ARRIVAL, load_robot
-from groot_ros.robot_limits import Limits
+from groot_ros.chunks.execution.motion import Motion, Planner
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.governor import Governor
+from groot_ros.robot.config import ARRIVAL, load_robot
+from groot_ros.robot.limits import Limits
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Task
 

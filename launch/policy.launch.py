@@ -13,11 +13,10 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from groot_ros.chunks.strategies import STRATEGIES
+from groot_ros.chunks.execution.strategies import STRATEGIES
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.errors import UserError
-from groot_ros.latency import CHUNK_LATENCY_S
-from groot_ros.nodes.fake_graph import FAKE
+from groot_ros.nodes.drivers.fake_graph import FAKE
 from groot_ros.nodes.launching import (
     BOOLEAN,
     CLOCK_ARGUMENTS,
@@ -33,8 +32,9 @@ from groot_ros.nodes.launching import (
     when_active,
 )
 from groot_ros.policies.factory import POLICIES
-from groot_ros.robot import robot_names
+from groot_ros.robot.config import robot_names
 from groot_ros.share import share_file
+from groot_ros.timing.latency import CHUNK_LATENCY_S
 
 SIMULATION = (
     "robot",

@@ -17,7 +17,7 @@ from groot_ros.nodes.launching import (
     fast_dds_profile,
     is_true,
 )
-from groot_ros.robot import robot_names
+from groot_ros.robot.config import robot_names
 from groot_ros.share import share_file
 
 ARGUMENTS = [

@@ -26,7 +26,7 @@ dry_run=false
 for argument in "$@"; do
     case $argument in
         --dry-run) dry_run=true ;;
-        -h | --help) exec env PYTHONPATH="$root" "${PYTHON:-python3}" -m groot_ros.benchmarks.gpu_check "$@" ;;
+        -h | --help) exec env PYTHONPATH="$root" "${PYTHON:-python3}" -m groot_ros.benchmarks.gpu.check "$@" ;;
     esac
 done
 
@@ -146,4 +146,4 @@ if [ -z "$python" ]; then
     echo "    ready after $(($(date +%s) - begun)) s"
 fi
 cd "$root"
-exec "$python" -m groot_ros.benchmarks.gpu_check --since "$begun" "$@"
+exec "$python" -m groot_ros.benchmarks.gpu.check --since "$begun" "$@"

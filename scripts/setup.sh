@@ -199,8 +199,8 @@ if ! $system_ros; then
         extract_ros_tools
 
     step "ros2 bag, ros2 launch and ros2 lifecycle"
-    once verbs "$(checksum ros2cli_verbs/setup.py ros2cli_verbs/groot_ros2cli/*.py)" \
-        "$venv/bin/pip" install --quiet --no-deps --no-build-isolation ./ros2cli_verbs
+    once verbs "$(checksum tools/ros2cli_verbs/setup.py tools/ros2cli_verbs/groot_ros2cli/*.py)" \
+        "$venv/bin/pip" install --quiet --no-deps --no-build-isolation ./tools/ros2cli_verbs
 fi
 
 step "colcon build"

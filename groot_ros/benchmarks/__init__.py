@@ -1,1 +1,1 @@
-"""What a GPU is asked once it is at hand: `scripts/gpu_check.sh`."""
+"""How fast and how safe it is: what `groot-ros benchmark` measures without ROS."""

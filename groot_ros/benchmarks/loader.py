@@ -1,32 +1,135 @@
-"""Samples that the loader makes in a second, whatever the GPU does."""
+"""How many samples a second the loader makes, beside opening and seeking videos per sample."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from groot_ros.benchmarks.machine import shared_memory_bytes
-from groot_ros.benchmarks.record import Result
-from groot_ros.benchmarks.steps import Setting
-from groot_ros.training.loader_benchmark import BATCH, LoaderBenchmark
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
 
-SAMPLES, PROCESSES = 640, 8
-RATES = {
-    "samples_per_s": "from memory",
-    "video_samples_per_s": "from videos",
-    "baseline_samples_per_s": "opening a video per picture",
-}
-# What a loader process needs in /dev/shm for its batches of pictures 224x224.
-SHARED_BYTES = 300e6
+from groot_ros.benchmarks.convert import CODEC, FPS, ROBOT, write_bag
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.datasets.writer import video_column
+from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.errors import UserError
+from groot_ros.model.processing.processor import Processor
+from groot_ros.training.augmentation import Change
+from groot_ros.training.config import TINY, make_config
+from groot_ros.training.frames import VideoFile
+from groot_ros.training.pictures import PictureSource, VideoPictures, prepare, prepare_pictures
+from groot_ros.training.preparation import Prepared, open_dataset, prepare_training
+from groot_ros.training.samples import Collator, SampleOptions, Samples
+from groot_ros.training.table import Table
+
+EPISODES, EPISODE_S = 4, 20.0
+BATCH = 32
 
 
-def rates(setting: Setting) -> Iterator[Result]:
-    """In this process and in as many as /dev/shm and the cores have room for."""
-    most = min(PROCESSES, os.cpu_count() or 1, int(shared_memory_bytes() // SHARED_BYTES))
-    for workers in sorted({0} if setting.small else {0, most}):
-        samples = 2 * BATCH if setting.small else SAMPLES
-        found = LoaderBenchmark(setting.dataset, samples, workers).run()
-        yield Result(
-            case={"processes": workers, "batch": BATCH},
-            values={name: (found[key], "samples/s") for key, name in RATES.items()},
-        )
+class SeekingPictures:
+    """As LeRobot decodes with PyAV: each sample opens each of its videos and seeks."""
+
+    def __init__(self, table: Table, processor: Processor) -> None:
+        self._table, self._processor = table, processor
+
+    def __call__(self, row: int, change: Change) -> Tensor:
+        videos = self._table.files[self._table.episode[row]].videos
+        index = int(self._table.frame[row])
+        keys = self._processor.modality.video_keys
+        frames = [self._frame(videos[video_column(key)], index) for key in keys]
+        return prepare(self._processor.images, np.stack(frames), change)
+
+    @staticmethod
+    def _frame(path: Path, index: int) -> NDArray[np.uint8]:
+        video = VideoFile(path)
+        try:
+            picture = video.frame(index)[index].to_ndarray(format="rgb24")
+            return np.asarray(picture, dtype=np.uint8)
+        finally:
+            video.close()
+
+
+@dataclass(frozen=True)
+class LoaderBenchmark:
+    """A dataset, or None for one made for it, and how many samples to load in how many processes.
+
+    All ways load the same samples in the same random order and make batches of them.
+    """
+
+    dataset: Path | None = None
+    samples: int = 640
+    workers: int = 0
+
+    def run(self) -> dict[str, Any]:
+        """Measure; samples per second."""
+        if self.samples < BATCH:
+            raise UserError(f"samples is {self.samples}, expected {BATCH} or more")
+        with self._dataset() as path:
+            prepared = _prepare(path)
+            table, processor = prepared.table, prepared.processor
+            baseline = self._rate(prepared, SeekingPictures(table, processor))
+            from_videos = self._rate(prepared, VideoPictures(table, processor))
+            started_s = time.perf_counter()
+            held = prepare_pictures(table, processor, 1)
+            prepare_s = time.perf_counter() - started_s
+            from_memory = self._rate(prepared, held)
+        return {
+            "samples_per_s": round(from_memory, 1),
+            "video_samples_per_s": round(from_videos, 1),
+            "baseline_samples_per_s": round(baseline, 1),
+            "speedup": round(from_memory / baseline, 2),
+            "video_speedup": round(from_videos / baseline, 2),
+            "prepare_s": round(prepare_s, 3),
+            "frames": len(table),
+            "samples": self.samples,
+            "workers": self.workers,
+            "load_average": round(os.getloadavg()[0], 2),
+            "cores": os.cpu_count(),
+        }
+
+    @contextmanager
+    def _dataset(self) -> Iterator[Path]:
+        if self.dataset is not None:
+            yield self.dataset
+            return
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            for index in range(EPISODES):
+                write_bag(folder / "bags" / str(index), EPISODE_S)
+            choice = EpisodeChoice(instruction="move")
+            output = folder / "dataset"
+            convert(Conversion([folder / "bags"], ROBOT, CODEC, output, fps=FPS, choice=choice))
+            yield output
+
+    def _rate(self, prepared: Prepared, pictures: PictureSource) -> float:
+        options = SampleOptions(count=self.samples)
+        samples = Samples(prepared.table, prepared.processor, prepared.network.config, options)
+        samples.take_pictures_from(pictures)
+        collate = Collator(prepared.processor, prepared.network.config)
+        loader = DataLoader(samples, BATCH, num_workers=self.workers, collate_fn=collate)
+        started_s = time.perf_counter()
+        for _ in loader:
+            pass
+        return self.samples / (time.perf_counter() - started_s)
+
+
+def _prepare(path: Path) -> Prepared:
+    codec = open_dataset(path).own.get("codec")
+    fitting = [v.modality_config for v in VARIANTS.values() if v.codec_name == codec]
+    given = {
+        "input_path": str(path),
+        "output_path": "none",
+        "exp_name": "none",
+        "modality_config": fitting[0] if fitting else "ee",
+        "base_model": TINY,
+    }
+    return prepare_training(make_config(given))

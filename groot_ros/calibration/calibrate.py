@@ -12,13 +12,13 @@ from groot_ros.calibration.latency import Shown, age, camera_lag, pose_lag
 from groot_ros.calibration.matching import Estimate, Matched, NotEstimable
 from groot_ros.calibration.recording import Recording
 from groot_ros.calibration.response import Response, find_response
-from groot_ros.data.signals import Signal
+from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.forward_kinematics import ForwardKinematics
-from groot_ros.robot import ARRIVAL, RobotConfig
-from groot_ros.robot_kinematics import tool_kinematics, watched_points
+from groot_ros.robot.config import ARRIVAL, RobotConfig
+from groot_ros.robot.forward_kinematics import ForwardKinematics
+from groot_ros.robot.kinematics import tool_kinematics, watched_points
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.kinds import POSE
-from groot_ros.urdf import load_urdf
 
 T = TypeVar("T")
 

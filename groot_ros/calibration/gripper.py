@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from groot_ros.calibration.latency import Shown
 from groot_ros.calibration.matching import RESAMPLED, Estimate, NotEstimable
 from groot_ros.calibration.recording import Recording
-from groot_ros.data.signals import Signal
-from groot_ros.message_fields import NS
+from groot_ros.data.playback.signals import Signal
+from groot_ros.observation.fields import NS
 
 Array = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.data.signals import Samples, Signal
+from groot_ros.data.playback.signals import Samples, Signal
 from groot_ros.errors import UserError
-from groot_ros.message_fields import NS, to_ns
-from groot_ros.signal_messages import pick_joints
+from groot_ros.observation.fields import NS, to_ns
+from groot_ros.observation.signal_messages import pick_joints
 from groot_ros.signals.kinds import JOINTS
 
 Array = NDArray[np.float64]

@@ -42,9 +42,9 @@ from groot_ros.calibration.matching import (
     steps_window,
 )
 from groot_ros.calibration.recording import Recording
-from groot_ros.data.signals import Signal
+from groot_ros.data.playback.signals import Signal
 from groot_ros.geometry import rotation_angle
-from groot_ros.message_fields import NS
+from groot_ros.observation.fields import NS
 
 Array = NDArray[np.float64]
 

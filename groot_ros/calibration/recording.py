@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 
 from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY, JointCommands
 from groot_ros.cameras.kind import Decode
-from groot_ros.data.bag import Bag, open_bag
-from groot_ros.data.bag_storage import BagError
-from groot_ros.data.clock_breaks import find_breaks
-from groot_ros.data.clocks import stamps_behind_ns
-from groot_ros.data.replay import StateCollector
-from groot_ros.data.signals import Samples, Signal
-from groot_ros.data.stream_health import StreamHealth
-from groot_ros.data.topics import absolute, held_streams
+from groot_ros.data.bags.reader import Bag, open_bag
+from groot_ros.data.bags.storage import BagError
+from groot_ros.data.clocks.breaks import find_breaks
+from groot_ros.data.clocks.clocks import stamps_behind_ns
+from groot_ros.data.playback.replay import StateCollector
+from groot_ros.data.playback.signals import Samples, Signal
+from groot_ros.data.playback.stream_health import StreamHealth
+from groot_ros.data.playback.topics import absolute, held_streams
 from groot_ros.errors import UserError
-from groot_ros.message_fields import NS, from_pose
-from groot_ros.robot import HEADER, RobotConfig
+from groot_ros.observation.fields import NS, from_pose
+from groot_ros.observation.routes import FLOAT, POSE, Route, header_ns, routes
+from groot_ros.robot.config import HEADER, RobotConfig
 from groot_ros.signals.kinds import VECTOR
 from groot_ros.signals.signals import ARM, EE_POSE
-from groot_ros.stream_store import FLOAT, POSE, Route, header_ns, routes
 
 Array = NDArray[np.float64]
 

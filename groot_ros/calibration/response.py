@@ -38,8 +38,8 @@ from groot_ros.calibration.matching import (
     drawn_anew,
 )
 from groot_ros.calibration.recording import Recording
-from groot_ros.data.signals import Signal
-from groot_ros.message_fields import NS
+from groot_ros.data.playback.signals import Signal
+from groot_ros.observation.fields import NS
 from groot_ros.signals.kinds import JOINTS, POSE, Kind
 
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from groot_ros.config_file import YAML_BYTES, read_text, read_yaml
 from groot_ros.errors import UserError
+from groot_ros.files.config_file import YAML_BYTES, read_text, read_yaml
 
 
 def settings_for_copy(source: Path, output: Path) -> dict[str, str]:

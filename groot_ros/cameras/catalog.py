@@ -10,7 +10,7 @@ from groot_ros.cameras.compressed_video import COMPRESSED_VIDEO
 from groot_ros.cameras.ffmpeg_packet import FFMPEG_PACKET
 from groot_ros.cameras.image import IMAGE
 from groot_ros.cameras.kind import CameraKind, Picture, no_picture
-from groot_ros.robot import CameraStream
+from groot_ros.robot.config import CameraStream
 
 KINDS = (IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO, COMPRESSED_IMAGE)
 CAMERA_TYPES = tuple(kind.type_name for kind in KINDS)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from groot_ros.cameras.kind import CameraKind
-from groot_ros.image_messages import compressed_to_rgb
+from groot_ros.cameras.raw_image import compressed_to_rgb
 
 # Names of video coding in the wild: h264, H.265, avc1, hevc, x264 by itself or in a longer text.
 _VIDEO = re.compile(r"\b[hx]\.?26[45]\b|\bavc1?\b|\bhevc\b", re.IGNORECASE)

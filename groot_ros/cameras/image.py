@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from groot_ros.cameras.kind import CameraKind
-from groot_ros.image_messages import image_to_rgb
+from groot_ros.cameras.raw_image import image_to_rgb
 
 IMAGE = CameraKind(
     type_name="sensor_msgs/msg/Image",

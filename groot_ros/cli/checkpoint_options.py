@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from groot_ros.errors import UserError
 
 if TYPE_CHECKING:
-    from groot_ros.policies.base import Policy
-    from groot_ros.robot import RobotConfig
+    from groot_ros.policy import Policy
+    from groot_ros.robot.config import RobotConfig
 
 # Noise of the policy: the same command twice gives the same chunks.
 NOISE_SEED = 0
@@ -23,7 +23,7 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
 
 def open_checkpoint(args: argparse.Namespace, robot: RobotConfig) -> Policy:
     """The checkpoint of `args`, loaded and compared with the robot file."""
-    from groot_ros.policies.checkpoint_folder import checkpoint_variant, find_checkpoint
+    from groot_ros.policies.checkpoint.folder import checkpoint_variant, find_checkpoint
     from groot_ros.policies.factory import PolicyChoice, make_policy
 
     folder = find_checkpoint(args.checkpoint)

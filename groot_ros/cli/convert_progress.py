@@ -8,9 +8,9 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
-from groot_ros.data.convert import Conversion, Progress, Report, convert
-from groot_ros.data.extract import EpisodeResult
-from groot_ros.data.jobs import Failure
+from groot_ros.data.conversion.convert import Conversion, Progress, Report, convert
+from groot_ros.data.conversion.extract import EpisodeResult
+from groot_ros.data.conversion.jobs import Failure
 
 
 class _Speed(TextColumn):

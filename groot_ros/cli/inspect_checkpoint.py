@@ -9,7 +9,7 @@ from typing import Any
 
 def run(args: argparse.Namespace) -> int:
     """Print what the checkpoint folder `args.path` holds."""
-    from groot_ros.model.inspection import inspect_checkpoint, inspect_weights
+    from groot_ros.model.checkpoint.inspection import inspect_checkpoint, inspect_weights
 
     report = inspect_checkpoint(args.path)
     if args.weights:

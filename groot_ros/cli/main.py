@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pkgutil import iter_modules
 
-import groot_ros.cli
+import groot_ros.cli.verbs
 from groot_ros.errors import UserError
 
 USER_ERROR = 2
@@ -21,16 +21,14 @@ REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all verbs; a verb is a module of groot_ros.cli with `add_parser`."""
+    """The parser of all verbs; a verb is a module of groot_ros.cli.verbs."""
     parser = argparse.ArgumentParser(
         prog="groot-ros",
         description="Record, convert, train and run GR00T on a ROS 2 arm.",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in iter_modules(groot_ros.cli.__path__):
-        verb = importlib.import_module(f"groot_ros.cli.{module.name}")
-        if hasattr(verb, "add_parser"):
-            verb.add_parser(verbs)
+    for module in iter_modules(groot_ros.cli.verbs.__path__):
+        importlib.import_module(f"groot_ros.cli.verbs.{module.name}").add_parser(verbs)
     return parser
 
 

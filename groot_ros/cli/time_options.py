@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from groot_ros.latency import CHUNK_LATENCY_S, Latency, SimulatedTime
+from groot_ros.timing.latency import CHUNK_LATENCY_S, Latency, SimulatedTime
 
 
 def add_time_options(

@@ -1,0 +1,1 @@
+"""Codecs: between observations and a model's columns, and back."""

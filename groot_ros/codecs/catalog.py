@@ -17,7 +17,7 @@ from groot_ros.codecs.parts import (
     PoseRot6d,
 )
 from groot_ros.errors import UserError
-from groot_ros.robot import RobotConfig
+from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 
 _QUAT, _ROT6D, _GRIP = PoseQuat(EE_POSE), PoseRot6d(EE_POSE), Grip(GRIP)

@@ -12,8 +12,8 @@ import numpy as np
 
 from groot_ros.codecs.image import resize_with_pad
 from groot_ros.codecs.parts import ActionPart, BinaryGrip, ObservationPart, Part
-from groot_ros.codecs.types import Feature, Features, ModelInput, ModelOutput, Observation
 from groot_ros.errors import UserError
+from groot_ros.observation.types import Feature, Features, ModelInput, ModelOutput, Observation
 from groot_ros.signals.kinds import CLOSURE
 from groot_ros.signals.signals import Signals
 

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat, pose9_to_pose, pose_to_pose9
+from groot_ros.observation.types import Observation
 from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, VECTOR, VELOCITY, Kind
 from groot_ros.signals.signals import Signals, SignalSpec
 

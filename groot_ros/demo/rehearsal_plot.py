@@ -19,7 +19,7 @@ from groot_ros.demo.motion_plot import (
     make_rows,
     shortened,
 )
-from groot_ros.sim.rehearsal_result import Rehearsed
+from groot_ros.sim.rehearsal.result import Rehearsed
 
 DEMONSTRATED, EXECUTED = "#222222", "#d94801"
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.episode_info import EpisodeInfo
-from groot_ros.data.serialized import MessageMaker
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.serialized import MessageMaker
+from groot_ros.data.bags.writer import BagWriter
 from groot_ros.incidents.incident import RECORDING, ROBOT, URDF, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder
 from groot_ros.incidents.kept_messages import KeptMessages, Message
@@ -21,7 +21,7 @@ from groot_ros.incidents.occasions import AFTER_S, Event, Occasions
 from groot_ros.incidents.pictures import PictureKeeper
 from groot_ros.incidents.recording_file import write_recording
 from groot_ros.incidents.tape import Recording, timed
-from groot_ros.robot import CameraStream, RobotConfig
+from groot_ros.robot.config import CameraStream, RobotConfig
 from groot_ros.signals.kinds import POSE
 
 BEFORE_S = 30.0

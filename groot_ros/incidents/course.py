@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.signals.signals import SignalSpec
-from groot_ros.sim.rehearsal_result import ChunkOutcome, Stop
+from groot_ros.sim.rehearsal.result import ChunkOutcome, Stop
 
 Array = NDArray[np.float64]
 

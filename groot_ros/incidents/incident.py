@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from groot_ros.config_file import read_json
 from groot_ros.errors import UserError
+from groot_ros.files.config_file import read_json
 from groot_ros.incidents.occasions import Event
 
 FORMAT = 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.execution import ChunkExecutor
+from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.errors import UserError
 from groot_ros.incidents.course import Course, Mark
 from groot_ros.incidents.tape import Answer, Recording, timed, untaped
 from groot_ros.incidents.tape_player import Played, play
-from groot_ros.sim.rehearsal_result import ChunkOutcome, Stop
+from groot_ros.sim.rehearsal.result import ChunkOutcome, Stop
 
 
 @dataclass

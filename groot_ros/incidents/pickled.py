@@ -7,7 +7,7 @@ import io
 import pickle
 from typing import Any
 
-from groot_ros.chunks.watched_points import WatchedPoints
+from groot_ros.chunks.limits.watched_points import WatchedPoints
 
 PROTOCOL = 5
 

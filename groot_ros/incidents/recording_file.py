@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.watched_points import WatchedPoints
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.limits.watched_points import WatchedPoints
 from groot_ros.errors import UserError
 from groot_ros.incidents.pickled import Points
 from groot_ros.incidents.stored_objects import Writer, read
 from groot_ros.incidents.tape import TAPED, Call, Recording
-from groot_ros.robot_limits import Limits
+from groot_ros.robot.limits import Limits
 
 # Another number wherever a class of the executor has changed so that old recordings mislead.
 FORMAT = 2

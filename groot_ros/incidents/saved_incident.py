@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from groot_ros.chunks.admission import Borders
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.watched_points import WatchedPoints
+from groot_ros.chunks.execution.admission import Borders
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.limits.watched_points import WatchedPoints
 from groot_ros.errors import UserError
 from groot_ros.incidents.incident import INFO, RECORDING, REMEDY, ROBOT, URDF, Incident
 from groot_ros.incidents.recording_file import read_recording
 from groot_ros.incidents.tape import Recording
-from groot_ros.robot import RobotConfig, load_robot
-from groot_ros.robot_kinematics import watched_points
-from groot_ros.urdf import load_urdf
+from groot_ros.robot.config import RobotConfig, load_robot
+from groot_ros.robot.kinematics import watched_points
+from groot_ros.robot.urdf import load_urdf
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 # Modules whose classes may be in the lines.
-MODULES = ("groot_ros.chunks.", "groot_ros.signals.", "groot_ros.robot_limits")
+MODULES = ("groot_ros.chunks.", "groot_ros.signals.", "groot_ros.robot.limits")
 # So many items of a long sequence are in one line: whoever writes must let others work meanwhile.
 ITEMS_PER_LINE = 200
 # Where items of a sequence are, and those that follow in lines of their own.

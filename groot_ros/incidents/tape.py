@@ -15,9 +15,9 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.robot_limits import Limits
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.robot.limits import Limits
 
 # Where a dataclass keeps how it was made.
 _FROZEN = "__dataclass_params__"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.joining import Admitted, Offer
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.joining import Admitted, Offer
 from groot_ros.incidents.tape import Answer, Call, Recording, raised, told
 
 

@@ -13,24 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.chunks.chunk_intake import ChunkIntake
-from groot_ros.chunks.stopping import StopReason
-from groot_ros.data.bag import Bag, open_bag
-from groot_ros.data.topics import absolute, find_streams
+from groot_ros.chunks.execution.chunk_intake import ChunkIntake
+from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.data.bags.reader import Bag, open_bag
+from groot_ros.data.playback.topics import absolute, find_streams
 from groot_ros.errors import UserError
 from groot_ros.incidents.course import Course, Mark
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape import Call, timed
-from groot_ros.latency import CHUNK_LATENCY_S
-from groot_ros.message_fields import to_ns
-from groot_ros.policies.base import Policy
-from groot_ros.robot import CameraStream, RobotConfig
-from groot_ros.sim.fake_arm import ArmState
-from groot_ros.sim.recorded_arm import RecordedArm
-from groot_ros.sim.recorded_eyes import RecordedEyes
-from groot_ros.sim.rehearsal_result import ChunkOutcome, Rehearsed
-from groot_ros.sim.rehearsed_arm import RehearsedArm
-from groot_ros.stream_store import COMPRESSED_IMAGE, Route, routes
+from groot_ros.observation.fields import to_ns
+from groot_ros.observation.routes import COMPRESSED_IMAGE, Route, routes
+from groot_ros.policy import Policy
+from groot_ros.robot.config import CameraStream, RobotConfig
+from groot_ros.sim.fake.arm import ArmState
+from groot_ros.sim.fake.recorded_arm import RecordedArm
+from groot_ros.sim.rehearsal.recorded_eyes import RecordedEyes
+from groot_ros.sim.rehearsal.rehearsed_arm import RehearsedArm
+from groot_ros.sim.rehearsal.result import ChunkOutcome, Rehearsed
+from groot_ros.timing.latency import CHUNK_LATENCY_S
 
 # Calls that come from outside, beside chunks and states.
 OPERATED = ("press", "resume", "set_speed_scale", "release", "clock_set")

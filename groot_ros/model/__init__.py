@@ -1,0 +1,1 @@
+"""GR00T in PyTorch, from the checkpoint's own configuration."""

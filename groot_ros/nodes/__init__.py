@@ -1,0 +1,1 @@
+"""ROS 2 nodes and what they share; nothing else imports rclpy."""

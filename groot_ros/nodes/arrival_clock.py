@@ -9,8 +9,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
-from groot_ros.data.clock_history import ClockHistory
-from groot_ros.message_fields import to_ns
+from groot_ros.data.clocks.history import ClockHistory
+from groot_ros.observation.fields import to_ns
 
 # Best effort connects to any clock; a busy process must not lose what it has not looked at yet.
 CLOCK_QOS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -10,12 +10,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
-from groot_ros.buffer import ObservationBuffer
 from groot_ros.cameras.catalog import CAMERA_TYPES, VIDEO_TYPES, found_type, kind_of
 from groot_ros.cameras.video_thread import PACKETS, VideoThread
 from groot_ros.errors import UserError
 from groot_ros.nodes.raw_topics import message_class
-from groot_ros.stream_store import Route
+from groot_ros.observation.buffer import ObservationBuffer
+from groot_ros.observation.routes import Route
 
 PICTURE_DEPTH = 1
 

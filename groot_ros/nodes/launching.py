@@ -22,12 +22,12 @@ from lifecycle_msgs.msg import Transition
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint_folder import (
+from groot_ros.policies.checkpoint.folder import (
     checkpoint_variant,
     find_checkpoint,
     shipped_checkpoint,
 )
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 
 # The recommended one, for checkpoints that do not say theirs.
@@ -52,8 +52,8 @@ def simulation_checkpoint(variant: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groot_ros"
     folder = cache / f"untrained_{variant}"
     if not (folder / "config.json").exists():
-        from groot_ros.model.tiny import init_checkpoint
-        from groot_ros.model.tiny_for_robot import checkpoint_spec
+        from groot_ros.model.tiny.for_robot import checkpoint_spec
+        from groot_ros.model.tiny.init import init_checkpoint
 
         init_checkpoint(folder, checkpoint_spec(find_variant(variant), load_robot("sim")))
     return folder

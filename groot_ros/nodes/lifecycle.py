@@ -22,11 +22,11 @@ from rclpy.qos import ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from groot_ros.errors import UserError
-from groot_ros.lockstep import Tick
 from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import CountedLifecyclePublisher, TrafficNode
 from groot_ros.nodes.process_memory import return_what_is_freed
+from groot_ros.timing.lockstep import Tick
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # How often a node looks whether a signal has come.

@@ -18,8 +18,6 @@ from collections.abc import Callable
 
 from rosgraph_msgs.msg import Clock
 
-from groot_ros.lockstep import PATIENCE_S, REPEAT_S, Counts, Members, Tick
-from groot_ros.message_fields import to_ns
 from groot_ros.nodes.lockstep_messages import (
     REPORT_TOPIC,
     REPORTS_QOS,
@@ -29,6 +27,8 @@ from groot_ros.nodes.lockstep_messages import (
 )
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.messages import to_time
+from groot_ros.observation.fields import to_ns
+from groot_ros.timing.lockstep import PATIENCE_S, REPEAT_S, Counts, Members, Tick
 from groot_ros_msgs.msg import LockstepReport, LockstepTick
 
 # A delay longer than this is not made up for.

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from groot_ros.lockstep import Tick, Turn
 from groot_ros.nodes.lockstep_messages import (
     REPORT_QOS,
     REPORT_TOPIC,
@@ -25,6 +24,7 @@ from groot_ros.nodes.lockstep_messages import (
     to_report,
 )
 from groot_ros.nodes.lockstep_traffic import TrafficNode
+from groot_ros.timing.lockstep import Tick, Turn
 from groot_ros_msgs.msg import LockstepReport, LockstepTick
 
 POLL_S = 0.001

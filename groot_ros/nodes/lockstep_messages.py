@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from groot_ros.lockstep import Counts, Tick
-from groot_ros.message_fields import to_ns
 from groot_ros.nodes.messages import to_duration, to_time
+from groot_ros.observation.fields import to_ns
+from groot_ros.timing.lockstep import Counts, Tick
 from groot_ros_msgs.msg import LockstepReport, LockstepTick
 
 # Beside /clock, which is one for all namespaces; hidden from lists of topics.

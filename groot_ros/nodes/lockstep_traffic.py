@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 
-from groot_ros.lockstep import Traffic
+from groot_ros.timing.lockstep import Traffic
 
 # Nobody waits for what these say.
 UNCOUNTED = {"/rosout", "/parameter_events", "/diagnostics", "/clock"}

@@ -20,7 +20,7 @@ from trajectory_msgs.msg import (
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.derivatives import joint_velocities, pose_velocities
-from groot_ros.message_fields import NS
+from groot_ros.observation.fields import NS
 from groot_ros.signals.kinds import CLOSURE
 from groot_ros_msgs.msg import ActionChunk, Track
 

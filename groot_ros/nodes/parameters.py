@@ -11,8 +11,8 @@ from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from groot_ros.config_section import TOPIC, is_topic
 from groot_ros.errors import UserError
+from groot_ros.robot.section import TOPIC, is_topic
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -14,11 +14,11 @@ from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from rosidl_runtime_py.utilities import get_message
 
-from groot_ros.data.bag_metadata import Qos, Topic
-from groot_ros.data.episode_recorder import Arrival
+from groot_ros.data.bags.metadata import Qos, Topic
+from groot_ros.data.recording.episode_recorder import Arrival
 from groot_ros.errors import UserError
-from groot_ros.message_fields import NS
 from groot_ros.nodes.arrival_clock import ArrivalClock
+from groot_ros.observation.fields import NS
 
 LOOK_PERIOD_S = 0.2
 # A subscription with a publisher may still miss that publisher's next messages.

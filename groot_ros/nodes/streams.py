@@ -13,10 +13,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 
-from groot_ros import stream_store
-from groot_ros.buffer import ObservationBuffer
 from groot_ros.nodes.camera_subscription import CameraSubscription
 from groot_ros.nodes.raw_topics import message_class
+from groot_ros.observation import routes as stream_store
+from groot_ros.observation.buffer import ObservationBuffer
 
 # Best effort connects to any publisher; a late picture or state is of no use anyway.
 BEST_EFFORT = ReliabilityPolicy.BEST_EFFORT

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
-from groot_ros.policies.base import Policy
-from groot_ros.policies.remote_connection import RemoteConfig
-from groot_ros.robot import RobotConfig
+from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policy import Policy
+from groot_ros.robot.config import RobotConfig
 
 MODELS = ("local", "remote")
 """The policies with a model behind a codec."""
@@ -37,7 +37,7 @@ class PolicyChoice:
 def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
     """A policy that is not open yet; UserError when the robot cannot serve it."""
     if choice.policy == "scripted":
-        from groot_ros.policies.scripted import ScriptedPolicy
+        from groot_ros.sim.expert import ScriptedPolicy
 
         return ScriptedPolicy()
     if choice.policy == "sway":
@@ -45,7 +45,7 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
 
         return SwayPolicy(robot)
     if choice.policy == "local":
-        from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
+        from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
 
         config = LocalPolicyConfig(
             choice.checkpoints_dir,
@@ -58,7 +58,7 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
         )
         return LocalPolicy(config, find_variant(choice.variant), robot)
     if choice.policy == "remote":
-        from groot_ros.policies.remote import RemotePolicy
+        from groot_ros.policies.remote.policy import RemotePolicy
 
         return RemotePolicy(choice.remote, find_variant(choice.variant), robot)
     raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.policies.base import Inputs
-from groot_ros.robot import RobotConfig
+from groot_ros.observation.types import Observation
+from groot_ros.policy import Inputs
+from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import GRIP, Signals
 

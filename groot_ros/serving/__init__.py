@@ -1,1 +1,1 @@
-"""Policies over the wire: message formats and servers."""
+"""Servers of policies, a file for each protocol."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.policies.checkpoint_folder import checkpoint_steps, find_checkpoint
-from groot_ros.policies.local import LoadedModel, LocalPolicyConfig, load_model
-from groot_ros.robot import RobotConfig, load_robot, robot_names
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.policies.checkpoint.folder import checkpoint_steps, find_checkpoint
+from groot_ros.policies.checkpoint.local import LoadedModel, LocalPolicyConfig, load_model
+from groot_ros.robot.config import RobotConfig, load_robot, robot_names
 from groot_ros.share import user_path
 
 # Positronic's checkpoints are of this arm.

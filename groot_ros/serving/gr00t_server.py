@@ -17,10 +17,10 @@ import zmq
 import zmq.asyncio
 
 from groot_ros.errors import UserError
-from groot_ros.serving import npy_wire
-from groot_ros.serving.bounded import LIMITS, Budget, Lease, WireError, peek
-from groot_ros.serving.gr00t_requests import modality_reply, to_answer, to_inputs, to_prefix
 from groot_ros.serving.served import ModelThread, ServedModel
+from groot_ros.wire import npy_wire
+from groot_ros.wire.bounded import LIMITS, Budget, Lease, WireError, peek
+from groot_ros.wire.gr00t import modality_reply, to_answer, to_inputs, to_prefix
 
 logger = logging.getLogger(__name__)
 

@@ -20,18 +20,18 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Array, Observation
 from groot_ros.errors import UserError
-from groot_ros.serving import numpy_wire
-from groot_ros.serving.bounded import Budget, Lease, WireError
+from groot_ros.observation.types import Array, Observation
 from groot_ros.serving.served import ModelThread, ServedModel
-from groot_ros.serving.signals import (
+from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals
+from groot_ros.wire import numpy_wire
+from groot_ros.wire.bounded import Budget, Lease, WireError
+from groot_ros.wire.flat import (
     check_picture,
     read_signals,
     read_text,
 )
-from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
-from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals
 
 logger = logging.getLogger(__name__)
 

@@ -21,18 +21,18 @@ from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.serving import numpy_wire
-from groot_ros.serving.bounded import Budget, Lease, WireError
 from groot_ros.serving.model_slot import ModelSlot
-from groot_ros.serving.positronic_messages import (
+from groot_ros.serving.positronic_settings import Settings
+from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
+from groot_ros.serving.websocket import is_authorized, is_upgrade, listen, reason, unauthorized
+from groot_ros.wire import numpy_wire
+from groot_ros.wire.bounded import Budget, Lease, WireError
+from groot_ros.wire.positronic import (
     MODELS_PATH,
     SESSION_PATH,
     to_observation,
     to_result,
 )
-from groot_ros.serving.positronic_settings import Settings
-from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
-from groot_ros.serving.websocket import is_authorized, is_upgrade, listen, reason, unauthorized
 
 logger = logging.getLogger(__name__)
 

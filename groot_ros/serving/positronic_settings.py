@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from groot_ros.codecs.types import Array, Observation
 from groot_ros.errors import UserError
+from groot_ros.observation.types import Array, Observation
 from groot_ros.signals.kinds import CLOSURE
 from groot_ros.signals.signals import Signals
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Array, ModelInput, ModelOutput, Observation
-from groot_ros.model.modality import Modality
+from groot_ros.model.processing.modality import Modality
+from groot_ros.observation.types import Array, ModelInput, ModelOutput, Observation
 from groot_ros.signals.signals import Signals
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from groot_ros.errors import UserError
-from groot_ros.serving.bounded import LIMITS
+from groot_ros.wire.bounded import LIMITS
 
 CONNECTIONS = 64
 REASON_BYTES = 100

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.episode_info import FAILURE, SUCCESS, EpisodeInfo
-from groot_ros.data.serialized import MessageMaker
-from groot_ros.message_fields import NS
-from groot_ros.policies.base import Policy
-from groot_ros.policies.perturbed import PerturbedPolicy
-from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.data.bags.episode_info import FAILURE, SUCCESS, EpisodeInfo
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.serialized import MessageMaker
+from groot_ros.data.bags.writer import BagWriter
+from groot_ros.observation.fields import NS
+from groot_ros.observation.routes import FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.policy import Policy
+from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.signals.signals import EE_POSE, GRIP, Signals
+from groot_ros.sim.perturbed import PerturbedPolicy
 from groot_ros.sim.rollout import observe
 from groot_ros.sim.scene import ARM_JOINTS, CAMERAS, FINGER_JOINTS
 from groot_ros.sim.simulation import Simulation
-from groot_ros.stream_store import FLOAT, IMAGE, JOINT_STATE, POSE
 
 Array = NDArray[np.float64]
 

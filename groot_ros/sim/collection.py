@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from groot_ros.data.episode_info import SUCCESS
+from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.errors import UserError
-from groot_ros.policies.perturbed import PerturbedPolicy
-from groot_ros.policies.scripted import ScriptedPolicy
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.expert import ScriptedPolicy
+from groot_ros.sim.perturbed import PerturbedPolicy
 from groot_ros.sim.scene import CUBE_AREA, check_cubes
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import STARTS, draw_cubes

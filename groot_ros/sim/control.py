@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat
-from groot_ros.sim.joint_path import joint_curve
+from groot_ros.sim.fake.joint_path import joint_curve
 from groot_ros.sim.scene import ARM_JOINTS, EE_FRAME, HOME_RAD
 from groot_ros.sim.world import load_kinematics, velocity_limits
 

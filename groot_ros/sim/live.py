@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.message_fields import NS
+from groot_ros.observation.fields import NS
 from groot_ros.sim.rendering import SceneRenderer
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.simulation import Simulation

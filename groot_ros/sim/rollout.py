@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.robot_motion import begin_motion
+from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.progress import Continuation, Replanning
-from groot_ros.chunks.robot_motion import begin_motion
-from groot_ros.codecs.types import Observation
-from groot_ros.latency import Delay, Delays, Latency
-from groot_ros.policies.base import Policy
-from groot_ros.robot import load_robot
+from groot_ros.observation.types import Observation
+from groot_ros.policy import Policy
+from groot_ros.robot.config import load_robot
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.shutter import Shutter
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Change
 from groot_ros.sim.trials import EXECUTED_STEPS
+from groot_ros.timing.latency import Delay, Delays, Latency
 
 SETTLE_S = 0.2
 """From a reset until the policy begins."""

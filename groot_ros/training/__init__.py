@@ -1,0 +1,1 @@
+"""Fine-tuning of GR00T on datasets."""

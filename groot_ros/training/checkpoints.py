@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint_folder import checkpoint_steps
+from groot_ros.policies.checkpoint.folder import checkpoint_steps
 from groot_ros.training.config import TrainConfig
 from groot_ros.training.preparation import Prepared
 

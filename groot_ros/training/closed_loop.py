@@ -13,14 +13,14 @@ import torch
 
 from groot_ros.demo.episode_trace import episode_trace
 from groot_ros.demo.film import write_film
-from groot_ros.latency import Latency
 from groot_ros.policies.factory import PolicyChoice, make_policy
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import EE_POSE, GRIP
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.trials import EXECUTED_STEPS, Outcome, Trials, explain_failure
 from groot_ros.sim.world import WorldConfig
+from groot_ros.timing.latency import Latency
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from groot_ros import config_file
 from groot_ros.errors import UserError
+from groot_ros.files import config_file
 from groot_ros.training.augmentation import Augmentation, ColorJitter, join_words
 
 TINY = "tiny"

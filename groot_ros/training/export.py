@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from groot_ros.model.checkpoint import load_network, save_checkpoint
-from groot_ros.model.device import DTYPES
-from groot_ros.model.folder import CheckpointFolder
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.load import load_network, save_checkpoint
+from groot_ros.model.inference.device import DTYPES
 
 KEPT_FILES = (
     "tokenizer.json",

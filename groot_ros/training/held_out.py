@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.processor import Processor
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.processing.processor import Processor
 from groot_ros.training.augmentation import Change
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.pictures import VideoPictures

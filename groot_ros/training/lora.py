@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from groot_ros.errors import UserError
-from groot_ros.model.gr00t import Gr00t
+from groot_ros.model.networks.network import Gr00t
 from groot_ros.training.config import TrainConfig
 
 BASE, ADAPTER = ".base_layer", ".lora_"

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from groot_ros.errors import UserError
-from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.layers import SelfAttentionBlock
+from groot_ros.model.networks.layers import SelfAttentionBlock
+from groot_ros.model.networks.network import Gr00t
 from groot_ros.training.config import OPTIMIZERS, TINY, TrainConfig
 from groot_ros.training.lora import trained_numbers
 

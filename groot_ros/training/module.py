@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from groot_ros.model.dit import Context, Tokens
-from groot_ros.model.flow_matching import NoisySample
-from groot_ros.model.gr00t import Batch, Gr00t
+from groot_ros.model.networks.dit import Context, Tokens
+from groot_ros.model.networks.flow_matching import NoisySample
+from groot_ros.model.networks.network import Batch, Gr00t
 from groot_ros.training.config import TrainConfig
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.codecs.types import ModelInput
 from groot_ros.errors import UserError
-from groot_ros.model.groot import Groot
-from groot_ros.policies.checkpoint_folder import find_checkpoint
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.observation.types import ModelInput
+from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.training.pictures import VideoPictures
 from groot_ros.training.preparation import open_dataset
 from groot_ros.training.table import POSE_KEY, load_table

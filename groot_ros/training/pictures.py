@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groot_ros.data.dataset import video_column
-from groot_ros.data.video import read_pictures
-from groot_ros.model.images import ImagePipeline
-from groot_ros.model.processor import Processor
+from groot_ros.data.datasets.video import read_pictures
+from groot_ros.data.datasets.writer import video_column
+from groot_ros.model.processing.images import ImagePipeline
+from groot_ros.model.processing.processor import Processor
 from groot_ros.training.augmentation import Change
 from groot_ros.training.frames import VideoReader
 from groot_ros.training.table import Table

@@ -13,20 +13,20 @@ import numpy as np
 import torch
 
 from groot_ros.codecs.catalog import VARIANTS, Variant
-from groot_ros.data.dataset import MODALITY, OWN_METADATA
-from groot_ros.data.reader import Dataset
-from groot_ros.data.statistics import column_statistics, relative_statistics
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
+from groot_ros.data.datasets.writer import MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
-from groot_ros.model.checkpoint import load_network
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.initialize import initialize
-from groot_ros.model.modality import ActionConfig, ActionKey, ModalityConfig
-from groot_ros.model.processor import Processor
-from groot_ros.model.relative import RELATIVE, RELATIVE_KEY
-from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
-from groot_ros.model.tabletop import Workspace
-from groot_ros.model.tiny import CheckpointSpec, init_checkpoint
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.load import load_network
+from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.processing.modality import ActionConfig, ActionKey, ModalityConfig
+from groot_ros.model.processing.processor import Processor
+from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
+from groot_ros.model.tiny.init import CheckpointSpec, init_checkpoint
+from groot_ros.model.tiny.initialize import initialize
+from groot_ros.model.tiny.tabletop import Workspace
 from groot_ros.training.config import TINY, TrainConfig
 from groot_ros.training.lora import add_adapters
 from groot_ros.training.memory import halve_frozen, recompute_activations

@@ -10,11 +10,11 @@ import torch
 from transformers import TrainingArguments
 from transformers.training_args import ParallelMode
 
-from groot_ros.data.validate import validate
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
-from groot_ros.model.device import find_device
-from groot_ros.model.memory import available_bytes
-from groot_ros.model.processor import Processor
+from groot_ros.model.checkpoint.memory import available_bytes
+from groot_ros.model.inference.device import find_device
+from groot_ros.model.processing.processor import Processor
 from groot_ros.training.callbacks import ProgressReport, StopOnSignal
 from groot_ros.training.checkpoints import checkpoints, find_resumable
 from groot_ros.training.config import TrainConfig

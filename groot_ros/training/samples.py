@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.flow_matching import noisy_sample
-from groot_ros.model.processor import Processor
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.flow_matching import noisy_sample
+from groot_ros.model.processing.processor import Processor
 from groot_ros.training.augmentation import Augmentation, Change
 from groot_ros.training.pictures import PictureSource, VideoPictures
 from groot_ros.training.table import Table

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.config_section import Section
-from groot_ros.data.dataset import ACTION, INFO, MODALITY, STATE
-from groot_ros.data.reader import Dataset, EpisodeFiles
+from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
+from groot_ros.data.datasets.writer import ACTION, INFO, MODALITY, STATE
 from groot_ros.errors import UserError
+from groot_ros.robot.section import Section
 
 Array = NDArray[np.float64]
 

@@ -20,8 +20,8 @@ from torch.distributed.fsdp import register_fsdp_forward_method
 from transformers import Trainer, TrainingArguments
 
 from groot_ros.errors import UserError
-from groot_ros.model import weights
-from groot_ros.model.checkpoint import save_checkpoint
+from groot_ros.model.checkpoint import weights
+from groot_ros.model.checkpoint.load import save_checkpoint
 from groot_ros.training.average import WeightAverage
 from groot_ros.training.callbacks import UpdateAverage
 from groot_ros.training.checkpoints import CONFIG_FILE, TRAINED_WEIGHTS, forget_old

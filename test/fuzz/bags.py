@@ -10,9 +10,9 @@ from mutation import damaged
 from numpy.random import Generator
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from groot_ros.data.bag import METADATA, open_bag
-from groot_ros.data.inspection import describe_bag
-from groot_ros.data.repair import repair_bag
+from groot_ros.data.bags.reader import METADATA, open_bag
+from groot_ros.data.repair.repair import repair_bag
+from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
 
 

@@ -12,11 +12,11 @@ from numpy.random import Generator
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.inspection import inspect_checkpoint
-from groot_ros.policies.checkpoint_folder import checkpoint_variant, shipped_checkpoint
-from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
-from groot_ros.robot import load_robot
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.inspection import inspect_checkpoint
+from groot_ros.policies.checkpoint.folder import checkpoint_variant, shipped_checkpoint
+from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.robot.config import load_robot
 
 WEIGHTS = "model.safetensors"
 # Beside the shipped ones, which have none.

@@ -8,9 +8,9 @@ from arm_bags import ArmBag, conversion, write_bag
 from mutation import damaged, hostile_json
 from numpy.random import Generator
 
-from groot_ros.data.convert import convert
-from groot_ros.data.reader import Dataset
-from groot_ros.data.validate import validate
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.training.preparation import open_dataset
 from groot_ros.training.table import load_table

@@ -15,18 +15,18 @@ from numpy.random import Generator
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
-from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.chunks.admission import Borders
+from groot_ros.cameras.raw_image import compressed_to_rgb, image_to_rgb
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.chunk_intake import ChunkIntake
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.execution.admission import Borders
+from groot_ros.chunks.execution.chunk_intake import ChunkIntake
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.errors import UserError
-from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
 from groot_ros.nodes.messages import to_action_chunk
-from groot_ros.robot import load_robot
+from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.observation.routes import routes
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import EE_POSE, arm_signals
-from groot_ros.stream_store import routes
 from groot_ros_msgs.msg import ActionChunk
 
 FLOATS = (0.0, -1.0, 1e308, -1e308, 5e-324, float("nan"), float("inf"), float("-inf"))

@@ -10,7 +10,7 @@ from mutation import POISONS, damaged, poisoned
 from numpy.random import Generator
 
 from groot_ros.errors import UserError
-from groot_ros.robot import load_robot, robot_names, robot_path
+from groot_ros.robot.config import load_robot, robot_names, robot_path
 
 ENCODINGS = ("utf-16", "utf-32", "utf-8-sig", "latin-1")
 PIECES = ("&a [*a]", "*a", "!!python/name:os.system", "? ", "<<: *a", "[" * 50, "9" * 5000, "0x_")

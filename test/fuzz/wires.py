@@ -13,25 +13,27 @@ import numpy as np
 from mutation import POISONS, damaged, poisoned
 from numpy.random import Generator
 
+from groot_ros.benchmarks.serve import VARIANT, StandInModel
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.policies.remote import RemotePolicy
-from groot_ros.policies.remote_connection import RemoteConfig
-from groot_ros.robot import load_robot
-from groot_ros.serving import npy_wire, numpy_wire, openpi_server, positronic_messages
-from groot_ros.serving.benchmark import VARIANT, StandInModel
-from groot_ros.serving.bounded import peek
-from groot_ros.serving.gr00t_requests import (
+from groot_ros.observation.types import Observation
+from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policies.remote.policy import RemotePolicy
+from groot_ros.robot.config import load_robot
+from groot_ros.serving import openpi_server
+from groot_ros.serving.positronic_settings import Settings
+from groot_ros.signals.signals import arm_signals
+from groot_ros.wire import npy_wire, numpy_wire
+from groot_ros.wire import positronic as positronic_messages
+from groot_ros.wire.bounded import peek
+from groot_ros.wire.gr00t import (
     modality_reply,
     to_answer,
     to_inputs,
     to_observation,
     to_prefix,
 )
-from groot_ros.serving.positronic_settings import Settings
-from groot_ros.signals.signals import arm_signals
 
 SIZE = 16
 MAPS: list[Any] = [

@@ -13,16 +13,16 @@ import pytest
 from numpy.typing import NDArray
 
 from groot_ros.demo.trace import Trace
-from groot_ros.latency import Delays, Latency, SimulatedTime
-from groot_ros.nodes.operator_node import running_node
-from groot_ros.nodes.ros2_process import policy_launch, ros2_process
-from groot_ros.nodes.witness_node import WitnessNode
+from groot_ros.nodes.clients.operator_node import running_node
+from groot_ros.nodes.clients.ros2_process import policy_launch, ros2_process
+from groot_ros.nodes.clients.witness_node import WitnessNode
 from groot_ros.policies.factory import PolicyChoice
-from groot_ros.policies.scripted import ScriptedPolicy
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
+from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.rollout import SETTLE_S, RolloutConfig, run_episode
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Task
+from groot_ros.timing.latency import Delays, Latency, SimulatedTime
 
 SCENE, SECONDS, SEED = 60_003, 3.0, 5
 LATENCY = Latency(0.15, 0.1, 0.1, SEED)

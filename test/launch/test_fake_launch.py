@@ -17,10 +17,10 @@ from launch import LaunchDescription
 from launching import enter_domain, policy_launch
 from sensor_msgs.msg import JointState
 
-from groot_ros.message_fields import from_pose
-from groot_ros.robot import load_robot, robot_names
+from groot_ros.observation.fields import from_pose
+from groot_ros.robot.config import load_robot, robot_names
 from groot_ros.signals.signals import EE_POSE
-from groot_ros.sim.fake_links import robot_links
+from groot_ros.sim.fake.links import robot_links
 
 RESOURCES = contextlib.ExitStack()
 # Three processes start one after the other, on a machine that may have much else to do.

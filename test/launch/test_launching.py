@@ -8,7 +8,7 @@ import pytest
 
 from groot_ros.cli.main import main
 from groot_ros.nodes.launching import DEFAULT_VARIANT, chosen_variant, simulation_checkpoint
-from groot_ros.policies.checkpoint_folder import checkpoint_variant, shipped_checkpoint
+from groot_ros.policies.checkpoint.folder import checkpoint_variant, shipped_checkpoint
 
 
 def test_the_shipped_checkpoint_is_taken_unless_another_variant_is_wanted(

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as parquet
 
-from groot_ros.data.bag import Bag
-from groot_ros.data.convert import Conversion, convert
-from groot_ros.data.validate import validate
+from groot_ros.data.bags.reader import Bag
+from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.review.validate import validate
 
 LIMIT_S = 1800.0
 ROBOT_TOPICS = {

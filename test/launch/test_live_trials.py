@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from groot_ros.errors import UserError
-from groot_ros.nodes.live_trials import run_trials
+from groot_ros.nodes.clients.live_trials import run_trials
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.sim.trials import Trials
 

@@ -17,7 +17,7 @@ from launch import LaunchDescription
 from launching import enter_domain, policy_launch
 
 from groot_ros.cli.main import main
-from groot_ros.message_fields import to_ns
+from groot_ros.observation.fields import to_ns
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 RESOURCES = contextlib.ExitStack()

@@ -21,8 +21,8 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from groot_ros.data.bag_metadata import read_metadata
-from groot_ros.data.episode_info import EpisodeInfo
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.bags.metadata import read_metadata
 from groot_ros.share import share_file
 
 RESOURCES = contextlib.ExitStack()

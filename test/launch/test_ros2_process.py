@@ -18,7 +18,7 @@ def generate_launch_description():
 RUN = """
 import sys, time
 from pathlib import Path
-from groot_ros.nodes.ros2_process import ros2_process
+from groot_ros.nodes.clients.ros2_process import ros2_process
 
 launch_file, log = sys.argv[1], Path(sys.argv[2])
 with ros2_process(["launch", launch_file], log) as alive:

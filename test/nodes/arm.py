@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseStamped
 from graph import Graph
 from std_srvs.srv import Trigger
 
-from groot_ros.message_fields import to_ns
+from groot_ros.observation.fields import to_ns
 from groot_ros_msgs.msg import ChunkReport, ExecutorState
 
 MOVING_M = 1e-7

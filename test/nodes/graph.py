@@ -6,7 +6,6 @@ import array
 import contextlib
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from sensor_msgs.msg import Image, JointState
 
 from groot_ros.nodes.messages import to_time
+from groot_ros.nodes.processes import node_command
 
 WAIT_S = 300.0
 JOINTS = [*(f"fr3_joint{i}" for i in range(1, 8)), "fr3_finger_joint1"]
@@ -226,13 +226,11 @@ class FakeRobot:
 class NodeProcess:
     """A node of the package in a process of its own; its output is kept."""
 
-    def __init__(self, module: str, **parameters: Any) -> None:
+    def __init__(self, name: str, **parameters: Any) -> None:
         arguments: list[str] = []
-        for name, value in parameters.items():
-            arguments += ["-p", f"{name}:={value}"]
-        command = [sys.executable, "-m", f"groot_ros.nodes.{module}"]
-        if arguments:
-            command += ["--ros-args", *arguments]
+        for key, value in parameters.items():
+            arguments += ["-p", f"{key}:={value}"]
+        command = node_command(name, *(["--ros-args", *arguments] if arguments else []))
         self.output: list[str] = []
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

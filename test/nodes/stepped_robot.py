@@ -24,10 +24,10 @@ from std_srvs.srv import Trigger
 
 from groot_ros.incidents.incident import Incident
 from groot_ros.incidents.incident_folder import incidents_in
-from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.messages import pose_stamped, to_action_chunk
+from groot_ros.observation.fields import from_pose, to_ns
 from groot_ros_msgs.msg import ActionChunk, ExecutorState
 
 PERIOD_NS = 10_000_000

@@ -21,21 +21,21 @@ from std_msgs.msg import Bool
 from stepped_robot import Robot, incident_of, stepped_robot
 from video_camera import COUNT
 
+from groot_ros.cameras.raw_image import compressed_to_rgb
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.types import Observation
-from groot_ros.data.bag import open_bag
-from groot_ros.image_messages import compressed_to_rgb
+from groot_ros.data.bags.reader import open_bag
 from groot_ros.incidents.incident import INFO, RECORDING, ROBOT, Incident
 from groot_ros.incidents.incident_folder import incidents_in
 from groot_ros.incidents.recording_file import read_recording
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape_player import play
 from groot_ros.incidents.what_if import what_if
-from groot_ros.policies.base import Inputs
+from groot_ros.observation.routes import COMPRESSED_IMAGE
+from groot_ros.observation.types import Observation
+from groot_ros.policy import Inputs
 from groot_ros.share import share_file
 from groot_ros.signals.signals import arm_signals
-from groot_ros.stream_store import COMPRESSED_IMAGE
 
 WATCHDOG_S = 0.5
 

@@ -27,7 +27,7 @@ SPEED_M_S = 0.04
 STEP_NS = 1_000_000_000 // 15
 STUCK = """
 import sys, threading
-from groot_ros.nodes.executor_node import ExecutorNode
+from groot_ros.nodes.executor.executor_node import ExecutorNode
 from groot_ros.nodes.lifecycle import run_node
 
 class Stuck(ExecutorNode):
@@ -96,7 +96,7 @@ def straight(graph: Graph) -> ActionChunk:
     return message
 
 
-NODE = ["-m", "groot_ros.nodes.executor_node"]
+NODE = ["-m", "groot_ros.nodes.executor.executor_node"]
 
 
 @pytest.mark.parametrize("moving", [NODE], indirect=True)

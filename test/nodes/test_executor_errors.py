@@ -17,7 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 
-from groot_ros.nodes.executor_node import ExecutorNode
+from groot_ros.nodes.executor.executor_node import ExecutorNode
 
 SIM_ACCELERATION_M_S2 = 4.0
 

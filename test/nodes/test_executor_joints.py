@@ -12,11 +12,11 @@ from std_msgs.msg import Float64MultiArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.nodes.messages import to_action_chunk
-from groot_ros.robot import load_robot
-from groot_ros.robot_kinematics import tool_kinematics
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.kinematics import tool_kinematics
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
 from groot_ros.signals.signals import arm_signals
-from groot_ros.urdf import load_urdf
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 HOME = [0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785]

@@ -15,8 +15,8 @@ from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.message_fields import to_ns
 from groot_ros.nodes.messages import to_action_chunk
+from groot_ros.observation.fields import to_ns
 from groot_ros.signals.signals import arm_signals
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 

@@ -15,16 +15,16 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.serialized import MessageMaker
-from groot_ros.image_messages import compressed_to_rgb, image_to_rgb
-from groot_ros.message_fields import from_pose
+from groot_ros.cameras.raw_image import compressed_to_rgb, image_to_rgb
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.serialized import MessageMaker
+from groot_ros.data.bags.writer import BagWriter
 from groot_ros.nodes.messages import to_duration
-from groot_ros.robot import load_robot
+from groot_ros.observation.fields import from_pose
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
-from groot_ros.sim.fake_kinematics import fake_kinematics
-from groot_ros.urdf import load_urdf
+from groot_ros.sim.fake.kinematics import fake_kinematics
 
 JOINTS = [f"fr3_joint{i}" for i in range(1, 8)]
 Start = Callable[..., NodeProcess]

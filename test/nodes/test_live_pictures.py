@@ -17,13 +17,13 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 from video_camera import COUNT
 
-from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.errors import UserError
 from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.streams import StreamSubscriptions
-from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.observation.routes import routes
+from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.share import share_file
-from groot_ros.stream_store import routes
 
 RED = (200, 60, 10)
 HEIGHT, WIDTH = 7, 9

@@ -7,11 +7,11 @@ from geometry_msgs.msg import Vector3, Wrench, WrenchStamped
 from graph import Graph
 from std_msgs.msg import Header
 
-from groot_ros.buffer import NotReady, ObservationBuffer
-from groot_ros.config_file import read_yaml
+from groot_ros.files.config_file import read_yaml
 from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.streams import StreamSubscriptions
-from groot_ros.robot import parse_robot
+from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.robot.config import parse_robot
 from groot_ros.share import share_file
 
 

@@ -13,10 +13,10 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Int64
 
-from groot_ros.lockstep import Tick
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import TrafficNode
+from groot_ros.timing.lockstep import Tick
 
 PERIOD_NS = 10_000_000
 # For a member that hangs; any other is waited for.

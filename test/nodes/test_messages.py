@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from std_msgs.msg import Header
 
-from groot_ros.chunks import wire
+from groot_ros.chunks import message as wire
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.chunks.wire import from_action_chunk
+from groot_ros.chunks.message import from_action_chunk
 from groot_ros.nodes.messages import to_action_chunk
 from groot_ros.signals.signals import arm_signals
 from groot_ros_msgs.msg import ActionChunk, Track

@@ -10,35 +10,35 @@ from geometry_msgs.msg import TwistStamped, Vector3
 from graph import Graph
 from trajectory_msgs.msg import JointTrajectory
 
-from groot_ros.chunks.bounds import Bounds
+from groot_ros.benchmarks.path_policy import Conditions, PathPolicy
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.controller_spline import (
+from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.motion import Motion, Planner
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.controller_spline import (
     INTERPOLATED,
     Points,
     controller_excess,
     interpolated,
 )
-from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.motion import Motion, Planner
-from groot_ros.chunks.periods import Periods
 from groot_ros.errors import UserError
-from groot_ros.message_fields import to_ns
-from groot_ros.nodes.grippers import ActionGrip
-from groot_ros.nodes.messages import chunk_cloud
-from groot_ros.nodes.outputs import (
+from groot_ros.nodes.drivers.grippers import ActionGrip
+from groot_ros.nodes.drivers.outputs import (
     Command,
     JointStreamOutput,
     TrajectoryOutput,
     TwistOutput,
     trajectory_points,
 )
-from groot_ros.policies.path import Conditions, PathPolicy
-from groot_ros.robot import GripCommand, load_robot
-from groot_ros.robot_limits import Limits
+from groot_ros.nodes.messages import chunk_cloud
+from groot_ros.observation.fields import to_ns
+from groot_ros.robot.config import GripCommand, load_robot
+from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, arm_signals
+from groot_ros.timing.periods import Periods
 
 ROBOT = load_robot("sim")
 HOME = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])

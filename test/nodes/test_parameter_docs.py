@@ -1,10 +1,12 @@
 """The documentation of the parameters is current."""
 
+import runpy
 from pathlib import Path
 
-from groot_ros.nodes.parameter_docs import page
+ROOT = Path(__file__).parents[2]
 
 
 def test_page_is_current() -> None:
-    text = (Path(__file__).parents[2] / "docs/parameters.md").read_text()
-    assert text == page(), "run: python -m groot_ros.nodes.parameter_docs > docs/parameters.md"
+    page = runpy.run_path(str(ROOT / "tools/parameter_docs.py"))["page"]
+    text = (ROOT / "docs/parameters.md").read_text()
+    assert text == page(), "run: python tools/parameter_docs.py > docs/parameters.md"

@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
-from groot_ros.nodes.executor_parameters import ExecutorParameters
+from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 
 
 @pytest.fixture

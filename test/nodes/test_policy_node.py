@@ -14,9 +14,9 @@ from rclpy.action import ActionClient
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
-from groot_ros.chunks.wire import from_action_chunk
-from groot_ros.message_fields import to_ns
+from groot_ros.chunks.message import from_action_chunk
 from groot_ros.nodes.messages import to_duration
+from groot_ros.observation.fields import to_ns
 from groot_ros_msgs.action import RunPolicy
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 from groot_ros_msgs.srv import SetInstruction

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from graph import FakeRobot, Graph
 
-from groot_ros.data.bag_metadata import read_metadata
-from groot_ros.data.episode_info import EpisodeInfo
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.bags.metadata import read_metadata
 
 WAIT_S = 60.0
 

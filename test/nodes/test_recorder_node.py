@@ -19,8 +19,8 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from groot_ros.cli.main import main
-from groot_ros.data.bag_metadata import read_metadata
-from groot_ros.data.episode_info import EpisodeInfo
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.bags.metadata import read_metadata
 from groot_ros.nodes.messages import to_duration
 from groot_ros_msgs.action import RecordEpisode, RunPolicy
 from groot_ros_msgs.msg import EpisodeEvent

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graph import Graph
 
-from groot_ros.chunks.wire import from_action_chunk
+from groot_ros.chunks.message import from_action_chunk
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 

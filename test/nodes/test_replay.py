@@ -18,7 +18,7 @@ from groot_ros.incidents.incident import INFO, RECORDING, ROBOT
 from groot_ros.incidents.made_again import make_again
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.what_if import what_if
-from groot_ros.robot import load_robot, robot_path
+from groot_ros.robot.config import load_robot, robot_path
 from groot_ros.share import share_file
 
 ROBOT_FILE = robot_path("sim").read_text()
@@ -70,7 +70,7 @@ def test_what_is_not_the_same_any_more_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Such as after a change of the executor's own code."""
-    monkeypatch.setattr("groot_ros.chunks.motion.KEPT", 0.9)
+    monkeypatch.setattr("groot_ros.chunks.execution.motion.KEPT", 0.9)
     assert replay(incident, "--output", tmp_path / "picture.png") == 1
     assert "are not those that were recorded" in capsys.readouterr().out
 

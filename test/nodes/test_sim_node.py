@@ -15,11 +15,11 @@ from std_msgs.msg import Bool, Float64, Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from groot_ros.cameras.raw_image import image_to_rgb
 from groot_ros.geometry import rotation_angle
-from groot_ros.image_messages import image_to_rgb
-from groot_ros.message_fields import from_pose, to_ns
 from groot_ros.nodes.messages import pose_stamped, to_duration
 from groot_ros.nodes.qos import LATCHED
+from groot_ros.observation.fields import from_pose, to_ns
 from groot_ros.sim.control import Kinematics
 from groot_ros.sim.scene import ARM_JOINTS, CUBE_SIZE_M, DOWN_WXYZ, HOME_RAD
 from groot_ros.sim.simulation import Simulation

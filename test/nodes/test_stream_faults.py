@@ -19,7 +19,7 @@ from graph import JOINTS, FakeRobot, NodeProcess
 from stage import Stage, staged
 from std_srvs.srv import Trigger
 
-from groot_ros.message_fields import NS, to_ns
+from groot_ros.observation.fields import NS, to_ns
 from groot_ros.share import share_file
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 from groot_ros_msgs.srv import SetInstruction

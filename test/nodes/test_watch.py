@@ -9,8 +9,8 @@ from typing import Any
 from builtin_interfaces.msg import Duration
 from rich.console import Console
 
-from groot_ros.cli.watch import page
-from groot_ros.nodes.watch_node import Seen
+from groot_ros.cli.verbs.watch import page
+from groot_ros.nodes.clients.watch_node import Seen
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from groot_ros.benchmarks.record import Result, Skip
-from groot_ros.benchmarks.steps import Setting
+from groot_ros.benchmarks.gpu.record import Result, Skip
+from groot_ros.benchmarks.gpu.steps import Setting
 
 PIDS = "pids"
 SLEEP = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.chunks.activations import MOST_EPOCHS_AHEAD, NOBODY, REMEMBERED, FollowedActivation
+from groot_ros.chunks.execution.activations import (
+    MOST_EPOCHS_AHEAD,
+    NOBODY,
+    REMEMBERED,
+    FollowedActivation,
+)
 
 S = 1_000_000_000
 A, B = b"a" * 16, b"b" * 16

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_chunks import STEP, S, line
 
-from groot_ros.chunks.admission import Borders, Refused, void_reason
-from groot_ros.chunks.bounds import refusal
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.consumption import Consumption
-from groot_ros.robot_limits import Limits
+from groot_ros.chunks.execution.admission import Borders, Refused, void_reason
+from groot_ros.chunks.execution.consumption import Consumption
+from groot_ros.chunks.limits.bounds import refusal
+from groot_ros.robot.limits import Limits
 from groot_ros.signals.signals import EE_POSE, arm_signals
 
 LIMITS = Limits(workspace_min=(-1, -1, 0), workspace_max=(2, 1, 1), linear_velocity=0.5)

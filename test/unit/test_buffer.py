@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_robot import changed
 
-from groot_ros.buffer import NotReady, ObservationBuffer
 from groot_ros.geometry import rotation_angle
-from groot_ros.robot import parse_robot, with_max_ages
-from groot_ros.signal_messages import pick_joints
+from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.observation.signal_messages import pick_joints
+from groot_ros.robot.config import parse_robot, with_max_ages
 
 MS = 1_000_000
 FIELDS = ("ee_pose", "joint_position", "grip")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint_folder import find_checkpoint
+from groot_ros.policies.checkpoint.folder import find_checkpoint
 
 
 def experiment(root: Path, *names: str) -> Path:

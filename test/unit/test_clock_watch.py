@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groot_ros.chunks.clock_watch import ClockWatch
+from groot_ros.timing.clock_watch import ClockWatch
 
 S = 1_000_000_000
 

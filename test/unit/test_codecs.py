@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from groot_ros.codecs.catalog import VARIANTS, find_variant
 from groot_ros.codecs.image import resize_with_pad
 from groot_ros.codecs.parts import PoseQuat
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat, pose_to_matrix
-from groot_ros.robot import load_robot
+from groot_ros.observation.types import Observation
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.kinds import POSE
 from groot_ros.signals.signals import EE_POSE, arm_signals
 

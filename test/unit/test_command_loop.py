@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from groot_ros.chunks.command_loop import LATENESS_S, CommandLoop, SteppedLoop
+from groot_ros.timing.command_loop import LATENESS_S, CommandLoop, SteppedLoop
 
 WAIT_S = 30.0
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from groot_ros.config_file import parse_json, read_json
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint_folder import find_checkpoint
-from groot_ros.robot import load_robot
+from groot_ros.files.config_file import parse_json, read_json
+from groot_ros.policies.checkpoint.folder import find_checkpoint
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
-from groot_ros.urdf import load_urdf
 
 SIM = share_file("config/robots/sim.yaml").read_text()
 BOMB = "\n".join(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groot_ros.benchmarks.safety import STOPS, S, Trial
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.joining import Joined, Offer
-from groot_ros.chunks.safety import STOPS, S, Trial
-from groot_ros.chunks.stopping import StopReason
-from groot_ros.robot import load_robot
+from groot_ros.chunks.execution.joining import Joined, Offer
+from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import Signals
 
 PRESSES = (StopReason.ESTOP, StopReason.FAULT)

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.envelope import Envelope, EnvelopeMonitor, measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.types import Observation
-from groot_ros.data.convert import Conversion, convert
-from groot_ros.data.reader import Dataset
-from groot_ros.envelope import Envelope, EnvelopeMonitor, measure_envelope
-from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
-from groot_ros.policies.perturbed import PerturbedPolicy
-from groot_ros.policies.scripted import ScriptedPolicy
-from groot_ros.robot import load_robot
+from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.observation.types import Observation
+from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 from groot_ros.signals.signals import Signals
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.expert import ScriptedPolicy
+from groot_ros.sim.perturbed import PerturbedPolicy
 from groot_ros.sim.rollout import RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.tasks import Task

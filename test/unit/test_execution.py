@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_chunks import DOWN, STEP, S, line
 
-from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.consumption import Consumption
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.execution.consumption import Consumption
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.motion import Planner
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.stopping import Activity, StopReason
 from groot_ros.chunks.grading import SLOW_SPEED, Grade, Verdict
-from groot_ros.chunks.motion import Planner
-from groot_ros.chunks.stopping import Activity, StopReason
+from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.geometry import rotvec_to_quat
-from groot_ros.robot_limits import Limits
+from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import POSE
 from groot_ros.signals.signals import JOINT_POSITION, arm_signals
 from groot_ros.signals.space import PoseSpace

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groot_ros.errors import UserError
-from groot_ros.forward_kinematics import ForwardKinematics, LinkPoint
-from groot_ros.robot import load_robot
-from groot_ros.robot_kinematics import watched_points
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.forward_kinematics import ForwardKinematics, LinkPoint
+from groot_ros.robot.kinematics import watched_points
+from groot_ros.robot.urdf import load_urdf, parse_urdf
 from groot_ros.share import share_file
-from groot_ros.urdf import load_urdf, parse_urdf
 
 NAMES = ("sim", "ur5e", "so101")
 ROBOTS = {name: load_robot(name) for name in NAMES}

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.chunks.bounds import Bounds
-from groot_ros.chunks.governor import Governor, Step
-from groot_ros.chunks.safety import Trial, measure
+from groot_ros.benchmarks.safety import Trial, measure
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.governor import Governor, Step
 from groot_ros.geometry import rotvec_to_quat
-from groot_ros.robot import load_robot
-from groot_ros.robot_limits import Limits
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.limits import Limits
 from groot_ros.signals import kinds
 
 PERIOD_S = 0.01

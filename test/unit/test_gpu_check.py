@@ -17,12 +17,12 @@ import psutil
 import pytest
 import torch
 
-from groot_ros.benchmarks import inference, page, parity, step_process
-from groot_ros.benchmarks.gpu_check import MEASURED, Check
-from groot_ros.benchmarks.record import Outcome, Record, Result, read
-from groot_ros.benchmarks.steps import N17, STEPS, Setting, Step, choose
+from groot_ros.benchmarks.gpu import inference, page, parity, step_process
+from groot_ros.benchmarks.gpu.check import MEASURED, Check
+from groot_ros.benchmarks.gpu.record import Outcome, Record, Result, read
+from groot_ros.benchmarks.gpu.steps import N17, STEPS, Setting, Step, choose
 from groot_ros.errors import UserError
-from groot_ros.model.gr00t import Gr00t
+from groot_ros.model.networks.network import Gr00t
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "gpu_check.sh"
@@ -172,7 +172,7 @@ import importlib, torch
 def wake(*_, **__): raise SystemExit("an import asks the GPU, and no copy of it could use one")
 for name in ("is_available", "device_count", "init", "_lazy_init", "is_bf16_supported"):
     setattr(torch.cuda, name, wake)
-from groot_ros.benchmarks.step_process import PRELOADED
+from groot_ros.benchmarks.gpu.step_process import PRELOADED
 for name in PRELOADED: importlib.import_module(name)
 """
 
@@ -184,7 +184,7 @@ def test_what_is_preloaded_does_not_touch_the_gpu() -> None:
 
 def test_the_page_is_current() -> None:
     text = (ROOT / "docs" / "measured.md").read_text()
-    assert text == page.page(), "run: python -m groot_ros.benchmarks.page > docs/measured.md"
+    assert text == page.page(), "run: python -m groot_ros.benchmarks.gpu.page > docs/measured.md"
 
 
 def test_the_page_shows_what_was_measured_and_what_was_not(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_the_page_shows_what_was_measured_and_what_was_not(tmp_path: Path) -> No
 
 
 def test_a_python_without_packages_tells_the_options() -> None:
-    command = [sys.executable, "-S", "-m", "groot_ros.benchmarks.gpu_check", "--help"]
+    command = [sys.executable, "-S", "-m", "groot_ros.benchmarks.gpu.check", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and "--dry-run" in done.stdout, done.stderr
 

@@ -10,10 +10,10 @@ import pytest
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import VARIANTS
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
+from groot_ros.observation.types import Observation
 from groot_ros.policies.factory import PolicyChoice, make_policy
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import arm_signals
 
 ROBOT = load_robot("sim")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from groot_ros.cameras import catalog
+from groot_ros.cameras.raw_image import image_to_array, image_to_rgb
 from groot_ros.errors import UserError
-from groot_ros.image_messages import image_to_array, image_to_rgb
-from groot_ros.robot import CameraStream
+from groot_ros.robot.config import CameraStream
 
 HEIGHT, WIDTH = 32, 48
 

@@ -13,14 +13,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from groot_ros.buffer import Ages, NotReady
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix, Progress
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.inference import InferenceLoop
-from groot_ros.inference_types import Inference, LoopSettings, Void
-from groot_ros.policies.base import Inputs
+from groot_ros.observation.buffer import Ages, NotReady
+from groot_ros.observation.types import Observation
+from groot_ros.policies.inference import InferenceLoop
+from groot_ros.policies.inference_types import Inference, LoopSettings, Void
+from groot_ros.policy import Inputs
 from groot_ros.signals.signals import arm_signals
 
 WAIT_S = 20.0

@@ -9,9 +9,9 @@ import pytest
 from test_chunks import S, line
 from test_execution import LIMITS, TICK, assert_within, make, run
 
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.joining import accept_ahead
-from groot_ros.chunks.stopping import Activity, StopReason
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.joining import accept_ahead
+from groot_ros.chunks.execution.stopping import Activity, StopReason
 
 
 class Machine:

@@ -1,10 +1,11 @@
-"""Who may import whom: lower layers know nothing of higher ones, of ROS or of torch."""
+"""Which room may import which, and who may import ROS or torch."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,69 +14,86 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "groot_ros"
 
-# A module may import those of its own layer and of the layers above it in this list.
-LAYERS = [
-    {
-        "errors",
-        "share",
-        "geometry",
-        "signals",
-        "config_file",
-        "config_section",
-        "urdf",
-        "forward_kinematics",
-        "inverse_kinematics",
-        "robot_lag",
-        "robot_limits",
-        "latency",
-        "lockstep",
-        "__init__",
-    },
-    {
-        "robot",
-        "robot_kinematics",
-        "robot_checks",
-        "codecs",
-        "chunks",
-        "buffer",
-        "envelope",
-        "cameras",
-        "image_messages",
-        "picture_watch",
-        "message_fields",
-        "signal_messages",
-        "stream_store",
-    },
-    {
-        "calibration",
-        "model",
-        "policies",
-        "data",
-        "sim",
-        "serving",
-        "incidents",
-        "inference",
-        "inference_types",
-        "turns",
-    },
-    {"demo"},
-    {"training", "nodes", "cli", "benchmarks"},
+# A room is a folder, or a module beside the rooms. It imports from itself and from those above it.
+ROOMS = [
+    "errors",
+    "share",
+    "geometry",
+    "files",
+    "timing",
+    "signals",
+    "robot",
+    "cameras",
+    "observation",
+    "codecs",
+    "chunks",
+    "chunks.limits",
+    "chunks.execution",
+    "policy",
+    "model.processing",
+    "model.networks",
+    "model.checkpoint",
+    "model.inference",
+    "model.tiny",
+    "wire",
+    "data.bags",
+    "data.repair",
+    "data.playback",
+    "data.clocks",
+    "data.datasets",
+    "data.recording",
+    "data.review",
+    "data.conversion",
+    "calibration",
+    "sim.fake",
+    "sim",
+    "policies.checkpoint",
+    "policies.remote",
+    "policies",
+    "sim.rehearsal",
+    "incidents",
+    "demo",
+    "serving",
+    "training",
+    "benchmarks",
+    "benchmarks.gpu",
+    "nodes",
+    "nodes.drivers",
+    "nodes.sim",
+    "nodes.recorder",
+    "nodes.executor",
+    "nodes.policy",
+    "nodes.clients",
+    "nodes.benchmarks",
+    "cli",
+    "cli.benchmarks",
+    "cli.verbs",
 ]
-ROS_PARTS = {"nodes"}
-TORCH_PARTS = ("model/", "training/", "benchmarks/", "policies/local.py")
+MOST_FILES = 20
+TORCH_ROOMS = ("model", "training", "benchmarks")
+TORCH_MODULES = {"policies.checkpoint.local"}
 TORCH_PACKAGES = {"torch", "torchvision", "transformers"}
 HEAVY_PACKAGES = TORCH_PACKAGES | {"mink", "mujoco", "rclpy"}
 ROS_PACKAGES = {"rclpy", "launch", "launch_ros", "ament_index_python", "tf2_ros"}
 
-MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module by its dotted name within the package; a folder itself is none."""
+    paths = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+
+
+def room(module: str) -> str:
+    """The folder of a module, or the module itself where it lies beside the rooms."""
+    return module.rpartition(".")[0] or module
 
 
 @cache
-def imports(module: Path) -> frozenset[str]:
+def imports(module: str) -> frozenset[str]:
     """Dotted names that a module imports, inside functions too."""
-    tree = ast.parse((PACKAGE / module).read_text())
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -84,44 +102,67 @@ def imports(module: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def part(module: Path) -> str:
-    """The package or top-level module that a module belongs to."""
-    return module.parts[0].removesuffix(".py")
+def own_imports(module: str) -> Iterator[str]:
+    """The modules of the package that a module imports."""
+    for name in imports(module):
+        inside = name.removeprefix("groot_ros.")
+        if inside != name:
+            parts = inside.split(".")
+            heads = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+            if found := next((head for head in heads if head in modules()), None):
+                yield found
 
 
-def layer(name: str) -> int:
-    found = [index for index, parts in enumerate(LAYERS) if name in parts]
-    assert found, f"groot_ros.{name} belongs to no layer: add it to LAYERS"
-    return found[0]
+def test_every_room_is_in_the_list() -> None:
+    assert {room(module) for module in modules()} == set(ROOMS)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
-def test_imports_go_downward(module: Path) -> None:
-    own = layer(part(module))
-    targets = {name.split(".")[1] for name in imports(module) if name.startswith("groot_ros.")}
-    upward = {target for target in targets if layer(target) > own}
-    assert not upward, f"{module} imports from the layers above it: {sorted(upward)}"
+def test_imports_go_upward_in_the_list() -> None:
+    place = {name: index for index, name in enumerate(ROOMS)}
+    wrong = [
+        f"{module} imports {target}"
+        for module in modules()
+        for target in own_imports(module)
+        if place[room(target)] > place[room(module)]
+    ]
+    assert not wrong, "\n".join(sorted(wrong))
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
-def test_only_ros_parts_import_ros(module: Path) -> None:
-    roots = {name.split(".")[0] for name in imports(module)}
-    found = {root for root in roots if root in ROS_PACKAGES or root.endswith("_msgs")}
-    assert not found or part(module) in ROS_PARTS, f"{module} imports {sorted(found)}"
+def test_no_room_is_crowded() -> None:
+    files = [room(module) for module in modules()]
+    crowded = {name: files.count(name) for name in ROOMS if files.count(name) > MOST_FILES}
+    assert not crowded
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
-def test_only_the_model_imports_torch(module: Path) -> None:
-    found = {name.split(".")[0] for name in imports(module)} & TORCH_PACKAGES
-    assert not found or str(module).startswith(TORCH_PARTS), f"{module} imports {sorted(found)}"
+def test_only_nodes_import_ros() -> None:
+    found = {
+        f"{module} imports {name}"
+        for module in modules()
+        for name in imports(module)
+        if module.split(".")[0] != "nodes"
+        and ((root := name.split(".")[0]) in ROS_PACKAGES or root.endswith("_msgs"))
+    }
+    assert not found, "\n".join(sorted(found))
+
+
+def test_only_the_model_imports_torch() -> None:
+    found = {
+        f"{module} imports {name}"
+        for module in modules()
+        for name in imports(module)
+        if name.split(".")[0] in TORCH_PACKAGES
+        and module.split(".")[0] not in TORCH_ROOMS
+        and module not in TORCH_MODULES
+    }
+    assert not found, "\n".join(sorted(found))
 
 
 @pytest.mark.parametrize(
     ("start", "heavy"),
     [
-        ("import groot_ros.nodes.executor_node", TORCH_PACKAGES),
+        ("import groot_ros.nodes.executor.executor_node", TORCH_PACKAGES),
         ("from groot_ros.cli.main import build_parser; build_parser()", HEAVY_PACKAGES),
-        ("import groot_ros.benchmarks.gpu_check", HEAVY_PACKAGES),
+        ("import groot_ros.benchmarks.gpu.check", HEAVY_PACKAGES),
     ],
     ids=["executor_node", "groot-ros", "gpu_check"],
 )

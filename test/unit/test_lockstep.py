@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.lockstep import Members, Tick, Traffic, Turn
+from groot_ros.timing.lockstep import Members, Tick, Traffic, Turn
 
 PERIOD_NS = 10
 TICKS = 6

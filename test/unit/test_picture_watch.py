@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groot_ros.buffer import NotReady
-from groot_ros.codecs.types import Observation
-from groot_ros.picture_watch import PictureWatch
+from groot_ros.observation.buffer import NotReady
+from groot_ros.observation.picture_watch import PictureWatch
+from groot_ros.observation.types import Observation
 from groot_ros.signals.signals import arm_signals
 
 S = 1_000_000_000

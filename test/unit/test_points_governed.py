@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.governor import Governor
-from groot_ros.chunks.pose_chunks import Unsolved
-from groot_ros.chunks.reach import Reach
-from groot_ros.chunks.robot_motion import begin_motion, robot_executor
-from groot_ros.chunks.watched_points import PLANNED_M, WatchedPoints
-from groot_ros.robot import RobotConfig, load_robot
-from groot_ros.robot_kinematics import watched_points
+from groot_ros.chunks.execution.reach import Reach
+from groot_ros.chunks.execution.robot_motion import begin_motion, robot_executor
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.governor import Governor
+from groot_ros.chunks.limits.pose_chunks import Unsolved
+from groot_ros.chunks.limits.watched_points import PLANNED_M, WatchedPoints
+from groot_ros.robot.config import RobotConfig, load_robot
+from groot_ros.robot.kinematics import watched_points
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import arm_signals
-from groot_ros.urdf import load_urdf
 
 HOMES = {
     "ur5e": np.array([0.0, -1.57, 1.57, -1.57, -1.57, 0.0]),

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from groot_ros.chunks.bounds import Bounds
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.pose_chunks import PATH_M, PATH_RAD, SLOWEST, PoseChunks, Unsolved
-from groot_ros.forward_kinematics import LinkPoint
-from groot_ros.inverse_kinematics import InverseKinematics
-from groot_ros.robot import load_robot
-from groot_ros.robot_kinematics import arm_kinematics
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.pose_chunks import PATH_M, PATH_RAD, SLOWEST, PoseChunks, Unsolved
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.forward_kinematics import LinkPoint
+from groot_ros.robot.inverse_kinematics import InverseKinematics
+from groot_ros.robot.kinematics import arm_kinematics
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.space import PoseSpace
-from groot_ros.urdf import load_urdf
 
 SPACE = PoseSpace()
 STEP_S = 1 / 15

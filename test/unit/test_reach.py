@@ -9,18 +9,18 @@ import pytest
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.pose_chunks import Unsolved
-from groot_ros.chunks.reach import Reach
-from groot_ros.chunks.watched_points import PLANNED_M
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.reach import Reach
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.limits.pose_chunks import Unsolved
+from groot_ros.chunks.limits.watched_points import PLANNED_M
 from groot_ros.errors import UserError
-from groot_ros.robot import Output, ToolKinematics, load_robot
-from groot_ros.robot_checks import check_activation, unwatched
-from groot_ros.robot_kinematics import tool_kinematics
+from groot_ros.robot.checks import check_activation, unwatched
+from groot_ros.robot.config import Output, ToolKinematics, load_robot
+from groot_ros.robot.kinematics import tool_kinematics
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.signals import JOINT_POSITION, arm_signals
 from groot_ros.signals.space import LinearSpace, PoseSpace
-from groot_ros.urdf import load_urdf
 
 STEP_NS = 1_000_000_000 // 15
 NOW_NS = 5_000_000_000

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from test_chunks import DOWN, STEP
 
+from groot_ros.benchmarks.path_policy import HORIZON, continued
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.progress import Continuation, Prefix
-from groot_ros.policies.path import HORIZON, continued
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import arm_signals
 
 TICK_NS = 5_000_000

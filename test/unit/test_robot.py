@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from groot_ros.errors import UserError
-from groot_ros.robot import load_robot, parse_robot, robot_names, with_max_ages
-from groot_ros.robot_kinematics import watched_points
+from groot_ros.robot.config import load_robot, parse_robot, robot_names, with_max_ages
+from groot_ros.robot.kinematics import watched_points
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
 from groot_ros.signals.kinds import VECTOR
-from groot_ros.urdf import load_urdf
 
 SIM = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
 

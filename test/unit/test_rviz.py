@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 
 CONFIG = yaml.safe_load(share_file("config/rviz/policy.rviz").read_text())

@@ -8,8 +8,8 @@ import pytest
 from test_robot import with_signals
 
 from groot_ros.errors import UserError
-from groot_ros.robot import parse_robot
-from groot_ros.signal_messages import signal_reader
+from groot_ros.observation.signal_messages import signal_reader
+from groot_ros.robot.config import parse_robot
 
 
 def xyz(x, y, z):

@@ -5,8 +5,8 @@ import pytest
 from test_chunks import DOWN, STEP, S, line
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution.strategies import make_strategy
 from groot_ros.chunks.progress import Continuation, Progress, Replanning
-from groot_ros.chunks.strategies import make_strategy
 from groot_ros.geometry import multiply_quats, rotation_angle, rotvec_to_quat
 from groot_ros.signals.signals import arm_signals
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.codecs.types import Observation
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.observation.types import Observation
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.sway import SWAY_M, SWAY_RAD
-from groot_ros.robot import RobotConfig, load_robot, robot_names
+from groot_ros.robot.config import RobotConfig, load_robot, robot_names
 from groot_ros.signals.signals import EE_POSE, arm_signals
-from groot_ros.sim.fake_arm import resting_state
+from groot_ros.sim.fake.arm import resting_state
 
 MS = 1_000_000
 PERIOD_NS = 10 * MS

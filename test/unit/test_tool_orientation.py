@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.chunks.admission import Borders
-from groot_ros.chunks.bounds import refusal
+from groot_ros.benchmarks.safety import Trial
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.safety import Trial
-from groot_ros.chunks.tool_orientation import MARGIN_RAD, ToolOrientation
+from groot_ros.chunks.execution.admission import Borders
+from groot_ros.chunks.limits.bounds import refusal
+from groot_ros.chunks.limits.tool_orientation import MARGIN_RAD, ToolOrientation
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
-from groot_ros.robot import load_robot, robot_path
-from groot_ros.robot_checks import check_activation
-from groot_ros.robot_limits import AXES, OrientationLimit
+from groot_ros.robot.checks import check_activation
+from groot_ros.robot.config import load_robot, robot_path
+from groot_ros.robot.limits import AXES, OrientationLimit
 from groot_ros.signals.signals import EE_POSE, Signals
 
 LIMIT = OrientationLimit(tool_axis="z", base_axis="-z", cone_rad=0.5, twist_rad=(-0.7, 1.2))

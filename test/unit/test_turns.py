@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groot_ros.errors import UserError
-from groot_ros.latency import Delays, Latency
-from groot_ros.turns import LockstepTurns
+from groot_ros.timing.latency import Delays, Latency
+from groot_ros.timing.turns import LockstepTurns
 
 PERIOD_MS = 10
 WAIT_S = 20.0

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.chunks.watched_points import PLANNED_M, WatchedPoints
-from groot_ros.robot import load_robot
-from groot_ros.robot_kinematics import watched_points
-from groot_ros.urdf import load_urdf
+from groot_ros.chunks.limits.watched_points import PLANNED_M, WatchedPoints
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.kinematics import watched_points
+from groot_ros.robot.urdf import load_urdf
 
 NAMES = ("sim", "ur5e", "so101")
 ROBOTS = {name: load_robot(name) for name in NAMES}

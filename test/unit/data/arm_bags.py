@@ -14,12 +14,12 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
-from groot_ros.data.convert import Conversion
-from groot_ros.data.episodes import EpisodeChoice
-from groot_ros.data.serialized import MessageMaker
-from groot_ros.message_fields import NS
+from groot_ros.data.bags.serialized import MessageMaker
+from groot_ros.data.conversion.convert import Conversion
+from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.observation.fields import NS
+from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
 from groot_ros.share import share_file
-from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
 
 BEGIN_NS = 1_700_000_000 * NS
 EVENT = "groot_ros_msgs/msg/EpisodeEvent"

@@ -8,7 +8,7 @@ from typing import Any
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from groot_ros.data.bag_metadata import Topic
+from groot_ros.data.bags.metadata import Topic
 
 NO_TIME = {"sec": 0, "nsec": 0}
 QOS: dict[str, Any] = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
-from groot_ros.data.append import BEFORE
-from groot_ros.data.convert import convert
+from groot_ros.data.conversion.append import BEFORE
+from groot_ros.data.conversion.convert import convert
 from groot_ros.errors import UserError
 
 CODEC = "ee_rot6d_joints_rel"

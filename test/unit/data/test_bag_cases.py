@@ -25,13 +25,13 @@ from arm_bags import (
 )
 from rosbags.rosbag2 import StoragePlugin
 
-from groot_ros.data.convert import convert
-from groot_ros.data.dataset import ACTION, STAMP, STATE
-from groot_ros.data.inspection import describe_bag
-from groot_ros.data.reader import Dataset
-from groot_ros.data.verify import verify
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.verify import verify
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
+from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
-from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
+from groot_ros.observation.routes import FLOAT, JOINT_STATE, POSE
 
 SECONDS = 1.8
 ARM = ArmBag(seconds=SECONDS)

@@ -12,7 +12,7 @@ from mcap.writer import CompressionType
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from test_bags import write_mcap
 
-from groot_ros.data.bag_fingerprint import bag_fingerprint
+from groot_ros.data.bags.fingerprint import bag_fingerprint
 
 MESSAGES = ArmBag(seconds=0.3).messages()
 

@@ -16,9 +16,9 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from groot_ros.data.bag_metadata import Topic, read_metadata, set_custom_data
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.message_definitions import find_definition
+from groot_ros.data.bags.message_definitions import find_definition
+from groot_ros.data.bags.metadata import Topic, read_metadata, set_custom_data
+from groot_ros.data.bags.writer import BagWriter
 from groot_ros.errors import UserError
 
 
@@ -177,10 +177,10 @@ LIMITED = """
 import sys
 from pathlib import Path
 from recorded import JOINTS, joint_states
-from groot_ros.data.background_writer import BackgroundWriter, Bag
-from groot_ros.data.episode_info import EpisodeInfo
-from groot_ros.data.episode_recorder import Arrival, EpisodeRecorder, RecorderOptions
-from groot_ros.data.health import Expectations
+from groot_ros.data.bags.background_writer import BackgroundWriter, Bag
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.recording.episode_recorder import Arrival, EpisodeRecorder, RecorderOptions
+from groot_ros.data.recording.health import Expectations
 
 options = RecorderOptions(Path(sys.argv[1]), least_free_bytes=0)
 recorder = EpisodeRecorder(options, EpisodeInfo(), Expectations({}, ()), 0)

@@ -21,16 +21,16 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from rosbags.typesys import Stores, get_typestore
 
 from groot_ros.cli.main import main
-from groot_ros.data.bag import Bag, open_bag
-from groot_ros.data.bag_files import find_bags, recording_at
-from groot_ros.data.bag_metadata import Topic, read_metadata, set_custom_data
-from groot_ros.data.bag_storage import BagError
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.convert import convert
-from groot_ros.data.dataset import STATE
-from groot_ros.data.reader import Dataset
-from groot_ros.data.repair import repair_bag
-from groot_ros.stream_store import JOINT_STATE, POSE
+from groot_ros.data.bags.files import find_bags, recording_at
+from groot_ros.data.bags.metadata import Topic, read_metadata, set_custom_data
+from groot_ros.data.bags.reader import Bag, open_bag
+from groot_ros.data.bags.storage import BagError
+from groot_ros.data.bags.writer import BagWriter
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import STATE
+from groot_ros.data.repair.repair import repair_bag
+from groot_ros.observation.routes import JOINT_STATE, POSE
 
 SHORT = ArmBag(seconds=0.3)
 WANTED = {"/joint_states": JOINT_STATE, "/ee_pose": POSE}

@@ -15,22 +15,22 @@ from groot_ros.calibration.calibrate import Calibration, calibrate
 from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY
 from groot_ros.calibration.recording import Recording, read_recording
 from groot_ros.cli.main import main
-from groot_ros.data.serialized import MessageMaker
-from groot_ros.data.signals import Signal
+from groot_ros.data.bags.serialized import MessageMaker
+from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.policies.scripted import ScriptedPolicy
-from groot_ros.robot import RobotConfig, load_robot, parse_robot
-from groot_ros.robot_lag import Lag
-from groot_ros.robot_limits import Limits
+from groot_ros.observation.routes import FLOAT, JOINT_STATE, POSE
+from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
+from groot_ros.robot.lag import Lag
+from groot_ros.robot.limits import Limits
 from groot_ros.share import share_file
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.control import RESPONSE_TIME_S
-from groot_ros.sim.fake_arm import ArmState, FakeArm
-from groot_ros.sim.joint_path import JointPath
+from groot_ros.sim.expert import ScriptedPolicy
+from groot_ros.sim.fake.arm import ArmState, FakeArm
+from groot_ros.sim.fake.joint_path import JointPath
 from groot_ros.sim.scene import FINGER_OPEN_M
 from groot_ros.sim.simulation import FINGER_SPEED_M_S, SimConfig, Simulation
 from groot_ros.sim.tasks import Task
-from groot_ros.stream_store import FLOAT, JOINT_STATE, POSE
 
 CAMERA_S, STATE_S = 0.047, 0.012
 OPTIONS = BagOptions(camera_latency_s=CAMERA_S, state_latency_s=STATE_S)

@@ -14,10 +14,10 @@ from groot_ros.calibration.matching import NotEstimable
 from groot_ros.calibration.recording import Recording
 from groot_ros.calibration.response import find_response
 from groot_ros.calibration.robot_file import setting_lines, write_with_settings
-from groot_ros.data.signals import Signal
+from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.message_fields import NS
-from groot_ros.robot import load_robot, robot_names, robot_path
+from groot_ros.observation.fields import NS
+from groot_ros.robot.config import load_robot, robot_names, robot_path
 from groot_ros.signals.kinds import POSE, VECTOR
 
 SECONDS = 12.0

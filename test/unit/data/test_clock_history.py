@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groot_ros.data.clock_history import KEPT_NS, ClockHistory
+from groot_ros.data.clocks.history import KEPT_NS, ClockHistory
 
 
 def test_the_time_is_the_newest_that_had_been_received() -> None:

@@ -21,19 +21,19 @@ from arm_bags import (
     write_bag,
 )
 
-from groot_ros.data.bag import open_bag
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.clock_breaks import find_breaks
-from groot_ros.data.convert import convert
-from groot_ros.data.first_stamps import first_stamps
-from groot_ros.data.reader import Dataset
-from groot_ros.data.stream_health import StreamHealth
-from groot_ros.data.verify import verify
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.bags.writer import BagWriter
+from groot_ros.data.clocks.breaks import find_breaks
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.verify import verify
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.playback.first_stamps import first_stamps
+from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.errors import UserError
-from groot_ros.robot import load_robot, parse_robot
+from groot_ros.observation.routes import IMAGE, header_ns
+from groot_ros.robot.config import load_robot, parse_robot
 from groot_ros.share import share_file
-from groot_ros.stream_store import IMAGE, header_ns
 
 SECONDS = 1.8
 

@@ -28,17 +28,17 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from groot_ros.codecs.image import resize_with_pad
 from groot_ros.codecs.parts import BinaryGrip
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.convert import Progress, convert
-from groot_ros.data.dataset import ACTION, STAMP, STATE
-from groot_ros.data.reader import Dataset
-from groot_ros.data.validate import validate
-from groot_ros.data.video import psnr_db, read_pictures
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.writer import BagWriter
+from groot_ros.data.conversion.convert import Progress, convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.video import psnr_db, read_pictures
+from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
+from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 from groot_ros.share import share_file
 from groot_ros.signals.signals import GRIP
-from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE
 
 
 def rows(output: Path, episode: int = 0) -> dict[str, np.ndarray]:

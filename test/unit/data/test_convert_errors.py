@@ -23,12 +23,12 @@ from arm_bags import (
     write_bag,
 )
 
-from groot_ros.data.convert import convert
-from groot_ros.data.episodes import EpisodeChoice
-from groot_ros.data.reader import Dataset
-from groot_ros.data.validate import validate
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
-from groot_ros.stream_store import COMPRESSED_IMAGE, FLOAT, JOINT_STATE
+from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, JOINT_STATE
 
 Change = Callable[[list[Message]], list[Message]]
 
@@ -294,7 +294,7 @@ def test_two_runs_into_one_place_exclude_each_other(tmp_path: Path) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from groot_ros.data.folder_lock import folder_lock
+from groot_ros.files.folder_lock import folder_lock
 with folder_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -302,7 +302,7 @@ with folder_lock(Path(sys.argv[1])):
 
 WORKERS = """
 import os, sys, time
-from groot_ros.data import jobs
+from groot_ros.data.conversion import jobs
 from concurrent.futures import ProcessPoolExecutor
 import multiprocessing
 context = multiprocessing.get_context("spawn")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from groot_ros.data import dataset_checks as checks
-from groot_ros.data.reader import Dataset
+from groot_ros.data.datasets import checks
+from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
 
 INFO: dict[str, Any] = {

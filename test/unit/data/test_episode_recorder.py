@@ -11,17 +11,17 @@ import pytest
 from recorded import JOINTS, joint_states
 from rosbags.highlevel import AnyReader
 
-from groot_ros.data.bag_metadata import Topic, read_metadata
-from groot_ros.data.episode_info import EpisodeInfo
-from groot_ros.data.episode_recorder import (
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.bags.metadata import Topic, read_metadata
+from groot_ros.data.recording.episode_recorder import (
     Arrival,
     Episode,
     EpisodeRecorder,
     RecorderOptions,
 )
-from groot_ros.data.health import Expectation, Expectations
+from groot_ros.data.recording.health import Expectation, Expectations
 from groot_ros.errors import UserError
-from groot_ros.message_fields import NS
+from groot_ros.observation.fields import NS
 
 EXPECTED = Expectations({JOINTS.name: Expectation(("joint_position",), 0.2)}, ())
 

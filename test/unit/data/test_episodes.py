@@ -8,10 +8,11 @@ import pytest
 from arm_bags import BEGIN_NS, NS, ArmBag, Message, conversion, event, write_bag
 from rosbags.typesys import Stores, get_typestore
 
-from groot_ros.data.bag import open_bag
-from groot_ros.data.convert import convert
-from groot_ros.data.episode_info import EpisodeInfo
-from groot_ros.data.episodes import (
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.playback.episodes import (
     Episode,
     EpisodeChoice,
     Event,
@@ -19,8 +20,7 @@ from groot_ros.data.episodes import (
     parse_range,
     read_table,
 )
-from groot_ros.data.reader import Dataset
-from groot_ros.data.validate import validate
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 
 SHORT = ArmBag(seconds=0.2)

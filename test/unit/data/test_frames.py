@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.buffer import Ages, Snapshot
-from groot_ros.data.frames import Frame, Refusal, StepClock, take_frames
-from groot_ros.data.losses import Drops
-from groot_ros.data.signals import Samples, Signal
+from groot_ros.data.playback.frames import Frame, Refusal, StepClock, take_frames
+from groot_ros.data.playback.losses import Drops
+from groot_ros.data.playback.signals import Samples, Signal
+from groot_ros.observation.buffer import Ages, Snapshot
 from groot_ros.signals.signals import Signals
 
 STEP_NS = 66_666_667

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import joint_states, types
 
-from groot_ros.data.cdr import header_stamp_ns
-from groot_ros.data.health import RecordingHealth, expectations
-from groot_ros.message_fields import NS
-from groot_ros.robot import load_robot
+from groot_ros.data.bags.cdr import header_stamp_ns
+from groot_ros.data.recording.health import RecordingHealth, expectations
+from groot_ros.observation.fields import NS
+from groot_ros.robot.config import load_robot
 
 CAMERA = "/wrist/image_raw"
 LATENCY_NS = 5_000_000

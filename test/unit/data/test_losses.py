@@ -20,21 +20,21 @@ from arm_bags import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.data.bag import open_bag
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.convert import Report, convert
-from groot_ros.data.dataset import ACTION, STAMP
-from groot_ros.data.episodes import EpisodeChoice, list_episodes, parse_range
-from groot_ros.data.inspection import dataset_lines, describe_dataset
-from groot_ros.data.losses import Drops, loss_lines
-from groot_ros.data.reader import Dataset
-from groot_ros.data.serialized import MessageMaker
-from groot_ros.data.signals import Samples
-from groot_ros.data.verify import verify
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.bags.serialized import MessageMaker
+from groot_ros.data.bags.writer import BagWriter
+from groot_ros.data.conversion.convert import Report, convert
+from groot_ros.data.conversion.verify import verify
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import ACTION, STAMP
+from groot_ros.data.playback.episodes import EpisodeChoice, list_episodes, parse_range
+from groot_ros.data.playback.losses import Drops, loss_lines
+from groot_ros.data.playback.signals import Samples
+from groot_ros.data.review.inspection import dataset_lines, describe_dataset
 from groot_ros.errors import UserError
-from groot_ros.signal_messages import pick_joints
-from groot_ros.stream_store import IMAGE, POSE
+from groot_ros.observation.routes import IMAGE, POSE
+from groot_ros.observation.signal_messages import pick_joints
 
 STRING = "std_msgs/msg/String"
 

@@ -18,11 +18,11 @@ from arm_bags import (
     write_bag,
 )
 
-from groot_ros.data.convert import convert
-from groot_ros.data.reader import Dataset
-from groot_ros.data.verify import verify
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.verify import verify
+from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
-from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE
+from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 
 CODEC = "ee_quat_joints"
 TOPIC = "/exterior/image_raw"
@@ -122,7 +122,7 @@ def test_verify_refuses_pictures_as_the_node_does(
     """A dataset whose pictures were never judged holds rows that the node would not have seen."""
     recorded = bag(tmp_path / "bag", black)
     with monkeypatch.context() as unjudged:
-        unjudged.setattr("groot_ros.picture_watch.BLACK", 0)
+        unjudged.setattr("groot_ros.observation.picture_watch.BLACK", 0)
         convert(conversion(recorded, tmp_path / "out"))
     found = verify(recorded, "sim", CODEC, tmp_path / "out")
     assert found.unseen >= 5 and not found.is_equal

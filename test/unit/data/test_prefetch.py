@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from groot_ros.data.prefetch import prefetched
+from groot_ros.data.playback.prefetch import prefetched
 
 
 def threads() -> list[str]:

@@ -16,15 +16,15 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Prefix
 from groot_ros.cli.main import main
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.policies.base import Inputs
-from groot_ros.robot import RobotConfig, load_robot
+from groot_ros.observation.types import Observation
+from groot_ros.policy import Inputs
+from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.share import share_file
 from groot_ros.signals.signals import arm_signals
-from groot_ros.sim.fake_bag import starting_state
-from groot_ros.sim.rehearsal import Conditions, rehearse
-from groot_ros.sim.rehearsal_result import Rehearsed, summarize
+from groot_ros.sim.fake.bag import starting_state
+from groot_ros.sim.rehearsal.rehearse import Conditions, rehearse
+from groot_ros.sim.rehearsal.result import Rehearsed, summarize
 
 ROBOT = load_robot("sim")
 STEP_NS = 1_000_000_000 // 15

@@ -15,11 +15,11 @@ from recorded import JOINTS, joint_states, types
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from groot_ros.benchmarks.repair import RepairBenchmark
 from groot_ros.cli.main import main
-from groot_ros.data.bag_metadata import read_metadata
-from groot_ros.data.bag_writer import BagWriter
-from groot_ros.data.repair import repair_bag
-from groot_ros.data.repair_benchmark import RepairBenchmark
+from groot_ros.data.bags.metadata import read_metadata
+from groot_ros.data.bags.writer import BagWriter
+from groot_ros.data.repair.repair import repair_bag
 from groot_ros.errors import UserError
 
 MESSAGES = 1500
@@ -76,9 +76,9 @@ WRITE_FOREVER = """
 import sys, time
 from pathlib import Path
 from recorded import JOINTS, joint_states, types
-from groot_ros.data.episode_info import EpisodeInfo
-from groot_ros.data.episode_recorder import Arrival, EpisodeRecorder, RecorderOptions
-from groot_ros.data.health import Expectations
+from groot_ros.data.bags.episode_info import EpisodeInfo
+from groot_ros.data.recording.episode_recorder import Arrival, EpisodeRecorder, RecorderOptions
+from groot_ros.data.recording.health import Expectations
 
 options = RecorderOptions(Path(sys.argv[1]), least_free_bytes=0)
 recorder = EpisodeRecorder(options, EpisodeInfo(), Expectations({}, ()), time.time_ns())

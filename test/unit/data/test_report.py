@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from arm_bags import ArmBag, Message, conversion, write_bag
 
+from groot_ros.benchmarks.convert import ConvertBenchmark
 from groot_ros.cli.main import main
-from groot_ros.data.benchmark import ConvertBenchmark
-from groot_ros.data.convert import convert
-from groot_ros.data.episodes import EpisodeChoice, TableRow
-from groot_ros.data.reader import Dataset
-from groot_ros.data.report_svg import histogram
-from groot_ros.data.training_warnings import training_warnings
-from groot_ros.data.validate import validate
-from groot_ros.data.video import psnr_db, read_picture, read_pictures
-from groot_ros.stream_store import FLOAT, POSE
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.video import psnr_db, read_picture, read_pictures
+from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
+from groot_ros.data.review.report_svg import histogram
+from groot_ros.data.review.training_warnings import training_warnings
+from groot_ros.data.review.validate import validate
+from groot_ros.observation.routes import FLOAT, POSE
 
 
 class _Page(HTMLParser):

@@ -10,17 +10,17 @@ import pytest
 from arm_bags import ArmBag, Message, times, write_bag
 from test_robot import with_signals
 
-from groot_ros.buffer import NotReady
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import Numbers, ObservationPart
-from groot_ros.data.bag import open_bag
-from groot_ros.data.episodes import EpisodeChoice, find_episodes
-from groot_ros.data.extract import ExtractOptions, extract
-from groot_ros.data.parts import load_rows
-from groot_ros.data.replay import Source, make_buffer
-from groot_ros.robot import RobotConfig, parse_robot
-from groot_ros.signal_messages import WRENCH_STAMPED
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.conversion.extract import ExtractOptions, extract
+from groot_ros.data.datasets.parts import load_rows
+from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.playback.replay import Source, make_buffer
+from groot_ros.observation.buffer import NotReady
+from groot_ros.observation.signal_messages import WRENCH_STAMPED
+from groot_ros.robot.config import RobotConfig, parse_robot
 
 TOPIC = "/ft_sensor/wrench"
 SECONDS = 2.0

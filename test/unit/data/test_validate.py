@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
-from groot_ros.data.convert import convert
-from groot_ros.data.validate import validate
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 
 ROWS = "data/chunk-000/episode_000001.parquet"

@@ -14,15 +14,15 @@ from arm_bags import ArmBag, conversion, write_bag
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import VARIANTS, find_variant
 from groot_ros.codecs.codec import Codec
-from groot_ros.data.convert import convert
-from groot_ros.data.dataset import ACTION
-from groot_ros.data.reader import Dataset
-from groot_ros.data.validate import validate
-from groot_ros.data.verify import verify
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.verify import verify
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import ACTION
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
-from groot_ros.policies.scripted import ScriptedPolicy
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import Task
 

@@ -27,20 +27,20 @@ from hypothesis import strategies as st
 from groot_ros.calibration.recording import read_recording
 from groot_ros.cameras.video import BROKEN, NO_KEY_FRAME
 from groot_ros.codecs.catalog import find_codec
-from groot_ros.data.bag import open_bag
-from groot_ros.data.convert import convert
-from groot_ros.data.dataset import STAMP, video_column
-from groot_ros.data.episodes import Episode, EpisodeChoice, TimeRange
-from groot_ros.data.inspection import describe_bag
-from groot_ros.data.reader import Dataset
-from groot_ros.data.replay import Source
-from groot_ros.data.verify import live_observations, verify
-from groot_ros.data.video import psnr_db, read_pictures
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.verify import live_observations, verify
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.video import psnr_db, read_pictures
+from groot_ros.data.datasets.writer import STAMP, video_column
+from groot_ros.data.playback.episodes import Episode, EpisodeChoice, TimeRange
+from groot_ros.data.playback.replay import Source
+from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
-from groot_ros.message_fields import NS
-from groot_ros.robot import load_robot
-from groot_ros.sim.fake_bag import BagPictures
-from groot_ros.stream_store import COMPRESSED_IMAGE
+from groot_ros.observation.fields import NS
+from groot_ros.observation.routes import COMPRESSED_IMAGE
+from groot_ros.robot.config import load_robot
+from groot_ros.sim.fake.bag import BagPictures
 
 TOPIC, CODEC = "/exterior/image_raw", "ee_quat_joints"
 ARM = ArmBag(seconds=3.0)

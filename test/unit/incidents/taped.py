@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.joining import accept_ahead
-from groot_ros.chunks.stopping import StopReason
+from groot_ros.chunks.execution.joining import accept_ahead
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.geometry import rotvec_to_quat
 from groot_ros.incidents.kept_tape import KeptTape
 from groot_ros.incidents.pickled import dumps
 from groot_ros.incidents.tape import Recording, Tape, TapedExecutor
-from groot_ros.robot_limits import Limits
+from groot_ros.robot.limits import Limits
 from groot_ros.signals.signals import arm_signals
 
 S = 1_000_000_000

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from taped import Robot
 
+from groot_ros.cameras.raw_image import compressed_to_rgb
 from groot_ros.chunks.chunk import Setpoint
-from groot_ros.chunks.stopping import StopReason
-from groot_ros.data.bag import open_bag
-from groot_ros.data.bag_metadata import Topic
-from groot_ros.data.serialized import MessageMaker
+from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.data.bags.metadata import Topic
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.errors import UserError, kind_of_sentence
-from groot_ros.image_messages import compressed_to_rgb
 from groot_ros.incidents.black_box import LOST, BlackBox, Saved, Setup
 from groot_ros.incidents.incident import INFO, Incident
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
@@ -34,8 +34,8 @@ from groot_ros.incidents.occasions import (
     Occasions,
 )
 from groot_ros.incidents.pickled import dumps
-from groot_ros.robot import load_robot
-from groot_ros.stream_store import COMPRESSED_IMAGE, IMAGE, POSE
+from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE, POSE
+from groot_ros.robot.config import load_robot
 
 S = 1_000_000_000
 TEXT = Topic("/said", "std_msgs/msg/String")

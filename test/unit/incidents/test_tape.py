@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from taped import PERIOD_NS, STEP_NS, Robot, S, chunk_at, keep
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution import ChunkExecutor
-from groot_ros.chunks.execution_settings import ExecutionSettings
-from groot_ros.chunks.reach import Reach
-from groot_ros.chunks.robot_motion import begin_motion, robot_executor
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.reach import Reach
+from groot_ros.chunks.execution.robot_motion import begin_motion, robot_executor
+from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.errors import UserError
 from groot_ros.incidents.kept_tape import TAPE_BYTES, KeptTape
 from groot_ros.incidents.made_again import make_again
@@ -33,9 +33,9 @@ from groot_ros.incidents.tape import (
     untaped,
 )
 from groot_ros.incidents.tape_player import play
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.signals import arm_signals
-from groot_ros.urdf import load_urdf
 
 
 @pytest.mark.parametrize("strategy", ["latest", "finish", "ensemble"])
@@ -231,7 +231,7 @@ def test_damage_is_one_sentence_or_none(data: st.DataObject) -> None:
     [
         '["object","os:system",{}]',
         '["object","groot_ros.errors:UserError",{}]',
-        '["object","groot_ros.chunks.execution:np",{}]',
+        '["object","groot_ros.chunks.execution.executor:np",{}]',
         '["value",{"enum":["subprocess:Popen","x"]}]',
         '["value",{"enum":["groot_ros.chunks.chunk:Chunk","x"]}]',
         '["value",{"array":["AAAA","object",[1],false]}]',

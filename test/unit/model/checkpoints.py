@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from groot_ros.codecs.types import ModelInput
-from groot_ros.model.modality import ActionConfig, ActionFormat, ActionKey, ActionType, Modality
-from groot_ros.model.tabletop import Workspace
-from groot_ros.model.tiny import CheckpointSpec
+from groot_ros.model.processing.modality import (
+    ActionConfig,
+    ActionFormat,
+    ActionKey,
+    ActionType,
+    Modality,
+)
+from groot_ros.model.tiny.init import CheckpointSpec
+from groot_ros.model.tiny.tabletop import Workspace
+from groot_ros.observation.types import ModelInput
 
 RELATIVE_POSE = ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D, "ee_pose")
 WORKSPACE = Workspace(

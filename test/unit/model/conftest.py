@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from checkpoints import RELATIVE_POSE, spec
 
-from groot_ros.model.groot import Groot
-from groot_ros.model.tiny import init_checkpoint
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.tiny.init import init_checkpoint
 
 
 @pytest.fixture(scope="session", params=["N1.7", "N1.6"])

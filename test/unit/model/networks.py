@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from groot_ros.model.benchmark_config import FULL_N16
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Batch
+from groot_ros.benchmarks.model_configs import FULL_N16
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.network import Batch
 
 DATA = Path(__file__).parents[2] / "data"
 IMAGE, VIDEO, VISION_START, VISION_END, PAD = 9, 10, 7, 8, 0

@@ -8,8 +8,8 @@ import pytest
 from networks import DATA, droid_config
 
 from groot_ros.errors import UserError
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Gr00t
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.network import Gr00t
 
 PARTS = {
     "backbone": 1_523_500_032,

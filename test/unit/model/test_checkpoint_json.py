@@ -13,11 +13,11 @@ import pytest
 
 from groot_ros.cli.main import main
 from groot_ros.errors import UserError
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.images import PatchConfig
-from groot_ros.model.inspection import inspect_checkpoint
-from groot_ros.model.n17 import QWEN3_VL_PROCESSOR
-from groot_ros.policies.checkpoint_folder import checkpoint_variant, shipped_checkpoint
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.inspection import inspect_checkpoint
+from groot_ros.model.networks.n17 import QWEN3_VL_PROCESSOR
+from groot_ros.model.processing.images import PatchConfig
+from groot_ros.policies.checkpoint.folder import checkpoint_variant, shipped_checkpoint
 
 SMALL_FILES = ("config.json", "processor_config.json", "statistics.json", "groot_ros.json")
 EMBODIMENT = "new_embodiment"

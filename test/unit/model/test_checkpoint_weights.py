@@ -13,11 +13,11 @@ from checkpoints import spec
 from safetensors.torch import load_file, save_file
 
 from groot_ros.errors import UserError
-from groot_ros.model import weights
-from groot_ros.model.checkpoint import load_network, save_checkpoint
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.groot import Groot
-from groot_ros.model.tiny import init_checkpoint
+from groot_ros.model.checkpoint import weights
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.load import load_network, save_checkpoint
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.tiny.init import init_checkpoint
 
 WEIGHTS = "model.safetensors"
 EditJson = Callable[[Path, Callable[[dict[str, Any]], None]], None]

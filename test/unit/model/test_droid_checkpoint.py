@@ -13,13 +13,13 @@ import torch
 from droid import DIMS, DROID, STATISTICS
 from pictures import picture
 
-from groot_ros.codecs.types import ModelInput
-from groot_ros.model import weights
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.groot import Groot
-from groot_ros.model.n17 import N17
-from groot_ros.model.tiny_tokenizer import tiny_tokenizer
+from groot_ros.model.checkpoint import weights
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.n17 import N17
+from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.tiny.tokenizer import tiny_tokenizer
+from groot_ros.observation.types import ModelInput
 
 
 @pytest.fixture(scope="module")

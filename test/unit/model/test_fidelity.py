@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.flow_matching import Prefix, noisy_sample
-from groot_ros.model.gr00t import Batch, Gr00t
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.flow_matching import Prefix, noisy_sample
+from groot_ros.model.networks.network import Batch, Gr00t
 
 TOLERANCE = 1e-4
 

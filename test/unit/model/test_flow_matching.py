@@ -6,10 +6,10 @@ import networks
 import pytest
 import torch
 
-from groot_ros.model.action_head import ActionHead
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.flow_matching import Prefix, masked_loss, noisy_sample, sample_time
-from groot_ros.model.gr00t import Gr00t
+from groot_ros.model.networks.action_head import ActionHead
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.flow_matching import Prefix, masked_loss, noisy_sample, sample_time
+from groot_ros.model.networks.network import Gr00t
 
 
 def head(**changes: object) -> ActionHead:

@@ -13,9 +13,9 @@ import pytest
 import torch
 from checkpoints import observation
 
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Batch, Gr00t
-from groot_ros.model.groot import Array, Groot
+from groot_ros.model.inference.loaded import Array, Groot
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.network import Batch, Gr00t
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 INSTRUCTIONS = ("lift it", "put the red cube into the box on the left")

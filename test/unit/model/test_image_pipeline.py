@@ -15,9 +15,9 @@ from networks import DATA
 from pictures import SIZES, picture
 
 from groot_ros.errors import UserError
-from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
-from groot_ros.model.n17 import QWEN3_VL_PROCESSOR
-from groot_ros.model.resize import resize_area
+from groot_ros.model.networks.n17 import QWEN3_VL_PROCESSOR
+from groot_ros.model.processing.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.processing.resize import resize_area
 
 GOLDEN = json.loads((DATA / "golden_images.json").read_text())
 """SHA-256 of what albumentations 1.4.18, torchvision and transformers' Qwen2-VL image processor

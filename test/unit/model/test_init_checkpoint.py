@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from checkpoints import observation
 
-from groot_ros.cli import init_checkpoint
+from groot_ros.cli.verbs import init_checkpoint
 from groot_ros.codecs.catalog import VARIANTS, find_variant
 from groot_ros.errors import UserError
-from groot_ros.model.groot import Groot
-from groot_ros.model.modality import ActionFormat, ActionType
-from groot_ros.robot import load_robot
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.processing.modality import ActionFormat, ActionType
+from groot_ros.robot.config import load_robot
 
 
 def run(*arguments: str) -> int:

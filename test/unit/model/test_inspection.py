@@ -12,15 +12,15 @@ import torch
 from networks import DATA, droid_config
 from safetensors.torch import load_file, save_file
 
-from groot_ros.cli import benchmark
-from groot_ros.cli import inspection as inspect_verb
+from groot_ros.benchmarks.model_configs import CONFIGS
+from groot_ros.cli.verbs import benchmark
+from groot_ros.cli.verbs import inspection as inspect_verb
 from groot_ros.errors import UserError
-from groot_ros.model import inspection, memory
-from groot_ros.model.benchmark_config import CONFIGS
-from groot_ros.model.checkpoint import load_network
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00t
+from groot_ros.model.checkpoint import inspection, memory
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.load import load_network
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.network import Gr00t
 
 
 def run(module: Any, *arguments: str) -> int:
@@ -161,10 +161,10 @@ def test_too_little_memory_says_what_would_fit(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enough = 0.75 * (checkpoint / "model.safetensors").stat().st_size
-    monkeypatch.setattr("groot_ros.model.checkpoint.available_bytes", lambda device: enough)
+    monkeypatch.setattr("groot_ros.model.checkpoint.load.available_bytes", lambda device: enough)
     with pytest.raises(UserError, match="bfloat16 needs 0.0 GB and would fit"):
         load_network(checkpoint)
-    monkeypatch.setattr("groot_ros.model.checkpoint.available_bytes", lambda device: 1000)
+    monkeypatch.setattr("groot_ros.model.checkpoint.load.available_bytes", lambda device: 1000)
     with pytest.raises(UserError, match="use a machine with more memory"):
         load_network(checkpoint)
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Continuation, Progress
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.codecs.types import Observation
-from groot_ros.envelope import measure_envelope
 from groot_ros.geometry import rotation_angle
-from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
-from groot_ros.robot import load_robot
+from groot_ros.observation.types import Observation
+from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import arm_signals
 
 VARIANT = "ee_rot6d_joints"

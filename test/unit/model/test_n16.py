@@ -25,22 +25,22 @@ from tokenizers import AddedToken
 from transformers import Qwen3Model, Siglip2VisionModel
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 
+from groot_ros.benchmarks.model_configs import FULL_N16
 from groot_ros.errors import UserError
-from groot_ros.model.benchmark_config import FULL_N16
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.eagle import EagleBackbone
-from groot_ros.model.eagle_images import EaglePatches
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.groot import Groot
-from groot_ros.model.images import ImagePipeline
-from groot_ros.model.n16 import EAGLE_2B, N16
-from groot_ros.model.prompt import PromptProcessor
-from groot_ros.model.resize import resize_pillow
-from groot_ros.model.rope import RopePrecision, text_tables
-from groot_ros.model.tiny import init_checkpoint
-from groot_ros.model.tiny_tokenizer import tiny_tokenizer
-from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.tokenizer import find_tokenizer, load_tokenizer
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.eagle import EagleBackbone
+from groot_ros.model.networks.n16 import EAGLE_2B, N16
+from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.rope import RopePrecision, text_tables
+from groot_ros.model.processing.eagle_images import EaglePatches
+from groot_ros.model.processing.images import ImagePipeline
+from groot_ros.model.processing.prompt import PromptProcessor
+from groot_ros.model.processing.resize import resize_pillow
+from groot_ros.model.tiny.init import init_checkpoint
+from groot_ros.model.tiny.tokenizer import tiny_tokenizer
 
 PARTS = {
     "backbone": 1_557_344_192,
@@ -191,7 +191,9 @@ def test_a_complete_tokenizer_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_missing_tokenizer_says_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("groot_ros.model.tokenizer.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(
+        "groot_ros.model.checkpoint.tokenizer.try_to_load_from_cache", lambda *_: None
+    )
     with pytest.raises(UserError, match="huggingface-cli download Qwen/Qwen3-1.7B .*n1.6-release"):
         find_tokenizer([tmp_path], full_config())
 

@@ -14,12 +14,12 @@ from networks import DATA
 from safetensors.torch import save_file
 from test_positronic import EMBODIMENT, HORIZON, modality, statistics
 
-from groot_ros.codecs.types import ModelInput
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.folder import CheckpointFolder
-from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.groot import Groot
-from groot_ros.model.n16 import EAGLE_2B, N16
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.n16 import EAGLE_2B, N16
+from groot_ros.model.networks.network import Gr00t
+from groot_ros.observation.types import ModelInput
 
 GOLDEN = np.load(DATA / "golden_whole_n16.npz")
 """Token ids and actions that NVIDIA's N1.6 answers with (docs/model.md)."""

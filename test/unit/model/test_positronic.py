@@ -12,10 +12,10 @@ import pytest
 from checkpoints import RELATIVE_POSE, observation, spec
 from networks import DATA
 
-from groot_ros.model.groot import Groot
-from groot_ros.model.modality import ModalityConfig
-from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
-from groot_ros.model.tiny import init_checkpoint
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.processing.modality import ModalityConfig
+from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
+from groot_ros.model.tiny.init import init_checkpoint
 
 EMBODIMENT = "new_embodiment"
 GOLDEN = np.load(DATA / "golden_positronic.npz")

@@ -10,11 +10,11 @@ from networks import droid_config
 from tokenizers import Tokenizer, models
 
 from groot_ros.errors import UserError
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.n17 import N17
-from groot_ros.model.prompt import PromptProcessor, formalize
-from groot_ros.model.tiny_tokenizer import tiny_tokenizer
-from groot_ros.model.tokenizer import find_tokenizer, load_tokenizer
+from groot_ros.model.checkpoint.tokenizer import find_tokenizer, load_tokenizer
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.n17 import N17
+from groot_ros.model.processing.prompt import PromptProcessor, formalize
+from groot_ros.model.tiny.tokenizer import tiny_tokenizer
 
 CONFIG = Gr00tConfig.from_dict(droid_config())
 
@@ -68,7 +68,9 @@ def test_instructions_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_missing_tokenizer_says_which_files_to_put_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("groot_ros.model.tokenizer.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(
+        "groot_ros.model.checkpoint.tokenizer.try_to_load_from_cache", lambda *_: None
+    )
     with pytest.raises(UserError) as error:
         find_tokenizer([tmp_path], CONFIG)
     message = str(error.value)
@@ -81,7 +83,7 @@ def test_the_cache_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     public = N17.tokenizer.repositories[0]
     cached = tmp_path / "snapshot" / "tokenizer.json"
     monkeypatch.setattr(
-        "groot_ros.model.tokenizer.try_to_load_from_cache",
+        "groot_ros.model.checkpoint.tokenizer.try_to_load_from_cache",
         lambda repository, name: (
             str(cached) if (repository, name) == (public, cached.name) else None
         ),

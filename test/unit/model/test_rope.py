@@ -10,11 +10,11 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
     Qwen3VLVisionRotaryEmbedding,
 )
 
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.gr00t import Gr00t
-from groot_ros.model.n17 import QWEN3_VL_2B
-from groot_ros.model.qwen3_vl import Qwen3VLBackbone
-from groot_ros.model.rope import RopePrecision, interleaved_tables, vision_tables
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.n17 import QWEN3_VL_2B
+from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.qwen3_vl import Qwen3VLBackbone
+from groot_ros.model.networks.rope import RopePrecision, interleaved_tables, vision_tables
 
 CONFIG = Qwen3VLBackbone.configure(QWEN3_VL_2B, 16)
 POSITIONS = torch.stack([torch.arange(300), torch.arange(300) % 17, torch.arange(300) % 23])[

@@ -10,18 +10,18 @@ import pytest
 import torch
 from pictures import picture
 
-from groot_ros.model.compilation import Compiled, CompileMode, compile_stage
-from groot_ros.model.config import Gr00tConfig
-from groot_ros.model.cuda_graph import rebuilt, tensors
-from groot_ros.model.denoiser import Denoiser
-from groot_ros.model.flow_matching import Prefix, buckets
-from groot_ros.model.gr00t import Batch, Gr00t
-from groot_ros.model.images import ImagePipeline, PatchConfig
-from groot_ros.model.n17 import N17, QWEN3_VL_PROCESSOR
-from groot_ros.model.prompt import PromptProcessor
-from groot_ros.model.serving import Serving
-from groot_ros.model.tiny_tokenizer import tiny_tokenizer
-from groot_ros.model.weights import SLOT_WEIGHT
+from groot_ros.model.checkpoint.weights import SLOT_WEIGHT
+from groot_ros.model.inference.compilation import Compiled, CompileMode, compile_stage
+from groot_ros.model.inference.cuda_graph import rebuilt, tensors
+from groot_ros.model.inference.denoiser import Denoiser
+from groot_ros.model.inference.prepared import Serving
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.flow_matching import Prefix, buckets
+from groot_ros.model.networks.n17 import N17, QWEN3_VL_PROCESSOR
+from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.processing.images import ImagePipeline, PatchConfig
+from groot_ros.model.processing.prompt import PromptProcessor
+from groot_ros.model.tiny.tokenizer import tiny_tokenizer
 
 TOLERANCE = 1e-5
 SLOT = 1
@@ -253,7 +253,7 @@ def test_stages_are_one_graph_each(sliced: Gr00t, serving: Serving) -> None:
 def test_a_stage_that_cannot_be_compiled_runs_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(
-        "groot_ros.model.compilation.logger.warning",
+        "groot_ros.model.inference.compilation.logger.warning",
         lambda text, *values: warnings.append(text % values),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from groot_ros.cli.main import main
-from groot_ros.policies.checkpoint_folder import shipped_checkpoint
+from groot_ros.policies.checkpoint.folder import shipped_checkpoint
 
 MOST_BYTES = 8_000_000
 

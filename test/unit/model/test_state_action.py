@@ -14,10 +14,15 @@ from hypothesis.extra.numpy import arrays
 
 from groot_ros import geometry
 from groot_ros.errors import UserError
-from groot_ros.model.modality import ActionConfig, ActionFormat, ActionType, ModalityConfig
-from groot_ros.model.normalization import MeanStd, MinMax, SinCos
-from groot_ros.model.relative import to_absolute, to_relative
-from groot_ros.model.state_action import ProcessorConfig, StateActionProcessor
+from groot_ros.model.processing.modality import (
+    ActionConfig,
+    ActionFormat,
+    ActionType,
+    ModalityConfig,
+)
+from groot_ros.model.processing.normalization import MeanStd, MinMax, SinCos
+from groot_ros.model.processing.relative import to_absolute, to_relative
+from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
 
 POSE_ROT6D = ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D)
 POSE_ROTVEC = ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROTVEC)

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from groot_ros.benchmarks.serve import modality_of
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.codecs.codec import Codec, Timing
-from groot_ros.codecs.types import ModelInput, Observation
 from groot_ros.errors import UserError
-from groot_ros.model.modality import ActionConfig, Modality
-from groot_ros.robot import load_robot
-from groot_ros.serving.benchmark import modality_of
+from groot_ros.model.processing.modality import ActionConfig, Modality
+from groot_ros.observation.types import ModelInput, Observation
+from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.served import ModelThread
 from groot_ros.signals.signals import Signals, arm_signals

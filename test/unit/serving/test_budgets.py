@@ -17,9 +17,9 @@ from served_models import GENEROUS_S, RecordingModel, observation
 from test_gr00t_server import Client
 from test_gr00t_server import server as gr00t
 
-from groot_ros.serving import bounded, npy_wire, numpy_wire
-from groot_ros.serving.bounded import Budget, Lease, Limits, WireError, peek
-from groot_ros.serving.gr00t_requests import to_observation
+from groot_ros.wire import bounded, npy_wire, numpy_wire
+from groot_ros.wire.bounded import Budget, Lease, Limits, WireError, peek
+from groot_ros.wire.gr00t import to_observation
 
 
 def jpeg(width: int, height: int) -> bytes:
@@ -125,8 +125,8 @@ def test_many_small_values_are_counted() -> None:
 # A model whose answer takes longer than anybody waits.
 SLOW_SERVER = """
 import argparse, asyncio, contextlib, sys
-from groot_ros.cli import serve
-from groot_ros.serving.benchmark import StandInModel
+from groot_ros.cli.verbs import serve
+from groot_ros.benchmarks.serve import StandInModel
 
 args = argparse.Namespace(
     protocol=sys.argv[1], host="127.0.0.1", port=0, variant="any", checkpoints_dir="any",

@@ -14,8 +14,8 @@ import zmq
 from served_models import GENEROUS_S, RecordingModel, gr00t_server, observation
 
 from groot_ros.errors import UserError
-from groot_ros.serving import npy_wire
-from groot_ros.serving.gr00t_requests import to_observation
+from groot_ros.wire import npy_wire
+from groot_ros.wire.gr00t import to_observation
 
 
 @contextmanager

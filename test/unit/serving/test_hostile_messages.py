@@ -25,9 +25,9 @@ from test_websocket_servers import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from groot_ros.serving import npy_wire, numpy_wire
-from groot_ros.serving.gr00t_requests import to_observation
-from groot_ros.serving.positronic_messages import to_flat
+from groot_ros.wire import npy_wire, numpy_wire
+from groot_ros.wire.gr00t import to_observation
+from groot_ros.wire.positronic import to_flat
 
 RNG_SEED = 7
 # Values that a field may get instead of its own.

@@ -23,25 +23,25 @@ from served_models import (
 )
 from websockets.sync.server import serve as serve_in_thread
 
-from groot_ros.buffer import Ages
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.envelope import measure_envelope
 from groot_ros.errors import UserError
-from groot_ros.inference import InferenceLoop
-from groot_ros.inference_types import Inference, Void
-from groot_ros.policies.base import PolicyLost
-from groot_ros.policies.remote import RemotePolicy
-from groot_ros.policies.remote_connection import RemoteConfig
-from groot_ros.robot import load_robot
-from groot_ros.serving import numpy_wire
-from groot_ros.serving.bounded import WireError
+from groot_ros.observation.buffer import Ages
+from groot_ros.policies.inference import InferenceLoop
+from groot_ros.policies.inference_types import Inference, Void
+from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policies.remote.policy import RemotePolicy
+from groot_ros.policy import PolicyLost
+from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
-from groot_ros.serving.signals import read_pose
 from groot_ros.signals.signals import arm_signals
+from groot_ros.wire import numpy_wire
+from groot_ros.wire.bounded import WireError
+from groot_ros.wire.flat import read_pose
 
 
 @dataclass(frozen=True)

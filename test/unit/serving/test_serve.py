@@ -17,10 +17,10 @@ from served_models import GENEROUS_S, observation
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.policies.local import LocalPolicy, LocalPolicyConfig
-from groot_ros.policies.remote import RemotePolicy
-from groot_ros.policies.remote_connection import RemoteConfig
-from groot_ros.robot import load_robot
+from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policies.remote.policy import RemotePolicy
+from groot_ros.robot.config import load_robot
 from groot_ros.serving.checkpoints import LocalCheckpoints
 
 VARIANT = "ee_rot6d_rel"
@@ -37,7 +37,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(experiment: Path, protocol: str, *options: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "groot_ros.cli.serve", VARIANT, "--port", "0"]
+    command = [sys.executable, "-m", "groot_ros.cli.verbs.serve", VARIANT, "--port", "0"]
     command += ["--checkpoints_dir", str(experiment), "--protocol", protocol, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

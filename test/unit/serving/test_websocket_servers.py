@@ -17,11 +17,11 @@ from served_models import GENEROUS_S, RecordingModel, expected_steps, observatio
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from groot_ros.serving import numpy_wire
-from groot_ros.serving.bounded import LIMITS
 from groot_ros.serving.openpi_server import OpenpiServer
-from groot_ros.serving.positronic_messages import to_flat, to_steps
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
+from groot_ros.wire import numpy_wire
+from groot_ros.wire.bounded import LIMITS
+from groot_ros.wire.positronic import to_flat, to_steps
 
 
 @dataclass

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from groot_ros.serving import npy_wire, numpy_wire
-from groot_ros.serving.bounded import LIMITS, Lease, Limits, WireError
+from groot_ros.wire import npy_wire, numpy_wire
+from groot_ros.wire.bounded import LIMITS, Lease, Limits, WireError
 
 FORMATS = pytest.mark.parametrize("wire", [npy_wire, numpy_wire], ids=["npy", "numpy"])
 DTYPES = st.sampled_from(["|b1", "|u1", "<i2", "<i4", "<i8", "<u2", "<f2", "<f4", "<f8", ">f4"])

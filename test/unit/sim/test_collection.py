@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from groot_ros.cli.main import main
-from groot_ros.data.bag import Bag
+from groot_ros.data.bags.reader import Bag
 from groot_ros.errors import UserError
-from groot_ros.policies.perturbed import Disturbance, PerturbedPolicy
-from groot_ros.policies.scripted import ScriptedPolicy
+from groot_ros.observation.routes import POSE
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.collection import Collection, collect
+from groot_ros.sim.expert import ScriptedPolicy
+from groot_ros.sim.perturbed import Disturbance, PerturbedPolicy
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import STARTS, draw_cubes
 from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
-from groot_ros.stream_store import POSE
 
 
 def test_bags_say_what_was_done(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.inverse_kinematics import InverseKinematics
-from groot_ros.robot import load_robot, robot_names
-from groot_ros.robot_kinematics import watched_points
-from groot_ros.robot_lag import Lag
-from groot_ros.robot_limits import Limits
+from groot_ros.robot.config import load_robot, robot_names
+from groot_ros.robot.inverse_kinematics import InverseKinematics
+from groot_ros.robot.kinematics import watched_points
+from groot_ros.robot.lag import Lag
+from groot_ros.robot.limits import Limits
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.space import PoseSpace
-from groot_ros.sim.fake_arm import LAG, ArmState, FakeArm, resting_state
-from groot_ros.sim.fake_kinematics import fake_kinematics
-from groot_ros.sim.joint_path import JointPath
-from groot_ros.urdf import load_urdf
+from groot_ros.sim.fake.arm import LAG, ArmState, FakeArm, resting_state
+from groot_ros.sim.fake.joint_path import JointPath
+from groot_ros.sim.fake.kinematics import fake_kinematics
 
 SIM = load_robot("sim")
 FREE = replace(SIM, limits=Limits())

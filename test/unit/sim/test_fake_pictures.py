@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groot_ros.buffer import NotReady
-from groot_ros.codecs.types import Observation
-from groot_ros.picture_watch import FROZEN_NS, PictureWatch
+from groot_ros.observation.buffer import NotReady
+from groot_ros.observation.picture_watch import FROZEN_NS, PictureWatch
+from groot_ros.observation.types import Observation
 from groot_ros.signals.signals import arm_signals
-from groot_ros.sim.pattern import Pattern
+from groot_ros.sim.fake.pattern import Pattern
 
 
 @pytest.mark.parametrize("size", [(64, 48), (640, 480), (320, 180)])

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.policies.perturbed import Disturbance, PerturbedPolicy
-from groot_ros.policies.scripted import FAST_M_S, HORIZON, LIFT_M_S, STEP_S, ScriptedPolicy
+from groot_ros.observation.types import Observation
 from groot_ros.signals.signals import Signals
+from groot_ros.sim.expert import FAST_M_S, HORIZON, LIFT_M_S, STEP_S, ScriptedPolicy
+from groot_ros.sim.perturbed import Disturbance, PerturbedPolicy
 from groot_ros.sim.rollout import RolloutConfig, observe, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import after_miss_start, random_start

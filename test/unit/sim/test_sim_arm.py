@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from groot_ros.errors import UserError
 from groot_ros.geometry import matrix_to_pose, rotation_angle
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 from groot_ros.sim.control import Kinematics
 from groot_ros.sim.scene import ARM_JOINTS, DOWN_WXYZ, EE_FRAME, HOME_RAD

@@ -7,7 +7,7 @@ import pytest
 
 from groot_ros.errors import UserError
 from groot_ros.geometry import rotation_angle
-from groot_ros.robot import load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.sim.scene import CUBE_AREA, CUBE_SIZE_M, DOWN_WXYZ, HOME_RAD
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.starts import after_miss_start

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groot_ros.codecs.types import Observation
 from groot_ros.errors import UserError
-from groot_ros.policies.locator import color_mask, locate_in_picture
+from groot_ros.observation.types import Observation
+from groot_ros.sim.locator import color_mask, locate_in_picture
 from groot_ros.sim.scene import CAMERAS, CUBE_COLORS, EXTERIOR_CAMERA
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.starts import CUBE_DISTANCE_M

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from groot_ros.data.convert import Conversion, convert
-from groot_ros.policies.scripted import ScriptedPolicy
+from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.sim.bag import BagOptions, record_episode
+from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.tasks import Task
 

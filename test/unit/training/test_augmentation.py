@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groot_ros.errors import UserError
-from groot_ros.model.images import CropConfig, ImagePipeline, PatchConfig
+from groot_ros.model.processing.images import CropConfig, ImagePipeline, PatchConfig
 from groot_ros.training.augmentation import Augmentation, Change, ColorJitter
 from groot_ros.training.pictures import prepare
 

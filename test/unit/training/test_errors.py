@@ -14,7 +14,7 @@ import pytest
 from training_options import options
 
 from groot_ros.errors import UserError
-from groot_ros.model.groot import Groot
+from groot_ros.model.inference.loaded import Groot
 from groot_ros.training import run
 from groot_ros.training.callbacks import ProgressReport
 from groot_ros.training.checkpoints import checkpoints

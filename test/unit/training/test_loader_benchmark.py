@@ -7,10 +7,10 @@ import pytest
 import torch
 from training_options import options
 
+from groot_ros.benchmarks.loader import SeekingPictures
 from groot_ros.cli.main import main
 from groot_ros.training.augmentation import Change
 from groot_ros.training.config import make_config
-from groot_ros.training.loader_benchmark import SeekingPictures
 from groot_ros.training.pictures import VideoPictures, prepare_pictures
 from groot_ros.training.preparation import prepare_training
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from training_options import options
 
 from groot_ros.errors import UserError
-from groot_ros.model.groot import Groot
+from groot_ros.model.inference.loaded import Groot
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
 from groot_ros.training.held_out import HeldOut

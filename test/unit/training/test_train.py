@@ -14,9 +14,9 @@ import torch
 from training_options import options
 
 from groot_ros.cli.main import main
-from groot_ros.data.statistics import column_statistics
+from groot_ros.data.datasets.statistics import column_statistics
 from groot_ros.errors import UserError
-from groot_ros.model.groot import Groot
+from groot_ros.model.inference.loaded import Groot
 from groot_ros.training.augmentation import Augmentation, ColorJitter
 from groot_ros.training.average import WeightAverage
 from groot_ros.training.checkpoints import checkpoints

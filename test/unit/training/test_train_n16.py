@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from training_options import options
 
 from groot_ros.codecs.catalog import find_variant
-from groot_ros.model.groot import Groot
-from groot_ros.model.tiny import init_checkpoint
-from groot_ros.model.tiny_for_robot import checkpoint_spec
-from groot_ros.robot import load_robot
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.tiny.for_robot import checkpoint_spec
+from groot_ros.model.tiny.init import init_checkpoint
+from groot_ros.robot.config import load_robot
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
 from groot_ros.training.open_loop import compare

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groot_ros.data.video import VideoWriter, read_pictures
+from groot_ros.data.datasets.video import VideoWriter, read_pictures
 from groot_ros.errors import UserError
 from groot_ros.training.frames import VideoReader
 

@@ -1,0 +1,1 @@
+"""What a GPU is asked once it is at hand: `scripts/gpu_check.sh`."""

@@ -1,0 +1,217 @@
+"""What a server costs beside its model: round trips over loopback, server and clients in processes
+of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection as Pipe
+from typing import Any, Protocol
+
+import numpy as np
+from websockets.sync.client import connect
+
+from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.codec import Codec
+from groot_ros.errors import UserError
+from groot_ros.model.processing.modality import ActionConfig, ActionKey, Modality
+from groot_ros.observation.types import Array, ModelInput, ModelOutput, Observation
+from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policies.remote.policy import RemotePolicy
+from groot_ros.robot.config import load_robot
+from groot_ros.serving.gr00t_server import Gr00tServer
+from groot_ros.serving.openpi_server import PREFIX, PROMPT, SIGNALS, OpenpiServer
+from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
+from groot_ros.serving.served import ModelThread, ServedModel
+from groot_ros.signals.signals import EE_POSE, arm_signals
+from groot_ros.wire import numpy_wire
+
+PROTOCOLS = ("gr00t", "positronic", "openpi")
+VARIANT, ROBOT = "ee_rot6d_joints", "sim"
+HOST = "127.0.0.1"
+WARM_UP = 10
+IMAGE = (224, 224, 3)
+START_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much is asked: requests per client, the model's time, how many clients at once."""
+
+    requests: int = 200
+    model_s: float = 0.015
+    clients: tuple[int, ...] = (1, 4)
+
+
+class StandInModel:
+    """Takes a fixed time and answers with where the arm is; a checkpoint of its own name."""
+
+    names = ("stand-in",)
+    default = "stand-in"
+    description: Mapping[str, Any] = {"variant": VARIANT}
+
+    def __init__(self, model_s: float) -> None:
+        self._model_s = model_s
+        self.codec = find_variant(VARIANT).codec(load_robot(ROBOT))
+        self.modality = modality_of(self.codec)
+
+    def predict(
+        self,
+        inputs: ModelInput,
+        prefix: Mapping[str, Array] | None = None,
+        frozen_steps: int = 0,
+    ) -> ModelOutput:
+        """The observed state as every step."""
+        time.sleep(self._model_s)
+        state, steps = inputs.state, self.modality.horizon
+        return {
+            action.key: np.repeat(np.asarray(state[action.key]), steps, axis=0)
+            for action in self.modality.actions
+        }
+
+    def load(self, name: str) -> ServedModel:
+        """Itself."""
+        return self
+
+
+def modality_of(codec: Codec) -> Modality:
+    """What a checkpoint of absolute actions for a codec reads and answers."""
+    features = codec.features
+    return Modality(
+        embodiment="new_embodiment",
+        slot=10,
+        video_keys=tuple(features.video),
+        video_delta=(0,),
+        state={feature.key: feature.size for feature in features.state},
+        state_delta=(0,),
+        actions=tuple(ActionKey(f.key, f.size, ActionConfig()) for f in features.action),
+        action_delta=tuple(range(codec.timing.horizon)),
+        language_key=features.language,
+    )
+
+
+def measure(load: Load) -> dict[str, Any]:
+    """Overheads of every protocol, in ms, and the conditions of the measurement."""
+    result: dict[str, Any] = {
+        "conditions": {
+            "requests_per_client": load.requests,
+            "model_ms": load.model_s * 1e3,
+            "cameras": 2,
+            "image": list(IMAGE),
+            "cpus": os.cpu_count(),
+            "load_average": os.getloadavg()[0],
+        },
+        "protocols": {},
+    }
+    for protocol in PROTOCOLS:
+        result["protocols"][protocol] = [
+            _measure(protocol, load, clients) for clients in load.clients
+        ]
+    return result
+
+
+def _measure(protocol: str, load: Load, clients: int) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    server = context.Process(target=_serve, args=(protocol, load.model_s, there), daemon=True)
+    server.start()
+    try:
+        url = _receive(here)
+        pipes = []
+        for _ in range(clients):
+            mine, yours = context.Pipe()
+            arguments = (protocol, url, load.requests, yours)
+            context.Process(target=_ask, args=arguments, daemon=True).start()
+            pipes.append(mine)
+        for pipe in pipes:
+            _receive(pipe)
+        for pipe in pipes:
+            pipe.send("go")
+        overheads = [overhead for pipe in pipes for overhead in pipe.recv()]
+    finally:
+        server.terminate()
+        server.join()
+    p50, p99 = np.percentile(overheads, [50, 99]) * 1e3
+    return {"clients": clients, "overhead_ms_p50": float(p50), "overhead_ms_p99": float(p99)}
+
+
+def _receive(pipe: Pipe) -> Any:
+    if not pipe.poll(START_TIMEOUT_S):
+        raise UserError(f"a process of the benchmark did not start in {START_TIMEOUT_S:g} s")
+    return pipe.recv()
+
+
+def _serve(protocol: str, model_s: float, pipe: Pipe) -> None:
+    model, thread = StandInModel(model_s), ModelThread()
+    ready: Callable[[str], None] = pipe.send
+    match protocol:
+        case "gr00t":
+            asyncio.run(Gr00tServer(model, thread).serve(HOST, 0, ready))
+        case "openpi":
+            asyncio.run(OpenpiServer(model, thread).serve(HOST, 0, ready))
+        case _:
+            config = ServerConfig(VARIANT, HOST, 0)
+            asyncio.run(PositronicServer(model, thread, config).serve(ready))
+
+
+class _Client(Protocol):
+    def ask(self, observation: Observation) -> float:
+        """What the server says it spent on the model and on waiting for it, in s."""
+
+
+def _ask(protocol: str, url: str, requests: int, pipe: Pipe) -> None:
+    client: _Client = _OpenpiClient(url) if protocol == "openpi" else _PolicyClient(url)
+    rng = np.random.default_rng()
+    seen = Observation(
+        stamp_ns=0,
+        images={name: rng.integers(0, 255, IMAGE, np.uint8) for name in ("exterior", "wrist")},
+        instruction="pick up the red cube",
+        signals=arm_signals(ee_pose=EE_POSE.blank, joint_position=np.zeros(7), grip=0.0),
+    )
+    for _ in range(WARM_UP):
+        client.ask(seen)
+    pipe.send("warm")
+    pipe.recv()
+    overheads = []
+    for index in range(requests):
+        began_s = time.monotonic()
+        model_s = client.ask(replace(seen, stamp_ns=index))
+        overheads.append(time.monotonic() - began_s - model_s)
+    pipe.send(overheads)
+
+
+class _PolicyClient:
+    """The policy node's way."""
+
+    def __init__(self, url: str) -> None:
+        config = RemoteConfig(url, ANSWER_TIMEOUT_S)
+        self._policy = RemotePolicy(config, find_variant(VARIANT), load_robot(ROBOT))
+        self._policy.open()
+
+    def ask(self, observation: Observation) -> float:
+        return self._policy.predict(observation).round_trip.server_s
+
+
+class _OpenpiClient:
+    """openpi-client's way."""
+
+    def __init__(self, url: str) -> None:
+        self._socket = connect(url, compression=None, max_size=None).__enter__()
+        self._socket.recv()
+
+    def ask(self, observation: Observation) -> float:
+        request = {
+            **{f"{PREFIX}{name}": image for name, image in observation.images.items()},
+            **{key: observation.signals[spec.name] for spec, key in SIGNALS.items()},
+            PROMPT: observation.instruction,
+        }
+        self._socket.send(numpy_wire.pack(request))
+        message = self._socket.recv()
+        assert isinstance(message, bytes), message
+        timing = numpy_wire.unpack(message)["server_timing"]
+        return float(timing["queue_ms"] + timing["infer_ms"]) / 1e3

@@ -1,0 +1,24 @@
+"""Between a model's columns and chunks."""
+
+from __future__ import annotations
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.codec import Codec
+from groot_ros.observation.types import Array, ModelOutput
+
+
+def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
+    """Chunk of a model's answer to an observation at `stamp_ns`."""
+    return Chunk(
+        stamp_ns=stamp_ns,
+        step_ns=codec.timing.step_ns,
+        signals=codec.decode(output),
+    )
+
+
+def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
+    """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen."""
+    chunk, horizon = prefix.chunk, codec.timing.horizon
+    steps = chunk.signals.at(slice(horizon))
+    return codec.action.encode(steps), min(prefix.frozen_steps, steps.steps)

@@ -1,0 +1,275 @@
+"""Where a policy's training data has been, and how far an observation and its chunk are from it.
+
+The converter measures an envelope, checkpoints carry it, and a local policy grades by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.grading import Grade, Verdict
+from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.parts import Part
+from groot_ros.errors import UserError
+from groot_ros.observation.types import Observation
+
+Array = NDArray[np.float64]
+Slices = Mapping[str, Mapping[str, Mapping[str, int]]]
+Measured = Mapping[str, Mapping[str, Sequence[float]]]
+
+LOW_QUANTILE, HIGH_QUANTILE = 0.001, 0.999
+# Extremes count unless they lie this many times as far out as nearly all of the data.
+GLITCH = 3.0
+# What is learned from data that hardly moves must not be stricter than this: in m, rad or entries
+# of a rotation; per second; and as a third difference, which noise of a few mm makes.
+SMALLEST_WIDTH = 0.2
+SMALLEST_RATE = 0.1
+SMALLEST_JERK = 0.02
+# Beyond the envelope by these shares of its width: warn, slow, hold.
+VALUE_GRADES = (0.2, 0.5, 1.5)
+# Faster than any of the data by these factors.
+STEP_GRADES = (2.0, 3.0, 5.0)
+# Networks tremble more than demonstrations do: that is no reason to stop.
+JERK_GRADES = (3.0, 6.0, np.inf)
+# Steps of the dataset's length that are looked at: about those that are executed before the next
+# chunk comes.
+FIRST_STEPS = 8
+
+NOTHING_KNOWN: Mapping[str, Any] = {"rate_hz": 15.0, "episodes": 1, "state": {}, "action": {}}
+
+
+def measure_envelope(
+    slices: Slices, episodes: Sequence[tuple[NDArray[Any], NDArray[Any]]], rate_hz: float
+) -> dict[str, Any]:
+    """Extremes and quantiles of each number, of its steps and of its third differences.
+
+    `slices` is a codec's modality, `episodes` are pairs of state and action (T, D), `rate_hz` is
+    how many rows there are in a second. The answer is plain JSON, read by `Envelope.of`.
+    """
+    groups = {}
+    for index, group in enumerate(("state", "action")):
+        groups[group] = {
+            key: _measure_key([e[index][:, part["start"] : part["end"]] for e in episodes])
+            for key, part in slices[group].items()
+        }
+    return {"rate_hz": rate_hz, "episodes": len(episodes), **groups}
+
+
+def _measure_key(episodes: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    values = [np.asarray(episode, dtype=np.float64) for episode in episodes]
+    return {
+        "value": _measure(np.concatenate(values)),
+        "step": _measure(np.concatenate([np.abs(np.diff(v, axis=0)) for v in values])),
+        "jerk": _measure(np.concatenate([np.abs(np.diff(v, n=3, axis=0)) for v in values])),
+    }
+
+
+def _measure(rows: Array) -> dict[str, list[float]]:
+    # Episodes may be too short for a third difference.
+    rows = rows if len(rows) else np.zeros((1, rows.shape[1]))
+    low, high = np.quantile(rows, [LOW_QUANTILE, HIGH_QUANTILE], axis=0)
+    return {
+        "min": rows.min(axis=0).tolist(),
+        "q001": low.tolist(),
+        "q999": high.tolist(),
+        "max": rows.max(axis=0).tolist(),
+    }
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Limits (D,) of one key: of its values, of a step's length, of a third difference."""
+
+    low: Array
+    high: Array
+    step: Array
+    jerk: Array
+
+    @classmethod
+    def of(cls, measured: Measured, rate_hz: float, episodes: int) -> Channel:
+        """The limits of a key's entry in an envelope measured over so many episodes.
+
+        Of n draws from a range, the next one is expected to lie beyond by the n-th part of it.
+        """
+        values, steps, jerks = measured["value"], measured["step"], measured["jerk"]
+        low, high = np.array(values["q001"]), np.array(values["q999"])
+        margin = (GLITCH - 1) * (high - low)
+        low = np.maximum(values["min"], low - margin)
+        high = np.minimum(values["max"], high + margin)
+        unseen = (high - low) / episodes
+        return cls(
+            low=low - unseen,
+            high=high + unseen,
+            step=np.maximum(_largest(steps), SMALLEST_RATE / rate_hz) * (1 + 1 / episodes),
+            jerk=np.maximum(_largest(jerks), SMALLEST_JERK) * (1 + 1 / episodes),
+        )
+
+    @property
+    def width(self) -> Array:
+        return np.maximum(self.high - self.low, SMALLEST_WIDTH)
+
+
+def _largest(measured: Mapping[str, Sequence[float]]) -> Array:
+    return np.minimum(measured["max"], GLITCH * np.array(measured["q999"]))
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Limits by key of a policy's state and action; `rate_hz` is the steps' per second."""
+
+    rate_hz: float
+    state: Mapping[str, Channel]
+    action: Mapping[str, Channel]
+
+    @classmethod
+    def of(cls, measured: Mapping[str, Any]) -> Envelope:
+        """The envelope that `measure_envelope` measured."""
+        rate_hz, episodes = float(measured["rate_hz"]), int(measured["episodes"])
+        state, action = (
+            {key: Channel.of(entry, rate_hz, episodes) for key, entry in measured[group].items()}
+            for group in ("state", "action")
+        )
+        return cls(rate_hz, state, action)
+
+
+class Excess(NamedTuple):
+    """The worst number of one kind: how bad, and the words for it."""
+
+    grade: Grade
+    share: float
+    words: str
+
+
+class EnvelopeMonitor:
+    """Grades each observation with its chunk; remembers the observation before.
+
+    A gripper is not graded: it has two ends and switches between them.
+    """
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any], codec: Codec) -> EnvelopeMonitor:
+        """By a checkpoint's groot_ros.json; without an envelope everything is OK."""
+        try:
+            envelope = Envelope.of(metadata.get("envelope", NOTHING_KNOWN))
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise UserError(
+                f"the checkpoint's envelope cannot be read ({type(error).__name__}: {error}), "
+                "expected the groot_ros.json that training wrote: copy the checkpoint again"
+            ) from None
+        _check_envelope(envelope, codec)
+        return cls(envelope, codec)
+
+    def __init__(self, envelope: Envelope, codec: Codec) -> None:
+        self._envelope = envelope
+        self._codec = codec
+        self._last: tuple[int, dict[str, Array]] | None = None
+
+    def reset(self) -> None:
+        """Between two episodes the arm may have been anywhere."""
+        self._last = None
+
+    def check(self, observation: Observation, chunk: Chunk) -> Verdict:
+        """The worst of what was seen and of what is wanted first, in one sentence."""
+        found = [*self._observed(observation), *self._wanted(chunk)]
+        worst = max(found, key=lambda excess: excess[:2], default=None)
+        if worst is None or worst.grade is Grade.OK:
+            return Verdict()
+        return Verdict(worst.grade, f"unlike the training data: {worst.words}")
+
+    def _observed(self, observation: Observation) -> Iterator[Excess]:
+        columns = self._codec.state.encode(observation)
+        last, self._last = self._last, (observation.stamp_ns, columns)
+        for part, channel in _graded_parts(self._codec.state.parts, self._envelope.state):
+            where = _Where("observed", part.key, part.names)
+            yield _value_excess(where, columns[part.key], channel)
+            if last is not None:
+                passed = (observation.stamp_ns - last[0]) * self._envelope.rate_hz / 1e9
+                step = (columns[part.key] - last[1][part.key]) / max(passed, 1.0)
+                yield _step_excess(where, step, channel)
+
+    def _wanted(self, chunk: Chunk) -> Iterator[Excess]:
+        step_ns = 1e9 / self._envelope.rate_hz
+        # Rounding of the step's duration must not cost the last step.
+        count = int((chunk.end_ns - chunk.stamp_ns) / step_ns + 0.01) + 1
+        times_ns = chunk.stamp_ns + np.arange(min(count, FIRST_STEPS)) * step_ns
+        steps = chunk.sample_many(times_ns.astype(np.int64))
+        columns = self._codec.action.encode(steps)
+        for part, channel in _graded_parts(self._codec.action.parts, self._envelope.action):
+            where = _Where("wanted", part.key, part.names)
+            first = columns[part.key]
+            yield _value_excess(where, first, channel)
+            yield _step_excess(where, np.diff(first, axis=0), channel)
+            yield _jerk_excess(where, np.diff(first, n=3, axis=0), channel)
+
+
+def _check_envelope(envelope: Envelope, codec: Codec) -> None:
+    for group, parts, channels in (
+        ("state", codec.state.parts, envelope.state),
+        ("action", codec.action.parts, envelope.action),
+    ):
+        for part, channel in _graded_parts(parts, channels):
+            arrays = channel.low, channel.high, channel.step, channel.jerk
+            if any(a.shape != (len(part.names),) or not np.all(np.isfinite(a)) for a in arrays):
+                raise UserError(
+                    f"the checkpoint's envelope.{group}.{part.key} holds something else than "
+                    f"{len(part.names)} finite numbers of each kind: copy the checkpoint again"
+                )
+
+
+def _graded_parts(
+    parts: Iterable[Part], channels: Mapping[str, Channel]
+) -> Iterator[tuple[Part, Channel]]:
+    return (
+        (p, channels[p.key]) for p in parts if not p.signal.kind.is_decision and p.key in channels
+    )
+
+
+@dataclass(frozen=True)
+class _Where:
+    group: str
+    key: str
+    names: tuple[str, ...]
+
+    def name(self, column: int) -> str:
+        return f"{self.group} {self.key} {self.names[column]}"
+
+
+def _value_excess(where: _Where, values: Array, channel: Channel) -> Excess:
+    beyond = np.maximum(channel.low - values, values - channel.high) / channel.width
+    row, column = np.unravel_index(np.argmax(beyond), beyond.shape)
+    words = (
+        f"{where.name(int(column))} is {values[row, column]:.3g}, there it was "
+        f"{channel.low[column]:.3g} to {channel.high[column]:.3g}"
+    )
+    return _graded(float(beyond[row, column]), VALUE_GRADES, words)
+
+
+def _step_excess(where: _Where, steps: Array, channel: Channel) -> Excess:
+    return _factor_excess(where, steps, channel.step, STEP_GRADES, "changes")
+
+
+def _jerk_excess(where: _Where, jerks: Array, channel: Channel) -> Excess:
+    return _factor_excess(where, jerks, channel.jerk, JERK_GRADES, "trembles")
+
+
+def _factor_excess(
+    where: _Where, values: Array, limit: Array, grades: tuple[float, ...], verb: str
+) -> Excess:
+    if not len(values):
+        return Excess(Grade.OK, 0.0, "")
+    factors = np.abs(values) / limit
+    row, column = np.unravel_index(np.argmax(factors), factors.shape)
+    factor = float(factors[row, column])
+    words = f"{where.name(int(column))} {verb} {factor:.1f} times as much as there"
+    return _graded(factor, grades, words)
+
+
+def _graded(amount: float, grades: tuple[float, ...], words: str) -> Excess:
+    grade = Grade(int(np.sum(amount > np.array(grades))))
+    return Excess(grade, amount / grades[0], words)

@@ -1,0 +1,1 @@
+"""From chunks to commands: admission, joining, motions, stops."""

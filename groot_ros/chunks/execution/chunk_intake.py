@@ -1,0 +1,80 @@
+"""What an executor looks at in a chunk's message before it computes anything from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from groot_ros.chunks.execution.activations import NOBODY, FollowedActivation, name_of
+from groot_ros.chunks.execution.admission import Borders, Bounded, Refused
+from groot_ros.chunks.message import from_action_chunk, track_of
+from groot_ros.robot.config import RobotConfig
+
+
+class ChunkIntake:
+    """Whose a message is, whether it is a chunk for this robot, and its values within bounds.
+
+    Messages are any objects with the fields of groot_ros_msgs/ActionChunk. In a node it belongs to
+    the callbacks, which come one after the other.
+    """
+
+    def __init__(self, robot: RobotConfig, borders: Borders, watchdog_s: float) -> None:
+        self.following = FollowedActivation()
+        self.projected_steps = 0
+        """Steps that were moved to a border, of all chunks that were taken."""
+        self._robot = robot
+        self._borders = borders
+        self._watchdog_s = watchdog_s
+
+    @property
+    def followed(self) -> str:
+        """A short name of the activation that is followed, empty for none."""
+        activation = self.following.activation
+        return "" if activation == NOBODY else name_of(activation)
+
+    def look(self, now_ns: int, idle: bool) -> None:
+        """Follow nobody any more once nothing is commanded and the policy is gone."""
+        self.following.look(now_ns, idle, self._watchdog_s)
+
+    def foreign(self, message: Any, now_ns: int) -> str | None:
+        """Why a message has no say, whatever it holds; None if it has."""
+        return self.following.refusal(bytes(message.activation), message.epoch, now_ns)
+
+    def is_new(self, message: Any) -> bool:
+        """Whether somebody else would be followed with this chunk."""
+        return bytes(message.activation) != self.following.activation
+
+    def bounded(self, message: Any) -> Bounded:
+        """The chunk of a message, of the executor's own era; ValueError when it must not be."""
+        chunk = from_action_chunk(message)
+        if reason := self._misfit(message):
+            raise Refused(reason)
+        bounded = self._borders.bounded(chunk)
+        era = self.following.era_of(bytes(message.activation), message.epoch)
+        return replace(bounded, chunk=replace(bounded.chunk, epoch=era))
+
+    def took(self, message: Any, bounded: Bounded, now_ns: int) -> None:
+        """The chunk is executed."""
+        self.following.follow(bytes(message.activation), message.epoch, now_ns)
+        self.projected_steps += bounded.projected_steps
+
+    def ended_era(self, message: Any) -> int | None:
+        """What a message without steps makes void: everything before an era; None for nothing."""
+        activation = bytes(message.activation)
+        ends_motion = self.following.cancel(activation, message.epoch, message.released)
+        return self.following.era if ends_motion else None
+
+    def _misfit(self, message: Any) -> str | None:
+        """Why a chunk is not for this robot."""
+        robot = self._robot
+        signal = robot.output.signal
+        track = track_of(message, signal.name)
+        if track is None:
+            return None
+        if signal.kind.is_in_frame and track.frame != robot.base_frame:
+            return f"frame {track.frame!r}, expected {robot.base_frame!r}"
+        stream = robot.observations.signals.get(signal.name)
+        if stream and list(track.names) != list(stream.names) and stream.names:
+            theirs, ours = " ".join(track.names), " ".join(stream.names)
+            return f"{signal.kind.name} {theirs}, expected {ours}"
+        return None

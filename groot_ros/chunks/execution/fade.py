@@ -1,0 +1,78 @@
+"""How a motion goes over into another one: how much the new one counts, over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from ruckig import InputParameter, Result, Ruckig, Trajectory
+
+from groot_ros.chunks.limits.bounds import Bounds
+
+Array = NDArray[np.float64]
+
+
+SHORTEST_BLEND_S = 0.02
+# Peaks of the velocity and acceleration of a quintic that leads from 0 to 1 in 1 s.
+PEAK_VELOCITY = 1.875
+PEAK_ACCELERATION = 5.774
+# A long way is gone with these ramps where the robot file sets no limit: m/s or rad/s, s.
+UNLIMITED_VELOCITY = 1.0
+ACCELERATION_TIME_S = 0.2
+JERK_TIME_S = 0.05
+
+
+@dataclass(frozen=True)
+class Fade:
+    """`weights` (T,) of the new motion in [0, 1], never falling, at times (T,) in s; 1 after
+    `duration_s`."""
+
+    weights: Callable[[Array], Array]
+    duration_s: float
+
+
+def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade:
+    """From the old motion to the new one, which lies a displacement `gap` (D,) away.
+
+    A quintic in the blend window when that takes no more than a share of the limits; otherwise as
+    fast as the share allows, by Ruckig (Berscheid and Kroeger 2021, "Jerk-limited real-time
+    trajectory generation with arbitrary target states").
+    """
+    lengths = np.maximum(bounds.space.lengths(gap), 1e-9)
+    velocity = float((share * bounds.velocity / lengths).min())
+    acceleration = float((share * bounds.acceleration / lengths).min())
+    if PEAK_VELOCITY / blend_s <= velocity and PEAK_ACCELERATION / blend_s**2 <= acceleration:
+        return _quintic(blend_s)
+    if not np.isfinite(velocity):
+        velocity = float((UNLIMITED_VELOCITY / lengths).min())
+    acceleration = min(acceleration, 5 * velocity / ACCELERATION_TIME_S)
+    return _fastest(velocity, acceleration, blend_s)
+
+
+def _quintic(window_s: float) -> Fade:
+    def weights(times_s: Array) -> Array:
+        u = np.minimum(times_s / window_s, 1.0)
+        return u**3 * (10 - 15 * u + 6 * u**2)
+
+    return Fade(weights, window_s)
+
+
+def _fastest(velocity: float, acceleration: float, blend_s: float) -> Fade:
+    given = InputParameter(1)
+    given.current_position, given.target_position = [0.0], [1.0]
+    given.max_velocity, given.max_acceleration = [velocity], [acceleration]
+    given.max_jerk = [acceleration / JERK_TIME_S]
+    given.minimum_duration = blend_s
+    trajectory = Trajectory(1)
+    result = Ruckig(1).calculate(given, trajectory)
+    if result not in (Result.Working, Result.Finished):
+        raise ValueError(f"no way from 0 to 1 within {velocity} and {acceleration}: {result}")
+
+    def weights(times_s: Array) -> Array:
+        ends = np.minimum(times_s, trajectory.duration)
+        found = [trajectory.at_time(float(time_s))[0][0] for time_s in ends]
+        return np.clip(found, 0.0, 1.0)
+
+    return Fade(weights, trajectory.duration)

@@ -1,0 +1,90 @@
+"""The execution of chunks as a robot's file asks for it: on the robot, rehearsed and simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution.admission import Bounded
+from groot_ros.chunks.execution.executor import ChunkExecutor
+from groot_ros.chunks.execution.reach import Reach
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.robot.config import GripCommand, RobotConfig
+from groot_ros.robot.limits import Limits
+from groot_ros.signals.kinds import CLOSURE
+
+Array = NDArray[np.float64]
+
+# Closures per second of a gripper in a trajectory whose robot file names none.
+GRIP_SPEED = 2.0
+
+
+def robot_executor(
+    robot: RobotConfig,
+    settings: ExecutionSettings,
+    make: Callable[[Limits, ExecutionSettings], ChunkExecutor] = ChunkExecutor,
+) -> ChunkExecutor:
+    """What executes the chunks of a robot; signal and interpolation are those of its file."""
+    settings = replace(
+        settings,
+        signal=robot.output.commanded,
+        interpolated=robot.output.profile in ("joint_trajectory", "jtc_upsampling"),
+    )
+    return make(limits_of(robot), settings)
+
+
+def limits_of(robot: RobotConfig) -> Limits:
+    """The robot's limits; a gripper that is a joint of the trajectory has a speed."""
+    limits = robot.limits
+    if limits.grip_speed is None and trajectory_grip(robot):
+        return replace(limits, grip_speed=GRIP_SPEED)
+    return limits
+
+
+def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
+    """The gripper that is a joint of the arm's trajectory, None for any other."""
+    grip = robot.commands.grip
+    return grip if grip and grip.type == "trajectory" else None
+
+
+def begin_motion(
+    motion: ChunkExecutor, reach: Reach | None, chunk: Chunk, measured: Array, now_ns: int
+) -> None:
+    """A chunk comes to a robot at rest: the motion begins where the robot is."""
+    if reach:
+        reach.begin(measured)
+        motion.watch([reach.points] if reach.points else [])
+    closures = chunk.signals.first(CLOSURE)
+    closure = None if closures is None else float(closures[0])
+    motion.start_from(measured, closure, now_ns)
+
+
+def fit_ahead(
+    motion: ChunkExecutor,
+    guard: AbstractContextManager[object],
+    clock: Callable[[], int],
+    reach: Reach | None,
+    bounded: Bounded,
+) -> Bounded:
+    """A chunk as the arm can execute it from where the motion is; Unsolved where it cannot.
+
+    `guard` is held while the executor is looked at, never while joints are computed.
+    """
+    chunk = bounded.chunk
+    if reach is None:
+        return bounded
+    with guard:
+        now_ns = clock()
+        held = motion.held if motion.motion else None
+        from_s = motion.consumed_s(chunk.stamp_ns, now_ns)
+        is_void = motion.is_void(chunk, now_ns)
+    if is_void or held is None:
+        return bounded
+    fitted = reach.fit(chunk, held, from_s)
+    count = bounded.projected_steps + fitted.projected_steps
+    return replace(fitted, projected_steps=min(count, len(chunk)))

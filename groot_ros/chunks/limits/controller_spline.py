@@ -1,0 +1,84 @@
+"""What a joint_trajectory_controller makes of the points of a trajectory, and a gripper in one.
+
+Between two points with positions and velocities the controller goes along the cubic that has both
+(ros2_controllers, joint_trajectory_controller/src/trajectory.cpp).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.limits.bounds import Bounds
+
+Array = NDArray[np.float64]
+
+CHECK_S = 0.001
+# A motion that keeps to this share of the limits does so between its points too.
+INTERPOLATED = 0.96
+
+
+@dataclass(frozen=True)
+class Points:
+    """Positions and velocities (T, J) at times (T,) in s from now on."""
+
+    times_s: Array
+    positions: Array
+    velocities: Array
+
+
+def interpolated(points: Points, at_s: Array) -> Array:
+    """Positions (N, J) where the controller is at times (N,)."""
+    if len(points.times_s) == 1:
+        return np.repeat(points.positions, len(at_s), axis=0)
+    index = np.searchsorted(points.times_s, at_s, "right") - 1
+    index = np.clip(index, 0, len(points.times_s) - 2)
+    length = (points.times_s[index + 1] - points.times_s[index])[:, None]
+    u = (at_s - points.times_s[index])[:, None] / length
+    start, end = points.positions[index], points.positions[index + 1]
+    leaving = points.velocities[index] * length
+    coming = points.velocities[index + 1] * length
+    way: Array = u**2 * (3 - 2 * u) * (end - start)
+    return start + way + u * (1 - u) ** 2 * leaving + u**2 * (u - 1) * coming
+
+
+def controller_excess(bounds: Bounds, points: Points) -> float:
+    """The largest velocity or acceleration on the controller's way, as a share of its limit;
+    infinite where that way leaves the range further than its points do."""
+    at_s: Array = np.arange(0.0, points.times_s[-1] + CHECK_S / 2, CHECK_S)
+    positions = interpolated(points, at_s)
+    lowest = np.minimum(bounds.lower, points.positions.min(axis=0))
+    highest = np.maximum(bounds.upper, points.positions.max(axis=0))
+    if np.any(positions < lowest - 1e-9) or np.any(positions > highest + 1e-9):
+        return float("inf")
+    velocities = np.diff(positions, axis=0) / CHECK_S
+    changes = np.diff(velocities, axis=0) / CHECK_S
+    hardest = np.maximum(bounds.acceleration, bounds.deceleration)
+    shares = [
+        np.abs(velocities) / bounds.velocity,
+        np.abs(changes) / hardest,
+    ]
+    return max((float(share.max()) for share in shares if share.size), default=0.0)
+
+
+def ramp(times_s: Array, start: float, goal: float | None, speed: float | None) -> Array:
+    """Closures (T,) on the way from one to another at a speed per second."""
+    if goal is None or speed is None:
+        return np.full(len(times_s), start if goal is None else goal)
+    most = speed * times_s
+    return start + np.clip(goal - start, -most, most)
+
+
+def monotone_rates(times_s: Array, values: Array) -> Array:
+    """Rates (T,) with which cubics through values (T,) stay between them, at rest at the ends."""
+    rates = np.zeros(len(values))
+    if len(values) > 2:
+        between = np.diff(values) / np.diff(times_s)
+        before, after = between[:-1], between[1:]
+        least = np.minimum(np.abs(before), np.abs(after))
+        mean = (before + after) / 2
+        same = before * after > 0
+        rates[1:-1] = np.where(same, np.sign(mean) * np.minimum(np.abs(mean), least), 0.0)
+    return rates

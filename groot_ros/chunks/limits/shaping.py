@@ -1,0 +1,83 @@
+"""Jerk by a moving average: what it does to commands whose accelerations are limited.
+
+The mean of the last n commands lies within every convex range that they lie in, its velocity and
+acceleration are the means of theirs, so no longer, and its jerk is (a_k - a_(k-n)) / (n h), at
+most 2 A / (n h). So n = 2 A / (J h) commands keep the jerk J, at the price of (n - 1) / 2 periods.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.signals.space import Space
+
+Array = NDArray[np.float64]
+
+# Longer averages would delay too much: then accelerations are lowered instead.
+LONGEST_S = 0.1
+
+
+def window(bounds: Bounds, period_s: float) -> int:
+    """How many commands are averaged, 1 where the jerk needs it not."""
+    hardest = np.maximum(bounds.acceleration, bounds.deceleration)
+    limited = np.isfinite(bounds.jerk)
+    if not limited.any():
+        return 1
+    jerks, hardest = np.broadcast_arrays(bounds.jerk, hardest)
+    longest = max(1, math.floor(LONGEST_S / period_s))
+    count = 2 * hardest[limited] / (jerks[limited] * period_s)
+    return int(min(max(1.0, math.ceil(count.max() - 1e-9)), longest))
+
+
+def shaped(bounds: Bounds, period_s: float) -> Bounds:
+    """The bounds of what is averaged, so that the average keeps the jerk too."""
+    most = bounds.jerk * window(bounds, period_s) * period_s / 2
+    return replace(
+        bounds,
+        acceleration=np.minimum(bounds.acceleration, most),
+        deceleration=np.minimum(bounds.deceleration, most),
+    )
+
+
+def means(space: Space, values: Array, size: int) -> Array:
+    """The mean (N - size + 1, V) of every `size` values in a row of (N, V); of rotations in the
+    tangent space of the newest one."""
+    if size == 1:
+        return values
+    rows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(values, size, axis=0), -1, 1)
+    newest = rows[:, -1]
+    return space.displace(newest, space.difference(rows, newest[:, None]).mean(axis=1))
+
+
+class MovingAverage:
+    """The mean of the last values."""
+
+    def __init__(self, space: Space, size: int) -> None:
+        self._space = space
+        self._values: deque[Array] = deque(maxlen=size)
+
+    def start(self, value: Array) -> None:
+        """At rest at a value."""
+        self._values.extend([value] * (self._values.maxlen or 1))
+
+    def add(self, value: Array) -> Array:
+        """The mean with a new value."""
+        self._values.append(value)
+        return means(self._space, np.array(self._values), len(self._values))[0]
+
+    def ahead(self, values: Array) -> Array:
+        """The means (M, V) from now on, where values (N, V) follow and the last of them lasts."""
+        size = len(self._values)
+        last = np.repeat(values[-1:], size - 1, axis=0)
+        return means(self._space, np.concatenate([np.array(self._values), values, last]), size)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether all values are the same."""
+        return all(np.array_equal(value, self._values[-1]) for value in self._values)

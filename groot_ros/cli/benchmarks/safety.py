@@ -1,0 +1,95 @@
+"""`groot-ros benchmark safety`: whether any command leaves the limits of the robot files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from itertools import repeat
+from typing import Any
+
+SEED = 20261126
+TRIAL = 5000
+
+
+def add_subject(subjects: Any) -> None:
+    """Add `safety` to the subjects of `groot-ros benchmark`."""
+    safety = subjects.add_parser("safety", help="every kind of chunk against the limits")
+    safety.add_argument("--commands", type=int, default=1_000_000, help="default: 1000000")
+    safety.add_argument("--robots", nargs="+", help="robot files (default: all shipped ones)")
+    safety.add_argument("--seed", type=int, default=SEED, help=f"default: {SEED}")
+    safety.add_argument(
+        "--live", type=float, default=30.0, help="s of nodes beside busy processes; 0: none"
+    )
+    safety.add_argument("--busy", type=int, default=8, help="busy processes (default: 8)")
+    safety.add_argument("--json", action="store_true", help="print one JSON object")
+    safety.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; 1 when a limit was exceeded."""
+    from groot_ros.robot.config import robot_names
+
+    robots = args.robots or robot_names()
+    share = -(-args.commands // len(robots))
+    # Robots are independent of each other, and so are their results of how many run at once.
+    with ProcessPoolExecutor(min(len(robots), os.cpu_count() or 1)) as pool:
+        every = pool.map(_simulated, robots, repeat(share), repeat(args.seed))
+        found = dict(zip(robots, every, strict=True))
+    result: dict[str, Any] = {
+        "seed": args.seed,
+        "commands": sum(findings["commands"] for findings in found.values()),
+        "robots": found,
+    }
+    if args.live > 0:
+        from groot_ros.nodes.benchmarks.safety import live
+
+        result["live"] = live(args.live, args.busy)
+    safe = all(findings["safe"] for findings in found.values())
+    safe = safe and result.get("live", {}).get("jump_mm", 0.0) <= 0.1
+    result["safe"] = safe
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        _print(result)
+    return 0 if safe else 1
+
+
+def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
+    """Trials of a robot file until there were so many commands."""
+    from groot_ros.benchmarks.safety import Findings, Trial
+    from groot_ros.robot.config import load_robot
+
+    robot = load_robot(name)
+    joints = robot.observations.joint_position
+    findings = Findings()
+    while findings.commands < commands:
+        trial = Trial(
+            robot.limits,
+            robot.output.commanded,
+            len(joints.joints) if joints else 0,
+            1.0 / robot.output.rate_hz,
+            seed,
+        )
+        findings.add(trial.run(min(TRIAL, commands - findings.commands)))
+        seed += 1
+    return {**asdict(findings), "safe": findings.is_safe}
+
+
+def _print(result: dict[str, Any]) -> None:
+    for name, found in result["robots"].items():
+        print(
+            f"{name}: {found['commands']} commands of {found['chunks']} chunks, "
+            f"{found['outside'] * 1e3:.4f} mm or mrad outside, velocity {found['velocity']:.3f}, "
+            f"acceleration {found['acceleration']:.3f}, jerk {found['jerk']:.3f} of the limits, "
+            f"{found['interventions']} corrected"
+        )
+    if live := result.get("live"):
+        print(
+            f"live beside {live['busy']} busy processes: {live['jump_mm']:.3f} mm over what the "
+            f"velocity allows, {live['commands']} commands, {live['begun_where_the_robot_was']} "
+            "motions begun where the robot was"
+        )
+    print("safe" if result["safe"] else "NOT safe: a limit was exceeded")

@@ -1,0 +1,1 @@
+"""The verbs of `groot-ros`, a module each."""

@@ -1,0 +1,133 @@
+"""`groot-ros benchmark`: how fast GR00T, recording and conversion are on this machine.
+
+For the model PyTorch and transformers are enough:
+`python -m groot_ros.cli.verbs.benchmark model`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+MODEL_CONFIGS = ["full", "mid", "tiny", "full_n16", "mid_n16", "tiny_n16"]
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("benchmark", help="measure time and memory")
+    add_subjects(parser)
+
+
+def add_subjects(parser: argparse.ArgumentParser) -> None:
+    subjects = parser.add_subparsers(title="subjects", metavar="SUBJECT", required=True)
+    model = subjects.add_parser("model", help="GR00T, random weights, beside its plain form")
+    model.add_argument("--config", choices=MODEL_CONFIGS, default="full")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    model.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
+    model.add_argument("--compile", choices=["auto", "off", "default", "max"], default="auto")
+    model.add_argument("--repeats", type=int, default=10, help="measured runs (default: 10)")
+    model.add_argument("--json", action="store_true", help="print one JSON object")
+    model.set_defaults(run=run_model)
+    recorder = subjects.add_parser("recorder", help="loss and load of recording raw cameras")
+    recorder.add_argument("--cameras", type=int, default=2, help="640x480, 30 Hz (default: 2)")
+    recorder.add_argument("--seconds", type=float, default=20.0, help="default: 20")
+    recorder.add_argument("--output", type=Path, help="folder on the disk to measure")
+    recorder.add_argument("--json", action="store_true", help="print one JSON object")
+    recorder.set_defaults(run=run_recorder)
+
+    convert = subjects.add_parser("convert", help="speed and memory of bags to a dataset")
+    convert.add_argument("--bags", type=int, default=2, help="two raw cameras each (default: 2)")
+    convert.add_argument("--seconds", type=float, default=30.0, help="per bag (default: 30)")
+    convert.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    convert.add_argument("--output", type=Path, help="folder on the disk to measure")
+    convert.add_argument("--json", action="store_true", help="print one JSON object")
+    convert.set_defaults(run=run_convert)
+
+    loader = subjects.add_parser("loader", help="samples per second that training gets")
+    loader.add_argument("--dataset", type=Path, help="default: one made for it")
+    loader.add_argument("--samples", type=int, default=640, help="default: 640")
+    loader.add_argument("--workers", type=int, default=0, help="processes (default: 0)")
+    loader.add_argument("--json", action="store_true", help="print one JSON object")
+    loader.set_defaults(run=run_loader)
+
+    from groot_ros.cli.benchmarks import repair as benchmark_repair
+    from groot_ros.cli.benchmarks import runtime as benchmark_runtime
+    from groot_ros.cli.benchmarks import safety as benchmark_safety
+    from groot_ros.cli.benchmarks import serve as benchmark_serve
+    from groot_ros.cli.benchmarks import soak as benchmark_soak
+
+    benchmark_repair.add_subject(subjects)
+    benchmark_runtime.add_subject(subjects)
+    benchmark_safety.add_subject(subjects)
+    benchmark_serve.add_subject(subjects)
+    benchmark_soak.add_subject(subjects)
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    from groot_ros.benchmarks.convert import ConvertBenchmark
+
+    result = ConvertBenchmark(args.bags, args.seconds, args.workers, args.output).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"{args.bags} bags of {args.seconds:g} s: {result['frames_per_s']:.0f} frames/s, "
+            f"{result['realtime_factor']:.1f} times real time, {result['times_bare']:.2f} times "
+            f"the {result['bare_s']:.1f} s that the pictures alone take, "
+            f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, "
+            f"{result['cpu_s']:.1f} s of processor time, load {result['load_average']:.1f}"
+        )
+    return 0
+
+
+def run_loader(args: argparse.Namespace) -> int:
+    from groot_ros.benchmarks.loader import LoaderBenchmark
+
+    result = LoaderBenchmark(args.dataset, args.samples, args.workers).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"samples/s: {result['samples_per_s']:.0f} with all pictures in memory after "
+            f"{result['prepare_s']:.1f} s, {result['video_samples_per_s']:.0f} from the videos, "
+            f"{result['baseline_samples_per_s']:.0f} with a video opened for each picture; load "
+            f"{result['load_average']:.1f} on {result['cores']} cores"
+        )
+    return 0
+
+
+def run_recorder(args: argparse.Namespace) -> int:
+    from groot_ros.nodes.benchmarks.recorder import Load, run
+
+    result = run(Load(args.cameras, args.seconds), args.output)
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"{args.cameras} cameras and joint states for {result['seconds']:.1f} s: "
+            f"{result['lost']} of {result['published']} messages lost, recorder "
+            f"{result['cpu_percent']:.0f} % of a core, load {result['load_average']:.1f} on "
+            f"{result['cores']} cores"
+        )
+    return 0
+
+
+def run_model(args: argparse.Namespace) -> int:
+    from groot_ros.benchmarks.model import Benchmark, Options, report
+
+    options = Options(args.config, args.device, args.dtype, args.compile, args.repeats)
+    result = Benchmark(options).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        report(options, result)
+    return 0
+
+
+if __name__ == "__main__":
+    own_parser = argparse.ArgumentParser(description=__doc__)
+    add_subjects(own_parser)
+    own_args = own_parser.parse_args()
+    sys.exit(own_args.run(own_args))

@@ -1,0 +1,55 @@
+"""`groot-ros collect`: demonstrations of the scripted expert on the simulated arm, as bags."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from groot_ros.cli.progress import with_progress
+from groot_ros.cli.time_options import add_time_options, chosen_time
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("collect", help="record demonstrations of the scripted expert")
+    parser.add_argument("--task", choices=["reach", "pick"], required=True)
+    parser.add_argument("--episodes", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="folder for the bags")
+    parser.add_argument(
+        "--cubes",
+        nargs="+",
+        default=["red"],
+        metavar="COLOR",
+        help="colors on the table, mostly from left to right; each has its turn",
+    )
+    parser.add_argument("--seed", type=int, default=1000, help="scene of the first episode")
+    parser.add_argument(
+        "--via",
+        choices=["inprocess", "ros"],
+        default="inprocess",
+        help="inprocess: without ROS; ros: through nodes and recorder",
+    )
+    add_time_options(parser.add_argument_group("with --via ros"), real_time_factor=0.0)
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from groot_ros.sim.collection import Collection, collect
+
+    collection = Collection(
+        args.task, args.episodes, args.output, tuple(args.cubes), args.seed, args.workers
+    )
+    if args.via == "ros":
+        from groot_ros.nodes.clients.live_collection import collect_live
+
+        recording = collect_live(collection, chosen_time(args))
+    else:
+        recording = collect(collection)
+    outcomes = list(with_progress(recording, "recording", collection.episodes))
+    succeeded = sum(outcomes)
+    print(f"wrote {args.output}: {len(outcomes)} bags, {succeeded} with success")
+    return 0

@@ -1,0 +1,172 @@
+"""`groot-ros evaluate`: a checkpoint in closed loop on the simulated arm, or against a dataset."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from groot_ros.cli.progress import with_progress
+from groot_ros.cli.time_options import add_time_options, chosen_time
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint.folder import (
+    checkpoint_variant,
+    find_checkpoint,
+    shipped_checkpoint,
+)
+from groot_ros.policies.factory import POLICIES, PolicyChoice
+from groot_ros.sim.trials import (
+    CHUNK_STEPS,
+    EXECUTED_STEPS,
+    FIRST_SCENE,
+    Outcome,
+    Trials,
+    summarize,
+)
+
+# Noise of the policy; the scenes have their own seeds.
+NOISE_SEED = 0
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("evaluate", help="measure what a checkpoint can do")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="folder of groot-ros train (default: the shipped one)"
+    )
+    parser.add_argument("--episodes", type=int, default=50)
+    parser.add_argument(
+        "--output", type=Path, default=Path("evaluation"), help="folder to write (%(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    loop = parser.add_argument_group("in closed loop on the simulated arm")
+    loop.add_argument("--task", choices=["reach", "pick"], default="pick")
+    loop.add_argument(
+        "--via",
+        choices=["inprocess", "ros"],
+        default="inprocess",
+        help="ros: the same through the nodes that run on a robot",
+    )
+    loop.add_argument("--policy", choices=POLICIES, default="local", help="local: the checkpoint")
+    loop.add_argument("--seed", type=int, default=FIRST_SCENE, help="scene of the first episode")
+    loop.add_argument(
+        "--cubes", nargs="+", default=["red"], metavar="COLOR", help="colors on the table"
+    )
+    loop.add_argument(
+        "--swap-after", type=float, metavar="S", help="then ask for another cube, which counts"
+    )
+    loop.add_argument(
+        "--executed-steps",
+        type=int,
+        help="of a chunk until the next inference (default: "
+        f"{EXECUTED_STEPS}, of ee_*_traj {CHUNK_STEPS}; 0: it begins when the last one has ended)",
+    )
+    add_time_options(loop, real_time_factor=0.0)
+    loop.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
+    )
+    dataset = parser.add_argument_group("against a dataset")
+    dataset.add_argument(
+        "--open-loop", action="store_true", help="compare predicted with recorded actions"
+    )
+    dataset.add_argument("--dataset", type=Path)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    return _open_loop(args) if args.open_loop else _closed_loop(args)
+
+
+def _closed_loop(args: argparse.Namespace) -> int:
+    from groot_ros.demo.contact_sheet import write_contact_sheet
+
+    trials = Trials(
+        args.task, args.episodes, args.seed, tuple(args.cubes), swap_after_s=args.swap_after
+    )
+    policy = _policy(args)
+    films = args.output / "failures"
+    films.mkdir(parents=True, exist_ok=True)
+    for film in films.glob("scene_*.mp4"):
+        film.unlink()
+    outcomes = list(with_progress(_trials(args, policy, trials, films), "trying", trials.count))
+    result = {"variant": policy.variant, "via": args.via, **summarize(trials, outcomes)}
+    title = f"{policy.variant}, {args.task}: {result['successes']} of {result['episodes']}"
+    write_contact_sheet(title, outcomes, args.output / "contact_sheet.png")
+    (args.output / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
+    if args.json:
+        print(json.dumps(result, indent=2))
+        return 0
+    print(f"wrote {args.output}: contact_sheet.png, evaluation.json, films of the failures")
+    for failure, failed in result["failures"].items():
+        print(f"  {failed} {failure}")
+    low, high = result["interval"]
+    print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
+    if result["mean_time_s"] is not None:
+        print(f"  mean time to success {result['mean_time_s']:.1f} s")
+    return 0
+
+
+def _policy(args: argparse.Namespace) -> PolicyChoice:
+    if args.policy != "local":
+        return PolicyChoice(args.policy, args.policy)
+    folder = find_checkpoint(args.checkpoint or shipped_checkpoint())
+    variant = checkpoint_variant(folder)
+    if not variant:
+        raise UserError(
+            f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "
+            "groot-ros train"
+        )
+    return PolicyChoice("local", variant, str(folder), seed=NOISE_SEED)
+
+
+def _trials(
+    args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Path
+) -> Iterator[Outcome]:
+    steps = args.executed_steps
+    if steps is None:
+        steps = _executed_steps(policy.variant)
+    elif steps < 0:
+        raise UserError(f"executed-steps is {steps}, expected 0 or more")
+    timing = chosen_time(args)
+    if args.via == "ros":
+        from groot_ros.nodes.clients.live_trials import run_trials
+
+        return run_trials(policy, trials, args.output, steps, timing)
+    from groot_ros.training.closed_loop import Evaluation, evaluate
+
+    return evaluate(Evaluation(policy, trials, steps, args.workers, films, timing.latency))
+
+
+def _executed_steps(variant: str) -> int:
+    """What a variant does best with: a pose that was reached is hardly ahead of the hand."""
+    found = VARIANTS.get(variant)
+    makes_reached = found is not None and found.reached and found.modality_config != "joints"
+    return CHUNK_STEPS if makes_reached else EXECUTED_STEPS
+
+
+def _open_loop(args: argparse.Namespace) -> int:
+    from groot_ros.training.open_loop import compare, write_plot
+
+    if args.dataset is None:
+        raise UserError("--open-loop compares with a dataset: name it with --dataset")
+    checkpoint = args.checkpoint or shipped_checkpoint()
+    comparison = compare(checkpoint, args.dataset, args.episodes)
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_plot(comparison, args.output / "open_loop.png")
+    result = comparison.to_dict()
+    (args.output / "open_loop.json").write_text(json.dumps(result, indent=2) + "\n")
+    if args.json:
+        print(json.dumps(result, indent=2))
+        return 0
+    print(f"wrote {args.output / 'open_loop.png'} from {result['chunks']} chunks")
+    for name, channel in result["channels"].items():
+        print(f"  {name:<12} MAE {channel['mae']:.4f}  MSE {channel['mse']:.6f}")
+    if result["position_error_m"] is not None:
+        print(
+            f"  position at the last step: {100 * result['position_error_m']:.1f} cm off, "
+            f"{100 * result['mean_position_error_m']:.1f} cm when predicting the mean"
+        )
+    return 0

@@ -1,0 +1,39 @@
+"""`groot-ros repair`: make bags readable that a crash or a full disk left behind."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+from pathlib import Path
+from typing import Any
+
+from groot_ros.errors import UserError
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "repair",
+        help="make a bag readable that was not finished",
+        description="Completes the files of a bag in place: index, metadata.yaml, final name. "
+        "Whole messages are never removed.",
+    )
+    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="folder of a bag")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from groot_ros.data.repair.repair import repair_bag
+
+    for bag in args.bags:
+        try:
+            repaired = repair_bag(bag)
+        except OSError as error:
+            remedy = (
+                "copy it to where you may write and repair the copy"
+                if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+                else "make room, then again"
+            )
+            raise UserError(f"{bag} cannot be repaired here: {error}; {remedy}") from error
+        done = "; ".join(repaired.actions) or "nothing to repair"
+        print(f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {done}")
+    return 0

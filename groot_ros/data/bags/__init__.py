@@ -1,0 +1,1 @@
+"""Bags: reading, writing and repairing them."""

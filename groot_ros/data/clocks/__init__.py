@@ -1,0 +1,1 @@
+"""Whether the stamps of a bag are of one clock."""

@@ -1,0 +1,1 @@
+"""From episodes of bags to one dataset."""

@@ -1,0 +1,114 @@
+"""Extracted episodes to one dataset."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from groot_ros.chunks.envelope import measure_envelope
+from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.bags.episode_info import SUCCESS
+from groot_ros.data.conversion.extract import EpisodeResult
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.statistics import relative_statistics
+from groot_ros.data.datasets.writer import DatasetEpisode, DatasetWriter, relative_pairs
+from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
+from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.robot.config import RobotConfig
+
+FORMAT = 2
+FORMATS: dict[str, type[DatasetWriter]] = {
+    "gr00t": DatasetWriter,
+    "lerobot-v3": DatasetWriterV3,
+}
+# Their versions may change what is written.
+LIBRARIES = ("av", "pyarrow", "rosbags")
+IMAGE_PIPELINE = (
+    "decoded to RGB, scaled to fit with bilinear filtering, aspect kept, padded black; H.264"
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is common to all episodes of a dataset."""
+
+    robot: RobotConfig
+    variant: Variant
+    codec: Codec
+    fps: int
+    relative: str
+    """se3 or elementwise: how `_rel` variants make actions relative."""
+    format: str
+
+
+def assemble(
+    folder: Path,
+    recipe: Recipe,
+    episodes: Sequence[tuple[Path, EpisodeResult]],
+    fingerprints: Mapping[str, str],
+    left_out: Sequence[Mapping[str, str]] = (),
+    base: Dataset | None = None,
+) -> int:
+    """Write the dataset of extracted episodes into a new folder; returns its frames.
+
+    `episodes` are pairs of work folder and result, `fingerprints` the bags' by path,
+    `left_out` the bags and episodes that could not be used, and why. The episodes of `base`, a
+    dataset of the same recipe, come first.
+    """
+    writer = FORMATS[recipe.format](folder, recipe.codec, recipe.fps, recipe.robot.name)
+    own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}
+    own["left_out"] = list(base.own.get("left_out", [])) if base else []
+    own["versions"] = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    if base:
+        writer.adopt(base)
+        own |= {name: base.own[name] for name in ("bags", "sources", "episodes")}
+    sources = []
+    for source, (work, result) in enumerate(episodes, len(own["sources"])):
+        for number, part in enumerate(result.parts):
+            is_last = number == len(result.parts) - 1
+            succeeded = result.outcome == SUCCESS and is_last
+            index = len(writer.episodes)
+            writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
+            sources.append({"episode_index": index, "source": source, "part": number})
+    new = {path: {"fingerprint": digest} for path, digest in fingerprints.items()}
+    own["bags"] = own["bags"] | new
+    own["sources"] = [*own["sources"], *(result.to_dict() for _, result in episodes)]
+    own["episodes"] = [*own["episodes"], *sources]
+    own["left_out"] = [*own["left_out"], *left_out]
+    own["envelope"] = measure_envelope(recipe.codec.modality(), writer.pairs(), recipe.fps)
+    writer.finish(own, _relative(recipe, writer))
+    return writer.frames
+
+
+def _relative(recipe: Recipe, writer: DatasetWriter) -> dict[str, Any]:
+    if not recipe.variant.relative:
+        return {}
+    pairs = relative_pairs(recipe.codec, writer.pairs(), RELATIVE_KEY)
+    horizon = recipe.codec.timing.horizon
+    return {RELATIVE_KEY: relative_statistics(pairs, RELATIVE[recipe.relative], horizon)}
+
+
+def common_metadata(recipe: Recipe) -> dict[str, Any]:
+    """What the dataset says of how all its episodes were made."""
+    robot, codec, video = recipe.robot, recipe.codec, recipe.codec.video
+    joints = robot.observations.joint_position
+    return {
+        "format": FORMAT,
+        "variant": recipe.variant.name,
+        "codec": codec.name,
+        "labels": codec.labels,
+        "relative": recipe.relative if recipe.variant.relative else None,
+        "horizon": codec.timing.horizon,
+        "action_rate_hz": codec.timing.action_rate_hz,
+        "fps": recipe.fps,
+        "robot": robot.name,
+        "base_frame": robot.base_frame,
+        "joints": list(joints.joints) if joints else [],
+        "robot_file": asdict(robot),
+        "cameras": dict(video.cameras),
+        "images": {"width": video.width, "height": video.height, "pipeline": IMAGE_PIPELINE},
+    }

@@ -1,0 +1,291 @@
+"""Bags to a dataset."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.codec import Timing
+from groot_ros.data.bags.episode_info import SUCCESS
+from groot_ros.data.bags.files import NO_SPACE, bag_files, find_bags
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.bags.storage import BagError
+from groot_ros.data.conversion.append import open_base, put_in_place, restore, sort_bags
+from groot_ros.data.conversion.assembly import FORMATS, Recipe, assemble
+from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions
+from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
+from groot_ros.data.playback.losses import loss_lines, summed
+from groot_ros.data.playback.topics import command_topics
+from groot_ros.data.review.report import write_report
+from groot_ros.errors import UserError
+from groot_ros.files.folder_lock import folder_lock
+from groot_ros.model.processing.relative import RELATIVE
+from groot_ros.robot.config import load_robot
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What to convert, and how."""
+
+    bags: Sequence[Path]
+    robot: str
+    codec: str
+    output: Path
+    fps: int = 15
+    choice: EpisodeChoice = field(default_factory=EpisodeChoice)
+    only_success: bool = False
+    trim_idle: bool = False
+    relative: str = "se3"
+    format: str = "gr00t"
+    workers: int = 1
+    resume: bool = False
+    append: bool = False
+    """Whether `output` is a dataset that the episodes are added to."""
+
+
+@dataclass
+class Report:
+    """What became of everything."""
+
+    output: str
+    episodes: list[EpisodeResult] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Episodes without success, left out by --only-success."""
+    known: list[str] = field(default_factory=list)
+    """Bags that the dataset was made of already, left out by --append."""
+    frames: int = 0
+    """All frames of the dataset."""
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Dropped steps by reason."""
+        return summed(episode.dropped for episode in self.episodes)
+
+    @property
+    def losses(self) -> list[str]:
+        """A line for each reason for which steps were dropped: how many, where and when."""
+        return list(loss_lines((episode.name, episode.losses) for episode in self.episodes))
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about what was kept and is doubtful."""
+        return [f"{episode.name}: {note}" for episode in self.episodes for note in episode.notes]
+
+    @property
+    def exit_code(self) -> int:
+        """1 when something was left out because a bag is bad."""
+        return 1 if self.failures else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "output": self.output,
+            "episodes": sum(len(episode.parts) for episode in self.episodes),
+            "frames": self.frames,
+            "duplicates": sum(episode.duplicates for episode in self.episodes),
+            "dropped": self.dropped,
+            "losses": {episode.name: episode.losses for episode in self.episodes},
+            "notes": self.notes,
+            "skipped": self.skipped,
+            "known": self.known,
+            "failures": [asdict(failure) for failure in self.failures],
+        }
+
+
+class Progress:
+    """Told what happens during a conversion; a display of it is a subclass."""
+
+    def plan(self, episodes: int, frames: int) -> None:
+        """How much there is to do, the frames estimated."""
+
+    def frames(self, count: int) -> None:
+        """Frames were added; may be called from another thread."""
+
+    def episode(self, outcome: EpisodeResult | Failure) -> None:
+        """An episode is done."""
+
+
+def convert(conversion: Conversion, progress: Progress | None = None) -> Report:
+    """Write the dataset; UserError before anything is written when that cannot be.
+
+    Works in `<output>.part`, which an interrupted run leaves behind for `resume`.
+    """
+    return _Run(conversion, progress or Progress()).run()
+
+
+class _Run:
+    def __init__(self, conversion: Conversion, progress: Progress) -> None:
+        self._conversion = conversion
+        self._progress = progress
+        self._robot = load_robot(conversion.robot)
+        self._variant = find_codec(conversion.codec)
+        if not 1 <= conversion.fps <= 240:
+            raise UserError(f"fps is {conversion.fps}, expected 1 to 240")
+        timing = Timing(step_ns=round(1e9 / conversion.fps))
+        self._codec = self._variant.codec(self._robot, timing)
+        command_topics(self._robot, self._codec)
+        for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
+            if (value := getattr(conversion, name)) not in allowed:
+                raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
+        self._report = Report(str(conversion.output))
+        c, output = conversion, conversion.output
+        if not output.name:
+            raise UserError(f"output '{output}' has no name: give a folder that is to be made")
+        self._recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
+        self._part = output.with_name(f"{output.name}.part")
+        self._base: Dataset | None = None
+        self._fingerprints: dict[Path, str] = {}
+
+    def run(self) -> Report:
+        bags = find_bags(self._conversion.bags)
+        with self._writing():
+            fresh = not self._part.exists()
+            self._part.mkdir(parents=True, exist_ok=True)
+            with folder_lock(self._part):
+                try:
+                    bags = self._prepare(bags, fresh)
+                except UserError:
+                    if fresh:
+                        shutil.rmtree(self._part)
+                    raise
+                return self._convert(bags)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What a disk refuses, in a sentence."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise UserError(
+                    f"cannot write to {self._part}: {error.strerror}; free space and go on with "
+                    "--resume"
+                ) from error
+            raise UserError(
+                f"{error.filename or self._part} cannot be read or written ({error.strerror}): "
+                "choose another --output, or mend that"
+            ) from error
+
+    def _convert(self, bags: Sequence[Path]) -> Report:
+        if self._base and not bags:
+            self._report.frames = self._base.info["total_frames"]
+            shutil.rmtree(self._part)
+            return self._report
+        episodes = self._plan(bags)
+        results, fingerprints = self._extract(episodes)
+        if not results:
+            shutil.rmtree(self._part)
+            reasons = [failure.sentence for failure in self._report.failures]
+            what = "; ".join(reasons) or "no episode was marked as a success"
+            raise UserError(f"no episode could be converted: {what}")
+        self._assemble(results, fingerprints)
+        return self._report
+
+    def _prepare(self, bags: list[Path], fresh: bool) -> list[Path]:
+        """The bags to convert, once it is certain that they may be and a plan is written."""
+        output, part = self._conversion.output, self._part
+        restore(output, part)
+        if not fresh and not self._conversion.resume:
+            raise UserError(
+                f"{part} is left over from a conversion that was interrupted: go on with "
+                "--resume or delete it"
+            )
+        if self._conversion.append:
+            self._base = open_base(output, self._recipe)
+            found = sort_bags(bags, self._base)
+            bags, self._fingerprints = list(found.new), found.new
+            self._report.known = [str(bag) for bag in found.known]
+        elif output.exists():
+            raise UserError(
+                f"{output} exists already and is never overwritten: choose another --output, or "
+                "add to it with --append"
+            )
+        plan = self._intent(bags)
+        path = part / PLAN
+        if bags and path.exists() and json.loads(path.read_text()) != plan:
+            raise UserError(
+                f"{part} was begun with other bags or options: repeat those, or delete it"
+            )
+        path.write_text(json.dumps(plan))
+        return bags
+
+    def _intent(self, bags: Sequence[Path]) -> dict[str, Any]:
+        c = self._conversion
+        files = [file for bag in bags for file in bag_files(bag)]
+        return {
+            "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+            "options": repr((self._robot, c.codec, c.fps, c.choice, c.trim_idle)),
+        }
+
+    def _plan(self, bags: Sequence[Path]) -> list[Episode]:
+        episodes = []
+        for path in bags:
+            try:
+                with open_bag(path) as bag:
+                    episodes += find_episodes(bag, self._conversion.choice)
+            except BagError as error:
+                self._fail(Failure(str(path), "", str(error)))
+        if self._conversion.only_success:
+            self._report.skipped = [e.name for e in episodes if e.outcome != SUCCESS]
+            episodes = [e for e in episodes if e.outcome == SUCCESS]
+        estimate = sum(episode.duration_s * self._conversion.fps for episode in episodes)
+        self._progress.plan(len(episodes), round(estimate))
+        return episodes
+
+    def _fail(self, failure: Failure) -> None:
+        self._report.failures.append(failure)
+        self._progress.episode(failure)
+
+    def _extract(
+        self, episodes: Sequence[Episode]
+    ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
+        """Work folders and results in the order of the episodes, their bags' fingerprints."""
+        options = ExtractOptions(self._conversion.fps, self._conversion.trim_idle)
+        jobs = [
+            Job(episode, self._robot, self._codec, options, self._work_folder(index))
+            for index, episode in enumerate(episodes)
+        ]
+        results: dict[Path, EpisodeResult] = {}
+        bags = list(dict.fromkeys(episode.bag for episode in episodes))
+        unread = [bag for bag in bags if bag not in self._fingerprints]
+        count = self._progress.frames
+        for work, outcome in run_jobs(jobs, unread, self._conversion.workers, count):
+            if isinstance(outcome, str):
+                assert isinstance(work, Path)
+                self._fingerprints[work] = outcome
+                continue
+            for folder, result in outcome:
+                if isinstance(result, Failure):
+                    self._fail(result)
+                else:
+                    results[folder] = result
+                    self._progress.episode(result)
+        done = sorted(results.items())
+        return done, {str(bag): self._fingerprints[bag] for bag in bags}
+
+    def _work_folder(self, index: int) -> Path:
+        return self._part / "episodes" / f"{index:06d}"
+
+    def _assemble(
+        self, results: Sequence[tuple[Path, EpisodeResult]], fingerprints: dict[str, str]
+    ) -> None:
+        folder = self._part / "dataset"
+        shutil.rmtree(folder, ignore_errors=True)
+        left_out = [asdict(failure) for failure in self._report.failures]
+        self._report.frames = assemble(
+            folder, self._recipe, results, fingerprints, left_out, self._base
+        )
+        self._report.episodes = [result for _, result in results]
+        write_report(Dataset(folder))
+        put_in_place(folder, self._conversion.output, self._part)
+        shutil.rmtree(self._part)

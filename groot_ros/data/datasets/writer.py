@@ -1,0 +1,269 @@
+"""Datasets on disk: LeRobot v2.1 in GR00T's flavour, and what both formats share."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.datasets.parts import Rows, load_picture_statistics, load_rows, video_path
+from groot_ros.data.datasets.statistics import column_statistics, episode_statistics
+from groot_ros.data.datasets.video import PIXEL_FORMAT
+
+if TYPE_CHECKING:
+    from groot_ros.data.datasets.reader import Dataset
+
+STATE, ACTION = "observation.state", "action"
+STAMP = "stamp_ns"
+CHUNK_EPISODES = 1000
+INFO = "meta/info.json"
+MODALITY = "meta/modality.json"
+STATISTICS = "meta/stats.json"
+RELATIVE_STATISTICS = "meta/relative_stats.json"
+OWN_METADATA = "meta/groot_ros.json"
+# The columns that GR00T normalises or looks at; the others count.
+STATISTICS_COLUMNS = (STATE, ACTION, "timestamp", "next.reward")
+
+
+@dataclass(frozen=True)
+class DatasetEpisode:
+    """An episode of a dataset under construction; its part lies in `folder`."""
+
+    index: int
+    folder: Path
+    instruction: str
+    succeeded: bool
+
+
+def video_column(key: str) -> str:
+    """The column of a video key."""
+    return f"observation.images.{key}"
+
+
+def features(codec: Codec, fps: int) -> dict[str, Any]:
+    """Columns of a dataset as `info.json` describes them."""
+    video = codec.video
+    described: dict[str, Any] = {
+        video_column(key): {
+            "dtype": "video",
+            "shape": [video.height, video.width, 3],
+            "names": ["height", "width", "channels"],
+            "info": {
+                "video.fps": float(fps),
+                "video.height": video.height,
+                "video.width": video.width,
+                "video.channels": 3,
+                "video.codec": "h264",
+                "video.pix_fmt": PIXEL_FORMAT,
+                "video.is_depth_map": False,
+                "has_audio": False,
+            },
+        }
+        for key in video.cameras
+    }
+    for column, parts in ((STATE, codec.features.state), (ACTION, codec.features.action)):
+        names = [name for part in parts for name in part.names]
+        described[column] = {"dtype": "float32", "shape": [len(names)], "names": names}
+    scalars = {
+        "timestamp": "float32",
+        "frame_index": "int64",
+        "episode_index": "int64",
+        "index": "int64",
+        "task_index": "int64",
+        codec.language: "int64",
+        "next.reward": "float32",
+        "next.done": "bool",
+        STAMP: "int64",
+    }
+    for column, dtype in scalars.items():
+        described[column] = {"dtype": dtype, "shape": [1], "names": None}
+    return described
+
+
+def episode_columns(
+    episode: DatasetEpisode, rows: Rows, codec: Codec, fps: int, task_index: int, first_index: int
+) -> dict[str, NDArray[Any]]:
+    """Every column but the videos, (T,) or (T, D)."""
+    count = len(rows)
+    frame = np.arange(count, dtype=np.int64)
+    task = np.full(count, task_index, dtype=np.int64)
+    last = frame == count - 1
+    return {
+        STATE: rows.state,
+        ACTION: rows.action,
+        "timestamp": (frame / fps).astype(np.float32),
+        "frame_index": frame,
+        "episode_index": np.full(count, episode.index, dtype=np.int64),
+        "index": first_index + frame,
+        "task_index": task,
+        codec.language: task,
+        "next.reward": (last & episode.succeeded).astype(np.float32),
+        "next.done": last,
+        STAMP: rows.stamp_ns,
+    }
+
+
+def write_parquet(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Write columns; those of shape (T, D) become lists."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for name, values in columns.items():
+        if values.ndim == 1:
+            arrays[name] = pa.array(values)
+        else:
+            offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+            arrays[name] = pa.ListArray.from_arrays(offsets, pa.array(values.ravel()))
+    pq.write_table(pa.table(arrays), path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, its folder too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_lines(path: Path, lines: Iterable[Any]) -> None:
+    """Write one JSON value per line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def place(source: Path, target: Path) -> None:
+    """Put a file at another place too, without copying where the disk allows it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+class DatasetWriter:
+    """Writes a dataset in LeRobot's format v2.1 into a new folder, episode by episode."""
+
+    version = "v2.1"
+    data_path = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
+    video_path = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+
+    def __init__(self, folder: Path, codec: Codec, fps: int, robot_name: str) -> None:
+        self.folder = folder
+        self.codec = codec
+        self.fps = fps
+        self._robot_name = robot_name
+        self.tasks: dict[str, int] = {}
+        self.frames = 0
+        self.episodes: list[dict[str, Any]] = []
+        self.statistics: list[dict[str, Any]] = []
+        self._columns: dict[str, list[NDArray[Any]]] = {name: [] for name in STATISTICS_COLUMNS}
+
+    def add(self, episode: DatasetEpisode) -> None:
+        """Write an episode's rows and videos."""
+        rows = load_rows(episode.folder)
+        task_index = self.tasks.setdefault(episode.instruction, len(self.tasks))
+        columns = episode_columns(episode, rows, self.codec, self.fps, task_index, self.frames)
+        write_parquet(self._place(self.data_path, episode.index), columns)
+        for key in self.codec.video.cameras:
+            target = self._place(self.video_path, episode.index, video_column(key))
+            place(video_path(episode.folder, key), target)
+        pictures = load_picture_statistics(episode.folder)
+        self._note(episode.instruction, columns, pictures)
+
+    def adopt(self, dataset: Dataset) -> None:
+        """Begin with the episodes of a dataset of the same codec and format, files as they are."""
+        self.tasks = {task: index for index, task in dataset.tasks.items()}
+        for episode, statistics in zip(dataset.episodes, dataset.episode_statistics, strict=True):
+            place(episode.data, self._place(self.data_path, episode.index))
+            for column, video in episode.videos.items():
+                place(video, self._place(self.video_path, episode.index, column))
+            pictures = {key: statistics[video_column(key)] for key in self.codec.video.cameras}
+            self._note(episode.tasks[0], dataset.columns(episode), pictures)
+
+    def _place(self, pattern: str, index: int, video_key: str = "") -> Path:
+        return self.folder / pattern.format(
+            episode_chunk=index // CHUNK_EPISODES, episode_index=index, video_key=video_key
+        )
+
+    def _note(
+        self, instruction: str, columns: Mapping[str, NDArray[Any]], pictures: Mapping[str, Any]
+    ) -> None:
+        """Count an episode that was written; `pictures` are statistics by video key."""
+        length = len(columns["index"])
+        statistics = {name: episode_statistics(values) for name, values in columns.items()}
+        statistics |= {video_column(key): values for key, values in pictures.items()}
+        self.statistics.append(statistics)
+        self.episodes.append(
+            {"episode_index": len(self.episodes), "tasks": [instruction], "length": length}
+        )
+        for name, kept in self._columns.items():
+            kept.append(columns[name])
+        self.frames += length
+
+    def pairs(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """State (T, S) and action (T, A) of every episode."""
+        return list(zip(self._columns[STATE], self._columns[ACTION], strict=True))
+
+    def finish(self, own_metadata: Mapping[str, Any], relative: Mapping[str, Any]) -> None:
+        """Write everything below `meta`; `relative` are the statistics of relative actions."""
+        write_json(self.folder / INFO, self.info())
+        write_json(self.folder / MODALITY, self.codec.modality())
+        statistics = {
+            name: column_statistics(np.concatenate(values).reshape(self.frames, -1))
+            for name, values in self._columns.items()
+        }
+        write_json(self.folder / STATISTICS, statistics)
+        if relative:
+            write_json(self.folder / RELATIVE_STATISTICS, relative)
+        write_json(self.folder / OWN_METADATA, own_metadata)
+        self.write_episodes()
+
+    def info(self) -> dict[str, Any]:
+        """Content of `meta/info.json`."""
+        count = len(self.episodes)
+        return {
+            "codebase_version": self.version,
+            "robot_type": self._robot_name,
+            "total_episodes": count,
+            "total_frames": self.frames,
+            "total_tasks": len(self.tasks),
+            "total_videos": count * len(self.codec.video.cameras),
+            "total_chunks": -(-count // CHUNK_EPISODES),
+            "chunks_size": CHUNK_EPISODES,
+            "fps": self.fps,
+            "splits": {"train": f"0:{count}"},
+            "data_path": self.data_path,
+            "video_path": self.video_path,
+            "features": features(self.codec, self.fps),
+        }
+
+    def write_episodes(self) -> None:
+        """Write the lists of episodes and tasks."""
+        meta = self.folder / "meta"
+        write_lines(meta / "episodes.jsonl", self.episodes)
+        write_lines(
+            meta / "tasks.jsonl",
+            [{"task_index": index, "task": task} for task, index in self.tasks.items()],
+        )
+        write_lines(
+            meta / "episodes_stats.jsonl",
+            [{"episode_index": i, "stats": s} for i, s in enumerate(self.statistics)],
+        )
+
+
+def relative_pairs(
+    codec: Codec, pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]], key: str
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """State and action (T, D) of one key that both have."""
+    modality = codec.modality()
+    state, action = (
+        slice(modality[k][key]["start"], modality[k][key]["end"]) for k in ("state", "action")
+    )
+    return [(s[:, state].astype(np.float64), a[:, action].astype(np.float64)) for s, a in pairs]

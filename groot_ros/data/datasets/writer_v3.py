@@ -1,0 +1,128 @@
+"""Datasets in LeRobot's format v3.0, a file per episode."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groot_ros.data.datasets.writer import (
+    CHUNK_EPISODES,
+    STATISTICS,
+    DatasetWriter,
+    video_column,
+    write_json,
+)
+
+# Limits of LeRobot's own writers; ours never come near them.
+DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
+
+
+class DatasetWriterV3(DatasetWriter):
+    """Writes a dataset in LeRobot's format v3.0 into a new folder."""
+
+    version = "v3.0"
+    data_path = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+    video_path = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+
+    def _place(self, pattern: str, index: int, video_key: str = "") -> Path:
+        chunk, file = divmod(index, CHUNK_EPISODES)
+        return self.folder / pattern.format(
+            chunk_index=chunk, file_index=file, video_key=video_key
+        )
+
+    def info(self) -> dict[str, Any]:
+        """Content of `meta/info.json`."""
+        info = super().info()
+        for name in ("total_videos", "total_chunks"):
+            del info[name]
+        sizes = {"data_files_size_in_mb": DATA_FILE_MB, "video_files_size_in_mb": VIDEO_FILE_MB}
+        return {**info, **sizes}
+
+    def write_episodes(self) -> None:
+        """Write the tables of episodes and tasks, and the statistics of the pictures."""
+        meta = self.folder / "meta"
+        path = meta / "episodes" / "chunk-000" / "file-000.parquet"
+        path.parent.mkdir(parents=True)
+        start, rows = 0, []
+        for episode, statistics in zip(self.episodes, self.statistics, strict=True):
+            rows.append(self._row(episode, statistics, start))
+            start += episode["length"]
+        pq.write_table(pa.Table.from_pylist(rows), path)
+        _write_tasks(meta / "tasks.parquet", self.tasks)
+        self._add_picture_statistics()
+
+    def _row(
+        self, episode: dict[str, Any], statistics: dict[str, Any], start: int
+    ) -> dict[str, Any]:
+        chunk, file = divmod(episode["episode_index"], CHUNK_EPISODES)
+        row = {
+            **episode,
+            "dataset_from_index": start,
+            "dataset_to_index": start + episode["length"],
+        }
+        row |= {"data/chunk_index": chunk, "data/file_index": file}
+        for key in self.codec.video.cameras:
+            column = f"videos/{video_column(key)}"
+            row |= {f"{column}/chunk_index": chunk, f"{column}/file_index": file}
+            row[f"{column}/from_timestamp"] = 0.0
+            row[f"{column}/to_timestamp"] = episode["length"] / self.fps
+        row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
+        for feature, values in statistics.items():
+            row |= {f"stats/{feature}/{name}": value for name, value in values.items()}
+        return row
+
+    def _add_picture_statistics(self) -> None:
+        path = self.folder / STATISTICS
+        content = json.loads(path.read_text())
+        for key in self.codec.video.cameras:
+            column = video_column(key)
+            content[column] = _merged([episode[column] for episode in self.statistics])
+        write_json(path, content)
+
+
+def _merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Statistics of the pictures of several episodes together."""
+    counts = np.array([part["count"][0] for part in parts], dtype=np.float64)
+    weights = (counts / counts.sum()).reshape(-1, 1, 1, 1)
+    means, stds = (np.array([part[name] for part in parts]) for name in ("mean", "std"))
+    mean = (weights * means).sum(axis=0)
+    variance = (weights * (stds**2 + (means - mean) ** 2)).sum(axis=0)
+    return {
+        "min": np.min([part["min"] for part in parts], axis=0).tolist(),
+        "max": np.max([part["max"] for part in parts], axis=0).tolist(),
+        "mean": mean.tolist(),
+        "std": np.sqrt(variance).tolist(),
+        "count": [int(counts.sum())],
+    }
+
+
+def _write_tasks(path: Path, tasks: dict[str, int]) -> None:
+    """The table that pandas reads with the tasks as its index."""
+    table = pa.table({"task_index": pa.array(tasks.values(), pa.int64()), "task": list(tasks)})
+    columns = [
+        _pandas_column("task_index", "int64", "int64"),
+        _pandas_column("task", "unicode", "object"),
+    ]
+    pandas = {
+        "index_columns": ["task"],
+        "column_indexes": [],
+        "columns": columns,
+        "creator": {"library": "pyarrow", "version": pa.__version__},
+        "pandas_version": "2.2.0",
+    }
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(pandas)}), path)
+
+
+def _pandas_column(name: str, pandas_type: str, numpy_type: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "field_name": name,
+        "pandas_type": pandas_type,
+        "numpy_type": numpy_type,
+        "metadata": None,
+    }

@@ -1,0 +1,1 @@
+"""A bag as the live node would have seen it: episodes, topics, streams, labels."""

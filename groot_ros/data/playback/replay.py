@@ -1,0 +1,223 @@
+"""A bag played into an ObservationBuffer as its messages arrived: what the live node would see."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.cameras.kind import Decode
+from groot_ros.codecs.codec import Codec
+from groot_ros.data.bags.reader import Bag
+from groot_ros.data.bags.storage import BagError
+from groot_ros.data.playback.episodes import Episode
+from groot_ros.data.playback.key_frames import decode_before
+from groot_ros.data.playback.signals import Samples, Signal
+from groot_ros.data.playback.stream_health import StreamHealth
+from groot_ros.data.playback.topics import CommandTopics, find_commands, find_streams
+from groot_ros.errors import UserError
+from groot_ros.observation.buffer import ObservationBuffer
+from groot_ros.observation.routes import Route, header_ns, routes
+from groot_ros.observation.signal_messages import SignalReader as MessageReader
+from groot_ros.robot.config import HEADER, RobotConfig
+
+# An episode inside a longer bag begins with what was received just before it.
+PREROLL_NS = 1_000_000_000
+
+
+def make_buffer(robot: RobotConfig, codec: Codec) -> ObservationBuffer:
+    """A buffer with what a codec reads, as the policy node has it."""
+    return ObservationBuffer(robot, codec.state.signals, codec.video.cameras.values())
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open bag seen as recordings of a robot for a codec."""
+
+    bag: Bag
+    robot: RobotConfig
+    codec: Codec
+    namespace: str = "/"
+    behind_ns: int = 0
+    """How far the headers' clock is behind that of the bag; `clocks.on_bag_clock` finds it."""
+
+    def streams(self, buffer: ObservationBuffer) -> dict[str, Route]:
+        """Topics that feed a buffer; BagError for one that is missing or of another type."""
+        return find_streams(self.bag, routes(buffer, self.behind_ns), self.namespace)
+
+    def commands(self) -> CommandTopics:
+        """Topics of the labels; BagError like `streams`."""
+        return find_commands(self.bag, self.robot, self.codec, self.namespace)
+
+    def play(
+        self,
+        buffer: ObservationBuffer,
+        episode: Episode,
+        health: Mapping[str, StreamHealth],
+        signals: SignalReader | None = None,
+    ) -> Iterator[tuple[Route, int]]:
+        """Store the messages of an episode one by one; the route and arrival in ns of each.
+
+        `signals` reads its own messages on the way.
+        """
+        streams = self.streams(buffer)
+        topics = {name: route.type_name for name, route in streams.items()}
+        topics |= signals.topics if signals else {}
+        start_ns = episode.start_ns - PREROLL_NS
+
+        def refuse(topic: str, arrival_ns: int, reason: str) -> None:
+            if signals:
+                signals.refuse(topic, arrival_ns)
+            for stream in streams[topic].streams if topic in streams else ():
+                buffer.report(stream, reason)
+            if topic in health:
+                health[topic].unreadable += 1
+
+        decode_before(self.bag, streams, start_ns)
+        played = self.bag.messages(topics, start_ns, episode.stop_ns, refuse)
+        for topic, arrival_ns, message in played:
+            if signals:
+                signals.take(topic, arrival_ns, message)
+            if (route := streams.get(topic)) is None:
+                continue
+            route.store(message, arrival_ns)
+            if arrival_ns >= episode.start_ns:
+                by_header = route.clock == HEADER
+                stamp_ns = header_ns(message, self.behind_ns) if by_header else None
+                health[topic].add(arrival_ns, stamp_ns)
+                if route.decoder and route.decoder.problem:
+                    health[topic].undecoded[route.decoder.problem] += 1
+            yield route, arrival_ns
+
+
+@dataclass
+class StateCollector:
+    """Stands in for an ObservationBuffer and keeps every sample of the state."""
+
+    robot: RobotConfig
+    fields: tuple[str, ...]
+    cameras: tuple[str, ...] = ()
+    samples: dict[str, Samples] = field(default_factory=lambda: defaultdict(Samples))
+
+    def add(self, name: str, stamp_ns: int, value: NDArray[np.float64]) -> None:
+        self.samples[name].add(stamp_ns, value)
+
+    def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
+        """There are no cameras."""
+
+    def report(self, stream: str, problem: str) -> None:
+        """The replay counts what cannot be used."""
+
+
+@dataclass(frozen=True)
+class EpisodeSignals:
+    """States and commands of an episode by field."""
+
+    states: Mapping[str, Signal]
+    commands: Mapping[str, Signal]
+
+
+class SignalReader:
+    """Keeps states (of `fields`) and commands of an episode out of its messages, one by one."""
+
+    def __init__(self, source: Source, fields: Iterable[str]) -> None:
+        robot = source.robot
+        self._robot = robot
+        self._collector = StateCollector(robot, tuple(fields))
+        self._streams = find_streams(
+            source.bag, routes(self._collector, source.behind_ns), source.namespace
+        )
+        self._behind_ns = source.behind_ns
+        self._commands = source.commands()
+        self._samples: dict[str, Samples] = defaultdict(Samples)
+        self.topics = {name: route.type_name for name, route in self._streams.items()}
+        self.topics |= {topic: c.reader.type_name for topic, c in self._commands.items()}
+        self.health = {
+            topic: StreamHealth(topic)
+            for topic, c in self._commands.items()
+            if c.reader.is_stamped
+        }
+        """Of the labels whose messages carry a time."""
+        self.first_command_ns: int | None = None
+        """When the first command of a motion was meant for."""
+        self.unusable: Counter[str] = Counter()
+        """Commands by topic that say nothing: NaN, a quaternion of no length, damaged bytes."""
+
+    def take(self, topic: str, arrival_ns: int, message: Any) -> None:
+        """Keep what a message says; BagError for commands in another frame."""
+        if route := self._streams.get(topic):
+            route.store(message, arrival_ns)
+        if (command := self._commands.get(topic)) is None:
+            return
+        spec, reader = command.signal, command.reader
+        try:
+            value = reader.value(message)
+        except UserError as error:
+            raise BagError(f"commands on {topic}: {error}") from None
+        time_ns = self._time_ns(topic, reader, arrival_ns, message)
+        if not spec.kind.usable(value[None])[0]:
+            self._leave_out(spec.name, topic, time_ns)
+            return
+        self._samples[spec.name].add(time_ns, value)
+        if spec.kind.is_motion and self.first_command_ns is None:
+            self.first_command_ns = time_ns
+
+    def _time_ns(self, topic: str, reader: MessageReader, arrival_ns: int, message: Any) -> int:
+        """When a command was meant for; one without a time is meant for now."""
+        if not reader.is_stamped:
+            return reader.time.of(arrival_ns, arrival_ns)
+        stamp_ns = header_ns(message, self._behind_ns)
+        by_header = reader.time.clock == HEADER
+        self.health[topic].add(arrival_ns, stamp_ns if by_header else None)
+        return reader.time.of(stamp_ns or arrival_ns, arrival_ns)
+
+    def refuse(self, topic: str, arrival_ns: int) -> None:
+        """A message of a topic that cannot be read."""
+        if command := self._commands.get(topic):
+            self._leave_out(command.signal.name, topic, arrival_ns)
+
+    def _leave_out(self, name: str, topic: str, time_ns: int) -> None:
+        self._samples[name].leave_out(time_ns)
+        self.unusable[topic] += 1
+
+    def obstacle(self, time_ns: int) -> str:
+        """Why no command is known for a time around which all of them were read."""
+        for topic, command in self._commands.items():
+            name, is_held = command.signal.name, command.signal.kind.is_decision
+            if self._samples[name].is_doubtful(time_ns, is_held):
+                return f"{name}: the command on {topic} is not finite or no pose"
+        return ""
+
+    def signals(self) -> EpisodeSignals:
+        """All that was kept."""
+        observed = self._robot.observations
+        states = {
+            name: kept.signal(observed.spec(name).kind)
+            for name, kept in self._collector.samples.items()
+        }
+        kinds = {command.signal.name: command.signal.kind for command in self._commands.values()}
+        commands = {name: kept.signal(kinds[name]) for name, kept in self._samples.items()}
+        return EpisodeSignals(states, commands)
+
+
+def label_fields(codec: Codec) -> list[str]:
+    """State fields that the labels of a codec are made of."""
+    if codec.labels == "commanded":
+        # For a gripper that nobody has commanded yet.
+        return [part.signal.name for part in codec.action.parts if part.signal.kind.is_decision]
+    return list(codec.action.signals)
+
+
+def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
+    """Everything of an episode but the pictures."""
+    codec = source.codec
+    fields = dict.fromkeys((*codec.state.signals, *codec.action.signals))
+    reader = SignalReader(source, fields)
+    start_ns = episode.start_ns - PREROLL_NS
+    for message in source.bag.messages(reader.topics, start_ns, episode.stop_ns):
+        reader.take(*message)
+    return reader.signals()

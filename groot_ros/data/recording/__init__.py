@@ -1,0 +1,1 @@
+"""Recording episodes, with the health of every stream."""

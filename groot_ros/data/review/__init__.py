@@ -1,0 +1,1 @@
+"""What a bag or a dataset holds, and what is wrong with it."""

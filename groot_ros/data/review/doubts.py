@@ -1,0 +1,77 @@
+"""What was recorded and looks wrong, although no step of it can be told to be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.data.playback.frames import Frame
+from groot_ros.data.playback.replay import SignalReader
+from groot_ros.data.playback.signals import Signal
+from groot_ros.data.playback.stream_health import StreamHealth
+from groot_ros.signals.kinds import POSE
+
+# Commands that stay the same for longer than FROZEN_S while the arm moves away from them by more
+# than MOVED_M were not what moved it.
+FROZEN_S = 1.0
+MOVED_M = 0.02
+
+
+@dataclass
+class WatchedPoses:
+    """Where hands were at the rows of a dataset: times (T,) in ns, positions (T, 3) in m by the
+    name of the pose."""
+
+    times_ns: list[int] = field(default_factory=list)
+    positions: dict[str, list[NDArray[np.float64]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def add(self, frame: Frame) -> None:
+        """Take a frame; without a pose in its state there is nothing to watch."""
+        self.times_ns.append(frame.time_ns)
+        for spec, value in frame.snapshot.signals.pairs():
+            if spec.kind == POSE:
+                self.positions[spec.name].append(value[:3])
+
+
+def frozen_notes(watched: WatchedPoses, commands: Mapping[str, Signal]) -> Iterator[str]:
+    """Sentences about commanded poses that stay the same while the hand moves away from them."""
+    times = np.array(watched.times_ns)
+    for name, positions in watched.positions.items():
+        command = commands.get(name)
+        if command is not None and len(command):
+            yield from _frozen_notes(name, times, np.array(positions), command)
+
+
+def _frozen_notes(
+    name: str, times: NDArray[np.int64], found: NDArray[np.float64], command: Signal
+) -> Iterator[str]:
+    wanted = command.held(times)[:, :3]
+    distance = np.linalg.norm(found - wanted, axis=1)
+    changes = np.flatnonzero(np.any(np.diff(wanted, axis=0) != 0, axis=1)) + 1
+    for first, last in zip([0, *changes], [*changes - 1, len(times) - 1], strict=True):
+        seconds = (times[last] - times[first]) / 1e9
+        away = distance[last] - distance[first]
+        if seconds > FROZEN_S and away > MOVED_M:
+            begin = (times[first] - times[0]) / 1e9
+            yield (
+                f"commands of {name} stay the same for {seconds:.1f} s, from {begin:.1f} s after "
+                f"the first row on, while the arm moves {away:.2f} m away from them: "
+                "these rows teach to stand still"
+            )
+
+
+def unreadable_notes(signals: SignalReader, health: Mapping[str, StreamHealth]) -> Iterator[str]:
+    """Sentences about messages that could not be used at all."""
+    for topic, stream in health.items():
+        if stream.unreadable:
+            yield f"{stream.unreadable} messages on {topic} are damaged and were left out"
+        for reason, count in stream.undecoded.items():
+            yield f"{count} packets on {topic} were left out: {reason}"
+    for topic, count in signals.unusable.items():
+        yield f"{count} commands on {topic} are not finite or no pose and were left out"

@@ -1,0 +1,246 @@
+"""Every rule of the dataset format, checked on a dataset by any maker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
+from groot_ros.data.datasets.statistics import (
+    column_statistics,
+    episode_statistics,
+    relative_statistics,
+)
+from groot_ros.data.datasets.video import read_pictures, read_video_info
+from groot_ros.data.datasets.writer import ACTION, RELATIVE_STATISTICS, STATE, STATISTICS
+from groot_ros.data.review.training_warnings import training_warnings
+from groot_ros.errors import UserError
+from groot_ros.files.config_file import shown
+from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+
+Columns = dict[str, NDArray[Any]]
+
+# Numbers are stored as float32, statistics as text.
+TOLERANCE = 1e-5
+TIME_TOLERANCE_S = 1e-4
+_DTYPES = {"float32": "f4", "int64": "i8", "bool": "b1"}
+_UNREADABLE = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
+
+
+@dataclass
+class Validation:
+    """What was found: `problems` break a rule, `warnings` are doubtful for training."""
+
+    path: str
+    episodes: int = 0
+    frames: int = 0
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.problems else 0
+
+
+def validate(path: Path) -> Validation:
+    """Check a dataset; UserError only when it is none at all."""
+    dataset = Dataset(path)
+    return _Check(dataset).run()
+
+
+class _Check:
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._found = Validation(str(dataset.path))
+        self._kept: list[Columns] = []
+
+    def run(self) -> Validation:
+        for check in (self._counts, self._episodes, self._modality, self._statistics):
+            try:
+                self._found.problems += check()
+            except UserError as error:
+                self._found.problems.append(str(error))
+            except _UNREADABLE as error:
+                self._found.problems.append(
+                    f"the metadata lacks or mistakes {shown(error)}: it is not of LeRobot"
+                )
+        if not self._found.problems:
+            self._found.warnings = training_warnings(self._dataset, self._kept)
+        return self._found
+
+    def _counts(self) -> Iterator[str]:
+        info, episodes = self._dataset.info, self._dataset.episodes
+        frames = sum(episode.length for episode in episodes)
+        self._found.episodes, self._found.frames = len(episodes), frames
+        expected = {
+            "total_episodes": len(episodes),
+            "total_frames": frames,
+            "total_tasks": len(self._dataset.tasks),
+        }
+        if not self._dataset.is_v3:
+            expected["total_videos"] = len(episodes) * len(self._dataset.video_columns)
+        for name, count in expected.items():
+            if info[name] != count:
+                yield f"info.json: {name} is {info[name]}, the dataset holds {count}"
+        if [episode.index for episode in episodes] != list(range(len(episodes))):
+            yield "the episodes are not numbered from 0 without gaps"
+        tasks = set(self._dataset.tasks.values())
+        for episode in episodes:
+            for task in set(episode.tasks) - tasks:
+                yield f"episode {episode.index}: task {task!r} is not in the list of tasks"
+
+    def _episodes(self) -> Iterator[str]:
+        first = 0
+        for episode in self._dataset.episodes:
+            try:
+                columns = self._dataset.columns(episode)
+                self._kept.append(columns)
+                problems = [*self._rows(episode, columns, first), *self._videos(episode)]
+            except UserError as error:
+                problems = [str(error)]
+            yield from (f"episode {episode.index}: {problem}" for problem in problems)
+            first += episode.length
+
+    def _rows(self, episode: EpisodeFiles, columns: Columns, first: int) -> Iterator[str]:
+        features = self._dataset.info["features"]
+        for name, feature in features.items():
+            if feature["dtype"] == "video":
+                continue
+            if name not in columns:
+                yield f"column {name} is missing"
+                continue
+            yield from _shape(name, feature, columns[name], episode.length)
+        for name in set(columns) - set(features):
+            yield f"column {name} is not among the features of info.json"
+        if all(len(values) == episode.length for values in columns.values()):
+            yield from self._indices(episode, columns, first)
+
+    def _indices(self, episode: EpisodeFiles, columns: Columns, first: int) -> Iterator[str]:
+        frame = np.arange(episode.length)
+        expected = {
+            "frame_index": frame,
+            "episode_index": np.full(episode.length, episode.index),
+            "index": first + frame,
+        }
+        for name, values in expected.items():
+            if not np.array_equal(columns.get(name, values), values):
+                yield f"{name} does not count from {values[0]} on as it should"
+        times = columns.get("timestamp")
+        if times is not None and np.any(
+            np.abs(times - frame / self._dataset.fps) > TIME_TOLERANCE_S
+        ):
+            yield f"timestamp is not frame_index / {self._dataset.fps:g}"
+        tasks = columns.get("task_index", np.zeros(0))
+        for task in sorted(set(np.unique(tasks).tolist()) - set(self._dataset.tasks)):
+            yield f"task_index {task} is not in the list of tasks"
+
+    def _videos(self, episode: EpisodeFiles) -> Iterator[str]:
+        fps = self._dataset.fps
+        for column, path in episode.videos.items():
+            if not path.exists():
+                yield f"{path} is missing"
+                continue
+            found = read_video_info(path)
+            height, width, _ = self._dataset.info["features"][column]["shape"]
+            if (found.height, found.width) != (height, width):
+                yield f"{column} is {found.width}x{found.height}, info.json says {width}x{height}"
+            if len(found.times_s) != episode.length:
+                yield f"{column} has {len(found.times_s)} frames, the rows are {episode.length}"
+            late = np.abs(np.array(found.times_s) - np.arange(len(found.times_s)) / fps)
+            if len(late) and late.max() > TIME_TOLERANCE_S:
+                yield f"{column}: frame {int(late.argmax())} is {late.max():.4f} s off its time"
+            if sum(1 for _ in read_pictures(path)) != len(found.times_s):
+                yield f"{column} has frames that do not decode"
+
+    def _modality(self) -> Iterator[str]:
+        modality, features = self._dataset.modality, self._dataset.info["features"]
+        for group, default in (("state", STATE), ("action", ACTION)):
+            used: list[tuple[int, int]] = []
+            for key, place in modality[group].items():
+                column = place.get("original_key", default)
+                size = features.get(column, {"shape": [0]})["shape"][0]
+                start, end = place["start"], place["end"]
+                if not 0 <= start < end <= size:
+                    yield f"modality.json: {group}.{key} is {start}:{end} of {column}, size {size}"
+                used.append((start, end))
+            if any(a[1] > b[0] for a, b in zip(sorted(used), sorted(used)[1:], strict=False)):
+                yield f"modality.json: keys of {group} overlap"
+        for key, place in modality["video"].items():
+            column = place.get("original_key", f"observation.images.{key}")
+            if features.get(column, {}).get("dtype") != "video":
+                yield f"modality.json: video.{key} is {column}, which is no video"
+        for key, place in modality.get("annotation", {}).items():
+            column = place.get("original_key", f"annotation.{key}")
+            if column not in features:
+                yield f"modality.json: annotation.{key} is {column}, which is no column"
+
+    def _statistics(self) -> Iterator[str]:
+        if len(self._kept) != len(self._dataset.episodes) or not self._kept:
+            yield "statistics were not checked, because not every episode can be read"
+            return
+        stored = self._dataset.json(STATISTICS)
+        for name in (STATE, ACTION):
+            values = np.concatenate([columns[name] for columns in self._kept])
+            if not np.all(np.isfinite(values)):
+                yield f"{name} holds NaN or infinity"
+            yield from _compare(f"stats.json: {name}", stored.get(name), column_statistics(values))
+        if not self._dataset.is_v3:
+            yield from self._episode_statistics()
+        if self._dataset.own.get("relative"):
+            yield from self._relative_statistics()
+
+    def _episode_statistics(self) -> Iterator[str]:
+        lines = [line for _, line in self._dataset.lines("meta/episodes_stats.jsonl")]
+        if [line["episode_index"] for line in lines] != list(range(len(self._kept))):
+            yield "episodes_stats.jsonl does not have a line for every episode"
+            return
+        for line, columns in zip(lines, self._kept, strict=True):
+            for name in (STATE, ACTION):
+                where = f"episodes_stats.jsonl: episode {line['episode_index']}, {name}"
+                found = episode_statistics(columns[name])
+                yield from _compare(where, line["stats"].get(name), found)
+
+    def _relative_statistics(self) -> Iterator[str]:
+        own, modality = self._dataset.own, self._dataset.modality
+        places = [modality[group][RELATIVE_KEY] for group in ("state", "action")]
+        state, action = (slice(place["start"], place["end"]) for place in places)
+        pairs = [
+            (c[STATE][:, state].astype(np.float64), c[ACTION][:, action].astype(np.float64))
+            for c in self._kept
+        ]
+        found = relative_statistics(pairs, RELATIVE[own["relative"]], own["horizon"])
+        stored = self._dataset.json(RELATIVE_STATISTICS).get(RELATIVE_KEY)
+        yield from _compare(f"relative_stats.json: {RELATIVE_KEY}", stored, found)
+
+
+def _shape(name: str, feature: dict[str, Any], values: NDArray[Any], length: int) -> Iterator[str]:
+    expected = (length,) if feature["shape"] == [1] else (length, *feature["shape"])
+    if values.shape not in (expected, (length, *feature["shape"])):
+        yield f"{name} has shape {values.shape}, expected {expected}"
+    dtype = _DTYPES.get(feature["dtype"])
+    if dtype and values.dtype != np.dtype(dtype):
+        yield f"{name} is {values.dtype}, info.json says {feature['dtype']}"
+    if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
+        yield f"{name} holds NaN or infinity"
+
+
+def _compare(where: str, stored: Any, found: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    if stored is None:
+        yield f"{where} is missing"
+        return
+    for kind, values in found.items():
+        expected = np.asarray(values, dtype=np.float64)
+        if kind not in stored:
+            yield f"{where}.{kind} is missing"
+            continue
+        numbers = np.asarray(stored[kind], dtype=np.float64)
+        if numbers.shape != expected.shape:
+            yield f"{where}.{kind} has shape {numbers.shape}, expected {expected.shape}"
+        elif not np.allclose(numbers, expected, rtol=TOLERANCE, atol=TOLERANCE):
+            worst = float(np.max(np.abs(numbers - expected)))
+            yield f"{where}.{kind} is off by {worst:.3g} from the rows"

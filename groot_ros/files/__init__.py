@@ -1,0 +1,1 @@
+"""Files that others wrote, and places that only one process works in."""

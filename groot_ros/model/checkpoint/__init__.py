@@ -1,0 +1,1 @@
+"""A checkpoint's folder: its files, tensors and tokenizer."""

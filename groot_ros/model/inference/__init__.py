@@ -1,0 +1,1 @@
+"""Inference without repeated work, and the loaded model."""

@@ -1,0 +1,81 @@
+"""The action head prepared for answering one observation after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from groot_ros.model.networks.action_head import ActionHead
+from groot_ros.model.networks.dit import Context, Modulation, Tokens
+from groot_ros.model.networks.flow_matching import buckets
+
+
+@dataclass(frozen=True)
+class StepConstants:
+    """What a denoising step takes from its time bucket: all modulations, the encoder's share."""
+
+    modulation: Modulation
+    time_share: Tensor
+
+
+class Denoiser:
+    """`ActionHead.sample` for one observation and one embodiment, without repeated work.
+
+    What depends on the time bucket alone is computed here, once; keys and values of the
+    vision-language tokens once per observation and only of the tokens that a block may see.
+    """
+
+    def __init__(self, head: ActionHead) -> None:
+        if head.config.max_num_embodiments != 1:
+            raise ValueError("the network must hold the weights of one embodiment only")
+        self.head = head
+        self.slot = torch.zeros(1, dtype=torch.long, device=next(head.parameters()).device)
+        config = head.config
+        self.steps = [
+            self.constants(bucket)
+            for bucket in buckets(config.num_inference_timesteps, config.num_timestep_buckets)
+        ]
+
+    @torch.no_grad()
+    def constants(self, bucket: int) -> StepConstants:
+        """Constants of a time bucket."""
+        timestep = torch.full_like(self.slot, bucket)
+        return StepConstants(
+            self.head.model.modulation(timestep), self.head.action_encoder.time_share(timestep)
+        )
+
+    def visible(self, features: Tensor, text_index: Tensor, image_index: Tensor) -> Context:
+        """The context of features (1, S, D) as each kind of block sees it, without a mask."""
+        tokens = self.head.encode_features(features)
+        return Context(
+            Tokens(tokens.index_select(1, text_index)),
+            Tokens(tokens.index_select(1, image_index)),
+        )
+
+    def __call__(
+        self,
+        features: Tensor,
+        text_index: Tensor,
+        image_index: Tensor,
+        state: Tensor,
+        start: Tensor,
+        strength: Tensor,
+    ) -> Tensor:
+        """Denoise `start` (1, H, D) for features (1, S, D) and a state (1, T, D).
+
+        text_index and image_index tell the kinds of the S tokens; strength (H, 1) is how far each
+        step follows the velocity.
+        """
+        head, horizon = self.head, start.shape[1]
+        keys_values = head.model.keys_values(self.visible(features, text_index, image_index))
+        state_token = head.encode_state(state, self.slot)
+        actions = start
+        for step in self.steps:
+            tokens = head.add_positions(head.action_encoder.embed(actions, step.time_share))
+            hidden = torch.cat([state_token, tokens], dim=1)
+            hidden = head.model.denoise(hidden, keys_values, step.modulation)
+            velocity = head.action_decoder(hidden[:, -horizon:], self.slot)
+            actions = actions + velocity * strength / len(self.steps)
+        return actions

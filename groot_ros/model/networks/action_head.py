@@ -1,0 +1,152 @@
+"""The flow-matching action head: context, state and noisy actions -> velocity of the actions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from groot_ros.model.networks.config import Gr00tConfig
+from groot_ros.model.networks.dit import AlternateVLDiT, Context, SelfAttentionTransformer, Tokens
+from groot_ros.model.networks.embodiment import ActionEncoder, CategorySpecificMLP
+from groot_ros.model.networks.flow_matching import (
+    NoisySample,
+    Prefix,
+    buckets,
+    masked_loss,
+    noisy_sample,
+    sample_time,
+)
+
+
+class ActionHead(nn.Module):
+    """Action head of N1.6 and N1.7; every form of it computes from the same weights."""
+
+    def __init__(self, config: Gr00tConfig) -> None:
+        super().__init__()
+        slots, context_dim = config.max_num_embodiments, config.backbone_embedding_dim
+        self.model = AlternateVLDiT(
+            config.dit, context_dim, config.hidden_size, config.attend_text_every_n_blocks
+        )
+        self.state_encoder = CategorySpecificMLP(
+            slots,
+            config.max_state_dim * config.state_history_length,
+            config.hidden_size,
+            config.input_embedding_dim,
+        )
+        self.action_encoder = ActionEncoder(
+            slots, config.max_action_dim, config.input_embedding_dim
+        )
+        self.action_decoder = CategorySpecificMLP(
+            slots, config.hidden_size, config.hidden_size, config.max_action_dim
+        )
+        self.vlln = nn.LayerNorm(context_dim) if config.use_vlln else nn.Identity()
+        self.vl_self_attention = (
+            SelfAttentionTransformer(config.vl_self_attention)
+            if config.vl_self_attention
+            else nn.Identity()
+        )
+        if config.add_pos_embed:
+            self.position_embedding = nn.Embedding(config.max_seq_len, config.input_embedding_dim)
+            nn.init.normal_(self.position_embedding.weight, std=0.02)
+        self.mask_token: nn.Parameter | None
+        self.register_parameter("mask_token", None)
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Gr00tConfig) -> None:
+        """Take over a configuration that differs at most in what is done to states in training."""
+        self.config = config
+        if not config.learns_dropped_state:
+            self.mask_token = None
+        elif self.mask_token is None:
+            self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, config.input_embedding_dim))
+
+    def encode_features(self, features: Tensor) -> Tensor:
+        """Backbone features (B, S, D) -> the tokens that the DiT attends to."""
+        return self.vl_self_attention(self.vlln(features))
+
+    def masked_context(
+        self, features: Tensor, image_mask: Tensor, attention_mask: Tensor | None
+    ) -> Context:
+        """Context of a batch; masks (B, S), padding is seen by no block."""
+        tokens = self.encode_features(features)
+        valid = torch.ones_like(image_mask) if attention_mask is None else attention_mask.bool()
+        return Context(Tokens(tokens, ~image_mask & valid), Tokens(tokens, image_mask & valid))
+
+    def encode_state(self, state: Tensor, slot: Tensor) -> Tensor:
+        """States (B, T, D) -> one token (B, 1, dim) of the flattened history."""
+        return self.state_encoder(state.flatten(1)[:, None], slot)
+
+    def embed_actions(self, actions: Tensor, timestep: Tensor, slot: Tensor) -> Tensor:
+        """Noisy actions (B, H, D) at time buckets (B,) -> tokens (B, H, dim)."""
+        return self.add_positions(self.action_encoder(actions, timestep, slot))
+
+    def add_positions(self, tokens: Tensor) -> Tensor:
+        """Action tokens (B, H, dim) with their place in the chunk."""
+        if not self.config.add_pos_embed:
+            return tokens
+        return tokens + self.position_embedding.weight[: tokens.shape[1]]
+
+    def velocity(
+        self,
+        actions: Tensor,
+        timestep: Tensor,
+        state_token: Tensor,
+        context: Context,
+        slot: Tensor,
+    ) -> Tensor:
+        """Velocity (B, H, D) of noisy actions (B, H, D) at time buckets (B,)."""
+        tokens = self.embed_actions(actions, timestep, slot)
+        hidden = self.model(torch.cat([state_token, tokens], dim=1), context, timestep)
+        return self.action_decoder(hidden, slot)[:, -actions.shape[1] :]
+
+    def training_sample(self, actions: Tensor) -> NoisySample:
+        """Random noise and time for actions (B, H, D)."""
+        config = self.config
+        time = sample_time(
+            len(actions), config.noise_beta_alpha, config.noise_beta_beta, config.noise_s
+        ).to(actions)
+        return noisy_sample(actions, torch.randn_like(actions), time, config.num_timestep_buckets)
+
+    def loss(
+        self, sample: NoisySample, mask: Tensor, state: Tensor, context: Context, slot: Tensor
+    ) -> Tensor:
+        """Flow-matching loss; mask (B, H, D) marks valid steps and dimensions.
+
+        In training mode a state token is dropped with the configured probability, and noise of
+        the configured scale added.
+        """
+        state_token = self.encode_state(state, slot)
+        if self.training:
+            state_token = self._disturb(state_token)
+        velocity = self.velocity(sample.noisy, sample.timestep, state_token, context, slot)
+        return masked_loss(velocity, sample.velocity, mask)
+
+    def _disturb(self, state_token: Tensor) -> Tensor:
+        config = self.config
+        if config.state_dropout_prob > 0:
+            chance = torch.rand(len(state_token), 1, 1, device=state_token.device)
+            dropped = torch.zeros_like(state_token) if self.mask_token is None else self.mask_token
+            state_token = torch.where(chance < config.state_dropout_prob, dropped, state_token)
+        if config.state_additive_noise_scale > 0:
+            noise = torch.randn_like(state_token)
+            state_token = state_token + config.state_additive_noise_scale * noise
+        return state_token
+
+    def sample(
+        self,
+        noise: Tensor,
+        state: Tensor,
+        context: Context,
+        slot: Tensor,
+        prefix: Prefix | None = None,
+    ) -> Tensor:
+        """Denoise (B, H, D) in Euler steps, computing everything anew in each."""
+        state_token = self.encode_state(state, slot)
+        actions = noise if prefix is None else prefix.start(noise)
+        strength = 1.0 if prefix is None else prefix.strength(noise.shape[1]).to(noise)
+        steps = self.config.num_inference_timesteps
+        for bucket in buckets(steps, self.config.num_timestep_buckets):
+            timestep = torch.full((len(noise),), bucket, device=noise.device)
+            velocity = self.velocity(actions, timestep, state_token, context, slot)
+            actions = actions + velocity * strength / steps
+        return actions

@@ -1,0 +1,1 @@
+"""What goes into the networks and comes out: pictures, words, state and actions."""

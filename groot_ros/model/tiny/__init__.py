@@ -1,0 +1,1 @@
+"""Tiny untrained checkpoints of the same classes."""

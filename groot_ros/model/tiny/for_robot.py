@@ -1,0 +1,70 @@
+"""What a tiny checkpoint for a robot and a variant reads and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from groot_ros.codecs.catalog import Variant
+from groot_ros.model.processing.modality import ActionConfig, ActionKey
+from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.model.tiny.init import CheckpointSpec
+from groot_ros.model.tiny.tabletop import Workspace
+from groot_ros.robot.config import RobotConfig
+
+# For robot files without limits: in front of a small arm, away from its joints' ends.
+POSITION_M = ((0.2, -0.2, 0.05), (0.5, 0.2, 0.4))
+JOINT_POSITION_RAD = 1.5
+
+
+def checkpoint_spec(variant: Variant, robot: RobotConfig) -> CheckpointSpec:
+    """What a checkpoint for this robot and variant reads and answers."""
+    codec = variant.codec(robot)
+    features = codec.features
+    joints = robot.observations.joint_position
+    return CheckpointSpec(
+        state={feature.key: feature.size for feature in features.state},
+        actions=[
+            ActionKey(
+                feature.key,
+                feature.size,
+                RELATIVE["se3"]
+                if variant.relative and feature.key == RELATIVE_KEY
+                else ActionConfig(),
+            )
+            for feature in features.action
+        ],
+        video_keys=list(features.video),
+        language_key=features.language,
+        workspace=Workspace(*_central_half(robot)),
+        horizon=codec.timing.horizon,
+        metadata={
+            "format": 1,
+            "variant": variant.name,
+            "codec": variant.codec_name,
+            "robot": robot.name,
+            "base_frame": robot.base_frame,
+            "joints": [] if joints is None else list(joints.joints),
+            "action_rate_hz": codec.timing.action_rate_hz,
+            "cameras": dict(features.video),
+        },
+    )
+
+
+def _central_half(robot: RobotConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The middle of the workspace (2, 3) and of the joint ranges (2, J)."""
+    limits, joints = robot.limits, robot.observations.joint_position
+    position = np.array(POSITION_M)
+    if limits.workspace_min is not None and limits.workspace_max is not None:
+        position = _middle(limits.workspace_min, limits.workspace_max)
+    count = 0 if joints is None else len(joints.joints)
+    joint_position = np.tile([[-JOINT_POSITION_RAD], [JOINT_POSITION_RAD]], count)
+    if limits.joint_lower is not None and limits.joint_upper is not None:
+        joint_position = _middle(limits.joint_lower, limits.joint_upper)
+    return position, joint_position
+
+
+def _middle(lower: Sequence[float], upper: Sequence[float]) -> np.ndarray:
+    low, high = np.array(lower), np.array(upper)
+    return np.stack([0.75 * low + 0.25 * high, 0.25 * low + 0.75 * high])

@@ -1,0 +1,1 @@
+"""What `groot-ros benchmark` measures over ROS."""

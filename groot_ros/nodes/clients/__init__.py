@@ -1,0 +1,1 @@
+"""Clients of the nodes: operator, scene, trials, watch."""

@@ -1,0 +1,347 @@
+"""Setpoints as the messages that a robot's controllers take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray, Header
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.execution.motion import Motion
+from groot_ros.chunks.execution.robot_motion import limits_of, trajectory_grip
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.controller_spline import (
+    Points,
+    controller_excess,
+    monotone_rates,
+    ramp,
+)
+from groot_ros.nodes.drivers.grippers import GripPublisher, grip_publisher
+from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
+from groot_ros.robot.config import GripCommand, RobotConfig
+from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros.signals.space import PoseSpace
+
+Array = NDArray[np.float64]
+
+DEPTH = 1
+# Times per second that a twist makes up for the distance to the pose that it should lead to.
+TWIST_GAIN_HZ = 2.0
+# A trajectory's points are about this far apart, nearer where a controller's cubics need it.
+POINT_SPACINGS_S = (0.04, 0.02, 0.01)
+# The velocity now is that of the last command and of the way that the motion goes in this time.
+AHEAD_S = 0.005
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to send now: the setpoint, the whole motion that it belongs to, where the robot is.
+
+    `time_ns` is when that is in the motion's own time, `measured` (7,) the end-effector pose, for
+    profiles that need it, `grip_goal` the closure that the gripper goes to.
+    """
+
+    setpoint: Setpoint
+    motion: Motion
+    stamp_ns: int
+    time_ns: int
+    measured: Array | None = None
+    grip_goal: float | None = None
+
+
+class Output(Protocol):
+    """What takes commands: a profile, on one topic, or all that a robot file names."""
+
+    def send(self, command: Command) -> None: ...
+    def cease(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Stream(ABC):
+    """One message for every command."""
+
+    kind: type
+
+    def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
+        self._node = node
+        self._robot = robot
+        self._publisher = node.create_publisher(self.kind, topic, DEPTH)
+
+    def send(self, command: Command) -> None:
+        self._publisher.publish(self.message(command))
+
+    def cease(self) -> None:
+        """No command follows for now; a place that was commanded is an end."""
+        return
+
+    @property
+    def is_heard(self) -> bool:
+        return self._publisher.get_subscription_count() > 0
+
+    @abstractmethod
+    def message(self, command: Command) -> Any:
+        """The command as a message of `kind`."""
+
+    def close(self) -> None:
+        self._node.destroy_publisher(self._publisher)
+
+
+class PoseOutput(_Stream):
+    """PoseStamped for Cartesian controllers."""
+
+    kind = PoseStamped
+
+    def message(self, command: Command) -> PoseStamped:
+        return setpoint_message(self._robot, command.setpoint, command.stamp_ns)
+
+
+class TwistOutput(_Stream):
+    """TwistStamped for velocity controllers, in the base frame.
+
+    The motion's own velocity, and what is missing to its pose where the robot tells its own; both
+    together keep to the limits of velocity and acceleration, and are 0 once commands cease.
+    """
+
+    kind = TwistStamped
+
+    def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
+        super().__init__(node, topic, robot)
+        self._bounds = Bounds.of(robot.limits, POSE)
+        self._period_s = 1.0 / robot.output.rate_hz
+        self._sent = np.zeros(6)
+
+    def message(self, command: Command) -> TwistStamped:
+        pose, velocity = command.setpoint.value, command.setpoint.velocity
+        assert velocity is not None
+        if command.measured is not None:
+            velocity = velocity + TWIST_GAIN_HZ * PoseSpace().difference(pose, command.measured)
+        return self._twist(self._within(velocity), command.stamp_ns)
+
+    def cease(self) -> None:
+        """A velocity controller goes on as it was told last."""
+        self._publisher.publish(self._twist(np.zeros(6), self._node.get_clock().now().nanoseconds))
+
+    def _within(self, velocity: Array) -> Array:
+        """The velocity (6,) that is as near as the limits allow after the last one."""
+        bounds = self._bounds
+        change = _shortened(velocity, bounds.velocity) - self._sent
+        hardest = np.maximum(bounds.acceleration, bounds.deceleration)
+        return self._sent + _shortened(change, hardest * self._period_s)
+
+    def _twist(self, velocity: Array, stamp_ns: int) -> TwistStamped:
+        self._sent = velocity
+        header = Header(stamp=to_time(stamp_ns), frame_id=self._robot.base_frame)
+        return TwistStamped(header=header, twist=twist_of(velocity[:3], velocity[3:]))
+
+
+def _shortened(vector: Array, most: Array) -> Array:
+    """Translation and rotation (6,), each no longer than allowed (2,) and in its direction."""
+    space = PoseSpace()
+    lengths = space.lengths(vector)
+    return vector * space.per_axis(np.minimum(1.0, most / np.maximum(lengths, 1e-12)))
+
+
+class JointStreamOutput(_Stream):
+    """Float64MultiArray for forward_command_controller."""
+
+    kind = Float64MultiArray
+
+    def message(self, command: Command) -> Float64MultiArray:
+        return Float64MultiArray(data=command.setpoint.value)
+
+
+class JointStateOutput(_Stream):
+    """JointState, for looking at what would be commanded."""
+
+    kind = JointState
+
+    def message(self, command: Command) -> JointState:
+        return setpoint_message(self._robot, command.setpoint, command.stamp_ns)
+
+
+class TrajectoryOutput(_Stream):
+    """Every new motion as one JointTrajectory for joint_trajectory_controller.
+
+    The first point is where the motion is now, so that the controller samples inside the message
+    and adds no way of its own; the last point is at rest. `with_velocities` False leaves the
+    velocities to a controller that upsamples positions.
+    """
+
+    kind = JointTrajectory
+
+    def __init__(
+        self, node: Node, topic: str, robot: RobotConfig, with_velocities: bool = True
+    ) -> None:
+        super().__init__(node, topic, robot)
+        self._with_velocities = with_velocities
+        self._bounds = Bounds.of(robot.limits, JOINTS)
+        self._grip = trajectory_grip(robot)
+        self._grip_speed = limits_of(robot).grip_speed
+        self._sent: Motion | None = None
+        self._sent_grip: float | None = None
+
+    def send(self, command: Command) -> None:
+        """Publish when the motion, or where the gripper goes, is not what was sent last."""
+        grip = command.grip_goal if self._grip else None
+        if command.motion is self._sent and grip == self._sent_grip:
+            return
+        self._sent, self._sent_grip = command.motion, grip
+        self._publisher.publish(self.message(command))
+
+    def message(self, command: Command) -> JointTrajectory:
+        points = trajectory_points(self._bounds, command, _grip_time_s(command, self._grip_speed))
+        closures = None
+        if self._grip and command.setpoint.closure is not None:
+            closures = ramp(
+                points.times_s, command.setpoint.closure, command.grip_goal, self._grip_speed
+            )
+        return trajectory_message(
+            command.stamp_ns,
+            points,
+            self._with_velocities,
+            _joint_names(self._robot),
+            (self._grip, closures),
+        )
+
+
+def setpoint_message(robot: RobotConfig, setpoint: Setpoint, stamp_ns: int) -> Any:
+    """A setpoint to be looked at: PoseStamped, or JointState where joints are commanded."""
+    if setpoint.signal.kind == POSE:
+        return pose_stamped(setpoint.value, stamp_ns, robot.base_frame)
+    header = Header(stamp=to_time(stamp_ns))
+    return JointState(header=header, name=_joint_names(robot), position=setpoint.value)
+
+
+def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Points:
+    """A motion from now on, as points between which a controller's cubics keep to the bounds; at
+    least `least_s` long."""
+    motion, setpoint = command.motion, command.setpoint
+    assert setpoint.velocity is not None
+    past_s = (command.time_ns - motion.start_ns) / 1e9
+    left_s = max(motion.curve.duration_s - past_s, 0.0)
+    best, least = None, np.inf
+    for spacing_s in POINT_SPACINGS_S:
+        count = max(1, round(max(left_s, least_s) / spacing_s))
+        times_s = np.linspace(0.0, max(left_s, least_s, spacing_s), count + 1)
+        positions, velocities = motion.curve.state(past_s + times_s)
+        positions, velocities = positions.copy(), velocities.copy()
+        positions[0], velocities[-1] = setpoint.value, 0.0
+        ahead = (motion.curve.at(past_s + AHEAD_S) - positions[0]) / AHEAD_S
+        velocities[0] = (setpoint.velocity + ahead) / 2
+        points = Points(times_s, positions, velocities)
+        if (found := controller_excess(bounds, points)) < least:
+            best, least = points, found
+        if least <= 1.0:
+            break
+    assert best is not None
+    return best
+
+
+def _grip_time_s(command: Command, speed: float | None) -> float:
+    """How long the gripper still moves."""
+    closure, goal = command.setpoint.closure, command.grip_goal
+    if closure is None or goal is None or speed is None:
+        return 0.0
+    return abs(goal - closure) / speed
+
+
+def trajectory_message(
+    stamp_ns: int,
+    points: Points,
+    with_velocities: bool,
+    names: list[str],
+    grip: tuple[GripCommand | None, Array | None],
+) -> JointTrajectory:
+    """Points at times after the stamp; the gripper, with closures (T,), as one more joint."""
+    command, closures = grip
+    positions, velocities = points.positions, points.velocities
+    if command and closures is not None:
+        raw = np.array([command.raw(float(closure)) for closure in closures])
+        positions = np.column_stack([positions, raw])
+        velocities = np.column_stack([velocities, monotone_rates(points.times_s, raw)])
+        names = [*names, command.joint]
+    message = JointTrajectory(header=Header(stamp=to_time(stamp_ns)), joint_names=names)
+    for index, time_s in enumerate(points.times_s):
+        point = JointTrajectoryPoint(positions=positions[index].tolist())
+        if with_velocities:
+            point.velocities = velocities[index].tolist()
+        point.time_from_start = to_duration(round(float(time_s) * 1e9))
+        message.points.append(point)
+    return message
+
+
+def _joint_names(robot: RobotConfig) -> list[str]:
+    stream = robot.observations.joint_position
+    return list(stream.joints) if stream else []
+
+
+def command_topics(node: Node, robot: RobotConfig) -> list[str]:
+    """The topics on which a robot is commanded, as they are called in the graph."""
+    grip = robot.commands.grip
+    topics = [_arm_topic(robot), *([grip.topic] if grip and grip.type == "float64" else [])]
+    return [node.resolve_topic_name(topic) for topic in topics]
+
+
+def _arm_topic(robot: RobotConfig) -> str:
+    commands = robot.commands
+    topics = {"pose": commands.ee_pose, "twist": commands.twist}
+    topic = topics.get(robot.output.profile, commands.joint_position)
+    assert topic is not None, "the robot file was checked for the topic of its profile"
+    return topic
+
+
+def _arm_output(node: Node, robot: RobotConfig) -> Output:
+    profile = robot.output.profile
+    topic = _arm_topic(robot)
+    if profile == "pose":
+        return PoseOutput(node, topic, robot)
+    if profile == "twist":
+        return TwistOutput(node, topic, robot)
+    if profile == "joint_stream":
+        return JointStreamOutput(node, topic, robot)
+    return TrajectoryOutput(node, topic, robot, with_velocities=profile == "joint_trajectory")
+
+
+class CommandPublisher:
+    """Publishes commands in the profile of a robot file, the gripper in its own way."""
+
+    def __init__(self, node: Node, robot: RobotConfig) -> None:
+        self._grip: GripPublisher | None = grip_publisher(node, robot.commands.grip)
+        self._arm = _arm_output(node, robot)
+
+    def send(self, command: Command) -> None:
+        self._arm.send(command)
+        if self._grip and command.setpoint.closure is not None:
+            self._grip.send(command.setpoint.closure)
+
+    def cease(self) -> None:
+        self._arm.cease()
+
+    def close(self) -> None:
+        self._arm.close()
+        if self._grip:
+            self._grip.close()
+
+
+class SetpointPublisher:
+    """Publishes on ~/setpoint what is, or in a dry run would be, commanded."""
+
+    def __init__(self, node: Node, robot: RobotConfig) -> None:
+        output = PoseOutput if robot.output.commanded.kind == POSE else JointStateOutput
+        self._output: _Stream = output(node, "~/setpoint", robot)
+
+    def send(self, command: Command) -> None:
+        """Publish when somebody listens."""
+        if self._output.is_heard:
+            self._output.send(command)
+
+    def close(self) -> None:
+        self._output.close()

@@ -1,0 +1,1 @@
+"""The executor node: chunks in, commands out."""

@@ -1,0 +1,135 @@
+"""What a policy node tells the world: chunks, what is void, the same as standard messages."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseArray
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Header
+from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.nodes.lifecycle import GuardedLifecycleNode
+from groot_ros.nodes.messages import (
+    chunk_cloud,
+    ee_trajectory,
+    joint_trajectory,
+    to_action_chunk,
+    to_pose,
+    to_time,
+)
+from groot_ros.nodes.qos import CHUNKS, REPORTS
+from groot_ros.observation.fields import NS
+from groot_ros.policies.inference_types import Inference, Void
+from groot_ros.robot.config import RobotConfig
+from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
+
+PICTURE_QOS = QoSProfile(depth=1)
+
+
+@dataclass(frozen=True)
+class CodecName:
+    """Name and fingerprint of the codec that a policy answers in; empty for none."""
+
+    name: str = ""
+    fingerprint: str = ""
+
+
+class ChunkPublisher:
+    """The Outlet of a policy node's inference loop."""
+
+    def __init__(self, node: GuardedLifecycleNode, robot: RobotConfig, codec: CodecName) -> None:
+        self._node = node
+        self._robot = robot
+        self._codec = codec
+        stream = robot.observations.joint_position
+        self._joint_names = stream.joints if stream else ()
+        self._publishers: list[Any] = []
+        self._chunks = self._create(ActionChunk, "action_chunk", CHUNKS)
+        self._reports = self._create(ChunkReport, "chunk_report", REPORTS)
+        self._poses = self._create(PoseArray, "chunk_poses", PICTURE_QOS)
+        self._clouds = self._create(PointCloud2, "chunk_cloud", PICTURE_QOS)
+        self._joint_paths = self._create(JointTrajectory, "joint_trajectory", PICTURE_QOS)
+        self._ee_paths = self._create(MultiDOFJointTrajectory, "ee_trajectory", PICTURE_QOS)
+
+    def _create(self, kind: type, name: str, qos: QoSProfile) -> Any:
+        publisher = self._node.create_lifecycle_publisher(kind, f"~/{name}", qos)
+        self._publishers.append(publisher)
+        return publisher
+
+    def close(self) -> None:
+        """Publish nothing more."""
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()
+
+    def warn(self, sentence: str) -> None:
+        """Tell the operator."""
+        self._node.get_logger().warning(sentence)
+
+    def void(self, void: Void) -> None:
+        """Tell the executor that everything before an epoch is void."""
+        message = ActionChunk(header=self._header(), epoch=void.epoch, released=void.released)
+        self._sign(message, void.activation)
+        self._chunks.publish(message)
+
+    def publish(self, inference: Inference) -> None:
+        """Send a chunk in all the forms that there are, and how it was made."""
+        started_s = time.monotonic()
+        chunk = inference.chunk
+        message = to_action_chunk(chunk, self._robot.base_frame, self._joint_names)
+        message.chunk_id = inference.chunk_id
+        message.instruction = inference.instruction
+        self._sign(message, inference.activation)
+        self._chunks.publish(message)
+        report = self._report(inference, message)
+        self._publish_pictures(chunk, message.header)
+        report.publish_time = time.monotonic() - started_s
+        report.header = self._header()
+        self._reports.publish(report)
+
+    def _sign(self, message: ActionChunk, activation: bytes) -> None:
+        """Say whose message it is, and in which codec the policy thinks."""
+        message.activation = np.frombuffer(activation, np.uint8)
+        message.codec, message.codec_hash = self._codec.name, self._codec.fingerprint
+
+    def _header(self) -> Header:
+        return Header(stamp=to_time(self._node.now_ns()), frame_id=self._robot.base_frame)
+
+    def _report(self, inference: Inference, message: ActionChunk) -> ChunkReport:
+        heard_ns = self._node.heard_ns()
+        round_trip = inference.chunk.round_trip
+        return ChunkReport(
+            source=ChunkReport.POLICY,
+            activation=message.activation,
+            chunk_id=message.chunk_id,
+            epoch=message.epoch,
+            horizon=message.horizon,
+            observation_age=(heard_ns - inference.chunk.stamp_ns) / NS,
+            input_names=list(inference.ages.by_stream),
+            input_ages=list(inference.ages.by_stream.values()),
+            queue_time=inference.queue_s,
+            decode_time=inference.decode_s,
+            model_time=inference.model_s,
+            network_time=round_trip.network_s,
+            server_time=round_trip.server_s,
+            grade=message.grade,
+            grade_reason=message.grade_reason,
+        )
+
+    def _publish_pictures(self, chunk: Chunk, header: Header) -> None:
+        """What rviz2, Foxglove and other people's controllers understand."""
+        frame = self._robot.base_frame
+        if (poses := chunk.signals.first(POSE)) is not None:
+            self._poses.publish(PoseArray(header=header, poses=[to_pose(pose) for pose in poses]))
+            if self._clouds.get_subscription_count():
+                self._clouds.publish(chunk_cloud(chunk, poses, frame))
+            self._ee_paths.publish(ee_trajectory(chunk, poses, frame, f"{self._robot.name}_tcp"))
+        if (joints := chunk.signals.first(JOINTS)) is not None:
+            self._joint_paths.publish(joint_trajectory(chunk, joints, self._joint_names))

@@ -1,0 +1,140 @@
+"""Parameters of the policy node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.chunks.execution.strategies import STRATEGIES
+from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.nodes.parameters import (
+    lockstep_parameter,
+    parameter,
+    robot_parameter,
+    topic_parameter,
+)
+from groot_ros.policies.factory import POLICIES
+from groot_ros.timing.latency import CHUNK_LATENCY_S
+
+
+@dataclass(frozen=True)
+class PolicyParameters:
+    """Parameters of the policy node."""
+
+    robot: str = robot_parameter()
+    policy: str = parameter("local", "what makes the chunks", choices=POLICIES, read_only=True)
+    variant: str = parameter(
+        "ee_rot6d_joints",
+        "codec and modality config that the checkpoint was trained with",
+        choices=tuple(VARIANTS),
+        read_only=True,
+    )
+    checkpoints_dir: str = parameter(
+        "", "folder of a checkpoint, or of an experiment with checkpoint-N inside", read_only=True
+    )
+    checkpoint: str = parameter(
+        "", "which checkpoint-N of an experiment; empty takes the latest", read_only=True
+    )
+    device: str = parameter("auto", "auto, cpu, cuda or cuda:N", read_only=True)
+    dtype: str = parameter(
+        "auto",
+        "numbers that the network computes with; auto is bfloat16 on a GPU, float32 on a CPU",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        read_only=True,
+    )
+    compile: str = parameter(
+        "auto",
+        "auto: CUDA graphs on a GPU; default: these, on a CPU compiled; max: kernels compiled or "
+        "tuned, which takes minutes",
+        choices=("auto", "off", "default", "max"),
+        read_only=True,
+    )
+    policy_url: str = parameter(
+        "",
+        "server of a remote policy: gr00t://host:5555 for NVIDIA's protocol, ws://host:8000 for "
+        "Positronic's",
+        read_only=True,
+    )
+    policy_timeout: float = parameter(
+        2.0, "a server that needs longer to answer is lost", "s", 0.05, 180.0, read_only=True
+    )
+    policy_jpeg_quality: int = parameter(
+        0, "of the pictures sent to a server; 0 sends them as they are", "", 0, 95, read_only=True
+    )
+    policy_token_env: str = parameter(
+        "", "environment variable with the token that a server wants", read_only=True
+    )
+    instruction: str = parameter("pick up the red cube", "what to do, in words")
+    replan_rate: float = parameter(
+        0.0,
+        "inferences per second at most; 0 starts one as soon as the last has ended",
+        "Hz",
+        0.0,
+        100.0,
+    )
+    replan_steps: int = parameter(
+        0,
+        "begin an inference when so many steps of the last chunk are executed; 0: at once",
+        low=0,
+    )
+    replan_remaining: float = parameter(
+        0.0,
+        "begin an inference when less of the last chunk is left; 0: at once",
+        "s",
+        0.0,
+        60.0,
+    )
+    strategy: str = parameter(
+        "latest",
+        "that of the executor; with rtc every chunk continues the one in execution",
+        choices=tuple(STRATEGIES),
+        read_only=True,
+    )
+    executor_state_topic: str = topic_parameter(
+        "executor/state", "where the executor tells how far it is"
+    )
+    action_rate: float = parameter(
+        0.0,
+        "steps per second of a chunk; 0 takes the checkpoint's, or 15",
+        unit="Hz",
+        low=0.0,
+        high=200.0,
+        read_only=True,
+    )
+    state_max_age: float = parameter(
+        0.0,
+        "oldest joint, pose or grip state that is used; 0 takes the robot file's",
+        "s",
+        0.0,
+        10.0,
+        read_only=True,
+    )
+    camera_max_age: float = parameter(
+        0.0,
+        "oldest picture that is used; 0 takes the robot file's",
+        "s",
+        0.0,
+        10.0,
+        read_only=True,
+    )
+    seed: int = parameter(
+        -1,
+        "of a local policy's noise and of what latency is drawn, the same in every episode; -1: "
+        "new noise for every inference",
+        low=-1,
+        read_only=True,
+    )
+    latency: float = parameter(
+        CHUNK_LATENCY_S,
+        "in lockstep: a chunk comes so long after its pictures were taken",
+        "s",
+        0.0,
+        10.0,
+        read_only=True,
+    )
+    jitter: float = parameter(
+        0.0, "in lockstep: how far that strays to both sides", "s", 0.0, 10.0, read_only=True
+    )
+    loss: float = parameter(
+        0.0, "in lockstep: share of chunks that never come", "", 0.0, 0.99, read_only=True
+    )
+    lockstep: bool = lockstep_parameter()

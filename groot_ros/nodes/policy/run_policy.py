@@ -1,0 +1,136 @@
+"""The RunPolicy action: one task until it is over, cancelled or stopped."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+
+from groot_ros.chunks.message import MAX_TEXT_LENGTH
+from groot_ros.nodes.lifecycle import GuardedLifecycleNode
+from groot_ros.observation.fields import to_ns
+from groot_ros.policies.inference import InferenceLoop
+from groot_ros_msgs.action import RunPolicy
+
+FEEDBACK_PERIOD_S = 0.2
+
+
+class RunPolicyServer:
+    """Serves one goal at a time; a new goal takes the place of the running one."""
+
+    def __init__(
+        self,
+        node: GuardedLifecycleNode,
+        loop: InferenceLoop,
+    ) -> None:
+        self._node = node
+        self._loop = loop
+        self._goal: _Goal | None = None
+        self._server = ActionServer(
+            node,
+            RunPolicy,
+            "~/run_policy",
+            execute_callback=lambda _: RunPolicy.Result(),
+            goal_callback=self._on_goal,
+            handle_accepted_callback=self._on_accepted,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+        self._timer = node.create_timer(FEEDBACK_PERIOD_S, self._tick)
+
+    def close(self) -> None:
+        self._end(RunPolicy.Result.DEACTIVATED, "the node was cleaned up")
+        self._node.destroy_timer(self._timer)
+        self._server.destroy()
+
+    def _on_goal(self, goal: RunPolicy.Goal) -> GoalResponse:
+        reason = "" if self._node.is_active else "activate the node first"
+        if (length := len(goal.instruction)) > MAX_TEXT_LENGTH:
+            reason = f"the instruction has {length} characters, expected at most {MAX_TEXT_LENGTH}"
+        if goal.max_duration.sec < 0:
+            reason = f"max_duration is {goal.max_duration.sec} s, expected 0 (no end) or more"
+        if not reason:
+            return GoalResponse.ACCEPT
+        self._node.get_logger().warning(f"run_policy refused: {reason}")
+        return GoalResponse.REJECT
+
+    def _on_accepted(self, handle: ServerGoalHandle) -> None:
+        """Begin; `execute` is called only when the goal ends, because rclpy's executor spins
+        at full speed while an execute callback awaits something."""
+        self._end(RunPolicy.Result.STOPPED, "another goal took its place")
+        self._loop.start(handle.request.instruction.strip() or None)
+        self._goal = _Goal(handle)
+
+    def _tick(self) -> None:
+        """Feedback, and the ends that nobody calls: time, cancellation, deactivation, failure."""
+        goal = self._goal
+        if goal is None:
+            return
+        if goal.handle.is_cancel_requested:
+            self._stop_and_end(RunPolicy.Result.CANCELLED, "cancelled")
+        elif not self._node.is_active:
+            self._end(RunPolicy.Result.DEACTIVATED, "the node was deactivated")
+        elif self._loop.failure:
+            self._end(RunPolicy.Result.FAILED, self._loop.failure)
+        elif not self._loop.running:
+            self._end(RunPolicy.Result.STOPPED, "stopped by ~/stop")
+        elif goal.is_over:
+            self._stop_and_end(RunPolicy.Result.TIMEOUT, "the time is over")
+        else:
+            goal.handle.publish_feedback(self._feedback(goal))
+
+    def _feedback(self, goal: _Goal) -> RunPolicy.Feedback:
+        counts = self._loop.counts
+        return RunPolicy.Feedback(
+            elapsed=goal.elapsed_s,
+            chunks=counts.chunks,
+            inference_rate=counts.rate_hz,
+            action_rate=counts.action_rate_hz,
+            observation_age=counts.observation_age_s,
+            waiting_for=self._loop.waiting_for,
+        )
+
+    def _stop_and_end(self, reason: int, message: str) -> None:
+        self._loop.stop()
+        self._end(reason, message)
+
+    def _end(self, reason: int, message: str) -> None:
+        goal, self._goal = self._goal, None
+        if goal is None:
+            return
+        result = RunPolicy.Result(
+            reason=reason,
+            message=message,
+            elapsed=goal.elapsed_s,
+            chunks=self._loop.counts.chunks,
+            refused_observations=self._loop.counts.refused,
+        )
+        goal.handle.execute(partial(_finish, result))
+
+
+def _finish(result: RunPolicy.Result, handle: ServerGoalHandle) -> RunPolicy.Result:
+    if handle.is_cancel_requested:
+        handle.canceled()
+    elif result.reason == RunPolicy.Result.TIMEOUT:
+        handle.succeed()
+    else:
+        handle.abort()
+    return result
+
+
+class _Goal:
+    """A goal under way."""
+
+    def __init__(self, handle: ServerGoalHandle) -> None:
+        self.handle = handle
+        self._started_s = time.monotonic()
+        self._max_s = to_ns(handle.request.max_duration) / 1e9
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    @property
+    def is_over(self) -> bool:
+        return 0 < self._max_s <= self.elapsed_s

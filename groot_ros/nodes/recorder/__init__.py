@@ -1,0 +1,1 @@
+"""The recorder node, and bags for an environment of wheels."""

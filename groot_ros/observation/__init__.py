@@ -1,0 +1,1 @@
+"""From messages to the observation of a moment: one way, live and from bags."""

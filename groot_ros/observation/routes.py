@@ -1,0 +1,176 @@
+"""From messages to an ObservationBuffer: the same code for live topics and for bags.
+
+Messages are any objects with the fields of their ROS type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.cameras.catalog import CAMERA_TYPES, expected_type, kind_of, message_to_rgb
+from groot_ros.cameras.kind import Decode
+from groot_ros.cameras.video import VideoDecoder
+from groot_ros.errors import UserError
+from groot_ros.observation.fields import to_ns
+from groot_ros.observation.signal_messages import FLOAT as FLOAT
+from groot_ros.observation.signal_messages import JOINT_STATE as JOINT_STATE
+from groot_ros.observation.signal_messages import POSE as POSE
+from groot_ros.observation.signal_messages import SignalReader, signal_reader
+from groot_ros.robot.config import ARRIVAL, HEADER, CameraStream, RobotConfig, StreamTime
+
+Store = Callable[[Any, int], None]
+"""Takes a message and the time of its arrival in ns."""
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+
+
+class Sink(Protocol):
+    """What an ObservationBuffer offers to those who fill it."""
+
+    robot: RobotConfig
+
+    @property
+    def fields(self) -> tuple[str, ...]: ...
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
+    def add(self, name: str, stamp_ns: int, value: NDArray[np.float64]) -> None: ...
+    def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None: ...
+    def report(self, stream: str, problem: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the messages of a topic go; `streams` are the names of what they feed."""
+
+    topic: str
+    type_name: str
+    """Of a camera what is expected; its messages tell themselves what they are."""
+    streams: tuple[str, ...]
+    store: Store
+    decoder: VideoDecoder | None = None
+    """Of a camera, should it send video. Only `store` uses it, so that one thread must do that."""
+    clock: str = HEADER
+    """Header where the stamps of one stream or more count, else arrival."""
+
+    @property
+    def is_camera(self) -> bool:
+        return self.decoder is not None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Message types that a topic of a bag may have to feed it."""
+        return CAMERA_TYPES if self.is_camera else (self.type_name,)
+
+
+def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
+    """The topics that feed a buffer; pictures are decoded when they are wanted.
+
+    The clock of all headers is `behind_ns` behind that of the arrivals.
+    """
+    streams = buffer.robot.observations
+    found: list[Route] = []
+    for name, stream in streams.signals.items():
+        if name in buffer.fields:
+            reader = signal_reader(stream, buffer.robot.base_frame)
+            time = _Time(reader.time, behind_ns)
+            store = partial(_store_signal, buffer, name, reader, time)
+            found.append(
+                Route(stream.topic, reader.type_name, (name,), store, clock=reader.time.clock)
+            )
+    merged = _merged(found)
+    for name in buffer.cameras:
+        camera, decoder = streams.cameras[name], VideoDecoder()
+        # The buffer knows the latency of cameras.
+        time = _Time(StreamTime(camera.clock), behind_ns)
+        store = partial(_store_image, buffer, name, camera, time, decoder)
+        kind = expected_type(camera)
+        merged.append(Route(camera.topic, kind, (name,), store, decoder, camera.clock))
+    return merged
+
+
+def _merged(found: list[Route]) -> list[Route]:
+    """One route for each topic and type."""
+    merged: dict[tuple[str, str], Route] = {}
+    for route in found:
+        key = (route.topic, route.type_name)
+        if other := merged.get(key):
+            streams = (*other.streams, *route.streams)
+            both = partial(_store_both, other.store, route.store)
+            clock = HEADER if HEADER in (other.clock, route.clock) else ARRIVAL
+            merged[key] = Route(*key, streams, both, clock=clock)
+        else:
+            merged[key] = route
+    return list(merged.values())
+
+
+def _store_both(first: Store, second: Store, message: Any, arrival_ns: int) -> None:
+    first(message, arrival_ns)
+    second(message, arrival_ns)
+
+
+def header_ns(message: Any, behind_ns: int = 0) -> int:
+    """Stamp of a message in ns, on the clock of the arrivals; 0 where it has none.
+
+    Those of Foxglove have a `timestamp` in place of a header.
+    """
+    has_header = hasattr(message, "header")
+    stamp_ns = to_ns(message.header.stamp if has_header else message.timestamp)
+    return stamp_ns + behind_ns if stamp_ns else 0
+
+
+@dataclass(frozen=True)
+class _Time:
+    time: StreamTime
+    behind_ns: int
+
+    def of(self, buffer: Sink, stream: str, message: Any, arrival_ns: int) -> int:
+        by_header = self.time.clock == HEADER
+        stamp_ns = header_ns(message, self.behind_ns) if by_header else 0
+        time_ns = self.time.of(stamp_ns, arrival_ns)
+        if time_ns == 0:
+            buffer.report(
+                stream,
+                "messages carry no time (header.stamp is 0): let the driver stamp them, or set "
+                "clock: arrival at it in the robot file",
+            )
+        return time_ns
+
+
+def _store_signal(
+    buffer: Sink, name: str, reader: SignalReader, time: _Time, message: Any, arrival_ns: int
+) -> None:
+    if stamp_ns := time.of(buffer, name, message, arrival_ns):
+        try:
+            value = reader.value(message)
+        except UserError as error:
+            buffer.report(name, str(error))
+        else:
+            buffer.add(name, stamp_ns, value)
+
+
+def _store_image(
+    buffer: Sink,
+    name: str,
+    camera: CameraStream,
+    time: _Time,
+    decoder: VideoDecoder,
+    message: Any,
+    arrival_ns: int,
+) -> None:
+    stamp_ns = time.of(buffer, name, message, arrival_ns)
+    if video := kind_of(message).video(message):
+        # Also without a time: what follows is made of it.
+        for picture_ns, decode in decoder.take(video, bytes(message.data), stamp_ns):
+            if picture_ns:
+                buffer.add_image(name, picture_ns, decode)
+        if decoder.problem:
+            buffer.report(name, decoder.problem)
+    elif stamp_ns:
+        buffer.add_image(name, stamp_ns, partial(message_to_rgb, message, camera))

@@ -1,0 +1,120 @@
+"""Does this checkpoint fit this variant and this robot? Every difference, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.codec import Codec
+from groot_ros.errors import UserError
+from groot_ros.model.processing.modality import Modality
+from groot_ros.observation.types import Feature
+from groot_ros.robot.config import RobotConfig
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row: what differs, how it is in the checkpoint and here, how to mend it."""
+
+    what: str
+    checkpoint: str
+    here: str
+    remedy: str
+
+
+def check_fit(
+    modality: Modality,
+    metadata: Mapping[str, Any],
+    variant: Variant,
+    codec: Codec,
+    robot: RobotConfig,
+) -> None:
+    """UserError with a table when the checkpoint was made for another variant or robot.
+
+    `metadata` is the checkpoint's groot_ros.json, empty for a checkpoint from elsewhere: then
+    only what NVIDIA's files tell is compared.
+    """
+    rows = list(_modality_differences(modality, variant, codec))
+    rows += metadata_differences(metadata, codec, robot)
+    if rows:
+        raise UserError(
+            f"the checkpoint does not fit variant {variant.name} and robot {robot.name}:\n"
+            + format_table(rows)
+        )
+
+
+def _modality_differences(
+    modality: Modality, variant: Variant, codec: Codec
+) -> Iterator[Difference]:
+    other_variant = "choose the variant that it was trained with"
+    features = codec.features
+    for what, theirs, ours in (
+        ("state", _sizes(modality.state), _feature_sizes(features.state)),
+        (
+            "action",
+            _sizes({action.key: action.dim for action in modality.actions}),
+            _feature_sizes(features.action),
+        ),
+    ):
+        if set(theirs) != set(ours):
+            yield Difference(what, " ".join(theirs), " ".join(ours), other_variant)
+    if set(modality.video_keys) != set(features.video):
+        yield Difference(
+            "cameras",
+            " ".join(modality.video_keys),
+            " ".join(features.video),
+            "name the cameras in the robot file",
+        )
+    relative = any(action.config.relative for action in modality.actions)
+    if relative != variant.relative:
+        words = {True: "relative", False: "absolute"}
+        yield Difference("actions", words[relative], words[variant.relative], other_variant)
+    if len(modality.state_delta) != 1 or len(modality.video_delta) != 1:
+        yield Difference(
+            "history",
+            f"{len(modality.video_delta)} pictures, {len(modality.state_delta)} states",
+            "1 picture, 1 state",
+            "use a checkpoint without observation history",
+        )
+
+
+def metadata_differences(
+    metadata: Mapping[str, Any], codec: Codec, robot: RobotConfig
+) -> Iterator[Difference]:
+    """How what groot_ros.json or a server of this package tells differs from what is here."""
+    joints = codec.state.joints
+    for what, key, ours in (
+        ("joints", "joints", " ".join(joints)),
+        ("base frame", "base_frame", robot.base_frame),
+        ("codec", "codec", codec.name),
+    ):
+        if key not in metadata or (key == "joints" and not joints):
+            continue
+        theirs = metadata[key] if isinstance(metadata[key], str) else " ".join(metadata[key])
+        if theirs != ours:
+            remedy = (
+                "choose its variant" if key == "codec" else "use the robot file it was made for"
+            )
+            yield Difference(what, theirs, ours, remedy)
+
+
+def _sizes(keys: Mapping[str, int]) -> list[str]:
+    return [f"{key}[{size}]" for key, size in keys.items()]
+
+
+def _feature_sizes(features: tuple[Feature, ...]) -> list[str]:
+    return _sizes({feature.key: feature.size for feature in features})
+
+
+def format_table(rows: list[Difference]) -> str:
+    """The rows as aligned columns under a heading."""
+    cells = [("what", "checkpoint", "variant and robot", "how to mend it")]
+    cells += [(row.what, row.checkpoint, row.here, row.remedy) for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(4)]
+    return "\n".join(
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )

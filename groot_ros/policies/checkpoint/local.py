@@ -1,0 +1,166 @@
+"""GR00T in this process: a checkpoint folder, a variant and a robot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.columns import continued_actions, to_chunk
+from groot_ros.chunks.envelope import EnvelopeMonitor
+from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.errors import UserError
+from groot_ros.model.inference.loaded import ActionPrefix, Groot
+from groot_ros.model.processing.modality import Modality
+from groot_ros.observation.types import Array, ModelInput, ModelOutput, Observation
+from groot_ros.policies.checkpoint.folder import find_checkpoint
+from groot_ros.policies.checkpoint.handshake import check_fit
+from groot_ros.policy import Inputs
+from groot_ros.robot.config import RobotConfig
+from groot_ros.signals.signals import Signals
+
+# Of groot_ros.json, for clients.
+DESCRIBED = ("robot", "base_frame", "envelope")
+WARM_UP_IMAGE = (480, 640, 3)
+
+
+@dataclass(frozen=True)
+class LocalPolicyConfig:
+    """Where the checkpoint is and what it runs on; `action_rate_hz` 0 takes the checkpoint's.
+
+    With a `seed` the inferences of every episode draw the same noise, without one new noise.
+    """
+
+    checkpoints_dir: str
+    checkpoint: str = ""
+    device: str = "auto"
+    dtype: str = "auto"
+    action_rate_hz: float = 0.0
+    seed: int | None = None
+    compile: str = "auto"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint that fits a variant and a robot, behind the variant's codec."""
+
+    groot: Groot
+    codec: Codec
+    variant: Variant
+    folder: Path
+
+    @property
+    def modality(self) -> Modality:
+        return self.groot.modality
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a client compares and grades by: variant, codec, robot, rate, envelope."""
+        return {
+            **{k: v for k, v in self.groot.metadata.items() if k in DESCRIBED},
+            "variant": self.variant.name,
+            "codec": self.codec.name,
+            "joints": list(self.codec.state.joints),
+            "action_rate_hz": self.codec.timing.action_rate_hz,
+            "checkpoint": self.folder.name,
+        }
+
+    def predict(
+        self,
+        inputs: ModelInput,
+        prefix: Mapping[str, Array] | None = None,
+        frozen_steps: int = 0,
+        seed: int | None = None,
+    ) -> ModelOutput:
+        """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
+        continued = None if prefix is None else ActionPrefix(prefix, frozen_steps)
+        return self.groot.predict(inputs, seed=seed, prefix=continued)
+
+    def warm_up(self) -> None:
+        """Predict for blank pictures, so that no real observation has to wait."""
+        self.groot.warm_up(self.codec.encode(self._blank_observation()))
+
+    def _blank_observation(self) -> Observation:
+        cameras = self.codec.video.cameras.values()
+        return Observation(
+            stamp_ns=0,
+            images={camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras},
+            instruction="warm up",
+            signals=Signals.of(
+                {part.signal: part.signal.blank for part in self.codec.state.parts}
+            ),
+        )
+
+
+def load_model(config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) -> LoadedModel:
+    """Load and compare with variant and robot; UserError says what does not fit."""
+    if not config.checkpoints_dir:
+        raise UserError(
+            "checkpoints_dir is empty: give the folder of a GR00T checkpoint, for example "
+            "one made by `groot-ros init-checkpoint`"
+        )
+    folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
+    groot = Groot.load(folder, config.device, config.dtype, compile=config.compile)
+    check_fit(groot.modality, groot.metadata, variant, variant.codec(robot), robot)
+    rate_hz = config.action_rate_hz or float(
+        groot.metadata.get("action_rate_hz", Timing().action_rate_hz)
+    )
+    timing = Timing(horizon=groot.modality.horizon, step_ns=round(1e9 / rate_hz))
+    return LoadedModel(groot, variant.codec(robot, timing), variant, folder)
+
+
+class LocalPolicy:
+    """A GR00T checkpoint behind a variant's codec."""
+
+    def __init__(self, config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) -> None:
+        self._config = config
+        self._variant = variant
+        self._robot = robot
+        self._codec = variant.codec(robot)
+        self._model: LoadedModel | None = None
+        self._monitor = EnvelopeMonitor.of({}, self._codec)
+        self._inferences = 0
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs.of(self._codec)
+
+    def open(self) -> None:
+        """Load, compare with variant and robot, warm up; UserError says what does not fit."""
+        model = load_model(self._config, self._variant, self._robot)
+        model.warm_up()
+        self._codec, self._model = model.codec, model
+        self._monitor = EnvelopeMonitor.of(model.groot.metadata, model.codec)
+
+    def reset(self, instruction: str) -> None:
+        """Noise and monitor begin anew; GR00T itself reads one observation at a time."""
+        self._inferences = 0
+        self._monitor.reset()
+
+    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+        """Chunk of the checkpoint's horizon that continues `prefix`, graded by its envelope."""
+        if self._model is None:
+            raise RuntimeError("predict before open")
+        inputs, seed = self._codec.encode(observation), self._config.seed
+        if seed is not None:
+            seed += self._inferences
+            self._inferences += 1
+        if prefix is None:
+            output = self._model.predict(inputs, seed=seed)
+        else:
+            continued, frozen_steps = continued_actions(self._codec, prefix)
+            output = self._model.predict(inputs, continued, frozen_steps, seed)
+        chunk = to_chunk(self._codec, output, observation.stamp_ns)
+        return replace(chunk, verdict=self._monitor.check(observation, chunk))
+
+    def close(self) -> None:
+        self._model = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -1,0 +1,1 @@
+"""Policies of servers, a file for each protocol."""

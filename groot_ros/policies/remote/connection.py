@@ -1,0 +1,118 @@
+"""What a remote policy needs of a protocol, whichever it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.progress import Prefix
+from groot_ros.errors import UserError
+from groot_ros.observation.types import Observation
+
+SCHEMES = ("gr00t", "ws", "wss")
+PORTS = {"gr00t": 5555, "ws": 8000, "wss": 443}
+
+
+class Unreachable(UserError):
+    """The server does not answer, or not in time: another attempt may succeed."""
+
+
+@dataclass(frozen=True)
+class RemoteConfig:
+    """Where the server is and how to talk to it; `action_rate_hz` 0 takes the server's.
+
+    `token_env` is the environment variable that holds the server's token, empty for none;
+    `jpeg_quality` 0 sends pictures as they are.
+    """
+
+    url: str
+    timeout_s: float = 2.0
+    jpeg_quality: int = 0
+    token_env: str = ""
+    action_rate_hz: float = 0.0
+
+    @property
+    def parts(self) -> SplitResult:
+        """The URL taken apart; UserError says what is wrong with it."""
+        try:
+            parts = urlsplit(self.url)
+            valid = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+            (parts.hostname or "").encode("idna")
+        except ValueError:
+            valid = False
+        if not valid:
+            raise UserError(
+                f"policy_url is {self.url!r}, expected gr00t://host:port of a server for NVIDIA's "
+                "clients, or ws://host:port of one for Positronic's"
+            )
+        return parts
+
+    @property
+    def port(self) -> int:
+        return self.parts.port or PORTS[self.parts.scheme]
+
+    @property
+    def host(self) -> str:
+        """As it is written in an address, an IPv6 one in brackets."""
+        host = self.parts.hostname or ""
+        return f"[{host}]" if ":" in host else host
+
+    @property
+    def token(self) -> str:
+        """The token, empty for none; UserError when its variable is not set."""
+        if not self.token_env:
+            return ""
+        if not os.environ.get(self.token_env):
+            raise UserError(
+                f"policy_token_env names {self.token_env}, which is not set in this environment"
+            )
+        return os.environ[self.token_env]
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What a server says of its model before the first observation.
+
+    Keys are None where the protocol does not tell them, `description` is that of this package's
+    servers and empty for others.
+    """
+
+    description: Mapping[str, Any]
+    state_keys: tuple[str, ...] | None = None
+    action_keys: tuple[str, ...] | None = None
+    video_keys: tuple[str, ...] | None = None
+    relative: bool | None = None
+    history: tuple[int, int] = (1, 1)
+    """Pictures and states of one observation."""
+    horizon: int = 0
+    """Steps of an answer; 0 where it is not known before."""
+    action_rate_hz: float = 0.0
+    """0 where the server does not tell it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A chunk and the time that the server needed for it, in s; None when it does not tell."""
+
+    chunk: Chunk
+    server_s: float | None
+
+
+class Connection(Protocol):
+    """One protocol; every method but `close` raises Unreachable when the server is."""
+
+    def open(self, timeout_s: float) -> Handshake:
+        """Connect and learn what the server offers; UserError when it refuses this client."""
+
+    def reset(self) -> None:
+        """A new episode begins."""
+
+    def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
+        """The server's chunk for an observation."""
+
+    def close(self) -> None:
+        """Disconnect, whatever state the connection is in."""

@@ -1,0 +1,58 @@
+"""Does the model behind a server fit this variant and this robot?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.codec import Codec
+from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint.handshake import Difference, format_table, metadata_differences
+from groot_ros.policies.remote.connection import Handshake
+from groot_ros.robot.config import RobotConfig
+
+OTHER_VARIANT = "choose the variant that the server serves"
+
+
+def check_remote_fit(
+    url: str, handshake: Handshake, variant: Variant, codec: Codec, robot: RobotConfig
+) -> None:
+    """UserError with a table when the server's model is of another variant or robot.
+
+    Only what the server tells is compared.
+    """
+    rows = list(_differences(handshake, variant, codec))
+    rows += metadata_differences(handshake.description, codec, robot)
+    if rows:
+        raise UserError(
+            f"the server {url} does not fit variant {variant.name} and robot {robot.name}:\n"
+            + format_table(rows)
+        )
+
+
+def _differences(handshake: Handshake, variant: Variant, codec: Codec) -> Iterator[Difference]:
+    features = codec.features
+    for what, theirs, ours, remedy in (
+        ("state", handshake.state_keys, [f.key for f in features.state], OTHER_VARIANT),
+        ("action", handshake.action_keys, [f.key for f in features.action], OTHER_VARIANT),
+        ("cameras", handshake.video_keys, features.video, "name the cameras in the robot file"),
+    ):
+        if theirs is not None and set(theirs) != set(ours):
+            yield Difference(what, _words(theirs), _words(ours), remedy)
+    if handshake.relative not in (None, variant.relative):
+        words = {True: "relative", False: "absolute"}
+        yield Difference(
+            "actions", words[not variant.relative], words[variant.relative], OTHER_VARIANT
+        )
+    if handshake.history != (1, 1):
+        pictures, states = handshake.history
+        yield Difference(
+            "history",
+            f"{pictures} pictures, {states} states",
+            "1 picture, 1 state",
+            "serve a checkpoint without observation history",
+        )
+
+
+def _words(keys: Iterable[str]) -> str:
+    return " ".join(keys)

@@ -1,0 +1,1 @@
+"""The robot file: streams, commands, limits and kinematics of an arm."""

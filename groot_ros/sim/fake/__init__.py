@@ -1,0 +1,1 @@
+"""A stand-in for any robot, out of its robot file."""

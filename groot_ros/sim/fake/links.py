@@ -1,0 +1,79 @@
+"""The topics between a robot and everybody else, out of its robot file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.robot.config import OUTPUT_PROFILES, RobotConfig
+
+TWIST = "geometry_msgs/msg/TwistStamped"
+TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
+JOINTS = "std_msgs/msg/Float64MultiArray"
+GRIPPER_ACTION = "control_msgs/action/GripperCommand"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A topic of a robot, its message type, and the keys of the robot file that name it.
+
+    The robot listens to a command and publishes everything else. `is_sent` tells the commands that
+    the executor sends from those that only demonstrators may send.
+    """
+
+    topic: str
+    kind: str
+    keys: str
+    is_command: bool = False
+    is_sent: bool = False
+
+    @property
+    def is_action(self) -> bool:
+        return "/action/" in self.kind
+
+
+def robot_links(robot: RobotConfig) -> tuple[Link, ...]:
+    """All topics of a robot, each once."""
+    merged: dict[tuple[str, str], Link] = {}
+    for link in (*_observations(robot), *_commands(robot)):
+        key = link.topic, link.kind
+        if other := merged.get(key):
+            keys = f"{other.keys} and {link.keys}"
+            merged[key] = Link(*key, keys, link.is_command, link.is_sent or other.is_sent)
+        else:
+            merged[key] = link
+    return tuple(merged.values())
+
+
+def _observations(robot: RobotConfig) -> list[Link]:
+    streams = robot.observations
+    links = []
+    if streams.joint_position:
+        stream = streams.joint_position
+        links.append(Link(stream.topic, JOINT_STATE, "observations.joint_position"))
+    if streams.ee_pose:
+        links.append(Link(streams.ee_pose.topic, POSE, "observations.ee_pose"))
+    if streams.grip:
+        kind = JOINT_STATE if streams.grip.joint else FLOAT
+        links.append(Link(streams.grip.topic, kind, "observations.grip"))
+    for name, camera in streams.cameras.items():
+        kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
+        links.append(Link(camera.topic, kind, f"observations.cameras.{name}"))
+    return links
+
+
+def _commands(robot: RobotConfig) -> list[Link]:
+    commands, profile = robot.commands, robot.output.profile
+    sent = OUTPUT_PROFILES[profile]
+    links = []
+    for name, kind in (
+        ("ee_pose", POSE),
+        ("joint_position", JOINTS if profile == "joint_stream" else TRAJECTORY),
+        ("twist", TWIST),
+    ):
+        if topic := getattr(commands, name):
+            links.append(Link(topic, kind, f"commands.{name}", True, name == sent))
+    if commands.grip and commands.grip.type != "trajectory":
+        kind = FLOAT if commands.grip.type == "float64" else GRIPPER_ACTION
+        links.append(Link(commands.grip.topic, kind, "commands.grip", True, True))
+    return links

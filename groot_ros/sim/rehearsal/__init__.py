@@ -1,0 +1,1 @@
+"""A policy on recorded observations, through the executor."""

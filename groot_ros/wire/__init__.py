@@ -1,0 +1,1 @@
+"""Message formats of other people's protocols, for both ends."""

@@ -1,0 +1,122 @@
+"""What NVIDIA's clients ask and get, between their nested dicts and the model's types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from groot_ros.model.processing.modality import Modality
+from groot_ros.observation.types import Array, ModelInput, ModelOutput
+from groot_ros.wire import npy_wire
+from groot_ros.wire.bounded import WireError
+
+BATCH = 32
+
+
+def to_inputs(observation: Any, modality: Modality) -> list[ModelInput]:
+    """Model inputs of an observation of B batches.
+
+    video {key: (B, T, H, W, 3)}, state {key: (B, T, D)}, language {key: B lists of a sentence}.
+    WireError names a part that is not so; whether keys and sizes fit is the model's to say.
+    """
+    video = _arrays(observation, "video", 5)
+    state = _arrays(observation, "state", 3)
+    sizes = {len(array) for array in (*video.values(), *state.values())}
+    if len(sizes) != 1 or not 1 <= (batch := sizes.pop()) <= BATCH:
+        raise WireError(
+            "the first sizes of the observation's arrays differ or are not 1 to "
+            f"{BATCH}: they are the batch"
+        )
+    sentences = _sentences(observation, modality.language_key, batch)
+    return [
+        ModelInput(
+            {key: array[index] for key, array in video.items()},
+            {key: array[index] for key, array in state.items()},
+            sentences[index],
+        )
+        for index in range(batch)
+    ]
+
+
+def to_observation(inputs: ModelInput, language_key: str, jpeg_quality: int) -> dict[str, Any]:
+    """A model input as a client sends it: a batch of one; pictures as JPEG if quality is not 0."""
+    video: dict[str, Any] = {key: images[None] for key, images in inputs.video.items()}
+    if jpeg_quality:
+        video = {key: npy_wire.Jpegs(images, jpeg_quality) for key, images in video.items()}
+    return {
+        "video": video,
+        "state": {
+            key: np.asarray(values, np.float32)[None] for key, values in inputs.state.items()
+        },
+        "language": {language_key: [[inputs.language]]},
+    }
+
+
+def to_answer(outputs: Sequence[ModelOutput]) -> dict[str, Array]:
+    """Actions {key: (B, T, D) float32} of all batches."""
+    keys = outputs[0]
+    return {key: np.stack([output[key] for output in outputs]).astype(np.float32) for key in keys}
+
+
+def to_prefix(options: Any) -> tuple[Mapping[str, Array] | None, int]:
+    """Actions {key: (P, D)} that the answer is to continue, from a client of this package."""
+    if not isinstance(options, dict) or "action_prefix" not in options:
+        return None, 0
+    actions, frozen_steps = options["action_prefix"], options.get("frozen_steps")
+    if not isinstance(actions, dict) or type(frozen_steps) is not int:
+        raise WireError("options.action_prefix lacks its actions or options.frozen_steps")
+    for key, array in actions.items():
+        if not isinstance(array, np.ndarray) or array.ndim != 2:
+            raise WireError(f"options.action_prefix.{key!s:.40} is no array (steps, numbers)")
+    return actions, frozen_steps
+
+
+def modality_reply(modality: Modality) -> dict[str, Any]:
+    """The answer to get_modality_config."""
+    parts: dict[str, tuple[Sequence[int], Sequence[str]]] = {
+        "video": (modality.video_delta, modality.video_keys),
+        "state": (modality.state_delta, list(modality.state)),
+        "action": (modality.action_delta, [action.key for action in modality.actions]),
+        "language": ([0], [modality.language_key]),
+    }
+    actions = [action.config.to_dict() for action in modality.actions]
+    return {
+        name: npy_wire.modality_map(
+            {
+                "delta_indices": list(delta),
+                "modality_keys": list(keys),
+                "sin_cos_embedding_keys": None,
+                "mean_std_embedding_keys": None,
+                "action_configs": actions if name == "action" else None,
+            }
+        )
+        for name, (delta, keys) in parts.items()
+    }
+
+
+def _arrays(observation: Any, part: str, dimensions: int) -> dict[str, Any]:
+    arrays = observation.get(part) if isinstance(observation, dict) else None
+    if not isinstance(arrays, dict) or not arrays:
+        raise WireError(f"the observation has no {part!r}, expected a dict of arrays")
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.ndim != dimensions:
+            found = f"{array.ndim} dimensions" if isinstance(array, np.ndarray) else "no array"
+            raise WireError(f"{part} {key!r:.40} has {found}, expected {dimensions}")
+        if not array.size:
+            raise WireError(f"{part} {key!r:.40} is empty, its shape is {array.shape}")
+    return arrays
+
+
+def _sentences(observation: Any, key: str, batch: int) -> list[str]:
+    language = observation.get("language")
+    if not isinstance(language, dict) or key not in language:
+        raise WireError(f"the observation has no language {key!r}")
+    sentences = language[key]
+    if not isinstance(sentences, list) or len(sentences) != batch:
+        raise WireError(f"language {key!r} is no list of {batch}, one entry per batch")
+    found = [s[0] if isinstance(s, list) and len(s) == 1 else s for s in sentences]
+    if not all(isinstance(sentence, str) for sentence in found):
+        raise WireError(f"language {key!r} holds something else than one sentence per batch")
+    return found
