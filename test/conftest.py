@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from groot_ros.share import share_file
 
@@ -21,6 +22,10 @@ HOME = tempfile.TemporaryDirectory(prefix="groot_ros_test_", ignore_cleanup_erro
 os.environ["ROS_HOME"] = HOME.name
 # A background job of a shell ignores SIGINT, and so would the nodes that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long cases take to make and to try says something about the machine alone.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 OVER_ROS = {"launch", "nodes"}
 
