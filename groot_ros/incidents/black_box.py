@@ -187,7 +187,7 @@ class BlackBox:
 
     def _save(self, events: tuple[Event, ...], now_ns: int) -> None:
         if self._incidents_come - self._incidents_written >= MOST_INCIDENTS:
-            reason = "the disk is too slow, others are still being written"
+            reason = "others are still being written, the disk or the processor is too slow"
             self._told(Saved("", events[0].sentence, reason))
             return
         messages, tape = self._messages.taken(), self._tape.taken()

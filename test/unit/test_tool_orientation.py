@@ -49,6 +49,7 @@ def test_tilt_and_twist_are_the_angles_that_an_operator_sees() -> None:
     assert tilt == pytest.approx(0.0, abs=1e-9) and twist == pytest.approx(0.4)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(AXES), st.sampled_from(AXES))
 def test_the_reference_has_neither(tool_axis: str, base_axis: str) -> None:
     tool = ToolOrientation(replace(LIMIT, tool_axis=tool_axis, base_axis=base_axis))
@@ -60,6 +61,7 @@ def test_the_border_that_is_drawn_is_that_of_the_cone() -> None:
     np.testing.assert_allclose(TOOL.rim(7) @ [0, 0, -1], np.cos(0.5), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(turns)
 def test_a_pose_is_moved_into_the_cone_and_no_farther(turn: np.ndarray) -> None:
     pose = turned(turn)[None]
@@ -69,6 +71,7 @@ def test_a_pose_is_moved_into_the_cone_and_no_farther(turn: np.ndarray) -> None:
         np.testing.assert_allclose(np.abs(inside @ pose.T), np.abs(pose @ pose.T), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(turns, st.lists(st.floats(-0.3, 0.3), min_size=3, max_size=3).map(np.array))
 def test_what_is_between_two_poses_is_bounded(turn: np.ndarray, more: np.ndarray) -> None:
     start = turned(0.5 * turn)

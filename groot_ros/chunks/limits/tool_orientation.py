@@ -161,8 +161,13 @@ class ToolOrientation:
     def bounded(self, poses: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Poses (T, 7) of which those up to `MARGIN_RAD` outside are moved inside, and which
         (T,) were."""
-        worst = self.beyond(poses).max(axis=-1)
-        near = (worst > TOLERANCE_RAD) & (worst <= MARGIN_RAD)
+        _, tilt, twist = self.turned(poses)
+        excess = tilt - self.limit.cone_rad
+        if self.limit.twist_rad:
+            low, high = self.limit.twist_rad
+            away = np.abs(_wrapped(twist - (low + high) / 2))
+            excess = np.maximum(excess, away - (high - low) / 2)
+        near = (excess > TOLERANCE_RAD) & (excess <= MARGIN_RAD)
         return np.where(near[:, None], self.projected(poses), poses), near
 
     def refusal(self, poses: Array) -> str | None:
@@ -171,7 +176,8 @@ class ToolOrientation:
         outside = beyond > TOLERANCE_RAD
         if not outside.any():
             return None
-        step, face = np.argwhere(outside)[0]
+        step = int(np.argmax(outside.any(axis=1)))
+        face = int(np.argmax(beyond[step]))
         _, tilt, twist = self.turned(poses[step])
         limit = self.limit
         if face == 0:
