@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
@@ -14,16 +13,21 @@ from typing import Any
 from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_typestore
 
-from groot_ros.cameras.raw_image import image_to_rgb
+from groot_ros.cameras.raw_image import compressed_to_rgb, image_to_rgb
 from groot_ros.codecs.image import resize_with_pad
 from groot_ros.data.datasets.video import VideoWriter
-from groot_ros.observation.routes import IMAGE
+from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
+
+PICTURES: dict[str, Callable[[Any], Any]] = {
+    IMAGE: image_to_rgb,
+    COMPRESSED_IMAGE: compressed_to_rgb,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class BareConversion:
-    """Of raw cameras on `topics` every `stride`-th picture, `count` of each, as videos in a new
-    folder, (height, width) in size."""
+    """Of cameras on `topics`, raw or JPEG, every `stride`-th picture, `count` of each, as videos
+    in a new folder, (height, width) in size."""
 
     file: Path
     topics: Sequence[str]
@@ -36,7 +40,7 @@ class BareConversion:
 
     def run(self) -> int:
         """Make the videos; returns how many pictures are in them."""
-        decode: Callable[[bytes, str], Any] = get_typestore(Stores.ROS2_JAZZY).deserialize_cdr
+        decode: Callable[[memoryview, str], Any] = get_typestore(Stores.ROS2_JAZZY).deserialize_cdr
         self.folder.mkdir(parents=True)
         seen = dict.fromkeys(self.topics, 0)
         with self.file.open("rb") as stream, ExitStack() as stack:
@@ -44,11 +48,14 @@ class BareConversion:
                 topic: stack.enter_context(closing(self._writer(index)))
                 for index, topic in enumerate(self.topics)
             }
-            for _, channel, message in make_reader(stream).iter_messages(list(self.topics)):
+            for schema, channel, message in make_reader(stream).iter_messages(list(self.topics)):
                 writer, number = writers[channel.topic], seen[channel.topic]
                 seen[channel.topic] += 1
                 if number % self.stride == 0 and writer.frames < self.count:
-                    picture = image_to_rgb(decode(message.data, IMAGE))
+                    assert schema
+                    # Of a view nothing is copied.
+                    decoded = decode(memoryview(message.data), schema.name)
+                    picture = PICTURES[schema.name](decoded)
                     writer.write(resize_with_pad(picture, self.width, self.height))
             return sum(writer.frames for writer in writers.values())
 
@@ -56,14 +63,12 @@ class BareConversion:
         return VideoWriter(self.folder / f"{index}.mp4", self.fps, self.width, self.height)
 
 
-def bare_conversion_s(parts: Sequence[BareConversion], workers: int) -> float:
-    """Wall time of parts side by side, in processes as a conversion has them."""
+def run_bare(parts: Sequence[BareConversion], workers: int) -> None:
+    """Run parts side by side, in processes as a conversion has them."""
     context = multiprocessing.get_context("spawn")
-    started_s = time.perf_counter()
     with ProcessPoolExecutor(workers, context) as pool:
         for part, pictures in zip(parts, pool.map(BareConversion.run, parts), strict=True):
             if pictures != part.count * len(part.topics):
                 raise ValueError(
                     f"{part.file} has {pictures} pictures, expected {part.count} each"
                 )
-    return time.perf_counter() - started_s

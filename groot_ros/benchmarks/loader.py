@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from groot_ros.benchmarks.convert import CODEC, FPS, ROBOT, write_bag
+from groot_ros.benchmarks.convert import CODEC, FPS
+from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.codecs.catalog import VARIANTS
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.datasets.writer import video_column

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.benchmarks.convert import PICTURE_SIZE, ROBOT
 from groot_ros.benchmarks.gpu.files import VARIANT
 from groot_ros.benchmarks.gpu.memory_use import forget_peak, peaks
 from groot_ros.benchmarks.gpu.record import Result, spread
 from groot_ros.benchmarks.gpu.steps import Setting
+from groot_ros.benchmarks.moving_arm import PICTURE_SIZE, ROBOT
 from groot_ros.chunks.progress import Progress
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.model.inference.device import find_device, find_dtype

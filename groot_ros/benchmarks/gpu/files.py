@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
-from groot_ros.benchmarks.convert import CODEC, FPS, ROBOT, write_bag
+from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.gpu.memory_use import GB
 from groot_ros.benchmarks.gpu.record import Result, Skip
 from groot_ros.benchmarks.gpu.steps import Setting
 from groot_ros.benchmarks.model import CROP, EDGE, random_network
 from groot_ros.benchmarks.model_configs import CONFIGS
+from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.playback.episodes import EpisodeChoice

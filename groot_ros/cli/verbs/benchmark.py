@@ -38,9 +38,15 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
     recorder.set_defaults(run=run_recorder)
 
     convert = subjects.add_parser("convert", help="speed and memory of bags to a dataset")
-    convert.add_argument("--bags", type=int, default=2, help="two raw cameras each (default: 2)")
+    convert.add_argument("--bags", type=int, default=2, help="two cameras each (default: 2)")
+    convert.add_argument("--pictures", choices=["raw", "jpeg"], default="raw")
     convert.add_argument("--seconds", type=float, default=30.0, help="per bag (default: 30)")
     convert.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    convert.add_argument(
+        "--memory",
+        action="store_true",
+        help="what memory grows by, in a bag of --seconds with small JPEG",
+    )
     convert.add_argument("--output", type=Path, help="folder on the disk to measure")
     convert.add_argument("--json", action="store_true", help="print one JSON object")
     convert.set_defaults(run=run_convert)
@@ -68,16 +74,37 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
 def run_convert(args: argparse.Namespace) -> int:
     from groot_ros.benchmarks.convert import ConvertBenchmark
 
-    result = ConvertBenchmark(args.bags, args.seconds, args.workers, args.output).run()
+    if args.memory:
+        return run_memory(args)
+    benchmark = ConvertBenchmark(args.bags, args.seconds, args.workers, args.pictures, args.output)
+    result = benchmark.run()
     if args.json:
         print(json.dumps(result, indent=2))
     else:
         print(
             f"{args.bags} bags of {args.seconds:g} s: {result['frames_per_s']:.0f} frames/s, "
-            f"{result['realtime_factor']:.1f} times real time, {result['times_bare']:.2f} times "
-            f"the {result['bare_s']:.1f} s that the pictures alone take, "
-            f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, "
-            f"{result['cpu_s']:.1f} s of processor time, load {result['load_average']:.1f}"
+            f"{result['realtime_factor']:.1f} times real time\n"
+            f"{result['elapsed_s']:.1f} s, {result['times_bare']:.2f} times the "
+            f"{result['bare_s']:.1f} s that decoding, fitting and encoding the pictures alone "
+            f"takes; processor time {result['cpu_s']:.1f} s, {result['times_bare_cpu']:.2f} times "
+            f"{result['bare_cpu_s']:.1f} s\n"
+            f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, load {result['load_average']:.1f}"
+        )
+    return 0
+
+
+def run_memory(args: argparse.Namespace) -> int:
+    from groot_ros.benchmarks.convert_memory import MemoryBenchmark
+
+    result = MemoryBenchmark(args.seconds, args.output).run()
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(
+            f"{result['seconds']:g} s, {result['messages']} messages in {result['chunks']} "
+            f"chunks: {result['peak_rss_bytes'] / 1e6:.0f} MB of memory, "
+            f"{result['bytes_per_chunk_of_a_bag'] / 1e3:.1f} kB more for each chunk of a bag, "
+            f"{result['bytes_per_s_of_an_episode'] / 1e3:.0f} kB for each second of an episode"
         )
     return 0
 
