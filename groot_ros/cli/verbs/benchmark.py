@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from groot_ros.errors import UserError
+
 MODEL_CONFIGS = ["full", "mid", "tiny", "full_n16", "mid_n16", "tiny_n16"]
 
 
@@ -94,8 +96,10 @@ def run_convert(args: argparse.Namespace) -> int:
 
 
 def run_memory(args: argparse.Namespace) -> int:
-    from groot_ros.benchmarks.convert_memory import MemoryBenchmark
+    from groot_ros.benchmarks.convert_memory import EPISODE_S, MemoryBenchmark
 
+    if args.seconds < 20 * EPISODE_S:
+        raise UserError(f"--memory needs --seconds {20 * EPISODE_S:g} or more, such as 7200")
     result = MemoryBenchmark(args.seconds, args.output).run()
     if args.json:
         print(json.dumps(result, indent=2))
