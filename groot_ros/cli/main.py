@@ -1,4 +1,8 @@
-"""groot-ros: the tools that need no running robot."""
+"""groot-ros: the tools that need no running robot.
+
+A verb is a module of `verbs/`: its docstring begins with "`groot-ros VERB`: " and says the rest of
+the help, `add_arguments(parser)` adds its options, `run(args)` returns the exit code.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pkgutil import iter_modules
+from pathlib import Path
 
-import groot_ros.cli.verbs
 from groot_ros.errors import UserError
 
+VERBS = Path(__file__).parent / "verbs"
+MOST_TEXT = 2000
 USER_ERROR = 2
 # What a shell reports of a program whose reader went away.
 CLOSED_PIPE = 141
@@ -20,22 +25,38 @@ CLOSED_PIPE = 141
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all verbs; a verb is a module of groot_ros.cli.verbs."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What a command line asks for; of all verbs only the one that it names is imported."""
     parser = argparse.ArgumentParser(
         prog="groot-ros",
         description="Record, convert, train and run GR00T on a ROS 2 arm.",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in iter_modules(groot_ros.cli.verbs.__path__):
-        importlib.import_module(f"groot_ros.cli.verbs.{module.name}").add_parser(verbs)
-    return parser
+    named = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for path in sorted(VERBS.glob("[a-z]*.py")):
+        name = path.stem.replace("_", "-")
+        summary, text = _documented(path)
+        verb = verbs.add_parser(name, help=summary, description=text)
+        if name == named:
+            module = importlib.import_module(f"groot_ros.cli.verbs.{path.stem}")
+            module.add_arguments(verb)
+            if hasattr(module, "run"):
+                verb.set_defaults(run=module.run)
+    return parser.parse_args(arguments)
+
+
+def _documented(verb: Path) -> tuple[str, str]:
+    """The summary of a verb and all that its module says of it, without importing it."""
+    with verb.open(encoding="utf-8") as file:
+        head = file.read(MOST_TEXT)
+    text = head.split('"""', 2)[1].partition(": ")[2].strip()
+    return text.split("\n")[0].rstrip("."), text[:1].upper() + text[1:]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; exit code 2 and one sentence for a user's mistake."""
     _open_missing()
-    args = build_parser().parse_args(arguments)
+    args = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         status = int(args.run(args))
         sys.stdout.flush()

@@ -161,7 +161,7 @@ def test_only_the_model_imports_torch() -> None:
     ("start", "heavy"),
     [
         ("import groot_ros.nodes.executor.executor_node", TORCH_PACKAGES),
-        ("from groot_ros.cli.main import build_parser; build_parser()", HEAVY_PACKAGES),
+        ("from groot_ros.cli.main import parse; parse(['validate', 'x'])", HEAVY_PACKAGES),
         ("import groot_ros.benchmarks.gpu.check", HEAVY_PACKAGES),
     ],
     ids=["executor_node", "groot-ros", "gpu_check"],
@@ -176,3 +176,19 @@ def test_it_starts_without_what_it_may_never_need(start: str, heavy: set[str]) -
     )
     loaded = heavy & set(process.stdout.split())
     assert not loaded, f"{sorted(loaded)} are imported"
+
+
+def test_help_imports_no_verb() -> None:
+    script = (
+        "import contextlib, sys\n"
+        "from groot_ros.cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "print(*sys.modules)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    listing, loaded = process.stdout.rstrip().rsplit("\n", 1)
+    verbs = {path.stem for path in (PACKAGE / "cli/verbs").glob("[a-z]*.py")}
+    assert all(f"\n    {verb.replace('_', '-')}" in listing for verb in verbs)
+    assert "argparse" in loaded and "groot_ros.cli.verbs." not in loaded and "numpy" not in loaded

@@ -23,9 +23,7 @@ def command(tmp_path: Path) -> list[str]:
         "    print('done')\n"
         "    print('told', file=sys.stderr)\n"
         "    return 0\n"
-        "class Parser:\n"
-        "    def parse_args(self, arguments): return Namespace(run=run)\n"
-        "cli.build_parser = Parser\n"
+        "cli.parse = lambda arguments: Namespace(run=run)\n"
         "sys.exit(cli.main([]))\n"
     )
     return [sys.executable, str(script)]

@@ -1,4 +1,4 @@
-"""`groot-ros benchmark`: how fast GR00T, recording and conversion are on this machine.
+"""`groot-ros benchmark`: measure time and memory.
 
 For the model PyTorch and transformers are enough:
 `python -m groot_ros.cli.verbs.benchmark model`.
@@ -10,15 +10,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from groot_ros.errors import UserError
 
 MODEL_CONFIGS = ["full", "mid", "tiny", "full_n16", "mid_n16", "tiny_n16"]
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("benchmark", help="measure time and memory")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_subjects(parser)
 
 

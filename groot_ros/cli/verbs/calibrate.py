@@ -1,4 +1,4 @@
-"""`groot-ros calibrate`: latencies and lag of a robot, estimated from bags."""
+"""`groot-ros calibrate`: estimate latencies and lag of a robot from bags, for its robot file."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from groot_ros.calibration.calibrate import Calibration, Row
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "calibrate", help="estimate latencies and lag of a robot from bags, for its robot file"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bags", type=Path, nargs="+", required=True, help="bags or folders of bags"
     )
@@ -35,7 +32,6 @@ def add_parser(subparsers: Any) -> None:
         help="picture of what was compared and found (%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

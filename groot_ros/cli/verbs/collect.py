@@ -1,18 +1,16 @@
-"""`groot-ros collect`: demonstrations of the scripted expert on the simulated arm, as bags."""
+"""`groot-ros collect`: record demonstrations of the scripted expert."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("collect", help="record demonstrations of the scripted expert")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=["reach", "pick"], required=True)
     parser.add_argument("--episodes", type=int, required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder for the bags")
@@ -34,7 +32,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

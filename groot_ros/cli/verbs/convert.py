@@ -1,4 +1,4 @@
-"""`groot-ros convert`: bags to a GR00T dataset."""
+"""`groot-ros convert`: turn bags into a dataset for GR00T."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from groot_ros.data.conversion.convert import Conversion, Report
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("convert", help="turn bags into a dataset for GR00T")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bags",
         type=Path,
@@ -73,7 +72,6 @@ def add_parser(subparsers: Any) -> None:
         "already are left out",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

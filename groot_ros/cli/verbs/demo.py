@@ -1,4 +1,4 @@
-"""groot-ros demo: the scripted expert and the shipped GR00T pick up a cube."""
+"""`groot-ros demo`: move the simulated arm with two policies, film it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,13 @@ NOISE_SEED = 0
 NAMES = {"scripted": "scripted", "local": "groot"}
 
 
-def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the verb `demo`."""
-    parser = verbs.add_parser("demo", help="move the simulated arm with two policies, film it")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the results")
     parser.add_argument(
         "--seconds", type=float, default=40.0, help="of each policy's time at most"
     )
     parser.add_argument("--seed", type=int, default=0, help="scene")
     add_time_options(parser, real_time_factor=1.0)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

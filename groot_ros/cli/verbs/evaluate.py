@@ -1,4 +1,4 @@
-"""`groot-ros evaluate`: a checkpoint in closed loop on the simulated arm, or against a dataset."""
+"""`groot-ros evaluate`: measure what a checkpoint can do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
@@ -32,8 +31,7 @@ from groot_ros.sim.trials import (
 NOISE_SEED = 0
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("evaluate", help="measure what a checkpoint can do")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of groot-ros train (default: the shipped one)"
     )
@@ -73,7 +71,6 @@ def add_parser(subparsers: Any) -> None:
         "--open-loop", action="store_true", help="compare predicted with recorded actions"
     )
     dataset.add_argument("--dataset", type=Path)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,18 +1,15 @@
-"""`groot-ros export`: a trained checkpoint without what only training needs."""
+"""`groot-ros export`: make a trained checkpoint small."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("export", help="make a trained checkpoint small")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

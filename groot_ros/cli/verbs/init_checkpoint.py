@@ -1,27 +1,22 @@
-"""`groot-ros init-checkpoint`: a tiny untrained GR00T for a robot and a variant."""
+"""`groot-ros init-checkpoint`: write a tiny GR00T checkpoint with untrained weights."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.robot.config import load_robot
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "init-checkpoint", help="write a tiny GR00T checkpoint with untrained weights"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", choices=["tiny"], default="tiny")
     parser.add_argument("--variant", required=True, help="such as ee_rot6d_joints")
     parser.add_argument("--robot", default="sim", help="robot name or file (default: sim)")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--gr00t", choices=["N1.7", "N1.6"], default="N1.7", help="version")
     parser.add_argument("--seed", type=int, default=0)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`groot-ros learn`: the whole loop in the simulator, from demonstrations to an evaluation."""
+"""`groot-ros learn`: collect, convert, validate, train, evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from groot_ros.codecs.catalog import find_variant
 from groot_ros.errors import UserError
@@ -16,8 +15,7 @@ from groot_ros.errors import UserError
 DEMONSTRATION_SCENE, HELD_OUT_SCENE = 1000, 40_000
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("learn", help="collect, convert, validate, train, evaluate")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=Path("learn"), help="folder to write")
     parser.add_argument("--task", choices=["reach", "pick"], default="pick")
     parser.add_argument(
@@ -31,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--held-out", type=int, default=10, help="more demonstrations, to compare with only"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,8 @@
-"""`groot-ros record`: a recorder's keyboard, with every topic in red or green."""
+"""`groot-ros record`: record episodes from the keyboard, with live status.
+
+Controls a running recorder; start one with `ros2 launch groot_ros record.launch.py robot:=...`.
+Success and failure end the episode that is recorded.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -42,15 +46,8 @@ HELP = "  ".join(
 )
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "record",
-        help="record episodes from the keyboard, with live status",
-        description="Controls a running recorder; start one with `ros2 launch groot_ros "
-        "record.launch.py robot:=...`. Success and failure end the episode that is recorded.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recorder", default="/recorder", help="its node (default: /recorder)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`groot-ros rehearse`: a checkpoint on recorded observations, its chunks on a fake arm."""
+"""`groot-ros rehearse`: what the executor would make of a checkpoint's chunks, from bags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from groot_ros.cli.checkpoint_options import add_checkpoint_options, open_checkpoint
 from groot_ros.cli.progress import with_progress
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from groot_ros.sim.rehearsal.result import Rehearsed
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "rehearse", help="what the executor would make of a checkpoint's chunks, from bags"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", required=True, help="robot name or file")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument(
@@ -44,7 +41,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--strategy", default="latest", help="of the executor (%(default)s)")
     add_checkpoint_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

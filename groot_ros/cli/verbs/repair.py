@@ -1,24 +1,20 @@
-"""`groot-ros repair`: make bags readable that a crash or a full disk left behind."""
+"""`groot-ros repair`: make a bag readable that was not finished.
+
+Completes the files of a bag in place: index, metadata.yaml, final name. Whole messages are never
+removed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import errno
 from pathlib import Path
-from typing import Any
 
 from groot_ros.errors import UserError
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "repair",
-        help="make a bag readable that was not finished",
-        description="Completes the files of a bag in place: index, metadata.yaml, final name. "
-        "Whole messages are never removed.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="folder of a bag")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

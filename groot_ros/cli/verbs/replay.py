@@ -1,4 +1,4 @@
-"""`groot-ros replay`: what an executor did before an incident, and what others would have done."""
+"""`groot-ros replay`: what came before an incident, with other limits or another checkpoint."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from groot_ros.incidents.what_if import Made
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "replay", help="what came before an incident, with other limits or another checkpoint"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "incident", type=Path, nargs="?", help="folder that the executor saved; the newest one"
     )
@@ -32,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
         "--output", type=Path, help="picture to write, .png, .svg or .pdf (INCIDENT.png)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

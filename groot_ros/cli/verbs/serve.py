@@ -1,4 +1,4 @@
-"""`groot-ros serve`: a checkpoint for clients elsewhere, in the protocol that they speak."""
+"""`groot-ros serve`: serve a checkpoint over the network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from groot_ros.errors import UserError
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 # For clients to be told and an inference to end.
 GRACE_S = 1.5
 PROTOCOLS = ("positronic", "gr00t", "openpi")
-
-
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("serve", help="serve a checkpoint over the network")
-    add_arguments(parser)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="positronic: ask clients for JPEG, for thin links",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

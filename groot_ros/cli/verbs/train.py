@@ -1,4 +1,4 @@
-"""`groot-ros train`: fine-tune GR00T on a dataset."""
+"""`groot-ros train`: train GR00T on a dataset."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("train", help="train GR00T on a dataset", allow_abbrev=False)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="options by name")
-    parser.set_defaults(run=run)
     # transformers and torch take seconds to import; the names of the options need neither.
     from groot_ros.training.config import TrainConfig
 

@@ -1,4 +1,4 @@
-"""`groot-ros validate`: whether a dataset keeps every rule of its format."""
+"""`groot-ros validate`: check every rule of a dataset's format."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("validate", help="check every rule of a dataset's format")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`groot-ros verify`: a dataset against what the live node would have seen in a bag."""
+"""`groot-ros verify`: compare a dataset with what the live node sees in the bag."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "verify", help="compare a dataset with what the live node sees in the bag"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bag", type=Path, required=True)
     parser.add_argument("--robot", required=True, help="robot name or file")
     parser.add_argument("--codec", required=True, help="codec or variant of the dataset")
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

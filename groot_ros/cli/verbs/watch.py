@@ -1,4 +1,4 @@
-"""`groot-ros watch`: policy and executor on one terminal page."""
+"""`groot-ros watch`: rates, ages, seams and stops of a running robot."""
 
 from __future__ import annotations
 
@@ -25,11 +25,8 @@ BUDGET = (
 )
 
 
-def add_parser(verbs: Any) -> None:
-    """Add the verb `watch`."""
-    parser = verbs.add_parser("watch", help="rates, ages, seams and stops of a running robot")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: Ctrl-C")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from groot_ros.benchmarks.model_configs import CONFIGS
 from groot_ros.cli.verbs import benchmark
-from groot_ros.cli.verbs import inspection as inspect_verb
+from groot_ros.cli.verbs import inspect as inspect_verb
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import inspection, memory
 from groot_ros.model.checkpoint.folder import CheckpointFolder

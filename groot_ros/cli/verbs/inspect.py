@@ -1,19 +1,15 @@
-"""`groot-ros inspect`: what a checkpoint, a bag or a dataset holds."""
+"""`groot-ros inspect`: tell what a checkpoint, a bag or a dataset holds."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from groot_ros.errors import UserError
 
 
-def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "inspect", help="tell what a checkpoint, a bag or a dataset holds"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="folder of a checkpoint, a bag or a dataset")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
@@ -24,7 +20,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--robot", default="", help="check that a bag has the topics of this robot name or file"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
