@@ -20,9 +20,8 @@ from groot_ros.robot.config import load_robot
 
 def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
-    init_checkpoint.add_parser(parser.add_subparsers())
-    args = parser.parse_args(["init-checkpoint", *arguments])
-    return args.run(args)
+    init_checkpoint.add_arguments(parser)
+    return init_checkpoint.run(parser.parse_args(arguments))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,8 +11,7 @@ from networks import DATA, droid_config
 from safetensors.torch import load_file, save_file
 
 from groot_ros.benchmarks.model_configs import CONFIGS
-from groot_ros.cli.verbs import benchmark
-from groot_ros.cli.verbs import inspect as inspect_verb
+from groot_ros.cli.main import parse
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import inspection, memory
 from groot_ros.model.checkpoint.folder import CheckpointFolder
@@ -23,15 +20,13 @@ from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.network import Gr00t
 
 
-def run(module: Any, *arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    module.add_parser(parser.add_subparsers())
-    args = parser.parse_args(arguments)
+def run(*arguments: str) -> int:
+    args = parse(arguments)
     return args.run(args)
 
 
 def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(inspect_verb, "inspect", str(checkpoint), "--json") == 0
+    assert run("inspect", str(checkpoint), "--json") == 0
     report = json.loads(capsys.readouterr().out)
     network = load_network(checkpoint)
     total = sum(p.numel() for p in network.parameters())
@@ -61,7 +56,7 @@ def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[
 
 
 def test_the_text_names_the_same(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(inspect_verb, "inspect", str(checkpoint))
+    run("inspect", str(checkpoint))
     text = capsys.readouterr().out
     version = CheckpointFolder(checkpoint).config.version.name
     for part in (f"GR00T {version}", "new_embodiment (slot 0, statistics)", "ee_pose 9: ABSOLUTE"):
@@ -73,7 +68,7 @@ def test_the_text_names_the_same(checkpoint: Path, capsys: pytest.CaptureFixture
 def test_untrained_slots_and_checksums(
     checkpoint: Path, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(inspect_verb, "inspect", str(checkpoint), "--weights")
+    run("inspect", str(checkpoint), "--weights")
     assert "slot is UNTRAINED initialisation" in capsys.readouterr().out
     before = inspection.inspect_weights(checkpoint)
     tensors = load_file(copy / "model.safetensors")
@@ -108,7 +103,7 @@ def test_the_released_configuration_trains_as_it_says(copy: Path) -> None:
 
 def test_statistics_may_be_missing(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (copy / "statistics.json").write_text("{}")
-    run(inspect_verb, "inspect", str(copy))
+    run("inspect", str(copy))
     text = capsys.readouterr().out
     assert "no statistics" in text and "ee_pose ?" in text
 
@@ -118,7 +113,7 @@ def test_benchmark_measures_both_forms(
     config: str, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("--config", config, "--device", "cpu", "--repeats", "2")
-    assert run(benchmark, "benchmark", "model", *arguments, "--json") == 0
+    assert run("benchmark", "model", *arguments, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["weights"], report["version"]) == ("random", version)
     for key in (
@@ -142,7 +137,7 @@ def test_benchmark_measures_both_forms(
         "time_share_once",
         "layout_once",
     }
-    run(benchmark, "benchmark", "model", *arguments)
+    run("benchmark", "model", *arguments)
     assert "random weights" in capsys.readouterr().out
 
 
