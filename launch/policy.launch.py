@@ -14,7 +14,7 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from groot_ros.chunks.execution.strategies import STRATEGIES
-from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.codecs.catalog import codec_names
 from groot_ros.errors import UserError
 from groot_ros.nodes.drivers.fake_graph import FAKE
 from groot_ros.nodes.launching import (
@@ -79,7 +79,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "variant",
         default_value="auto",
-        choices=["auto", *VARIANTS],
+        choices=["auto", *codec_names()],
         description="codec and modality config of the checkpoint; auto: what it says itself, or "
         f"{DEFAULT_VARIANT}",
     ),

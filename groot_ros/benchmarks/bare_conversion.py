@@ -14,7 +14,7 @@ from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_typestore
 
 from groot_ros.cameras.raw_image import compressed_to_rgb, image_to_rgb
-from groot_ros.codecs.image import resize_with_pad
+from groot_ros.codecs.pictures import pad
 from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 
@@ -56,7 +56,7 @@ class BareConversion:
                     # Of a view nothing is copied.
                     decoded = decode(memoryview(message.data), schema.name)
                     picture = PICTURES[schema.name](decoded)
-                    writer.write(resize_with_pad(picture, self.width, self.height))
+                    writer.write(pad(picture, self.width, self.height))
             return sum(writer.frames for writer in writers.values())
 
     def _writer(self, index: int) -> VideoWriter:

@@ -101,8 +101,8 @@ class ConvertBenchmark:
                 stride=CAMERA_HZ // FPS,
                 count=episode.length,
                 fps=FPS,
-                width=video.width,
-                height=video.height,
+                width=video.size[0],
+                height=video.size[1],
                 folder=folder / "bare" / str(index),
             )
             for index, episode in enumerate(episodes)

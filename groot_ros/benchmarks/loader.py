@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
-from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.codecs.catalog import shipped_codecs
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.datasets.writer import video_column
 from groot_ros.data.playback.episodes import EpisodeChoice
@@ -125,7 +125,7 @@ class LoaderBenchmark:
 
 def _prepare(path: Path) -> Prepared:
     codec = open_dataset(path).own.get("codec")
-    fitting = [v.modality_config for v in VARIANTS.values() if v.codec_name == codec]
+    fitting = [v.modality_config for v in shipped_codecs() if v.codec_name == codec]
     given = {
         "input_path": str(path),
         "output_path": "none",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.envelope import Envelope, EnvelopeMonitor, measure_envelope
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
 from groot_ros.observation.types import Observation
@@ -103,7 +103,7 @@ class PathPolicy:
 
 def _path_monitor(robot: RobotConfig) -> EnvelopeMonitor:
     """What demonstrations of the path would be like, by an arm that rests in its joints."""
-    codec = find_variant("ee_rot6d_joints").codec(robot)
+    codec = find_codec("ee_rot6d_joints").codec(robot)
     poses = ideal_path(np.arange(DEMONSTRATED_STEPS, dtype=np.int64) * STEP_NS)
     assert robot.observations.joint_position
     joints = np.zeros((len(poses), len(robot.observations.joint_position.joints)))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from websockets.sync.client import connect
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ActionConfig, ActionKey, Modality
@@ -57,7 +57,7 @@ class StandInModel:
 
     def __init__(self, model_s: float) -> None:
         self._model_s = model_s
-        self.codec = find_variant(VARIANT).codec(load_robot(ROBOT))
+        self.codec = find_codec(VARIANT).codec(load_robot(ROBOT))
         self.modality = modality_of(self.codec)
 
     def predict(
@@ -190,7 +190,7 @@ class _PolicyClient:
 
     def __init__(self, url: str) -> None:
         config = RemoteConfig(url, ANSWER_TIMEOUT_S)
-        self._policy = RemotePolicy(config, find_variant(VARIANT), load_robot(ROBOT))
+        self._policy = RemotePolicy(config, find_codec(VARIANT), load_robot(ROBOT))
         self._policy.open()
 
     def ask(self, observation: Observation) -> float:

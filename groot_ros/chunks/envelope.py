@@ -17,7 +17,7 @@ from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import Part
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Feature, Observation
 
 Array = NDArray[np.float64]
 Slices = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -185,12 +185,12 @@ class EnvelopeMonitor:
     def _observed(self, observation: Observation) -> Iterator[Excess]:
         columns = self._codec.state.encode(observation)
         last, self._last = self._last, (observation.stamp_ns, columns)
-        for part, channel in _graded_parts(self._codec.state.parts, self._envelope.state):
-            where = _Where("observed", part.key, part.names)
-            yield _value_excess(where, columns[part.key], channel)
+        for feature, channel in _graded(self._codec.state.parts, self._envelope.state):
+            where = _Where("observed", feature.key, feature.names)
+            yield _value_excess(where, columns[feature.key], channel)
             if last is not None:
                 passed = (observation.stamp_ns - last[0]) * self._envelope.rate_hz / 1e9
-                step = (columns[part.key] - last[1][part.key]) / max(passed, 1.0)
+                step = (columns[feature.key] - last[1][feature.key]) / max(passed, 1.0)
                 yield _step_excess(where, step, channel)
 
     def _wanted(self, chunk: Chunk) -> Iterator[Excess]:
@@ -200,9 +200,9 @@ class EnvelopeMonitor:
         times_ns = chunk.stamp_ns + np.arange(min(count, FIRST_STEPS)) * step_ns
         steps = chunk.sample_many(times_ns.astype(np.int64))
         columns = self._codec.action.encode(steps)
-        for part, channel in _graded_parts(self._codec.action.parts, self._envelope.action):
-            where = _Where("wanted", part.key, part.names)
-            first = columns[part.key]
+        for feature, channel in _graded(self._codec.action.parts, self._envelope.action):
+            where = _Where("wanted", feature.key, feature.names)
+            first = columns[feature.key]
             yield _value_excess(where, first, channel)
             yield _step_excess(where, np.diff(first, axis=0), channel)
             yield _jerk_excess(where, np.diff(first, n=3, axis=0), channel)
@@ -213,21 +213,22 @@ def _check_envelope(envelope: Envelope, codec: Codec) -> None:
         ("state", codec.state.parts, envelope.state),
         ("action", codec.action.parts, envelope.action),
     ):
-        for part, channel in _graded_parts(parts, channels):
+        for feature, channel in _graded(parts, channels):
             arrays = channel.low, channel.high, channel.step, channel.jerk
-            if any(a.shape != (len(part.names),) or not np.all(np.isfinite(a)) for a in arrays):
+            if any(a.shape != (feature.size,) or not np.all(np.isfinite(a)) for a in arrays):
                 raise UserError(
-                    f"the checkpoint's envelope.{group}.{part.key} holds something else than "
-                    f"{len(part.names)} finite numbers of each kind: copy the checkpoint again"
+                    f"the checkpoint's envelope.{group}.{feature.key} holds something else than "
+                    f"{feature.size} finite numbers of each kind: copy the checkpoint again"
                 )
 
 
-def _graded_parts(
+def _graded(
     parts: Iterable[Part], channels: Mapping[str, Channel]
-) -> Iterator[tuple[Part, Channel]]:
-    return (
-        (p, channels[p.key]) for p in parts if not p.signal.kind.is_decision and p.key in channels
-    )
+) -> Iterator[tuple[Feature, Channel]]:
+    for part in parts:
+        for feature in part.features:
+            if not part.signal.kind.is_decision and feature.key in channels:
+                yield feature, channels[feature.key]
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ def _value_excess(where: _Where, values: Array, channel: Channel) -> Excess:
         f"{where.name(int(column))} is {values[row, column]:.3g}, there it was "
         f"{channel.low[column]:.3g} to {channel.high[column]:.3g}"
     )
-    return _graded(float(beyond[row, column]), VALUE_GRADES, words)
+    return _excess(float(beyond[row, column]), VALUE_GRADES, words)
 
 
 def _step_excess(where: _Where, steps: Array, channel: Channel) -> Excess:
@@ -267,9 +268,9 @@ def _factor_excess(
     row, column = np.unravel_index(np.argmax(factors), factors.shape)
     factor = float(factors[row, column])
     words = f"{where.name(int(column))} {verb} {factor:.1f} times as much as there"
-    return _graded(factor, grades, words)
+    return _excess(factor, grades, words)
 
 
-def _graded(amount: float, grades: tuple[float, ...], words: str) -> Excess:
+def _excess(amount: float, grades: tuple[float, ...], words: str) -> Excess:
     grade = Grade(int(np.sum(amount > np.array(grades))))
     return Excess(grade, amount / grades[0], words)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from groot_ros.codecs.image import resize_with_pad
-from groot_ros.codecs.parts import ActionPart, BinaryGrip, ObservationPart, Part
+from groot_ros.codecs.parts import COMMANDED, NOW, REACHED, ActionPart, ObservationPart
+from groot_ros.codecs.pictures import fit
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Feature, Features, ModelInput, ModelOutput, Observation
-from groot_ros.signals.kinds import CLOSURE
 from groot_ros.signals.signals import Signals
 
 
@@ -31,29 +30,49 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Video:
-    """Pictures by dataset key: the camera each comes from, and their common size in pixels."""
+class VideoPart:
+    """A video key: the camera it shows, its size in pixels, how pictures are fitted into it."""
 
-    cameras: Mapping[str, str]
+    camera: str
     width: int = 224
     height: int = 224
+    fit: str = "pad"
+    history: tuple[int, ...] = NOW
+
+
+@dataclass(frozen=True)
+class Video:
+    """Pictures by dataset key."""
+
+    parts: Mapping[str, VideoPart]
+
+    @property
+    def cameras(self) -> dict[str, str]:
+        """The camera of each key."""
+        return {key: part.camera for key, part in self.parts.items()}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels within which every picture lies."""
+        parts = self.parts.values()
+        return max(part.width for part in parts), max(part.height for part in parts)
 
     def encode(self, observation: Observation) -> dict[str, np.ndarray]:
-        """Pictures {key: (1, H, W, 3) uint8}, fitted with black borders."""
+        """Pictures {key: (1, H, W, 3) uint8}."""
         video = {}
-        for key, camera in self.cameras.items():
-            image = observation.images.get(camera)
+        for key, part in self.parts.items():
+            image = observation.images.get(part.camera)
             if image is None:
                 raise UserError(
-                    f"the observation has no picture of camera {camera!r}, which this variant "
-                    "reads: add it to the robot file"
+                    f"the observation has no picture of camera {part.camera!r}, which this "
+                    "variant reads: add it to the robot file"
                 )
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise UserError(
-                    f"the picture of camera {camera!r} is {image.dtype} {image.shape}, expected "
-                    "uint8 (height, width, 3) RGB"
+                    f"the picture of camera {part.camera!r} is {image.dtype} {image.shape}, "
+                    "expected uint8 (height, width, 3) RGB"
                 )
-            video[key] = resize_with_pad(image, self.width, self.height)[None]
+            video[key] = fit(image, part.width, part.height, part.fit)[None]
         return video
 
 
@@ -66,9 +85,13 @@ class Codec:
     action: ActionPart
     video: Video
     timing: Timing = Timing()
-    labels: str = "commanded"
-    """Where a dataset's actions come from: the `commanded` pose or the `reached` one."""
     language: str = "annotation.language.language_instruction"
+
+    @property
+    def labels(self) -> str:
+        """Where a dataset's actions come from: `reached` where all of them do."""
+        is_reached = all(part.label == REACHED for part in self.action.parts)
+        return REACHED if is_reached else COMMANDED
 
     def encode(self, observation: Observation) -> ModelInput:
         """Model input of an observation; UserError names a missing or impossible signal."""
@@ -85,9 +108,9 @@ class Codec:
     @property
     def features(self) -> Features:
         return Features(
-            state=_features(self.state.parts),
-            action=_features(self.action.parts),
-            video=dict(self.video.cameras),
+            state=self.state.features,
+            action=self.action.features,
+            video=self.video.cameras,
             language=self.language,
         )
 
@@ -97,7 +120,7 @@ class Codec:
             "state": _slices(self.features.state),
             "action": _slices(self.features.action),
             "video": {
-                key: {"original_key": f"observation.images.{key}"} for key in self.video.cameras
+                key: {"original_key": f"observation.images.{key}"} for key in self.video.parts
             },
             "annotation": {
                 self.language.removeprefix("annotation."): {"original_key": "task_index"}
@@ -107,26 +130,10 @@ class Codec:
     @property
     def fingerprint(self) -> str:
         """SHA-256 in hexadecimal digits: two codecs with the same one make the same columns."""
-        content = {
-            "name": self.name,
-            "labels": self.labels,
-            "modality": self.modality(),
-            "columns": [part.names for part in (*self.state.parts, *self.action.parts)],
-            "picture": [self.video.width, self.video.height],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-    def reached(self, name: str) -> Self:
-        """This codec with the reached pose as the action and a gripper that decides."""
-        parts = tuple(
-            BinaryGrip(part.signal, part.key) if part.signal.kind == CLOSURE else part
-            for part in self.action.parts
-        )
-        return replace(self, name=name, labels="reached", action=ActionPart(parts))
-
-
-def _features(parts: tuple[Part, ...]) -> tuple[Feature, ...]:
-    return tuple(Feature(part.key, part.names) for part in parts)
+        # The parts are dataclasses of plain values, whose text says all that they do.
+        content = repr((self.name, self.state, self.action, sorted(self.video.parts.items())))
+        text = json.dumps({"codec": content, "modality": self.modality()}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _slices(features: tuple[Feature, ...]) -> dict[str, dict[str, int]]:

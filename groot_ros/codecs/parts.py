@@ -1,142 +1,155 @@
-"""The parts of a codec: how one signal becomes columns of numbers and back."""
+"""The parts of a codec: how one signal becomes columns of numbers under a key, and back."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.codecs.representations.base import Representation
 from groot_ros.errors import UserError
-from groot_ros.geometry import normalize_quat, pose9_to_pose, pose_to_pose9
-from groot_ros.observation.types import Observation
-from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, VECTOR, VELOCITY, Kind
+from groot_ros.geometry import invert, matrix_to_pose, pose_to_matrix
+from groot_ros.observation.types import Feature, Observation
+from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import Signals, SignalSpec
 
 Array = NDArray[np.float64]
 
-# Gripper pointing down: far from it, on the other side of the rotation group, is where an arm on
-# a table never goes, so quaternions near this one never change sign while the arm moves.
-GRIPPER_DOWN = (0.0, 1.0, 0.0, 0.0)
+COMMANDED, REACHED = "commanded", "reached"
+LABELS = (COMMANDED, REACHED)
+NOW = (0,)
 
 
 @dataclass(frozen=True)
-class Part(ABC):
-    """One signal, any of the kinds that the part takes, and its columns (..., D) under a key.
+class Affine:
+    """columns = scale * numbers + offset, for all of them or one each."""
 
-    The key is the signal's name where none is given.
+    scale: tuple[float, ...] = (1.0,)
+    offset: tuple[float, ...] = (0.0,)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Pose (7,) of a codec's frame in the link `of`, whose pose the robot tells."""
+
+    of: str
+    pose: tuple[float, ...]
+
+    @cached_property
+    def matrix(self) -> Array:
+        return pose_to_matrix(np.array(self.pose))
+
+    def seen(self, values: Array) -> Array:
+        """Poses (..., 7) of the codec's frame where the link's are `values`: T_link @ tool."""
+        return matrix_to_pose(pose_to_matrix(values) @ self.matrix)
+
+    def wanted(self, values: Array) -> Array:
+        """The inverse of `seen`: T_codec @ tool^-1."""
+        return matrix_to_pose(pose_to_matrix(values) @ invert(self.matrix))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One signal and its columns (..., D) under a key, or one column under each of `keys`.
+
+    The key is the signal's name where none is given. `label` is where a dataset's actions come
+    from. `history` are the steps before the observation, 0, that are read.
     """
 
     signal: SignalSpec
+    representation: Representation
     key: str = ""
-    kinds: ClassVar[tuple[Kind, ...]]
+    keys: tuple[str, ...] = ()
+    unit: str = ""
+    affine: Affine | None = None
+    tool: Tool | None = None
+    label: str = COMMANDED
+    history: tuple[int, ...] = NOW
 
     def __post_init__(self) -> None:
-        if self.signal.kind not in self.kinds:
-            expected = " or ".join(kind.name for kind in self.kinds)
-            raise UserError(
-                f"signal {self.signal.name} is of kind {self.signal.kind.name}, "
-                f"{type(self).__name__} takes {expected}: choose another representation"
-            )
         if not self.key:
             object.__setattr__(self, "key", self.signal.key)
+        kinds = self.representation.kinds
+        if self.signal.kind not in kinds:
+            expected = " or ".join(kind.name for kind in kinds)
+            raise UserError(
+                f"signal {self.signal.name} of key {self.key} is of kind {self.signal.kind.name}, "
+                f"{type(self.representation).__name__} takes {expected}: choose another "
+                "representation"
+            )
+        count = len(self.names)
+        if self.keys and len(self.keys) != count:
+            raise UserError(
+                f"key {self.key} has {len(self.keys)} keys for the {count} numbers "
+                f"{' '.join(self.names)}: name one for each, or none"
+            )
+        affine = self.affine or Affine()
+        for name, numbers in ("scale", affine.scale), ("offset", affine.offset):
+            if len(numbers) not in (1, count):
+                raise UserError(
+                    f"affine.{name} of key {self.key} has {len(numbers)} numbers, expected one or "
+                    f"{count}, one for each of {' '.join(self.names)}"
+                )
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
-        return self.signal.columns
+        return self.representation.names(self.signal)
 
-    @abstractmethod
-    def columns(self, values: Array) -> Array:
-        """Columns (..., D) of values."""
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """Its keys."""
+        if not self.keys:
+            return (Feature(self.key, self.names),)
+        return tuple(Feature(key, (key,)) for key in self.keys)
 
-    @abstractmethod
-    def values(self, columns: Array) -> Array:
-        """The inverse of `columns`."""
+    @cached_property
+    def _scale(self) -> Array:
+        factors = np.ones(len(self.names))
+        if self.unit:
+            factors[self.representation.measured] = self.representation.units[self.unit]
+        return factors * (self.affine.scale if self.affine else 1.0)
 
-
-@dataclass(frozen=True)
-class PoseQuat(Part):
-    """A pose as xyz + quaternion wxyz, in the hemisphere of a reference quaternion.
-
-    The choice of sign needs no memory, so live and recorded data agree, and it is continuous
-    along an episode as long as the gripper stays within 180 degrees of the reference.
-    """
-
-    kinds = (POSE,)
-    reference: tuple[float, float, float, float] = GRIPPER_DOWN
-
-    def columns(self, values: Array) -> Array:
-        quat = normalize_quat(values[..., 3:])
-        flip = np.sum(quat * np.asarray(self.reference), axis=-1, keepdims=True) < 0
-        return np.concatenate([values[..., :3], np.where(flip, -quat, quat)], axis=-1)
-
-    def values(self, columns: Array) -> Array:
-        quat = normalize_quat(columns[..., 3:])
-        return np.concatenate([columns[..., :3], quat], axis=-1)
-
-
-@dataclass(frozen=True)
-class PoseRot6d(Part):
-    """A pose as xyz + the first two rows of the rotation matrix."""
-
-    kinds = (POSE,)
+    @cached_property
+    def _offset(self) -> Array:
+        return np.array(self.affine.offset if self.affine else (0.0,))
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return ("x", "y", "z", "r00", "r01", "r02", "r10", "r11", "r12")
+    def _is_scaled(self) -> bool:
+        return bool(self.unit or self.affine)
 
     def columns(self, values: Array) -> Array:
-        return pose_to_pose9(values)
+        """Columns (..., D) of the signal's values."""
+        columns = self.representation.columns(self.tool.seen(values) if self.tool else values)
+        return self._scale * columns + self._offset if self._is_scaled else columns
 
     def values(self, columns: Array) -> Array:
-        return pose9_to_pose(columns)
+        """The inverse of `columns`."""
+        if self._is_scaled:
+            columns = (columns - self._offset) / self._scale
+        values = self.representation.values(columns)
+        return self.tool.wanted(values) if self.tool else values
+
+    def split(self, columns: Array) -> dict[str, Array]:
+        """Columns by key."""
+        if not self.keys:
+            return {self.key: columns}
+        return {key: columns[..., [index]] for index, key in enumerate(self.keys)}
 
 
 @dataclass(frozen=True)
-class Numbers(Part):
-    """Joint positions, velocities or a vector as they are, in the robot file's order."""
+class Ignored:
+    """An action of a checkpoint that the robot does not follow: `size` numbers under a key."""
 
-    kinds = (JOINTS, VELOCITY, VECTOR)
+    key: str
+    size: int
 
-    def columns(self, values: Array) -> Array:
-        return np.asarray(values, dtype=np.float64)
-
-    def values(self, columns: Array) -> Array:
-        return np.asarray(columns, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Grip(Part):
-    """Gripper closure in [0, 1], 1 closed."""
-
-    kinds = (CLOSURE,)
-
-    def columns(self, values: Array) -> Array:
-        return np.asarray(values, dtype=np.float64)[..., None]
-
-    def values(self, columns: Array) -> Array:
-        return np.clip(columns[..., 0], 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class BinaryGrip(Grip):
-    """Gripper closure as a decision: 1 where the fingers have closed by `closing`, else 0.
-
-    What is in the hand stops the fingers long before they are shut, so the threshold is low.
-    """
-
-    closing: float = 0.2
-    threshold: float = 0.5
-
-    def columns(self, values: Array) -> Array:
-        return (super().columns(values) > self.closing).astype(np.float64)
-
-    def values(self, columns: Array) -> Array:
-        return (super().values(columns) > self.threshold).astype(np.float64)
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        return (Feature(self.key, tuple(f"{self.key}_{index}" for index in range(self.size))),)
 
 
 @dataclass(frozen=True)
@@ -146,9 +159,14 @@ class ObservationPart:
     parts: tuple[Part, ...]
 
     @property
+    def features(self) -> tuple[Feature, ...]:
+        """Its keys, in order."""
+        return tuple(feature for part in self.parts for feature in part.features)
+
+    @property
     def signals(self) -> tuple[str, ...]:
         """Names of the signals that it reads."""
-        return tuple(part.signal.name for part in self.parts)
+        return tuple(dict.fromkeys(part.signal.name for part in self.parts))
 
     @property
     def joints(self) -> tuple[str, ...]:
@@ -158,7 +176,7 @@ class ObservationPart:
 
     def encode(self, observation: Observation) -> dict[str, Array]:
         """State columns {key: (1, D)}; UserError names a signal that is missing or not finite."""
-        state = {}
+        state: dict[str, Array] = {}
         for part in self.parts:
             name = part.signal.name
             values = observation.signals.get(name)
@@ -167,15 +185,16 @@ class ObservationPart:
                     f"the observation has no {name}, which this variant reads: name its "
                     "topic in the robot file or choose a variant without it"
                 )
-            columns = part.columns(values)
-            if columns.shape != (len(part.names),):
+            if values.shape != (expected := part.signal.shape):
                 raise UserError(
-                    f"{name} gives {columns.shape[-1] if columns.ndim else 0} numbers, "
-                    f"expected {len(part.names)} ({', '.join(part.names)}): check the robot file"
+                    f"{name} gives {values.shape[-1] if values.ndim else 0} numbers, "
+                    f"expected {expected[0] if expected else 1} "
+                    f"({', '.join(part.signal.columns)}): check the robot file"
                 )
+            columns = part.columns(values)
             if not np.all(np.isfinite(columns)):
                 raise UserError(f"{name} holds NaN or infinity: check its publisher")
-            state[part.key] = columns[None]
+            state |= {key: column[None] for key, column in part.split(columns).items()}
         return state
 
 
@@ -183,7 +202,22 @@ class ObservationPart:
 class ActionPart:
     """The actions that the model answers: parts side by side, both ways."""
 
-    parts: tuple[Part, ...]
+    entries: tuple[Part | Ignored, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Those that the robot follows."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Part))
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """All keys, in order."""
+        return tuple(feature for entry in self.entries for feature in entry.features)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Keys that the robot does not follow."""
+        return tuple(entry.key for entry in self.entries if isinstance(entry, Ignored))
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -192,32 +226,38 @@ class ActionPart:
 
     def encode(self, steps: Signals) -> dict[str, Array]:
         """Action columns {key: (T, D)} of steps, the labels of a dataset."""
-        columns = {}
+        columns: dict[str, Array] = {}
         for part in self.parts:
             values = steps.get(part.signal.name)
             if values is None:
                 raise UserError(
                     f"the steps have no {part.signal.name}, which this variant predicts"
                 )
-            columns[part.key] = part.columns(values)
+            columns |= part.split(part.columns(values))
         return columns
 
     def decode(self, output: Mapping[str, Array]) -> Signals:
         """Steps of action columns {key: (T, D)}; UserError names a key, size or number amiss."""
         steps = {}
         for part in self.parts:
-            if part.key not in output:
-                raise UserError(
-                    f"the model's answer has no {part.key!r}, only {', '.join(output)}: "
-                    "the checkpoint is of another variant"
-                )
-            columns = np.asarray(output[part.key], dtype=np.float64)
-            if columns.ndim != 2 or columns.shape[1] != len(part.names):
-                raise UserError(
-                    f"the model's {part.key!r} has shape {columns.shape}, expected "
-                    f"(steps, {len(part.names)}): the checkpoint is of another variant"
-                )
-            if not np.all(np.isfinite(columns)):
-                raise UserError(f"the model's {part.key!r} holds NaN or infinity")
-            steps[part.signal] = part.values(columns)
+            columns = [_read(output, feature) for feature in part.features]
+            steps[part.signal] = part.values(np.concatenate(columns, axis=-1))
         return Signals.of(steps)
+
+
+def _read(output: Mapping[str, Array], feature: Feature) -> Array:
+    key = feature.key
+    if key not in output:
+        raise UserError(
+            f"the model's answer has no {key!r}, only {', '.join(output)}: "
+            "the checkpoint is of another variant"
+        )
+    columns = np.asarray(output[key], dtype=np.float64)
+    if columns.ndim != 2 or columns.shape[1] != feature.size:
+        raise UserError(
+            f"the model's {key!r} has shape {columns.shape}, expected "
+            f"(steps, {feature.size}): the checkpoint is of another variant"
+        )
+    if not np.all(np.isfinite(columns)):
+        raise UserError(f"the model's {key!r} holds NaN or infinity")
+    return columns

@@ -20,7 +20,7 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_variant,
@@ -55,7 +55,7 @@ def simulation_checkpoint(variant: str) -> Path:
         from groot_ros.model.tiny.for_robot import checkpoint_spec
         from groot_ros.model.tiny.init import init_checkpoint
 
-        init_checkpoint(folder, checkpoint_spec(find_variant(variant), load_robot("sim")))
+        init_checkpoint(folder, checkpoint_spec(find_codec(variant), load_robot("sim")))
     return folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policy import Policy
@@ -56,9 +56,9 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
             choice.seed,
             choice.compile,
         )
-        return LocalPolicy(config, find_variant(choice.variant), robot)
+        return LocalPolicy(config, find_codec(choice.variant), robot)
     if choice.policy == "remote":
         from groot_ros.policies.remote.policy import RemotePolicy
 
-        return RemotePolicy(choice.remote, find_variant(choice.variant), robot)
+        return RemotePolicy(choice.remote, find_codec(choice.variant), robot)
     raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")

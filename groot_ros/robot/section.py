@@ -87,7 +87,10 @@ class Section:
     def choice(self, key: str, allowed: Sequence[str]) -> str:
         value = self.text(key, f"one of {', '.join(allowed)}")
         if value not in allowed:
-            raise self.error(key, f"is {shown(value)}, expected one of {', '.join(allowed)}")
+            near = difflib.get_close_matches(value, allowed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            expected = ", ".join(allowed)
+            raise self.error(key, f"is {shown(value)}, expected one of {expected}{hint}")
         return value
 
     def boolean(self, key: str) -> bool:
@@ -136,6 +139,15 @@ class Section:
         if len(values) != length:
             raise self.error(key, f"is {shown(values)}, expected {expected}")
         return tuple(self._number(key, value, unit, -math.inf, math.inf) for value in values)
+
+    def number_or_numbers(self, key: str, unit: str) -> tuple[float, ...]:
+        """A number or a list of some, none larger than `LARGEST`."""
+        expected = f"a number in {unit} or a list of some"
+        value = self._get(key, expected)
+        values = value if isinstance(value, list) else [value]
+        if not values:
+            raise self.error(key, f"is [], expected {expected}")
+        return tuple(self._number(key, v, unit, -math.inf, math.inf) for v in values)
 
     def names(self, key: str) -> tuple[str, ...]:
         """A list of distinct names."""

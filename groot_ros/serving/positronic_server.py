@@ -151,7 +151,7 @@ class PositronicServer:
     def _meta(
         self, name: str, model: ServedModel, codec: Codec, settings: Settings
     ) -> dict[str, Any]:
-        width, height = codec.video.width, codec.video.height
+        width, height = codec.video.size
         stack: list[dict[str, Any]] = [
             {"name": "stop_on_fault"},
             {"name": "chunked_schedule"},

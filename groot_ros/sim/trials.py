@@ -20,9 +20,8 @@ Array = NDArray[np.float64]
 # Quantile of the normal distribution for intervals of 95 %.
 Z_95 = 1.959964
 # Other than the scenes of demonstrations and those that recipes were chosen with; these chose only
-# that chunks of ee_*_traj are executed whole.
+# that chunks of ee_*_traj are executed whole, as their codec files say.
 FIRST_SCENE = 60_000
-CHUNK_STEPS = 16
 # Absolute chunks begin a few mm beside the hand: with fewer executed, it can stay where it is.
 EXECUTED_STEPS = 8
 NEAR_M = 0.03

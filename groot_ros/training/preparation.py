@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from groot_ros.codecs.catalog import VARIANTS, Variant
+from groot_ros.codecs.catalog import shipped_codecs
+from groot_ros.codecs.file import CodecFile
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
 from groot_ros.data.datasets.writer import MODALITY, OWN_METADATA
@@ -95,9 +96,9 @@ def open_dataset(path: Path) -> Dataset:
     return dataset
 
 
-def find_pairing(dataset: Dataset, modality_config: str) -> Variant:
+def find_pairing(dataset: Dataset, modality_config: str) -> CodecFile:
     """The variant of the dataset's codec and a modality config; UserError lists the right ones."""
-    configs = sorted({variant.modality_config for variant in VARIANTS.values()})
+    configs = sorted({variant.modality_config for variant in shipped_codecs()})
     if modality_config not in configs:
         raise UserError(
             f"modality_config {modality_config!r} is unknown, expected one of {configs}"
@@ -108,9 +109,9 @@ def find_pairing(dataset: Dataset, modality_config: str) -> Variant:
             f"{dataset.path} has no {OWN_METADATA} that names its codec: make it with groot-ros "
             "convert"
         )
-    fitting = {v.modality_config: v for v in VARIANTS.values() if v.codec_name == codec}
+    fitting = {v.modality_config: v for v in shipped_codecs() if v.codec_name == codec}
     if modality_config not in fitting:
-        variants = [v for v in VARIANTS.values() if v.modality_config == modality_config]
+        variants = [v for v in shipped_codecs() if v.modality_config == modality_config]
         needed = sorted({variant.codec_name for variant in variants})
         raise UserError(
             f"codec {codec} of {dataset.path} and modality config {modality_config} do not fit: "
@@ -150,7 +151,7 @@ def _base_folder(config: TrainConfig) -> Path:
         ) from None
 
 
-def _action_keys(dataset: Dataset, variant: Variant) -> list[ActionKey]:
+def _action_keys(dataset: Dataset, variant: CodecFile) -> list[ActionKey]:
     relative = RELATIVE[dataset.own.get("relative") or "se3"]
     return [
         ActionKey(
@@ -166,7 +167,7 @@ def _language_key(dataset: Dataset) -> str:
     return "annotation." + next(iter(dataset.modality["annotation"]))
 
 
-def _tiny_spec(dataset: Dataset, variant: Variant, table: Table) -> CheckpointSpec:
+def _tiny_spec(dataset: Dataset, variant: CodecFile, table: Table) -> CheckpointSpec:
     joints = table.state.get("joint_position", np.empty((0, 0))).shape[1]
     return CheckpointSpec(
         state={key: values.shape[1] for key, values in table.state.items()},
@@ -208,7 +209,7 @@ def _prepare(
     config: TrainConfig,
     base: CheckpointFolder,
     dataset: Dataset,
-    variant: Variant,
+    variant: CodecFile,
     table: Table,
     held_out: Table | None,
 ) -> Prepared:
@@ -302,7 +303,7 @@ def _extra_files(folders: Sequence[Path]) -> dict[str, str]:
     return found
 
 
-def _metadata(dataset: Dataset, variant: Variant, held_out: Table | None) -> dict[str, Any]:
+def _metadata(dataset: Dataset, variant: CodecFile, held_out: Table | None) -> dict[str, Any]:
     """Content of a checkpoint's groot_ros.json."""
     own = dataset.own
     return {

@@ -10,7 +10,7 @@ import torch
 from mutation import damaged, hostile_json
 from numpy.random import Generator
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.inspection import inspect_checkpoint
@@ -40,7 +40,7 @@ class Surface:
         }
         self._changed = ""
         variant = checkpoint_variant(self._folder)
-        self._variant, self._robot = find_variant(variant), load_robot("sim")
+        self._variant, self._robot = find_codec(variant), load_robot("sim")
         self._load()
 
     def attack(self, rng: Generator) -> None:

@@ -15,7 +15,7 @@ from numpy.random import Generator
 
 from groot_ros.benchmarks.serve import VARIANT, StandInModel
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.remote.connection import RemoteConfig
@@ -60,7 +60,7 @@ class Surface:
 
     def __init__(self, _: Path) -> None:
         self._model = StandInModel(0.0)
-        self._robot, self._variant = load_robot("sim"), find_variant(VARIANT)
+        self._robot, self._variant = load_robot("sim"), find_codec(VARIANT)
         codec = self._codec = self._model.codec
         self._seen = Observation(
             stamp_ns=0,

@@ -12,7 +12,7 @@ import pytest
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.envelope import Envelope, EnvelopeMonitor, measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.datasets.reader import Dataset
@@ -103,7 +103,7 @@ def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Demonstrations:
     for name in ("trained", "held_out"):
         convert(Conversion([folder / name], "sim", CODEC, folder / f"{name}_dataset"))
     dataset = Dataset(folder / "trained_dataset")
-    codec = find_variant(CODEC).codec(load_robot("sim"))
+    codec = find_codec(CODEC).codec(load_robot("sim"))
     held_out = load_table(Dataset(folder / "held_out_dataset"))
     return Demonstrations(dataset, Envelope.of(dataset.own["envelope"]), codec, held_out)
 
@@ -128,7 +128,7 @@ def test_checkpoints_of_a_training_carry_the_envelope(demonstrations: Demonstrat
 def test_a_trained_policy_gives_no_alarm_while_it_works() -> None:
     """The checkpoint that ships with the package."""
     config = LocalPolicyConfig(str(share_file("pretrained/sim_pick")), seed=0)
-    policy = LocalPolicy(config, find_variant("ee_rot6d_joints_rel"), load_robot("sim"))
+    policy = LocalPolicy(config, find_codec("ee_rot6d_joints_rel"), load_robot("sim"))
     policy.open()
     simulation, verdicts = Simulation(), []
     for seed in range(6):

@@ -26,6 +26,7 @@ ROOMS = [
     "robot",
     "cameras",
     "observation",
+    "codecs.representations",
     "codecs",
     "chunks",
     "chunks.limits",

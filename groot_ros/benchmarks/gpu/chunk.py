@@ -18,7 +18,7 @@ from groot_ros.benchmarks.gpu.record import Result, spread
 from groot_ros.benchmarks.gpu.steps import Setting
 from groot_ros.benchmarks.moving_arm import PICTURE_SIZE, ROBOT
 from groot_ros.chunks.progress import Progress
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.model.inference.device import find_device, find_dtype
 from groot_ros.observation.buffer import Ages, ObservationBuffer
 from groot_ros.observation.fields import NS
@@ -49,7 +49,7 @@ def loop(setting: Setting, version: str) -> Iterator[Result]:
     dtype = str(find_dtype(config.dtype, device)).removeprefix("torch.")
     forget_peak(device)
     started_s = time.perf_counter()
-    policy = LocalPolicy(config, find_variant(VARIANT), robot)
+    policy = LocalPolicy(config, find_codec(VARIANT), robot)
     policy.open()
     opened = {"loaded and warm": (round(time.perf_counter() - started_s, 2), "s")}
     for strategy in STRATEGIES:

@@ -19,7 +19,7 @@ from groot_ros.benchmarks.gpu.steps import Setting
 from groot_ros.benchmarks.model import CROP, EDGE, random_network
 from groot_ros.benchmarks.model_configs import CONFIGS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.model.checkpoint.load import save_checkpoint
@@ -42,7 +42,7 @@ MARGIN = 2e9
 
 def checkpoint(setting: Setting, version: str) -> Iterator[Result]:
     """A folder as NVIDIA's in bfloat16, for the simulated arm, with the tiny tokenizer."""
-    spec = replace(checkpoint_spec(find_variant(VARIANT), load_robot(ROBOT)), version=version)
+    spec = replace(checkpoint_spec(find_codec(VARIANT), load_robot(ROBOT)), version=version)
     raw = _own_tokens(CONFIGS[setting.config(version)], version)
     config = Gr00tConfig.from_dict(raw)
     numbers = sum(parameter.numel() for parameter in Gr00t.on_meta(config).parameters())

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
-from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_variant,
     find_checkpoint,
     shipped_checkpoint,
 )
-from groot_ros.policies.factory import POLICIES, PolicyChoice
+from groot_ros.policies.factory import MODELS, POLICIES, PolicyChoice
 from groot_ros.sim.trials import (
-    CHUNK_STEPS,
     EXECUTED_STEPS,
     FIRST_SCENE,
     Outcome,
@@ -59,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loop.add_argument(
         "--executed-steps",
         type=int,
-        help="of a chunk until the next inference (default: "
-        f"{EXECUTED_STEPS}, of ee_*_traj {CHUNK_STEPS}; 0: it begins when the last one has ended)",
+        help="of a chunk until the next inference (default: what the codec says, or "
+        f"{EXECUTED_STEPS}; 0: it begins when the last one has ended)",
     )
     add_time_options(loop, real_time_factor=0.0)
     loop.add_argument(
@@ -124,7 +123,7 @@ def _trials(
 ) -> Iterator[Outcome]:
     steps = args.executed_steps
     if steps is None:
-        steps = _executed_steps(policy.variant)
+        steps = _executed_steps(policy)
     elif steps < 0:
         raise UserError(f"executed-steps is {steps}, expected 0 or more")
     timing = chosen_time(args)
@@ -137,11 +136,10 @@ def _trials(
     return evaluate(Evaluation(policy, trials, steps, args.workers, films, timing.latency))
 
 
-def _executed_steps(variant: str) -> int:
-    """What a variant does best with: a pose that was reached is hardly ahead of the hand."""
-    found = VARIANTS.get(variant)
-    makes_reached = found is not None and found.reached and found.modality_config != "joints"
-    return CHUNK_STEPS if makes_reached else EXECUTED_STEPS
+def _executed_steps(policy: PolicyChoice) -> int:
+    """What the policy's codec says that it does best with."""
+    said = find_codec(policy.variant).execute if policy.policy in MODELS else 0
+    return said or EXECUTED_STEPS
 
 
 def _open_loop(args: argparse.Namespace) -> int:

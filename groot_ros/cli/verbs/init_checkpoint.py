@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.robot.config import load_robot
 
 
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.model.tiny.for_robot import checkpoint_spec
     from groot_ros.model.tiny.init import init_checkpoint
 
-    spec = checkpoint_spec(find_variant(args.variant), load_robot(args.robot))
+    spec = checkpoint_spec(find_codec(args.variant), load_robot(args.robot))
     init_checkpoint(args.output, replace(spec, version=args.gr00t), args.seed)
     print(f"wrote {args.output}: untrained weights, for trying the loop and for training")
     return 0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 
 # The scenes of the evaluation are others again.
@@ -57,7 +57,7 @@ def _checkpoint(args: argparse.Namespace) -> Path:
 
 
 def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
-    variant = find_variant(args.variant)
+    variant = find_codec(args.variant)
     dataset, evaluation = args.output / "dataset", args.output / "evaluation"
     checkpoint = f"--checkpoint={_checkpoint(args)}"
     for name, episodes, scene in (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.envelope import measure_envelope
-from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.file import CodecFile
 from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.data.conversion.extract import EpisodeResult
 from groot_ros.data.datasets.reader import Dataset
@@ -37,7 +37,7 @@ class Recipe:
     """What is common to all episodes of a dataset."""
 
     robot: RobotConfig
-    variant: Variant
+    variant: CodecFile
     codec: Codec
     fps: int
     relative: str
@@ -96,6 +96,7 @@ def common_metadata(recipe: Recipe) -> dict[str, Any]:
     """What the dataset says of how all its episodes were made."""
     robot, codec, video = recipe.robot, recipe.codec, recipe.codec.video
     joints = robot.observations.joint_position
+    width, height = video.size
     return {
         "format": FORMAT,
         "variant": recipe.variant.name,
@@ -110,5 +111,5 @@ def common_metadata(recipe: Recipe) -> dict[str, Any]:
         "joints": list(joints.joints) if joints else [],
         "robot_file": asdict(robot),
         "cameras": dict(video.cameras),
-        "images": {"width": video.width, "height": video.height, "pipeline": IMAGE_PIPELINE},
+        "images": {"width": width, "height": height, "pipeline": IMAGE_PIPELINE},
     }

@@ -6,12 +6,13 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Timing
+from groot_ros.codecs.file import FASTEST_FPS
 from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.data.bags.files import NO_SPACE, bag_files, find_bags
 from groot_ros.data.bags.reader import open_bag
@@ -41,7 +42,8 @@ class Conversion:
     robot: str
     codec: str
     output: Path
-    fps: int = 15
+    fps: int = 0
+    """0: the codec's."""
     choice: EpisodeChoice = field(default_factory=EpisodeChoice)
     only_success: bool = False
     trim_idle: bool = False
@@ -125,13 +127,14 @@ def convert(conversion: Conversion, progress: Progress | None = None) -> Report:
 
 class _Run:
     def __init__(self, conversion: Conversion, progress: Progress) -> None:
-        self._conversion = conversion
         self._progress = progress
         self._robot = load_robot(conversion.robot)
         self._variant = find_codec(conversion.codec)
-        if not 1 <= conversion.fps <= 240:
-            raise UserError(f"fps is {conversion.fps}, expected 1 to 240")
-        timing = Timing(step_ns=round(1e9 / conversion.fps))
+        conversion = replace(conversion, fps=conversion.fps or self._variant.fps)
+        self._conversion = conversion
+        if not 1 <= conversion.fps <= FASTEST_FPS:
+            raise UserError(f"fps is {conversion.fps}, expected 1 to {FASTEST_FPS}")
+        timing = Timing(self._variant.horizon, round(1e9 / conversion.fps))
         self._codec = self._variant.codec(self._robot, timing)
         command_topics(self._robot, self._codec)
         for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):

@@ -221,9 +221,9 @@ def _labelled(
     def obstacle(frame: Frame, has_command: bool) -> str:
         if step := source.bag.clock_step_at(frame.time_ns):
             return step
-        if source.codec.labels == "reached":
-            return ""
-        return signals.obstacle(frame.time_ns) or ("" if has_command else NO_COMMAND)
+        if obstacle := signals.obstacle(frame.time_ns):
+            return obstacle
+        return NO_COMMAND if signals.has_motion_labels and not has_command else ""
 
     for frame in frames:
         first_ns = signals.first_command_ns

@@ -66,8 +66,8 @@ def verify(bag_path: Path, robot: str, codec_name: str, dataset_path: Path) -> V
     UserError when the dataset holds nothing of the bag, or was made with another codec.
     """
     dataset = Dataset(dataset_path)
-    timing = Timing(step_ns=round(1e9 / dataset.fps))
-    codec = find_codec(codec_name).codec(load_robot(robot), timing)
+    file = find_codec(codec_name)
+    codec = file.codec(load_robot(robot), Timing(file.horizon, round(1e9 / dataset.fps)))
     if dataset.own.get("codec") != codec.name:
         raise UserError(
             f"dataset {dataset_path} was made with codec {dataset.own.get('codec')}, not "

@@ -71,8 +71,8 @@ class PartWriter:
         video = self.codec.video
         self._statistics = {key: PictureStatistics() for key in video.cameras}
         self._videos = {
-            key: VideoWriter(video_path(self.folder, key), self.fps, video.width, video.height)
-            for key in video.cameras
+            key: VideoWriter(video_path(self.folder, key), self.fps, part.width, part.height)
+            for key, part in video.parts.items()
         }
 
     def add(self, frame: Frame, encoded: ModelInput) -> None:

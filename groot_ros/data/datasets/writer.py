@@ -52,16 +52,15 @@ def video_column(key: str) -> str:
 
 def features(codec: Codec, fps: int) -> dict[str, Any]:
     """Columns of a dataset as `info.json` describes them."""
-    video = codec.video
     described: dict[str, Any] = {
         video_column(key): {
             "dtype": "video",
-            "shape": [video.height, video.width, 3],
+            "shape": [part.height, part.width, 3],
             "names": ["height", "width", "channels"],
             "info": {
                 "video.fps": float(fps),
-                "video.height": video.height,
-                "video.width": video.width,
+                "video.height": part.height,
+                "video.width": part.width,
                 "video.channels": 3,
                 "video.codec": "h264",
                 "video.pix_fmt": PIXEL_FORMAT,
@@ -69,7 +68,7 @@ def features(codec: Codec, fps: int) -> dict[str, Any]:
                 "has_audio": False,
             },
         }
-        for key in video.cameras
+        for key, part in codec.video.parts.items()
     }
     for column, parts in ((STATE, codec.features.state), (ACTION, codec.features.action)):
         names = [name for part in parts for name in part.names]

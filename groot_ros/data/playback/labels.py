@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.parts import COMMANDED, REACHED
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.signals import Signal, Times
 from groot_ros.signals.signals import Signals, SignalSpec
@@ -28,7 +29,7 @@ class Labels:
         values: dict[SignalSpec, Array] = {}
         for part in self.codec.action.parts:
             spec, signal = part.signal, self.signals[part.signal.name]
-            hold = spec.kind.is_decision and self.codec.labels == "commanded"
+            hold = spec.kind.is_decision and part.label == COMMANDED
             values[spec] = signal.held(times_ns) if hold else signal.interpolated(times_ns)
         return Signals.of(values)
 
@@ -47,9 +48,8 @@ def make_labels(
     of the pose.
     """
     signals: dict[str, Signal] = {}
-    reached = codec.labels == "reached"
     for part in codec.action.parts:
-        name = part.signal.name
+        name, reached = part.signal.name, part.label == REACHED
         signal = (states if reached else commands).get(name)
         if not reached and part.signal.kind.is_decision and not signal:
             signal = states.get(name)

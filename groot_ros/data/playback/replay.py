@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from groot_ros.cameras.kind import Decode
 from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.parts import REACHED
 from groot_ros.data.bags.reader import Bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.episodes import Episode
@@ -184,6 +185,11 @@ class SignalReader:
         self._samples[name].leave_out(time_ns)
         self.unusable[topic] += 1
 
+    @property
+    def has_motion_labels(self) -> bool:
+        """Whether some labels are commands of a motion, not only a gripper's."""
+        return any(command.signal.kind.is_motion for command in self._commands.values())
+
     def obstacle(self, time_ns: int) -> str:
         """Why no command is known for a time around which all of them were read."""
         for topic, command in self._commands.items():
@@ -206,10 +212,12 @@ class SignalReader:
 
 def label_fields(codec: Codec) -> list[str]:
     """State fields that the labels of a codec are made of."""
-    if codec.labels == "commanded":
-        # For a gripper that nobody has commanded yet.
-        return [part.signal.name for part in codec.action.parts if part.signal.kind.is_decision]
-    return list(codec.action.signals)
+    # Those of a decision for a gripper that nobody has commanded yet.
+    return [
+        part.signal.name
+        for part in codec.action.parts
+        if part.label == REACHED or part.signal.kind.is_decision
+    ]
 
 
 def read_signals(source: Source, episode: Episode) -> EpisodeSignals:

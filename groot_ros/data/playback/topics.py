@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from groot_ros.cameras.catalog import found_type
 from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.parts import REACHED
 from groot_ros.data.bags.reader import Bag, TopicInfo
 from groot_ros.data.bags.storage import BagError
 from groot_ros.errors import UserError
@@ -79,12 +80,17 @@ def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> Co
 
     UserError when the robot file names none or bags cannot hold them.
     """
-    if codec.labels == "reached":
-        return {}
+    if codec.action.ignored:
+        raise UserError(
+            f"codec {codec.name} ignores actions ({', '.join(codec.action.ignored)}): it runs a "
+            "checkpoint and makes no dataset, for which every action needs a signal"
+        )
     readers = {spec.name: found for spec, found in command_readers(robot).items()}
     topics = {}
     for part in codec.action.parts:
         name = part.signal.name
+        if part.label == REACHED:
+            continue
         if part.signal.kind == JOINTS:
             raise UserError(
                 f"codec {codec.name} needs commanded joint positions, which bags do not hold as "

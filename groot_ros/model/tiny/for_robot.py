@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from groot_ros.codecs.catalog import Variant
+from groot_ros.codecs.file import CodecFile
 from groot_ros.model.processing.modality import ActionConfig, ActionKey
 from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
 from groot_ros.model.tiny.init import CheckpointSpec
@@ -18,7 +18,7 @@ POSITION_M = ((0.2, -0.2, 0.05), (0.5, 0.2, 0.4))
 JOINT_POSITION_RAD = 1.5
 
 
-def checkpoint_spec(variant: Variant, robot: RobotConfig) -> CheckpointSpec:
+def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
     """What a checkpoint for this robot and variant reads and answers."""
     codec = variant.codec(robot)
     features = codec.features

@@ -10,7 +10,7 @@ from std_srvs.srv import Trigger
 
 from groot_ros.chunks.message import MAX_TEXT_LENGTH
 from groot_ros.chunks.progress import Progress
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
@@ -260,7 +260,7 @@ def _codec_name(p: PolicyParameters, robot: RobotConfig) -> CodecName:
     """The codec of a node's policy; a scripted one has none."""
     if p.policy not in MODELS:
         return CodecName()
-    return CodecName(p.variant, find_variant(p.variant).codec(robot).fingerprint)
+    return CodecName(p.variant, find_codec(p.variant).codec(robot).fingerprint)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groot_ros.chunks.execution.strategies import STRATEGIES
-from groot_ros.codecs.catalog import VARIANTS
+from groot_ros.codecs.catalog import codec_names
 from groot_ros.nodes.parameters import (
     lockstep_parameter,
     parameter,
@@ -25,7 +25,7 @@ class PolicyParameters:
     variant: str = parameter(
         "ee_rot6d_joints",
         "codec and modality config that the checkpoint was trained with",
-        choices=tuple(VARIANTS),
+        choices=codec_names(),
         read_only=True,
     )
     checkpoints_dir: str = parameter(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import Feature
@@ -27,7 +27,7 @@ class Difference:
 def check_fit(
     modality: Modality,
     metadata: Mapping[str, Any],
-    variant: Variant,
+    variant: CodecFile,
     codec: Codec,
     robot: RobotConfig,
 ) -> None:
@@ -46,7 +46,7 @@ def check_fit(
 
 
 def _modality_differences(
-    modality: Modality, variant: Variant, codec: Codec
+    modality: Modality, variant: CodecFile, codec: Codec
 ) -> Iterator[Difference]:
     other_variant = "choose the variant that it was trained with"
     features = codec.features

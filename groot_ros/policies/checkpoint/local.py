@@ -14,8 +14,8 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import continued_actions, to_chunk
 from groot_ros.chunks.envelope import EnvelopeMonitor
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import ActionPrefix, Groot
 from groot_ros.model.processing.modality import Modality
@@ -53,7 +53,7 @@ class LoadedModel:
 
     groot: Groot
     codec: Codec
-    variant: Variant
+    variant: CodecFile
     folder: Path
 
     @property
@@ -99,7 +99,7 @@ class LoadedModel:
         )
 
 
-def load_model(config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) -> LoadedModel:
+def load_model(config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig) -> LoadedModel:
     """Load and compare with variant and robot; UserError says what does not fit."""
     if not config.checkpoints_dir:
         raise UserError(
@@ -119,7 +119,7 @@ def load_model(config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) 
 class LocalPolicy:
     """A GR00T checkpoint behind a variant's codec."""
 
-    def __init__(self, config: LocalPolicyConfig, variant: Variant, robot: RobotConfig) -> None:
+    def __init__(self, config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig) -> None:
         self._config = config
         self._variant = variant
         self._robot = robot

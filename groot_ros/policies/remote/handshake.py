@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.handshake import Difference, format_table, metadata_differences
 from groot_ros.policies.remote.connection import Handshake
@@ -15,7 +15,7 @@ OTHER_VARIANT = "choose the variant that the server serves"
 
 
 def check_remote_fit(
-    url: str, handshake: Handshake, variant: Variant, codec: Codec, robot: RobotConfig
+    url: str, handshake: Handshake, variant: CodecFile, codec: Codec, robot: RobotConfig
 ) -> None:
     """UserError with a table when the server's model is of another variant or robot.
 
@@ -30,7 +30,7 @@ def check_remote_fit(
         )
 
 
-def _differences(handshake: Handshake, variant: Variant, codec: Codec) -> Iterator[Difference]:
+def _differences(handshake: Handshake, variant: CodecFile, codec: Codec) -> Iterator[Difference]:
     features = codec.features
     for what, theirs, ours, remedy in (
         ("state", handshake.state_keys, [f.key for f in features.state], OTHER_VARIANT),

@@ -10,8 +10,8 @@ from typing import TypeVar
 from groot_ros.chunks.chunk import Chunk, RoundTrip
 from groot_ros.chunks.envelope import EnvelopeMonitor
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.catalog import Variant
 from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.remote.connection import Connection, Handshake, RemoteConfig, Unreachable
@@ -35,7 +35,7 @@ class RemotePolicy:
     pause that doubles from 0.25 s to 5 s.
     """
 
-    def __init__(self, config: RemoteConfig, variant: Variant, robot: RobotConfig) -> None:
+    def __init__(self, config: RemoteConfig, variant: CodecFile, robot: RobotConfig) -> None:
         self._config = config
         self._variant = variant
         self._robot = robot

@@ -26,8 +26,8 @@ from arm_bags import (
 )
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from groot_ros.codecs.image import resize_with_pad
-from groot_ros.codecs.parts import BinaryGrip
+from groot_ros.codecs.pictures import pad
+from groot_ros.codecs.representations.closure import Closure
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.writer import BagWriter
 from groot_ros.data.conversion.convert import Progress, convert
@@ -38,7 +38,6 @@ from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 from groot_ros.share import share_file
-from groot_ros.signals.signals import GRIP
 
 
 def rows(output: Path, episode: int = 0) -> dict[str, np.ndarray]:
@@ -76,7 +75,7 @@ def test_pictures_are_those_of_their_row(tmp_path: Path) -> None:
         pictures = list(read_pictures(episode.videos[f"observation.images.{key}"]))
         assert len(pictures) == len(taken_s)
         for shown, time_s in zip(pictures, taken_s, strict=True):
-            expected = resize_with_pad(picture(time_s, camera), 224, 224)
+            expected = pad(picture(time_s, camera), 224, 224)
             assert psnr_db(shown, expected) > 35
 
 
@@ -162,7 +161,7 @@ def test_padded_rows_and_compressed_pictures(tmp_path: Path) -> None:
     taken_s = seconds(dataset.columns(episode)[STAMP])
     for camera, key in (("exterior", "exterior_image_1"), ("wrist", "wrist_image")):
         shown = next(read_pictures(episode.videos[f"observation.images.{key}"]))
-        assert psnr_db(shown, resize_with_pad(picture(taken_s[0], camera), 224, 224)) > 35
+        assert psnr_db(shown, pad(picture(taken_s[0], camera), 224, 224)) > 35
 
 
 def _robot_text() -> str:
@@ -198,7 +197,7 @@ def test_reached_poses_are_the_labels_of_traj(tmp_path: Path) -> None:
     taken_s = seconds(found[STAMP])
     np.testing.assert_allclose(found[ACTION][:, :7], [pose(t) for t in taken_s], atol=1e-5)
     closures = np.array([grip(t) for t in taken_s])
-    lowest, highest = (BinaryGrip(GRIP).columns(closures + e)[:, 0] for e in (-1e-6, 1e-6))
+    lowest, highest = (Closure(binary=0.2).columns(closures + e)[:, 0] for e in (-1e-6, 1e-6))
     decided = found[ACTION][:, 7]
     assert np.all((decided >= lowest) & (decided <= highest))
     assert set(found[ACTION][:, 7]) == {0.0, 1.0}

@@ -12,7 +12,7 @@ import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
 from groot_ros.cli.main import main
-from groot_ros.codecs.catalog import VARIANTS, find_variant
+from groot_ros.codecs.catalog import codec_names, find_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
@@ -29,7 +29,7 @@ from groot_ros.sim.tasks import Task
 SEED = 3
 
 
-CASES = [(variant, 15) for variant in VARIANTS]
+CASES = [(variant, 15) for variant in codec_names()]
 CASES += [(variant, fps) for variant in ("ee_joints", "ee_rot6d_joints_traj") for fps in (7, 40)]
 
 
@@ -104,7 +104,7 @@ def test_simulated_recording_to_dataset_and_back_to_the_arm(tmp_path: Path) -> N
             assert found.is_equal and min(found.psnr_db.values()) > 35
             assert found.decoded_action_difference < 1e-5
             simulation.reset(SEED, Task("pick"))
-            replay(simulation, output, find_variant(name).codec(load_robot("sim")))
+            replay(simulation, output, find_codec(name).codec(load_robot("sim")))
             assert np.linalg.norm(simulation.ee_pose[:3] - ended[:3]) < 0.005
     finally:
         simulation.close()

@@ -11,7 +11,7 @@ import pytest
 from checkpoints import observation
 
 from groot_ros.cli.verbs import init_checkpoint
-from groot_ros.codecs.catalog import VARIANTS, find_variant
+from groot_ros.codecs.catalog import codec_names, find_codec
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.processing.modality import ActionFormat, ActionType
@@ -24,11 +24,11 @@ def run(*arguments: str) -> int:
     return init_checkpoint.run(parser.parse_args(arguments))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", codec_names())
 def test_the_codec_understands_the_answer(variant: str, tmp_path: Path) -> None:
     assert run("--variant", variant, "--output", str(tmp_path / "out")) == 0
     groot = Groot.load(tmp_path / "out")
-    codec = find_variant(variant).codec(load_robot("sim"))
+    codec = find_codec(variant).codec(load_robot("sim"))
     features = codec.features
     assert groot.modality.state == {feature.key: feature.size for feature in features.state}
     assert groot.modality.video_keys == tuple(features.video)
@@ -36,7 +36,7 @@ def test_the_codec_understands_the_answer(variant: str, tmp_path: Path) -> None:
     steps = codec.decode(groot.predict(observation(groot.modality), seed=0))
     assert steps.steps == 16
     relative = groot.modality.actions[0].config
-    assert relative.relative is find_variant(variant).relative
+    assert relative.relative is find_codec(variant).relative
     if relative.relative:
         assert (relative.type, relative.format) == (ActionType.EEF, ActionFormat.XYZ_ROT6D)
 
@@ -64,10 +64,10 @@ def test_the_older_version(variant: str, tmp_path: Path) -> None:
     run("--variant", variant, "--gr00t", "N1.6", "--output", str(tmp_path / "out"))
     groot = Groot.load(tmp_path / "out")
     assert groot.serving.network.config.version.name == "N1.6"
-    codec = find_variant(variant).codec(load_robot("sim"))
+    codec = find_codec(variant).codec(load_robot("sim"))
     assert codec.decode(groot.predict(observation(groot.modality), seed=0)).steps == 16
 
 
 def test_an_unknown_variant(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="variant 'nothing' is unknown"):
+    with pytest.raises(UserError, match="codec 'nothing' is unknown"):
         run("--variant", "nothing", "--output", str(tmp_path / "out"))

@@ -13,7 +13,7 @@ from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Continuation, Progress
 from groot_ros.cli.main import main
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.geometry import rotation_angle
 from groot_ros.observation.types import Observation
 from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
@@ -44,7 +44,7 @@ def test_frozen_steps_of_the_running_chunk_are_kept(variant: str, tmp_path: Path
     arguments = ["--size=tiny", f"--variant={variant}", f"--output={folder}"]
     assert main(["init-checkpoint", *arguments]) == 0
     robot = load_robot("sim")
-    policy = LocalPolicy(LocalPolicyConfig(str(folder)), find_variant(variant), robot)
+    policy = LocalPolicy(LocalPolicyConfig(str(folder)), find_codec(variant), robot)
     policy.open()
     # Steps that the checkpoint's statistics cover; what lies beyond them would be clipped.
     running = policy.predict(observation(0, 0.5))
@@ -73,7 +73,7 @@ def tiny(tmp_path: Path) -> Path:
 
 def open_policy(folder: Path, **options: Any) -> LocalPolicy:
     policy = LocalPolicy(
-        LocalPolicyConfig(str(folder), **options), find_variant(VARIANT), load_robot("sim")
+        LocalPolicyConfig(str(folder), **options), find_codec(VARIANT), load_robot("sim")
     )
     policy.open()
     return policy
@@ -84,7 +84,7 @@ def test_a_checkpoint_with_an_envelope_grades_what_is_seen(tiny: Path) -> None:
     policy = open_policy(tiny)
     assert policy.predict(strange).verdict == Verdict()
     policy.close()
-    modality = find_variant(VARIANT).codec(load_robot("sim")).modality()
+    modality = find_codec(VARIANT).codec(load_robot("sim")).modality()
     rng = np.random.default_rng(0)
     episodes = [(rng.normal(size=(50, 17)), rng.normal(size=(50, 10))) for _ in range(3)]
     metadata = json.loads((tiny / "groot_ros.json").read_text())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from groot_ros.benchmarks.serve import modality_of
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ActionConfig, Modality
@@ -52,11 +52,11 @@ class RecordingModel:
 
     @cached_property
     def codec(self) -> Codec:
-        return find_variant(self.variant).codec(load_robot("sim"), Timing(16, self.step_ns))
+        return find_codec(self.variant).codec(load_robot("sim"), Timing(16, self.step_ns))
 
     @cached_property
     def modality(self) -> Modality:
-        return make_modality(self.codec, find_variant(self.variant).relative)
+        return make_modality(self.codec, find_codec(self.variant).relative)
 
     @property
     def description(self) -> dict[str, Any]:

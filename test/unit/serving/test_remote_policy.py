@@ -27,7 +27,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Prefix
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import Ages
 from groot_ros.policies.inference import InferenceLoop
@@ -84,7 +84,7 @@ SERVERS = pytest.mark.parametrize("server", [gr00t_server, positronic_server])
 def remote(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> RemotePolicy:
     return RemotePolicy(
         RemoteConfig(url, **{"timeout_s": GENEROUS_S, **options}),
-        find_variant(variant),
+        find_codec(variant),
         load_robot("sim"),
     )
 
@@ -141,7 +141,7 @@ def test_a_server_of_another_variant_or_robot_is_refused(server: Any) -> None:
     with server(RecordingModel("ee_rot6d")) as url:
         with pytest.raises(UserError, match="does not fit variant ee_rot6d_joints"):
             remote(url).open()
-        franka = RemotePolicy(RemoteConfig(url), find_variant("ee_rot6d"), load_robot("ur5e"))
+        franka = RemotePolicy(RemoteConfig(url), find_codec("ee_rot6d"), load_robot("ur5e"))
         with pytest.raises(UserError, match="base frame"):
             franka.open()
 
@@ -319,7 +319,7 @@ def test_servers_of_positronics_newer_protocols_are_told_apart() -> None:
 def test_no_server_is_one_sentence() -> None:
     with pytest.raises(UserError, match="groot-ros serve"):
         policy = RemotePolicy(
-            RemoteConfig("ws://127.0.0.1:1"), find_variant("ee"), load_robot("sim")
+            RemoteConfig("ws://127.0.0.1:1"), find_codec("ee"), load_robot("sim")
         )
         policy.open()
 

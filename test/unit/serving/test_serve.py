@@ -16,7 +16,7 @@ import pytest
 from served_models import GENEROUS_S, observation
 
 from groot_ros.cli.main import main
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
@@ -65,7 +65,7 @@ def test_a_served_checkpoint_answers_like_one_in_this_process(
     experiment: Path, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", "s3cret")
-    variant, robot = find_variant(VARIANT), load_robot("sim")
+    variant, robot = find_codec(VARIANT), load_robot("sim")
     local = LocalPolicy(LocalPolicyConfig(str(experiment)), variant, robot)
     local.open()
     with serving(experiment, protocol, "--auth-token-env", "TOKEN") as url:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from training_options import options
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.tiny.for_robot import checkpoint_spec
 from groot_ros.model.tiny.init import init_checkpoint
@@ -25,7 +25,7 @@ from groot_ros.training.run import train
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base") / "n16"
-    spec = checkpoint_spec(find_variant("ee_rot6d_joints_rel"), load_robot("sim"))
+    spec = checkpoint_spec(find_codec("ee_rot6d_joints_rel"), load_robot("sim"))
     init_checkpoint(folder, replace(spec, version="N1.6"))
     return folder
 

@@ -1,0 +1,1 @@
+"""How a signal becomes numbers and back: one class in one file for each representation."""

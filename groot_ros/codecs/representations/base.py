@@ -1,0 +1,79 @@
+"""What a representation is, and how one is found by its name."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.robot.section import Section
+from groot_ros.signals.kinds import Kind
+from groot_ros.signals.signals import SignalSpec
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Representation(ABC):
+    """Two directions between a signal's values and columns of numbers; it has no state.
+
+    The class of the module `xyz_quat` is `XyzQuat`, and `as: xyz_quat` names it in a codec file.
+    """
+
+    kinds: ClassVar[tuple[Kind, ...]]
+    """Those whose signals it takes."""
+    is_default: ClassVar[bool] = False
+    """Whether a signal of these kinds is so where the file does not say."""
+    units: ClassVar[Mapping[str, float]] = {}
+    """Units that a file may ask for, and how many of them are one of ours."""
+    measured: ClassVar[slice] = slice(None)
+    """The columns that these units are of."""
+
+    @classmethod
+    def read(cls, section: Section) -> Self:
+        """With the options that an entry of a codec file gives it."""
+        return cls()
+
+    def names(self, signal: SignalSpec) -> tuple[str, ...]:
+        """Names of the columns of a signal."""
+        return signal.columns
+
+    @abstractmethod
+    def columns(self, values: Array) -> Array:
+        """Columns (..., D) of values."""
+
+    @abstractmethod
+    def values(self, columns: Array) -> Array:
+        """The inverse of `columns`."""
+
+
+@cache
+def representation_names() -> tuple[str, ...]:
+    """Names of all representations."""
+    here = Path(__file__)
+    names = (path.stem for path in here.parent.glob("[a-z]*.py") if path != here)
+    return tuple(sorted(names))
+
+
+def representation_class(name: str) -> type[Representation]:
+    """The representation of a name out of `representation_names`."""
+    module = importlib.import_module(f"{__package__}.{name}")
+    found = getattr(module, "".join(word.capitalize() for word in name.split("_")))
+    assert issubclass(found, Representation)
+    return found
+
+
+def default_name(kind: Kind) -> str | None:
+    """The representation of a kind of signals where the file names none; None: it must."""
+    for name in representation_names():
+        form = representation_class(name)
+        if form.is_default and kind in form.kinds:
+            return name
+    return None
