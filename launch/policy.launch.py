@@ -14,7 +14,6 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from groot_ros.chunks.execution.strategies import STRATEGIES
-from groot_ros.codecs.catalog import codec_names
 from groot_ros.errors import UserError
 from groot_ros.nodes.drivers.fake_graph import FAKE
 from groot_ros.nodes.launching import (
@@ -79,9 +78,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "variant",
         default_value="auto",
-        choices=["auto", *codec_names()],
-        description="codec and modality config of the checkpoint; auto: what it says itself, or "
-        f"{DEFAULT_VARIANT}",
+        description="codec of the checkpoint, a name or the path of a codec file; auto: what it "
+        f"says itself, or {DEFAULT_VARIANT}",
     ),
     DeclareLaunchArgument(
         "checkpoints_dir",

@@ -230,7 +230,7 @@ def parse_codec(values: object, name: str, source: str) -> CodecFile:
 
 def _check(file: CodecFile, root: Section) -> None:
     for name, group in (("state", file.state), ("action", file.action)):
-        keys = [key for entry in group for key in _keys(entry)]
+        keys = [key for entry in group for key in entry_keys(entry)]
         if not keys:
             raise root.error(name, "is empty, expected a key for each of the model's")
         if twice := next((key for key in keys if keys.count(key) > 1), None):
@@ -251,7 +251,8 @@ def _check(file: CodecFile, root: Section) -> None:
             raise root.error(what, "has different histories, expected one for all its keys")
 
 
-def _keys(entry: Entry | Ignored) -> tuple[str, ...]:
+def entry_keys(entry: Entry | Ignored) -> tuple[str, ...]:
+    """The keys of columns that an entry makes."""
     return (isinstance(entry, Entry) and entry.keys) or (entry.key,)
 
 

@@ -23,6 +23,7 @@ from lifecycle_msgs.msg import Transition
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import (
+    checkpoint_codec,
     checkpoint_variant,
     find_checkpoint,
     shipped_checkpoint,
@@ -50,12 +51,13 @@ def simulation_checkpoint(variant: str) -> Path:
     if variant in ("auto", checkpoint_variant(shipped)):
         return shipped
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groot_ros"
-    folder = cache / f"untrained_{variant}"
+    file = find_codec(variant)
+    folder = cache / f"untrained_{file.name}"
     if not (folder / "config.json").exists():
         from groot_ros.model.tiny.for_robot import checkpoint_spec
         from groot_ros.model.tiny.init import init_checkpoint
 
-        init_checkpoint(folder, checkpoint_spec(find_codec(variant), load_robot("sim")))
+        init_checkpoint(folder, checkpoint_spec(file, load_robot("sim")))
     return folder
 
 
@@ -67,7 +69,9 @@ def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
         folder = find_checkpoint(checkpoints_dir, checkpoint)
     except UserError:
         return DEFAULT_VARIANT
-    return checkpoint_variant(folder) or DEFAULT_VARIANT
+    # The node reads the codec itself that a checkpoint carries.
+    own = checkpoint_codec(folder)
+    return own.name if own else DEFAULT_VARIANT
 
 
 BOOLEAN = ["true", "false"]

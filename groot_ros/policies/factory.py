@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint.folder import checkpoint_codec, find_checkpoint
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policy import Policy
 from groot_ros.robot.config import RobotConfig
@@ -13,6 +15,8 @@ from groot_ros.robot.config import RobotConfig
 MODELS = ("local", "remote")
 """The policies with a model behind a codec."""
 POLICIES = (*MODELS, "scripted", "sway")
+AUTO = "auto"
+"""The variant that a checkpoint says itself."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,25 @@ class PolicyChoice:
     seed: int | None = None
     compile: str = "auto"
     remote: RemoteConfig = RemoteConfig("")
+
+
+def chosen_codec(choice: PolicyChoice) -> CodecFile:
+    """The codec that a policy with a model answers in; UserError where nobody says it.
+
+    Of a checkpoint that carries its own, that one under its name, and for `auto`.
+    """
+    own = None
+    if choice.policy == "local" and choice.checkpoints_dir:
+        own = checkpoint_codec(find_checkpoint(choice.checkpoints_dir, choice.checkpoint))
+    if own and choice.variant in (AUTO, own.name):
+        return own
+    if choice.variant == AUTO:
+        whose = "the checkpoint does" if choice.policy == "local" else "a server's model need"
+        raise UserError(
+            f"variant is auto, but {whose} not say its codec: name the variant, or a codec file "
+            "as groot-ros codec draft writes one"
+        )
+    return find_codec(choice.variant)
 
 
 def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
@@ -56,9 +79,9 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
             choice.seed,
             choice.compile,
         )
-        return LocalPolicy(config, find_codec(choice.variant), robot)
+        return LocalPolicy(config, chosen_codec(choice), robot)
     if choice.policy == "remote":
         from groot_ros.policies.remote.policy import RemotePolicy
 
-        return RemotePolicy(choice.remote, find_codec(choice.variant), robot)
+        return RemotePolicy(choice.remote, chosen_codec(choice), robot)
     raise UserError(f"policy {choice.policy!r} is unknown, expected one of {', '.join(POLICIES)}")

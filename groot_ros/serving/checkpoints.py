@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from groot_ros.codecs.catalog import find_codec
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.policies.checkpoint.folder import checkpoint_steps, find_checkpoint
 from groot_ros.policies.checkpoint.local import LoadedModel, LocalPolicyConfig, load_model
+from groot_ros.policies.factory import PolicyChoice, chosen_codec
 from groot_ros.robot.config import RobotConfig, load_robot, robot_names
 from groot_ros.share import user_path
 
@@ -21,9 +21,10 @@ class LocalCheckpoints:
 
     def __init__(self, config: LocalPolicyConfig, variant: str, robot: str = "") -> None:
         self._config = config
-        self._variant = find_codec(variant)
         self._root = user_path(config.checkpoints_dir)
         self._default = find_checkpoint(config.checkpoints_dir, config.checkpoint)
+        choice = PolicyChoice("local", variant, str(self._default))
+        self._variant = chosen_codec(choice)
         self._robot = _robot(robot, self._default)
 
     @property

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from groot_ros.codecs.catalog import shipped_codecs
-from groot_ros.codecs.file import CodecFile
+from groot_ros.codecs.catalog import OWN_KEY, carried_codec, find_codec, shipped_codecs
+from groot_ros.codecs.file import CodecFile, entry_keys
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
 from groot_ros.data.datasets.writer import MODALITY, OWN_METADATA
@@ -21,13 +21,14 @@ from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network
 from groot_ros.model.networks.network import Gr00t
-from groot_ros.model.processing.modality import ActionConfig, ActionKey, ModalityConfig
+from groot_ros.model.processing.modality import ActionKey, ModalityConfig
 from groot_ros.model.processing.processor import Processor
-from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.model.processing.relative import action_config
 from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
 from groot_ros.model.tiny.init import CheckpointSpec, init_checkpoint
 from groot_ros.model.tiny.initialize import initialize
 from groot_ros.model.tiny.tabletop import Workspace
+from groot_ros.share import user_path
 from groot_ros.training.config import TINY, TrainConfig
 from groot_ros.training.lora import add_adapters
 from groot_ros.training.memory import halve_frozen, recompute_activations
@@ -97,28 +98,53 @@ def open_dataset(path: Path) -> Dataset:
 
 
 def find_pairing(dataset: Dataset, modality_config: str) -> CodecFile:
-    """The variant of the dataset's codec and a modality config; UserError lists the right ones."""
-    configs = sorted({variant.modality_config for variant in shipped_codecs()})
-    if modality_config not in configs:
-        raise UserError(
-            f"modality_config {modality_config!r} is unknown, expected one of {configs}"
-        )
+    """The codec of a dataset in the way that `modality_config` names, one of a name or a file.
+
+    UserError lists the right ones.
+    """
     codec = dataset.own.get("codec")
     if codec is None:
         raise UserError(
             f"{dataset.path} has no {OWN_METADATA} that names its codec: make it with groot-ros "
             "convert"
         )
-    fitting = {v.modality_config: v for v in shipped_codecs() if v.codec_name == codec}
-    if modality_config not in fitting:
-        variants = [v for v in shipped_codecs() if v.modality_config == modality_config]
-        needed = sorted({variant.codec_name for variant in variants})
+    carried = carried_codec(dataset.own, str(dataset.path / OWN_METADATA))
+    known = [*([carried] if carried else []), *shipped_codecs()]
+    named = [file for file in known if file.modality_config == modality_config]
+    if not named:
+        named = [_codec_of_path(modality_config, known)]
+    fitting = [file for file in named if file.codec_name == codec]
+    if not fitting:
+        ways = sorted({file.modality_config for file in known if file.codec_name == codec})
+        needed = sorted({file.codec_name for file in named})
         raise UserError(
             f"codec {codec} of {dataset.path} and modality config {modality_config} do not fit: "
-            f"use --modality_config {' or '.join(fitting)}, or convert with codec "
+            f"use --modality_config {' or '.join(ways)}, or convert with codec "
             f"{' or '.join(needed)}"
         )
-    return fitting[modality_config]
+    _check_keys(dataset, fitting[0])
+    return fitting[0]
+
+
+def _codec_of_path(path: str, known: Sequence[CodecFile]) -> CodecFile:
+    if not user_path(path).is_file():
+        configs = sorted({file.modality_config for file in known})
+        raise UserError(
+            f"modality_config {path!r} is unknown, expected one of {configs} or the path of a "
+            "codec file"
+        )
+    return find_codec(path)
+
+
+def _check_keys(dataset: Dataset, file: CodecFile) -> None:
+    """UserError where a codec of the dataset's name has other keys."""
+    for group, entries in (("state", file.state), ("action", file.action)):
+        here = [key for entry in entries for key in entry_keys(entry)]
+        if (there := list(dataset.modality[group])) != here:
+            raise UserError(
+                f"the {group} of {dataset.path} is {' '.join(there)}, of codec {file.name} "
+                f"{' '.join(here)}: give the codec file that it was made with, or convert again"
+            )
 
 
 def _split(dataset: Dataset, config: TrainConfig) -> tuple[Table, Table | None]:
@@ -152,12 +178,12 @@ def _base_folder(config: TrainConfig) -> Path:
 
 
 def _action_keys(dataset: Dataset, variant: CodecFile) -> list[ActionKey]:
-    relative = RELATIVE[dataset.own.get("relative") or "se3"]
+    how = dataset.own.get("relative") or "se3"
     return [
         ActionKey(
             key,
             entry["end"] - entry["start"],
-            relative if variant.relative and key == RELATIVE_KEY else ActionConfig(),
+            action_config(variant, key, how),
         )
         for key, entry in dataset.modality["action"].items()
     ]
@@ -310,6 +336,7 @@ def _metadata(dataset: Dataset, variant: CodecFile, held_out: Table | None) -> d
         "format": 1,
         "variant": variant.name,
         "codec": own["codec"],
+        OWN_KEY: dict(variant.values),
         **{key: own[key] for key in OWN_KEYS},
         # Datasets of an earlier version have none.
         **({"envelope": own["envelope"]} if "envelope" in own else {}),

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
-from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_variant,
     find_checkpoint,
     shipped_checkpoint,
 )
-from groot_ros.policies.factory import MODELS, POLICIES, PolicyChoice
+from groot_ros.policies.factory import MODELS, POLICIES, PolicyChoice, chosen_codec
 from groot_ros.sim.trials import (
     EXECUTED_STEPS,
     FIRST_SCENE,
@@ -138,7 +137,7 @@ def _trials(
 
 def _executed_steps(policy: PolicyChoice) -> int:
     """What the policy's codec says that it does best with."""
-    said = find_codec(policy.variant).execute if policy.policy in MODELS else 0
+    said = chosen_codec(policy).execute if policy.policy in MODELS else 0
     return said or EXECUTED_STEPS
 
 

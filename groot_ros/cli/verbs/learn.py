@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.catalog import find_codec, shipped_codecs
 from groot_ros.errors import UserError
 
 # The scenes of the evaluation are others again.
@@ -58,13 +58,18 @@ def _checkpoint(args: argparse.Namespace) -> Path:
 
 def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
     variant = find_codec(args.variant)
+    # A file of the user's is found by its path alone.
+    named = variant.codec_name if variant in shipped_codecs() else args.variant
     dataset, evaluation = args.output / "dataset", args.output / "evaluation"
     checkpoint = f"--checkpoint={_checkpoint(args)}"
     for name, episodes, scene in (
         ("", args.demonstrations, DEMONSTRATION_SCENE),
         ("held_out_", args.held_out, HELD_OUT_SCENE),
     ):
-        bags, codec = args.output / f"{name}bags", f"--codec={variant.codec_name}"
+        bags, codec = (
+            args.output / f"{name}bags",
+            f"--codec={named}",
+        )
         yield (
             "collect",
             [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.envelope import measure_envelope
+from groot_ros.codecs.catalog import OWN_KEY
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.data.bags.episode_info import SUCCESS
@@ -17,7 +18,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import relative_statistics
 from groot_ros.data.datasets.writer import DatasetEpisode, DatasetWriter, relative_pairs
 from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
-from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.model.processing.relative import action_config
 from groot_ros.robot.config import RobotConfig
 
 FORMAT = 2
@@ -85,11 +86,12 @@ def assemble(
 
 
 def _relative(recipe: Recipe, writer: DatasetWriter) -> dict[str, Any]:
-    if not recipe.variant.relative:
-        return {}
-    pairs = relative_pairs(recipe.codec, writer.pairs(), RELATIVE_KEY)
-    horizon = recipe.codec.timing.horizon
-    return {RELATIVE_KEY: relative_statistics(pairs, RELATIVE[recipe.relative], horizon)}
+    horizon, found = recipe.codec.timing.horizon, {}
+    for key in recipe.variant.relative_keys:
+        pairs = relative_pairs(recipe.codec, writer.pairs(), key)
+        config = action_config(recipe.variant, key, recipe.relative)
+        found[key] = relative_statistics(pairs, config, horizon)
+    return found
 
 
 def common_metadata(recipe: Recipe) -> dict[str, Any]:
@@ -101,6 +103,7 @@ def common_metadata(recipe: Recipe) -> dict[str, Any]:
         "format": FORMAT,
         "variant": recipe.variant.name,
         "codec": codec.name,
+        OWN_KEY: dict(recipe.variant.values),
         "labels": codec.labels,
         "relative": recipe.relative if recipe.variant.relative else None,
         "horizon": codec.timing.horizon,

@@ -227,7 +227,7 @@ class _Run:
         files = [file for bag in bags for file in bag_files(bag)]
         return {
             "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-            "options": repr((self._robot, c.codec, c.fps, c.choice, c.trim_idle)),
+            "options": repr((self._robot, self._variant.values, c.fps, c.choice, c.trim_idle)),
         }
 
     def _plan(self, bags: Sequence[Path]) -> list[Episode]:

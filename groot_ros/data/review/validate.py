@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.codecs.catalog import carried_codec
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.statistics import (
     column_statistics,
@@ -21,7 +22,8 @@ from groot_ros.data.datasets.writer import ACTION, RELATIVE_STATISTICS, STATE, S
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
-from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.model.processing.modality import ActionConfig
+from groot_ros.model.processing.relative import action_config
 
 Columns = dict[str, NDArray[Any]]
 
@@ -206,16 +208,25 @@ class _Check:
                 yield from _compare(where, line["stats"].get(name), found)
 
     def _relative_statistics(self) -> Iterator[str]:
+        own = self._dataset.own
+        file = carried_codec(own, str(self._dataset.path))
+        if file is None:
+            yield f"groot_ros.json names variant {own.get('variant')}, which is unknown"
+            return
+        for key in file.relative_keys:
+            yield from self._relative_key(key, action_config(file, key, own["relative"]))
+
+    def _relative_key(self, key: str, config: ActionConfig) -> Iterator[str]:
         own, modality = self._dataset.own, self._dataset.modality
-        places = [modality[group][RELATIVE_KEY] for group in ("state", "action")]
+        places = [modality[group][key] for group in ("state", "action")]
         state, action = (slice(place["start"], place["end"]) for place in places)
         pairs = [
             (c[STATE][:, state].astype(np.float64), c[ACTION][:, action].astype(np.float64))
             for c in self._kept
         ]
-        found = relative_statistics(pairs, RELATIVE[own["relative"]], own["horizon"])
-        stored = self._dataset.json(RELATIVE_STATISTICS).get(RELATIVE_KEY)
-        yield from _compare(f"relative_stats.json: {RELATIVE_KEY}", stored, found)
+        found = relative_statistics(pairs, config, own["horizon"])
+        stored = self._dataset.json(RELATIVE_STATISTICS).get(key)
+        yield from _compare(f"relative_stats.json: {key}", stored, found)
 
 
 def _shape(name: str, feature: dict[str, Any], values: NDArray[Any], length: int) -> Iterator[str]:

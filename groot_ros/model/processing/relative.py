@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from groot_ros import geometry
+from groot_ros.codecs.file import CodecFile, Entry
+from groot_ros.codecs.representations.xyz_rot6d import XyzRot6d
 from groot_ros.model.processing.modality import ActionConfig, ActionFormat, ActionType
 
 Array = NDArray[np.float64]
@@ -16,7 +20,20 @@ RELATIVE = {
     "se3": ActionConfig(True, ActionType.EEF, ActionFormat.XYZ_ROT6D, "ee_pose"),
     "elementwise": ActionConfig(True, ActionType.NON_EEF, ActionFormat.DEFAULT, "ee_pose"),
 }
-RELATIVE_KEY = "ee_pose"
+
+
+def action_config(file: CodecFile, key: str, how: str) -> ActionConfig:
+    """How an action of a codec is meant; `how` is that of relative poses, of `RELATIVE`.
+
+    NVIDIA's rule is for poses with rows of a matrix: others are relative number by number.
+    """
+    if key not in file.relative_keys:
+        return ActionConfig()
+    is_pose = any(
+        isinstance(entry, Entry) and entry.key == key and isinstance(entry.form, XyzRot6d)
+        for entry in file.action
+    )
+    return replace(RELATIVE[how if is_pose else "elementwise"], state_key=key)
 
 
 def to_relative(config: ActionConfig, actions: Array, reference: Array) -> Array:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from groot_ros.codecs.catalog import OWN_KEY
 from groot_ros.codecs.file import CodecFile
-from groot_ros.model.processing.modality import ActionConfig, ActionKey
-from groot_ros.model.processing.relative import RELATIVE, RELATIVE_KEY
+from groot_ros.model.processing.modality import ActionKey
+from groot_ros.model.processing.relative import action_config
 from groot_ros.model.tiny.init import CheckpointSpec
 from groot_ros.model.tiny.tabletop import Workspace
 from groot_ros.robot.config import RobotConfig
@@ -29,9 +30,7 @@ def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
             ActionKey(
                 feature.key,
                 feature.size,
-                RELATIVE["se3"]
-                if variant.relative and feature.key == RELATIVE_KEY
-                else ActionConfig(),
+                action_config(variant, feature.key, "se3"),
             )
             for feature in features.action
         ],
@@ -43,6 +42,7 @@ def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
             "format": 1,
             "variant": variant.name,
             "codec": variant.codec_name,
+            OWN_KEY: dict(variant.values),
             "robot": robot.name,
             "base_frame": robot.base_frame,
             "joints": [] if joints is None else list(joints.joints),

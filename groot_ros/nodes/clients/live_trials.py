@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from groot_ros.codecs.catalog import find_codec
 from groot_ros.demo.film import write_film
 from groot_ros.demo.trace import Trace
 from groot_ros.errors import UserError
@@ -15,7 +14,7 @@ from groot_ros.nodes.clients.operator_node import running_node
 from groot_ros.nodes.clients.ros2_process import enter_private_domain, policy_launch, ros2_process
 from groot_ros.nodes.clients.witness_node import WitnessNode
 from groot_ros.observation.fields import NS
-from groot_ros.policies.factory import MODELS, PolicyChoice
+from groot_ros.policies.factory import MODELS, PolicyChoice, chosen_codec
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.starts import draw_cubes
 from groot_ros.sim.tasks import Task
@@ -34,7 +33,7 @@ def run_trials(
 
     The next inference begins when `replan_steps` of a chunk are executed, 0: at once.
     """
-    variant = find_codec(policy.variant) if policy.policy in MODELS else None
+    variant = chosen_codec(policy) if policy.policy in MODELS else None
     robot = load_robot("sim")
     if variant and robot.output.signal.name not in variant.codec(robot).action.signals:
         raise UserError(

@@ -10,7 +10,6 @@ from std_srvs.srv import Trigger
 
 from groot_ros.chunks.message import MAX_TEXT_LENGTH
 from groot_ros.chunks.progress import Progress
-from groot_ros.codecs.catalog import find_codec
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
@@ -21,7 +20,7 @@ from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import Ages, ObservationBuffer
 from groot_ros.observation.fields import to_ns
 from groot_ros.observation.types import Observation
-from groot_ros.policies.factory import MODELS, PolicyChoice, make_policy
+from groot_ros.policies.factory import MODELS, PolicyChoice, chosen_codec, make_policy
 from groot_ros.policies.inference import InferenceLoop
 from groot_ros.policies.inference_types import LoopSettings
 from groot_ros.policies.remote.connection import RemoteConfig
@@ -97,25 +96,7 @@ class PolicyNode(GuardedLifecycleNode):
         return LockstepTurns(latency, self.lockstep.review)
 
     def _open_policy(self, p: PolicyParameters, robot: RobotConfig) -> Policy:
-        choice = PolicyChoice(
-            p.policy,
-            p.variant,
-            p.checkpoints_dir,
-            p.checkpoint,
-            p.device,
-            p.dtype,
-            p.action_rate,
-            seed=p.seed if p.seed >= 0 else None,
-            compile=p.compile,
-            remote=RemoteConfig(
-                p.policy_url,
-                p.policy_timeout,
-                p.policy_jpeg_quality,
-                p.policy_token_env,
-                p.action_rate,
-            ),
-        )
-        policy = make_policy(choice, robot)
+        policy = make_policy(_choice(p), robot)
         started_s = time.monotonic()
         policy.open()
         seconds = time.monotonic() - started_s
@@ -260,7 +241,29 @@ def _codec_name(p: PolicyParameters, robot: RobotConfig) -> CodecName:
     """The codec of a node's policy; a scripted one has none."""
     if p.policy not in MODELS:
         return CodecName()
-    return CodecName(p.variant, find_codec(p.variant).codec(robot).fingerprint)
+    file = chosen_codec(_choice(p))
+    return CodecName(file.name, file.codec(robot).fingerprint)
+
+
+def _choice(p: PolicyParameters) -> PolicyChoice:
+    return PolicyChoice(
+        p.policy,
+        p.variant,
+        p.checkpoints_dir,
+        p.checkpoint,
+        p.device,
+        p.dtype,
+        p.action_rate,
+        seed=p.seed if p.seed >= 0 else None,
+        compile=p.compile,
+        remote=RemoteConfig(
+            p.policy_url,
+            p.policy_timeout,
+            p.policy_jpeg_quality,
+            p.policy_token_env,
+            p.action_rate,
+        ),
+    )
 
 
 def main() -> int:

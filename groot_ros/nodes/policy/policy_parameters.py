@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groot_ros.chunks.execution.strategies import STRATEGIES
-from groot_ros.codecs.catalog import codec_names
 from groot_ros.nodes.parameters import (
     lockstep_parameter,
     parameter,
@@ -24,8 +23,8 @@ class PolicyParameters:
     policy: str = parameter("local", "what makes the chunks", choices=POLICIES, read_only=True)
     variant: str = parameter(
         "ee_rot6d_joints",
-        "codec and modality config that the checkpoint was trained with",
-        choices=codec_names(),
+        "codec that the checkpoint was trained with: a name, the path of a codec file, or auto: "
+        "the one that the checkpoint carries",
         read_only=True,
     )
     checkpoints_dir: str = parameter(

@@ -6,12 +6,15 @@ import os
 import re
 from pathlib import Path
 
+from groot_ros.codecs.catalog import carried_codec
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
 
 SHIPPED = "pretrained/sim_pick"
+OWN_METADATA = "groot_ros.json"
 _STEP = re.compile(r"checkpoint-(\d+)")
 
 
@@ -66,8 +69,17 @@ def shipped_checkpoint() -> Path:
 
 def checkpoint_variant(checkpoint: Path) -> str:
     """The variant that a checkpoint folder of ours says it was trained as, empty for others."""
-    file = checkpoint / "groot_ros.json"
-    if not file.is_file():
-        return ""
-    section = Section(read_json(file, "copy the checkpoint again"), str(file))
+    section = _own(checkpoint)
     return section.text("variant") if "variant" in section else ""
+
+
+def checkpoint_codec(checkpoint: Path) -> CodecFile | None:
+    """The codec that a checkpoint folder carries, or whose name it says; None for neither."""
+    return carried_codec(_own(checkpoint).values, str(checkpoint / OWN_METADATA))
+
+
+def _own(checkpoint: Path) -> Section:
+    """What a checkpoint says of itself, nothing where it comes from elsewhere."""
+    file = checkpoint / OWN_METADATA
+    values = read_json(file, "copy the checkpoint again") if file.is_file() else {}
+    return Section(values, str(file))
