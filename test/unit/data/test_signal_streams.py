@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,9 @@ import pytest
 from arm_bags import ArmBag, Message, times, write_bag
 from test_robot import with_signals
 
-from groot_ros.codecs.catalog import find_variant
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec
-from groot_ros.codecs.parts import Numbers, ObservationPart
+from groot_ros.codecs.file import parse_codec
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.extract import ExtractOptions, extract
 from groot_ros.data.datasets.parts import load_rows
@@ -31,10 +31,10 @@ def robot() -> RobotConfig:
 
 
 def codec_with(robot: RobotConfig, *names: str) -> Codec:
-    """A variant whose model also reads other signals."""
-    codec = find_variant("ee_rot6d_traj").codec(robot)
-    parts = tuple(Numbers(robot.observations.spec(name)) for name in names)
-    return replace(codec, state=ObservationPart((*codec.state.parts, *parts)))
+    """A codec whose model also reads other signals."""
+    values = copy.deepcopy(dict(find_codec("ee_rot6d_traj").values))
+    values["state"] |= {name: {"signal": name} for name in names}
+    return parse_codec(values, "mine", "mine.yaml").codec(robot)
 
 
 def wrenches(arm: ArmBag, seconds: float = SECONDS) -> list[Message]:
