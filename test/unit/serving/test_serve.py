@@ -17,6 +17,7 @@ from served_models import GENEROUS_S, observation
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.policies.checkpoint.folder import shipped_checkpoint
 from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
@@ -83,7 +84,7 @@ def test_a_served_checkpoint_answers_like_one_in_this_process(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nonsense", "--checkpoints_dir=x"], "variant 'nonsense' is unknown"),
+        (["nonsense", f"--checkpoints_dir={shipped_checkpoint()}"], "codec 'nonsense' is unknown"),
         (["ee", "--checkpoints_dir=nowhere"], "checkpoints_dir 'nowhere' is not a folder"),
         (["ee", "--checkpoints_dir=x", "--auth-token-env=NOT_SET"], "NOT_SET holds no token"),
     ],
