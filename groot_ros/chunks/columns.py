@@ -5,6 +5,7 @@ from __future__ import annotations
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
+from groot_ros.errors import UserError
 from groot_ros.observation.types import Array, ModelOutput
 
 
@@ -18,7 +19,15 @@ def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
 
 
 def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
-    """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen."""
+    """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen.
+
+    UserError where the model answers more than the prefix holds.
+    """
+    if codec.action.ignored:
+        raise UserError(
+            f"codec {codec.name} ignores actions ({', '.join(codec.action.ignored)}), which a "
+            "chunk that continues another has to hold: choose another strategy than rtc"
+        )
     chunk, horizon = prefix.chunk, codec.timing.horizon
     steps = chunk.signals.at(slice(horizon))
     return codec.action.encode(steps), min(prefix.frozen_steps, steps.steps)

@@ -30,6 +30,14 @@ def shipped_codecs() -> tuple[CodecFile, ...]:
     return tuple(_read(folder / f"{name}.yaml") for name in codec_names())
 
 
+def codec_path(name: str) -> Path:
+    """Where a codec file is that `find_codec` finds."""
+    for file in shipped_codecs():
+        if name in (file.name, file.codec_name):
+            return share_file(f"config/codecs/{file.name}.yaml")
+    return user_path(name)
+
+
 def find_codec(name: str) -> CodecFile:
     """A codec file by its path, or a shipped one by its own name or that of its codec.
 

@@ -101,20 +101,22 @@ class CodecFile:
     def codec(self, robot: RobotConfig, timing: Timing | None = None) -> Codec:
         """The codec for a robot; UserError when the robot file lacks something that it needs."""
         action = [
-            entry if isinstance(entry, Ignored) else _part(self, entry, robot, "action")
+            entry if isinstance(entry, Ignored) else build_part(self, entry, robot, "action")
             for entry in self.action
         ]
+        state = tuple(build_part(self, entry, robot, "state") for entry in self.state)
         return Codec(
             self.codec_name,
-            ObservationPart(tuple(_part(self, entry, robot, "state") for entry in self.state)),
+            ObservationPart(state),
             ActionPart(tuple(action)),
-            Video(_cameras(self, robot)),
+            Video(build_cameras(self, robot)),
             timing or self.timing,
             self.language,
         )
 
 
-def _part(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Part:
+def build_part(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Part:
+    """The part of a codec that an entry of state or action is for a robot."""
     signal = _spec(file, entry, robot, group)
     form = entry.form
     if form is None:
@@ -176,7 +178,8 @@ def _checked_tool(
     return tool
 
 
-def _cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:
+def build_cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:
+    """The pictures of a codec for a robot, by key."""
     cameras = robot.observations.cameras
     if not cameras:
         raise UserError(f"robot {robot.name} has no observations.cameras, expected at least one")

@@ -1,0 +1,293 @@
+"""A codec file for somebody else's keys: what their names, sizes and ranges say, and what not."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import yaml
+
+from groot_ros.codecs.parts import NOW
+from groot_ros.robot.config import RobotConfig
+from groot_ros.signals.kinds import JOINTS
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
+
+FILL_IN = "FILL_IN"
+"""Stands where a person has to name something."""
+# Joints turn by less than this; what goes further is no rad.
+MOST_RAD = 2.2 * math.pi
+POSE_SIZES = {7: "xyz_quat", 9: "xyz_rot6d", 6: "xyz_rpy"}
+POSE_WORDS = ("eef", "ee_pose", "ee_", "pose", "tcp", "cartesian", "end_effector")
+GRIP_WORDS = ("grip", "finger", "hand_close")
+JOINT_WORDS = ("joint", "arm", "qpos")
+SPREAD = ("x", "y", "z", "roll", "pitch", "yaw")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A key as others tell it: how many numbers it has, and between which values they lie.
+
+    `size` is 0 and `low`, `high` are empty where nobody says; `form` is a representation that
+    they name.
+    """
+
+    key: str
+    size: int = 0
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    form: str = ""
+
+    @property
+    def largest(self) -> float:
+        """Largest magnitude, 0 where nobody says."""
+        return max((abs(number) for number in (*self.low, *self.high)), default=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """What a checkpoint or a dataset of others reads and answers, keys in their order.
+
+    `video` is by key, sizes (width, height) in pixels or None.
+    """
+
+    name: str
+    state: Sequence[Seen]
+    action: Sequence[Seen]
+    video: Mapping[str, tuple[int, int] | None]
+    language: str
+    fps: int | None = None
+    horizon: int | None = None
+    state_history: tuple[int, ...] = NOW
+    video_history: tuple[int, ...] = NOW
+    embodiment_tag: str = ""
+    relative: tuple[str, ...] = ()
+
+
+@dataclass
+class Draft:
+    """A codec file under construction: its lines, and what to say of them."""
+
+    lines: list[str] = field(default_factory=list)
+    guessed: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The file."""
+        return "\n".join(self.lines) + "\n"
+
+    def add(self, key: str, values: Mapping[str, object], comment: str = "") -> None:
+        """A key with its values in one line."""
+        flow = yaml.safe_dump(dict(values), default_flow_style=True, sort_keys=False, width=1000)
+        line = f"  {key}: {flow.strip()}"
+        self.lines.append(line + (f"  # {comment}" if comment else ""))
+
+
+def draft(foreign: Foreign, robot: RobotConfig | None) -> Draft:
+    """A commented codec file; without a robot what depends on it is left to fill in."""
+    made = Draft()
+    made.lines += [f"# Drafted for {foreign.name}: look at every line with a comment.", ""]
+    made.lines += [f"codec: {_plain(foreign.name)}", "state:"]
+    for seen in _joined(foreign.state):
+        values, comment = _entry(made, "state", seen, robot)
+        if foreign.state_history != NOW:
+            values |= {"history": list(foreign.state_history)}
+        made.add(seen.key, values, comment)
+    made.lines.append("action:")
+    followed = _followed(foreign.action, robot)
+    for seen in _joined(foreign.action):
+        _add_action(made, seen, robot, followed)
+    made.lines.append("video:")
+    taken: set[str] = set()
+    for key, size in foreign.video.items():
+        _add_video(made, key, size, foreign.video_history, robot, taken)
+    made.lines.append(f"language: {foreign.language}")
+    _add_times(made, foreign)
+    if foreign.embodiment_tag:
+        made.lines.append(f"embodiment_tag: {foreign.embodiment_tag}")
+    if foreign.relative:
+        made.lines.append(f"relative: [{', '.join(foreign.relative)}]")
+    return made
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-" else "_" for c in name) or "mine"
+
+
+def _add_times(made: Draft, foreign: Foreign) -> None:
+    if foreign.fps is None:
+        made.unknown.append("fps: steps per second of the training data, 15 is taken")
+    made.lines.append(f"fps: {foreign.fps or 15}" + ("" if foreign.fps else "  # not known"))
+    if foreign.horizon is None:
+        made.guessed.append("horizon: 16, as of the shipped codecs")
+    made.lines.append(f"horizon: {foreign.horizon or 16}")
+
+
+def _joined(group: Sequence[Seen]) -> Iterator[Seen]:
+    """The keys, x to yaw as one that has them as `keys`."""
+    keys = [seen.key for seen in group]
+    start = next((i for i in range(len(keys)) if tuple(keys[i : i + 6]) == SPREAD), None)
+    for index, seen in enumerate(group):
+        if start is None or not start <= index < start + 6:
+            yield seen
+        elif index == start:
+            yield Seen(key="pose", size=6, form="xyz_rpy_keys")
+
+
+def _is(seen: Seen, words: Sequence[str]) -> bool:
+    return any(word in seen.key.lower() for word in words)
+
+
+def _kind(seen: Seen, robot: RobotConfig | None) -> str:
+    """The signal that a key most likely is, empty where nothing tells."""
+    if robot and seen.key in robot.observations.signals and seen.key != EE_POSE.name:
+        return seen.key
+    if seen.form or (seen.size in (0, *POSE_SIZES) and _is(seen, POSE_WORDS)):
+        return EE_POSE.name
+    if seen.size in (0, 1) and _is(seen, GRIP_WORDS):
+        return GRIP.name
+    if _is(seen, JOINT_WORDS) and not _is(seen, GRIP_WORDS):
+        return JOINT_POSITION.name
+    if robot:
+        for name in robot.observations.signals:
+            if len(robot.observations.spec(name).columns) == seen.size and seen.size > 1:
+                return name
+    return ""
+
+
+def _entry(
+    made: Draft, group: str, seen: Seen, robot: RobotConfig | None
+) -> tuple[dict[str, object], str]:
+    """The values of an entry, and a comment where they are doubtful."""
+    where, signal = f"{group}.{seen.key}", _kind(seen, robot)
+    if not signal:
+        made.unknown.append(f"{where}: which signal its {seen.size} numbers are")
+        return {"signal": FILL_IN}, f"{seen.size} numbers: name a signal of the robot file"
+    if signal == EE_POSE.name:
+        return _pose(made, where, seen)
+    values: dict[str, object] = {"signal": signal}
+    if signal == GRIP.name:
+        return _grip(made, where, seen, values)
+    has = robot is not None and signal in robot.observations.signals
+    spec = robot.observations.spec(signal) if robot and has else None
+    comment = ""
+    if spec and seen.size and len(spec.columns) != seen.size:
+        comment = f"{seen.size} numbers, {robot.name if robot else ''} has {len(spec.columns)}"
+        made.unknown.append(f"{where}: {comment}")
+    if (spec is None or spec.kind == JOINTS) and seen.largest > MOST_RAD:
+        values["unit"] = "deg"
+        comment = f"guessed: it goes to {seen.largest:.0f}, too far for rad"
+        made.guessed.append(f"{where} is in degrees, because it goes to {seen.largest:.0f}")
+    return values, comment
+
+
+def _pose(made: Draft, where: str, seen: Seen) -> tuple[dict[str, object], str]:
+    if seen.form == "xyz_rpy_keys":
+        made.guessed.append(f"{where}: x to yaw are roll, pitch, yaw about fixed axes in rad")
+        return {"signal": EE_POSE.name, "as": "xyz_rpy", "keys": list(SPREAD)}, "or xyz_rotvec"
+    if seen.form:
+        return {"signal": EE_POSE.name, "as": seen.form}, "of which link? see `tool`"
+    form = POSE_SIZES.get(seen.size, "xyz_rot6d")
+    doubt = {"xyz_quat": "wxyz, or order: xyzw", "xyz_rpy": "or xyz_rotvec"}.get(form, "")
+    made.guessed.append(f"{where} is {form}" + (f" ({doubt})" if doubt else ""))
+    return {"signal": EE_POSE.name, "as": form}, f"guessed{': ' if doubt else ''}{doubt}"
+
+
+def _grip(
+    made: Draft, where: str, seen: Seen, values: dict[str, object]
+) -> tuple[dict[str, object], str]:
+    low, high = (side[0] if side else None for side in (seen.low, seen.high))
+    if low is None or high is None:
+        made.guessed.append(f"{where} is a closure of 0 open to 1 closed")
+        return values, "guessed: 0 open, 1 closed"
+    if low >= -0.1 and high <= 1.1:
+        made.guessed.append(f"{where} is 0 open, 1 closed")
+        return values, "guessed: 0 open, 1 closed"
+    scale = high - low
+    values["affine"] = {"scale": round(scale, 4), "offset": round(low, 4)}
+    made.guessed.append(f"{where} is {low:g} open, {high:g} closed")
+    return values, f"guessed: {low:g} open, {high:g} closed"
+
+
+def _followed(group: Sequence[Seen], robot: RobotConfig | None) -> str:
+    """The signal of a motion that the robot follows where the actions hold two."""
+    signals = {_kind(seen, robot) for seen in _joined(group)}
+    if not {EE_POSE.name, JOINT_POSITION.name} <= signals:
+        return ""
+    return robot.output.signal.name if robot else JOINT_POSITION.name
+
+
+def _add_action(made: Draft, seen: Seen, robot: RobotConfig | None, followed: str) -> None:
+    signal = _kind(seen, robot)
+    is_other = followed and signal in (EE_POSE.name, JOINT_POSITION.name) and signal != followed
+    if is_other or not signal:
+        why = f"the robot follows {followed}" if is_other else "no signal of that name"
+        made.guessed.append(f"action.{seen.key} is ignored: {why}")
+        size = seen.size or _size(signal, robot)
+        made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
+        return
+    values, comment = _entry(made, "action", seen, robot)
+    made.add(seen.key, values, comment)
+
+
+def _size(signal: str, robot: RobotConfig | None) -> int:
+    """How many numbers a signal of a checkpoint without statistics has: rot6d, or the robot's."""
+    if signal == JOINT_POSITION.name and robot and signal in robot.observations.signals:
+        return len(robot.observations.spec(signal).columns)
+    return 9 if signal == EE_POSE.name else 7
+
+
+def _add_video(
+    made: Draft,
+    key: str,
+    size: tuple[int, int] | None,
+    history: tuple[int, ...],
+    robot: RobotConfig | None,
+    taken: set[str],
+) -> None:
+    camera = _camera(key, robot, taken)
+    comment = "guessed" if camera != FILL_IN else "name a camera of the robot file"
+    if camera == FILL_IN:
+        made.unknown.append(f"video.{key}: which camera it is")
+    else:
+        taken.add(camera)
+        made.guessed.append(f"video.{key} is camera {camera}")
+    values: dict[str, object] = {"camera": camera}
+    if size:
+        values["size"] = {"width": size[0], "height": size[1]}
+    else:
+        made.unknown.append(f"video.{key}: its size in the training data, 224 x 224 is taken")
+    values["fit"] = "pad"
+    if history != NOW:
+        values["history"] = list(history)
+    made.add(key, values, comment)
+
+
+def _camera(key: str, robot: RobotConfig | None, taken: set[str]) -> str:
+    if robot is None:
+        return FILL_IN
+    free = {name: s.key for name, s in robot.observations.cameras.items() if name not in taken}
+    for name, known in free.items():
+        if known == key or name.lower() in key.lower():
+            return name
+    near = difflib.get_close_matches(key, list(free.values()), n=1, cutoff=0.75)
+    return next((name for name, known in free.items() if known in near), FILL_IN)
+
+
+def seen_keys(
+    slices: Mapping[str, Mapping[str, int]],
+    low: Sequence[float] = (),
+    high: Sequence[float] = (),
+) -> list[Seen]:
+    """Keys of the slices of one array of columns, with its extremes where they are known."""
+    found = [Seen(key=key, size=place["end"] - place["start"]) for key, place in slices.items()]
+    return [
+        replace(
+            seen,
+            low=tuple(low[place["start"] : place["end"]]),
+            high=tuple(high[place["start"] : place["end"]]),
+        )
+        for seen, place in zip(found, slices.values(), strict=True)
+    ]

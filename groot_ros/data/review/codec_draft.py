@@ -1,0 +1,76 @@
+"""What a dataset of others holds, for a draft of its codec file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.draft import Foreign, Seen, seen_keys
+from groot_ros.codecs.file import LANGUAGE
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import MODALITY
+from groot_ros.errors import UserError
+
+STATISTICS = "meta/stats.json"
+COLUMNS = {"state": "observation.state", "action": "action"}
+PICTURES = "observation.images."
+
+
+def foreign_dataset(path: Path) -> Foreign:
+    """By modality.json, or the names of info.json where there is none, and the statistics."""
+    dataset = Dataset(path)
+    features = dataset.info.get("features", {})
+    statistics = dataset.json(STATISTICS) if (path / STATISTICS).is_file() else {}
+    groups: dict[str, Sequence[Seen]] = {}
+    has_modality = (path / MODALITY).is_file()
+    for group, column in COLUMNS.items():
+        if column not in features:
+            raise UserError(f"{path} has no column {column}, which a codec needs")
+        slices = dataset.modality[group] if has_modality else _slices(features[column])
+        extremes = statistics.get(column, {})
+        groups[group] = seen_keys(slices, *(_flat(extremes.get(k)) for k in ("min", "max")))
+    keys = {name.removeprefix(PICTURES): name for name in features if name.startswith(PICTURES)}
+    if has_modality:
+        keys = {
+            key: entry.get("original_key") or PICTURES + key
+            for key, entry in dataset.modality["video"].items()
+        }
+    language = next(iter(dataset.modality["annotation"]), "") if has_modality else ""
+    return Foreign(
+        name=path.resolve().name,
+        state=groups["state"],
+        action=groups["action"],
+        video={key: _size(features.get(column, {})) for key, column in keys.items()},
+        language=f"annotation.{language}" if language else LANGUAGE,
+        fps=round(dataset.fps),
+    )
+
+
+def _flat(values: Any) -> list[float]:
+    return [float(value) for value in values] if isinstance(values, list) else []
+
+
+def _size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Width and height; the names of its axes say their order."""
+    shape, names = feature.get("shape"), feature.get("names")
+    if not isinstance(shape, list) or len(shape) != 3:
+        return None
+    if isinstance(names, list) and "height" in names and "width" in names:
+        return int(shape[names.index("width")]), int(shape[names.index("height")])
+    height, width = shape[1:] if shape[0] == 3 else shape[:2]
+    return int(width), int(height)
+
+
+def _slices(feature: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Joints and, where its name says so at either end, a gripper; else all as one key."""
+    names = feature.get("names")
+    if isinstance(names, Mapping):
+        names = next(iter(names.values()), None)
+    size = int(feature["shape"][0])
+    if isinstance(names, list) and len(names) == size and "grip" in str(names[-1]).lower():
+        return {
+            "joint_position": {"start": 0, "end": size - 1},
+            "gripper": {"start": size - 1, "end": size},
+        }
+    return {"joint_position": {"start": 0, "end": size}}

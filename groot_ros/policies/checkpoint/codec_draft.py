@@ -1,0 +1,74 @@
+"""What a checkpoint of others reads and answers, for a draft of its codec file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from groot_ros.codecs.draft import Foreign, Seen
+from groot_ros.errors import UserError
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.processing.modality import ActionFormat, ModalityConfig
+
+FORMS = {ActionFormat.XYZ_ROT6D: "xyz_rot6d", ActionFormat.XYZ_ROTVEC: "xyz_rotvec"}
+SIZES = {"xyz_rot6d": 9, "xyz_rotvec": 6}
+
+
+def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
+    """By its processor_config.json, and its statistics.json where there is one.
+
+    UserError names the embodiments where there are several and none is chosen.
+    """
+    folder = CheckpointFolder(path)
+    configs = folder.modality_configs
+    if not embodiment and len(configs) > 1:
+        raise UserError(f"{path} knows {', '.join(configs)}: choose one with --embodiment")
+    tag = embodiment or next(iter(configs), "")
+    if tag not in configs:
+        raise UserError(
+            f"{path} has no embodiment {tag!r}, only {', '.join(configs)}: choose one of them"
+        )
+    config = ModalityConfig.from_dict(configs[tag], tag)
+    statistics = _statistics(folder, tag)
+    # A key is told once, where its actions are: the state of the same name is alike.
+    forms = {
+        key: FORMS[action.format]
+        for key, action in zip(config.action_keys, config.action_configs, strict=True)
+        if action.format in FORMS
+    }
+    relative = tuple(
+        key
+        for key, action in zip(config.action_keys, config.action_configs, strict=True)
+        if action.relative
+    )
+    rate_hz = folder.metadata.get("action_rate_hz")
+    return Foreign(
+        name=path.resolve().name,
+        state=[_seen(key, forms, statistics.get("state", {})) for key in config.state_keys],
+        action=[_seen(key, forms, statistics.get("action", {})) for key in config.action_keys],
+        video=dict.fromkeys(config.video_keys),
+        language=config.language_key,
+        fps=None if rate_hz is None else round(float(rate_hz)),
+        horizon=len(config.action_delta),
+        state_history=config.state_delta,
+        video_history=config.video_delta,
+        embodiment_tag=tag,
+        relative=relative,
+    )
+
+
+def _statistics(folder: CheckpointFolder, tag: str) -> Mapping[str, Any]:
+    if not any((place / "statistics.json").is_file() for place in folder.processor_folders):
+        return {}
+    found = folder.statistics.get(tag, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _seen(key: str, forms: Mapping[str, str], statistics: Mapping[str, Any]) -> Seen:
+    form, entry = forms.get(key, ""), statistics.get(key, {})
+    low, high = (entry.get(name) or [] for name in ("min", "max"))
+    if not all(isinstance(number, int | float) for number in (*low, *high)):
+        low, high = [], []
+    size = len(low) or SIZES.get(form, 0)
+    return Seen(key=key, size=size, low=tuple(low), high=tuple(high), form=form)

@@ -1,0 +1,119 @@
+"""`groot-ros codec`: what it lists, checks and drafts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from groot_ros.cli.main import main
+from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.draft import Foreign, Seen, draft
+from groot_ros.robot.config import load_robot
+
+DROID = Path(__file__).parents[1] / "data" / "gr00t_n17_droid"
+
+
+def test_list_and_show_tell_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["codec", "list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 11
+    assert main(["codec", "show", "ee_rot6d"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["codec"] == "ee_rot6d"
+    assert main(["codec", "show", "joints_traj", "--robot", "so101"]) == 0
+    assert "shoulder_pan" in capsys.readouterr().out
+
+
+def test_check_says_a_sentence_for_every_mismatch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["codec", "check", "ee_rot6d", "--robot", "sim"]) == 0
+    values = dict(find_codec("ee_rot6d").values)
+    values["state"] = {"grip": {"signal": "gripp"}, "wrench": {"signal": "wrench"}}
+    values["video"] = {"front": {"camera": "exteriour"}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    capsys.readouterr()
+    assert main(["codec", "check", str(path), "--robot", "sim", "--json"]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert len(problems) == 3
+    for problem, near in zip(problems, ("did you mean grip", "wrench", "exterior?"), strict=True):
+        assert near in problem
+
+
+def test_a_draft_of_a_checkpoint_fits_its_robot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "droid.yaml"
+    arguments = ["--checkpoint", str(DROID), "--robot", "franka", "--output", str(path)]
+    assert main(["codec", "draft", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "guessed: action.joint_position is ignored: the robot follows ee_pose" in said
+    assert "not known: fps" in said
+    codec = find_codec(str(path)).codec(load_robot("franka"))
+    assert [(f.key, f.size) for f in codec.features.state] == [
+        ("eef_9d", 9),
+        ("gripper_position", 1),
+        ("joint_position", 7),
+    ]
+    assert codec.action.ignored == ("joint_position",)
+    assert codec.timing.horizon == 40
+    assert codec.video.cameras == {
+        "exterior_image_1_left": "exterior",
+        "wrist_image_left": "wrist",
+    }
+    assert find_codec(str(path)).relative_keys == ("eef_9d", "joint_position")
+    assert main(["codec", "check", str(path), "--robot", "franka"]) == 0
+    assert "makes no dataset" in capsys.readouterr().out
+
+
+def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["pan", "lift", "elbow", "flex", "roll", "gripper"]
+    (tmp_path / "so101" / "meta").mkdir(parents=True)
+    feature = {"dtype": "float32", "shape": [6], "names": [f"{name}.pos" for name in names]}
+    picture = {"dtype": "video", "shape": [480, 640, 3], "names": ["height", "width", "channels"]}
+    info = {
+        "codebase_version": "v3.0",
+        "fps": 30,
+        "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
+        "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
+        "features": {
+            "observation.state": feature,
+            "action": feature,
+            "observation.images.front": picture,
+        },
+    }
+    extremes = {"min": [-90.0, -95, -80, -60, -150, 2], "max": [90.0, 95, 80, 60, 150, 98]}
+    for name, content in (
+        ("info.json", info),
+        ("stats.json", {"observation.state": extremes, "action": extremes}),
+    ):
+        (tmp_path / "so101" / "meta" / name).write_text(json.dumps(content))
+    output = tmp_path / "mine.yaml"
+    arguments = ["--dataset", str(tmp_path / "so101"), "--robot", "so101", "--output", str(output)]
+    assert main(["codec", "draft", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "guessed: state.joint_position is in degrees, because it goes to 150" in said
+    values = yaml.safe_load(output.read_text())
+    assert values["state"]["joint_position"] == {"signal": "joint_position", "unit": "deg"}
+    assert values["action"]["gripper"]["affine"] == {"scale": 96.0, "offset": 2.0}
+    assert values["video"]["front"]["size"] == {"width": 640, "height": 480}
+    assert values["fps"] == 30
+
+
+def test_what_nothing_tells_is_left_to_fill_in() -> None:
+    foreign = Foreign(
+        name="odd",
+        state=[Seen(key="mystery", size=5), *(Seen(key=k, size=1) for k in "xyz")],
+        action=[Seen(key="eef_pose", size=7), Seen(key="arm_joints", size=7)],
+        video={"top": None},
+        language="annotation.task",
+    )
+    made = draft(foreign, None)
+    assert "state.mystery: which signal its 5 numbers are" in made.unknown
+    assert "video.top: which camera it is" in made.unknown
+    assert "action.eef_pose is ignored: the robot follows joint_position" in made.guessed
+    assert yaml.safe_load(made.text)["state"]["mystery"] == {"signal": "FILL_IN"}
