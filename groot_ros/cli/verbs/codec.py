@@ -1,6 +1,6 @@
 """`groot-ros codec`: list, show, check and draft codec files.
 
-How signals become a model's columns and back is said by a file; see docs/codecs.md.
+A file says how signals become a model's columns and back; see docs/codecs.md.
 """
 
 from __future__ import annotations
@@ -8,16 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from groot_ros.errors import UserError
-
-
-def add_parser(subparsers: Any) -> None:
-    add_arguments(
-        parser := subparsers.add_parser("codec", help="list, show, check and draft codec files")
-    )
-    parser.set_defaults(run=run)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
