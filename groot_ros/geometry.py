@@ -35,7 +35,8 @@ def normalize_quat(quat: ArrayLike) -> Array:
             f"quaternion of length {np.min(norm):.2g} found, expected a unit quaternion wxyz: "
             "check the publisher of the pose"
         )
-    return quat / norm
+    found: Array = quat / norm
+    return found
 
 
 def quat_to_matrix(quat: ArrayLike) -> Array:
@@ -86,7 +87,8 @@ def _unit(vector: Array, rot6d: Array) -> Array:
             f"rot6d {np.round(worst, 4).tolist()} is not a rotation, expected the first two rows "
             "of a rotation matrix: check the rotation columns of the dataset or model output"
         )
-    return vector / norm
+    found: Array = vector / norm
+    return found
 
 
 def pose_to_matrix(pose: ArrayLike) -> Array:
@@ -184,7 +186,8 @@ def interpolate_pose(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> A
 def rotation_angle(start: ArrayLike, end: ArrayLike) -> Array:
     """Angle in rad (...) of the rotation between quaternions (..., 4)."""
     dot = np.abs(np.sum(normalize_quat(start) * normalize_quat(end), axis=-1))
-    return 2.0 * np.arccos(np.clip(dot, 0.0, 1.0))
+    found: Array = 2.0 * np.arccos(np.clip(dot, 0.0, 1.0))
+    return found
 
 
 def multiply_quats(left: ArrayLike, right: ArrayLike) -> Array:

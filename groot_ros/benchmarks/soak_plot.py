@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -16,10 +17,10 @@ class Sampled(Protocol):
     """Times (T,) in s and a quantity (T,) of one process."""
 
     @property
-    def times_s(self) -> NDArray: ...
+    def times_s(self) -> NDArray[np.float64]: ...
 
     @property
-    def values(self) -> NDArray: ...
+    def values(self) -> NDArray[np.float64]: ...
 
 
 def write_plot(

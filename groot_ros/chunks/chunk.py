@@ -133,7 +133,8 @@ class Chunk:
 
         def sampled(spec: SignalSpec, values: Array) -> Array:
             if spec.kind.is_decision:
-                return values[lower]
+                found: Array = values[lower]
+                return found
             return spec.kind.interpolate(values[lower], values[upper], fraction)
 
         return self.signals.map(sampled)

@@ -131,7 +131,7 @@ class _YamlLoader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         self._depth += 1
         self._nodes += 1
-        line = self.peek_event().start_mark.line + 1
+        line: int = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
         if self._depth > DEEPEST:
             raise self._error([], f"is nested deeper than {DEEPEST} levels in line {line}")
         if self._nodes > VALUES:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution.executor import ChunkExecutor
@@ -129,7 +129,7 @@ def _taped(
         self.tape.add((method.__name__, _kept(method.__name__, args), told(answer)))
         return answer
 
-    return call
+    return cast(Callable[Concatenate[TapedExecutor, P], R], call)
 
 
 def _kept(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:

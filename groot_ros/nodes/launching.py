@@ -93,7 +93,7 @@ CLOCK_ARGUMENTS = [
 
 def is_true(context: LaunchContext, argument: str) -> bool:
     """Value of a boolean launch argument."""
-    return LaunchConfiguration(argument).perform(context).lower() == "true"
+    return bool(LaunchConfiguration(argument).perform(context).lower() == "true")
 
 
 def choose_clock(context: LaunchContext) -> None:

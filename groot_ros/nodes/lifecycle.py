@@ -111,10 +111,10 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
 
     @property
     def is_active(self) -> bool:
-        return self.state_id == State.PRIMARY_STATE_ACTIVE
+        return bool(self.state_id == State.PRIMARY_STATE_ACTIVE)
 
     def _is_configured(self) -> bool:
-        return self.state_id != State.PRIMARY_STATE_UNCONFIGURED
+        return bool(self.state_id != State.PRIMARY_STATE_UNCONFIGURED)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         result = self._guarded("configure", self._configure, super().on_configure, state)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from rclpy.lifecycle.managed_entity import SimpleManagedEntity
+from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -37,11 +37,11 @@ class CountedLifecyclePublisher(LifecyclePublisher):
     traffic: Traffic | None = None
     count = 0
 
-    @SimpleManagedEntity.when_enabled
     def publish(self, msg: Any) -> None:
         """Send a message, then tell that it was sent."""
-        Publisher.publish(self, msg)
-        _count(self)
+        if self.is_activated:
+            Publisher.publish(self, msg)
+            _count(self)
 
 
 def _count(publisher: CountedPublisher | CountedLifecyclePublisher) -> None:
@@ -59,6 +59,10 @@ class TrafficNode(Node):
     expects_first_messages = True
     """False for a node that subscribes while others publish: the first ones may never come."""
 
+    def get_logger(self) -> RcutilsLogger:
+        """The logger of the node, typed."""
+        return cast(RcutilsLogger, super().get_logger())  # type: ignore[no-untyped-call]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.traffic = Traffic()
         self.arrived: Callable[[], None] = lambda: None
@@ -67,7 +71,9 @@ class TrafficNode(Node):
     def create_publisher(self, msg_type: Any, topic: str, *args: Any, **kwargs: Any) -> Publisher:
         """As of any node, but counted."""
         kwargs.setdefault("publisher_class", CountedPublisher)
-        publisher: Any = super().create_publisher(msg_type, topic, *args, **kwargs)
+        publisher = cast(
+            CountedPublisher, super().create_publisher(msg_type, topic, *args, **kwargs)
+        )
         name = publisher.topic_name
         if name not in UNCOUNTED and not name.startswith(HIDDEN):
             publisher.traffic = self.traffic

@@ -176,7 +176,8 @@ class RawTopics:
 def message_class(message_type: str) -> type:
     """Python class of a message type such as `std_msgs/msg/String`; UserError if there is none."""
     try:
-        return get_message(message_type)
+        found: type = get_message(message_type)
+        return found
     except (AttributeError, ModuleNotFoundError, ValueError) as error:
         distribution = os.environ.get("ROS_DISTRO", "jazzy")
         package = message_type.partition("/")[0].replace("_", "-")

@@ -216,7 +216,8 @@ class Pose(Kind):
     def usable(self, values: Array) -> NDArray[np.bool_]:
         """Without a direction a quaternion is no rotation."""
         has_direction = np.sum(values[:, 3:] ** 2, axis=1) > LEAST_QUAT**2
-        return super().usable(values) & has_direction
+        found: NDArray[np.bool_] = super().usable(values) & has_direction
+        return found
 
     def wrong(self, values: Array, signal: str) -> str | None:
         if reason := super().wrong(values, signal):

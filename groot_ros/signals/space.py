@@ -83,7 +83,8 @@ class PoseSpace:
             x, y, z, a, b, c = displacement.tolist()
             return np.array([math.hypot(x, y, z), math.hypot(a, b, c)])
         parts = displacement.reshape(*displacement.shape[:-1], 2, 3)
-        return np.sqrt(np.sum(parts * parts, axis=-1))
+        found: Array = np.sqrt(np.sum(parts * parts, axis=-1))
+        return found
 
     def per_axis(self, parts: Array) -> Array:
         return np.repeat(parts, 3, axis=-1)

@@ -41,7 +41,8 @@ class SceneRenderer:
     def render(self, camera: str) -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB of a camera."""
         self._renderer.update_scene(self._data, camera, self._option)
-        return self._renderer.render()
+        found: NDArray[np.uint8] = self._renderer.render()
+        return found
 
     def close(self) -> None:
         """Give the OpenGL context back."""

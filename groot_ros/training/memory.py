@@ -55,7 +55,7 @@ class MemoryPlan:
 
     @property
     def total(self) -> float:
-        return sum(vars(self).values())
+        return float(sum(vars(self).values()))
 
     def __str__(self) -> str:
         parts = ", ".join(f"{n} {b / GB:.2f}" for n, b in vars(self).items() if b)

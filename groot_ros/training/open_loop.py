@@ -73,7 +73,8 @@ class Comparison:
 
 
 def _distances(one: Array, other: Array) -> Array:
-    return np.linalg.norm(one - other, axis=-1).mean(axis=0)
+    found: Array = np.linalg.norm(one - other, axis=-1).mean(axis=0)
+    return found
 
 
 def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:

@@ -190,7 +190,7 @@ def _action_keys(dataset: Dataset, variant: CodecFile) -> list[ActionKey]:
 
 
 def _language_key(dataset: Dataset) -> str:
-    return "annotation." + next(iter(dataset.modality["annotation"]))
+    return str("annotation." + next(iter(dataset.modality["annotation"])))
 
 
 def _tiny_spec(dataset: Dataset, variant: CodecFile, table: Table) -> CheckpointSpec:

@@ -216,7 +216,8 @@ def make_scalar(value: Any, dtype: Any) -> np.generic:
     if not isinstance(value, bool | int | float):
         raise WireError(f"a number of dtype {dtype} is a {type(value).__name__}")
     try:
-        return np.dtype(dtype).type(value)
+        found: np.generic = np.dtype(dtype).type(value)
+        return found
     except (ValueError, OverflowError) as error:
         raise WireError(f"a number of dtype {dtype} is {value}: {error}") from None
 

@@ -44,15 +44,15 @@ def read_scalar(message: Mapping[Any, Any], key: str) -> float | None:
 
 def read_signals(message: Mapping[Any, Any], keys: Mapping[SignalSpec, str]) -> Signals:
     """The signals that are there, by their keys; WireError names one that is something else."""
-    return Signals.of(
-        {spec: READERS.get(spec.kind, read_numbers)(message, key) for spec, key in keys.items()}
-    )
+    values: dict[SignalSpec, ArrayLike | None] = {}
+    for spec, key in keys.items():
+        read: Reader = READERS.get(spec.kind, read_numbers)
+        values[spec] = read(message, key)
+    return Signals.of(values)
 
 
-READERS: Mapping[Kind, Callable[[Mapping[Any, Any], str], ArrayLike | None]] = {
-    POSE: read_pose,
-    CLOSURE: read_scalar,
-}
+Reader = Callable[[Mapping[Any, Any], str], ArrayLike | None]
+READERS: Mapping[Kind, Reader] = {POSE: read_pose, CLOSURE: read_scalar}
 
 
 def read_text(message: Mapping[Any, Any], key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ def compare(setting: Setting, versions: Sequence[str], sizes: Sequence[str]) -> 
         raise RuntimeError("; ".join(problems))
 
 
-def _on_cpu(setting: Setting, version: str, size: str) -> tuple[list[np.ndarray], dict]:
+def _on_cpu(setting: Setting, version: str, size: str) -> tuple[list[np.ndarray], dict[str, Any]]:
     """The pictures and what the stages make of them."""
     host = Setting(device="cpu", folder=setting.folder, small=setting.small)
     stages = Stages(build(host, version, "float32", size), CompileMode.OFF)

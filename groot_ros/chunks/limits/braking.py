@@ -39,7 +39,8 @@ def needed_deceleration(
     places = bounds.space.places(values)
     room = np.where(velocities > 0, bounds.upper - places, places - bounds.lower)
     speed = np.abs(velocities)
-    return np.minimum(speed * speed / (2 * np.maximum(room, NO_ROOM)), speed / period_s)
+    found: Array = np.minimum(speed * speed / (2 * np.maximum(room, NO_ROOM)), speed / period_s)
+    return found
 
 
 def deceleration(bounds: Bounds, value: Array, velocity: Array, period_s: float) -> Array:

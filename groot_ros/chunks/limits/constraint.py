@@ -33,7 +33,8 @@ def farthest_between(start: Array, end: Array, bend: Array) -> Array:
 
 def depth_of(constraint: Constraint, value: Array) -> Array:
     """How far beyond each face (F,) a value (V,) is, 0 where it is inside."""
-    return np.maximum(constraint.depth(value[None])[0], 0.0)
+    found: Array = np.maximum(constraint.depth(value[None])[0], 0.0)
+    return found
 
 
 def passes(constraint: Constraint, values: Array, allowed: Array) -> bool:

@@ -69,7 +69,8 @@ class MovingAverage:
     def add(self, value: Array) -> Array:
         """The mean with a new value."""
         self._values.append(value)
-        return means(self._space, np.array(self._values), len(self._values))[0]
+        found: Array = means(self._space, np.array(self._values), len(self._values))[0]
+        return found
 
     def ahead(self, values: Array) -> Array:
         """The means (M, V) from now on, where values (N, V) follow and the last of them lasts."""

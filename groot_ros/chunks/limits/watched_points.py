@@ -62,7 +62,8 @@ class WatchedPoints:
 
     def farthest(self, values: Array) -> Array:
         """The farthest beyond each face (P, 6) on the way through values (N, J)."""
-        return self._on_the_way(values).max(axis=0)
+        found: Array = self._on_the_way(values).max(axis=0)
+        return found
 
     def _on_the_way(self, values: Array) -> Array:
         """The farthest beyond each face (max(N - 1, 1), P, 6) on each part of the way."""

@@ -67,6 +67,7 @@ def representation_class(name: str) -> type[Representation]:
     module = importlib.import_module(f"{__package__}.{name}")
     found = getattr(module, "".join(word.capitalize() for word in name.split("_")))
     assert issubclass(found, Representation)
+    found: type[Representation] = found
     return found
 
 

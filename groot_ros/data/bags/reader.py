@@ -12,7 +12,6 @@ from typing import Any
 
 from groot_ros.data.bags.episode_info import EpisodeInfo
 from groot_ros.data.bags.files import (
-    METADATA,
     NO_SPACE,
     Recording,
     bag_name,
@@ -20,6 +19,7 @@ from groot_ros.data.bags.files import (
     recording_at,
 )
 from groot_ros.data.bags.message_decoder import MessageDecoder, Undecodable
+from groot_ros.data.bags.metadata import FILE as METADATA
 from groot_ros.data.bags.storage import (
     BagError,
     Damaged,

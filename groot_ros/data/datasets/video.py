@@ -120,7 +120,8 @@ def read_picture(path: Path, index: int, fps: float) -> Picture:
             container.seek(int(due / stream.time_base), stream=stream)
             for frame in container.decode(stream):
                 if frame.time is not None and frame.time > due - 0.5 / fps:
-                    return frame.to_ndarray(format="rgb24")
+                    found: Picture = frame.to_ndarray(format="rgb24")
+                    return found
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be decoded: {error}") from error
     raise UserError(f"video {path} has no frame {index}")

@@ -338,4 +338,4 @@ def _header(most_bytes: int) -> bytes:
     library = "groot_ros"[:padding] if padding >= len("groot_ros") + RECORD.size else " " * padding
     builder = RecordBuilder()
     Header("ros2", library).write(builder)
-    return builder.end()
+    return bytes(builder.end())

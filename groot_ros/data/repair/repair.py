@@ -11,7 +11,6 @@ import zstandard
 
 from groot_ros.data.bags.files import (
     COMPRESSED,
-    METADATA,
     Recording,
     is_compressed,
     opened,
@@ -21,6 +20,7 @@ from groot_ros.data.bags.files import (
     storage_suffix,
 )
 from groot_ros.data.bags.message_decoder import is_compressed_message
+from groot_ros.data.bags.metadata import FILE as METADATA
 from groot_ros.data.bags.metadata import (
     BagFile,
     Compression,

@@ -89,7 +89,7 @@ def _embodiment(folder: CheckpointFolder, name: str) -> dict[str, Any]:
     def size(group: str, key: str) -> int | None:
         if key not in statistics.part(group):
             return None
-        return key_statistics(folder.statistics, name, group, key).array("mean").shape[-1]
+        return int(key_statistics(folder.statistics, name, group, key).array("mean").shape[-1])
 
     entry["modality"] = {
         "video": list(modality.video_keys),
@@ -148,7 +148,7 @@ def _activations(config: Gr00tConfig, folder: CheckpointFolder) -> int:
     tokens = 2 * pipeline.patches.tokens(grid) + 40
     text, vision = config.backbone["text_config"], config.backbone["vision_config"]
     widest = max(patches * vision["intermediate_size"], tokens * text["intermediate_size"])
-    return 4 * widest
+    return int(4 * widest)
 
 
 def _tuned(name: str, config: Gr00tConfig) -> bool:

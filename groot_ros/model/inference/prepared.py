@@ -122,7 +122,8 @@ class Serving:
     def features(self, prompt: Prompt, images: Sequence[EncodedImage]) -> Tensor:
         """Backbone features (1, S, D) of a prompt with its images."""
         levels = zip(*(image.levels for image in images), strict=True)
-        return self._text(prompt.layout, [torch.cat(level) for level in levels])
+        out: Tensor = self._text(prompt.layout, [torch.cat(level) for level in levels])
+        return out
 
     def denoise(
         self,
@@ -137,7 +138,7 @@ class Serving:
         strength = torch.ones(start.shape[1], 1)
         if prefix is not None:
             start, strength = prefix.start(start), prefix.strength(start.shape[1])
-        return self._denoise(
+        out: Tensor = self._denoise(
             features,
             prompt.text_index,
             prompt.image_index,
@@ -145,6 +146,7 @@ class Serving:
             start,
             strength.to(self.device, self.dtype),
         )[0]
+        return out
 
     def prompt(self, instruction: str, grids: tuple[Grid, ...]) -> Prompt:
         """Tokens and positions of an instruction with images of these grids."""

@@ -62,7 +62,8 @@ class ActionHead(nn.Module):
 
     def encode_features(self, features: Tensor) -> Tensor:
         """Backbone features (B, S, D) -> the tokens that the DiT attends to."""
-        return self.vl_self_attention(self.vlln(features))
+        out: Tensor = self.vl_self_attention(self.vlln(features))
+        return out
 
     def masked_context(
         self, features: Tensor, image_mask: Tensor, attention_mask: Tensor | None
@@ -74,7 +75,8 @@ class ActionHead(nn.Module):
 
     def encode_state(self, state: Tensor, slot: Tensor) -> Tensor:
         """States (B, T, D) -> one token (B, 1, dim) of the flattened history."""
-        return self.state_encoder(state.flatten(1)[:, None], slot)
+        out: Tensor = self.state_encoder(state.flatten(1)[:, None], slot)
+        return out
 
     def embed_actions(self, actions: Tensor, timestep: Tensor, slot: Tensor) -> Tensor:
         """Noisy actions (B, H, D) at time buckets (B,) -> tokens (B, H, dim)."""
@@ -97,7 +99,8 @@ class ActionHead(nn.Module):
         """Velocity (B, H, D) of noisy actions (B, H, D) at time buckets (B,)."""
         tokens = self.embed_actions(actions, timestep, slot)
         hidden = self.model(torch.cat([state_token, tokens], dim=1), context, timestep)
-        return self.action_decoder(hidden, slot)[:, -actions.shape[1] :]
+        out: Tensor = self.action_decoder(hidden, slot)[:, -actions.shape[1] :]
+        return out
 
     def training_sample(self, actions: Tensor) -> NoisySample:
         """Random noise and time for actions (B, H, D)."""

@@ -148,7 +148,8 @@ class Backbone(nn.Module, ABC):
         if (grid, device) not in self._grids:
             tables = self.new_tables(grid)
             self._grids[grid, device] = tuple(table.to(device) for table in tables)
-        return self._grids[grid, device]
+        out: tuple[Tensor, ...] = self._grids[grid, device]
+        return out
 
     def text(self, layout: PromptLayout, images: Sequence[Tensor]) -> Tensor:
         """Output (B, S, D) of the last layer for a prompt with `vision`'s tokens in it.
@@ -156,7 +157,7 @@ class Backbone(nn.Module, ABC):
         Levels beside the final one are added to the image tokens behind the first layers.
         """
         image_tokens, *deepstack = images
-        hidden = self.language_model.embed_tokens(layout.input_ids)
+        hidden: torch.Tensor = self.language_model.embed_tokens(layout.input_ids)
         flat = hidden.flatten(0, 1).index_copy(0, layout.image_index, image_tokens.to(hidden))
         hidden = flat.view_as(hidden)
         mask = None

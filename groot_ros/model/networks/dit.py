@@ -48,7 +48,8 @@ class TimestepEmbedder(nn.Module):
         self.linear_2 = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear_2(F.silu(self.linear_1(x)))
+        out: Tensor = self.linear_2(F.silu(self.linear_1(x)))
+        return out
 
 
 class TimestepEncoder(nn.Module):
@@ -63,7 +64,8 @@ class TimestepEncoder(nn.Module):
         frequencies = torch.exp(-math.log(10000) * torch.arange(half).float() / (half - 1))
         sine, cosine = sinusoid(timestep, frequencies)
         dtype = self.timestep_embedder.linear_1.weight.dtype
-        return self.timestep_embedder(torch.cat([cosine, sine], dim=-1).to(dtype))
+        out: Tensor = self.timestep_embedder(torch.cat([cosine, sine], dim=-1).to(dtype))
+        return out
 
 
 class AlternateVLDiT(nn.Module):
@@ -121,7 +123,8 @@ class AlternateVLDiT(nn.Module):
             hidden = block(hidden, block_modulation, key_value)
         shift, scale = modulation.output.chunk(2, dim=-1)
         hidden = F.layer_norm(hidden, hidden.shape[-1:], eps=1e-6) * (1 + scale) + shift
-        return self.proj_out_2(hidden)
+        out: Tensor = self.proj_out_2(hidden)
+        return out
 
     def forward(self, hidden: Tensor, context: Context, timestep: Tensor) -> Tensor:
         """Everything anew: the plain form of `denoise`, for training and comparison."""

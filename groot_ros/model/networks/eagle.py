@@ -145,4 +145,5 @@ class EagleBackbone(Backbone):
         )
 
     def text(self, layout: PromptLayout, images: Sequence[Tensor]) -> Tensor:
-        return self.language_model.norm(super().text(layout, images))
+        out: Tensor = self.language_model.norm(super().text(layout, images))
+        return out

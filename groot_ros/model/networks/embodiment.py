@@ -35,7 +35,8 @@ class CategorySpecificMLP(nn.Module):
         self.layer2 = CategorySpecificLinear(slots, hidden_dim, output_dim)
 
     def forward(self, x: Tensor, slot: Tensor) -> Tensor:
-        return self.layer2(F.relu(self.layer1(x, slot)), slot)
+        out: Tensor = self.layer2(F.relu(self.layer1(x, slot)), slot)
+        return out
 
 
 class ActionEncoder(nn.Module):
@@ -68,4 +69,5 @@ class ActionEncoder(nn.Module):
         embedded = self.W1(actions, slot)
         time = self.time_embedding(timestep).to(embedded.dtype).expand_as(embedded)
         hidden = F.silu(self.W2(torch.cat([embedded, time], dim=-1), slot))
-        return self.W3(hidden, slot)
+        out: Tensor = self.W3(hidden, slot)
+        return out

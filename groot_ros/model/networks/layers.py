@@ -29,7 +29,8 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(dim, dim), nn.Dropout(dropout)])
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        out: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return out
 
     def keys_values(self, context: Tensor, mask: Tensor | None = None) -> KeyValue:
         """Keys and values of context tokens (B, S, context_dim); mask (B, S)."""
@@ -46,7 +47,8 @@ class Attention(nn.Module):
             self._split(self.to_q(x)), key, value, attn_mask=mask
         )
         out = self.to_out[0](attended.transpose(1, 2).flatten(2))
-        return self.to_out[1](out)
+        answer: Tensor = self.to_out[1](out)
+        return answer
 
 
 class GeluProjection(nn.Module):
@@ -89,7 +91,8 @@ class AdaLayerNorm(nn.Module):
 
     def modulation(self, time_embedding: Tensor) -> Tensor:
         """(B, 1, 2 dim) of the time embedding (B, dim)."""
-        return self.linear(F.silu(time_embedding))[:, None]
+        out: Tensor = self.linear(F.silu(time_embedding))[:, None]
+        return out
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         scale, shift = modulation.chunk(2, dim=-1)
@@ -111,7 +114,8 @@ class DiTBlock(nn.Module):
 
     def forward(self, x: Tensor, modulation: Tensor, keys_values: KeyValue | None) -> Tensor:
         x = x + self.final_dropout(self.attn1(self.norm1(x, modulation), keys_values))
-        return x + self.ff(self.norm3(x))
+        out: Tensor = x + self.ff(self.norm3(x))
+        return out
 
 
 class SelfAttentionBlock(nn.Module):
@@ -127,7 +131,8 @@ class SelfAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.final_dropout(self.attn1(self.norm1(x)))
-        return x + self.ff(self.norm3(x))
+        out: Tensor = x + self.ff(self.norm3(x))
+        return out
 
 
 def sinusoid(positions: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:

@@ -110,7 +110,8 @@ class Qwen3VLBackbone(Backbone):
         attended = F.scaled_dot_product_attention(
             query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
         )
-        return attention.proj(attended.transpose(1, 2).flatten(2))
+        out: Tensor = attention.proj(attended.transpose(1, 2).flatten(2))
+        return out
 
     def new_tables(self, grid: Grid) -> tuple[Tensor, ...]:
         """Index and weight of the interpolated positions, cosine and sine: (P, ...) each."""

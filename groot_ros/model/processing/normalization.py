@@ -41,7 +41,7 @@ class MinMax:
 
     @property
     def dim(self) -> int:
-        return self.low.shape[-1]
+        return int(self.low.shape[-1])
 
     size = dim
 
@@ -80,7 +80,7 @@ class MeanStd:
 
     @property
     def dim(self) -> int:
-        return self.mean.shape[-1]
+        return int(self.mean.shape[-1])
 
     size = dim
 
@@ -140,7 +140,7 @@ class KeyStatistics:
 
     @property
     def dim(self) -> int:
-        return self.array("min").shape[-1]
+        return int(self.array("min").shape[-1])
 
     def bounds(self, percentiles: bool) -> tuple[Array, Array]:
         low, high = ("q01", "q99") if percentiles else ("min", "max")

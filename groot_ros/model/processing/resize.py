@@ -79,7 +79,8 @@ def _shrink(frames: Tensor, height: int, width: int) -> Tensor:
     if (frames.shape[1], frames.shape[2]) == (2 * height, 2 * width):
         # OpenCV's own path for halves rounds ties up.
         blocks = frames.unflatten(2, (width, 2)).unflatten(1, (height, 2)).int()
-        return ((blocks.sum((2, 4)) + 2) >> 2).to(torch.uint8)
+        out: Tensor = ((blocks.sum((2, 4)) + 2) >> 2).to(torch.uint8)
+        return out
     averaged = _shrink_axis(_shrink_axis(frames.float(), 2, width), 1, height)
     return averaged.round().clamp(0, 255).to(torch.uint8)
 
@@ -92,7 +93,8 @@ def _grow(frames: Tensor, height: int, width: int) -> Tensor:
     upper, lower = _weighted_taps(columns.transpose(1, 2).flatten(2), height)
     total = upper.bitwise_right_shift_(16).add_(lower.bitwise_right_shift_(16)).add_(2)
     grown = total.bitwise_right_shift_(2).clamp_(0, 255).to(torch.uint8)
-    return grown.unflatten(2, (width, channels))
+    out: Tensor = grown.unflatten(2, (width, channels))
+    return out
 
 
 def _weighted_taps(source: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -31,10 +31,10 @@ def _std(name: str, parameter: Tensor) -> float:
     if name.startswith("backbone."):
         return BACKBONE_STD
     if SLOT_WEIGHT.match(name):
-        return parameter.shape[1] ** -0.5
+        return float(parameter.shape[1] ** -0.5)
     if "position_embedding" in name or "mask_token" in name:
         return TOKEN_STD
-    return (3 * parameter.shape[1]) ** -0.5
+    return float((3 * parameter.shape[1]) ** -0.5)
 
 
 # The carrier keeps tokens at one length, so that the norms pass the actions through unscaled, and

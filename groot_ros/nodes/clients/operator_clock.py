@@ -9,8 +9,7 @@ from groot_ros.errors import UserError
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_messages import REPORT_TOPIC, REPORTS_QOS
 from groot_ros.nodes.lockstep_traffic import TrafficNode
-from groot_ros.nodes.messages import NS
-from groot_ros.observation.fields import to_ns
+from groot_ros.observation.fields import NS, to_ns
 from groot_ros.timing.lockstep import Tick
 from groot_ros_msgs.msg import LockstepReport
 

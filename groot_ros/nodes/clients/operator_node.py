@@ -42,7 +42,7 @@ def running_node(make: Callable[[], N]) -> Iterator[N]:
     try:
         yield node
     finally:
-        node.destroy_node()
+        node.destroy_node()  # type: ignore[no-untyped-call]
         rclpy.try_shutdown()
 
 

@@ -16,9 +16,8 @@ from groot_ros.chunks.message import from_action_chunk, malformed
 from groot_ros.demo.trace import ExecutedChunk, Picture, PublishedChunk, Sample, Trace
 from groot_ros.nodes.clients.operator_node import running_node
 from groot_ros.nodes.clients.scene_node import SceneNode
-from groot_ros.nodes.messages import NS
 from groot_ros.nodes.qos import REPORTS
-from groot_ros.observation.fields import from_pose, to_ns
+from groot_ros.observation.fields import NS, from_pose, to_ns
 from groot_ros.observation.signal_messages import pick_joints
 from groot_ros.robot.config import RobotConfig
 from groot_ros_msgs.msg import ActionChunk, ChunkReport

@@ -14,8 +14,8 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.errors import UserError
-from groot_ros.nodes.messages import NS, to_time
-from groot_ros.observation.fields import to_ns
+from groot_ros.nodes.messages import to_time
+from groot_ros.observation.fields import NS, to_ns
 from groot_ros.observation.signal_messages import pick_joints
 from groot_ros.sim.fake.joint_path import JointPath
 

@@ -12,7 +12,7 @@ from groot_ros.errors import UserError
 from groot_ros.robot.config import GripCommand
 
 try:
-    from control_msgs.action import GripperCommand
+    from control_msgs.action import GripperCommand as GripperCommand
 except ImportError:
     GripperCommand = None
 

@@ -50,10 +50,10 @@ from groot_ros.nodes.executor.executor_reports import (
     shadow_report,
 )
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import NS
 from groot_ros.nodes.qos import CHUNKS, REPORTS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route
 from groot_ros.robot.checks import check_activation, unwatched
 from groot_ros.robot.config import MIN_RATE_HZ, RobotConfig, load_robot

@@ -17,8 +17,9 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability, 
 from rosgraph_msgs.msg import Clock
 
 from groot_ros.errors import UserError
-from groot_ros.nodes.messages import NS, to_time
+from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.raw_topics import message_class
+from groot_ros.observation.fields import NS
 
 # How long the publishers, which have just appeared, wait for a subscriber each.
 DISCOVERY_S = 2.0

@@ -12,8 +12,7 @@ from rclpy.action.server import ServerGoalHandle
 from groot_ros.data.recording.episode_recorder import Episode
 from groot_ros.errors import UserError
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
-from groot_ros.nodes.messages import NS
-from groot_ros.observation.fields import to_ns
+from groot_ros.observation.fields import NS, to_ns
 from groot_ros_msgs.action import RecordEpisode
 
 PERIOD_S = 0.2

@@ -26,10 +26,11 @@ from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher, Part
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.messages import NS, to_time
+from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
 from groot_ros.nodes.raw_topics import RawTopics, offered_qos
 from groot_ros.nodes.recorder.record_episode import RecordEpisodeServer
+from groot_ros.observation.fields import NS
 from groot_ros.robot.config import load_robot, robot_path
 from groot_ros.share import user_path
 from groot_ros_msgs.msg import EpisodeEvent

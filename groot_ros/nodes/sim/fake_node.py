@@ -176,7 +176,7 @@ class FakeNode(GuardedLifecycleNode):
         self._rival_looks = self._rival_looks + 1 if rivals else 0
         if self._rival_looks == RIVAL_LOOKS:
             self.get_logger().fatal(f"{_company(rivals)}; the fake robot ends: {_REMEDY}")
-            self.trigger_deactivate()
+            self.trigger_deactivate()  # type: ignore[no-untyped-call]
             return
         gaps = tuple(self._graph.gaps())
         self._gap_looks = self._gap_looks + 1 if gaps == self._gaps else 0

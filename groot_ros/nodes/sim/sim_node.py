@@ -120,7 +120,7 @@ class SimNode(TrafficNode):
     def destroy_node(self) -> None:
         """Stop the simulation first: its threads publish."""
         self._live.close()
-        super().destroy_node()
+        super().destroy_node()  # type: ignore[no-untyped-call]
 
     def _create_simulation(self, settings: SimParameters) -> LiveSimulation | LockstepSimulation:
         simulation = Simulation(_config(settings))

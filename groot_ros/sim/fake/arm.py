@@ -245,7 +245,8 @@ class FakeArm:
                 self._wanted_pose[None], self._solved[None], self._posture
             )
             self._solved = solution.joints[0]
-            return solution.joints[0]
+            found: Array = solution.joints[0]
+            return found
         return self._wanted_joints(now_ns) if self._wanted_joints else self.joints
 
     def _move_joints(self, goal: Array, share: float, duration_s: float) -> None:

@@ -80,4 +80,5 @@ def resting_joints(robot: RobotConfig, urdf: Urdf, kinematics: InverseKinematics
 def _inside(places: Array, low: tuple[float, ...], high: tuple[float, ...]) -> NDArray[np.bool_]:
     lowest, highest = np.array(low), np.array(high)
     margin = MARGIN * (highest - lowest)
-    return np.all((places > lowest + margin) & (places < highest - margin), axis=1)
+    inside: NDArray[np.bool_] = (places > lowest + margin) & (places < highest - margin)
+    return np.asarray(inside.all(axis=1))
