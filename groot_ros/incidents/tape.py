@@ -129,7 +129,7 @@ def _taped(
         self.tape.add((method.__name__, _kept(method.__name__, args), told(answer)))
         return answer
 
-    return cast(Callable[Concatenate[TapedExecutor, P], R], call)
+    return cast("Callable[Concatenate[TapedExecutor, P], R]", call)
 
 
 def _kept(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:

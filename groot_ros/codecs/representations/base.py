@@ -65,9 +65,8 @@ def representation_names() -> tuple[str, ...]:
 def representation_class(name: str) -> type[Representation]:
     """The representation of a name out of `representation_names`."""
     module = importlib.import_module(f"{__package__}.{name}")
-    found = getattr(module, "".join(word.capitalize() for word in name.split("_")))
+    found: type[Representation] = getattr(module, "".join(map(str.capitalize, name.split("_"))))
     assert issubclass(found, Representation)
-    found: type[Representation] = found
     return found
 
 
