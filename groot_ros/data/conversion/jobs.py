@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from groot_ros.data.bags.fingerprint import bag_fingerprint
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.breaks import ClockBreaks
+from groot_ros.data.conversion.end_with_parent import end_with_parent
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions, extract, read_result
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.replay import Source
@@ -166,18 +166,6 @@ def run_jobs(
             pool.shutdown(cancel_futures=True)
             queue.put(None)
             listener.join()
-
-
-def end_with_parent() -> None:
-    """End this process as soon as the one that started it has died, however it died."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _listen(queue: Any, progress: Callable[[int], None]) -> None:

@@ -302,11 +302,11 @@ with folder_lock(Path(sys.argv[1])):
 
 WORKERS = """
 import os, sys, time
-from groot_ros.data.conversion import jobs
+from groot_ros.data.conversion.end_with_parent import end_with_parent
 from concurrent.futures import ProcessPoolExecutor
 import multiprocessing
 context = multiprocessing.get_context("spawn")
-pool = ProcessPoolExecutor(2, context, jobs.end_with_parent)
+pool = ProcessPoolExecutor(2, context, end_with_parent)
 print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
 pool.submit(time.sleep, 600)
 time.sleep(600)
