@@ -150,9 +150,14 @@ class WriterProcess:
 
     def take_saved(self) -> list[Saved]:
         """What it has saved since the last call, or has not."""
+        assert self._process.stdout
+        if self._process.stdout.closed:
+            return []
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._answers, ANSWER_BYTES):
                 self._heard += data
+            # It has ended: nothing more is said.
+            self._process.stdout.close()
         *lines, self._heard = self._heard.split(b"\n")
         return [Saved(**json.loads(line)) for line in lines]
 
@@ -163,7 +168,7 @@ class WriterProcess:
         self._pictures.clear()
         while not self.push() and (left_s := deadline_s - time.monotonic()) > 0:
             select.select([], [self._pipe], [], left_s)
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
         self._process.stdin.close()
         try:
             self._process.wait(max(deadline_s - time.monotonic(), 0.0))

@@ -113,3 +113,10 @@ def test_one_that_was_killed_is_told(setup: Setup, words: str) -> None:
         writer.push()
     assert words in writer.broken
     writer.close(1.0)
+
+
+def test_one_that_has_ended_holds_no_files(setup: Setup) -> None:
+    before = psutil.Process().num_fds()
+    writer = WriterProcess(setup)
+    assert finished(writer) == [] and writer.take_saved() == []
+    assert psutil.Process().num_fds() == before
