@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", required=True, help="robot name or file")
     parser.add_argument("--codec", required=True, help="codec or variant, such as ee_rot6d_joints")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
-    parser.add_argument(
-        "--fps", type=int, default=0, help="frames per second (default: the codec's)"
-    )
+    parser.add_argument("--fps", type=int, help="frames per second (default: the codec's)")
     parser.add_argument("--instruction", default="", help="the task in words, for all episodes")
     parser.add_argument(
         "--instruction-topic",

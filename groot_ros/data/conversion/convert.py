@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ class Conversion:
     robot: str
     codec: str
     output: Path
-    fps: int = 0
-    """0: the codec's."""
+    fps: int | None = None
+    """None: the codec's."""
     choice: EpisodeChoice = field(default_factory=EpisodeChoice)
     only_success: bool = False
     trim_idle: bool = False
@@ -130,11 +130,11 @@ class _Run:
         self._progress = progress
         self._robot = load_robot(conversion.robot)
         self._variant = find_codec(conversion.codec)
-        conversion = replace(conversion, fps=conversion.fps or self._variant.fps)
         self._conversion = conversion
-        if not 1 <= conversion.fps <= FASTEST_FPS:
-            raise UserError(f"fps is {conversion.fps}, expected 1 to {FASTEST_FPS}")
-        timing = Timing(self._variant.horizon, round(1e9 / conversion.fps))
+        self._fps = fps = self._variant.fps if conversion.fps is None else conversion.fps
+        if not 1 <= fps <= FASTEST_FPS:
+            raise UserError(f"fps is {fps}, expected 1 to {FASTEST_FPS}")
+        timing = Timing(self._variant.horizon, round(1e9 / fps))
         self._codec = self._variant.codec(self._robot, timing)
         command_topics(self._robot, self._codec)
         for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
@@ -144,7 +144,7 @@ class _Run:
         c, output = conversion, conversion.output
         if not output.name:
             raise UserError(f"output '{output}' has no name: give a folder that is to be made")
-        self._recipe = Recipe(self._robot, self._variant, self._codec, c.fps, c.relative, c.format)
+        self._recipe = Recipe(self._robot, self._variant, self._codec, fps, c.relative, c.format)
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None
         self._fingerprints: dict[Path, str] = {}
@@ -227,7 +227,7 @@ class _Run:
         files = [file for bag in bags for file in bag_files(bag)]
         return {
             "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-            "options": repr((self._robot, self._variant.values, c.fps, c.choice, c.trim_idle)),
+            "options": repr((self._robot, self._variant.values, self._fps, c.choice, c.trim_idle)),
         }
 
     def _plan(self, bags: Sequence[Path]) -> list[Episode]:
@@ -241,7 +241,7 @@ class _Run:
         if self._conversion.only_success:
             self._report.skipped = [e.name for e in episodes if e.outcome != SUCCESS]
             episodes = [e for e in episodes if e.outcome == SUCCESS]
-        estimate = sum(episode.duration_s * self._conversion.fps for episode in episodes)
+        estimate = sum(episode.duration_s * self._fps for episode in episodes)
         self._progress.plan(len(episodes), round(estimate))
         return episodes
 
@@ -253,7 +253,7 @@ class _Run:
         self, episodes: Sequence[Episode]
     ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
         """Work folders and results in the order of the episodes, their bags' fingerprints."""
-        options = ExtractOptions(self._conversion.fps, self._conversion.trim_idle)
+        options = ExtractOptions(self._fps, self._conversion.trim_idle)
         jobs = [
             Job(episode, self._robot, self._codec, options, self._work_folder(index))
             for index, episode in enumerate(episodes)
