@@ -55,3 +55,10 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
 ) -> None:
     assert main(["benchmark", subject, "--plot", str(tmp_path / name)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", "convert", "--output", str(tmp_path / "no")]) == 2
+    assert "is no folder: make it first" in capsys.readouterr().err

@@ -74,6 +74,8 @@ def add_subjects(parser: argparse.ArgumentParser) -> None:
 def run_convert(args: argparse.Namespace) -> int:
     from groot_ros.benchmarks.convert import ConvertBenchmark
 
+    if args.output and not args.output.is_dir():
+        raise UserError(f"output {args.output} is no folder: make it first, or leave it out")
     if args.memory:
         return run_memory(args)
     benchmark = ConvertBenchmark(args.bags, args.seconds, args.workers, args.pictures, args.output)
