@@ -148,6 +148,9 @@ def _difference_of_two(end: Array, start: Array) -> Array:
 
 def _displaced_one(start: Array, displacement: Array) -> Array:
     """`PoseSpace.displace` of a single pose, several times as fast without arrays."""
+    if not displacement.any():
+        # Not normalised again and again: what stands still is the very same number.
+        return start
     x0, y0, z0, c, a, b, d = start.tolist()
     x1, y1, z1, *turn = displacement.tolist()
     half = math.hypot(*turn) / 2

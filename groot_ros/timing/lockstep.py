@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 REPEAT_S = 1.0
 """Wall time after which the clock tells a tick again, to nodes that have just been connected."""
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 """Wall time that the clock waits for a member before it goes on without it."""
 
 UNNUMBERED = 2**64 - 1
