@@ -13,10 +13,11 @@ from typing import Any
 from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_typestore
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.cameras.raw_image import compressed_to_rgb, image_to_rgb
 from groot_ros.codecs.pictures import pad
 from groot_ros.data.datasets.video import VideoWriter
-from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 
 PICTURES: dict[str, Callable[[Any], Any]] = {
     IMAGE: image_to_rgb,

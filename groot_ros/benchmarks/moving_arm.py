@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.bags.writer import BagWriter
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.robot.config import RobotConfig, load_robot
 
 ROBOT = "sim"

@@ -22,13 +22,14 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Rosbag2Writer
 from rosbags.typesys import Stores, get_typestore
 
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.bags.sqlite_storage import SQLITE_ERRORS
 from groot_ros.data.repair.repair import repair_bag
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import FLOAT, IMAGE, JOINT_STATE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE
 
 BEGIN_NS = 1_700_000_000 * NS
 MESSAGES = 120

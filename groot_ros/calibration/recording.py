@@ -24,7 +24,8 @@ from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.topics import absolute, held_streams
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import NS, from_pose
-from groot_ros.observation.routes import FLOAT, POSE, Route, header_ns, routes
+from groot_ros.observation.routes import Route, header_ns, routes
+from groot_ros.observation.signal_messages import FLOAT, POSE
 from groot_ros.robot.config import HEADER, RobotConfig
 from groot_ros.signals.kinds import VECTOR
 from groot_ros.signals.signals import ARM, EE_POSE

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
+from groot_ros.cameras import compressed_image, compressed_video, ffmpeg_packet, image
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
-from groot_ros.cameras.compressed_video import COMPRESSED_VIDEO
-from groot_ros.cameras.ffmpeg_packet import FFMPEG_PACKET
 from groot_ros.cameras.image import IMAGE
 from groot_ros.cameras.kind import CameraKind, Picture, no_picture
 from groot_ros.robot.config import CameraStream
 
-KINDS = (IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO, COMPRESSED_IMAGE)
+KINDS = (image.KIND, ffmpeg_packet.KIND, compressed_video.KIND, compressed_image.KIND)
 CAMERA_TYPES = tuple(kind.type_name for kind in KINDS)
 VIDEO_TYPES = tuple(kind.type_name for kind in KINDS if kind.picture is no_picture)
 """Those that hold nothing else."""
@@ -31,9 +30,9 @@ def message_to_rgb(message: Any, camera: CameraStream) -> Picture:
 def expected_type(camera: CameraStream) -> str:
     """The message type that a camera's name and keys promise, before anybody has sent one."""
     if camera.compressed:
-        return COMPRESSED_IMAGE.type_name
+        return COMPRESSED_IMAGE
     last = camera.topic.rsplit("/", 1)[-1]
-    return next((kind.type_name for kind in KINDS if kind.ending == last), IMAGE.type_name)
+    return next((kind.type_name for kind in KINDS if kind.ending == last), IMAGE)
 
 
 def found_type(expected: str, found: Container[str]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from groot_ros.cameras.kind import CameraKind
 from groot_ros.cameras.raw_image import compressed_to_rgb
 
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+
 # Names of video coding in the wild: h264, H.265, avc1, hevc, x264 by itself or in a longer text.
 _VIDEO = re.compile(r"\b[hx]\.?26[45]\b|\bavc1?\b|\bhevc\b", re.IGNORECASE)
 
@@ -17,8 +19,8 @@ def _video(message: Any) -> str:
     return found[0].lower() if found else ""
 
 
-COMPRESSED_IMAGE = CameraKind(
-    type_name="sensor_msgs/msg/CompressedImage",
+KIND = CameraKind(
+    type_name=COMPRESSED_IMAGE,
     field="format",
     ending="compressed",
     video=_video,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from groot_ros.cameras.kind import CameraKind
 
-COMPRESSED_VIDEO = CameraKind(
+KIND = CameraKind(
     type_name="foxglove_msgs/msg/CompressedVideo",
     field="timestamp",
     ending="foxglove",

@@ -20,7 +20,7 @@ def _video(message: Any) -> str:
     return codec or "nameless"
 
 
-FFMPEG_PACKET = CameraKind(
+KIND = CameraKind(
     type_name="ffmpeg_image_transport_msgs/msg/FFMPEGPacket",
     field="pts",
     ending="ffmpeg",

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 
 from groot_ros.cameras.catalog import kind_of, message_to_rgb
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.units import look_into
 from groot_ros.cameras.video import decoder_name
 from groot_ros.data.bags.message_decoder import MessageDecoder, Undecodable
@@ -17,7 +18,6 @@ from groot_ros.data.bags.storage import Stream
 from groot_ros.errors import UserError
 from groot_ros.incidents.kept_messages import Message
 from groot_ros.observation.fields import to_ns
-from groot_ros.observation.routes import COMPRESSED_IMAGE
 from groot_ros.robot.config import CameraStream
 
 JPEG_QUALITY = 90

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.data.bags.reader import Bag, open_bag
@@ -22,7 +23,7 @@ from groot_ros.incidents.course import Course, Mark
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape import Call, timed
 from groot_ros.observation.fields import to_ns
-from groot_ros.observation.routes import COMPRESSED_IMAGE, Route, routes
+from groot_ros.observation.routes import Route, routes
 from groot_ros.policy import Policy
 from groot_ros.robot.config import CameraStream, RobotConfig
 from groot_ros.sim.fake.arm import ArmState

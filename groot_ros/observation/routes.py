@@ -18,17 +18,11 @@ from groot_ros.cameras.kind import Decode
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import to_ns
-from groot_ros.observation.signal_messages import FLOAT as FLOAT
-from groot_ros.observation.signal_messages import JOINT_STATE as JOINT_STATE
-from groot_ros.observation.signal_messages import POSE as POSE
 from groot_ros.observation.signal_messages import SignalReader, signal_reader
 from groot_ros.robot.config import ARRIVAL, HEADER, CameraStream, RobotConfig, StreamTime
 
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
-
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 
 
 class Sink(Protocol):

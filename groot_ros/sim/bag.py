@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.episode_info import FAILURE, SUCCESS, EpisodeInfo
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.bags.writer import BagWriter
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.policy import Policy
 from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.signals.signals import EE_POSE, GRIP, Signals

@@ -21,6 +21,7 @@ from std_msgs.msg import Bool
 from stepped_robot import Robot, incident_of, stepped_robot
 from video_camera import COUNT
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.raw_image import compressed_to_rgb
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
@@ -31,7 +32,6 @@ from groot_ros.incidents.recording_file import read_recording
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape_player import play
 from groot_ros.incidents.what_if import what_if
-from groot_ros.observation.routes import COMPRESSED_IMAGE
 from groot_ros.observation.types import Observation
 from groot_ros.policy import Inputs
 from groot_ros.share import share_file

@@ -17,12 +17,14 @@ from groot_ros.benchmarks.gpu.memory_use import forget_peak, peaks
 from groot_ros.benchmarks.gpu.record import Result, spread
 from groot_ros.benchmarks.gpu.steps import Setting
 from groot_ros.benchmarks.moving_arm import PICTURE_SIZE, ROBOT
+from groot_ros.cameras.image import IMAGE
 from groot_ros.chunks.progress import Progress
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.model.inference.device import find_device, find_dtype
 from groot_ros.observation.buffer import Ages, ObservationBuffer
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import IMAGE, JOINT_STATE, Route, routes
+from groot_ros.observation.routes import Route, routes
+from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.observation.types import Observation
 from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.policies.inference import InferenceLoop

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
+from groot_ros.cameras.image import IMAGE
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 
 Array = NDArray[np.float64]
 

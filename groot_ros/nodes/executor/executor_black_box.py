@@ -27,6 +27,8 @@ from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.raw_topics import message_class, offered_qos
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.routes import Route, routes
+from groot_ros.observation.signal_messages import JOINT_STATE
+from groot_ros.observation.signal_messages import POSE as POSE_STAMPED
 from groot_ros.robot.config import RobotConfig, robot_path
 from groot_ros.share import user_path
 from groot_ros.signals.kinds import POSE
@@ -103,9 +105,7 @@ class ExecutorBlackBox:
         self._subscribe(robot, p.incident_pictures)
 
     def _setup(self, robot: RobotConfig, p: ExecutorParameters) -> Setup:
-        kind = "geometry_msgs/msg/PoseStamped"
-        if robot.output.commanded.kind != POSE:
-            kind = "sensor_msgs/msg/JointState"
+        kind = POSE_STAMPED if robot.output.commanded.kind == POSE else JOINT_STATE
         return Setup(
             robot=robot,
             robot_file=robot_path(p.robot).read_text(),

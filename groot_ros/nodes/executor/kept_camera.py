@@ -13,13 +13,14 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage
 
 from groot_ros.cameras.catalog import VIDEO_TYPES, found_type, kind_of
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.video_thread import PACKETS
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.errors import UserError
 from groot_ros.incidents.writer_process import WriterProcess
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.raw_topics import message_class, offered_qos
-from groot_ros.observation.routes import COMPRESSED_IMAGE, Route
+from groot_ros.observation.routes import Route
 from groot_ros.robot.config import CameraStream
 
 LOOK_PERIOD_S = 1.0

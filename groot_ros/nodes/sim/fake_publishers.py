@@ -13,10 +13,11 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64, Header
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.nodes.drivers.driver_messages import bytes_of, image
 from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.nodes.raw_topics import message_class
-from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 from groot_ros.robot.config import CameraStream, RobotConfig
 from groot_ros.sim.fake.arm import FakeArm
 from groot_ros.sim.fake.bag import BagPictures

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.robot.config import OUTPUT_PROFILES, RobotConfig
 
 TWIST = "geometry_msgs/msg/TwistStamped"

@@ -19,7 +19,8 @@ from groot_ros.data.playback.key_frames import decode_before
 from groot_ros.data.playback.replay import PREROLL_NS
 from groot_ros.data.playback.topics import absolute, find_streams
 from groot_ros.observation.buffer import ObservationBuffer
-from groot_ros.observation.routes import FLOAT, Route, routes
+from groot_ros.observation.routes import Route, routes
+from groot_ros.observation.signal_messages import FLOAT
 from groot_ros.policy import Policy
 from groot_ros.robot.config import GripCommand, RobotConfig
 from groot_ros.sim.fake.recorded_arm import RecordedArm

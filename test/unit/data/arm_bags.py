@@ -14,11 +14,13 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.conversion.convert import Conversion
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, IMAGE, JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.share import share_file
 
 BEGIN_NS = 1_700_000_000 * NS

@@ -31,7 +31,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
 from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import FLOAT, JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 
 SECONDS = 1.8
 ARM = ArmBag(seconds=SECONDS)

@@ -30,7 +30,7 @@ from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import STATE
 from groot_ros.data.repair.repair import repair_bag
-from groot_ros.observation.routes import JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import JOINT_STATE, POSE
 
 SHORT = ArmBag(seconds=0.3)
 WANTED = {"/joint_states": JOINT_STATE, "/ee_pose": POSE}

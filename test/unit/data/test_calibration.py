@@ -18,7 +18,7 @@ from groot_ros.cli.main import main
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import FLOAT, JOINT_STATE, POSE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
 from groot_ros.robot.lag import Lag
 from groot_ros.robot.limits import Limits

@@ -21,6 +21,7 @@ from arm_bags import (
     write_bag,
 )
 
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.writer import BagWriter
@@ -31,7 +32,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.first_stamps import first_stamps
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import IMAGE, header_ns
+from groot_ros.observation.routes import header_ns
 from groot_ros.robot.config import load_robot, parse_robot
 from groot_ros.share import share_file
 

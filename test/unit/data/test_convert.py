@@ -26,6 +26,8 @@ from arm_bags import (
 )
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.codecs.pictures import pad
 from groot_ros.codecs.representations.closure import Closure
 from groot_ros.data.bags.metadata import Topic
@@ -36,7 +38,6 @@ from groot_ros.data.datasets.video import psnr_db, read_pictures
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 from groot_ros.share import share_file
 
 

@@ -23,12 +23,13 @@ from arm_bags import (
     write_bag,
 )
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import COMPRESSED_IMAGE, FLOAT, JOINT_STATE
+from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE
 
 Change = Callable[[list[Message]], list[Message]]
 

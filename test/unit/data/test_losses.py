@@ -20,6 +20,7 @@ from arm_bags import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.serialized import MessageMaker
@@ -33,8 +34,7 @@ from groot_ros.data.playback.losses import Drops, loss_lines
 from groot_ros.data.playback.signals import Samples
 from groot_ros.data.review.inspection import dataset_lines, describe_dataset
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import IMAGE, POSE
-from groot_ros.observation.signal_messages import pick_joints
+from groot_ros.observation.signal_messages import POSE, pick_joints
 
 STRING = "std_msgs/msg/String"
 

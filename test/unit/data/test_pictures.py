@@ -18,11 +18,12 @@ from arm_bags import (
     write_bag,
 )
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE
 
 CODEC = "ee_quat_joints"
 TOPIC = "/exterior/image_raw"

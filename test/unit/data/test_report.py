@@ -21,7 +21,7 @@ from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
 from groot_ros.data.review.report_svg import histogram
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.data.review.validate import validate
-from groot_ros.observation.routes import FLOAT, POSE
+from groot_ros.observation.signal_messages import FLOAT, POSE
 
 
 class _Page(HTMLParser):

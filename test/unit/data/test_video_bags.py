@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groot_ros.calibration.recording import read_recording
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.video import BROKEN, NO_KEY_FRAME
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.data.bags.reader import open_bag
@@ -38,7 +39,6 @@ from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import COMPRESSED_IMAGE
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.fake.bag import BagPictures
 

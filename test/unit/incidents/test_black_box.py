@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from taped import Robot
 
+from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
+from groot_ros.cameras.image import IMAGE
 from groot_ros.cameras.raw_image import compressed_to_rgb
 from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.execution.stopping import StopReason
@@ -34,7 +36,7 @@ from groot_ros.incidents.occasions import (
     Occasions,
 )
 from groot_ros.incidents.pickled import dumps
-from groot_ros.observation.routes import COMPRESSED_IMAGE, IMAGE, POSE
+from groot_ros.observation.signal_messages import POSE
 from groot_ros.robot.config import load_robot
 
 S = 1_000_000_000

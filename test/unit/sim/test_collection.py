@@ -8,7 +8,7 @@ import pytest
 from groot_ros.cli.main import main
 from groot_ros.data.bags.reader import Bag
 from groot_ros.errors import UserError
-from groot_ros.observation.routes import POSE
+from groot_ros.observation.signal_messages import POSE
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.collection import Collection, collect
 from groot_ros.sim.expert import ScriptedPolicy
