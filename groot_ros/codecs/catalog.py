@@ -32,10 +32,9 @@ def shipped_codecs() -> tuple[CodecFile, ...]:
 
 def codec_path(name: str) -> Path:
     """Where a codec file is that `find_codec` finds."""
-    for file in shipped_codecs():
-        if name in (file.name, file.codec_name):
-            return share_file(f"config/codecs/{file.name}.yaml")
-    return user_path(name)
+    found = find_codec(name)
+    is_shipped = any(found is file for file in shipped_codecs())
+    return share_file(f"config/codecs/{found.name}.yaml") if is_shipped else user_path(name)
 
 
 def find_codec(name: str) -> CodecFile:
@@ -43,12 +42,9 @@ def find_codec(name: str) -> CodecFile:
 
     UserError lists the right ones.
     """
-    for file in shipped_codecs():
-        if file.name == name:
-            return file
-    for file in shipped_codecs():
-        if file.codec_name == name:
-            return file
+    of_codec = {file.codec_name: file for file in reversed(shipped_codecs())}
+    if found := (of_codec | _by_name()).get(name):
+        return found
     if os.path.isfile(path := user_path(name)):
         return _read(path)
     raise UserError(
@@ -68,5 +64,8 @@ def carried_codec(own: Mapping[str, Any], source: str) -> CodecFile | None:
     """
     if OWN_KEY in own:
         return parse_codec(own[OWN_KEY], str(own.get("variant", "auto")), f"codec of {source}")
-    known = {file.name: file for file in shipped_codecs()}
-    return known.get(str(own.get("variant", "")))
+    return _by_name().get(str(own.get("variant", "")))
+
+
+def _by_name() -> dict[str, CodecFile]:
+    return {file.name: file for file in shipped_codecs()}

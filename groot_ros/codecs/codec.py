@@ -13,16 +13,26 @@ import numpy as np
 from groot_ros.codecs.parts import COMMANDED, NOW, REACHED, ActionPart, ObservationPart
 from groot_ros.codecs.pictures import fit
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Feature, Features, ModelInput, ModelOutput, Observation
+from groot_ros.observation.types import (
+    LANGUAGE,
+    Feature,
+    Features,
+    ModelInput,
+    ModelOutput,
+    Observation,
+)
 from groot_ros.signals.signals import Signals
+
+FPS, HORIZON = 15, 16
+"""Where a codec file does not say."""
 
 
 @dataclass(frozen=True)
 class Timing:
     """How many steps an inference answers and how long each lasts, in ns."""
 
-    horizon: int = 16
-    step_ns: int = 1_000_000_000 // 15
+    horizon: int = HORIZON
+    step_ns: int = 1_000_000_000 // FPS
 
     @property
     def action_rate_hz(self) -> float:
@@ -85,7 +95,7 @@ class Codec:
     action: ActionPart
     video: Video
     timing: Timing = Timing()
-    language: str = "annotation.language.language_instruction"
+    language: str = LANGUAGE
 
     @property
     def labels(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from groot_ros.codecs.codec import Codec, Timing, Video, VideoPart
+from groot_ros.codecs.codec import FPS, HORIZON, Codec, Timing, Video, VideoPart
 from groot_ros.codecs.parts import (
     COMMANDED,
     LABELS,
@@ -27,14 +27,13 @@ from groot_ros.codecs.representations.base import (
     representation_names,
 )
 from groot_ros.errors import UserError
+from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.section import Section
 from groot_ros.signals.signals import EE_POSE, GRIP, SignalSpec
 
 EACH_CAMERA = "each_camera"
 """Stands for every camera of the robot file, under its key there."""
-LANGUAGE = "annotation.language.language_instruction"
-FPS, HORIZON = 15, 16
 FASTEST_FPS = 240
 # Far more than any model reads or answers.
 MOST_NUMBERS, MOST_STEPS, MOST_PIXELS = 1024, 4096, 8192
@@ -62,7 +61,7 @@ class CodecFile:
 
     Args:
         name: that by which it was asked for: of the file, without its ending.
-        codec: that of what it makes, in datasets.
+        codec_name: that of what it makes, in datasets.
         modality_config: how training calls it.
         state: entries.
         action: entries, and sizes of what is ignored.

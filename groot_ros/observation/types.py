@@ -13,6 +13,9 @@ from groot_ros.signals.signals import Signals
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
+LANGUAGE = "annotation.language.language_instruction"
+"""The key of the instruction where a codec file does not say."""
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -64,4 +67,4 @@ class Features:
     action: tuple[Feature, ...]
     video: Mapping[str, str] = field(default_factory=dict)
     """Video key of the dataset -> camera name of the robot file."""
-    language: str = "annotation.language.language_instruction"
+    language: str = LANGUAGE

@@ -51,7 +51,6 @@ def _show(args: argparse.Namespace) -> int:
     from groot_ros.robot.config import load_robot
 
     if not args.robot:
-        find_codec(args.codec)
         print(codec_path(args.codec).read_text(), end="")
         return 0
     codec = find_codec(args.codec).codec(load_robot(args.robot))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.draft import Foreign, Seen, seen_keys
-from groot_ros.codecs.file import LANGUAGE
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import MODALITY
 from groot_ros.errors import UserError
+from groot_ros.observation.types import LANGUAGE
 
 STATISTICS = "meta/stats.json"
 COLUMNS = {"state": "observation.state", "action": "action"}
