@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import yaml
 
+from groot_ros.codecs.codec import FPS, HORIZON, VideoPart
 from groot_ros.codecs.parts import NOW
+from groot_ros.codecs.representations.base import representation_class
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
@@ -78,10 +80,10 @@ class Draft:
         """The file."""
         return "\n".join(self.lines) + "\n"
 
-    def add(self, key: str, values: Mapping[str, object], comment: str = "") -> None:
-        """A key with its values in one line."""
-        flow = yaml.safe_dump(dict(values), default_flow_style=True, sort_keys=False, width=1000)
-        line = f"  {key}: {flow.strip()}"
+    def add(self, key: str, value: object, comment: str = "", indent: str = "  ") -> None:
+        """A key with its value in one line."""
+        flow = yaml.safe_dump({key: value}, default_flow_style=True, sort_keys=False, width=1000)
+        line = indent + flow.strip().removeprefix("{").removesuffix("}")
         self.lines.append(line + (f"  # {comment}" if comment else ""))
 
 
@@ -89,7 +91,8 @@ def draft(foreign: Foreign, robot: RobotConfig | None) -> Draft:
     """A commented codec file; without a robot what depends on it is left to fill in."""
     made = Draft()
     made.lines += [f"# Drafted for {foreign.name}: look at every line with a comment.", ""]
-    made.lines += [f"codec: {_plain(foreign.name)}", "state:"]
+    made.add("codec", _plain(foreign.name), indent="")
+    made.lines.append("state:")
     for seen in _joined(foreign.state):
         values, comment = _entry(made, "state", seen, robot)
         if foreign.state_history != NOW:
@@ -103,12 +106,12 @@ def draft(foreign: Foreign, robot: RobotConfig | None) -> Draft:
     taken: set[str] = set()
     for key, size in foreign.video.items():
         _add_video(made, key, size, foreign.video_history, robot, taken)
-    made.lines.append(f"language: {foreign.language}")
+    made.add("language", foreign.language, indent="")
     _add_times(made, foreign)
     if foreign.embodiment_tag:
-        made.lines.append(f"embodiment_tag: {foreign.embodiment_tag}")
+        made.add("embodiment_tag", foreign.embodiment_tag, indent="")
     if foreign.relative:
-        made.lines.append(f"relative: [{', '.join(foreign.relative)}]")
+        made.add("relative", list(foreign.relative), indent="")
     return made
 
 
@@ -118,11 +121,11 @@ def _plain(name: str) -> str:
 
 def _add_times(made: Draft, foreign: Foreign) -> None:
     if foreign.fps is None:
-        made.unknown.append("fps: steps per second of the training data, 15 is taken")
-    made.lines.append(f"fps: {foreign.fps or 15}" + ("" if foreign.fps else "  # not known"))
+        made.unknown.append(f"fps: steps per second of the training data, {FPS} is taken")
+    made.add("fps", foreign.fps or FPS, "" if foreign.fps else "not known", indent="")
     if foreign.horizon is None:
-        made.guessed.append("horizon: 16, as of the shipped codecs")
-    made.lines.append(f"horizon: {foreign.horizon or 16}")
+        made.guessed.append(f"horizon: {HORIZON}, as of the shipped codecs")
+    made.add("horizon", foreign.horizon or HORIZON, indent="")
 
 
 def _joined(group: Sequence[Seen]) -> Iterator[Seen]:
@@ -170,12 +173,12 @@ def _entry(
     values: dict[str, object] = {"signal": signal}
     if signal == GRIP.name:
         return _grip(made, where, seen, values)
-    has = robot is not None and signal in robot.observations.signals
-    spec = robot.observations.spec(signal) if robot and has else None
-    comment = ""
-    if spec and seen.size and len(spec.columns) != seen.size:
-        comment = f"{seen.size} numbers, {robot.name if robot else ''} has {len(spec.columns)}"
-        made.unknown.append(f"{where}: {comment}")
+    spec, comment = None, ""
+    if robot and signal in robot.observations.signals:
+        spec = robot.observations.spec(signal)
+        if seen.size and len(spec.columns) != seen.size:
+            comment = f"{seen.size} numbers, {robot.name} has {len(spec.columns)}"
+            made.unknown.append(f"{where}: {comment}")
     if (spec is None or spec.kind == JOINTS) and seen.largest > MOST_RAD:
         values["unit"] = "deg"
         comment = f"guessed: it goes to {seen.largest:.0f}, too far for rad"
@@ -198,15 +201,13 @@ def _pose(made: Draft, where: str, seen: Seen) -> tuple[dict[str, object], str]:
 def _grip(
     made: Draft, where: str, seen: Seen, values: dict[str, object]
 ) -> tuple[dict[str, object], str]:
-    low, high = (side[0] if side else None for side in (seen.low, seen.high))
-    if low is None or high is None:
-        made.guessed.append(f"{where} is a closure of 0 open to 1 closed")
-        return values, "guessed: 0 open, 1 closed"
-    if low >= -0.1 and high <= 1.1:
+    low, high = (*seen.low, 0.0)[0], (*seen.high, 1.0)[0]
+    scale = round(high - low, 4)
+    # A range of nothing, of a gripper that never moved, tells nothing.
+    if scale == 0.0 or (low >= -0.1 and high <= 1.1):
         made.guessed.append(f"{where} is 0 open, 1 closed")
         return values, "guessed: 0 open, 1 closed"
-    scale = high - low
-    values["affine"] = {"scale": round(scale, 4), "offset": round(low, 4)}
+    values["affine"] = {"scale": scale, "offset": round(low, 4)}
     made.guessed.append(f"{where} is {low:g} open, {high:g} closed")
     return values, f"guessed: {low:g} open, {high:g} closed"
 
@@ -225,18 +226,23 @@ def _add_action(made: Draft, seen: Seen, robot: RobotConfig | None, followed: st
     if is_other or not signal:
         why = f"the robot follows {followed}" if is_other else "no signal of that name"
         made.guessed.append(f"action.{seen.key} is ignored: {why}")
-        size = seen.size or _size(signal, robot)
+        size = _size(seen, signal, robot)
         made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
         return
     values, comment = _entry(made, "action", seen, robot)
     made.add(seen.key, values, comment)
 
 
-def _size(signal: str, robot: RobotConfig | None) -> int:
-    """How many numbers a signal of a checkpoint without statistics has: rot6d, or the robot's."""
+def _size(seen: Seen, signal: str, robot: RobotConfig | None) -> int:
+    """How many numbers a key has; where nobody says, those of its form, else rot6d, or of the
+    robot's signal."""
+    if seen.size:
+        return seen.size
     if signal == JOINT_POSITION.name and robot and signal in robot.observations.signals:
         return len(robot.observations.spec(signal).columns)
-    return 9 if signal == EE_POSE.name else 7
+    if signal == EE_POSE.name:
+        return len(representation_class(seen.form or "xyz_rot6d")().names(EE_POSE))
+    return 7
 
 
 def _add_video(
@@ -258,8 +264,9 @@ def _add_video(
     if size:
         values["size"] = {"width": size[0], "height": size[1]}
     else:
-        made.unknown.append(f"video.{key}: its size in the training data, 224 x 224 is taken")
-    values["fit"] = "pad"
+        taken_size = f"{VideoPart.width} x {VideoPart.height}"
+        made.unknown.append(f"video.{key}: its size in the training data, {taken_size} is taken")
+    values["fit"] = VideoPart.fit
     if history != NOW:
         values["history"] = list(history)
     made.add(key, values, comment)
@@ -282,12 +289,12 @@ def seen_keys(
     high: Sequence[float] = (),
 ) -> list[Seen]:
     """Keys of the slices of one array of columns, with its extremes where they are known."""
-    found = [Seen(key=key, size=place["end"] - place["start"]) for key, place in slices.items()]
     return [
-        replace(
-            seen,
+        Seen(
+            key=key,
+            size=place["end"] - place["start"],
             low=tuple(low[place["start"] : place["end"]]),
             high=tuple(high[place["start"] : place["end"]]),
         )
-        for seen, place in zip(found, slices.values(), strict=True)
+        for key, place in slices.items()
     ]

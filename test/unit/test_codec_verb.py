@@ -11,6 +11,7 @@ import yaml
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.draft import Foreign, Seen, draft
+from groot_ros.codecs.file import parse_codec
 from groot_ros.robot.config import load_robot
 
 DROID = Path(__file__).parents[1] / "data" / "gr00t_n17_droid"
@@ -106,9 +107,13 @@ def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
 
 def test_what_nothing_tells_is_left_to_fill_in() -> None:
     foreign = Foreign(
-        name="odd",
+        name="007",
         state=[Seen(key="mystery", size=5), *(Seen(key=k, size=1) for k in "xyz")],
-        action=[Seen(key="eef_pose", size=7), Seen(key="arm_joints", size=7)],
+        action=[
+            Seen(key="eef_pose", size=7),
+            Seen(key="arm_joints", size=7),
+            Seen(key="grip", size=1, low=(50.0,), high=(50.0,)),
+        ],
         video={"top": None},
         language="annotation.task",
     )
@@ -116,4 +121,6 @@ def test_what_nothing_tells_is_left_to_fill_in() -> None:
     assert "state.mystery: which signal its 5 numbers are" in made.unknown
     assert "video.top: which camera it is" in made.unknown
     assert "action.eef_pose is ignored: the robot follows joint_position" in made.guessed
-    assert yaml.safe_load(made.text)["state"]["mystery"] == {"signal": "FILL_IN"}
+    values = yaml.safe_load(made.text)
+    assert values["state"]["mystery"] == {"signal": "FILL_IN"}
+    assert parse_codec(values, "odd", "odd.yaml").codec_name == "007"

@@ -12,7 +12,6 @@ from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.processing.modality import ActionFormat, ModalityConfig
 
 FORMS = {ActionFormat.XYZ_ROT6D: "xyz_rot6d", ActionFormat.XYZ_ROTVEC: "xyz_rotvec"}
-SIZES = {"xyz_rot6d": 9, "xyz_rotvec": 6}
 
 
 def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
@@ -66,9 +65,8 @@ def _statistics(folder: CheckpointFolder, tag: str) -> Mapping[str, Any]:
 
 
 def _seen(key: str, forms: Mapping[str, str], statistics: Mapping[str, Any]) -> Seen:
-    form, entry = forms.get(key, ""), statistics.get(key, {})
+    entry = statistics.get(key, {})
     low, high = (entry.get(name) or [] for name in ("min", "max"))
     if not all(isinstance(number, int | float) for number in (*low, *high)):
         low, high = [], []
-    size = len(low) or SIZES.get(form, 0)
-    return Seen(key=key, size=size, low=tuple(low), high=tuple(high), form=form)
+    return Seen(key=key, size=len(low), low=tuple(low), high=tuple(high), form=forms.get(key, ""))
