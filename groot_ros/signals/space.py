@@ -42,9 +42,6 @@ class Space(Protocol):
     def rate(self, displacement: Array, velocity: Array) -> Array:
         """The inverse of `velocity`: how fast the displacement changes."""
 
-    def carry(self, displacement: Array, velocity: Array) -> Array:
-        """A velocity at the start as it is once the start has been displaced."""
-
 
 class LinearSpace:
     """Numbers (..., N) that do not depend on each other: joint positions, closures, forces."""
@@ -68,9 +65,6 @@ class LinearSpace:
         return rate
 
     def rate(self, displacement: Array, velocity: Array) -> Array:
-        return velocity
-
-    def carry(self, displacement: Array, velocity: Array) -> Array:
         return velocity
 
 
@@ -122,13 +116,6 @@ class PoseSpace:
         safe = np.where(near, 1.0, angle)
         second = np.where(near, 1 / 12, 1 / safe**2 - 1 / (2 * safe * np.tan(safe / 2)))
         return _with_turn(velocity, _turned(turn, spin, -0.5, second))
-
-    def carry(self, displacement: Array, velocity: Array) -> Array:
-        quat = rotvec_to_quat(displacement[..., 3:])
-        spin = velocity[..., 3:]
-        twice = 2 * _cross(quat[..., 1:], spin)
-        turned = spin + quat[..., :1] * twice + _cross(quat[..., 1:], twice)
-        return _with_turn(velocity, turned)
 
 
 def _difference_of_two(end: Array, start: Array) -> Array:

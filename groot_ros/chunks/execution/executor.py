@@ -287,9 +287,9 @@ class ChunkExecutor:
         self._timeline.follow(Planned(running.joined.motion, running))
         if self.is_idle:
             self.activity, self._hold_since_ns = Activity.HOLDING, now_ns
-        self._switch(self._timeline.now_ns + self._period_ns, now_ns)
+        self._switch(self._timeline.now_ns + self._period_ns)
 
-    def _switch(self, time_ns: int, now_ns: int) -> None:
+    def _switch(self, time_ns: int) -> None:
         """Follow what is due with the next command."""
         assert self._timeline
         while True:
@@ -344,7 +344,7 @@ class ChunkExecutor:
         """Come to rest within the limits, for a reason."""
         # What a jump of the clock makes look stale is not the reason.
         self._notice_gap(now_ns)
-        self.stops.stop(reason, now_ns, detail, self._is_moving)
+        self.stops.stop(reason, detail, self._is_moving)
         self._stop_motion(now_ns)
 
     @property
@@ -357,7 +357,7 @@ class ChunkExecutor:
 
     def press(self, reason: StopReason, pressed: bool, now_ns: int) -> None:
         """The emergency stop or a fault of the robot begins or ends."""
-        self.stops.press(reason, pressed, now_ns)
+        self.stops.press(reason, pressed)
         if pressed:
             self._stop_motion(now_ns)
 
@@ -370,10 +370,10 @@ class ChunkExecutor:
         if timeline is None or self.activity is not Activity.EXECUTING:
             return
         if timeline.current.motion.active_end_ns > timeline.now_ns:
-            self._brake(now_ns)
+            self._brake()
         self.activity = Activity.STOPPING
 
-    def _brake(self, now_ns: int) -> None:
+    def _brake(self) -> None:
         """Stop from where the last command led, as fast as it did."""
         assert self._timeline
         governor, time_ns = self._governor, self._timeline.now_ns
@@ -381,7 +381,7 @@ class ChunkExecutor:
             motion = self._planner.stop(governor.value, governor.velocity, time_ns)
         except Exception as error:
             # Whatever it is, an arm has to stop: the governor brakes for a motion that stands.
-            self.stops.stop(StopReason.FAILED, now_ns, f"{type(error).__name__}: {error}")
+            self.stops.stop(StopReason.FAILED, f"{type(error).__name__}: {error}")
             motion = self._planner.rest(governor.value, time_ns)
         self._timeline = Timeline(Planned(motion), time_ns)
 
@@ -468,7 +468,7 @@ class ChunkExecutor:
             return None
         step = self._step or self._governor.brake()
         if not self.is_at_rest:
-            self._brake(now_ns)
+            self._brake()
         self._last_ns = now_ns
         return self._command(step, self._grip.closure, now_ns)
 
@@ -499,7 +499,7 @@ class ChunkExecutor:
         if step.left_path:
             self._leave_path(now_ns)
         else:
-            self._switch(timeline.now_ns + self._period_ns, now_ns)
+            self._switch(timeline.now_ns + self._period_ns)
         running = self._running if self.activity is Activity.EXECUTING else None
         self._consumption.set_rate(now_ns, running.joined.rate if running else 1.0)
 
@@ -508,7 +508,7 @@ class ChunkExecutor:
         if self.activity is Activity.EXECUTING:
             self.halt(StopReason.GOVERNED, now_ns)
         else:
-            self._brake(now_ns)
+            self._brake()
 
     def _measure_seam(self, value: Array) -> None:
         """How far commands jump, were they sent at their times."""
@@ -530,7 +530,9 @@ class ChunkExecutor:
         motion = timeline.current.motion
         if self.activity is Activity.EXECUTING:
             if timeline.now_ns >= motion.active_end_ns and not timeline.has_more:
-                self._run_out(now_ns)
+                # The chunk has been played: what is left is the motion's end.
+                self.stops.stop(StopReason.STARVED)
+                self.activity = Activity.STOPPING
             elif now_ns - self._heard_ns > settings.watchdog_s * 1e9:
                 self.halt(StopReason.STARVED, now_ns)
         ended = timeline.now_ns >= timeline.current.motion.end_ns and self._governor.is_still
@@ -542,7 +544,7 @@ class ChunkExecutor:
         held_ns = now_ns - self._hold_since_ns
         if self.activity is Activity.HOLDING and held_ns > settings.watchdog_s * 1e9:
             if self.stops.reason is StopReason.STARVED:
-                self.stops.stop(StopReason.POLICY_GONE, now_ns)
+                self.stops.stop(StopReason.POLICY_GONE)
             self.release(now_ns)
 
     def _notice_gap(self, now_ns: int) -> None:
@@ -569,7 +571,7 @@ class ChunkExecutor:
     def _freeze(self, now_ns: int) -> None:
         """No command came for long: the robot has come to rest at the last one, go on from there;
         one that has a whole motion of trajectory points is on its way to the end of that."""
-        self.stops.stop(StopReason.CLOCK, now_ns)
+        self.stops.stop(StopReason.CLOCK)
         if self.settings.interpolated and (timeline := self._timeline):
             left_ns = timeline.current.motion.end_ns - timeline.now_ns
             self._goes_on_until_ns = min(self._last_ns, now_ns) + left_ns
@@ -582,8 +584,3 @@ class ChunkExecutor:
         self._last_ns = now_ns - self._period_ns
         self._consumption.set_rate(self._last_ns, 1.0)
         self.activity = Activity.IDLE if self.settings.interpolated else Activity.STOPPING
-
-    def _run_out(self, now_ns: int) -> None:
-        """The chunk has been played: what is left is the motion's end."""
-        self.stops.stop(StopReason.STARVED, now_ns)
-        self.activity = Activity.STOPPING

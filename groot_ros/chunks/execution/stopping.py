@@ -82,7 +82,6 @@ class StopMachine:
 
     reason: StopReason | None = None
     detail: str = ""
-    since_ns: int = 0
 
     def __post_init__(self) -> None:
         self._pressed: set[StopReason] = set()
@@ -102,15 +101,11 @@ class StopMachine:
         remedy = "; call ~/resume to go on" if self.blocked else ""
         return f"stopped, {self.reason.value}{detail}{remedy}"
 
-    def stop(
-        self, reason: StopReason, now_ns: int, detail: str = "", was_moving: bool = True
-    ) -> bool:
-        """Whether this reason is the one that counts."""
-        replaces = self.reason is None or (reason.needs_resume and not self.reason.needs_resume)
-        if replaces:
-            self.reason, self.detail, self.since_ns = reason, detail, now_ns
+    def stop(self, reason: StopReason, detail: str = "", was_moving: bool = True) -> None:
+        """A reason has come up, which may be the one that counts."""
+        if self.reason is None or (reason.needs_resume and not self.blocked):
+            self.reason, self.detail = reason, detail
             self._news.append(Stop(reason, self.sentence, was_moving))
-        return replaces
 
     def take_news(self) -> list[Stop]:
         """All stops since the last call, also those that are over."""
@@ -118,13 +113,13 @@ class StopMachine:
         self._news.clear()
         return news
 
-    def press(self, reason: StopReason, pressed: bool, now_ns: int) -> bool:
-        """A condition that lasts begins or ends; whether it is the reason that counts."""
-        if not pressed:
+    def press(self, reason: StopReason, pressed: bool) -> None:
+        """A condition that lasts begins or ends."""
+        if pressed:
+            self._pressed.add(reason)
+            self.stop(reason)
+        else:
             self._pressed.discard(reason)
-            return False
-        self._pressed.add(reason)
-        return self.stop(reason, now_ns)
 
     def moving(self) -> None:
         """A motion has begun: a reason that needs no resume is over."""

@@ -60,11 +60,6 @@ class WatchedPoints:
             depth = depth.reshape(-1, FINER, *depth.shape[1:]).max(axis=1)
         return depth.reshape(len(depth), -1) - PLANNED_M
 
-    def farthest(self, values: Array) -> Array:
-        """The farthest beyond each face (P, 6) on the way through values (N, J)."""
-        found: Array = self._on_the_way(values).max(axis=0)
-        return found
-
     def _on_the_way(self, values: Array) -> Array:
         """The farthest beyond each face (max(N - 1, 1), P, 6) on each part of the way."""
         beyond = self.beyond(values)
