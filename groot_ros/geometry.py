@@ -26,6 +26,11 @@ def _array(values: ArrayLike, size: int, name: str) -> Array:
     return array
 
 
+def cross(a: Array, b: Array) -> Array:
+    """Cross products (..., 3); np.cross is slower for few vectors."""
+    return a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]]
+
+
 def normalize_quat(quat: ArrayLike) -> Array:
     """Unit quaternions (..., 4) wxyz; UserError for a quaternion of length near zero."""
     quat = _array(quat, 4, "quaternion")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.geometry import invert, matrix_to_pose
+from groot_ros.geometry import cross, invert, matrix_to_pose
 from groot_ros.robot.urdf import TURNING, Urdf, UrdfJoint
 
 Array = NDArray[np.float64]
@@ -224,7 +224,7 @@ class ForwardKinematics:
         axes = np.broadcast_to(axes[..., None, :, :], arms.shape)
         turns = self._turns[:, None]
         columns = np.concatenate(
-            [np.where(turns, _cross(axes, arms), axes), np.where(turns, axes, 0.0)], axis=-1
+            [np.where(turns, cross(axes, arms), axes), np.where(turns, axes, 0.0)], axis=-1
         )
         columns = np.where(self._moves[..., None], columns, 0.0)
         return frames, np.swapaxes(columns, -1, -2) @ self._from_joints
@@ -232,8 +232,3 @@ class ForwardKinematics:
 
 def _length(frame: Array) -> float:
     return float(np.linalg.norm(frame[:3, 3]))
-
-
-def _cross(a: Array, b: Array) -> Array:
-    """Cross products (..., 3); np.cross takes ten times as long for few vectors."""
-    return a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]]

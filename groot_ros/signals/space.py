@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.geometry import multiply_quats, quat_to_rotvec, rotvec_to_quat
+from groot_ros.geometry import cross, multiply_quats, quat_to_rotvec, rotvec_to_quat
 
 Array = NDArray[np.float64]
 CONJUGATE = np.array([1.0, -1.0, -1.0, -1.0])
@@ -153,14 +153,9 @@ def _displaced_one(start: Array, displacement: Array) -> Array:
     return np.array([x0 + x1, y0 + y1, z0 + z1, *(scale * part for part in turned)])
 
 
-def _cross(a: Array, b: Array) -> Array:
-    """Cross products (..., 3); np.cross takes ten times as long for one vector."""
-    return a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]]
-
-
 def _turned(turn: Array, spin: Array, first: Array | float, second: Array) -> Array:
-    cross = _cross(turn, spin)
-    return spin + first * cross + second * _cross(turn, cross)
+    once = cross(turn, spin)
+    return spin + first * once + second * cross(turn, once)
 
 
 def _with_turn(linear: Array, turn: Array) -> Array:

@@ -34,7 +34,13 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.limits.constraint import farthest_between
-from groot_ros.geometry import matrix_to_quat, multiply_quats, quat_to_matrix, rotvec_to_quat
+from groot_ros.geometry import (
+    cross,
+    matrix_to_quat,
+    multiply_quats,
+    quat_to_matrix,
+    rotvec_to_quat,
+)
 from groot_ros.robot.limits import Limits, OrientationLimit
 from groot_ros.signals.kinds import POSE, Kind
 from groot_ros.signals.space import PoseSpace
@@ -72,16 +78,14 @@ class ToolOrientation:
     @cached_property
     def reference(self) -> Array:
         """The quaternion (4,) without tilt, and with a twist of 0."""
-        tool, base = (
-            np.stack([a, b, np.cross(a, b)], axis=1) for a, b in (self._tool, self._base)
-        )
+        tool, base = (np.stack([a, b, cross(a, b)], axis=1) for a, b in (self._tool, self._base))
         return matrix_to_quat(base @ tool.T)
 
     def rim(self, count: int) -> Array:
         """Unit vectors (count, 3) along the border of the cone, in the base frame."""
         axis, second = self._base
         angles = np.linspace(0.0, 2 * np.pi, count, endpoint=False)[:, None]
-        side = np.cos(angles) * second + np.sin(angles) * np.cross(axis, second)
+        side = np.cos(angles) * second + np.sin(angles) * cross(axis, second)
         rim: Array = math.cos(self.limit.cone_rad) * axis + math.sin(self.limit.cone_rad) * side
         return rim
 
@@ -92,13 +96,13 @@ class ToolOrientation:
         points = rotations @ self._tool[0]
         side = rotations @ self._tool[1]
         cosine = points @ axis
-        about = np.cross(points, axis)
+        about = cross(points, axis)
         tilt = np.arctan2(np.linalg.norm(about, axis=-1), cosine)
         # The smallest rotation that takes a unit vector to another one (Rodrigues).
-        once = np.cross(about, side)
-        twice = np.cross(about, once) / np.maximum(1.0 + cosine, 1e-9)[..., None]
+        once = cross(about, side)
+        twice = cross(about, once) / np.maximum(1.0 + cosine, 1e-9)[..., None]
         swung = side + once + twice
-        twist = np.arctan2(swung @ np.cross(axis, second), swung @ second)
+        twist = np.arctan2(swung @ cross(axis, second), swung @ second)
         return points, tilt, twist
 
     def beyond(self, poses: Array) -> Array:
@@ -126,7 +130,7 @@ class ToolOrientation:
     def projected(self, poses: Array, inside_rad: Array | float = RESERVE_RAD) -> Array:
         """Poses (T, 7) turned as little as brings them `inside_rad` (T,) into cone and twist."""
         points, tilt, twist = self.turned(poses)
-        about = np.cross(points, self._base[0])
+        about = cross(points, self._base[0])
         about /= np.maximum(np.linalg.norm(about, axis=-1, keepdims=True), 1e-12)
         back = np.maximum(tilt - np.maximum(self.limit.cone_rad - inside_rad, 0.0), 0.0)
         swing = rotvec_to_quat(about * back[..., None])
