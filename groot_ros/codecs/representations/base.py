@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from groot_ros.signals.kinds import Kind
 from groot_ros.signals.signals import SignalSpec
 
 Array = NDArray[np.float64]
+ANGLES = {"rad": 1.0, "deg": math.degrees(1.0)}
+"""Units of columns in rad."""
 
 
 @dataclass(frozen=True)

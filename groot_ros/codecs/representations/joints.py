@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from groot_ros.codecs.representations.base import Array, Representation
+from groot_ros.codecs.representations.base import ANGLES, Array, Representation
 from groot_ros.signals.kinds import JOINTS
 
 
@@ -15,7 +13,7 @@ class Joints(Representation):
 
     kinds = (JOINTS,)
     is_default = True
-    units = {"rad": 1.0, "deg": math.degrees(1.0), "percent": 100.0}
+    units = {**ANGLES, "percent": 100.0}
 
     def columns(self, values: Array) -> Array:
         return np.asarray(values, dtype=np.float64)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from groot_ros.codecs.representations.base import Array, Representation
+from groot_ros.codecs.representations.base import ANGLES, Array, Representation
 from groot_ros.geometry import normalize_quat, quat_to_rotvec, rotvec_to_quat
 from groot_ros.signals.kinds import POSE
 from groot_ros.signals.signals import SignalSpec
@@ -16,7 +14,7 @@ class XyzRotvec(Representation):
     """xyz in m and the axis of rotation times its angle, no longer than pi rad."""
 
     kinds = (POSE,)
-    units = {"rad": 1.0, "deg": math.degrees(1.0)}
+    units = ANGLES
     measured = slice(3, 6)
 
     def names(self, signal: SignalSpec) -> tuple[str, ...]:
