@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +25,7 @@ from groot_ros.codecs.representations.base import (
     representation_class,
     representation_names,
 )
-from groot_ros.errors import UserError
+from groot_ros.errors import UserError, did_you_mean
 from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.section import Section
@@ -154,10 +153,10 @@ def _spec(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Sign
     if entry.signal in has:
         return robot.observations.spec(entry.signal)
     # What is only commanded need not be observed; the names of joints are in what is observed.
-    if group == "action" and entry.signal in (EE_POSE.name, GRIP.name):
-        return EE_POSE if entry.signal == EE_POSE.name else GRIP
-    near = difflib.get_close_matches(entry.signal, has, n=1)
-    hint = f"did you mean {near[0]}?" if near else "add it to the robot file"
+    for spec in (EE_POSE, GRIP) if group == "action" else ():
+        if entry.signal == spec.name:
+            return spec
+    hint = did_you_mean(entry.signal, has) or "add it to the robot file"
     raise UserError(
         f"robot {robot.name} has no observations.{entry.signal}, which variant {file.name} "
         f"reads: {hint} or choose another variant"
@@ -195,14 +194,9 @@ def build_cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:
             raise UserError(
                 f"robot {robot.name} has no observations.cameras.{part.camera}, which variant "
                 f"{file.name} shows as {key}, only {', '.join(cameras)}: "
-                + (_did_you_mean(part.camera, cameras) or "add it to the robot file")
+                + (did_you_mean(part.camera, cameras) or "add it to the robot file")
             )
     return found
-
-
-def _did_you_mean(name: str, names: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else ""
 
 
 def parse_codec(values: object, name: str, source: str) -> CodecFile:

@@ -535,7 +535,7 @@ def _check_output(robot: RobotConfig, root: Section) -> None:
             f"is missing, expected a topic because output.profile is {profile}",
         )
     grip = robot.commands.grip
-    if grip and grip.type == "trajectory" and needed != "joint_position":
+    if grip and grip.type == "trajectory" and robot.output.commanded != JOINT_POSITION:
         raise root.error(
             "commands.grip.type",
             f"is trajectory, expected float64 or gripper_command because output.profile is "

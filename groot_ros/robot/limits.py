@@ -156,11 +156,7 @@ def read_limits(section: Section, joint_count: int, lag_s: float = Following.lag
 
 
 def _orientation(section: Section) -> OrientationLimit:
-    axes = {}
-    for key in ("tool_axis", "base_axis"):
-        axes[key] = section.text(key, f"one of {', '.join(AXES)}")
-        if axes[key] not in AXES:
-            raise section.error(key, f"is {axes[key]!r}, expected one of {', '.join(AXES)}")
+    axes = {key: section.choice(key, AXES) for key in ("tool_axis", "base_axis")}
     cone_rad = section.positive("cone", "rad")
     if not SHARPEST_RAD <= cone_rad <= WIDEST_RAD:
         raise section.error(

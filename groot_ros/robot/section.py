@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from groot_ros.errors import UserError
+from groot_ros.errors import UserError, did_you_mean
 from groot_ros.files.config_file import shown
 
 # Names that ROS takes, relative, absolute or private; substitutions such as {node} included.
@@ -87,10 +87,9 @@ class Section:
     def choice(self, key: str, allowed: Sequence[str]) -> str:
         value = self.text(key, f"one of {', '.join(allowed)}")
         if value not in allowed:
-            near = difflib.get_close_matches(value, allowed, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            expected = ", ".join(allowed)
-            raise self.error(key, f"is {shown(value)}, expected one of {expected}{hint}")
+            near = did_you_mean(value, allowed)
+            expected = ", ".join(allowed) + (f"; {near}" if near else "")
+            raise self.error(key, f"is {shown(value)}, expected one of {expected}")
         return value
 
     def boolean(self, key: str) -> bool:
@@ -178,9 +177,8 @@ class Section:
         """Raise for a key that nobody asked for: most likely it is misspelt."""
         for key in self._values:
             if key not in self._known:
-                near = difflib.get_close_matches(str(key), self._known, n=1)
-                allowed = ", ".join(dict.fromkeys(self._known))
-                hint = f"did you mean {near[0]}?" if near else f"allowed here: {allowed}"
+                allowed = f"allowed here: {', '.join(dict.fromkeys(self._known))}"
+                hint = did_you_mean(str(key), self._known) or allowed
                 raise self.error(str(key), f"is not a known key; {hint}")
 
 

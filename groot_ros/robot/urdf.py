@@ -5,7 +5,6 @@ The format is that of https://wiki.ros.org/urdf/XML.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import sys
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from groot_ros.errors import UserError
+from groot_ros.errors import UserError, did_you_mean
 from groot_ros.share import share_file, user_path
 
 Array = NDArray[np.float64]
@@ -117,8 +116,7 @@ class Urdf:
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint for a name that is unknown."""
     names = list(names)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"it has {', '.join(names[:40])}"
+    return did_you_mean(name, names) or f"it has {', '.join(names[:40])}"
 
 
 def load_urdf(path: str) -> Urdf:
