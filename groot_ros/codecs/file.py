@@ -235,7 +235,7 @@ def _check(file: CodecFile, root: Section) -> None:
         raise root.error("video", f"is empty, expected keys of pictures, or {EACH_CAMERA}")
     if not any(isinstance(entry, Entry) for entry in file.action):
         raise root.error("action", "is ignored as a whole, expected a signal for the robot")
-    known = [entry.key for entry in file.action]
+    known = [key for entry in file.action for key in entry_keys(entry)]
     for key in file.relative_keys:
         if key not in known:
             raise root.error("relative", f"holds {key}, expected some of {', '.join(known)}")

@@ -111,6 +111,13 @@ def test_one_signal_may_have_many_keys():
     assert steps["grip"][0] == pytest.approx(0.25)
 
 
+def test_relative_names_the_keys_of_the_model():
+    keys = ("x", "y", "z")
+    assert parse_codec({**LIBERO, "relative": [*keys]}, "libero", "a.yaml").relative_keys == keys
+    with pytest.raises(UserError, match="relative holds pose, expected some of x, y, z, roll"):
+        parse_codec({**LIBERO, "relative": ["pose"]}, "libero", "a.yaml")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
