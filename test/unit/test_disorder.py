@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groot_ros.benchmarks.safety import STOPS, S, Trial
-from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.joining import Joined, Offer
 from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.robot.config import load_robot
@@ -63,12 +62,9 @@ class Disorder(Trial):
 
     def _fail(self) -> None:
         if setpoint := self._executor.fail("a test", self._now_ns):
-            self._segment.append(self._value_of(setpoint))
+            self._segment.append(setpoint.value)
         else:
             self._end_segment()
-
-    def _value_of(self, setpoint: Setpoint) -> np.ndarray:
-        return setpoint.signals[self.signal.name]
 
     def _cancel(self) -> None:
         self._epoch += int(self._rng.integers(0, 1000))
