@@ -34,14 +34,13 @@ def cross(a: Array, b: Array) -> Array:
 def normalize_quat(quat: ArrayLike) -> Array:
     """Unit quaternions (..., 4) wxyz; UserError for a quaternion of length near zero."""
     quat = _array(quat, 4, "quaternion")
-    norm = np.linalg.norm(quat, axis=-1, keepdims=True)
+    norm: Array = np.linalg.norm(quat, axis=-1, keepdims=True)
     if not np.all(norm > DEGENERATE_NORM):
         raise UserError(
             f"quaternion of length {np.min(norm):.2g} found, expected a unit quaternion wxyz: "
             "check the publisher of the pose"
         )
-    found: Array = quat / norm
-    return found
+    return quat / norm
 
 
 def quat_to_matrix(quat: ArrayLike) -> Array:
@@ -85,15 +84,14 @@ def rot6d_to_matrix(rot6d: ArrayLike) -> Array:
 
 
 def _unit(vector: Array, rot6d: Array) -> Array:
-    norm = np.linalg.norm(vector, axis=-1, keepdims=True)
+    norm: Array = np.linalg.norm(vector, axis=-1, keepdims=True)
     if not np.all(norm > DEGENERATE_NORM):
         worst = rot6d[np.unravel_index(np.nanargmin(norm[..., 0]), norm.shape[:-1])]
         raise UserError(
             f"rot6d {np.round(worst, 4).tolist()} is not a rotation, expected the first two rows "
             "of a rotation matrix: check the rotation columns of the dataset or model output"
         )
-    found: Array = vector / norm
-    return found
+    return vector / norm
 
 
 def pose_to_matrix(pose: ArrayLike) -> Array:

@@ -78,8 +78,7 @@ class InverseKinematics:
             free = np.where(beyond, 0.0, free)
             step = _newton(error, jacobian, posture - joints, free)
         longest = np.abs(step).max(axis=1, keepdims=True)
-        found: Array = step * np.minimum(1.0, LONGEST_STEP_RAD / np.maximum(longest, 1e-12))
-        return found
+        return np.asarray(step * np.minimum(1.0, LONGEST_STEP_RAD / np.maximum(longest, 1e-12)))
 
 
 def _newton(error: Array, jacobian: Array, wish: Array, free: Array) -> Array:

@@ -76,8 +76,7 @@ class Following:
 
     def of(self, measure: str) -> float:
         """The farthest by what it is called, for example position_m."""
-        farthest: float = getattr(self, measure)
-        return farthest
+        return float(getattr(self, measure))
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,7 @@ class Kind(ABC):
         if not self.still:
             return np.zeros(len(values), dtype=bool)
         apart = self.distances(values, reference).reshape(len(values), -1)
-        found: NDArray[np.bool_] = np.any(apart > np.array(self.still), axis=1)
-        return found
+        return np.asarray(np.any(apart > np.array(self.still), axis=1))
 
     def measures(self, lengths: Array) -> dict[str, Array]:
         """Lengths (G, ...) of a displacement by what they are called; all where there is one
@@ -216,8 +215,7 @@ class Pose(Kind):
     def usable(self, values: Array) -> NDArray[np.bool_]:
         """Without a direction a quaternion is no rotation."""
         has_direction = np.sum(values[:, 3:] ** 2, axis=1) > LEAST_QUAT**2
-        found: NDArray[np.bool_] = super().usable(values) & has_direction
-        return found
+        return np.asarray(super().usable(values) & has_direction)
 
     def wrong(self, values: Array, signal: str) -> str | None:
         if reason := super().wrong(values, signal):

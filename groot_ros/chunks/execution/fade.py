@@ -54,8 +54,7 @@ def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade:
 def _quintic(window_s: float) -> Fade:
     def weights(times_s: Array) -> Array:
         u = np.minimum(times_s / window_s, 1.0)
-        found: Array = u**3 * (10 - 15 * u + 6 * u**2)
-        return found
+        return np.asarray(u**3 * (10 - 15 * u + 6 * u**2))
 
     return Fade(weights, window_s)
 
@@ -73,8 +72,7 @@ def _fastest(velocity: float, acceleration: float, blend_s: float) -> Fade:
 
     def weights(times_s: Array) -> Array:
         ends = np.minimum(times_s, trajectory.duration)
-        found = [trajectory.at_time(float(time_s))[0][0] for time_s in ends]
-        answer: Array = np.clip(found, 0.0, 1.0)
-        return answer
+        places = [trajectory.at_time(float(time_s))[0][0] for time_s in ends]
+        return np.array(places, dtype=np.float64).clip(0.0, 1.0)
 
     return Fade(weights, trajectory.duration)

@@ -68,8 +68,7 @@ def ramp(times_s: Array, start: float, goal: float | None, speed: float | None) 
     if goal is None or speed is None:
         return np.full(len(times_s), start if goal is None else goal)
     most = speed * times_s
-    found: Array = start + np.clip(goal - start, -most, most)
-    return found
+    return np.asarray(start + np.clip(goal - start, -most, most))
 
 
 def monotone_rates(times_s: Array, values: Array) -> Array:

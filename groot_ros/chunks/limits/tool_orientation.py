@@ -216,5 +216,4 @@ def _axis(name: str) -> Array:
 
 def _second(name: str) -> Array:
     """The axis by which a twist about another one is told: x, or y about x itself."""
-    second: Array = np.eye(3)[1 if name.endswith("x") else 0]
-    return second
+    return np.asarray(np.eye(3)[1 if name.endswith("x") else 0])

@@ -75,8 +75,7 @@ class WatchedPoints:
     def excesses(self, values: Array, allowed: Array) -> Array:
         """How far each part (max(N - 1, 1),) of a way through values (N, J) leads beyond a face,
         over what is allowed for it (P, 6)."""
-        excesses: Array = (self._on_the_way(values) - allowed).max(axis=(1, 2))
-        return excesses
+        return np.asarray((self._on_the_way(values) - allowed).max(axis=(1, 2)))
 
     def excess(self, values: Array, allowed: Array) -> str | None:
         """What a way through values (N, J) takes too far beyond the faces, which it may by
