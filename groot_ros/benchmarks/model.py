@@ -322,20 +322,3 @@ class Benchmark:
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
         return memory.peak_bytes()
-
-
-def report(options: Options, result: dict[str, Any]) -> None:
-    """Print the measurements as a table."""
-    print(
-        f"GR00T {result['version']} {options.config}, random weights, {options.device} "
-        f"{options.dtype}, "
-        f"compile {options.compile}, {VIEWS} pictures {EDGE}x{EDGE}"
-    )
-    for name in TIMED:
-        median, p95 = result[f"{name}_ms"], result[f"{name}_p95_ms"]
-        print(f"  {name:<12} median {median:9.1f} ms   p95 {p95:9.1f} ms")
-    for name, value in result["rewrites_ms"].items():
-        print(f"  {name:<20} saves {value:9.2f} ms")
-    for name in ("peak_memory_bytes", "load_peak_bytes", "weights_bytes"):
-        print(f"  {name:<20} {result[name] / 1e9:9.2f} GB")
-    print(f"  parameters           {result['parameters']:,}")

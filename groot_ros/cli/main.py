@@ -40,8 +40,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if name == named:
             module = importlib.import_module(f"groot_ros.cli.verbs.{path.stem}")
             module.add_arguments(verb)
-            if hasattr(module, "run"):
-                verb.set_defaults(run=module.run)
+            verb.set_defaults(run=module.run)
     return parser.parse_args(arguments)
 
 

@@ -1,1 +1,1 @@
-"""The subjects of `groot-ros benchmark` that have a file of their own."""
+"""The subjects of `groot-ros benchmark`."""

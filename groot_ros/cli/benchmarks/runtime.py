@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.execution.strategies import STRATEGIES
 from groot_ros.cli.output_files import check_picture
 
+HELP = "executor and policy node with a late policy"
 ROWS = {
     "seam_mm_p95": "seam jump p95 [mm]",
     "seam_deg_p95": "seam jump p95 [deg]",
@@ -28,42 +28,32 @@ ROWS = {
 }
 
 
-def add_subject(subjects: Any) -> None:
-    """Add `runtime` to the subjects of `groot-ros benchmark`."""
-    runtime = subjects.add_parser("runtime", help="executor and policy node with a late policy")
-    runtime.add_argument("--seconds", type=float, default=30.0, help="per strategy (default: 30)")
-    runtime.add_argument("--latency", type=float, default=0.15, help="s, mean (default: 0.15)")
-    runtime.add_argument("--jitter", type=float, default=0.05, help="s, +- (default: 0.05)")
-    runtime.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=30.0, help="per strategy (default: 30)")
+    parser.add_argument("--latency", type=float, default=0.15, help="s, mean (default: 0.15)")
+    parser.add_argument("--jitter", type=float, default=0.05, help="s, +- (default: 0.05)")
+    parser.add_argument(
         "--lost", type=float, default=0.0, help="share of inferences that give no chunk"
     )
-    runtime.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
-    runtime.add_argument("--plot", type=Path, help="write a picture of the commands")
-    runtime.add_argument("--json", action="store_true", help="print one JSON object")
-    runtime.set_defaults(run=run)
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
+    parser.add_argument("--plot", type=Path, help="write a picture of the commands")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
+def measure(args: argparse.Namespace) -> dict[str, Any]:
     if args.plot:
         check_picture(args.plot)
-    from groot_ros.nodes.benchmarks.runtime import Load
-    from groot_ros.nodes.benchmarks.runtime import run as measure
+    from groot_ros.nodes.benchmarks.runtime import Load, run
 
     load = Load(args.seconds, args.latency, args.jitter, args.lost)
-    result, recordings = measure(load, args.strategies)
+    result, recordings = run(load, args.strategies)
     if args.plot:
         from groot_ros.benchmarks.runtime_plot import write_plot
 
         write_plot(recordings, args.plot)
-    if args.json:
-        print(json.dumps(result, indent=2))
-        return 0
-    _print_table(result)
-    return 0
+    return result
 
 
-def _print_table(result: dict[str, Any]) -> None:
+def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from itertools import repeat
 from typing import Any
 
+HELP = "every kind of chunk against the limits"
 SEED = 20261126
 TRIAL = 5000
 
 
-def add_subject(subjects: Any) -> None:
-    """Add `safety` to the subjects of `groot-ros benchmark`."""
-    safety = subjects.add_parser("safety", help="every kind of chunk against the limits")
-    safety.add_argument("--commands", type=int, default=1_000_000, help="default: 1000000")
-    safety.add_argument("--robots", nargs="+", help="robot files (default: all shipped ones)")
-    safety.add_argument("--seed", type=int, default=SEED, help=f"default: {SEED}")
-    safety.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--commands", type=int, default=1_000_000, help="default: 1000000")
+    parser.add_argument("--robots", nargs="+", help="robot files (default: all shipped ones)")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"default: {SEED}")
+    parser.add_argument(
         "--live", type=float, default=30.0, help="s of nodes beside busy processes; 0: none"
     )
-    safety.add_argument("--busy", type=int, default=8, help="busy processes (default: 8)")
-    safety.add_argument("--json", action="store_true", help="print one JSON object")
-    safety.set_defaults(run=run)
+    parser.add_argument("--busy", type=int, default=8, help="busy processes (default: 8)")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure and print; 1 when a limit was exceeded."""
+def measure(args: argparse.Namespace) -> dict[str, Any]:
     from groot_ros.robot.config import robot_names
 
     robots = args.robots or robot_names()
@@ -50,11 +45,12 @@ def run(args: argparse.Namespace) -> int:
     safe = all(findings["safe"] for findings in found.values())
     safe = safe and result.get("live", {}).get("jump_mm", 0.0) <= 0.1
     result["safe"] = safe
-    if args.json:
-        print(json.dumps(result, indent=2))
-    else:
-        _print(result)
-    return 0 if safe else 1
+    return result
+
+
+def is_bad(result: dict[str, Any]) -> bool:
+    """Whether a limit was exceeded."""
+    return not result["safe"]
 
 
 def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
@@ -78,7 +74,7 @@ def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
     return {**asdict(findings), "safe": findings.is_safe}
 
 
-def _print(result: dict[str, Any]) -> None:
+def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
     for name, found in result["robots"].items():
         print(
             f"{name}: {found['commands']} commands of {found['chunks']} chunks, "

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
+HELP = "round trips over loopback without the model"
 
-def add_subject(subjects: Any) -> None:
-    """Add `serve` to the subjects of `groot-ros benchmark`."""
-    serve = subjects.add_parser("serve", help="round trips over loopback without the model")
-    serve.add_argument("--requests", type=int, default=200, help="per client (default: 200)")
-    serve.add_argument(
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--requests", type=int, default=200, help="per client (default: 200)")
+    parser.add_argument(
         "--model-time", type=float, default=0.015, help="s, of the stand-in (default: 0.015)"
     )
-    serve.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="default: 1 4")
-    serve.add_argument("--json", action="store_true", help="print one JSON object")
-    serve.set_defaults(run=run)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="default: 1 4")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
-    from groot_ros.benchmarks.serve import Load, measure
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    from groot_ros.benchmarks import serve
 
-    result = measure(Load(args.requests, args.model_time, tuple(args.clients)))
-    if args.json:
-        print(json.dumps(result, indent=2))
-        return 0
+    return serve.measure(serve.Load(args.requests, args.model_time, tuple(args.clients)))
+
+
+def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
     conditions = result["conditions"]
     print(
         f"two 224x224 cameras, {conditions['requests_per_client']} requests per client, model "
@@ -37,4 +33,3 @@ def run(args: argparse.Namespace) -> int:
         for row in rows:
             p50, p99 = row["overhead_ms_p50"], row["overhead_ms_p99"]
             print(f"  {protocol:<11} {row['clients']} clients: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    return 0

@@ -55,6 +55,7 @@ BOUNDS = {
     "shared memory": Bound(unit="MB", step=2.0, per_hour=4.0),
     "shared files": Bound(unit="", step=1.5, per_hour=0.0),
 }
+UNITS = {name: bound.unit for name, bound in BOUNDS.items()}
 # Of the black box, as much as it may keep (`incident_memory`, and its tape).
 BOX_MEMORY = Bound(unit="MB", step=340.0, per_hour=0.0)
 # Fast DDS leaves the file of a port and its semaphore where a process was killed.
