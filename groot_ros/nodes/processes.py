@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-MODULES = {
-    "executor_node": "groot_ros.nodes.executor.executor_node",
-    "fake_node": "groot_ros.nodes.sim.fake_node",
-    "path_policy_node": "groot_ros.nodes.benchmarks.path_policy_node",
-    "policy_node": "groot_ros.nodes.policy.policy_node",
-    "recorder_node": "groot_ros.nodes.recorder.recorder_node",
-    "sim_node": "groot_ros.nodes.sim.sim_node",
-}
+NODES = Path(__file__).parent
 
 
 def node_command(name: str, *arguments: str) -> list[str]:
-    """The command line that runs a node with this Python."""
-    return [sys.executable, "-m", MODULES.get(name, name), *arguments]
+    """The command line that runs the node of a file in one of the rooms with this Python."""
+    [file] = NODES.glob(f"*/{name}.py")
+    return [sys.executable, "-m", f"groot_ros.nodes.{file.parent.name}.{name}", *arguments]

@@ -105,7 +105,7 @@ def _measure(load: Load, output: Path, robot: Path) -> dict[str, Any]:
     try:
         with (
             _process("recorder_node", *recorder_arguments) as recorder,
-            _process("groot_ros.nodes.benchmarks.recorder_load", *load_arguments) as source,
+            _process("recorder_load", *load_arguments) as source,
         ):
             client.bring_up()
             return _record(client, recorder, source)
