@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from threading import Lock
 
@@ -25,17 +26,15 @@ class Answers:
 
     def __init__(self) -> None:
         # What else is printed must not get among them.
-        self._file = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+        self._pipe = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._lock = Lock()
 
     def tell(self, saved: Saved) -> None:
         """Nobody may be there to hear it any more."""
-        with self._lock:
-            try:
-                self._file.write(json.dumps(asdict(saved)) + "\n")
-            except BrokenPipeError:
-                self._file = open(os.devnull, "w")  # noqa: SIM115
+        line = json.dumps(asdict(saved)) + "\n"
+        with self._lock, suppress(BrokenPipeError):
+            os.write(self._pipe, line.encode())
 
 
 def main() -> int:
