@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,6 +12,7 @@ from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution.joining import accept_ahead
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.data.bags.metadata import Topic
 from groot_ros.geometry import rotvec_to_quat
 from groot_ros.incidents.kept_tape import KeptTape
 from groot_ros.incidents.pickled import dumps
@@ -21,6 +23,9 @@ from groot_ros.signals.signals import arm_signals
 S = 1_000_000_000
 PERIOD_NS = S // 100
 STEP_NS = S // 15
+TEXT = Topic("/said", "std_msgs/msg/String")
+# "hi", serialised.
+DATA = bytes([0, 1, 0, 0, 3, 0, 0, 0, 104, 105, 0])
 LIMITS = Limits(
     linear_velocity=0.5,
     angular_velocity=1.5,
@@ -66,7 +71,7 @@ class Robot:
 
     def recording(self) -> Recording:
         """What is on the tape so far, by the way that it takes between processes."""
-        keep(self.kept, self.executor.tape)
+        hand_over(self.executor.tape, self.kept.begin, self.kept.add)
         taken = self.kept.taken()
         assert taken
         return taken.recording()
@@ -113,12 +118,14 @@ class Robot:
             self.tick(20)
 
 
-def keep(kept: KeptTape, tape: Tape) -> None:
+def hand_over(
+    tape: Tape, begin: Callable[[int, bytes], None], add: Callable[[bytes], None]
+) -> None:
     """Hand over what has come, as the executor node does."""
     for piece in tape.take():
         if piece.executor:
-            kept.begin(piece.begun_ns, dumps(piece.executor))
-        kept.add(dumps(piece.calls))
+            begin(piece.begun_ns, dumps(piece.executor))
+        add(dumps(piece.calls))
 
 
 class _Ticking(AbstractContextManager):

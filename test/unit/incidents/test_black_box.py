@@ -13,7 +13,7 @@ import pytest
 from encoded import GROUP, stream
 from hypothesis import given
 from hypothesis import strategies as st
-from taped import Robot
+from taped import DATA, TEXT, Robot, S, hand_over
 
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
@@ -35,14 +35,7 @@ from groot_ros.incidents.occasions import (
     Event,
     Occasions,
 )
-from groot_ros.incidents.pickled import dumps
 from groot_ros.observation.signal_messages import POSE
-from groot_ros.robot.config import load_robot
-
-S = 1_000_000_000
-TEXT = Topic("/said", "std_msgs/msg/String")
-# "hi", serialised.
-DATA = bytes([0, 1, 0, 0, 3, 0, 0, 0, 104, 105, 0])
 
 
 def times_of_incidents(events: list[tuple[float, str]]) -> list[tuple[float, tuple[Event, ...]]]:
@@ -105,22 +98,6 @@ def test_messages_take_no_more_than_allowed(come: list[tuple[int, int]]) -> None
 
 
 @pytest.fixture
-def setup(tmp_path: Path) -> Setup:
-    return Setup(
-        robot=load_robot("sim"),
-        robot_file="robot: sim",
-        namespace="/",
-        chunk_topic="/chunks",
-        setpoint_topic=Topic("/setpoint", POSE),
-        parameters={"watchdog": 1.0},
-        versions={"groot_ros": "0"},
-        folder=tmp_path,
-        folder_bytes=10**9,
-        messages_bytes=1 << 20,
-    )
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> IncidentFolder:
     return IncidentFolder(tmp_path, 10**9)
 
@@ -139,7 +116,7 @@ def test_a_stop_is_saved_with_what_came_before(setup: Setup) -> None:
     box.note("stopped, fault", robot.now_ns)
     box.look(robot.now_ns)
     robot.tick(120)
-    hand_over(robot, box)
+    hand_over(robot.executor.tape, box.begin_tape, box.tape)
     box.look(robot.now_ns)
     box.end(robot.now_ns)
     box.close()
@@ -153,13 +130,6 @@ def test_a_stop_is_saved_with_what_came_before(setup: Setup) -> None:
         counts = {topic: sum(info.counts.values()) for topic, info in bag.topics.items()}
     commanded = sum(isinstance(setpoint, Setpoint) for _, setpoint in robot.commands)
     assert counts == {"/said": 200, "/setpoint": commanded}
-
-
-def hand_over(robot: Robot, box: BlackBox) -> None:
-    for piece in robot.executor.tape.take():
-        if piece.executor:
-            box.begin_tape(piece.begun_ns, dumps(piece.executor))
-        box.tape(dumps(piece.calls))
 
 
 def test_what_has_just_happened_is_saved_at_the_end(setup: Setup) -> None:

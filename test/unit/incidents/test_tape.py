@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from taped import PERIOD_NS, STEP_NS, Robot, S, chunk_at, keep
+from taped import PERIOD_NS, STEP_NS, Robot, S, chunk_at, hand_over
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.executor import ChunkExecutor
@@ -106,7 +106,8 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
         2, Chunk(now_ns, STEP_NS, signals=arm_signals(joint_position=deep)), now_ns
     )
     assert refused == "it cannot be joined to the motion within the limits"
-    keep(kept := KeptTape(30.0), executor.tape)
+    kept = KeptTape(30.0)
+    hand_over(executor.tape, kept.begin, kept.add)
     taken = kept.taken()
     assert taken
     write_recording(path := tmp_path / "recording", taken.recording())
@@ -207,7 +208,7 @@ def test_nothing_is_kept_before_the_first_copy() -> None:
     robot.executor.tape.take()
     kept = KeptTape(30.0)
     robot.live(0.2)
-    keep(kept, robot.executor.tape)
+    hand_over(robot.executor.tape, kept.begin, kept.add)
     assert kept.taken() is None
 
 
