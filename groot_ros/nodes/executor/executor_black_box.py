@@ -22,9 +22,9 @@ from groot_ros.incidents.pickled import dumps
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.incidents.writer_process import WriterProcess
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
-from groot_ros.nodes.executor.kept_camera import NEWEST, KeptCamera
+from groot_ros.nodes.executor.kept_camera import AS_NEWEST, NEWEST, KeptCamera
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
-from groot_ros.nodes.raw_topics import message_class, offered_qos
+from groot_ros.nodes.raw_topics import message_class
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.routes import Route, routes
 from groot_ros.observation.signal_messages import JOINT_STATE
@@ -162,7 +162,7 @@ class ExecutorBlackBox:
     def _keep(self, name: str, kind: str, data: bytes) -> None:
         if (topic := self._topics.get(name)) is None:
             topic = self._topics[name] = self._node.resolve_topic_name(name)
-            self._writer.tell("topic", Topic(topic, kind, (_QOS,)))
+            self._writer.tell("topic", Topic(topic, kind, AS_NEWEST))
         self._writer.tell_message(topic, self._node.now_ns(), data)
 
     def note(self, sentence: str, was_asked_for: bool = False) -> None:
@@ -255,9 +255,6 @@ class ExecutorBlackBox:
             self._node.get_logger().info(
                 f"process {self._writer.pid} finishes what is being saved in {self._folder}"
             )
-
-
-_QOS = offered_qos(NEWEST)
 
 
 def _folder(p: ExecutorParameters) -> IncidentFolder:

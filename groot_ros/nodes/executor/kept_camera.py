@@ -25,6 +25,7 @@ from groot_ros.robot.config import CameraStream
 
 LOOK_PERIOD_S = 1.0
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+AS_NEWEST = (offered_qos(NEWEST),)
 
 
 class KeptCamera:
@@ -68,7 +69,7 @@ class KeptCamera:
             self._subscribe(kind in VIDEO_TYPES)
 
     def _subscribe(self, is_video: bool) -> None:
-        self._unsubscribe()
+        self.close()
         try:
             kind = message_class(self._kind)
         except UserError:
@@ -94,7 +95,7 @@ class KeptCamera:
     def _pictures(self) -> Callable[[bytes], None]:
         as_it_is = self._kind == COMPRESSED_IMAGE
         name = self._name if as_it_is else f"{self._name}/compressed"
-        topic = Topic(name, COMPRESSED_IMAGE, (offered_qos(NEWEST),))
+        topic = Topic(name, COMPRESSED_IMAGE, AS_NEWEST)
         self._writer.tell("camera", topic, self._kind, self._camera)
 
         def keep(data: bytes) -> None:
@@ -108,7 +109,7 @@ class KeptCamera:
 
     def _packets(self) -> Callable[[bytes], None]:
         name = self._name
-        self._writer.tell("video", Topic(name, self._kind, (offered_qos(NEWEST),)))
+        self._writer.tell("video", Topic(name, self._kind, AS_NEWEST))
 
         def keep(data: bytes) -> None:
             self._has_come = True
@@ -116,14 +117,11 @@ class KeptCamera:
 
         return keep
 
-    def _unsubscribe(self) -> None:
+    def close(self) -> None:
+        """Hear no more."""
         if self._subscription:
             self._node.destroy_subscription(self._subscription)
         self._subscription = None
-
-    def close(self) -> None:
-        """Hear no more."""
-        self._unsubscribe()
 
 
 def _is_video(data: bytes) -> bool:
