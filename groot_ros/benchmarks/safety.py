@@ -13,6 +13,7 @@ from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.joining import Offer
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.chunks.execution.strategies import STRATEGIES
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.tool_orientation import ToolOrientation, tool_orientation
 from groot_ros.robot.limits import Limits
@@ -26,7 +27,6 @@ S = 1_000_000_000
 FREE = 2.0
 RESPONSE_S = 0.06
 STOPS = (StopReason.UNFAMILIAR, StopReason.STALE, StopReason.DEACTIVATED, StopReason.FAULT)
-STRATEGIES = ("latest", "finish", "ensemble", "rtc")
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Trial:
         self._tool = tool_orientation(self.limits, self.signal.kind)
         settings = ExecutionSettings(
             self.signal,
-            strategy=str(rng.choice(STRATEGIES)),
+            strategy=str(rng.choice(list(STRATEGIES))),
             blend_s=float(rng.choice([0.0, 0.05, 0.15, 0.4])),
             watchdog_s=0.6,
             period_s=self.period_s,

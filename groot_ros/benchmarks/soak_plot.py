@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from groot_ros.benchmarks.growth import Life
 from groot_ros.demo.figure_file import save
 
 
-class Sampled(Protocol):
-    """Times (T,) in s and a quantity (T,) of one process."""
-
-    @property
-    def times_s(self) -> NDArray[np.float64]: ...
-
-    @property
-    def values(self) -> NDArray[np.float64]: ...
-
-
 def write_plot(
-    lives: Mapping[str, Mapping[str, Sequence[Sampled]]], units: Mapping[str, str], path: Path
+    lives: Mapping[str, Mapping[str, Sequence[Life]]], units: Mapping[str, str], path: Path
 ) -> None:
     """A row for each quantity, a colour for each role, a line for each process."""
     figure = Figure(figsize=(9, 1.7 * len(units)))
