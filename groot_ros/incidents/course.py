@@ -63,5 +63,4 @@ class Course:
             return None
         ours, others = (np.array([s.value for s in row]) for row in zip(*pairs, strict=True))
         lengths = self.signal.kind.distances(ours, others)
-        farthest: Array = lengths[np.argmax(lengths.max(axis=1))]
-        return farthest
+        return np.asarray(lengths[np.argmax(lengths.max(axis=1))])

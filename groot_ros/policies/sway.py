@@ -77,8 +77,7 @@ class SwayPolicy:
 def _sines(times_s: Array, count: int) -> Array:
     """Sines (T, count) of different periods."""
     periods_s = PERIODS_S[np.arange(count) % len(PERIODS_S)]
-    found: Array = np.sin(2 * np.pi * times_s[:, None] / periods_s)
-    return found
+    return np.asarray(np.sin(2 * np.pi * times_s[:, None] / periods_s))
 
 
 def _within(

@@ -61,8 +61,7 @@ def color_mask(picture: Image, color: str) -> NDArray[np.bool_]:
     brightness = np.linalg.norm(pixels, axis=-1)
     reference = np.array(CUBE_COLORS[color], dtype=np.float32)
     match = pixels @ (reference / np.linalg.norm(reference))
-    found: NDArray[np.bool_] = (match > COLOR_MATCH * brightness) & (brightness > DARKEST)
-    return found
+    return np.asarray((match > COLOR_MATCH * brightness) & (brightness > DARKEST))
 
 
 def _largest_spot(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -70,5 +69,4 @@ def _largest_spot(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     if count == 0:
         return None
     sizes = np.bincount(labels.ravel())[1:]
-    found: NDArray[np.bool_] | None = labels == 1 + int(np.argmax(sizes))
-    return found
+    return np.asarray(labels == 1 + int(np.argmax(sizes)))

@@ -41,8 +41,7 @@ class SceneRenderer:
     def render(self, camera: str) -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB of a camera."""
         self._renderer.update_scene(self._data, camera, self._option)
-        found: NDArray[np.uint8] = self._renderer.render()
-        return found
+        return np.asarray(self._renderer.render())
 
     def close(self) -> None:
         """Give the OpenGL context back."""

@@ -105,8 +105,7 @@ class PinholeCamera:
         homogeneous = np.append(np.asarray(pixel, dtype=np.float64), 1.0)
         ray = np.linalg.solve(self.intrinsics(width, height), homogeneous)
         direction = quat_to_matrix(self.pose[3:]) @ ray
-        found: Array = self.pose[:3] + direction * (plane_z - self.pose[2]) / direction[2]
-        return found
+        return np.asarray(self.pose[:3] + direction * (plane_z - self.pose[2]) / direction[2])
 
 
 EXTERIOR_CAMERA = PinholeCamera.looking_at((1.20, -0.80, 0.75), (0.29, 0.0, 0.27), radians(47))

@@ -179,8 +179,7 @@ class Simulation:
         wanted = self._reference.velocity(self._joint_target, self.time_s, self._period_s)
         speed = limit_change(self._joint_speed, wanted, ACCELERATION_RAD_S2 * self._period_s)
         goal = np.clip(self._joint_target + speed * self._period_s, *self._joint_range)
-        found: Array = (goal - self._joint_target) / self._period_s
-        return found
+        return np.asarray((goal - self._joint_target) / self._period_s)
 
     @property
     def task(self) -> Task:
@@ -200,14 +199,12 @@ class Simulation:
     @property
     def joint_position(self) -> Array:
         """Positions (7,) of the arm's joints in rad."""
-        found: Array = self._data.qpos[self._arm].copy()
-        return found
+        return np.array(self._data.qpos[self._arm])
 
     @property
     def joint_velocity(self) -> Array:
         """Velocities (7,) of the arm's joints in rad/s."""
-        found: Array = self._data.qvel[self._arm_dofs].copy()
-        return found
+        return np.array(self._data.qvel[self._arm_dofs])
 
     @property
     def ee_pose(self) -> Array:
@@ -232,14 +229,12 @@ class Simulation:
 
     def cube_position(self, color: str) -> Array:
         """Center (3,) of a cube in m, as it truly is."""
-        found: Array = self._data.body(f"{color}_cube").xpos.copy()
-        return found
+        return np.array(self._data.body(f"{color}_cube").xpos)
 
     @property
     def configuration(self) -> Array:
         """Everything that a `SceneRenderer` needs to draw the moment."""
-        found: Array = self._data.qpos.copy()
-        return found
+        return np.array(self._data.qpos)
 
     def render(self, camera: str, configuration: Array | None = None) -> NDArray[np.uint8]:
         """Picture (H, W, 3) RGB of the camera `exterior` or `wrist`, now or of a moment before."""

@@ -73,8 +73,7 @@ class Comparison:
 
 
 def _distances(one: Array, other: Array) -> Array:
-    found: Array = np.linalg.norm(one - other, axis=-1).mean(axis=0)
-    return found
+    return np.asarray(np.linalg.norm(one - other, axis=-1).mean(axis=0))
 
 
 def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:

@@ -49,8 +49,7 @@ class Table:
         """At most so many rows, evenly spread, with a whole chunk behind each; maybe none."""
         rows = np.flatnonzero(self.end - np.arange(len(self)) >= horizon)
         places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
-        chosen: NDArray[np.int64] = rows[places]
-        return chosen
+        return np.asarray(rows[places])
 
     def chunk(self, row: int, horizon: int) -> tuple[dict[str, Array], int]:
         """Actions {key: (horizon, D)} from a row on, the last one repeated; how many are real."""

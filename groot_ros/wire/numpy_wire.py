@@ -61,8 +61,7 @@ def _read_jpegs(value: Mapping[Any, Any], lease: Lease) -> AnyArray:
     pictures = bounded.decode_jpegs(value.get(b"frames"), lease)
     dimensions = value.get(b"ndim")
     if dimensions == 3 and len(pictures) == 1:
-        found: AnyArray = pictures[0]
-        return found
+        return np.asarray(pictures[0])
     if dimensions == 4:
         return pictures
     raise WireError(f"{len(pictures)} JPEG pictures as an array of {dimensions!r:.20} dimensions")

@@ -244,9 +244,8 @@ class FakeArm:
             solution = self._kinematics.solve(
                 self._wanted_pose[None], self._solved[None], self._posture
             )
-            self._solved = solution.joints[0]
-            found: Array = solution.joints[0]
-            return found
+            self._solved = goal = np.asarray(solution.joints[0])
+            return goal
         return self._wanted_joints(now_ns) if self._wanted_joints else self.joints
 
     def _move_joints(self, goal: Array, share: float, duration_s: float) -> None:

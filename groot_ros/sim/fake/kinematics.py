@@ -73,8 +73,7 @@ def resting_joints(robot: RobotConfig, urdf: Urdf, kinematics: InverseKinematics
             inside &= _inside(frames[:, index, :3, 3], point.low, point.high)
     if not inside.any():
         return None
-    found: Array = tries[np.argmax(np.where(inside, fitness, -np.inf))]
-    return found
+    return np.asarray(tries[np.argmax(np.where(inside, fitness, -np.inf))])
 
 
 def _inside(places: Array, low: tuple[float, ...], high: tuple[float, ...]) -> NDArray[np.bool_]:
