@@ -25,7 +25,7 @@ DEMONSTRATED, EXECUTED = "#222222", "#d94801"
 
 
 def write_rehearsal_plot(episode: Rehearsed, path: Path) -> None:
-    """Write a picture: a strip with one mark per chunk, below it a row per number of the signal."""
+    """Write a picture: a strip of one mark per chunk, below it a row per number of the signal."""
     size = len(episode.demonstrated[0]) if episode.demonstrated else 0
     rows = channels(episode.signal, size)
     figure, axes = make_rows([0.5] + [1.0] * (len(rows) + 1))

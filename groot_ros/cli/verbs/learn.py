@@ -66,10 +66,7 @@ def _steps(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
         ("", args.demonstrations, DEMONSTRATION_SCENE),
         ("held_out_", args.held_out, HELD_OUT_SCENE),
     ):
-        bags, codec = (
-            args.output / f"{name}bags",
-            f"--codec={named}",
-        )
+        bags, codec = args.output / f"{name}bags", f"--codec={named}"
         yield (
             "collect",
             [
