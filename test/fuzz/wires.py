@@ -187,7 +187,7 @@ class Surface:
 def _check(chunk: Chunk) -> None:
     assert chunk.step_ns > 0
     for values in chunk.signals.arrays:
-        assert values is None or np.all(np.isfinite(values))
+        assert np.all(np.isfinite(values))
 
 
 class _Socket:

@@ -1,15 +1,11 @@
 """Fixtures of the node tests."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from graph import FakeRobot, Graph, NodeProcess  # noqa: E402
+from graph import FakeRobot, Graph, NodeProcess
 
 
 @pytest.fixture

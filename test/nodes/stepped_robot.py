@@ -52,9 +52,7 @@ class Robot:
 
     def __post_init__(self) -> None:
         node = self.node
-        poses = circle_chunk(0).signals["ee_pose"]
-        assert poses is not None
-        self.pose = poses[0]
+        self.pose = circle_chunk(0).signals["ee_pose"][0]
         self.activation = np.full(16, 7, np.uint8)
         self.poses = node.create_publisher(PoseStamped, "ee_pose", 10)
         self.chunks = node.create_publisher(ActionChunk, "policy/action_chunk", 10)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +17,7 @@ from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool
 from stepped_robot import Robot, incident_of, stepped_robot
-from video_camera import COUNT
+from video_camera import COUNT, video_camera
 
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.raw_image import compressed_to_rgb
@@ -197,8 +195,7 @@ def test_video_is_in_it_packet_by_packet(
     robot.write_text(text.replace("topic: exterior/image_raw", "topic: camera"))
     heard = graph.collect(CompressedImage, "/camera", 60)
     estop = graph.node.create_publisher(Bool, "emergency_stop", 1)
-    camera = subprocess.Popen([sys.executable, str(Path(__file__).with_name("video_camera.py"))])
-    try:
+    with video_camera():
         graph.wait_for(lambda: heard, "video")
         start("executor_node", robot=robot, incident_folder=folder)
         assert graph.transition("/executor", "configure")
@@ -207,9 +204,6 @@ def test_video_is_in_it_packet_by_packet(
         graph.wait_for(lambda: len(heard) > newest + 3 * COUNT, "three rounds of the video")
         estop.publish(Bool(data=True))
         path = graph.wait_for(lambda: incident_of("emergency stop", folder), "the incident")
-    finally:
-        camera.kill()
-        camera.wait(WAIT_S)
     with open_bag(path) as bag:
         packets = [bytes(m.data) for *_, m in bag.messages({"/camera": COMPRESSED_IMAGE})]
     sent = [packet.data for packet in stream("h264", COUNT)[0]]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import array
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from encoded import stream
-from graph import WAIT_S, Graph
+from graph import Graph
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
-from video_camera import COUNT
+from video_camera import COUNT, video_camera
 
 from groot_ros.errors import UserError
 from groot_ros.nodes.messages import to_time
@@ -97,12 +95,10 @@ def test_video_is_decoded_packet_by_packet(graph: Graph, tmp_path: Path) -> None
             seen.append(shown)
 
     streams = StreamSubscriptions(graph.node, buffer, look)
-    camera = subprocess.Popen([sys.executable, str(Path(__file__).with_name("video_camera.py"))])
     try:
-        graph.wait_for(lambda: len(seen) > 2 * COUNT, "two rounds of the video")
+        with video_camera():
+            graph.wait_for(lambda: len(seen) > 2 * COUNT, "two rounds of the video")
     finally:
-        camera.kill()
-        camera.wait(WAIT_S)
         graph.remove(streams.close)
     whole = {shown.tobytes(): number for number, shown in stream("h264", COUNT)[1].items()}
     numbers = {whole[shown.tobytes()] for shown in seen}

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from graph import Graph
+from served_models import RecordingModel, running
 
 from groot_ros.chunks.message import from_action_chunk
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "serving"))
-
-from served_models import RecordingModel, running  # noqa: E402
 
 
 @contextmanager

@@ -1,6 +1,0 @@
-"""Launch tests use the graph of the node tests."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "nodes"))

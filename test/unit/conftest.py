@@ -1,6 +1,0 @@
-"""Unit tests share helpers by plain imports."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
