@@ -19,7 +19,7 @@ import numpy as np
 
 # Modules whose classes may be in the lines.
 MODULES = ("groot_ros.chunks.", "groot_ros.signals.", "groot_ros.robot.limits")
-# So many items of a long sequence are in one line: whoever writes must let others work meanwhile.
+# So many items of a long sequence are in one line: readers refuse very long lines.
 ITEMS_PER_LINE = 200
 # Where items of a sequence are, and those that follow in lines of their own.
 OBJECT, MORE, VALUE = "object", "more", "value"
