@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.flow_matching import noisy_sample
+from groot_ros.model.networks.flow_matching import noisy_sample, sample_times
 from groot_ros.model.processing.processor import Processor
 from groot_ros.training.augmentation import Augmentation, Change
 from groot_ros.training.pictures import PictureSource, VideoPictures
@@ -107,11 +107,11 @@ class Samples(TorchDataset[Sample]):
 
     def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, Any]:
         config, count = self._config, self._options.noise_samples
-        time = rng.beta(config.noise_beta_alpha, config.noise_beta_beta, count)
-        return {
-            "noise": rng.standard_normal((count, *shape), dtype=np.float32),
-            "time": ((1 - time) * config.noise_s).astype(np.float32),
-        }
+        times = sample_times(
+            rng, count, config.noise_beta_alpha, config.noise_beta_beta, config.noise_s
+        )
+        noise = rng.standard_normal((count, *shape), dtype=np.float32)
+        return {"noise": noise, "time": times}
 
 
 @dataclass(frozen=True)

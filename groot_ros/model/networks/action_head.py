@@ -13,8 +13,6 @@ from groot_ros.model.networks.flow_matching import (
     Prefix,
     buckets,
     masked_loss,
-    noisy_sample,
-    sample_time,
 )
 
 
@@ -101,14 +99,6 @@ class ActionHead(nn.Module):
         hidden = self.model(torch.cat([state_token, tokens], dim=1), context, timestep)
         out: Tensor = self.action_decoder(hidden, slot)[:, -actions.shape[1] :]
         return out
-
-    def training_sample(self, actions: Tensor) -> NoisySample:
-        """Random noise and time for actions (B, H, D)."""
-        config = self.config
-        time = sample_time(
-            len(actions), config.noise_beta_alpha, config.noise_beta_beta, config.noise_s
-        ).to(actions)
-        return noisy_sample(actions, torch.randn_like(actions), time, config.num_timestep_buckets)
 
     def loss(
         self, sample: NoisySample, mask: Tensor, state: Tensor, context: Context, slot: Tensor

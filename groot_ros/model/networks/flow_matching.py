@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributions import Beta
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,11 @@ class NoisySample:
     timestep: Tensor
 
 
-def sample_time(batch: int, alpha: float, beta: float, scale: float) -> Tensor:
-    """Times (B,) in [0, scale]: (1 - s) scale with s ~ Beta(alpha, beta), float32 on the CPU."""
-    return (1 - Beta(alpha, beta).sample(torch.Size([batch]))) * scale
+def sample_times(
+    rng: np.random.Generator, count: int, alpha: float, beta: float, scale: float
+) -> NDArray[np.float32]:
+    """Times (count,) in [0, scale]: (1 - s) scale with s ~ Beta(alpha, beta)."""
+    return ((1 - rng.beta(alpha, beta, count)) * scale).astype(np.float32)
 
 
 def noisy_sample(actions: Tensor, noise: Tensor, time: Tensor, buckets: int) -> NoisySample:
