@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from groot_ros.chunks.message import MAX_TEXT_LENGTH
+from groot_ros.nodes.goals import finish, goal_server
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.observation.fields import to_ns
 from groot_ros.policies.inference import InferenceLoop
@@ -20,23 +19,11 @@ FEEDBACK_PERIOD_S = 0.2
 class RunPolicyServer:
     """Serves one goal at a time; a new goal takes the place of the running one."""
 
-    def __init__(
-        self,
-        node: GuardedLifecycleNode,
-        loop: InferenceLoop,
-    ) -> None:
+    def __init__(self, node: GuardedLifecycleNode, loop: InferenceLoop) -> None:
         self._node = node
         self._loop = loop
         self._goal: _Goal | None = None
-        self._server = ActionServer(
-            node,
-            RunPolicy,
-            "~/run_policy",
-            execute_callback=lambda _: RunPolicy.Result(),
-            goal_callback=self._on_goal,
-            handle_accepted_callback=self._on_accepted,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-        )
+        self._server = goal_server(node, RunPolicy, "run_policy", self._refusal, self._begin)
         self._timer = node.create_timer(FEEDBACK_PERIOD_S, self._tick)
 
     def close(self) -> None:
@@ -44,20 +31,14 @@ class RunPolicyServer:
         self._node.destroy_timer(self._timer)
         self._server.destroy()
 
-    def _on_goal(self, goal: RunPolicy.Goal) -> GoalResponse:
-        reason = "" if self._node.is_active else "activate the node first"
-        if (length := len(goal.instruction)) > MAX_TEXT_LENGTH:
-            reason = f"the instruction has {length} characters, expected at most {MAX_TEXT_LENGTH}"
+    def _refusal(self, goal: RunPolicy.Goal) -> str:
         if goal.max_duration.sec < 0:
-            reason = f"max_duration is {goal.max_duration.sec} s, expected 0 (no end) or more"
-        if not reason:
-            return GoalResponse.ACCEPT
-        self._node.get_logger().warning(f"run_policy refused: {reason}")
-        return GoalResponse.REJECT
+            return f"max_duration is {goal.max_duration.sec} s, expected 0 (no end) or more"
+        if (length := len(goal.instruction)) > MAX_TEXT_LENGTH:
+            return f"the instruction has {length} characters, expected at most {MAX_TEXT_LENGTH}"
+        return "" if self._node.is_active else "activate the node first"
 
-    def _on_accepted(self, handle: ServerGoalHandle) -> None:
-        """Begin; `execute` is called only when the goal ends, because rclpy's executor spins
-        at full speed while an execute callback awaits something."""
+    def _begin(self, handle: ServerGoalHandle) -> None:
         self._end(RunPolicy.Result.STOPPED, "another goal took its place")
         self._loop.start(handle.request.instruction.strip() or None)
         self._goal = _Goal(handle)
@@ -106,17 +87,7 @@ class RunPolicyServer:
             chunks=self._loop.counts.chunks,
             refused_observations=self._loop.counts.refused,
         )
-        goal.handle.execute(partial(_finish, result))
-
-
-def _finish(result: RunPolicy.Result, handle: ServerGoalHandle) -> RunPolicy.Result:
-    if handle.is_cancel_requested:
-        handle.canceled()
-    elif result.reason == RunPolicy.Result.TIMEOUT:
-        handle.succeed()
-    else:
-        handle.abort()
-    return result
+        finish(goal.handle, result, reason == RunPolicy.Result.TIMEOUT)
 
 
 class _Goal:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 
 from groot_ros.data.recording.episode_recorder import Episode
 from groot_ros.errors import UserError
+from groot_ros.nodes.goals import finish, goal_server
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.observation.fields import NS, to_ns
 from groot_ros_msgs.action import RecordEpisode
@@ -44,14 +42,8 @@ class RecordEpisodeServer:
         self._recording = recording
         self._handle: ServerGoalHandle | None = None
         self._episode: Episode | None = None
-        self._server = ActionServer(
-            node,
-            RecordEpisode,
-            "~/record_episode",
-            execute_callback=lambda _: RecordEpisode.Result(),
-            goal_callback=self._on_goal,
-            handle_accepted_callback=self._on_accepted,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        self._server = goal_server(
+            node, RecordEpisode, "record_episode", self._refusal, self._begin
         )
         self._timer = node.create_timer(PERIOD_S, self._tick)
 
@@ -61,16 +53,12 @@ class RecordEpisodeServer:
         self._node.destroy_timer(self._timer)
         self._server.destroy()
 
-    def _on_goal(self, _: RecordEpisode.Goal) -> GoalResponse:
-        if self._node.is_active and self._handle is None:
-            return GoalResponse.ACCEPT
-        why = "another goal is running" if self._handle else "activate the node first"
-        self._node.get_logger().warning(f"record_episode refused: {why}")
-        return GoalResponse.REJECT
+    def _refusal(self, _: RecordEpisode.Goal) -> str:
+        if self._handle:
+            return "another goal is running"
+        return "" if self._node.is_active else "activate the node first"
 
-    def _on_accepted(self, handle: ServerGoalHandle) -> None:
-        """Begin; `execute` is called only when the goal ends, because rclpy's executor spins
-        at full speed while an execute callback awaits something."""
+    def _begin(self, handle: ServerGoalHandle) -> None:
         self._handle, goal = handle, handle.request
         try:
             self._episode = self._recording.start(goal.instruction.strip(), goal.note)
@@ -117,14 +105,6 @@ class RecordEpisodeServer:
             result.elapsed = self._elapsed_s(episode)
             result.messages = episode.messages
             result.flags = list(episode.info.flags)
-        handle.execute(partial(_finish, result))
-
-
-def _finish(result: RecordEpisode.Result, handle: ServerGoalHandle) -> RecordEpisode.Result:
-    finish: Callable[[], None] = handle.abort
-    if handle.is_cancel_requested:
-        finish = handle.canceled
-    elif result.reason in (RecordEpisode.Result.TIMEOUT, RecordEpisode.Result.STOPPED):
-        finish = handle.succeed
-    finish()
-    return result
+        finish(
+            handle, result, reason in (RecordEpisode.Result.TIMEOUT, RecordEpisode.Result.STOPPED)
+        )
