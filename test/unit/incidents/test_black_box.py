@@ -35,7 +35,6 @@ from groot_ros.incidents.occasions import (
     Event,
     Occasions,
 )
-from groot_ros.observation.signal_messages import POSE
 
 
 def times_of_incidents(events: list[tuple[float, str]]) -> list[tuple[float, tuple[Event, ...]]]:
