@@ -21,6 +21,7 @@ from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.governor import Governor
 from groot_ros.robot.config import ARRIVAL, load_robot
 from groot_ros.robot.limits import Limits
+from groot_ros.signals.kinds import POSE
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.simulation import Simulation
@@ -40,7 +41,7 @@ LIMITS = Limits(
     linear_acceleration=2.0,
     angular_acceleration=6.0,
 )
-BOUNDS = Bounds.of(LIMITS, "ee_pose")
+BOUNDS = Bounds.of(LIMITS, POSE)
 PLANNER = Planner(BOUNDS, PERIOD_S)
 STEPS_S = np.arange(16) / 15
 OLD, NEW, RESULT, LIMIT = "0.6", "tab:blue", "tab:orange", "tab:red"
