@@ -8,13 +8,12 @@ from typing import Any
 
 from groot_ros.codecs.draft import Foreign, Seen, seen_keys
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.writer import MODALITY
+from groot_ros.data.datasets.writer import ACTION, MODALITY, STATE, STATISTICS, video_column
 from groot_ros.errors import UserError
 from groot_ros.observation.types import LANGUAGE
 
-STATISTICS = "meta/stats.json"
-COLUMNS = {"state": "observation.state", "action": "action"}
-PICTURES = "observation.images."
+COLUMNS = {"state": STATE, "action": ACTION}
+PICTURES = video_column("")
 
 
 def foreign_dataset(path: Path) -> Foreign:
@@ -33,7 +32,7 @@ def foreign_dataset(path: Path) -> Foreign:
     keys = {name.removeprefix(PICTURES): name for name in features if name.startswith(PICTURES)}
     if has_modality:
         keys = {
-            key: entry.get("original_key") or PICTURES + key
+            key: entry.get("original_key") or video_column(key)
             for key, entry in dataset.modality["video"].items()
         }
     language = next(iter(dataset.modality["annotation"]), "") if has_modality else ""
@@ -63,7 +62,7 @@ def _size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _slices(feature: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Joints and, where its name says so at either end, a gripper; else all as one key."""
+    """Joints and, where the name of the last number says so, a gripper; else all as one key."""
     names = feature.get("names")
     if isinstance(names, Mapping):
         names = next(iter(names.values()), None)
