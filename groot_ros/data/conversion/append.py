@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groot_ros.codecs.catalog import OWN_KEY
 from groot_ros.data.bags.fingerprint import bag_fingerprint
 from groot_ros.data.conversion.assembly import FORMATS, Recipe, common_metadata
 from groot_ros.data.datasets.reader import Dataset, is_dataset
@@ -43,8 +42,7 @@ def open_base(path: Path, recipe: Recipe) -> Dataset:
     found = {**dataset.own, "version": dataset.info.get("codebase_version")}
     # As JSON, in which tuples are lists.
     for name, value in json.loads(json.dumps(wanted)).items():
-        # Datasets of an earlier version only name their codec.
-        if found.get(name) != value and (name != OWN_KEY or name in found):
+        if found.get(name) != value:
             what = "" if isinstance(value, dict) else f" ({found.get(name)}, not {value})"
             raise UserError(
                 f"{path} was made with another {name}{what}: append with the options it was made "
