@@ -128,23 +128,20 @@ def convert(conversion: Conversion, progress: Progress | None = None) -> Report:
 class _Run:
     def __init__(self, conversion: Conversion, progress: Progress) -> None:
         self._progress = progress
-        self._robot = load_robot(conversion.robot)
-        self._variant = find_codec(conversion.codec)
-        self._conversion = conversion
-        self._fps = fps = self._variant.fps if conversion.fps is None else conversion.fps
+        self._conversion = c = conversion
+        robot, variant, output = load_robot(c.robot), find_codec(c.codec), c.output
+        fps = variant.fps if c.fps is None else c.fps
         if not 1 <= fps <= FASTEST_FPS:
             raise UserError(f"fps is {fps}, expected 1 to {FASTEST_FPS}")
-        timing = Timing(self._variant.horizon, round(1e9 / fps))
-        self._codec = self._variant.codec(self._robot, timing)
-        command_topics(self._robot, self._codec)
+        codec = variant.codec(robot, Timing(variant.horizon, round(1e9 / fps)))
+        command_topics(robot, codec)
         for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
-            if (value := getattr(conversion, name)) not in allowed:
+            if (value := getattr(c, name)) not in allowed:
                 raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
-        self._report = Report(str(conversion.output))
-        c, output = conversion, conversion.output
+        self._report = Report(str(output))
         if not output.name:
             raise UserError(f"output '{output}' has no name: give a folder that is to be made")
-        self._recipe = Recipe(self._robot, self._variant, self._codec, fps, c.relative, c.format)
+        self._recipe = Recipe(robot, variant, codec, fps, c.relative, c.format)
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None
         self._fingerprints: dict[Path, str] = {}
@@ -223,11 +220,11 @@ class _Run:
         return bags
 
     def _intent(self, bags: Sequence[Path]) -> dict[str, Any]:
-        c = self._conversion
+        c, r = self._conversion, self._recipe
         files = [file for bag in bags for file in bag_files(bag)]
         return {
             "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-            "options": repr((self._robot, self._variant.values, self._fps, c.choice, c.trim_idle)),
+            "options": repr((r.robot, r.variant.values, r.fps, c.choice, c.trim_idle)),
         }
 
     def _plan(self, bags: Sequence[Path]) -> list[Episode]:
@@ -241,7 +238,7 @@ class _Run:
         if self._conversion.only_success:
             self._report.skipped = [e.name for e in episodes if e.outcome != SUCCESS]
             episodes = [e for e in episodes if e.outcome == SUCCESS]
-        estimate = sum(episode.duration_s * self._fps for episode in episodes)
+        estimate = sum(episode.duration_s * self._recipe.fps for episode in episodes)
         self._progress.plan(len(episodes), round(estimate))
         return episodes
 
@@ -253,9 +250,10 @@ class _Run:
         self, episodes: Sequence[Episode]
     ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
         """Work folders and results in the order of the episodes, their bags' fingerprints."""
-        options = ExtractOptions(self._fps, self._conversion.trim_idle)
+        recipe = self._recipe
+        options = ExtractOptions(recipe.fps, self._conversion.trim_idle)
         jobs = [
-            Job(episode, self._robot, self._codec, options, self._work_folder(index))
+            Job(episode, recipe.robot, recipe.codec, options, self._work_folder(index))
             for index, episode in enumerate(episodes)
         ]
         results: dict[Path, EpisodeResult] = {}
