@@ -28,9 +28,7 @@ FORMATS: dict[str, type[DatasetWriter]] = {
 }
 # Their versions may change what is written.
 LIBRARIES = ("av", "pyarrow", "rosbags")
-IMAGE_PIPELINE = (
-    "decoded to RGB, scaled to fit with bilinear filtering, aspect kept, padded black; H.264"
-)
+IMAGE_PIPELINE = "decoded to RGB, fitted as the codec says, with bilinear filtering; H.264"
 
 
 @dataclass(frozen=True)
