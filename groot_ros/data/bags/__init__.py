@@ -1,1 +1,1 @@
-"""Bags: reading, writing and repairing them."""
+"""Bags: reading and writing them."""

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Labels:
-    """Signals that actions are read from, by field."""
+    """Signals that actions are read from, by name."""
 
     codec: Codec
     signals: Mapping[str, Signal]

@@ -116,7 +116,7 @@ class StateCollector:
 
 @dataclass(frozen=True)
 class EpisodeSignals:
-    """States and commands of an episode by field."""
+    """States and commands of an episode by the name of the signal."""
 
     states: Mapping[str, Signal]
     commands: Mapping[str, Signal]
