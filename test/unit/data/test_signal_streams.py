@@ -84,9 +84,10 @@ def test_without_its_wrench_nothing_is_observed(tmp_path: Path) -> None:
         source = Source(bag, robot(), codec)
         [episode] = find_episodes(bag, EpisodeChoice(instruction="push"))
         buffer = make_buffer(source.robot, codec)
-        topics = {topic: route.type_name for topic, route in source.streams(buffer).items()}
+        streams = source.streams(buffer)
+        topics = {topic: route.type_name for topic, route in streams.items()}
         assert topics[TOPIC] == WRENCH_STAMPED
         for topic, arrival_ns, message in bag.messages(topics, episode.start_ns):
-            source.streams(buffer)[topic].store(message, arrival_ns)
+            streams[topic].store(message, arrival_ns)
     with pytest.raises(NotReady, match=r"wrench: 1\.\d+ s old, at most 0\.2 s allowed"):
         buffer.observe(episode.stop_ns, "")
