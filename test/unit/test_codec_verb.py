@@ -69,11 +69,10 @@ def test_a_draft_of_a_checkpoint_fits_its_robot(
     assert "makes no dataset" in capsys.readouterr().out
 
 
-def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def foreign_dataset(path: Path, **files: object) -> Path:
+    """The metadata of an arm in degrees, as LeRobot writes it, and more files below meta/."""
     names = ["pan", "lift", "elbow", "flex", "roll", "gripper"]
-    (tmp_path / "so101" / "meta").mkdir(parents=True)
+    (path / "meta").mkdir(parents=True)
     feature = {"dtype": "float32", "shape": [6], "names": [f"{name}.pos" for name in names]}
     picture = {"dtype": "video", "shape": [480, 640, 3], "names": ["height", "width", "channels"]}
     info = {
@@ -88,13 +87,18 @@ def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
         },
     }
     extremes = {"min": [-90.0, -95, -80, -60, -150, 2], "max": [90.0, 95, 80, 60, 150, 98]}
-    for name, content in (
-        ("info.json", info),
-        ("stats.json", {"observation.state": extremes, "action": extremes}),
-    ):
-        (tmp_path / "so101" / "meta" / name).write_text(json.dumps(content))
+    stats = {"observation.state": extremes, "action": extremes}
+    for name, content in ({"info": info, "stats": stats} | files).items():
+        (path / "meta" / f"{name}.json").write_text(json.dumps(content))
+    return path
+
+
+def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = foreign_dataset(tmp_path / "so101")
     output = tmp_path / "mine.yaml"
-    arguments = ["--dataset", str(tmp_path / "so101"), "--robot", "so101", "--output", str(output)]
+    arguments = ["--dataset", str(dataset), "--robot", "so101", "--output", str(output)]
     assert main(["codec", "draft", *arguments]) == 0
     said = capsys.readouterr().out
     assert "guessed: state.joint_position is in degrees, because it goes to 150" in said
@@ -103,6 +107,18 @@ def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
     assert values["action"]["gripper"]["affine"] == {"scale": 96.0, "offset": 2.0}
     assert values["video"]["front"]["size"] == {"width": 640, "height": 480}
     assert values["fps"] == 30
+
+
+def test_what_a_modality_leaves_out_is_told_by_the_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    modality = {"state": {"joint_position": {"start": 0, "end": 6}}}
+    path = foreign_dataset(tmp_path / "so101", modality=modality, stats={"action": []})
+    assert main(["codec", "draft", "--dataset", str(path), "--robot", "so101"]) == 0
+    values = yaml.safe_load(capsys.readouterr().out)
+    assert list(values["state"]) == ["joint_position"]
+    assert list(values["action"]) == ["joint_position", "gripper"]
+    assert list(values["video"]) == ["front"]
 
 
 def test_what_nothing_tells_is_left_to_fill_in() -> None:

@@ -19,23 +19,21 @@ PICTURES = video_column("")
 def foreign_dataset(path: Path) -> Foreign:
     """By modality.json, or the names of info.json where there is none, and the statistics."""
     dataset = Dataset(path)
-    features = dataset.info.get("features", {})
+    features = dataset.info["features"]
+    modality = dataset.modality if (path / MODALITY).is_file() else {}
     statistics = dataset.json(STATISTICS) if (path / STATISTICS).is_file() else {}
     groups: dict[str, Sequence[Seen]] = {}
-    has_modality = (path / MODALITY).is_file()
     for group, column in COLUMNS.items():
         if column not in features:
             raise UserError(f"{path} has no column {column}, which a codec needs")
-        slices = dataset.modality[group] if has_modality else _slices(features[column])
-        extremes = statistics.get(column, {})
-        groups[group] = seen_keys(slices, *(_flat(extremes.get(k)) for k in ("min", "max")))
-    keys = {name.removeprefix(PICTURES): name for name in features if name.startswith(PICTURES)}
-    if has_modality:
-        keys = {
-            key: entry.get("original_key") or video_column(key)
-            for key, entry in dataset.modality["video"].items()
-        }
-    language = next(iter(dataset.modality["annotation"]), "") if has_modality else ""
+        slices = modality.get(group) or _slices(features[column])
+        extremes = (_numbers(statistics.get(column), name) for name in ("min", "max"))
+        groups[group] = seen_keys(slices, *extremes)
+    keys = {
+        key: entry.get("original_key") or video_column(key)
+        for key, entry in (modality.get("video") or {}).items()
+    } or {name.removeprefix(PICTURES): name for name in features if name.startswith(PICTURES)}
+    language = next(iter(modality.get("annotation") or {}), "")
     return Foreign(
         name=path.resolve().name,
         state=groups["state"],
@@ -46,8 +44,11 @@ def foreign_dataset(path: Path) -> Foreign:
     )
 
 
-def _flat(values: Any) -> list[float]:
-    return [float(value) for value in values] if isinstance(values, list) else []
+def _numbers(statistics: Any, name: str) -> list[float]:
+    values = statistics.get(name) if isinstance(statistics, Mapping) else None
+    if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
+        return []
+    return [float(value) for value in values]
 
 
 def _size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -63,11 +64,8 @@ def _size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _slices(feature: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     """Joints and, where the name of the last number says so, a gripper; else all as one key."""
-    names = feature.get("names")
-    if isinstance(names, Mapping):
-        names = next(iter(names.values()), None)
-    size = int(feature["shape"][0])
-    if isinstance(names, list) and len(names) == size and "grip" in str(names[-1]).lower():
+    size, names = int(feature["shape"][0]), feature.get("names") or [""]
+    if "grip" in names[-1].lower():
         return {
             "joint_position": {"start": 0, "end": size - 1},
             "gripper": {"start": size - 1, "end": size},
