@@ -80,9 +80,7 @@ class _Reader(StateCollector):
     """Takes what the routes of a robot's streams store."""
 
     def __init__(self, bag: Bag, robot: RobotConfig) -> None:
-        super().__init__(
-            robot, tuple(robot.observations.signals), tuple(robot.observations.cameras)
-        )
+        super().__init__(robot, tuple(robot.observations.arm), tuple(robot.observations.cameras))
         self._bag = bag
         self._namespace = bag.info.namespace if bag.info else "/"
         self._pictures: dict[str, NDArray[np.float32]] = {}

@@ -303,6 +303,18 @@ def test_a_bag_whose_clock_steps_is_refused_by_name(tmp_path: Path) -> None:
         read_recording(tmp_path / "stepped", load_robot("sim"))
 
 
+def test_signals_beside_those_of_the_arm_are_not_looked_at(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=1.0)
+    layout = arm.maker.new("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
+    data = arm.maker.make(POSITIONS, layout=layout, data=np.zeros(2))
+    messages = [*arm.messages(), Message("/tactile", POSITIONS, 0.5, data)]
+    values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
+    touch = {"topic": "/tactile", "type": "array", "names": ["left", "right"]}
+    robot = parse_robot(values | {"signals": {"touch": touch}}, "sim")
+    recording = read_recording(write_bag(tmp_path / "bag", messages), robot)
+    assert recording.states.keys() == set(STATES)
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
