@@ -19,8 +19,9 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.motion import Motion, Planner
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.governor import Governor
-from groot_ros.robot.config import ARRIVAL, load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.robot.limits import Limits
+from groot_ros.robot.stream_time import ARRIVAL
 from groot_ros.signals.kinds import POSE
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.expert import ScriptedPolicy

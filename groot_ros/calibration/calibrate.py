@@ -14,9 +14,10 @@ from groot_ros.calibration.recording import Recording
 from groot_ros.calibration.response import Response, find_response
 from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.robot.config import ARRIVAL, RobotConfig
+from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.forward_kinematics import ForwardKinematics
 from groot_ros.robot.kinematics import tool_kinematics, watched_points
+from groot_ros.robot.stream_time import ARRIVAL
 from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.kinds import POSE
 

@@ -26,7 +26,8 @@ from groot_ros.errors import UserError
 from groot_ros.observation.fields import NS, from_pose
 from groot_ros.observation.routes import Route, header_ns, routes
 from groot_ros.observation.signal_messages import FLOAT, POSE
-from groot_ros.robot.config import HEADER, RobotConfig
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.stream_time import HEADER
 from groot_ros.signals.kinds import VECTOR
 from groot_ros.signals.signals import ARM, EE_POSE
 

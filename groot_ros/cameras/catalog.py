@@ -9,7 +9,7 @@ from groot_ros.cameras import compressed_image, compressed_video, ffmpeg_packet,
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
 from groot_ros.cameras.kind import CameraKind, Picture, no_picture
-from groot_ros.robot.config import CameraStream
+from groot_ros.robot.camera_stream import CameraStream
 
 KINDS = (image.KIND, ffmpeg_packet.KIND, compressed_video.KIND, compressed_image.KIND)
 CAMERA_TYPES = tuple(kind.type_name for kind in KINDS)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.robot.config import CameraStream
+from groot_ros.robot.camera_stream import CameraStream
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) RGB."""

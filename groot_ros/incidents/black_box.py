@@ -21,7 +21,8 @@ from groot_ros.incidents.occasions import AFTER_S, Event, Occasions
 from groot_ros.incidents.pictures import PictureKeeper
 from groot_ros.incidents.recording_file import write_recording
 from groot_ros.incidents.tape import Recording, timed
-from groot_ros.robot.config import CameraStream, RobotConfig
+from groot_ros.robot.camera_stream import CameraStream
+from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import POSE
 
 BEFORE_S = 30.0

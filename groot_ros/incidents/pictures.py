@@ -18,7 +18,7 @@ from groot_ros.data.bags.storage import Stream
 from groot_ros.errors import UserError
 from groot_ros.incidents.kept_messages import Message
 from groot_ros.observation.fields import to_ns
-from groot_ros.robot.config import CameraStream
+from groot_ros.robot.camera_stream import CameraStream
 
 JPEG_QUALITY = 90
 

@@ -25,7 +25,8 @@ from groot_ros.incidents.tape import Call, timed
 from groot_ros.observation.fields import to_ns
 from groot_ros.observation.routes import Route, routes
 from groot_ros.policy import Policy
-from groot_ros.robot.config import CameraStream, RobotConfig
+from groot_ros.robot.camera_stream import CameraStream
+from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.arm import ArmState
 from groot_ros.sim.fake.recorded_arm import RecordedArm
 from groot_ros.sim.rehearsal.recorded_eyes import RecordedEyes

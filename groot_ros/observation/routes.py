@@ -19,7 +19,9 @@ from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import to_ns
 from groot_ros.observation.signal_messages import SignalReader, signal_reader
-from groot_ros.robot.config import ARRIVAL, HEADER, CameraStream, RobotConfig, StreamTime
+from groot_ros.robot.camera_stream import CameraStream
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.stream_time import ARRIVAL, HEADER, StreamTime
 
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""

@@ -17,20 +17,19 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import from_pose
-from groot_ros.robot.config import (
+from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.stream_time import ARRIVAL, StreamTime
+from groot_ros.robot.streams import (
     ARRAY,
-    ARRIVAL,
     EFFORT,
     TWIST,
     VELOCITY,
     WRENCH,
-    GripCommand,
     GripStream,
     JointStream,
     PoseStream,
-    RobotConfig,
     SignalStream,
-    StreamTime,
     VectorStream,
 )
 from groot_ros.signals.signals import EE_POSE, GRIP, SignalSpec

@@ -34,7 +34,8 @@ from groot_ros.nodes.drivers.outputs import (
 )
 from groot_ros.nodes.messages import chunk_cloud
 from groot_ros.observation.fields import to_ns
-from groot_ros.robot.config import GripCommand, load_robot
+from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.config import load_robot
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, arm_signals

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from groot_ros.cameras.catalog import message_to_rgb
 from groot_ros.cameras.depth import depth_to_rgb
 from groot_ros.errors import UserError
-from groot_ros.robot.config import CameraStream
+from groot_ros.robot.camera_stream import CameraStream
 
 # In m: nearer than the range, its ends and its middle, further, and nothing measured.
 DEPTHS = np.array([[0.1, 0.2, 0.7], [1.2, 9.0, 0.0]])

@@ -12,7 +12,7 @@ import pytest
 from groot_ros.cameras import catalog
 from groot_ros.cameras.raw_image import image_to_array, image_to_rgb
 from groot_ros.errors import UserError
-from groot_ros.robot.config import CameraStream
+from groot_ros.robot.camera_stream import CameraStream
 
 HEIGHT, WIDTH = 32, 48
 

@@ -16,8 +16,9 @@ from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.limits.watched_points import PLANNED_M
 from groot_ros.errors import UserError
 from groot_ros.robot.checks import check_activation, unwatched
-from groot_ros.robot.config import Output, ToolKinematics, load_robot
+from groot_ros.robot.config import load_robot
 from groot_ros.robot.kinematics import tool_kinematics
+from groot_ros.robot.output import Output, ToolKinematics
 from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.signals import JOINT_POSITION, arm_signals
 from groot_ros.signals.space import LinearSpace, PoseSpace

@@ -14,7 +14,8 @@ from groot_ros.chunks.execution.admission import Bounded
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.reach import Reach
 from groot_ros.chunks.execution.settings import ExecutionSettings
-from groot_ros.robot.config import GripCommand, RobotConfig
+from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import CLOSURE
 

@@ -23,7 +23,7 @@ from groot_ros.data.playback.replay import Source, make_buffer
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route
-from groot_ros.robot.config import HEADER, STATE_MAX_AGE_S
+from groot_ros.robot.stream_time import HEADER, STATE_MAX_AGE_S
 
 # Messages take their time, but not this much more than others: then stamps are of another clock.
 CLOCK_OFFSET_S = 1.0

@@ -21,7 +21,7 @@ from groot_ros.data.playback.losses import Drops
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady, ObservationBuffer, Snapshot
 from groot_ros.observation.routes import Route
-from groot_ros.robot.config import HEADER
+from groot_ros.robot.stream_time import HEADER
 
 PROBED_PICTURES = 32
 

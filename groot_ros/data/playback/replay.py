@@ -24,7 +24,8 @@ from groot_ros.errors import UserError
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.routes import Route, header_ns, routes
 from groot_ros.observation.signal_messages import SignalReader as MessageReader
-from groot_ros.robot.config import HEADER, RobotConfig
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.stream_time import HEADER
 
 # An episode inside a longer bag begins with what was received just before it.
 PREROLL_NS = 1_000_000_000

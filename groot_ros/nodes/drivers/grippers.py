@@ -9,7 +9,7 @@ from rclpy.node import Node
 from std_msgs.msg import Float64
 
 from groot_ros.errors import UserError
-from groot_ros.robot.config import GripCommand
+from groot_ros.robot.commands import GripCommand
 
 try:
     from control_msgs.action import GripperCommand as GripperCommand

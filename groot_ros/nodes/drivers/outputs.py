@@ -26,7 +26,8 @@ from groot_ros.chunks.limits.controller_spline import (
 )
 from groot_ros.nodes.drivers.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
-from groot_ros.robot.config import GripCommand, RobotConfig
+from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.space import PoseSpace
 

@@ -56,7 +56,8 @@ from groot_ros.observation.buffer import NotReady, ObservationBuffer
 from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route
 from groot_ros.robot.checks import check_activation, unwatched
-from groot_ros.robot.config import MIN_RATE_HZ, RobotConfig, load_robot
+from groot_ros.robot.config import RobotConfig, load_robot
+from groot_ros.robot.output import MIN_RATE_HZ
 from groot_ros.signals.signals import SignalSpec
 from groot_ros.timing.clock_watch import ClockWatch
 from groot_ros.timing.command_loop import CommandLoop, SteppedLoop

@@ -21,7 +21,7 @@ from groot_ros.incidents.writer_process import WriterProcess
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.raw_topics import message_class, offered_qos
 from groot_ros.observation.routes import Route
-from groot_ros.robot.config import CameraStream
+from groot_ros.robot.camera_stream import CameraStream
 
 LOOK_PERIOD_S = 1.0
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

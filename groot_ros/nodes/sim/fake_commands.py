@@ -20,7 +20,8 @@ from groot_ros.geometry import normalize_quat
 from groot_ros.nodes.drivers.driver_messages import joint_path, warning_of_mistakes
 from groot_ros.nodes.drivers.grippers import GripperCommand
 from groot_ros.observation.fields import from_pose
-from groot_ros.robot.config import GripCommand, RobotConfig
+from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.arm import FakeArm
 
 Array = NDArray[np.float64]

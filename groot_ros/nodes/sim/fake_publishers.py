@@ -18,7 +18,8 @@ from groot_ros.cameras.image import IMAGE
 from groot_ros.nodes.drivers.driver_messages import bytes_of, image
 from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.nodes.raw_topics import message_class
-from groot_ros.robot.config import CameraStream, RobotConfig
+from groot_ros.robot.camera_stream import CameraStream
+from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.arm import FakeArm
 from groot_ros.sim.fake.bag import BagPictures
 from groot_ros.sim.fake.pattern import Pattern

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
-from groot_ros.robot.config import OUTPUT_PROFILES, RobotConfig
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.output import OUTPUT_PROFILES
 
 TWIST = "geometry_msgs/msg/TwistStamped"
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"

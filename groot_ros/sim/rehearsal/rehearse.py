@@ -22,7 +22,8 @@ from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.routes import Route, routes
 from groot_ros.observation.signal_messages import FLOAT
 from groot_ros.policy import Policy
-from groot_ros.robot.config import GripCommand, RobotConfig
+from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.recorded_arm import RecordedArm
 from groot_ros.sim.rehearsal.recorded_eyes import RecordedEyes
 from groot_ros.sim.rehearsal.rehearsed_arm import RehearsedArm

@@ -1,0 +1,81 @@
+"""Topics on which a robot is commanded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.robot.opening import Opening, read_open_closed
+from groot_ros.robot.section import Section
+from groot_ros.robot.stream_time import ARRIVAL, StreamTime, read_time
+
+GRIP_TYPES = ("float64", "gripper_command", "trajectory")
+
+
+@dataclass(frozen=True)
+class GripCommand(Opening):
+    """Gripper command; `open` and `closed` are the values for closure 0 and 1.
+
+    type float64 is a Float64 topic, gripper_command an action of control_msgs with `max_effort`
+    in N, trajectory the channel `joint` of the arm's joint trajectory (then without a topic).
+    """
+
+    topic: str
+    open: float
+    closed: float
+    type: str = "float64"
+    joint: str = ""
+    max_effort: float = 0.0
+    time: StreamTime = StreamTime(ARRIVAL)
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Topics that move the robot: what a demonstrator asked for and what the executor sends."""
+
+    ee_pose: str | None = None
+    joint_position: str | None = None
+    grip: GripCommand | None = None
+    twist: str | None = None
+    ee_pose_time: StreamTime = StreamTime()
+    """Of the commanded poses of a bag."""
+
+
+def read_commands(section: Section) -> Commands:
+    pose = section.section("ee_pose") if "ee_pose" in section else None
+    commands = Commands(
+        ee_pose=pose.topic("topic") if pose else None,
+        ee_pose_time=read_time(pose) if pose else StreamTime(),
+        joint_position=_command_topic(section, "joint_position"),
+        grip=read_grip_command(section.section("grip")) if "grip" in section else None,
+        twist=_command_topic(section, "twist"),
+    )
+    if pose:
+        pose.finish()
+    section.finish()
+    return commands
+
+
+def _command_topic(section: Section, key: str) -> str | None:
+    if key not in section:
+        return None
+    command = section.section(key)
+    topic = command.topic("topic")
+    command.finish()
+    return topic
+
+
+def read_grip_command(section: Section) -> GripCommand:
+    opened, closed = read_open_closed(section)
+    kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
+    in_trajectory = kind == "trajectory"
+    command = GripCommand(
+        "" if in_trajectory else section.topic("topic"),
+        opened,
+        closed,
+        kind,
+        section.text("joint", "the gripper's joint name") if in_trajectory else "",
+        section.positive("max_effort", "N") if "max_effort" in section else 0.0,
+        read_time(section, is_stamped=False),
+    )
+    section.finish()
+    return command

@@ -1,0 +1,84 @@
+"""What a robot file says of the streams that the robot offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from groot_ros.robot.camera_stream import CameraStream, read_camera
+from groot_ros.robot.section import Section
+from groot_ros.robot.streams import (
+    GripStream,
+    JointStream,
+    PoseStream,
+    SignalStream,
+    VectorStream,
+    read_grip,
+    read_joints,
+    read_pose,
+    read_vector,
+)
+from groot_ros.signals.signals import ARM, EE_POSE, GRIP, JOINT_POSITION, SignalSpec
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Streams that the robot offers; None or absent where it has no such stream."""
+
+    cameras: Mapping[str, CameraStream]
+    joint_position: JointStream | None = None
+    ee_pose: PoseStream | None = None
+    grip: GripStream | None = None
+    vectors: Mapping[str, VectorStream] = field(default_factory=dict)
+    """Other signals by name, the file's `signals`."""
+
+    @property
+    def signals(self) -> dict[str, SignalStream]:
+        """The streams besides cameras by the name of their signal."""
+        return {**self.arm, **self.vectors}
+
+    @property
+    def arm(self) -> dict[str, SignalStream]:
+        """Those of the arm and its gripper."""
+        arm: dict[SignalSpec, SignalStream | None] = {
+            JOINT_POSITION: self.joint_position,
+            EE_POSE: self.ee_pose,
+            GRIP: self.grip,
+        }
+        return {spec.name: stream for spec, stream in arm.items() if stream}
+
+    def spec(self, name: str) -> SignalSpec:
+        """What a signal is that the robot has."""
+        stream = self.signals[name]
+        return SignalSpec(name, stream.kind, stream.names)
+
+    def changed(
+        self, camera: Callable[[CameraStream], CameraStream], signal: Callable[[Any], Any]
+    ) -> Observations:
+        """The same with each of the streams changed."""
+        cameras = {name: camera(stream) for name, stream in self.cameras.items()}
+        arm = {name: signal(stream) for name, stream in self.arm.items()}
+        vectors = {name: signal(stream) for name, stream in self.vectors.items()}
+        return replace(self, cameras=cameras, vectors=vectors, **arm)
+
+
+def read_observations(section: Section) -> Observations:
+    cameras = {name: read_camera(name, s) for name, s in section.part("cameras").sections()}
+    observations = Observations(
+        cameras=cameras,
+        joint_position=read_joints(section) if "joint_position" in section else None,
+        ee_pose=read_pose(section.section("ee_pose")) if "ee_pose" in section else None,
+        grip=read_grip(section.section("grip")) if "grip" in section else None,
+    )
+    section.finish()
+    return observations
+
+
+def read_vectors(section: Section, observations: Observations) -> dict[str, VectorStream]:
+    vectors = {name: read_vector(part) for name, part in section.sections()}
+    for name in vectors:
+        if name in (spec.name for spec in ARM) or name in observations.cameras:
+            raise section.error(name, "is the name of another stream, expected one of its own")
+    section.finish()
+    return vectors

@@ -1,0 +1,66 @@
+"""How the executor commands a robot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groot_ros.robot.section import Section
+from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, SignalSpec
+
+# Commands per second at least.
+MIN_RATE_HZ = 1.0
+# What the executor sends -> the command whose topic it needs.
+OUTPUT_PROFILES = {
+    "pose": "ee_pose",
+    "twist": "twist",
+    "joint_trajectory": "joint_position",
+    "jtc_upsampling": "joint_position",
+    "joint_stream": "joint_position",
+}
+
+
+@dataclass(frozen=True)
+class ToolKinematics:
+    """Where joints for a pose come from: the link at the tool center point; `urdf` is read where
+    the file names none at its top."""
+
+    tool: str
+    urdf: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the executor commands the robot: message profile and rate in Hz.
+
+    With kinematics a profile of joints follows chunks of poses.
+    """
+
+    profile: str
+    rate_hz: float
+    kinematics: ToolKinematics | None = None
+
+    @property
+    def commanded(self) -> SignalSpec:
+        """What moves the robot."""
+        return EE_POSE if self.profile in ("pose", "twist") else JOINT_POSITION
+
+    @property
+    def signal(self) -> SignalSpec:
+        """What chunks must hold."""
+        return EE_POSE if self.kinematics else self.commanded
+
+
+def read_output(section: Section) -> Output:
+    kinematics = None
+    if "kinematics" in section:
+        part = section.section("kinematics")
+        urdf = part.text("urdf", "the path of a URDF file") if "urdf" in part else ""
+        kinematics = ToolKinematics(part.text("tool", "the link at the tool"), urdf)
+        part.finish()
+    output = Output(
+        profile=section.choice("profile", tuple(OUTPUT_PROFILES)),
+        rate_hz=section.number("rate", "Hz", MIN_RATE_HZ, 1000.0),
+        kinematics=kinematics,
+    )
+    section.finish()
+    return output
