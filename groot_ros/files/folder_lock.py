@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import IO, Any
@@ -45,3 +45,16 @@ def folder_lock(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+@contextmanager
+def waiting_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for an instant, after whoever holds it in the same way; leaves no file."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        # Not every network disk can lock.
+        with suppress(OSError):
+            flock(held, LOCK_EX)
+        yield
+    finally:
+        os.close(held)

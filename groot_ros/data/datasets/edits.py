@@ -1,0 +1,193 @@
+"""The edit list: what a person wants changed of the episodes of a dataset, or of bags.
+
+It lies beside a dataset as `meta/edits.json`, changes nothing by itself, and is carried out by
+`groot-ros dataset apply` or `groot-ros convert --edits`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from groot_ros.data.datasets.writer import INFO
+from groot_ros.errors import UserError
+from groot_ros.files import config_file
+from groot_ros.files.folder_lock import waiting_lock
+from groot_ros.robot.section import Section
+
+EDITS = "meta/edits.json"
+FORMAT = 1
+REMEDY = "mend it, or delete it to begin a new edit list"
+MOST_FRAMES = 1 << 40
+EPISODE_LISTS = ("meta/episodes.jsonl", "meta/episodes/*/*.parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """What is to become of an episode; None leaves it as it is."""
+
+    discard: bool = False
+    success: bool | None = None
+    instruction: str | None = None
+    start: int | None = None
+    """The first frame that is kept."""
+    end: int | None = None
+    """The frame behind the last one that is kept."""
+
+    def __bool__(self) -> bool:
+        return self != Edit()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it changes, without the rest."""
+        values = {f.name: (getattr(self, f.name), f.default) for f in fields(self)}
+        return {name: value for name, (value, default) in values.items() if value is not default}
+
+    @classmethod
+    def from_dict(cls, values: Any, source: str) -> Edit:
+        """UserError names a key that is unknown or amiss; `source` says where it was read."""
+        entry = Section(values, source)
+        edit = cls._read(entry)
+        entry.finish()
+        return edit
+
+    @classmethod
+    def _read(cls, entry: Section) -> Edit:
+        edit = cls(
+            discard="discard" in entry and entry.boolean("discard"),
+            success=entry.boolean("success") if "success" in entry else None,
+            instruction=entry.text("instruction").strip() if "instruction" in entry else None,
+            start=entry.integer("start", 0, MOST_FRAMES) if "start" in entry else None,
+            end=entry.integer("end", 1, MOST_FRAMES) if "end" in entry else None,
+        )
+        if edit.end is not None and edit.end <= (edit.start or 0):
+            raise entry.error("end", f"is {edit.end}, expected more than start, {edit.start or 0}")
+        return edit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An episode's edit and how often it was changed."""
+
+    edit: Edit = field(default_factory=Edit)
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class EditList:
+    """Entries by episode: its index in a dataset as text, or the name of a bag's episode."""
+
+    episodes: Mapping[str, Entry] = field(default_factory=dict)
+    dataset: str = ""
+    """The fingerprint of the dataset that the indices count; empty for bags, or any."""
+
+    @property
+    def edits(self) -> dict[str, Edit]:
+        """The edits that change something."""
+        return {name: entry.edit for name, entry in self.episodes.items() if entry.edit}
+
+    def to_dict(self) -> dict[str, Any]:
+        entries = {
+            name: {**entry.edit.to_dict(), "revision": entry.revision}
+            for name, entry in self.episodes.items()
+        }
+        return {"format": FORMAT, "dataset": self.dataset, "episodes": entries}
+
+    @classmethod
+    def read(cls, path: Path) -> EditList:
+        """The list in a file; UserError where it is missing or names a key that is amiss."""
+        try:
+            content = Section(config_file.read_json(path, REMEDY), str(path))
+        except FileNotFoundError:
+            raise UserError(f"there is no edit list {path}, expected a JSON file") from None
+        content.integer("format", FORMAT, FORMAT)
+        dataset = content.text("dataset") if content.values.get("dataset") else ""
+        episodes = {}
+        for name, entry in content.part("episodes").sections():
+            revision = entry.integer("revision", 0, MOST_FRAMES) if "revision" in entry else 0
+            episodes[name] = Entry(Edit._read(entry), revision)
+            entry.finish()
+        content.finish()
+        return cls(episodes, dataset)
+
+    def write(self, path: Path) -> None:
+        """Write it beside, then give it its name: a reader sees the old list or the new one."""
+        beside = path.with_name(f"{path.name}.new")
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(self.to_dict(), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+
+class EditConflict(UserError):
+    """Somebody else changed an episode's entry first, which is `current`."""
+
+    def __init__(self, name: str, current: Entry) -> None:
+        self.current = current
+        super().__init__(
+            f"episode {name} was edited elsewhere meanwhile (revision {current.revision}): look "
+            "at that, then edit it again"
+        )
+
+
+class EditStore:
+    """The edit list of a dataset, which several writers may change at the same time.
+
+    A writer says which revision of an episode's entry it has seen; nothing is written where that
+    is not the newest one any more, or where the dataset is another one by now.
+    """
+
+    def __init__(self, dataset: Path) -> None:
+        self._dataset = dataset
+        self.path = dataset / EDITS
+        self.fingerprint = dataset_fingerprint(dataset)
+
+    def read(self) -> EditList:
+        """The list, empty where nothing was edited; UserError for that of another dataset."""
+        if dataset_fingerprint(self._dataset) != self.fingerprint:
+            raise UserError(
+                f"{self._dataset} was changed meanwhile: open it again, then edit the episodes"
+            )
+        if not self.path.exists():
+            return EditList(dataset=self.fingerprint)
+        found = EditList.read(self.path)
+        check_dataset(found, self.fingerprint, self.path)
+        return EditList(found.episodes, self.fingerprint)
+
+    def write(self, name: str, edit: Edit, revision: int) -> int:
+        """Replace the edit of an episode, of which `revision` (0: none yet) was seen; the new one.
+
+        EditConflict where another one was written meanwhile. An edit that changes nothing takes
+        the episode's edit back.
+        """
+        with waiting_lock(self.path.parent):
+            found = self.read()
+            current = found.episodes.get(name, Entry())
+            if current.revision != revision:
+                raise EditConflict(name, current)
+            entries = {**found.episodes, name: Entry(edit, revision + 1)}
+            EditList(entries, self.fingerprint).write(self.path)
+        return revision + 1
+
+
+def check_dataset(edits: EditList, fingerprint: str, source: Path) -> None:
+    """UserError for a list that says it was made for another dataset."""
+    if edits.dataset not in ("", fingerprint):
+        raise UserError(
+            f"{source} was made for another dataset, or before this one was changed: {REMEDY}"
+        )
+
+
+def dataset_fingerprint(dataset: Path) -> str:
+    """What an edit list knows a dataset by: a hash of its description and list of episodes."""
+    digest = hashlib.sha256()
+    lists = (path for pattern in EPISODE_LISTS for path in sorted(dataset.glob(pattern)))
+    for path in (dataset / INFO, *lists):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
