@@ -20,6 +20,7 @@ from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.codecs.catalog import shipped_codecs
 from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.writer import video_column
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.errors import UserError
@@ -50,10 +51,10 @@ class SeekingPictures:
         return prepare(self._processor.images, np.stack(frames), change)
 
     @staticmethod
-    def _frame(path: Path, index: int) -> NDArray[np.uint8]:
-        video = VideoFile(path)
+    def _frame(clip: Clip, index: int) -> NDArray[np.uint8]:
+        video, place = VideoFile(clip.path), clip.first + index
         try:
-            picture = video.frame(index)[index].to_ndarray(format="rgb24")
+            picture = video.frame(place)[place].to_ndarray(format="rgb24")
             return np.asarray(picture, dtype=np.uint8)
         finally:
             video.close()

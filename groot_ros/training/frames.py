@@ -11,6 +11,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from groot_ros.data.datasets.clips import Clip
 from groot_ros.errors import UserError
 
 Picture = NDArray[np.uint8]
@@ -69,11 +70,12 @@ class VideoReader:
         self._bytes = 0
         self._converter = VideoReformatter()
 
-    def frame(self, path: Path, index: int) -> Picture:
-        """Picture (H, W, 3) uint8 RGB of a frame."""
-        key = path, index
+    def frame(self, clip: Clip, index: int) -> Picture:
+        """Picture (H, W, 3) uint8 RGB of a frame of a clip."""
+        path = clip.path
+        key = path, clip.first + index
         if key not in self._frames:
-            for number, frame in self._file(path).frame(index).items():
+            for number, frame in self._file(path).frame(key[1]).items():
                 self._keep((path, number), frame)
         self._frames.move_to_end(key)
         # Converted when asked for: most of the frames on the way to one never are.

@@ -7,7 +7,6 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groot_ros.data.datasets.video import read_pictures
+from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.writer import video_column
 from groot_ros.model.processing.images import ImagePipeline
 from groot_ros.model.processing.processor import Processor
@@ -44,7 +43,8 @@ class VideoPictures:
         table = self._table
         videos = table.files[table.episode[row]].videos
         columns = [video_column(key) for key in self._processor.modality.video_keys]
-        return np.stack([self._reader.frame(videos[c], int(table.frame[row])) for c in columns])
+        index = int(table.frame[row])
+        return np.stack([self._reader.frame(videos[column], index) for column in columns])
 
     def __call__(self, row: int, change: Change) -> Tensor:
         return prepare(self._processor.images, self.frames(row), change)
@@ -92,7 +92,7 @@ def hold_frames(table: Table, processor: Processor, workers: int) -> HeldFrames:
 
 
 def _load(
-    load: Callable[[Sequence[Path]], Picture], table: Table, processor: Processor, workers: int
+    load: Callable[[Sequence[Clip]], Picture], table: Table, processor: Processor, workers: int
 ) -> Picture:
     columns = [video_column(key) for key in processor.modality.video_keys]
     jobs = [[file.videos[column] for column in columns] for file in table.files]
@@ -108,16 +108,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _episode_frames(videos: Sequence[Path]) -> Picture:
+def _episode_frames(videos: Sequence[Clip]) -> Picture:
     """Pictures (T, V, H, W, 3) of one episode."""
-    return np.stack([np.stack(list(read_pictures(path))) for path in videos], axis=1)
+    return np.stack([np.stack(list(clip)) for clip in videos], axis=1)
 
 
-def _prepared_episode(images: ImagePipeline, videos: Sequence[Path]) -> Picture:
+def _prepared_episode(images: ImagePipeline, videos: Sequence[Clip]) -> Picture:
     views = [
-        np.concatenate(
-            [prepare(images, frame[None], Change()).numpy() for frame in read_pictures(path)]
-        )
-        for path in videos
+        np.concatenate([prepare(images, frame[None], Change()).numpy() for frame in clip])
+        for clip in videos
     ]
     return np.stack(views, axis=1)

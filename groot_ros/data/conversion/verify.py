@@ -16,7 +16,7 @@ from groot_ros.data.bags.fingerprint import bag_fingerprint
 from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.clocks.clocks import on_bag_clock
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
-from groot_ros.data.datasets.video import psnr_db, read_pictures
+from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE, video_column
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.labels import Labels, make_labels
@@ -205,7 +205,7 @@ class _Rows:
         self._next = 0
         self._unseen = 0
         self._videos = {
-            key: read_pictures(episode.videos[video_column(key)]) for key in codec.video.cameras
+            key: iter(episode.videos[video_column(key)]) for key in codec.video.cameras
         }
 
     def due_ns(self, step_ns: int) -> NDArray[np.int64]:

@@ -130,3 +130,10 @@ def v3_place(row: Mapping[str, Any], prefix: str, source: str) -> dict[str, int]
     return {
         name: entry.integer(f"{prefix}/{name}", 0, MOST) for name in ("chunk_index", "file_index")
     }
+
+
+def v3_start_s(row: Mapping[str, Any], prefix: str, source: str) -> float:
+    """Where in its video file an episode begins, in s."""
+    name = f"{prefix}/from_timestamp"
+    # Of an earlier version of ours, with a file for each episode.
+    return Section(row, source).number(name, "s", 0.0, MOST) if name in row else 0.0

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from groot_ros.data.datasets import checks
+from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.writer import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
@@ -37,7 +38,7 @@ class EpisodeFiles:
     length: int
     tasks: tuple[str, ...]
     data: Path
-    videos: dict[str, Path]
+    videos: dict[str, Clip]
     """By column."""
 
 
@@ -48,6 +49,7 @@ class Dataset:
         if not is_dataset(path):
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path
+        self._newest: tuple[Path, dict[str, NDArray[Any]]] | None = None
         self.info: dict[str, Any] = self.json(INFO)
         checks.check_info(self.info, str(path / INFO))
 
@@ -143,7 +145,12 @@ class Dataset:
             tasks,
             self.path / self.info["data_path"].format(**place),
             {
-                column: self.path / self.info["video_path"].format(**place | {"video_key": column})
+                column: Clip(
+                    self.path / self.info["video_path"].format(**place | {"video_key": column}),
+                    0,
+                    length,
+                    self.fps,
+                )
                 for column in self.video_columns
             },
         )
@@ -162,15 +169,31 @@ class Dataset:
             tasks,
             at(self.info["data_path"], "data"),
             {
-                column: at(self.info["video_path"], f"videos/{column}", column)
+                column: Clip(
+                    at(self.info["video_path"], f"videos/{column}", column),
+                    round(checks.v3_start_s(row, f"videos/{column}", source) * self.fps),
+                    length,
+                    self.fps,
+                )
                 for column in self.video_columns
             },
         )
 
     def columns(self, episode: EpisodeFiles) -> dict[str, NDArray[Any]]:
         """Columns (T,) or (T, D) of an episode."""
-        table = read_table(episode.data)
-        return {name: _array(table[name]) for name in table.column_names}
+        columns = self._file(episode.data)
+        own = columns.get("episode_index")
+        if not self.is_v3 or own is None:
+            return columns
+        rows = own == episode.index
+        return {name: values[rows] for name, values in columns.items()}
+
+    def _file(self, path: Path) -> dict[str, NDArray[Any]]:
+        """Columns of a file, the last one kept: a file of v3 holds many episodes."""
+        if self._newest is None or self._newest[0] != path:
+            table = read_table(path)
+            self._newest = path, {name: _array(table[name]) for name in table.column_names}
+        return dict(self._newest[1])
 
 
 def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,21 @@ def read_video_info(path: Path) -> VideoInfo:
         raise UserError(f"video {path} cannot be read: {error}") from error
 
 
-def read_pictures(path: Path) -> Iterator[Picture]:
-    """Pictures (H, W, 3) uint8 RGB of a video, one after the other; UserError when damaged."""
+def read_pictures(
+    path: Path, first: int = 0, count: int | None = None, fps: float = 1.0
+) -> Iterator[Picture]:
+    """Pictures (H, W, 3) uint8 RGB of a video, one after the other; UserError when damaged.
+
+    From frame `first` on, by its time at `fps`, `count` at most; by default all.
+    """
     try:
         with av.open(str(path)) as container:
             stream: Any = container.streams.video[0]
             stream.thread_count = 1
-            for frame in container.decode(stream):
+            if first:
+                container.seek(int(first / fps / stream.time_base), stream=stream)
+            frames = (f for f in container.decode(stream) if not first or _is_due(f, first, fps))
+            for frame in islice(frames, count):
                 yield frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be decoded: {error}") from error
@@ -119,12 +128,17 @@ def read_picture(path: Path, index: int, fps: float) -> Picture:
             due = index / fps
             container.seek(int(due / stream.time_base), stream=stream)
             for frame in container.decode(stream):
-                if frame.time is not None and frame.time > due - 0.5 / fps:
+                if _is_due(frame, index, fps):
                     found: Picture = frame.to_ndarray(format="rgb24")
                     return found
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be decoded: {error}") from error
     raise UserError(f"video {path} has no frame {index}")
+
+
+def _is_due(frame: av.VideoFrame, index: int, fps: float) -> bool:
+    """Whether a frame is number `index` or a later one."""
+    return frame.time is not None and frame.time > (index - 0.5) / fps
 
 
 def psnr_db(picture: Picture, reference: Picture) -> float:

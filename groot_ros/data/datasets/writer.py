@@ -182,7 +182,7 @@ class DatasetWriter:
         for episode, statistics in zip(dataset.episodes, dataset.episode_statistics, strict=True):
             place(episode.data, self._place(self.data_path, episode.index))
             for column, video in episode.videos.items():
-                place(video, self._place(self.video_path, episode.index, column))
+                place(video.path, self._place(self.video_path, episode.index, column))
             pictures = {key: statistics[video_column(key)] for key in self.codec.video.cameras}
             self._note(episode.tasks[0], dataset.columns(episode), pictures)
 

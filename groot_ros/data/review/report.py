@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
-from groot_ros.data.datasets.video import read_picture
 from groot_ros.data.datasets.writer import ACTION, STATE
 from groot_ros.data.review.inspection import describe_dataset
 from groot_ros.data.review.report_svg import histogram, timeline
@@ -138,10 +137,10 @@ def _health(source: dict[str, Any]) -> str:
 
 def _pictures(dataset: Dataset, episode: EpisodeFiles) -> str:
     figures = []
-    for column, path in episode.videos.items():
+    for column, clip in episode.videos.items():
         for name, index in (("first", 0), ("middle", episode.length // 2), ("last", -1)):
             frame = index % episode.length
-            image = _inline(read_picture(path, frame, dataset.fps))
+            image = _inline(clip.picture(frame))
             label = f"{column.rsplit('.', 1)[-1]}, {name}"
             figures.append(f"<figure>{image}<figcaption>{escape(label)}</figcaption></figure>")
     return "".join(figures)

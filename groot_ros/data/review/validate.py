@@ -17,7 +17,7 @@ from groot_ros.data.datasets.statistics import (
     episode_statistics,
     relative_statistics,
 )
-from groot_ros.data.datasets.video import read_pictures, read_video_info
+from groot_ros.data.datasets.video import VideoInfo, read_video_info
 from groot_ros.data.datasets.writer import ACTION, RELATIVE_STATISTICS, STATE, STATISTICS
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
@@ -60,6 +60,7 @@ class _Check:
         self._dataset = dataset
         self._found = Validation(str(dataset.path))
         self._kept: list[Columns] = []
+        self._newest: dict[str, tuple[Path, VideoInfo]] = {}
 
     def run(self) -> Validation:
         for check in (self._counts, self._episodes, self._modality, self._statistics):
@@ -143,21 +144,31 @@ class _Check:
 
     def _videos(self, episode: EpisodeFiles) -> Iterator[str]:
         fps = self._dataset.fps
-        for column, path in episode.videos.items():
-            if not path.exists():
-                yield f"{path} is missing"
+        for column, clip in episode.videos.items():
+            if not clip.path.exists():
+                yield f"{clip.path} is missing"
                 continue
-            found = read_video_info(path)
+            found = self._video(column, clip.path)
+            # A file of v3 may hold more than this episode.
+            end = clip.first + clip.frames if self._dataset.is_v3 else None
+            times_s = np.array(found.times_s[clip.first : end])
             height, width, _ = self._dataset.info["features"][column]["shape"]
             if (found.height, found.width) != (height, width):
                 yield f"{column} is {found.width}x{found.height}, info.json says {width}x{height}"
-            if len(found.times_s) != episode.length:
-                yield f"{column} has {len(found.times_s)} frames, the rows are {episode.length}"
-            late = np.abs(np.array(found.times_s) - np.arange(len(found.times_s)) / fps)
+            if len(times_s) != episode.length:
+                yield f"{column} has {len(times_s)} frames, the rows are {episode.length}"
+            late = np.abs(times_s - (clip.first + np.arange(len(times_s))) / fps)
             if len(late) and late.max() > TIME_TOLERANCE_S:
                 yield f"{column}: frame {int(late.argmax())} is {late.max():.4f} s off its time"
-            if sum(1 for _ in read_pictures(path)) != len(found.times_s):
+            if sum(1 for _ in clip) != min(len(times_s), clip.frames):
                 yield f"{column} has frames that do not decode"
+
+    def _video(self, column: str, path: Path) -> VideoInfo:
+        """What a file says of itself, the last one of a column kept."""
+        kept = self._newest.get(column)
+        if kept is None or kept[0] != path:
+            self._newest[column] = kept = path, read_video_info(path)
+        return kept[1]
 
     def _modality(self) -> Iterator[str]:
         modality, features = self._dataset.modality, self._dataset.info["features"]

@@ -34,7 +34,7 @@ from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.writer import BagWriter
 from groot_ros.data.conversion.convert import Progress, convert
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.video import psnr_db, read_pictures
+from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
@@ -73,7 +73,7 @@ def test_pictures_are_those_of_their_row(tmp_path: Path) -> None:
     [episode] = dataset.episodes
     taken_s = seconds(dataset.columns(episode)[STAMP])
     for camera, key in (("exterior", "exterior_image_1"), ("wrist", "wrist_image")):
-        pictures = list(read_pictures(episode.videos[f"observation.images.{key}"]))
+        pictures = list(episode.videos[f"observation.images.{key}"])
         assert len(pictures) == len(taken_s)
         for shown, time_s in zip(pictures, taken_s, strict=True):
             expected = pad(picture(time_s, camera), 224, 224)
@@ -161,7 +161,7 @@ def test_padded_rows_and_compressed_pictures(tmp_path: Path) -> None:
     [episode] = dataset.episodes
     taken_s = seconds(dataset.columns(episode)[STAMP])
     for camera, key in (("exterior", "exterior_image_1"), ("wrist", "wrist_image")):
-        shown = next(read_pictures(episode.videos[f"observation.images.{key}"]))
+        shown = next(iter(episode.videos[f"observation.images.{key}"]))
         assert psnr_db(shown, pad(picture(taken_s[0], camera), 224, 224)) > 35
 
 

@@ -16,7 +16,7 @@ from groot_ros.benchmarks.convert import ConvertBenchmark
 from groot_ros.cli.main import main
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.video import psnr_db, read_picture, read_pictures
+from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
 from groot_ros.data.review.report_svg import histogram
 from groot_ros.data.review.training_warnings import training_warnings
@@ -85,10 +85,10 @@ def test_single_pictures_are_found_at_random(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", ArmBag(seconds=2.0).messages())
     convert(conversion(tmp_path / "bag", tmp_path / "out"))
     [episode] = Dataset(tmp_path / "out").episodes
-    path = episode.videos["observation.images.wrist_image"]
-    pictures = list(read_pictures(path))
+    clip = episode.videos["observation.images.wrist_image"]
+    pictures = list(clip)
     for index in (0, 1, 5, 13, len(pictures) - 1):
-        assert psnr_db(read_picture(path, index, 15), pictures[index]) == float("inf")
+        assert psnr_db(clip.picture(index), pictures[index]) == float("inf")
 
 
 def test_good_recordings_give_no_warning_but_of_what_never_moves(tmp_path: Path) -> None:

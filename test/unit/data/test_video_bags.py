@@ -32,7 +32,7 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import live_observations, verify
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.video import psnr_db, read_pictures
+from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import STAMP, video_column
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, TimeRange
 from groot_ros.data.playback.replay import Source
@@ -132,7 +132,7 @@ def test_video_is_converted_as_its_pictures_are(
 def rows(path: Path) -> list[tuple[int, np.ndarray]]:
     dataset = Dataset(path)
     [episode] = dataset.episodes
-    pictures = read_pictures(episode.videos[video_column("exterior_image_1")])
+    pictures = episode.videos[video_column("exterior_image_1")]
     return list(zip(dataset.columns(episode)[STAMP], pictures, strict=True))
 
 
