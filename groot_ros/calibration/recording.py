@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,30 +12,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY, JointCommands
 from groot_ros.cameras.kind import Decode
 from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.breaks import find_breaks
 from groot_ros.data.clocks.clocks import stamps_behind_ns
+from groot_ros.data.playback.label_tracks import LabelTrack, make_track
 from groot_ros.data.playback.replay import StateCollector
-from groot_ros.data.playback.signals import Samples, Signal
+from groot_ros.data.playback.signals import NO_GAP_NS, Samples, Signal
 from groot_ros.data.playback.stream_health import StreamHealth
-from groot_ros.data.playback.topics import absolute, held_streams
+from groot_ros.data.playback.topics import held_label, held_streams, labelled
 from groot_ros.errors import UserError
-from groot_ros.observation.fields import NS, from_pose
+from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route, header_ns, routes
-from groot_ros.observation.signal_messages import FLOAT, POSE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.stream_time import HEADER
 from groot_ros.signals.kinds import VECTOR
-from groot_ros.signals.signals import ARM, EE_POSE
+from groot_ros.signals.signals import ARM
 
 Array = NDArray[np.float64]
 
 # Of each bag so much is read: more bags say more than longer ones.
 LONGEST_NS = 120 * NS
 ARM_KINDS = {spec.name: spec.kind for spec in ARM}
+# Between the points of a trajectory a controller wants positions so often.
+SAMPLE_NS = NS // 100
 # Pictures are compared in grey at this width: noise of the sensor averages out, motion does not.
 PICTURE_WIDTH = 64
 
@@ -65,16 +66,11 @@ def _without_latency(robot: RobotConfig) -> RobotConfig:
     """A robot whose streams count by their clocks alone."""
 
     def bare(stream: Any) -> Any:
-        return stream and replace(stream, time=replace(stream.time, latency_s=0.0))
+        return replace(stream, time=replace(stream.time, latency_s=0.0))
 
     observations = robot.observations.changed(lambda camera: replace(camera, latency_s=0.0), bare)
-    commands = robot.commands
-    commands = replace(
-        commands,
-        ee_pose_time=replace(commands.ee_pose_time, latency_s=0.0),
-        grip=bare(commands.grip),
-    )
-    return replace(robot, observations=observations, commands=commands)
+    labels = {name: bare(label) for name, label in robot.labels.items()}
+    return replace(robot, observations=observations, labels=labels)
 
 
 class _Reader(StateCollector):
@@ -86,9 +82,6 @@ class _Reader(StateCollector):
         self._namespace = bag.info.namespace if bag.info else "/"
         self._pictures: dict[str, NDArray[np.float32]] = {}
         self._changes: dict[str, Samples] = defaultdict(Samples)
-        self._commands: dict[str, Samples] = defaultdict(Samples)
-        joints = robot.observations.joint_position
-        self._joint_commands = JointCommands(joints.joints if joints else ())
         self._health: dict[str, StreamHealth] = {}
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
@@ -106,29 +99,32 @@ class _Reader(StateCollector):
         bag = self._bag
         start_ns, stop_ns = bag.start_ns, min(bag.end_ns, bag.start_ns + LONGEST_NS)
         behind_ns = stamps_behind_ns(bag, self._streams(0), start_ns, stop_ns)
-        streams, commands = self._streams(behind_ns), self._command_topics()
+        streams, tracks = self._streams(behind_ns), list(self._tracks(behind_ns))
         types = {topic: route.type_name for topic, route in streams.items()}
-        types |= {topic: type_name for topic, (_, type_name) in commands.items()}
+        types |= {track.source.topic: track.source.type_name for track in tracks}
         for topic, arrival_ns, message in bag.messages(types, start_ns, stop_ns):
             if route := streams.get(topic):
                 route.store(message, arrival_ns)
-                if route.type_name != FLOAT:
+                if hasattr(message, "header"):
                     health = self._health.setdefault(topic, StreamHealth(topic))
                     health.add(arrival_ns, header_ns(message, behind_ns))
-            if topic in commands:
-                self._command(commands[topic][0], message, arrival_ns, behind_ns)
+            for track in tracks:
+                if track.source.topic == topic:
+                    track.take(message, arrival_ns)
         self._check_clocks(streams)
         ages_s = {
             stream: health.delays()[1]
             for topic, health in self._health.items()
             for stream in streams[topic].streams
         }
+        states = _signals(self.samples)
         return Recording(
-            states=_signals(self.samples),
+            states=states,
             changes=_signals(self._changes),
             commands={
-                **_signals(self._commands),
-                "joint_position": self._joint_commands.signal(),
+                track.source.signal.name: staircase(track.signal(states))
+                for track in tracks
+                if track.first_ns is not None
             },
             ages_s={stream: ages for stream, ages in ages_s.items() if len(ages)},
         )
@@ -149,33 +145,21 @@ class _Reader(StateCollector):
     def _streams(self, behind_ns: int) -> dict[str, Route]:
         return held_streams(self._bag, routes(self, behind_ns), self._namespace)
 
-    def _has(self, topic: str, type_name: str) -> bool:
-        info = self._bag.topics.get(topic)
-        return info is not None and type_name in info.counts
+    def _tracks(self, behind_ns: int) -> Iterator[LabelTrack]:
+        """What keeps the commands that the bag holds."""
+        for spec, label in labelled(self.robot).items():
+            if found := held_label(self._bag, self.robot, spec, label, self._namespace):
+                yield make_track(found, behind_ns)
 
-    def _command_topics(self) -> dict[str, tuple[str, str]]:
-        """Signal and message type by topic."""
-        commands = self.robot.commands
-        wanted = [("ee_pose", commands.ee_pose, POSE)]
-        for type_name in (TRAJECTORY, POSITIONS):
-            wanted.append(("joint_position", commands.joint_position, type_name))
-        if commands.grip and commands.grip.type == "float64":
-            wanted.append(("grip", commands.grip.topic, FLOAT))
-        named = [(absolute(t, self._namespace), signal, kind) for signal, t, kind in wanted if t]
-        return {t: (signal, kind) for t, signal, kind in named if self._has(t, kind)}
 
-    def _command(self, signal: str, message: Any, arrival_ns: int, behind_ns: int) -> None:
-        commands = self.robot.commands
-        if signal == "ee_pose":
-            stamp_ns = header_ns(message, behind_ns) or arrival_ns
-            pose = from_pose(message.pose)
-            if EE_POSE.kind.usable(pose[None])[0]:
-                time_ns = commands.ee_pose_time.of(stamp_ns, arrival_ns)
-                self._commands["ee_pose"].add(time_ns, pose)
-        elif signal == "joint_position":
-            self._joint_commands.take(message, arrival_ns)
-        elif commands.grip and np.isfinite(message.data):
-            self._commands["grip"].add(arrival_ns, commands.grip.closure(float(message.data)))
+def staircase(command: Signal) -> Signal:
+    """A command as its controller wants it, step by step: that of samples as it is; of what goes
+    on between its points each sample holds until the next, and is wanted in the middle."""
+    if command.gap_ns != NO_GAP_NS:
+        return command
+    times_ns = np.arange(command.times_ns[0], command.times_ns[-1] + 1, SAMPLE_NS)
+    values = command.interpolated(times_ns + SAMPLE_NS // 2)
+    return Signal(times_ns, values, command.kind)
 
 
 def _signals(samples: Mapping[str, Samples]) -> dict[str, Signal]:

@@ -19,3 +19,9 @@ def from_pose(message: Any) -> NDArray[np.float64]:
     """(7,) xyz + wxyz of a geometry_msgs Pose."""
     p, q = message.position, message.orientation
     return np.array([p.x, p.y, p.z, q.w, q.x, q.y, q.z], dtype=np.float64)
+
+
+def from_transform(message: Any) -> NDArray[np.float64]:
+    """(7,) xyz + wxyz of a geometry_msgs Transform."""
+    p, q = message.translation, message.rotation
+    return np.array([p.x, p.y, p.z, q.w, q.x, q.y, q.z], dtype=np.float64)

@@ -6,7 +6,6 @@ and its stream to `READERS`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +16,6 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import from_pose
-from groot_ros.robot.commands import GripCommand
-from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.stream_time import ARRIVAL, StreamTime
 from groot_ros.robot.streams import (
     ARRAY,
@@ -32,7 +29,6 @@ from groot_ros.robot.streams import (
     SignalStream,
     VectorStream,
 )
-from groot_ros.signals.signals import EE_POSE, GRIP, SignalSpec
 
 Array = NDArray[np.float64]
 
@@ -42,7 +38,9 @@ SHOWN_NAMES, SHOWN_LENGTH = 32, 64
 JOINT_STATE = "sensor_msgs/msg/JointState"
 POSE = "geometry_msgs/msg/PoseStamped"
 FLOAT = "std_msgs/msg/Float64"
+FLOAT32 = "std_msgs/msg/Float32"
 FLOATS = "std_msgs/msg/Float64MultiArray"
+FLOATS32 = "std_msgs/msg/Float32MultiArray"
 WRENCH_STAMPED = "geometry_msgs/msg/WrenchStamped"
 TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
 PLURALS = {"position": "positions", "velocity": "velocities", "effort": "efforts"}
@@ -59,24 +57,6 @@ class SignalReader:
     type_name: str
     time: StreamTime
     value: Callable[[Any], Array]
-
-    @property
-    def is_stamped(self) -> bool:
-        """Whether the messages have a header."""
-        return self.type_name not in (FLOAT, FLOATS)
-
-
-def command_readers(robot: RobotConfig) -> dict[SignalSpec, tuple[str, SignalReader]]:
-    """Topics that tell what a demonstrator commanded, and what reads them."""
-    commands = robot.commands
-    found: dict[SignalSpec, tuple[str, SignalReader]] = {}
-    if commands.ee_pose:
-        pose = partial(_pose_in, robot.base_frame)
-        found[EE_POSE] = commands.ee_pose, SignalReader(POSE, commands.ee_pose_time, pose)
-    if (grip := commands.grip) and grip.topic:
-        closure = partial(_commanded_closure, grip)
-        found[GRIP] = grip.topic, SignalReader(FLOAT, grip.time, closure)
-    return found
 
 
 def signal_reader(stream: SignalStream, base_frame: str) -> SignalReader:
@@ -130,9 +110,20 @@ def _closure(stream: GripStream, raw: Any) -> Array:
     return np.asarray(stream.closure(float(raw)))
 
 
-def _commanded_closure(command: GripCommand, message: Any) -> Array:
-    raw = float(message.data)
-    return np.asarray(command.closure(raw) if math.isfinite(raw) else math.nan)
+def number_at(numbers: Sequence[float], index: int | None, key: str) -> float:
+    """The number of an array at an index, None for the only one; UserError names the index's key
+    in the robot file."""
+    if index is None and len(numbers) != 1:
+        raise UserError(
+            f"messages have {len(numbers)} numbers, expected one: say which with {key} of the "
+            "robot file (the first one is 0)"
+        )
+    if (index or 0) >= len(numbers):
+        raise UserError(
+            f"messages have {len(numbers)} numbers, expected more than {index}, which is {key} "
+            "of the robot file (the first one is 0)"
+        )
+    return float(numbers[index or 0])
 
 
 def _both(first: Any, second: Any) -> Array:

@@ -26,11 +26,14 @@ class GripCommand(Opening):
     joint: str = ""
     max_effort: float = 0.0
     time: StreamTime = StreamTime(ARRIVAL)
+    key: str = "commands.grip"
+    """Its place in the robot file."""
 
 
 @dataclass(frozen=True)
 class Commands:
-    """Topics that move the robot: what a demonstrator asked for and what the executor sends."""
+    """Topics that move the robot: what the executor sends, and what a demonstrator asked for where
+    the file has no labels beside them."""
 
     ee_pose: str | None = None
     joint_position: str | None = None
@@ -64,7 +67,7 @@ def _command_topic(section: Section, key: str) -> str | None:
     return topic
 
 
-def read_grip_command(section: Section) -> GripCommand:
+def read_grip_command(section: Section, key: str = "commands.grip") -> GripCommand:
     opened, closed = read_open_closed(section)
     kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
     in_trajectory = kind == "trajectory"
@@ -76,6 +79,7 @@ def read_grip_command(section: Section) -> GripCommand:
         section.text("joint", "the gripper's joint name") if in_trajectory else "",
         section.positive("max_effort", "N") if "max_effort" in section else 0.0,
         read_time(section, is_stamped=False),
+        key,
     )
     section.finish()
     return command

@@ -10,6 +10,7 @@ from typing import Any
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_yaml
 from groot_ros.robot.commands import Commands, read_commands
+from groot_ros.robot.labels import Labels, read_labels
 from groot_ros.robot.lag import Lag, read_lag
 from groot_ros.robot.limits import Following, Limits, read_limits
 from groot_ros.robot.observations import Observations, read_observations, read_vectors
@@ -28,6 +29,8 @@ class RobotConfig:
     observations: Observations
     commands: Commands
     output: Output
+    labels: Labels = field(default_factory=dict)
+    """What a demonstrator commanded, by signal."""
     limits: Limits = field(default_factory=Limits)
     lag: Lag | None = None
     """How it follows; None where the file does not say."""
@@ -81,14 +84,17 @@ def parse_robot(values: object, source: str) -> RobotConfig:
     observations = read_observations(root.section("observations"))
     observations = replace(observations, vectors=read_vectors(root.part("signals"), observations))
     joints = observations.joint_position
+    commands = read_commands(root.part("commands"))
+    output, commanded = read_output(root.section("output"), commands)
     lag = read_lag(root.section("lag")) if "lag" in root else None
     lag_s = lag.total_s if lag else Following.lag_s
     robot = RobotConfig(
         name=root.text("robot", "the robot's name"),
         base_frame=root.text("base_frame", "a frame name such as fr3_link0"),
         observations=observations,
-        commands=read_commands(root.section("commands")),
-        output=read_output(root.section("output")),
+        commands=commanded,
+        output=output,
+        labels=read_labels(root.part("labels"), commands, observations),
         limits=read_limits(root.part("limits"), len(joints.joints) if joints else 0, lag_s),
         lag=lag,
         untested=root.boolean("untested") if "untested" in root else False,
@@ -107,13 +113,13 @@ def _check_output(robot: RobotConfig, root: Section) -> None:
     needed = OUTPUT_PROFILES[profile]
     if getattr(robot.commands, needed) is None:
         raise root.error(
-            f"commands.{needed}",
+            f"commands.{needed}" if "commands" in root else "output.topic",
             f"is missing, expected a topic because output.profile is {profile}",
         )
     grip = robot.commands.grip
     if grip and grip.type == "trajectory" and robot.output.commanded != JOINT_POSITION:
         raise root.error(
-            "commands.grip.type",
+            f"{grip.key}.type",
             f"is trajectory, expected float64 or gripper_command because output.profile is "
             f"{profile}",
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from groot_ros.robot.commands import Commands, read_grip_command
 from groot_ros.robot.section import Section
 from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, SignalSpec
 
@@ -50,7 +52,9 @@ class Output:
         return EE_POSE if self.kinematics else self.commanded
 
 
-def read_output(section: Section) -> Output:
+def read_output(section: Section, commands: Commands) -> tuple[Output, Commands]:
+    """How the executor commands, and on which topics: those of `commands`, and what the output
+    itself says of them."""
     kinematics = None
     if "kinematics" in section:
         part = section.section("kinematics")
@@ -62,5 +66,18 @@ def read_output(section: Section) -> Output:
         rate_hz=section.number("rate", "Hz", MIN_RATE_HZ, 1000.0),
         kinematics=kinematics,
     )
+    if "topic" in section:
+        name, topic = OUTPUT_PROFILES[output.profile], section.topic("topic")
+        if (other := getattr(commands, name)) not in (None, topic):
+            raise section.error(
+                "topic", f"is {topic}, but commands.{name} is {other}: say it in one place"
+            )
+        named: dict[str, Any] = {name: topic}
+        commands = replace(commands, **named)
+    if "grip" in section:
+        if commands.grip:
+            raise section.error("grip", "is there and commands.grip too: say it in one place")
+        grip = read_grip_command(section.section("grip"), "output.grip")
+        commands = replace(commands, grip=grip)
     section.finish()
-    return output
+    return output, commands

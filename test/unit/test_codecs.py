@@ -25,6 +25,7 @@ SIZES = {
     "ee_rot6d_joints": ({"grip": 1, "ee_pose": 9, "joint_position": 7}, {"ee_pose": 9, "grip": 1}),
     "joints_traj": ({"grip": 1, "joint_position": 7}, {"joint_position": 7, "grip": 1}),
 }
+SIZES["joints"] = SIZES["joints_rel"] = SIZES["joints_traj"]
 SIZES["ee_rot6d_rel"] = SIZES["ee_rot6d"]
 SIZES["ee_rot6d_joints_rel"] = SIZES["ee_rot6d_joints"]
 SIZES |= {

@@ -211,3 +211,71 @@ def test_other_signals_are_observed_beside_those_of_the_arm():
 def test_mistakes_in_other_signals_are_named(signals, sentence):
     with pytest.raises(UserError, match=sentence):
         parse_robot(with_signals(**signals), "sim")
+
+
+def led(labels=None, output=None, keep=()):
+    """The sim file with labels and an output in place of commands."""
+    values = copy.deepcopy(SIM)
+    values["commands"] = {key: values["commands"][key] for key in keep}
+    values["labels"] = labels or {}
+    values["output"] = {"profile": "joint_trajectory", "topic": "/jtc", "rate": 100} | (
+        output or {}
+    )
+    return values
+
+
+def test_labels_and_output_are_apart_and_commands_mean_both():
+    robot = parse_robot(led({"joint_position": {"topic": "/leader"}}, keep=["grip"]), "sim")
+    assert robot.commands.joint_position == "/jtc" and robot.commands.grip.topic
+    assert robot.labels["joint_position"].topic == "/leader"
+    assert robot.labels["grip"].topic == robot.commands.grip.topic
+    assert "ee_pose" not in robot.labels
+    robot = parse_robot(
+        led(output={"grip": {"topic": "/grip", "open": 1.0, "closed": 0.0}}), "sim"
+    )
+    assert robot.commands.grip.raw(0.25) == 0.75 and robot.labels == {}
+    so101 = load_robot("so101")
+    assert so101.labels["joint_position"].topic == "/leader/joint_states"
+    assert so101.commands.joint_position == "/joint_trajectory_controller/joint_trajectory"
+
+
+JOINTS = SIM["observations"]["joint_position"]["joints"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "sentence"),
+    [
+        ({"joint_position": {}}, {}, "labels.joint_position.topic is missing"),
+        ({"joint_positon": {"topic": "/x"}}, {}, "labels.joint_positon is not a known key; did"),
+        (
+            {"joint_position": {"topic": "/x", "joints": JOINTS[:6]}},
+            {},
+            "labels.joint_position.joints has 6 names, expected 7, one for each of fr3_joint1",
+        ),
+        (
+            {"joint_position": {"topic": "/x", "type": "trajektory"}},
+            {},
+            "labels.joint_position.type is 'trajektory', expected .*did you mean trajectory",
+        ),
+        ({"grip": {"topic": "/x", "type": "joint_state"}}, {}, "labels.grip.joint is missing"),
+        ({"grip": {"topic": "/x", "open": 1, "closed": 1}}, {}, "labels.grip.closed is 1 like"),
+        ({"ee_pose": {"topic": "/x", "scale": [1]}}, {}, "labels.ee_pose.scale is .*2 numbers"),
+        ({}, {"topic": None}, "output.topic is missing, expected a topic because output.profile"),
+    ],
+)
+def test_mistakes_in_labels_and_output_are_named(labels, output, sentence):
+    values = led(labels, output)
+    if not output:
+        with pytest.raises(UserError, match=sentence):
+            parse_robot(values, "sim.yaml")
+        return
+    del values["commands"]
+    with pytest.raises(UserError, match=sentence):
+        parse_robot(values, "sim.yaml")
+
+
+def test_a_topic_is_said_in_one_place():
+    with pytest.raises(UserError, match="output.topic is /jtc, but commands.joint_position is"):
+        parse_robot(led(keep=["joint_position"]), "sim.yaml")
+    with pytest.raises(UserError, match="output.grip is there and commands.grip too"):
+        parse_robot(led(output={"grip": {"topic": "/x"}}, keep=["grip"]), "sim.yaml")

@@ -67,7 +67,7 @@ def _show(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from groot_ros.codecs.catalog import find_codec
     from groot_ros.codecs.check import mismatches
-    from groot_ros.data.playback.topics import command_topics
+    from groot_ros.data.playback.topics import wanted_labels
     from groot_ros.robot.config import load_robot
 
     file, robot = find_codec(args.codec), load_robot(args.robot)
@@ -75,7 +75,7 @@ def _check(args: argparse.Namespace) -> int:
     note = ""
     if not found:
         try:
-            command_topics(robot, file.codec(robot))
+            wanted_labels(robot, file.codec(robot))
         except UserError as error:
             note = str(error)
     if args.json:

@@ -19,6 +19,7 @@ from groot_ros.data.clocks.breaks import ClockBreaks, find_breaks, rests
 from groot_ros.data.clocks.drift import Drift, find_drifts
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.first_stamps import first_stamps
+from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.data.playback.replay import Source, make_buffer
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.observation.fields import NS
@@ -57,10 +58,10 @@ def _observed(streams: Mapping[str, Route]) -> dict[str, _Stamped]:
 
 def _stamped(source: Source) -> dict[str, _Stamped]:
     found = _observed(source.streams(make_buffer(source.robot, source.codec)))
-    for topic, command in source.commands().items():
-        if command.reader.is_stamped and command.reader.time.clock == HEADER:
-            key = f"commands.{command.signal.name}"
-            found.setdefault(topic, _Stamped(command.reader.type_name, key, is_label=True))
+    for label in source.labels():
+        if label.counts_by_stamp:
+            stamped = _Stamped(label.type_name, label.label.key, is_label=True)
+            found.setdefault(label.topic, stamped)
     return found
 
 
@@ -182,19 +183,19 @@ def clock_notes(
             f"all stamps are {abs(behind_s):.1f} s {side} the bag's clock, as in simulation "
             "time: the difference was taken out"
         )
-    for topic, command in source.commands().items():
-        if command.reader.is_stamped:
-            yield from _label_notes(topic, command.signal.name, stamped, health)
+    for label in source.labels():
+        if label.is_stamped:
+            yield from _label_notes(label, stamped, health)
 
 
 def _label_notes(
-    label: str, signal: str, stamped: Mapping[str, _Stamped], health: Mapping[str, StreamHealth]
+    label: LabelTopic, stamped: Mapping[str, _Stamped], health: Mapping[str, StreamHealth]
 ) -> Iterator[str]:
     """A sentence about labels that are further from the states than transport explains."""
-    if (offset_s := health[label].offset_s()) is None:
+    if (offset_s := health[label.topic].offset_s()) is None:
         return
     states = [topic for topic, stream in stamped.items() if stream.is_state]
-    others = [topic for topic in states or stamped if topic != label]
+    others = [topic for topic in states or stamped if topic != label.topic]
     offsets = [found for topic in others if (found := health[topic].offset_s()) is not None]
     if not offsets:
         return
@@ -202,10 +203,10 @@ def _label_notes(
     if max(later_s, sooner_s) > LABEL_OFFSET_S:
         side = "behind" if later_s > 0 else "ahead of"
         yield (
-            f"the stamps of the commands on {label} are {max(later_s, sooner_s):.2f} s {side} "
-            f"those of the other streams, measured at their arrival, expected less than "
+            f"the stamps of the commands on {label.topic} are {max(later_s, sooner_s):.2f} s "
+            f"{side} those of the other streams, measured at their arrival, expected less than "
             f"{LABEL_OFFSET_S:g} s: if it is not meant so, every action is off by as much; set "
-            f"`clock: arrival` at commands.{signal} of the robot file"
+            f"`clock: arrival` at {label.label.key} of the robot file"
         )
 
 

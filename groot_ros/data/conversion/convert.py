@@ -24,7 +24,7 @@ from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.playback.losses import loss_lines, summed
-from groot_ros.data.playback.topics import command_topics
+from groot_ros.data.playback.topics import wanted_labels
 from groot_ros.data.review.report import write_report
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import folder_lock
@@ -134,7 +134,7 @@ class _Run:
         if not 1 <= fps <= FASTEST_FPS:
             raise UserError(f"fps is {fps}, expected 1 to {FASTEST_FPS}")
         codec = variant.codec(robot, Timing(variant.horizon, round(1e9 / fps)))
-        command_topics(robot, codec)
+        wanted_labels(robot, codec)
         for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
             if (value := getattr(c, name)) not in allowed:
                 raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")

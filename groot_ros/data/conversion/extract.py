@@ -127,7 +127,7 @@ def extract(
     if options.trim_idle:
         extraction.keep = moving_range(read_signals(source, episode).states)
     buffer = make_buffer(source.robot, source.codec)
-    signals = SignalReader(source, label_fields(source.codec))
+    signals = SignalReader(source, label_fields(source))
     streams = source.streams(buffer)
     health = {topic: StreamHealth(topic) for topic in streams}
     clock = _clock(source, picture_period_ns(source.bag, streams, episode.start_ns))

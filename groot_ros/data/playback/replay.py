@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,17 +14,16 @@ from groot_ros.cameras.kind import Decode
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import REACHED
 from groot_ros.data.bags.reader import Bag
-from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.key_frames import decode_before
+from groot_ros.data.playback.label_tracks import LabelTopic, LabelTrack, make_track
 from groot_ros.data.playback.signals import Samples, Signal
 from groot_ros.data.playback.stream_health import StreamHealth
-from groot_ros.data.playback.topics import CommandTopics, find_commands, find_streams
-from groot_ros.errors import UserError
+from groot_ros.data.playback.topics import find_labels, find_streams, is_reached, wanted_labels
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.routes import Route, header_ns, routes
-from groot_ros.observation.signal_messages import SignalReader as MessageReader
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.labels import TWIST
 from groot_ros.robot.stream_time import HEADER
 
 # An episode inside a longer bag begins with what was received just before it.
@@ -51,9 +50,9 @@ class Source:
         """Topics that feed a buffer; BagError for one that is missing or of another type."""
         return find_streams(self.bag, routes(buffer, self.behind_ns), self.namespace)
 
-    def commands(self) -> CommandTopics:
+    def labels(self) -> list[LabelTopic]:
         """Topics of the labels; BagError like `streams`."""
-        return find_commands(self.bag, self.robot, self.codec, self.namespace)
+        return find_labels(self.bag, self.robot, self.codec, self.namespace)
 
     def play(
         self,
@@ -133,69 +132,66 @@ class SignalReader:
         self._streams = find_streams(
             source.bag, routes(self._collector, source.behind_ns), source.namespace
         )
-        self._behind_ns = source.behind_ns
-        self._commands = source.commands()
-        self._samples: dict[str, Samples] = defaultdict(Samples)
+        self._tracks = [make_track(label, source.behind_ns) for label in source.labels()]
+        told = {track.source.signal.name for track in self._tracks}
+        self.reached = {
+            spec.name: label
+            for spec, label in wanted_labels(robot, source.codec).items()
+            if is_reached(label) and spec.name not in told
+        }
+        """Labels in whose place stands what was reached, by signal."""
         self.topics = {name: route.type_name for name, route in self._streams.items()}
-        self.topics |= {topic: c.reader.type_name for topic, c in self._commands.items()}
+        self.topics |= {track.source.topic: track.source.type_name for track in self._tracks}
         self.health = {
-            topic: StreamHealth(topic)
-            for topic, c in self._commands.items()
-            if c.reader.is_stamped
+            track.source.topic: track.health for track in self._tracks if track.source.is_stamped
         }
         """Of the labels whose messages carry a time."""
-        self.first_command_ns: int | None = None
-        """When the first command of a motion was meant for."""
-        self.unusable: Counter[str] = Counter()
-        """Commands by topic that say nothing: NaN, a quaternion of no length, damaged bytes."""
 
     def take(self, topic: str, arrival_ns: int, message: Any) -> None:
         """Keep what a message says; BagError for commands in another frame."""
         if route := self._streams.get(topic):
             route.store(message, arrival_ns)
-        if (command := self._commands.get(topic)) is None:
-            return
-        spec, reader = command.signal, command.reader
-        try:
-            value = reader.value(message)
-        except UserError as error:
-            raise BagError(f"commands on {topic}: {error}") from None
-        time_ns = self._time_ns(topic, reader, arrival_ns, message)
-        if not spec.kind.usable(value[None])[0]:
-            self._leave_out(spec.name, topic, time_ns)
-            return
-        self._samples[spec.name].add(time_ns, value)
-        if spec.kind.is_motion and self.first_command_ns is None:
-            self.first_command_ns = time_ns
-
-    def _time_ns(self, topic: str, reader: MessageReader, arrival_ns: int, message: Any) -> int:
-        """When a command was meant for; one without a time is meant for now."""
-        if not reader.is_stamped:
-            return reader.time.of(arrival_ns, arrival_ns)
-        stamp_ns = header_ns(message, self._behind_ns)
-        by_header = reader.time.clock == HEADER
-        self.health[topic].add(arrival_ns, stamp_ns if by_header else None)
-        return reader.time.of(stamp_ns or arrival_ns, arrival_ns)
+        for track in self._tracks:
+            if track.source.topic == topic:
+                track.take(message, arrival_ns)
 
     def refuse(self, topic: str, arrival_ns: int) -> None:
         """A message of a topic that cannot be read."""
-        if command := self._commands.get(topic):
-            self._leave_out(command.signal.name, topic, arrival_ns)
+        for track in self._tracks:
+            if track.source.topic == topic:
+                track.refuse(arrival_ns)
 
-    def _leave_out(self, name: str, topic: str, time_ns: int) -> None:
-        self._samples[name].leave_out(time_ns)
-        self.unusable[topic] += 1
+    @property
+    def unusable(self) -> dict[tuple[str, str], int]:
+        """How many commands say nothing, by topic and what they are: NaN, damaged bytes."""
+        return {
+            (track.source.topic, reason): count
+            for track in self._tracks
+            for reason, count in track.unusable.items()
+        }
+
+    @property
+    def _motions(self) -> list[LabelTrack]:
+        return [track for track in self._tracks if track.source.signal.kind.is_motion]
 
     @property
     def has_motion_labels(self) -> bool:
         """Whether some labels are commands of a motion, not only a gripper's."""
-        return any(command.signal.kind.is_motion for command in self._commands.values())
+        return bool(self._motions)
+
+    @property
+    def first_command_ns(self) -> int | None:
+        """When the first command of the motion was meant for."""
+        firsts = [track.first_ns for track in self._motions]
+        return max((first for first in firsts if first is not None), default=None)
 
     def obstacle(self, time_ns: int) -> str:
         """Why no command is known for a time around which all of them were read."""
-        for topic, command in self._commands.items():
-            name, is_held = command.signal.name, command.signal.kind.is_decision
-            if self._samples[name].is_doubtful(time_ns, is_held):
+        for track in self._tracks:
+            name, topic = track.source.signal.name, track.source.topic
+            if track.first_ns is None and track.missing:
+                return f"{name}: {track.missing}"
+            if track.is_doubtful(time_ns):
                 return f"{name}: the command on {topic} is not finite or no pose"
         return ""
 
@@ -206,19 +202,23 @@ class SignalReader:
             name: kept.signal(observed.spec(name).kind)
             for name, kept in self._collector.samples.items()
         }
-        kinds = {command.signal.name: command.signal.kind for command in self._commands.values()}
-        commands = {name: kept.signal(kinds[name]) for name, kept in self._samples.items()}
+        commands = {name: states[name] for name in self.reached if name in states}
+        commands |= {
+            track.source.signal.name: track.signal(states)
+            for track in self._tracks
+            if track.first_ns is not None
+        }
         return EpisodeSignals(states, commands)
 
 
-def label_fields(codec: Codec) -> list[str]:
+def label_fields(source: Source) -> list[str]:
     """State fields that the labels of a codec are made of."""
+    fields = [label.signal.name for label in source.labels() if label.kind.name == TWIST]
     # Those of a decision for a gripper that nobody has commanded yet.
-    return [
-        part.signal.name
-        for part in codec.action.parts
-        if part.label == REACHED or part.signal.kind.is_decision
-    ]
+    for part in source.codec.action.parts:
+        if part.label == REACHED or part.signal.kind.is_decision:
+            fields.append(part.signal.name)
+    return fields
 
 
 def read_signals(source: Source, episode: Episode) -> EpisodeSignals:

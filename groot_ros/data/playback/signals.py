@@ -16,6 +16,8 @@ Times = NDArray[np.int64]
 
 # Farther apart than this, two commands are not a movement from one to the other.
 COMMAND_GAP_NS = 200_000_000
+# Of what is known at all times.
+NO_GAP_NS = 2**62
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Samples:
         self._times_ns.append(time_ns)
         self._values.extend(np.ravel(value))
 
-    def signal(self, kind: Kind = VECTOR) -> Signal:
+    def signal(self, kind: Kind = VECTOR, gap_ns: int = COMMAND_GAP_NS) -> Signal:
         """The samples in the order of their times; of equal times the last one counts."""
         times = np.array(self._times_ns, dtype=np.int64)
         values = np.array(self._values, dtype=np.float64)
@@ -61,16 +63,20 @@ class Samples:
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
         last = np.append(np.diff(times) > 0, True)[: len(times)]
-        return Signal(times[last], values[last], kind)
+        return Signal(times[last], values[last], kind, gap_ns)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """Samples (T, ...) of a kind at strictly increasing times (T,) in ns."""
+    """Samples (T, ...) of a kind at strictly increasing times (T,) in ns.
+
+    Those farther apart than `gap_ns` are not a movement from one to the other.
+    """
 
     times_ns: Times
     values: Array
     kind: Kind = VECTOR
+    gap_ns: int = COMMAND_GAP_NS
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -80,8 +86,9 @@ class Signal:
         index = np.searchsorted(self.times_ns, times_ns, side="right") - 1
         return self.values[np.maximum(index, 0)]
 
-    def interpolated(self, times_ns: Times, gap_ns: int = COMMAND_GAP_NS) -> Array:
+    def interpolated(self, times_ns: Times, gap_ns: int | None = None) -> Array:
         """As the kind is interpolated; the ends hold, and so does a gap above `gap_ns`."""
+        gap_ns = self.gap_ns if gap_ns is None else gap_ns
         end = np.searchsorted(self.times_ns, times_ns, side="left")
         upper = np.clip(end, 0, len(self) - 1)
         lower = np.clip(end - 1, 0, len(self) - 1)

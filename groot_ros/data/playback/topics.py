@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from groot_ros.cameras.catalog import found_type
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import REACHED
 from groot_ros.data.bags.reader import Bag, TopicInfo
 from groot_ros.data.bags.storage import BagError
+from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.errors import UserError
+from groot_ros.observation.label_messages import label_topics, label_types
 from groot_ros.observation.routes import Route
-from groot_ros.observation.signal_messages import SignalReader, command_readers
 from groot_ros.robot.config import RobotConfig
-from groot_ros.signals.kinds import JOINTS
-from groot_ros.signals.signals import SignalSpec
+from groot_ros.robot.labels import GRIPPER_COMMAND, Label
+from groot_ros.robot.labels import REACHED as REACHED_LABEL
+from groot_ros.signals.signals import ARM, SignalSpec
 
 EVENT_TOPIC = "episode_events"
 
@@ -25,18 +27,6 @@ def absolute(topic: str, namespace: str = "/") -> str:
     if topic.startswith("/"):
         return topic
     return f"/{namespace.strip('/')}/{topic}" if namespace.strip("/") else f"/{topic}"
-
-
-@dataclass(frozen=True)
-class CommandTopic:
-    """A topic that tells the labels of a signal, and what reads its messages."""
-
-    signal: SignalSpec
-    reader: SignalReader
-
-
-CommandTopics = Mapping[str, CommandTopic]
-"""By the topic's name in the bag; empty where the reached values are the labels."""
 
 
 def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str, Route]:
@@ -65,45 +55,79 @@ def held_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
     return found
 
 
-def find_commands(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> CommandTopics:
-    """Those of `command_topics`; BagError for one that is missing or of another type."""
-    topics = command_topics(robot, codec, namespace)
-    hint = "; without commands choose a codec that ends in _traj, which learns the reached pose"
-    for topic, command in topics.items():
-        types = (command.reader.type_name,)
-        _check(bag, topic, types, f"the labels of codec {codec.name}", hint)
-    return topics
+def find_labels(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> list[LabelTopic]:
+    """Topics of a bag with the labels of `wanted_labels`, without those that are reached.
+
+    BagError for one that is missing or of another type.
+    """
+    hint = "; without commands choose a codec that ends in _traj, which learns what was reached"
+    found = []
+    for spec, label in wanted_labels(robot, codec).items():
+        if topic := held_label(bag, robot, spec, label, namespace):
+            found.append(topic)
+        elif not is_reached(label):
+            types, use = tuple(label_types(label)), f"the labels of codec {codec.name}"
+            _check(bag, absolute(label.topic, namespace), types, use, hint)
+    return found
 
 
-def command_topics(robot: RobotConfig, codec: Codec, namespace: str = "/") -> CommandTopics:
-    """Topics with the labels of a codec; none of them where the reached values are the labels.
+def held_label(
+    bag: Bag, robot: RobotConfig, spec: SignalSpec, label: Label, namespace: str
+) -> LabelTopic | None:
+    """Where a bag holds a label; None where it does not."""
+    for topic, kinds in label_topics(label).items():
+        name = absolute(topic, namespace)
+        counts = bag.topics[name].counts if name in bag.topics else {}
+        for type_name, kind in kinds.items():
+            if type_name in counts and not (is_reached(label) and bag.obstacle(name)):
+                return LabelTopic(
+                    topic=name,
+                    type_name=type_name,
+                    kind=kind,
+                    signal=spec,
+                    label=label,
+                    base_frame=robot.base_frame,
+                )
+    return None
 
-    UserError when the robot file names none or bags cannot hold them.
+
+def labelled(robot: RobotConfig) -> dict[SignalSpec, Label]:
+    """The labels of a robot file by their signals."""
+    observed, arm = robot.observations, {spec.name: spec for spec in ARM}
+    return {
+        observed.spec(name) if name in observed.signals else arm[name]: label
+        for name, label in robot.labels.items()
+    }
+
+
+def is_reached(label: Label) -> bool:
+    """Whether what was reached stands for commands that a bag does not hold."""
+    return label.type in (GRIPPER_COMMAND, REACHED_LABEL)
+
+
+def wanted_labels(robot: RobotConfig, codec: Codec) -> dict[SignalSpec, Label]:
+    """Where the commands are that a codec learns; none of what it learns as it was reached.
+
+    UserError when the robot file names no topic.
     """
     if codec.action.ignored:
         raise UserError(
             f"codec {codec.name} ignores actions ({', '.join(codec.action.ignored)}): it runs a "
             "checkpoint and makes no dataset, for which every action needs a signal"
         )
-    readers = {spec.name: found for spec, found in command_readers(robot).items()}
-    topics = {}
+    labels = {}
     for part in codec.action.parts:
         name = part.signal.name
         if part.label == REACHED:
             continue
-        if part.signal.kind == JOINTS:
+        if name not in robot.labels:
             raise UserError(
-                f"codec {codec.name} needs commanded joint positions, which bags do not hold as "
-                "labels: choose a codec with commanded poses or joints_traj"
+                f"robot {robot.name} has no topic at labels.{name} or commands.{name}, the labels "
+                f"of codec {codec.name}: add it to the robot file or choose a codec that ends in "
+                "_traj"
             )
-        if name not in readers:
-            raise UserError(
-                f"robot {robot.name} has no topic at commands.{name}, the labels of codec "
-                f"{codec.name}: add it to the robot file or choose a codec that ends in _traj"
-            )
-        topic, reader = readers[name]
-        topics[absolute(topic, namespace)] = CommandTopic(part.signal, reader)
-    return topics
+        labels[part.signal] = robot.labels[name]
+    return labels
 
 
 def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") -> None:

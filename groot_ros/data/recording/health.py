@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from groot_ros.observation.fields import NS
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.labels import GRIPPER_COMMAND
 
 RATE_WINDOW_S = 1.0
 # A rate is compared with the median of this many earlier windows.
@@ -65,14 +66,16 @@ def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Exp
         observations[topic] = Expectation(
             (*known.streams, name), min(known.max_age_s, stream.max_age_s)
         )
-    commands, grip = robot.commands, robot.commands.grip
-    by_action = grip is not None and grip.type == "gripper_command"
-    named = [commands.ee_pose, commands.joint_position]
-    named += [grip.topic] if grip and not by_action else []
+    commands, grip, labels = robot.commands, robot.commands.grip, robot.labels.values()
+    named = [label.topic for label in labels if label.type != GRIPPER_COMMAND]
+    named += [commands.ee_pose or "", commands.joint_position or ""]
+    actions = [label.topic for label in labels if label.type == GRIPPER_COMMAND]
+    if grip:
+        (actions if grip.type == GRIPPER_COMMAND else named).append(grip.topic)
     return Expectations(
         observations,
-        tuple(resolve(topic) for topic in named if topic),
-        (resolve(grip.topic),) if grip and by_action else (),
+        tuple(dict.fromkeys(resolve(topic) for topic in named if topic)),
+        tuple(dict.fromkeys(resolve(action) for action in actions)),
     )
 
 

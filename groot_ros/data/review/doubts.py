@@ -73,5 +73,11 @@ def unreadable_notes(signals: SignalReader, health: Mapping[str, StreamHealth]) 
             yield f"{stream.unreadable} messages on {topic} are damaged and were left out"
         for reason, count in stream.undecoded.items():
             yield f"{count} packets on {topic} were left out: {reason}"
-    for topic, count in signals.unusable.items():
-        yield f"{count} commands on {topic} are not finite or no pose and were left out"
+    for (topic, reason), count in signals.unusable.items():
+        yield f"{count} commands on {topic} {reason} and were left out"
+    for name, label in signals.reached.items():
+        if label.topic:
+            yield (
+                f"the bag holds nothing of the action {label.topic}: actions of {name} are what "
+                "was reached, so that nothing says how hard something was held"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from groot_ros.data.datasets.writer import ACTION, STATE, STATISTICS
 from groot_ros.data.playback.episodes import EpisodeChoice, list_episodes
 from groot_ros.data.playback.losses import summed
 from groot_ros.data.playback.stream_trial import unreadable_streams
-from groot_ros.data.playback.topics import absolute
+from groot_ros.data.playback.topics import absolute, held_label, is_reached, labelled
 from groot_ros.observation.buffer import ObservationBuffer
+from groot_ros.observation.label_messages import label_types
 from groot_ros.observation.routes import routes
-from groot_ros.observation.signal_messages import command_readers
 from groot_ros.robot.config import RobotConfig, load_robot
 
 
@@ -73,11 +74,7 @@ def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
         for route in routes(ObservationBuffer(robot, streams.signals, streams.cameras))
         for stream in route.streams
     ]
-    wanted += [
-        (topic, (reader.type_name,), f"commands.{spec.name}")
-        for spec, (topic, reader) in command_readers(robot).items()
-    ]
-    problems = []
+    problems = list(_missing_labels(bag, robot, namespace))
     for topic, kinds, use in wanted:
         found = bag.topics.get(absolute(topic, namespace))
         if found is None:
@@ -86,6 +83,28 @@ def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
             types = " and ".join(found.counts)
             problems.append(f"{use}: {topic} is {types}, expected {' or '.join(kinds)}")
     return problems
+
+
+def _missing_labels(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[str]:
+    """What codecs that learn commands would miss; of a motion one label is enough."""
+    problems: dict[bool, list[str]] = {True: [], False: []}
+    held: set[bool] = set()
+    labels = labelled(robot)
+    motions = {label.topic for spec, label in labels.items() if spec.kind.is_motion}
+    for spec, label in labels.items():
+        if is_reached(label):
+            continue
+        topic, is_motion = absolute(label.topic, namespace), label.topic in motions
+        if held_label(bag, robot, spec, label, namespace):
+            held.add(is_motion)
+        elif topic not in bag.topics:
+            problems[is_motion].append(f"{label.key}: topic {topic} is not in the bag")
+        else:
+            found, kinds = " and ".join(bag.topics[topic].counts), " or ".join(label_types(label))
+            yield f"{label.key}: {label.topic} is {found}, expected {kinds}"
+    for is_motion, sentences in problems.items():
+        if is_motion not in held:
+            yield from sentences
 
 
 def bag_lines(report: dict[str, Any]) -> list[str]:

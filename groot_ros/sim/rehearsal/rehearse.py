@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.settings import ExecutionSettings
@@ -16,14 +19,16 @@ from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.clocks.clocks import stamps_behind_ns
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.playback.key_frames import decode_before
+from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.data.playback.replay import PREROLL_NS
-from groot_ros.data.playback.topics import absolute, find_streams
+from groot_ros.data.playback.topics import find_streams, held_label, labelled
+from groot_ros.errors import UserError
 from groot_ros.observation.buffer import ObservationBuffer
+from groot_ros.observation.label_messages import OfOthers, Trajectory, Unusable
 from groot_ros.observation.routes import Route, routes
-from groot_ros.observation.signal_messages import FLOAT
 from groot_ros.policy import Policy
-from groot_ros.robot.commands import GripCommand
 from groot_ros.robot.config import RobotConfig
+from groot_ros.signals.signals import GRIP
 from groot_ros.sim.fake.recorded_arm import RecordedArm
 from groot_ros.sim.rehearsal.recorded_eyes import RecordedEyes
 from groot_ros.sim.rehearsal.rehearsed_arm import RehearsedArm
@@ -88,10 +93,10 @@ class _Run:
         behind_ns = stamps_behind_ns(bag, streams, episode.start_ns, episode.stop_ns)
         seen = self._streams(bag, eyes, behind_ns)
         measured = self._streams(bag, recorded, behind_ns)
-        grips = self._grip_commands(bag)
+        grip = self._grip_commands(bag)
         self._eyes.open(episode.instruction, episode.start_ns)
         topics = {topic: route.type_name for topic, route in {**seen, **measured}.items()}
-        topics |= dict.fromkeys(grips, FLOAT)
+        topics |= {grip.topic: grip.type_name} if grip else {}
 
         def refuse(topic: str, arrival_ns: int, reason: str) -> None:
             if route := seen.get(topic):
@@ -101,8 +106,8 @@ class _Run:
         decode_before(bag, seen, start_ns)
         for topic, now_ns, message in bag.messages(topics, start_ns, episode.stop_ns, refuse):
             self._pass_time(now_ns)
-            if topic in grips:
-                self._commanded_grip = grips[topic].closure(float(message.data))
+            if grip and topic == grip.topic:
+                self._command_grip(grip, message)
             if route := measured.get(topic):
                 route.store(message, now_ns)
             if route := seen.get(topic):
@@ -116,15 +121,23 @@ class _Run:
     ) -> dict[str, Route]:
         return find_streams(bag, routes(buffer, behind_ns), self._episode.namespace)
 
-    def _grip_commands(self, bag: Bag) -> dict[str, GripCommand]:
+    def _grip_commands(self, bag: Bag) -> LabelTopic | None:
         """What was commanded says more than what was reached: a gripper that holds something is
         not closed."""
-        grip = self._robot.commands.grip
-        if grip is None or grip.type != "float64":
-            return {}
-        topic = absolute(grip.topic, self._episode.namespace)
-        info = bag.topics.get(topic)
-        return {topic: grip} if info and info.type_name == FLOAT else {}
+        labels = {spec.name: (spec, label) for spec, label in labelled(self._robot).items()}
+        if (found := labels.get(GRIP.name)) is None:
+            return None
+        return held_label(bag, self._robot, *found, self._episode.namespace)
+
+    def _command_grip(self, grip: LabelTopic, message: Any) -> None:
+        try:
+            found = grip.kind.read(message, self._robot.base_frame)
+        except (UserError, OfOthers, Unusable):
+            return
+        if isinstance(found, Trajectory):
+            found = found.positions[-1]
+        if found is not None and np.isfinite(found):
+            self._commanded_grip = float(found)
 
     def _pass_time(self, until_ns: int) -> None:
         while self._tick_ns <= until_ns:

@@ -235,27 +235,16 @@ REFUSED: dict[str, tuple[Callable[[], Messages], Keys, str]] = {
         "is geometry_msgs/msg/TransformStamped, expected geometry_msgs/msg/PoseStamped for the "
         "robot file's ee_pose: name another topic",
     ),
-    "gripper commands as an array": (
-        lambda: of_type("/gripper/command", "std_msgs/msg/Float64MultiArray"),
+    "gripper commands as text": (
+        lambda: of_type("/gripper/command", "std_msgs/msg/String"),
         {},
-        "is std_msgs/msg/Float64MultiArray, expected std_msgs/msg/Float64 for the labels .*_traj",
+        "is std_msgs/msg/String, expected std_msgs/msg/Float64 or .* for the labels .*_traj",
     ),
     "a camera that sends points": (
         lambda: of_type("/wrist/image_raw", "sensor_msgs/msg/PointCloud2"),
         {},
         "is sensor_msgs/msg/PointCloud2, expected sensor_msgs/msg/Image or .* for the robot "
         "file's wrist",
-    ),
-    "gripper commands by an action alone": (
-        lambda: without("/gripper/command"),
-        {
-            "commands.grip": {
-                "topic": "/gripper/gripper_cmd",
-                "type": "gripper_command",
-                "max_effort": 20.0,
-            }
-        },
-        "has no topic /gripper/gripper_cmd, which the labels .*_traj",
     ),
     "stamps of zero": (
         unstamped,
@@ -295,13 +284,13 @@ def test_a_bag_is_refused_in_one_sentence(tmp_path: Path, case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_gripper_in_the_trajectories_of_the_arm_has_no_topic(tmp_path: Path) -> None:
+def test_a_gripper_in_the_trajectories_of_the_arm_is_on_their_topic(tmp_path: Path) -> None:
     channel = {"type": "trajectory", "joint": FINGER, "open": 0.04, "closed": 0.0}
     keys: Keys = {"commands": {"grip": channel}, "output": {"profile": "joint_trajectory"}}
     robot = robot_file(tmp_path / "robot.yaml", keys)
     bag = write_bag(tmp_path / "bag", without("/gripper/command"))
     assert describe_bag(bag, robot)["problems"] == []
-    with pytest.raises(UserError, match="no topic at commands.grip, the labels .*_traj"):
+    with pytest.raises(UserError, match="no topic /joint_trajectory, which the labels .*_traj"):
         convert(conversion(bag, tmp_path / "out", robot=robot))
 
 

@@ -12,13 +12,13 @@ import yaml
 from arm_bags import BEGIN_NS, JOINTS, NS, ArmBag, Message, write_bag
 
 from groot_ros.calibration.calibrate import Calibration, calibrate
-from groot_ros.calibration.joint_commands import POSITIONS, TRAJECTORY
 from groot_ros.calibration.recording import Recording, read_recording
 from groot_ros.cli.main import main
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
-from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.signal_messages import FLOAT, FLOATS, JOINT_STATE, POSE
 from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
 from groot_ros.robot.lag import Lag
 from groot_ros.robot.limits import Limits
@@ -229,7 +229,7 @@ def joint_trajectory(maker: MessageMaker, time_ns: int, path: JointPath) -> byte
     return maker.make(TRAJECTORY, header=header, joint_names=list(JOINTS), points=points)
 
 
-@pytest.mark.parametrize("type_name", [TRAJECTORY, POSITIONS])
+@pytest.mark.parametrize("type_name", [TRAJECTORY, FLOATS])
 def test_the_lag_of_an_arm_whose_joints_are_commanded(tmp_path: Path, type_name: str) -> None:
     lag, maker, messages = Lag(delay_s=0.05, time_constant_s=0.08), MessageMaker(), []
     robot = replace(load_robot("sim"), lag=lag, limits=Limits())
@@ -257,7 +257,7 @@ def test_the_lag_of_an_arm_whose_joints_are_commanded(tmp_path: Path, type_name:
         else:
             arm.follow_joints(path.positions[0])
             layout = maker.new("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
-            data = maker.make(POSITIONS, layout=layout, data=path.positions[0])
+            data = maker.make(FLOATS, layout=layout, data=path.positions[0])
         messages.append(Message("/joint_trajectory", type_name, time_s, data))
     write_bag(tmp_path / "bags" / "one", messages)
     calibration = calibrated(tmp_path / "bags", load_robot("sim"))
@@ -306,8 +306,8 @@ def test_a_bag_whose_clock_steps_is_refused_by_name(tmp_path: Path) -> None:
 def test_signals_beside_those_of_the_arm_are_not_looked_at(tmp_path: Path) -> None:
     arm = ArmBag(seconds=1.0)
     layout = arm.maker.new("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
-    data = arm.maker.make(POSITIONS, layout=layout, data=np.zeros(2))
-    messages = [*arm.messages(), Message("/tactile", POSITIONS, 0.5, data)]
+    data = arm.maker.make(FLOATS, layout=layout, data=np.zeros(2))
+    messages = [*arm.messages(), Message("/tactile", FLOATS, 0.5, data)]
     values = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
     touch = {"topic": "/tactile", "type": "array", "names": ["left", "right"]}
     robot = parse_robot(values | {"signals": {"touch": touch}}, "sim")

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from arm_bags import ArmBag, conversion, write_bag
+from arm_bags import JOINTS, ArmBag, Message, conversion, joints, times, write_bag
+from label_bags import trajectory
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import codec_names, find_codec
@@ -20,6 +21,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
+from groot_ros.observation.label_messages import TRAJECTORY
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.expert import ScriptedPolicy
@@ -35,7 +37,17 @@ CASES += [(variant, fps) for variant in ("ee_joints", "ee_rot6d_joints_traj") fo
 
 @pytest.mark.parametrize(("variant", "fps"), CASES)
 def test_every_codec_and_rate_equals_the_live_path(tmp_path: Path, variant: str, fps: int) -> None:
-    write_bag(tmp_path / "bag", ArmBag(seconds=2.5).messages())
+    arm = ArmBag(seconds=2.5)
+    joint_commands = [
+        Message(
+            "/joint_trajectory",
+            TRAJECTORY,
+            time_s,
+            trajectory(arm.maker, arm.stamp_ns(time_s), JOINTS, [(0.1, joints(time_s + 0.1))]),
+        )
+        for time_s in times(2.5, 20)
+    ]
+    write_bag(tmp_path / "bag", [*arm.messages(), *joint_commands])
     convert(conversion(tmp_path / "bag", tmp_path / "out", codec=variant, fps=fps))
     found = verify(tmp_path / "bag", "sim", variant, tmp_path / "out")
     assert found.rows > 16 and found.unseen == 0

@@ -1,0 +1,134 @@
+"""Grippers as demonstrators command them: numbers, switches, joints, actions, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from arm_bags import BEGIN_NS, ArmBag, Message, grip, joints, times, write_bag
+from label_bags import array, codec_for, extracted, observed, robot_with, trajectory
+
+from groot_ros.data.bags.storage import BagError
+from groot_ros.observation.fields import NS
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.signal_messages import FLOATS, JOINT_STATE
+
+SECONDS, CLOSES_S = 2.0, 0.9
+TOPIC = "/grip"
+MAKER = ArmBag().maker
+
+
+def led(arm: ArmBag) -> list[Message]:
+    found = []
+    for time_s in times(SECONDS, 30):
+        positions = dict(zip(arm.joint_names, joints(time_s).tolist(), strict=True))
+        data = arm.maker.joint_state(arm.stamp_ns(time_s), positions)
+        found.append(Message("/leader", JOINT_STATE, time_s, data))
+    return found
+
+
+def told(make: Callable[[float, bool], bytes], kind: str) -> list[Message]:
+    """A gripper that is told to close at 0.9 s."""
+    return [Message(TOPIC, kind, t, make(t, t >= CLOSES_S)) for t in times(SECONDS, 30)]
+
+
+def point(time_s: float, closed: bool, with_others: bool) -> bytes:
+    goal = 0.8 if closed else 0.1
+    names, positions = ["finger"], [goal]
+    if with_others:
+        names, positions = ["arm", "finger"], [9.0, goal]
+    return trajectory(MAKER, BEGIN_NS + round(time_s * NS), names, [(0.5, positions)])
+
+
+WIDTH = {"open": 0.085, "closed": 0.0}
+CASES = {
+    "float32, percent": (
+        {"open": 100.0, "closed": 0.0},
+        "std_msgs/msg/Float32",
+        lambda _, closed: MAKER.make("std_msgs/msg/Float32", data=0.0 if closed else 100.0),
+    ),
+    "float64, width in m": (
+        WIDTH,
+        "std_msgs/msg/Float64",
+        lambda _, closed: MAKER.float64(0.0 if closed else 0.085),
+    ),
+    "suction": (
+        {},
+        "std_msgs/msg/Bool",
+        lambda _, closed: MAKER.make("std_msgs/msg/Bool", data=closed),
+    ),
+    "suction, inverted": (
+        {"open": 1.0, "closed": 0.0},
+        "std_msgs/msg/Bool",
+        lambda _, closed: MAKER.make("std_msgs/msg/Bool", data=not closed),
+    ),
+    "one of an array": (
+        {"index": 2, **WIDTH},
+        FLOATS,
+        lambda _, closed: array(MAKER, [7, 7, 0.0 if closed else 0.085]),
+    ),
+    "array of one": (
+        WIDTH,
+        "std_msgs/msg/Float32MultiArray",
+        lambda _, closed: array(MAKER, [0.0 if closed else 0.085], 32),
+    ),
+    "a trajectory": (
+        {"joint": "finger", "open": 0.1, "closed": 0.8},
+        TRAJECTORY,
+        lambda t, closed: point(t, closed, with_others=False),
+    ),
+    "a joint of the arm's trajectory": (
+        {"joint": "finger", "open": 0.1, "closed": 0.8},
+        TRAJECTORY,
+        lambda t, closed: point(t, closed, with_others=True),
+    ),
+}
+
+
+def converted(tmp_path: Path, label: dict[str, object], messages: list[Message]):
+    arm = ArmBag(seconds=SECONDS)
+    path = write_bag(tmp_path / "bag", [*observed(arm), *led(arm), *messages])
+    robot = robot_with({"joint_position": {"topic": "/leader"}, "grip": label})
+    rows, result = extracted(path, robot, codec_for(robot), tmp_path / "rows")
+    return (rows.due_ns - BEGIN_NS) / NS, rows.action[:, 7], result
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_newest_command_is_the_label(tmp_path: Path, case: str) -> None:
+    label, kind, make = CASES[case]
+    due_s, closures, result = converted(tmp_path, {"topic": TOPIC, **label}, told(make, kind))
+    assert len(due_s) > 20 and result.notes == []
+    # A step at 0.9 s itself could be either.
+    clear = np.abs(due_s - CLOSES_S) > 1e-3
+    np.testing.assert_array_equal(closures[clear], (due_s > CLOSES_S)[clear].astype(np.float32))
+
+
+def test_an_action_without_a_trace_gives_what_was_reached_and_says_so(tmp_path: Path) -> None:
+    label = {"topic": "/gripper/gripper_cmd", "type": "gripper_command"}
+    due_s, closures, result = converted(tmp_path, label, [])
+    np.testing.assert_allclose(closures, [grip(t) for t in due_s], atol=0.021)
+    assert closures.max() > 0.7
+    assert "the bag holds nothing of the action /gripper/gripper_cmd" in result.notes[0]
+    due_s, closures, result = converted(tmp_path / "said", {"type": "reached"}, [])
+    np.testing.assert_allclose(closures, [grip(t) for t in due_s], atol=0.021)
+    assert result.notes == []
+
+
+def test_an_index_that_an_array_does_not_have_is_named(tmp_path: Path) -> None:
+    messages = told(lambda _, closed: array(MAKER, [0.0, 1.0]), FLOATS)
+    with pytest.raises(BagError, match=r"2 numbers, expected more than 2, which is labels\.grip"):
+        converted(tmp_path, {"topic": TOPIC, "index": 2}, messages)
+    with pytest.raises(BagError, match=r"2 numbers, expected one: say which with labels\.grip"):
+        converted(tmp_path / "unsaid", {"topic": TOPIC}, messages)
+
+
+def test_a_number_that_is_none_costs_its_steps(tmp_path: Path) -> None:
+    messages = told(
+        lambda t, closed: MAKER.float64(np.nan if t < 0.2 else float(closed)),
+        "std_msgs/msg/Float64",
+    )
+    due_s, _, result = converted(tmp_path, {"topic": TOPIC}, messages)
+    assert due_s[0] >= 0.2
+    assert "6 commands on /grip are not finite or no pose and were left out" in result.notes
