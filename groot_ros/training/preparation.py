@@ -87,8 +87,8 @@ def open_dataset(path: Path) -> Dataset:
     dataset = Dataset(path)
     if dataset.is_v3:
         raise UserError(
-            f"{path} is in LeRobot's format v3, expected v2.1 as GR00T reads it: convert the bags "
-            "with --format gr00t"
+            f"{path} is in LeRobot's format v3, expected v2.1 as GR00T reads it: groot-ros "
+            f"dataset convert {path} --format gr00t"
         )
     if not (path / MODALITY).exists():
         raise UserError(

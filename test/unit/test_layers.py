@@ -46,6 +46,7 @@ ROOMS = [
     "data.recording",
     "data.review",
     "data.conversion",
+    "data.editing",
     "calibration",
     "sim.fake",
     "sim",

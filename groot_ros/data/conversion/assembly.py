@@ -14,9 +14,15 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.data.conversion.extract import EpisodeResult
+from groot_ros.data.datasets.pieces import Piece, take
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import relative_statistics
-from groot_ros.data.datasets.writer import DatasetEpisode, DatasetWriter, relative_pairs
+from groot_ros.data.datasets.writer import (
+    DatasetEpisode,
+    DatasetWriter,
+    describe,
+    relative_pairs,
+)
 from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
 from groot_ros.model.processing.relative import action_config
 from groot_ros.robot.config import RobotConfig
@@ -58,12 +64,13 @@ def assemble(
     `left_out` the bags and episodes that could not be used, and why. The episodes of `base`, a
     dataset of the same recipe, come first.
     """
-    writer = FORMATS[recipe.format](folder, recipe.codec, recipe.fps, recipe.robot.name)
+    about = describe(recipe.codec, recipe.fps, recipe.robot.name)
+    writer = FORMATS[recipe.format](folder, about)
     own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}
     own["left_out"] = list(base.own.get("left_out", [])) if base else []
-    own["versions"] = {name: importlib.metadata.version(name) for name in LIBRARIES}
     if base:
-        writer.adopt(base)
+        for episode in base.episodes:
+            take(writer, Piece.whole(base, episode))
         own |= {name: base.own[name] for name in ("bags", "sources", "episodes")}
     sources = []
     for source, (work, result) in enumerate(episodes, len(own["sources"])):
@@ -71,24 +78,35 @@ def assemble(
             is_last = number == len(result.parts) - 1
             succeeded = result.outcome == SUCCESS and is_last
             index = len(writer.episodes)
-            writer.add(DatasetEpisode(index, work / part.folder, result.instruction, succeeded))
+            made = DatasetEpisode(index, work / part.folder, result.instruction, succeeded)
+            writer.add(made, recipe.codec)
             sources.append({"episode_index": index, "source": source, "part": number})
     new = {path: {"fingerprint": digest} for path, digest in fingerprints.items()}
     own["bags"] = own["bags"] | new
     own["sources"] = [*own["sources"], *(result.to_dict() for _, result in episodes)]
     own["episodes"] = [*own["episodes"], *sources]
     own["left_out"] = [*own["left_out"], *left_out]
-    own["envelope"] = measure_envelope(recipe.codec.modality(), writer.pairs(), recipe.fps)
-    writer.finish(own, _relative(recipe, writer))
+    relative = finish_metadata(own, writer, recipe.variant)
+    writer.finish(own, relative)
     return writer.frames
 
 
-def _relative(recipe: Recipe, writer: DatasetWriter) -> dict[str, Any]:
-    horizon, found = recipe.codec.timing.horizon, {}
-    for key in recipe.variant.relative_keys:
-        pairs = relative_pairs(recipe.codec, writer.pairs(), key)
-        config = action_config(recipe.variant, key, recipe.relative)
-        found[key] = relative_statistics(pairs, config, horizon)
+def finish_metadata(
+    own: dict[str, Any], writer: DatasetWriter, file: CodecFile | None
+) -> dict[str, Any]:
+    """Measure the rows that were written: the envelope, put into `own`, and the statistics of
+    relative actions by key."""
+    modality, pairs = writer.description.modality or {}, writer.pairs()
+    own["versions"] = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    own["envelope"] = measure_envelope(modality, pairs, own["fps"])
+    found: dict[str, Any] = {}
+    if file is None:
+        return found
+    for key in file.relative_keys:
+        config = action_config(file, key, own["relative"])
+        found[key] = relative_statistics(
+            relative_pairs(modality, pairs, key), config, own["horizon"]
+        )
     return found
 
 

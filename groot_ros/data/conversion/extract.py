@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.clocks import check_clocks, clock_notes, on_bag_clock
 from groot_ros.data.conversion.idle import moving_range
 from groot_ros.data.datasets.parts import PartWriter, load_rows
+from groot_ros.data.datasets.statistics import sign_flips
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.frames import (
     Frame,
@@ -336,13 +335,11 @@ class _Extraction:
 
 
 def _sign_flips(codec: Codec, folder: Path) -> int:
-    rows, flips = load_rows(folder), 0
-    for values, features in (
-        (rows.state, codec.features.state),
-        (rows.action, codec.features.action),
-    ):
-        names = [name for feature in features for name in feature.names]
-        if "qw" in names:
-            quats = values[:, names.index("qw") : names.index("qw") + 4]
-            flips += int(np.sum(np.sum(quats[1:] * quats[:-1], axis=1) < 0))
-    return flips
+    rows = load_rows(folder)
+    return sum(
+        sign_flips(values, [name for feature in features for name in feature.names])
+        for values, features in (
+            (rows.state, codec.features.state),
+            (rows.action, codec.features.action),
+        )
+    )

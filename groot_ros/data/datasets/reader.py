@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -21,6 +23,11 @@ from groot_ros.files import config_file
 from groot_ros.robot.section import Section
 
 STATISTICS_PREFIX = "stats/"
+EPISODE = "episode_index"
+EPISODE_STATISTICS = "meta/episodes_stats.jsonl"
+# What the list of episodes says in the format's words, or begins with them.
+V21_ENTRY = (EPISODE, "tasks", "length")
+V3_ENTRY = (*V21_ENTRY, "dataset_", "data/", "videos/", "meta/", STATISTICS_PREFIX)
 REMEDY = "copy the dataset again or convert the bags again"
 LINES_BYTES = 1 << 28
 
@@ -40,16 +47,25 @@ class EpisodeFiles:
     data: Path
     videos: dict[str, Clip]
     """By column."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What the list of episodes says of it beyond the format."""
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.data, *(clip.path for clip in self.videos.values())]
 
 
 class Dataset:
-    """A dataset that is read; UserError where a file is missing or damaged."""
+    """A dataset that is read; UserError where a file is missing or damaged.
+
+    It owns the file of rows that it read last, since v3 keeps many episodes in one.
+    """
 
     def __init__(self, path: Path) -> None:
         if not is_dataset(path):
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path
-        self._newest: tuple[Path, dict[str, NDArray[Any]]] | None = None
+        self._newest: tuple[Path, pa.Table] | None = None
         self.info: dict[str, Any] = self.json(INFO)
         checks.check_info(self.info, str(path / INFO))
 
@@ -125,12 +141,21 @@ class Dataset:
         return [row for table in tables for row in read_table(table).to_pylist()]
 
     @cached_property
-    def episode_statistics(self) -> list[dict[str, dict[str, Any]]]:
-        """Statistics of each episode by column and name, such as `min`."""
-        if not self.is_v3:
-            lines = self.lines("meta/episodes_stats.jsonl")
-            return [Section(line, at).section("stats").values for at, line in lines]
-        return [_nested(row) for row in self._v3_rows]
+    def episode_statistics(self) -> dict[int, dict[str, dict[str, Any]]]:
+        """Statistics by episode, column and name, such as `min`; those that are there."""
+        if self.is_v3:
+            return {row[EPISODE]: _nested(row) for row in self._v3_rows}
+        if not (self.path / EPISODE_STATISTICS).exists():
+            return {}
+        lines = [Section(line, at) for at, line in self.lines(EPISODE_STATISTICS)]
+        most = checks.MOST
+        return {e.integer(EPISODE, 0, most): e.section("stats").values for e in lines}
+
+    @cached_property
+    def shared_files(self) -> set[Path]:
+        """Files that hold more than one episode."""
+        used = Counter(path for e in self.episodes for path in e.files)
+        return {path for path, episodes in used.items() if episodes > 1}
 
     def _v21(self, line: Any, source: str) -> EpisodeFiles:
         index, length, tasks = checks.episode_line(line, source)
@@ -153,6 +178,7 @@ class Dataset:
                 )
                 for column in self.video_columns
             },
+            extra=_beyond(line, V21_ENTRY),
         )
 
     def _v3(self, row: dict[str, Any]) -> EpisodeFiles:
@@ -177,23 +203,30 @@ class Dataset:
                 )
                 for column in self.video_columns
             },
+            extra=_beyond(row, V3_ENTRY),
         )
+
+    def table(self, episode: EpisodeFiles) -> pa.Table:
+        """An episode's rows as they are stored."""
+        if self._newest is None or self._newest[0] != episode.data:
+            self._newest = (episode.data, read_table(episode.data))
+        table = self._newest[1]
+        if not self.is_v3 or len(table) == episode.length or EPISODE not in table.column_names:
+            return table
+        return table.filter(pc.equal(table[EPISODE], episode.index))
 
     def columns(self, episode: EpisodeFiles) -> dict[str, NDArray[Any]]:
         """Columns (T,) or (T, D) of an episode."""
-        columns = self._file(episode.data)
-        own = columns.get("episode_index")
-        if not self.is_v3 or own is None:
-            return columns
-        rows = own == episode.index
-        return {name: values[rows] for name, values in columns.items()}
+        return table_columns(self.table(episode))
 
-    def _file(self, path: Path) -> dict[str, NDArray[Any]]:
-        """Columns of a file, the last one kept: a file of v3 holds many episodes."""
-        if self._newest is None or self._newest[0] != path:
-            table = read_table(path)
-            self._newest = path, {name: _array(table[name]) for name in table.column_names}
-        return dict(self._newest[1])
+
+def _beyond(entry: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if not name.startswith(known)}
+
+
+def table_columns(table: pa.Table) -> dict[str, NDArray[Any]]:
+    """Columns (T,) or (T, D) of a table."""
+    return {name: _array(table[name]) for name in table.column_names}
 
 
 def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

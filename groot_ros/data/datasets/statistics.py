@@ -40,6 +40,15 @@ def episode_statistics(values: NDArray[Any]) -> dict[str, list[Any]]:
     }
 
 
+def sign_flips(values: NDArray[Any], names: Sequence[str]) -> int:
+    """Neighbouring rows (T, D) whose quaternions have opposite signs; `names` are the columns'."""
+    if "qw" not in names:
+        return 0
+    first = list(names).index("qw")
+    quats = values[:, first : first + 4]
+    return int(np.sum(np.sum(quats[1:] * quats[:-1], axis=1) < 0))
+
+
 @dataclass
 class PictureStatistics:
     """Running statistics per channel, colours from 0 to 1."""

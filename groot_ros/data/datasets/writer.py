@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +16,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from groot_ros.codecs.codec import Codec
+from groot_ros.data.datasets.description import Description
 from groot_ros.data.datasets.parts import Rows, load_picture_statistics, load_rows, video_path
 from groot_ros.data.datasets.statistics import column_statistics, episode_statistics
 from groot_ros.data.datasets.video import PIXEL_FORMAT
-
-if TYPE_CHECKING:
-    from groot_ros.data.datasets.reader import Dataset
 
 STATE, ACTION = "observation.state", "action"
 STAMP = "stamp_ns"
@@ -90,7 +88,12 @@ def features(codec: Codec, fps: int) -> dict[str, Any]:
 
 
 def episode_columns(
-    episode: DatasetEpisode, rows: Rows, codec: Codec, fps: int, task_index: int, first_index: int
+    episode: DatasetEpisode,
+    rows: Rows,
+    codec: Codec,
+    fps: float,
+    task_index: int,
+    first_index: int,
 ) -> dict[str, NDArray[Any]]:
     """Every column but the videos, (T,) or (T, D)."""
     count = len(rows)
@@ -146,6 +149,17 @@ def place(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def describe(codec: Codec, fps: int, robot: str) -> Description:
+    """The description of a dataset that a codec makes."""
+    return Description(
+        features=features(codec, fps),
+        modality=codec.modality(),
+        fps=fps,
+        robot=robot,
+        statistics=STATISTICS_COLUMNS,
+    )
+
+
 class DatasetWriter:
     """Writes a dataset in LeRobot's format v2.1 into a new folder, episode by episode."""
 
@@ -153,55 +167,64 @@ class DatasetWriter:
     data_path = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
     video_path = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 
-    def __init__(self, folder: Path, codec: Codec, fps: int, robot_name: str) -> None:
+    def __init__(self, folder: Path, description: Description) -> None:
         self.folder = folder
-        self.codec = codec
-        self.fps = fps
-        self._robot_name = robot_name
+        self.description = description
         self.tasks: dict[str, int] = {}
         self.frames = 0
         self.episodes: list[dict[str, Any]] = []
         self.statistics: list[dict[str, Any]] = []
-        self._columns: dict[str, list[NDArray[Any]]] = {name: [] for name in STATISTICS_COLUMNS}
+        self._columns: dict[str, list[NDArray[Any]]] = {
+            name: [] for name in description.statistics
+        }
 
-    def add(self, episode: DatasetEpisode) -> None:
-        """Write an episode's rows and videos."""
+    def add(self, episode: DatasetEpisode, codec: Codec) -> None:
+        """Write an extracted episode's rows and videos."""
         rows = load_rows(episode.folder)
-        task_index = self.tasks.setdefault(episode.instruction, len(self.tasks))
-        columns = episode_columns(episode, rows, self.codec, self.fps, task_index, self.frames)
-        write_parquet(self._place(self.data_path, episode.index), columns)
-        for key in self.codec.video.cameras:
-            target = self._place(self.video_path, episode.index, video_column(key))
-            place(video_path(episode.folder, key), target)
+        task_index = self.task_index(episode.instruction)
+        fps = self.description.fps
+        columns = episode_columns(episode, rows, codec, fps, task_index, self.frames)
+        write_parquet(self.data_file(episode.index), columns)
         pictures = load_picture_statistics(episode.folder)
-        self._note(episode.instruction, columns, pictures)
+        for key in codec.video.cameras:
+            target = self.video_file(episode.index, video_column(key))
+            place(video_path(episode.folder, key), target)
+        named = {video_column(key): pictures[key] for key in codec.video.cameras}
+        self.note({"tasks": [episode.instruction]}, columns, named)
 
-    def adopt(self, dataset: Dataset) -> None:
-        """Begin with the episodes of a dataset of the same codec and format, files as they are."""
-        self.tasks = {task: index for index, task in dataset.tasks.items()}
-        for episode, statistics in zip(dataset.episodes, dataset.episode_statistics, strict=True):
-            place(episode.data, self._place(self.data_path, episode.index))
-            for column, video in episode.videos.items():
-                place(video.path, self._place(self.video_path, episode.index, column))
-            pictures = {key: statistics[video_column(key)] for key in self.codec.video.cameras}
-            self._note(episode.tasks[0], dataset.columns(episode), pictures)
+    def task_index(self, task: str) -> int:
+        """The index of a task, a new one where it was not seen yet."""
+        return self.tasks.setdefault(task, len(self.tasks))
+
+    def data_file(self, index: int) -> Path:
+        """Where an episode's rows belong."""
+        return self._place(self.data_path, index)
+
+    def video_file(self, index: int, column: str) -> Path:
+        """Where an episode's video belongs."""
+        return self._place(self.video_path, index, column)
 
     def _place(self, pattern: str, index: int, video_key: str = "") -> Path:
         return self.folder / pattern.format(
             episode_chunk=index // CHUNK_EPISODES, episode_index=index, video_key=video_key
         )
 
-    def _note(
-        self, instruction: str, columns: Mapping[str, NDArray[Any]], pictures: Mapping[str, Any]
+    def note(
+        self,
+        entry: Mapping[str, Any],
+        columns: Mapping[str, NDArray[Any]],
+        pictures: Mapping[str, Any],
     ) -> None:
-        """Count an episode that was written; `pictures` are statistics by video key."""
+        """Count an episode that was written.
+
+        `entry` is what the list of episodes says of it beyond index and length, `columns` those
+        of numbers, `pictures` statistics by video column.
+        """
         length = len(columns["index"])
         statistics = {name: episode_statistics(values) for name, values in columns.items()}
-        statistics |= {video_column(key): values for key, values in pictures.items()}
-        self.statistics.append(statistics)
-        self.episodes.append(
-            {"episode_index": len(self.episodes), "tasks": [instruction], "length": length}
-        )
+        self.statistics.append(statistics | dict(pictures))
+        first = {"episode_index": len(self.episodes), "tasks": entry["tasks"], "length": length}
+        self.episodes.append({**first, **entry})
         for name, kept in self._columns.items():
             kept.append(columns[name])
         self.frames += length
@@ -211,9 +234,13 @@ class DatasetWriter:
         return list(zip(self._columns[STATE], self._columns[ACTION], strict=True))
 
     def finish(self, own_metadata: Mapping[str, Any], relative: Mapping[str, Any]) -> None:
-        """Write everything below `meta`; `relative` are the statistics of relative actions."""
+        """Write everything below `meta`; `relative` are the statistics of relative actions.
+
+        Empty metadata are those of a dataset that others made, which has none.
+        """
         write_json(self.folder / INFO, self.info())
-        write_json(self.folder / MODALITY, self.codec.modality())
+        if self.description.modality is not None:
+            write_json(self.folder / MODALITY, self.description.modality)
         statistics = {
             name: column_statistics(np.concatenate(values).reshape(self.frames, -1))
             for name, values in self._columns.items()
@@ -221,26 +248,28 @@ class DatasetWriter:
         write_json(self.folder / STATISTICS, statistics)
         if relative:
             write_json(self.folder / RELATIVE_STATISTICS, relative)
-        write_json(self.folder / OWN_METADATA, own_metadata)
+        if own_metadata:
+            write_json(self.folder / OWN_METADATA, own_metadata)
         self.write_episodes()
 
     def info(self) -> dict[str, Any]:
         """Content of `meta/info.json`."""
-        count = len(self.episodes)
+        count, about = len(self.episodes), self.description
         return {
             "codebase_version": self.version,
-            "robot_type": self._robot_name,
+            "robot_type": about.robot,
             "total_episodes": count,
             "total_frames": self.frames,
             "total_tasks": len(self.tasks),
-            "total_videos": count * len(self.codec.video.cameras),
+            "total_videos": count * len(about.video_columns),
             "total_chunks": -(-count // CHUNK_EPISODES),
             "chunks_size": CHUNK_EPISODES,
-            "fps": self.fps,
+            "fps": about.fps,
             "splits": {"train": f"0:{count}"},
             "data_path": self.data_path,
             "video_path": self.video_path,
-            "features": features(self.codec, self.fps),
+            "features": about.features,
+            **about.extra,
         }
 
     def write_episodes(self) -> None:
@@ -258,10 +287,9 @@ class DatasetWriter:
 
 
 def relative_pairs(
-    codec: Codec, pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]], key: str
+    modality: Mapping[str, Any], pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]], key: str
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """State and action (T, D) of one key that both have."""
-    modality = codec.modality()
     state, action = (
         slice(modality[k][key]["start"], modality[k][key]["end"]) for k in ("state", "action")
     )

@@ -14,7 +14,6 @@ from groot_ros.data.datasets.writer import (
     CHUNK_EPISODES,
     STATISTICS,
     DatasetWriter,
-    video_column,
     write_json,
 )
 
@@ -66,11 +65,11 @@ class DatasetWriterV3(DatasetWriter):
             "dataset_to_index": start + episode["length"],
         }
         row |= {"data/chunk_index": chunk, "data/file_index": file}
-        for key in self.codec.video.cameras:
-            column = f"videos/{video_column(key)}"
+        for name in self.description.video_columns:
+            column = f"videos/{name}"
             row |= {f"{column}/chunk_index": chunk, f"{column}/file_index": file}
             row[f"{column}/from_timestamp"] = 0.0
-            row[f"{column}/to_timestamp"] = episode["length"] / self.fps
+            row[f"{column}/to_timestamp"] = episode["length"] / self.description.fps
         row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
         for feature, values in statistics.items():
             row |= {f"stats/{feature}/{name}": value for name, value in values.items()}
@@ -79,9 +78,10 @@ class DatasetWriterV3(DatasetWriter):
     def _add_picture_statistics(self) -> None:
         path = self.folder / STATISTICS
         content = json.loads(path.read_text())
-        for key in self.codec.video.cameras:
-            column = video_column(key)
-            content[column] = _merged([episode[column] for episode in self.statistics])
+        for column in self.description.video_columns:
+            known = [episode[column] for episode in self.statistics if column in episode]
+            if len(known) == len(self.statistics):
+                content[column] = _merged(known)
         write_json(path, content)
 
 

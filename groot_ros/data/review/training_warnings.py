@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.statistics import sign_flips
 from groot_ros.data.datasets.writer import ACTION, STATE
 
 Columns = dict[str, NDArray[Any]]
@@ -53,9 +54,13 @@ def _names(dataset: Dataset, column: str) -> list[str]:
     return labelled
 
 
+def still_limits(states: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """How far each number of states (T, D) may be from another one of the same while still."""
+    return np.asarray(STILL_SHARE * np.ptp(np.concatenate(states), axis=0) + CONSTANT)
+
+
 def _idle(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
-    everything = np.concatenate([columns[STATE] for columns in rows])
-    limit = STILL_SHARE * np.ptp(everything, axis=0) + CONSTANT
+    limit = still_limits([columns[STATE] for columns in rows])
     for index, columns in enumerate(rows):
         state = columns[STATE]
         for name, first in (("beginning", state), ("end", state[::-1])):
@@ -64,7 +69,7 @@ def _idle(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
             if still / dataset.fps > IDLE_S:
                 yield (
                     f"episode {index} stands still for {still / dataset.fps:.1f} s at the {name}: "
-                    "convert with --trim-idle"
+                    "convert with --trim-idle, or groot-ros dataset trim --idle"
                 )
 
 
@@ -103,13 +108,8 @@ def _outliers(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
 def _signs(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
     for column in (STATE, ACTION):
         names = dataset.info["features"][column]["names"]
-        if "qw" not in names:
-            continue
-        first = names.index("qw")
         for index, columns in enumerate(rows):
-            quats = columns[column][:, first : first + 4]
-            flips = int(np.sum(np.sum(quats[1:] * quats[:-1], axis=1) < 0))
-            if flips:
+            if flips := sign_flips(columns[column], names):
                 yield (
                     f"the quaternion in {column} of episode {index} changes its sign {flips} "
                     "times: the hand turns more than 180 degrees away from pointing down, use a "

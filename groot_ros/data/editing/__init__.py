@@ -1,0 +1,1 @@
+"""Datasets made of datasets: merged, split, shortened, relabelled, in another format."""

@@ -1,0 +1,105 @@
+"""Pieces of datasets to one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from groot_ros.codecs.catalog import carried_codec
+from groot_ros.data.conversion.assembly import FORMATS, finish_metadata
+from groot_ros.data.datasets.edits import EDITS
+from groot_ros.data.datasets.pieces import Piece, description_of, take
+from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset
+from groot_ros.data.datasets.writer import (
+    INFO,
+    MODALITY,
+    OWN_METADATA,
+    RELATIVE_STATISTICS,
+    STATISTICS,
+    place,
+)
+from groot_ros.data.editing.provenance import edited_metadata
+from groot_ros.data.review.report import REPORT, write_report
+from groot_ros.errors import UserError
+
+Watch = Callable[[Sequence[Piece]], Iterable[Piece]]
+"""Hands on pieces one by one, and shows how many are done."""
+
+# What the new dataset has of its own; all other files are carried over.
+MADE = {
+    INFO,
+    MODALITY,
+    OWN_METADATA,
+    RELATIVE_STATISTICS,
+    STATISTICS,
+    EPISODE_STATISTICS,
+    EDITS,
+    REPORT,
+    "meta/episodes.jsonl",
+    "meta/tasks.jsonl",
+    "meta/tasks.parquet",
+}
+MADE_FOLDERS = ("data/", "videos/", "meta/episodes/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """What was made."""
+
+    episodes: int
+    frames: int
+    short: int = 0
+    """Trimmed episodes that were left out since they are shorter than a chunk of actions."""
+    lost: tuple[str, ...] = ()
+    """Files that the new dataset lacks, since nobody knows how they were made."""
+
+
+def rebuild(folder: Path, pieces: Sequence[Piece], format_: str, watch: Watch = iter) -> Rebuilt:
+    """Write the dataset of pieces into a new folder; UserError for none.
+
+    `format_` is a key of FORMATS. What is common to all is taken from the first piece's dataset.
+    """
+    if not pieces:
+        raise UserError("no episode would be left: delete the dataset's folder instead")
+    first = pieces[0].dataset
+    writer = FORMATS[format_](folder, description_of(first))
+    for piece in watch(pieces):
+        take(writer, piece)
+    own = edited_metadata(pieces)
+    relative = {}
+    if own:
+        file = carried_codec(own, str(first.path / OWN_METADATA))
+        relative = finish_metadata(own, writer, file)
+    writer.finish(own, relative)
+    for name in _others(first.path):
+        place(first.path / name, folder / name)
+    lost: tuple[str, ...] = ()
+    if not own and (first.path / RELATIVE_STATISTICS).exists():
+        if _same_rows(pieces):
+            place(first.path / RELATIVE_STATISTICS, folder / RELATIVE_STATISTICS)
+        else:
+            lost = (RELATIVE_STATISTICS,)
+    if own:
+        write_report(Dataset(folder))
+    return Rebuilt(episodes=len(writer.episodes), frames=writer.frames, lost=lost)
+
+
+def _others(dataset: Path) -> Iterator[str]:
+    for path in sorted(dataset.rglob("*")):
+        name = path.relative_to(dataset).as_posix()
+        if path.is_file() and name not in MADE and not name.startswith(MADE_FOLDERS):
+            yield name
+
+
+def _same_rows(pieces: Sequence[Piece]) -> bool:
+    """Whether the pieces are all that their one dataset holds."""
+    dataset = pieces[0].dataset
+    return len(pieces) == len(dataset.episodes) and all(
+        piece.dataset is dataset and piece.is_whole for piece in pieces
+    )
+
+
+def format_of(dataset: Dataset) -> str:
+    """The key of FORMATS in which a dataset is written."""
+    return "lerobot-v3" if dataset.is_v3 else "gr00t"
