@@ -73,6 +73,8 @@ ROOMS = [
     "cli.verbs",
 ]
 MOST_FILES = 20
+# A file for each of the commands, which --help lists as well.
+LISTS = {"cli.verbs"}
 TORCH_ROOMS = ("model", "training", "benchmarks")
 TORCH_MODULES = {"policies.checkpoint.local"}
 TORCH_PACKAGES = {"torch", "torchvision", "transformers"}
@@ -133,7 +135,8 @@ def test_imports_go_upward_in_the_list() -> None:
 
 def test_no_room_is_crowded() -> None:
     files = [room(module) for module in modules()]
-    crowded = {name: files.count(name) for name in ROOMS if files.count(name) > MOST_FILES}
+    rooms = [name for name in ROOMS if name not in LISTS]
+    crowded = {name: files.count(name) for name in rooms if files.count(name) > MOST_FILES}
     assert not crowded
 
 
