@@ -25,6 +25,8 @@ setup(
     maintainer_email="maintainers@example.com",
     license="Apache-2.0",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    # The page of `groot-ros view`.
+    package_data={f"{PACKAGE}.viewer": ["static/*", "static/uplot/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -61,7 +63,8 @@ setup(
     extras_require={
         "sim": ["daqp>=0.7", "mink>=1.0", "mujoco>=4.0"],
         "train": ["accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],
-        "test": ["hypothesis>=6.98", "pytest>=8,<9", "pytest-xdist>=3.5"],
+        "test": ["hypothesis>=6.98", "pytest>=8,<9", "pytest-xdist>=3.5", "selenium>=4.20"],
+        "view": ["starlette>=0.46", "uvicorn>=0.34"],
     },
     entry_points={
         "console_scripts": [

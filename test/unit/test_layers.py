@@ -57,6 +57,7 @@ ROOMS = [
     "incidents",
     "demo",
     "serving",
+    "viewer",
     "training",
     "benchmarks",
     "benchmarks.gpu",

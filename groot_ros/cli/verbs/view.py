@@ -1,0 +1,80 @@
+"""`groot-ros view`: look at a dataset in the browser.
+
+Episodes with what is odd about them, films in step with plots. Nothing leaves this machine unless
+--host says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from groot_ros.errors import UserError
+
+if TYPE_CHECKING:
+    from groot_ros.viewer.subject import Subject
+
+LIBRARIES = ("starlette", "uvicorn")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="folder of a dataset")
+    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (%(default)s)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; with one that others reach, a token is needed (%(default)s)",
+    )
+    parser.add_argument(
+        "--no-browser", "--no_browser", action="store_true", help="only print the URL"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        from groot_ros.viewer.app import make_app
+        from groot_ros.viewer.serve import is_local, listening, serve
+    except ModuleNotFoundError as error:
+        if error.name not in LIBRARIES:
+            raise
+        raise UserError(f"{error.name} is not installed: pip install 'groot_ros[view]'") from None
+
+    subject = _subject(args.path)
+    token = "" if is_local(args.host) else secrets.token_urlsafe(16)
+    place = listening(args.host, args.port)
+    any_address = args.host in ("0.0.0.0", "::")
+    names = {args.host, socket.gethostname(), socket.getfqdn()} if token else {args.host}
+    app = make_app(subject, names, token, any_address)
+    name = socket.gethostname() if any_address else args.host
+    shown = f"[{name}]" if ":" in name else name
+    url = f"http://{shown}:{place.getsockname()[1]}/" + (f"?token={token}" if token else "")
+
+    def ready() -> None:
+        print(f"{args.path} at {url} (Ctrl-C ends it)", flush=True)
+        if not args.no_browser and _has_screen():
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+    serve(app, place, ready)
+    return 0
+
+
+def _subject(path: Path) -> Subject:
+    from groot_ros.data.datasets.reader import is_dataset
+    from groot_ros.viewer.dataset_subject import DatasetSubject
+
+    if not path.exists():
+        raise UserError(f"{path} does not exist, expected a dataset")
+    if not is_dataset(path):
+        raise UserError(f"{path} is not a dataset: make one with groot-ros convert")
+    return DatasetSubject(path)
+
+
+def _has_screen() -> bool:
+    """Without one, webbrowser would open a browser of the terminal in this very terminal."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

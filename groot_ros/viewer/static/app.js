@@ -1,0 +1,226 @@
+// The page: list on the left, episode on the right, keys.
+
+import { byId, element, get } from "./api.js";
+import { Editor } from "./editor.js";
+import { EpisodeList, markJerky } from "./episodes.js";
+import { Player } from "./player.js";
+import { Plots } from "./plots.js";
+
+const FINDINGS_AT_ONCE = 25;
+const EDITS_EVERY_MS = 3000;
+const ODD = new Set(["outlier", "jump", "lag", "unreadable"]);
+
+const KEYS = [
+  ["space", "play, pause"],
+  ["← →", "one frame back, on (with shift: ten)"],
+  ["home end", "first, last frame"],
+  ["n p", "next, previous episode (also ↓ ↑)"],
+  ["s f", "mark success, failure"],
+  ["d", "discard"],
+  ["[ ]", "begin, end at this frame"],
+  ["i", "change the instruction"],
+  ["/", "filter"],
+];
+
+class Page {
+  constructor(subject, episodes) {
+    this.subject = subject;
+    this.lines = new Map(episodes.map((episode) => [episode.index, episode]));
+    this.plots = new Plots((timeS) => this.player.seek(Math.floor(timeS * this.subject.fps)));
+    this.player = new Player((_, timeS) => this.plots.show(timeS));
+    this.editor = new Editor(this.player, (line) => this.changed(line));
+    this.list = new EpisodeList(subject, episodes, (index) => this.open(index));
+    byId("previous").addEventListener("click", () => this.beside(-1));
+    byId("next").addEventListener("click", () => this.beside(1));
+    document.addEventListener("keydown", (event) => this.key(event));
+    byId("editor").hidden = !subject.is_editable;
+    byId("tasks").replaceChildren(...subject.tasks.map((value) => element("option", { value })));
+  }
+
+  async open(index) {
+    this.list.choose(index);
+    this.wanted = index;
+    history.replaceState(null, "", `#${index}`);
+    let episode;
+    try {
+      episode = await get(`/api/episodes/${index}`);
+    } catch (error) {
+      if (this.wanted === index) problem(error.message);
+      return;
+    }
+    // Somebody who holds a key down wants the last one.
+    if (this.wanted !== index) return;
+    problem("");
+    const line = this.lines.get(index);
+    Object.assign(line, { findings: episode.findings, measures: episode.measures });
+    this.list.update(line);
+    this.episode = episode;
+    byId("episode").hidden = false;
+    byId("name").textContent = `Episode ${index}${episode.name ? ` · ${episode.name}` : ""}`;
+    this.plots.open(episode);
+    this.player.open(episode, episode.fps ?? this.subject.fps);
+    this.editor.open(episode, line);
+    this.showFindings();
+    this.showBands();
+    byId("recording").hidden = !episode.timeline;
+    byId("timeline").innerHTML = episode.timeline;
+    byId("episode").dataset.index = index;
+    byId("episode").scrollTop = 0;
+  }
+
+  showFindings() {
+    const { findings, measures } = this.episode;
+    const at = (finding) =>
+      finding.first_s === null || finding.first_s === undefined
+        ? finding.text
+        : element("button", {
+            textContent: `${Math.max(0, finding.first_s).toFixed(1)} s: ${finding.text}`,
+            onclick: () => this.player.seek(Math.round(finding.first_s * this.player.fps)),
+          });
+    const facts = [];
+    if (measures.lag_s !== null && measures.lag_s !== undefined) {
+      facts.push(`actions lead the state by ${measures.lag_s.toFixed(2)} s`);
+    }
+    if (measures.jerk !== null && measures.jerk !== undefined) facts.push(`jerk ${measures.jerk.toPrecision(2)}`);
+    const rows = findings.map((finding) => element("li", { className: band(finding.kind) }, at(finding)));
+    if (facts.length) rows.push(element("li", { className: "quiet", textContent: facts.join(", ") }));
+    byId("findings").replaceChildren(...rows);
+  }
+
+  showBands() {
+    const { findings, seconds, edit } = this.episode;
+    const bands = findings
+      .filter((f) => f.first_s !== null && f.first_s !== undefined)
+      .map((f) => ({ first_s: f.first_s, last_s: f.last_s, className: band(f.kind) }));
+    const fps = this.player.fps;
+    if (edit?.discard) bands.push({ first_s: 0, last_s: seconds, className: "cut" });
+    if (Number.isInteger(edit?.start)) bands.push({ first_s: 0, last_s: edit.start / fps, className: "cut" });
+    if (Number.isInteger(edit?.end)) bands.push({ first_s: edit.end / fps, last_s: seconds, className: "cut" });
+    const inside = bands
+      .map((b) => ({ ...b, first_s: Math.max(0, b.first_s), last_s: Math.min(seconds, b.last_s) }))
+      .filter((b) => b.last_s >= b.first_s && b.first_s <= seconds);
+    byId("bands").replaceChildren(
+      ...inside.map((b) => {
+        const mark = element("i", { className: b.className });
+        mark.style.left = `${(100 * b.first_s) / seconds}%`;
+        mark.style.width = `${(100 * (b.last_s - b.first_s)) / seconds}%`;
+        return mark;
+      }));
+    this.plots.setBands(inside);
+  }
+
+  changed(line) {
+    this.list.update(line);
+    if (this.episode?.index === line.index) this.showBands();
+  }
+
+  beside(steps) {
+    const index = this.list.beside(this.wanted, steps);
+    if (index !== undefined) this.open(index);
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches('input[type="text"], input[type="search"], select, textarea')) return;
+    const edit = (id) => () => this.subject.is_editable && this.editor.actions[id]();
+    const many = event.shiftKey ? 10 : 1;
+    const actions = {
+      " ": () => this.player.toggle(),
+      ArrowLeft: () => this.player.step(-many),
+      ArrowRight: () => this.player.step(many),
+      Home: () => this.player.step(-Infinity),
+      End: () => this.player.step(Infinity),
+      n: () => this.beside(1),
+      p: () => this.beside(-1),
+      ArrowDown: () => this.beside(1),
+      ArrowUp: () => this.beside(-1),
+      s: edit("success"),
+      f: edit("failure"),
+      d: edit("discard"),
+      "[": edit("trim-start"),
+      "]": edit("trim-end"),
+      i: () => this.subject.is_editable && byId("instruction").select(),
+      "/": () => byId("filter").focus(),
+    };
+    const action = actions[event.key];
+    if (!action || (!this.episode && !["n", "p", "/"].includes(event.key))) return;
+    event.preventDefault();
+    action();
+  }
+
+  // What is odd about every episode, read while somebody looks already.
+  async findAll() {
+    const missing = [...this.lines.values()].filter((line) => !line.findings).map((line) => line.index);
+    for (let first = 0; first < missing.length; first += FINDINGS_AT_ONCE) {
+      const found = await get(`/api/findings?of=${missing.slice(first, first + FINDINGS_AT_ONCE)}`);
+      for (const [index, values] of Object.entries(found)) {
+        const line = this.lines.get(Number(index));
+        Object.assign(line, values);
+        this.list.update(line);
+      }
+      byId("summary").textContent = `${this.subject.path} · looking at episodes: ${Math.min(first + FINDINGS_AT_ONCE, missing.length)} of ${missing.length}`;
+    }
+    markJerky([...this.lines.values()]);
+    for (const line of this.lines.values()) if (line.isJerky) this.list.update(line);
+    if (byId("show").value !== "all" || byId("order").value !== "index") this.list.arrange();
+    byId("summary").textContent = this.subject.path;
+    document.body.dataset.ready = "all";
+  }
+
+  async warn() {
+    const { warnings } = await get("/api/warnings");
+    byId("warnings").hidden = !warnings.length;
+    byId("warnings").firstChild.textContent = `${warnings.length} warnings`;
+    byId("warnings").lastChild.replaceChildren(
+      ...warnings.map((textContent) => element("li", { textContent })));
+  }
+
+  // Edits of other pages, which may come at any time.
+  async watchEdits() {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, EDITS_EVERY_MS));
+      if (document.hidden) continue;
+      await this.editor.queue;
+      try {
+        const { edits } = await get("/api/edits");
+        for (const line of this.lines.values()) {
+          const edit = edits[line.index];
+          if (JSON.stringify(edit ?? null) !== JSON.stringify(line.edit ?? null)) this.editor.take(line, edit ?? null);
+        }
+        problem("");
+      } catch (error) {
+        problem(error instanceof TypeError ? "groot-ros view has ended: start it again" : error.message);
+      }
+    }
+  }
+}
+
+function band(kind) {
+  return kind === "dropped" || kind === "still" ? kind : ODD.has(kind) ? "odd" : "";
+}
+
+function problem(sentence) {
+  byId("problem").textContent = sentence;
+  byId("problem").hidden = !sentence;
+}
+
+async function begin() {
+  const [subject, { episodes }] = await Promise.all([get("/api/subject"), get("/api/episodes")]);
+  document.title = `${subject.title} · groot-ros view`;
+  byId("title").textContent = subject.title;
+  byId("summary").textContent = subject.path;
+  const pairs = (rows) => rows.flatMap(([term, text]) => [
+    element("dt", { textContent: term }), element("dd", { textContent: text })]);
+  byId("facts").replaceChildren(...pairs(subject.facts));
+  byId("keys").replaceChildren(...pairs(subject.is_editable ? KEYS : KEYS.filter(([k]) => !"s f|d|[ ]|i".split("|").includes(k))));
+  const page = new Page(subject, episodes);
+  document.body.dataset.ready = "list";
+  const asked = Number(location.hash.slice(1));
+  const first = location.hash && page.lines.has(asked) ? asked : page.list.shown[0]?.index;
+  if (first !== undefined) await page.open(first);
+  if (subject.is_editable) page.watchEdits();
+  await page.findAll();
+  await page.warn();
+}
+
+begin().catch((error) => problem(error.message));

@@ -1,0 +1,106 @@
+// Numbers over time, drawn by uPlot; a click or a drag seeks, the line stands where the film is.
+
+import { byId, element } from "./api.js";
+
+const HEIGHT = 150;
+const COLORS = 10;
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function titleOf(plot) {
+  const isMixed = new Set(plot.lines.map((line) => line.is_action)).size > 1;
+  return plot.title + (isMixed ? " (action dashed)" : plot.lines[0]?.is_action ? " (action)" : "");
+}
+
+export class Plots {
+  constructor(onSeek) {
+    this.onSeek = onSeek;
+    this.plots = [];
+    this.bands = [];
+    new ResizeObserver(() => this.resize()).observe(byId("plots"));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      for (const plot of this.plots) plot.redraw(false, true);
+    });
+  }
+
+  open(episode) {
+    for (const plot of this.plots) plot.destroy();
+    const places = episode.plots.map((plot) =>
+      element("div", { className: "plot" }, element("h3", { textContent: titleOf(plot) })));
+    byId("plots").replaceChildren(...places);
+    this.plots = episode.plots.map((plot, number) => this.draw(plot, places[number], episode.seconds));
+  }
+
+  draw(plot, place, seconds) {
+    const axis = (size) => ({
+      stroke: () => css("--quiet"),
+      grid: { stroke: () => css("--edge"), width: 1 },
+      ticks: { stroke: () => css("--edge"), width: 1 },
+      font: "11px system-ui, sans-serif",
+      size,
+    });
+    const series = plot.lines.map((line) => ({
+      label: line.name + (line.is_action ? " action" : ""),
+      stroke: () => css(`--c${line.color % COLORS}`),
+      width: 1.5,
+      dash: line.is_action ? [5, 4] : undefined,
+      points: { show: false },
+      value: (_, value) => (value === null || value === undefined ? "–" : value.toPrecision(4)),
+    }));
+    const options = {
+      width: place.clientWidth || 400,
+      height: HEIGHT,
+      scales: { x: { time: false, range: () => [0, Math.max(seconds, 1e-3)] } },
+      axes: [{ ...axis(26), values: (_, ticks) => ticks.map((tick) => `${tick} s`) }, axis(52)],
+      series: [{ label: "time", value: (_, value) => (value === null ? "–" : `${value.toFixed(2)} s`) }, ...series],
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false, setScale: false } },
+      hooks: { drawClear: [(drawn) => this.drawBands(drawn)] },
+    };
+    const made = new uPlot(options, [plot.times_s, ...plot.lines.map((line) => line.values)], place);
+    const seekAt = (event) => {
+      if (!(event.buttons & 1)) return;
+      const timeS = made.posToVal(event.clientX - made.over.getBoundingClientRect().left, "x");
+      this.onSeek(timeS);
+    };
+    made.over.addEventListener("pointerdown", seekAt);
+    made.over.addEventListener("pointermove", seekAt);
+    made.over.addEventListener("mouseleave", () => this.show(this.timeS));
+    return made;
+  }
+
+  // Bands {first_s, last_s, className} behind the lines.
+  setBands(bands) {
+    this.bands = bands;
+    for (const plot of this.plots) plot.redraw(false, false);
+  }
+
+  drawBands(plot) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    for (const band of this.bands) {
+      const left = plot.valToPos(band.first_s, "x", true);
+      const right = plot.valToPos(band.last_s, "x", true);
+      ctx.fillStyle = css(band.className === "cut" ? "--cut" : `--band-${band.className}`);
+      ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
+    }
+    ctx.restore();
+  }
+
+  show(timeS) {
+    this.timeS = timeS;
+    for (const plot of this.plots) {
+      if (!plot.over.matches(":hover")) plot.setCursor({ left: plot.valToPos(timeS, "x"), top: 0 });
+    }
+  }
+
+  resize() {
+    for (const plot of this.plots) {
+      const width = plot.root.parentElement.clientWidth;
+      if (width && width !== plot.width) plot.setSize({ width, height: HEIGHT });
+    }
+    if (this.timeS !== undefined) this.show(this.timeS);
+  }
+}

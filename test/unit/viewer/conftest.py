@@ -1,0 +1,41 @@
+"""Datasets for the page."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from arm_bags import ArmBag, conversion, write_bag
+
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.playback.episodes import EpisodeChoice
+
+
+def _convert(folder: Path, output_format: str) -> Path:
+    """Three episodes: a good one, one whose wrist camera pauses, one that goes on after that."""
+    arm = ArmBag(seconds=5.0)
+    kept = [m for m in arm.images() if not (m.topic[1] == "w" and 2.0 < m.arrival_s < 3.0)]
+    write_bag(folder / "bags" / "a", ArmBag(seconds=4.0).messages())
+    write_bag(folder / "bags" / "b <1>", [*arm.states(), *arm.commands(), *kept])
+    output = folder / "dataset"
+    choice = EpisodeChoice(instruction="pick up the red cube")
+    found = conversion(folder / "bags", output, choice=choice, format=output_format)
+    assert len(convert(found).episodes) == 2
+    return output
+
+
+@pytest.fixture(scope="session")
+def shipped_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _convert(tmp_path_factory.mktemp("v21"), "gr00t")
+
+
+@pytest.fixture
+def dataset(shipped_dataset: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(shipped_dataset, tmp_path / "dataset"))
+
+
+@pytest.fixture
+def dataset_v3(tmp_path: Path) -> Path:
+    return _convert(tmp_path, "lerobot-v3")
