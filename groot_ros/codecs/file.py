@@ -297,11 +297,7 @@ def _affine(section: Section) -> Affine:
 
 
 def _tool(section: Section) -> Tool:
-    quat = section.numbers("quat_wxyz", "1", 4) if "quat_wxyz" in section else (1.0, 0.0, 0.0, 0.0)
-    if abs(sum(number * number for number in quat) - 1.0) > 1e-3:
-        raise section.error("quat_wxyz", "has another length than 1")
-    xyz = section.numbers("xyz", "m", 3) if "xyz" in section else (0.0, 0.0, 0.0)
-    tool = Tool(section.text("of", "the link whose pose the robot tells"), (*xyz, *quat))
+    tool = Tool(section.text("of", "the link whose pose the robot tells"), section.pose())
     section.finish()
     return tool
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
+from rclpy.qos import ReliabilityPolicy
 from rclpy.timer import Timer
 
 from groot_ros.nodes.camera_subscription import CameraSubscription
-from groot_ros.nodes.raw_topics import message_class
+from groot_ros.nodes.state_subscription import StateSubscription
 from groot_ros.observation import routes as stream_store
 from groot_ros.observation.buffer import ObservationBuffer
 
 # Best effort connects to any publisher; a late picture or state is of no use anyway.
 BEST_EFFORT = ReliabilityPolicy.BEST_EFFORT
-STATE_DEPTH = 10
 LOOK_PERIOD_S = 0.2
 
 
@@ -41,7 +38,7 @@ class StreamSubscriptions:
     ) -> None:
         self._node = node
         self._state_came = state_came
-        self._states: list[Subscription] = []
+        self._states: list[StateSubscription] = []
         self._cameras: list[CameraSubscription] = []
         self._timer: Timer | None = None
         with ExitStack() as stack:
@@ -52,22 +49,14 @@ class StreamSubscriptions:
                         CameraSubscription(node, route, buffer, picture_came, reliability)
                     )
                 else:
-                    self._states.append(self._state_subscription(route, reliability))
+                    self._states.append(
+                        StateSubscription(node, route, buffer, self._receive, reliability)
+                    )
             stack.pop_all()
-        if self._cameras:
+        if self._cameras or any(state.has_choice for state in self._states):
             # In simulated time a clock that waits would find no camera.
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._timer = node.create_timer(LOOK_PERIOD_S, self._look, clock=steady)
-
-    def _state_subscription(
-        self, route: stream_store.Route, reliability: ReliabilityPolicy
-    ) -> Subscription:
-        return self._node.create_subscription(
-            message_class(route.type_name),
-            route.topic,
-            partial(self._receive, route),
-            QoSProfile(depth=STATE_DEPTH, reliability=reliability),
-        )
 
     def _receive(self, route: stream_store.Route, message: Any) -> None:
         route.store(message, self._node.get_clock().now().nanoseconds)
@@ -75,6 +64,7 @@ class StreamSubscriptions:
 
     def _look(self) -> None:
         looks = [camera.look() for camera in self._cameras]
+        looks += [state.look() for state in self._states]
         if all(looks) and self._timer:
             self._timer.cancel()
 
@@ -82,8 +72,8 @@ class StreamSubscriptions:
         if self._timer:
             self._node.destroy_timer(self._timer)
             self._timer = None
-        for subscription in self._states:
-            self._node.destroy_subscription(subscription)
+        for state in self._states:
+            state.close()
         self._states.clear()
         for camera in self._cameras:
             camera.close()

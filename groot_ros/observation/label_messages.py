@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 from groot_ros.errors import UserError, did_you_mean
 from groot_ros.observation.fields import from_pose, from_transform, to_ns
 from groot_ros.observation.signal_messages import (
+    BOOL,
     FLOAT,
     FLOAT32,
     FLOATS,
     FLOATS32,
     JOINT_STATE,
+    ODOMETRY,
     POSE,
     SHOWN_LENGTH,
     SHOWN_NAMES,
+    TRANSFORM,
     TWIST_STAMPED,
+    in_frame,
     number_at,
 )
 from groot_ros.robot import labels as of
@@ -33,10 +37,7 @@ from groot_ros.robot.labels import GripLabel, JointLabel, Label, PoseLabel
 
 Array = NDArray[np.float64]
 
-BOOL = "std_msgs/msg/Bool"
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
-TRANSFORM = "geometry_msgs/msg/TransformStamped"
-ODOMETRY = "nav_msgs/msg/Odometry"
 GRIPPER_MESSAGE = "control_msgs/msg/GripperCommand"
 GRIPPER_FEEDBACK = "control_msgs/action/GripperCommand_FeedbackMessage"
 GRIPPER_GOALS = "control_msgs/action/GripperCommand_SendGoal_Event"
@@ -112,13 +113,11 @@ def _joint_types(label: JointLabel) -> dict[str, LabelType]:
 
 def _pose_types(label: PoseLabel) -> dict[str, LabelType]:
     return {
-        POSE: LabelType(of.POSE, lambda m, frame: from_pose(_in_frame(m, frame).pose)),
+        POSE: LabelType(of.POSE, lambda m, frame: from_pose(in_frame(m, frame).pose)),
         TRANSFORM: LabelType(
-            of.TRANSFORM, lambda m, frame: from_transform(_in_frame(m, frame).transform)
+            of.TRANSFORM, lambda m, frame: from_transform(in_frame(m, frame).transform)
         ),
-        ODOMETRY: LabelType(
-            of.ODOMETRY, lambda m, frame: from_pose(_in_frame(m, frame).pose.pose)
-        ),
+        ODOMETRY: LabelType(of.ODOMETRY, lambda m, frame: from_pose(in_frame(m, frame).pose.pose)),
         TWIST_STAMPED: LabelType(of.TWIST, partial(_twist, label)),
     }
 
@@ -146,15 +145,6 @@ def _grip_types(label: GripLabel) -> dict[str, LabelType]:
         found[JOINT_STATE] = LabelType(of.JOINT_STATE, partial(_grip_state, label))
         found[TRAJECTORY] = LabelType(of.TRAJECTORY, partial(_grip_trajectory, label))
     return found
-
-
-def _in_frame(message: Any, frame: str) -> Any:
-    if (found := message.header.frame_id.lstrip("/")) != frame:
-        raise UserError(
-            f"messages are in frame {found[:SHOWN_LENGTH]!r}, the robot file's base_frame is "
-            f"{frame!r}"
-        )
-    return message
 
 
 def _closure(label: GripLabel, raw: float) -> Array:

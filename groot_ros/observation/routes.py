@@ -5,8 +5,8 @@ Messages are any objects with the fields of their ROS type.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,12 +17,18 @@ from groot_ros.cameras.catalog import CAMERA_TYPES, expected_type, kind_of, mess
 from groot_ros.cameras.kind import Decode
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
-from groot_ros.observation.fields import to_ns
-from groot_ros.observation.signal_messages import SignalReader, signal_reader
+from groot_ros.observation.fields import from_transform, to_ns
+from groot_ros.observation.signal_messages import SignalReader, moved_by, signal_readers
+from groot_ros.observation.transforms import TransformTree
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.kinematics import pose_kinematics
+from groot_ros.robot.observations import SignalStream
+from groot_ros.robot.pose_stream import TF, TF_STATIC, ComputedPose, TransformStream
 from groot_ros.robot.stream_time import ARRIVAL, HEADER, StreamTime
+from groot_ros.signals.kinds import POSE
 
+TRANSFORMS = "tf2_msgs/msg/TFMessage"
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
 
@@ -54,6 +60,10 @@ class Route:
     """Of a camera, should it send video. Only `store` uses it, so that one thread must do that."""
     clock: str = HEADER
     """Header where the stamps of one stream or more count, else arrival."""
+    others: Mapping[str, Store] = field(default_factory=dict)
+    """Of a state, by the other types that its topic may have."""
+    is_latched: bool = False
+    """What was said before counts too; nothing may have been said at all."""
 
     @property
     def is_camera(self) -> bool:
@@ -61,8 +71,13 @@ class Route:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """Message types that a topic of a bag may have to feed it."""
-        return CAMERA_TYPES if self.is_camera else (self.type_name,)
+        """Message types that its topic may have to feed it."""
+        return CAMERA_TYPES if self.is_camera else (self.type_name, *self.others)
+
+    def of_type(self, type_name: str) -> Route:
+        """The same for messages of one of its types."""
+        store = self.others.get(type_name, self.store)
+        return replace(self, type_name=type_name, store=store, others={})
 
 
 def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
@@ -74,12 +89,7 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
     found: list[Route] = []
     for name, stream in streams.signals.items():
         if name in buffer.fields:
-            reader = signal_reader(stream, buffer.robot.base_frame)
-            time = _Time(reader.time, behind_ns)
-            store = partial(_store_signal, buffer, name, reader, time)
-            found.append(
-                Route(stream.topic, reader.type_name, (name,), store, clock=reader.time.clock)
-            )
+            found += _signal_routes(buffer, name, stream, behind_ns)
     merged = _merged(found)
     for name in buffer.cameras:
         camera, decoder = streams.cameras[name], VideoDecoder()
@@ -91,6 +101,83 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
     return merged
 
 
+def _signal_routes(buffer: Sink, name: str, stream: SignalStream, behind_ns: int) -> list[Route]:
+    robot = buffer.robot
+    time = _Time(stream.time, behind_ns)
+    if isinstance(stream, TransformStream):
+        return _transform_routes(buffer, name, stream, time)
+    if isinstance(stream, ComputedPose):
+        readers = _computed(robot, stream)
+    else:
+        readers = signal_readers(stream, robot.base_frame)
+    stores = {
+        type_name: partial(_store_signal, buffer, name, reader, _Time(reader.time, behind_ns))
+        for type_name, reader in readers.items()
+    }
+    first, *others = stores
+    rest = {type_name: stores[type_name] for type_name in others}
+    clock = readers[first].time.clock
+    return [Route(stream.topic, first, (name,), stores[first], clock=clock, others=rest)]
+
+
+def _computed(robot: RobotConfig, stream: ComputedPose) -> dict[str, SignalReader]:
+    """What reads the pose of a link by the joints."""
+    joints = robot.observations.joint_position
+    assert joints, "the robot file was checked for it"
+    kinematics = pose_kinematics(robot, stream)
+    [(type_name, reader)] = signal_readers(joints, robot.base_frame).items()
+
+    def value(message: Any) -> NDArray[np.float64]:
+        return moved_by(stream, kinematics.poses(reader.value(message))[0])
+
+    return {type_name: SignalReader(type_name, stream.time, value)}
+
+
+def _transform_routes(
+    buffer: Sink, name: str, stream: TransformStream, time: _Time
+) -> list[Route]:
+    """Static transforms first: what hangs on them is told by the others."""
+    tree = TransformTree()
+    store = partial(_store_transforms, buffer, name, stream, time, tree)
+    return [
+        Route(
+            topic,
+            TRANSFORMS,
+            (name,),
+            partial(store, is_static),
+            clock=ARRIVAL,
+            is_latched=is_static,
+        )
+        for topic, is_static in ((TF_STATIC, True), (TF, False))
+    ]
+
+
+def _store_transforms(
+    buffer: Sink,
+    name: str,
+    stream: TransformStream,
+    time: _Time,
+    tree: TransformTree,
+    is_static: bool,
+    message: Any,
+    arrival_ns: int,
+) -> None:
+    for told in message.transforms:
+        stamp_ns = 1 if is_static else time.of(buffer, name, told, arrival_ns)
+        pose = from_transform(told.transform)
+        if stamp_ns and POSE.usable(pose[None])[0]:
+            parent, child = told.header.frame_id.lstrip("/"), told.child_frame_id.lstrip("/")
+            tree.add(parent, child, stamp_ns, pose, is_static)
+    if is_static:
+        return
+    try:
+        found_ns, pose = tree.pose(buffer.robot.base_frame, stream.link)
+    except UserError as error:
+        buffer.report(name, str(error))
+    else:
+        buffer.add(name, found_ns, moved_by(stream, pose))
+
+
 def _merged(found: list[Route]) -> list[Route]:
     """One route for each topic and type."""
     merged: dict[tuple[str, str], Route] = {}
@@ -100,7 +187,14 @@ def _merged(found: list[Route]) -> list[Route]:
             streams = (*other.streams, *route.streams)
             both = partial(_store_both, other.store, route.store)
             clock = HEADER if HEADER in (other.clock, route.clock) else ARRIVAL
-            merged[key] = Route(*key, streams, both, clock=clock)
+            rest = {
+                name: partial(_store_both, store, route.others[name])
+                for name, store in other.others.items()
+                if name in route.others
+            }
+            merged[key] = Route(
+                *key, streams, both, clock=clock, others=rest, is_latched=other.is_latched
+            )
         else:
             merged[key] = route
     return list(merged.values())

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.observation.fields import from_pose
+from groot_ros.geometry import matrix_to_pose, pose_to_matrix
+from groot_ros.observation.fields import from_pose, from_transform
+from groot_ros.robot.observations import SignalStream
+from groot_ros.robot.pose_stream import PoseStream
 from groot_ros.robot.stream_time import ARRIVAL, StreamTime
 from groot_ros.robot.streams import (
     ARRAY,
@@ -25,8 +28,6 @@ from groot_ros.robot.streams import (
     WRENCH,
     GripStream,
     JointStream,
-    PoseStream,
-    SignalStream,
     VectorStream,
 )
 
@@ -41,6 +42,9 @@ FLOAT = "std_msgs/msg/Float64"
 FLOAT32 = "std_msgs/msg/Float32"
 FLOATS = "std_msgs/msg/Float64MultiArray"
 FLOATS32 = "std_msgs/msg/Float32MultiArray"
+BOOL = "std_msgs/msg/Bool"
+TRANSFORM = "geometry_msgs/msg/TransformStamped"
+ODOMETRY = "nav_msgs/msg/Odometry"
 WRENCH_STAMPED = "geometry_msgs/msg/WrenchStamped"
 TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
 PLURALS = {"position": "positions", "velocity": "velocities", "effort": "efforts"}
@@ -59,34 +63,61 @@ class SignalReader:
     value: Callable[[Any], Array]
 
 
-def signal_reader(stream: SignalStream, base_frame: str) -> SignalReader:
-    """What reads a stream of a robot file."""
-    return READERS[type(stream)](stream, base_frame)
+def signal_readers(stream: SignalStream, base_frame: str) -> dict[str, SignalReader]:
+    """What reads a stream of a robot file, by the types that its topic may have, the one that
+    robots send most first."""
+    return {reader.type_name: reader for reader in READERS[type(stream)](stream, base_frame)}
 
 
-def _joints(stream: JointStream, base_frame: str) -> SignalReader:
+def _joints(stream: JointStream, base_frame: str) -> list[SignalReader]:
     value = partial(_of_joints, stream.topic, stream.joints, "position")
-    return SignalReader(JOINT_STATE, stream.time, value)
+    return [SignalReader(JOINT_STATE, stream.time, value)]
 
 
-def _grip(stream: GripStream, base_frame: str) -> SignalReader:
+def _grip(stream: GripStream, base_frame: str) -> list[SignalReader]:
     if stream.joint is None:
-        # A Float64 carries no time.
+        # These carry no time.
         time = StreamTime(ARRIVAL, stream.time.latency_s)
-        return SignalReader(FLOAT, time, lambda message: _closure(stream, message.data))
+        number = partial(_closure_of, stream, lambda message: message.data)
+        numbers = partial(_closure_of, stream, partial(_number_of, stream))
+        return [
+            *(SignalReader(name, time, number) for name in (FLOAT, FLOAT32, BOOL)),
+            *(SignalReader(name, time, numbers) for name in (FLOATS, FLOATS32)),
+        ]
     joints = (stream.joint,)
-    return SignalReader(
-        JOINT_STATE,
-        stream.time,
-        lambda message: _closure(stream, _of_joints(stream.topic, joints, "position", message)[0]),
-    )
+    read = partial(_of_joints, stream.topic, joints, "position")
+    value = partial(_closure_of, stream, lambda message: read(message)[0])
+    return [SignalReader(JOINT_STATE, stream.time, value)]
 
 
-def _pose(stream: PoseStream, base_frame: str) -> SignalReader:
-    return SignalReader(POSE, stream.time, partial(_pose_in, base_frame))
+def _number_of(stream: GripStream, message: Any) -> float:
+    return number_at(message.data, stream.index, "observations.grip.index")
 
 
-def _vector(stream: VectorStream, base_frame: str) -> SignalReader:
+def _closure_of(stream: GripStream, raw: Callable[[Any], Any], message: Any) -> Array:
+    return np.asarray(stream.closure(float(raw(message))))
+
+
+def _pose(stream: PoseStream, base_frame: str) -> list[SignalReader]:
+    def of(found: Callable[[Any], Array]) -> Callable[[Any], Array]:
+        return lambda message: moved_by(stream, found(in_frame(message, base_frame)))
+
+    return [
+        SignalReader(POSE, stream.time, of(lambda m: from_pose(m.pose))),
+        SignalReader(TRANSFORM, stream.time, of(lambda m: from_transform(m.transform))),
+        SignalReader(ODOMETRY, stream.time, of(lambda m: from_pose(m.pose.pose))),
+    ]
+
+
+def moved_by(stream: PoseStream, pose: Array) -> Array:
+    """The pose (7,) that a robot file means by that of its link: T_link @ tool."""
+    if stream.tool is None:
+        return pose
+    matrix = pose_to_matrix(pose) @ pose_to_matrix(np.array(stream.tool))
+    return np.asarray(matrix_to_pose(matrix))
+
+
+def _vector(stream: VectorStream, base_frame: str) -> list[SignalReader]:
     read: dict[str, tuple[str, Callable[[Any], Array]]] = {
         WRENCH: (WRENCH_STAMPED, lambda m: _both(m.wrench.force, m.wrench.torque)),
         TWIST: (TWIST_STAMPED, lambda m: _both(m.twist.linear, m.twist.angular)),
@@ -95,19 +126,15 @@ def _vector(stream: VectorStream, base_frame: str) -> SignalReader:
         ARRAY: (FLOATS, partial(_array, stream)),
     }
     type_name, value = read[stream.type]
-    return SignalReader(type_name, stream.time, value)
+    return [SignalReader(type_name, stream.time, value)]
 
 
-READERS: dict[type[SignalStream], Callable[[Any, str], SignalReader]] = {
+READERS: dict[type[SignalStream], Callable[[Any, str], list[SignalReader]]] = {
     JointStream: _joints,
     GripStream: _grip,
     PoseStream: _pose,
     VectorStream: _vector,
 }
-
-
-def _closure(stream: GripStream, raw: Any) -> Array:
-    return np.asarray(stream.closure(float(raw)))
 
 
 def number_at(numbers: Sequence[float], index: int | None, key: str) -> float:
@@ -141,13 +168,14 @@ def _array(stream: VectorStream, message: Any) -> Array:
     return numbers
 
 
-def _pose_in(base_frame: str, message: Any) -> Array:
-    if message.header.frame_id.lstrip("/") != base_frame:
-        frame = message.header.frame_id[:SHOWN_LENGTH]
+def in_frame(message: Any, base_frame: str) -> Any:
+    """The message; UserError for one in another frame."""
+    if (found := message.header.frame_id.lstrip("/")) != base_frame:
         raise UserError(
-            f"messages are in frame {frame!r}, the robot file's base_frame is {base_frame!r}"
+            f"messages are in frame {found[:SHOWN_LENGTH]!r}, the robot file's base_frame is "
+            f"{base_frame!r}"
         )
-    return from_pose(message.pose)
+    return message
 
 
 def _of_joints(topic: str, joints: Sequence[str], field: str, message: Any) -> Array:

@@ -8,26 +8,34 @@ from groot_ros.robot.opening import Opening, read_open_closed
 from groot_ros.robot.section import Section
 from groot_ros.robot.stream_time import ARRIVAL, StreamTime, read_time
 
-GRIP_TYPES = ("float64", "gripper_command", "trajectory")
+FLOAT64, FLOAT32, BOOL, ARRAY = "float64", "float32", "bool", "array"
+GRIPPER_COMMAND, TRAJECTORY = "gripper_command", "trajectory"
+GRIP_TYPES = (FLOAT64, FLOAT32, BOOL, ARRAY, GRIPPER_COMMAND, TRAJECTORY)
 
 
 @dataclass(frozen=True)
 class GripCommand(Opening):
     """Gripper command; `open` and `closed` are the values for closure 0 and 1.
 
-    type float64 is a Float64 topic, gripper_command an action of control_msgs with `max_effort`
-    in N, trajectory the channel `joint` of the arm's joint trajectory (then without a topic).
+    type float64, float32, bool and array (of one number) are topics of that type, gripper_command
+    an action of control_msgs with `max_effort` in N, trajectory the channel `joint` of the arm's
+    joint trajectory (then without a topic) or of one of its own.
     """
 
     topic: str
     open: float
     closed: float
-    type: str = "float64"
+    type: str = FLOAT64
     joint: str = ""
     max_effort: float = 0.0
     time: StreamTime = StreamTime(ARRIVAL)
     key: str = "commands.grip"
     """Its place in the robot file."""
+
+    @property
+    def is_of_arm(self) -> bool:
+        """Whether the arm's trajectory holds it."""
+        return self.type == TRAJECTORY and not self.topic
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,9 @@ def _command_topic(section: Section, key: str) -> str | None:
 def read_grip_command(section: Section, key: str = "commands.grip") -> GripCommand:
     opened, closed = read_open_closed(section)
     kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
-    in_trajectory = kind == "trajectory"
+    in_trajectory = kind == TRAJECTORY
     command = GripCommand(
-        "" if in_trajectory else section.topic("topic"),
+        "" if in_trajectory and "topic" not in section else section.topic("topic"),
         opened,
         closed,
         kind,

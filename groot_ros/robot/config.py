@@ -117,11 +117,11 @@ def _check_output(robot: RobotConfig, root: Section) -> None:
             f"is missing, expected a topic because output.profile is {profile}",
         )
     grip = robot.commands.grip
-    if grip and grip.type == "trajectory" and robot.output.commanded != JOINT_POSITION:
+    if grip and grip.is_of_arm and robot.output.commanded != JOINT_POSITION:
         raise root.error(
             f"{grip.key}.type",
-            f"is trajectory, expected float64 or gripper_command because output.profile is "
-            f"{profile}",
+            "is trajectory without a topic of its own, expected float64 or gripper_command "
+            f"because output.profile is {profile}",
         )
     name = robot.output.commanded.name
     if name not in robot.observations.signals:

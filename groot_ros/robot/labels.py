@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from groot_ros.robot.commands import Commands
+from groot_ros.robot.commands import FLOAT32, FLOAT64, Commands
 from groot_ros.robot.observations import Observations
 from groot_ros.robot.opening import Opening, read_open_closed
 from groot_ros.robot.section import Section
@@ -108,7 +108,7 @@ def _commanded(commands: Commands, observations: Observations) -> dict[str, Labe
         labels[GRIP.name] = GripLabel(
             topic=grip.topic or commands.joint_position or "",
             key="commands.grip",
-            type={"float64": ""}.get(grip.type, grip.type),
+            type="" if grip.type in (FLOAT64, FLOAT32) else grip.type,
             time=grip.time,
             open=grip.open,
             closed=grip.closed,

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from groot_ros.robot.camera_stream import CameraStream, read_camera
+from groot_ros.robot.pose_stream import PoseStream, read_pose
 from groot_ros.robot.section import Section
 from groot_ros.robot.streams import (
     GripStream,
     JointStream,
-    PoseStream,
-    SignalStream,
     VectorStream,
     read_grip,
     read_joints,
-    read_pose,
     read_vector,
 )
 from groot_ros.signals.signals import ARM, EE_POSE, GRIP, JOINT_POSITION, SignalSpec
+
+SignalStream = JointStream | PoseStream | GripStream | VectorStream
+"""Where a signal comes from, besides cameras."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Observations:
     def spec(self, name: str) -> SignalSpec:
         """What a signal is that the robot has."""
         stream = self.signals[name]
-        return SignalSpec(name, stream.kind, stream.names)
+        link = stream.link if isinstance(stream, PoseStream) else ""
+        return SignalSpec(name, stream.kind, stream.names, link=link)
 
     def changed(
         self, camera: Callable[[CameraStream], CameraStream], signal: Callable[[Any], Any]
@@ -65,10 +67,13 @@ class Observations:
 
 def read_observations(section: Section) -> Observations:
     cameras = {name: read_camera(name, s) for name, s in section.part("cameras").sections()}
+    joints = read_joints(section) if "joint_position" in section else None
+    joint_topic = joints.topic if joints else ""
+    pose = read_pose(section.section("ee_pose"), joint_topic) if "ee_pose" in section else None
     observations = Observations(
         cameras=cameras,
-        joint_position=read_joints(section) if "joint_position" in section else None,
-        ee_pose=read_pose(section.section("ee_pose")) if "ee_pose" in section else None,
+        joint_position=joints,
+        ee_pose=pose,
         grip=read_grip(section.section("grip")) if "grip" in section else None,
     )
     section.finish()

@@ -139,6 +139,14 @@ class Section:
             raise self.error(key, f"is {shown(values)}, expected {expected}")
         return tuple(self._number(key, value, unit, -math.inf, math.inf) for value in values)
 
+    def pose(self) -> tuple[float, ...]:
+        """A pose (7,) by the keys `xyz` in m and `quat_wxyz`, none moves or turns."""
+        quat: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)
+        quat = self.numbers("quat_wxyz", "1", 4) if "quat_wxyz" in self else quat
+        if abs(sum(number * number for number in quat) - 1.0) > 1e-3:
+            raise self.error("quat_wxyz", "has another length than 1")
+        return (*(self.numbers("xyz", "m", 3) if "xyz" in self else (0.0, 0.0, 0.0)), *quat)
+
     def number_or_numbers(self, key: str, unit: str) -> tuple[float, ...]:
         """A number or a list of some, none larger than `LARGEST`."""
         expected = f"a number in {unit} or a list of some"

@@ -9,7 +9,7 @@ from typing import ClassVar
 from groot_ros.robot.opening import Opening, read_open_closed
 from groot_ros.robot.section import Section
 from groot_ros.robot.stream_time import STATE_MAX_AGE_S, StreamTime, read_max_age_s, read_time
-from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, VECTOR, Kind
+from groot_ros.signals.kinds import CLOSURE, JOINTS, VECTOR, Kind
 
 # What vectors are told by, and the names of their numbers; empty where the file names them.
 WRENCH, TWIST, EFFORT, VELOCITY, ARRAY = "wrench", "twist", "effort", "velocity", "array"
@@ -21,6 +21,8 @@ VECTOR_NAMES: Mapping[str, tuple[str, ...]] = {
     ARRAY: (),
 }
 OF_JOINTS = (EFFORT, VELOCITY)
+# Of an array.
+MOST_NUMBERS = 1024
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,9 @@ class JointStream:
 
 
 @dataclass(frozen=True)
-class PoseStream:
-    """End-effector pose in the base frame, a PoseStamped topic."""
-
-    kind: ClassVar[Kind] = POSE
-    names: ClassVar[tuple[str, ...]] = ()
-    topic: str
-    max_age_s: float = STATE_MAX_AGE_S
-    time: StreamTime = StreamTime()
-
-
-@dataclass(frozen=True)
 class GripStream(Opening):
-    """Gripper position, a joint of a JointState topic or a Float64 topic when `joint` is None.
+    """Gripper position: a joint of a JointState topic, or where `joint` is None a number, a Bool
+    or the number at `index` of an array, None of one that holds nothing else.
 
     `open` and `closed` are the raw values that mean closure 0 and 1.
     """
@@ -64,6 +56,7 @@ class GripStream(Opening):
     closed: float
     max_age_s: float = STATE_MAX_AGE_S
     time: StreamTime = StreamTime()
+    index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,10 +72,6 @@ class VectorStream:
     time: StreamTime = StreamTime()
 
 
-SignalStream = JointStream | PoseStream | GripStream | VectorStream
-"""Where a signal comes from, besides cameras."""
-
-
 def read_joints(parent: Section) -> JointStream:
     section = parent.section("joint_position")
     stream = JointStream(
@@ -91,13 +80,6 @@ def read_joints(parent: Section) -> JointStream:
         max_age_s=read_max_age_s(section, STATE_MAX_AGE_S),
         time=read_time(section),
     )
-    section.finish()
-    return stream
-
-
-def read_pose(section: Section) -> PoseStream:
-    max_age_s = read_max_age_s(section, STATE_MAX_AGE_S)
-    stream = PoseStream(section.topic("topic"), max_age_s, read_time(section))
     section.finish()
     return stream
 
@@ -111,6 +93,7 @@ def read_grip(section: Section) -> GripStream:
         closed=closed,
         max_age_s=read_max_age_s(section, STATE_MAX_AGE_S),
         time=read_time(section, is_stamped="joint" in section),
+        index=section.integer("index", 0, MOST_NUMBERS) if "index" in section else None,
     )
     section.finish()
     return stream

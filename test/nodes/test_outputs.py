@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import TwistStamped, Vector3
 from graph import Graph
+from std_msgs.msg import Bool, Float32, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.benchmarks.path_policy import Conditions, PathPolicy
@@ -24,7 +25,7 @@ from groot_ros.chunks.limits.controller_spline import (
     interpolated,
 )
 from groot_ros.errors import UserError
-from groot_ros.nodes.drivers.grippers import ActionGrip
+from groot_ros.nodes.drivers.grippers import ActionGrip, grip_publisher
 from groot_ros.nodes.drivers.outputs import (
     Command,
     JointStreamOutput,
@@ -195,6 +196,69 @@ def test_a_gripper_in_the_trajectory_takes_its_time_and_keeps_its_range(graph: G
     assert way.min() >= 0.0 and way.max() <= 0.8 and way[-1] == pytest.approx(0.8, abs=0.01)
     assert np.diff(way).max() / 0.001 <= 0.8 * 2.0 * 1.6
     output.close()
+
+
+def test_a_goal_that_hardly_changes_does_not_replace_the_motion_of_the_arm(graph: Graph) -> None:
+    grip = GripCommand("", 0.0, 0.8, "trajectory", "finger")
+    robot = replace(ROBOT, commands=replace(ROBOT.commands, grip=grip))
+    output = TrajectoryOutput(graph.node, "trajectory", robot)
+    sent = graph.collect(JointTrajectory, "trajectory")
+    graph.wait_for(lambda: graph.node.count_subscribers("trajectory"), "the subscription")
+    now = command(joint_motion())
+    # The gripper closes, and a noisy model moves where to at every command.
+    for tick in range(100):
+        output.send(replace(now, grip_goal=0.7 + 0.004 * (-1) ** tick))
+    graph.wait_for(lambda: sent, "the trajectory")
+    output.send(replace(now, grip_goal=1.0))
+    graph.wait_for(lambda: sent[-1].points[-1].positions[-1] == pytest.approx(0.8), "the end")
+    assert len(sent) == 2
+    output.close()
+
+
+# Closures that are sent, and what is commanded by each, None where nothing is.
+GRIPPERS = {
+    "float32": (Float32, [(0.0, 0.1), (0.5, 0.45), (1.0, 0.8)]),
+    "array": (Float64MultiArray, [(0.25, 0.275)]),
+    # It stays as it is while the closure hovers in the middle.
+    "bool": (
+        Bool,
+        [(0.1, 0), (0.45, 0), (0.55, 0), (0.7, 1), (0.55, 1), (0.45, 1), (0.3, 0)],
+    ),
+    "trajectory": (JointTrajectory, [(0.0, 0.1), (0.001, None), (0.5, 0.45), (1.0, 0.8)]),
+}
+
+
+@pytest.mark.parametrize("kind", GRIPPERS)
+def test_a_gripper_is_commanded_as_it_wants(graph: Graph, kind: str) -> None:
+    message, wanted = GRIPPERS[kind]
+    gripper = grip_publisher(graph.node, GripCommand("grip", 0.1, 0.8, kind, "finger"))
+    assert gripper
+    sent = graph.collect(message, "grip")
+    graph.wait_for(lambda: graph.node.count_subscribers("grip"), "the subscription")
+    count = 0
+    for closure, value in wanted:
+        gripper.send(closure)
+        if value is None:
+            continue
+        count += 1
+        graph.wait_for(lambda: len(sent) == count, "the command")  # noqa: B023
+        data = sent[-1].points[0].positions if kind == "trajectory" else sent[-1].data
+        np.testing.assert_allclose(data, value, rtol=1e-6)
+    gripper.close()
+
+
+def test_an_inverted_switch_is_on_while_it_is_open(graph: Graph) -> None:
+    gripper = grip_publisher(graph.node, GripCommand("grip", 1.0, 0.0, "bool"))
+    assert gripper
+    sent = graph.collect(Bool, "grip")
+    graph.wait_for(lambda: graph.node.count_subscribers("grip"), "the subscription")
+    gripper.send(0.0)
+    graph.wait_for(lambda: sent, "the command")
+    assert sent[-1].data
+    gripper.send(1.0)
+    graph.wait_for(lambda: len(sent) == 2, "the command")
+    assert not sent[-1].data
+    gripper.close()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -26,6 +26,10 @@ SIZES = {
     "joints_traj": ({"grip": 1, "joint_position": 7}, {"joint_position": 7, "grip": 1}),
 }
 SIZES["joints"] = SIZES["joints_rel"] = SIZES["joints_traj"]
+SIZES["joints_ee_rot6d"] = SIZES["joints_ee_rot6d_rel"] = (
+    {"grip": 1, "ee_pose": 9, "joint_position": 7},
+    {"joint_position": 7, "grip": 1},
+)
 SIZES["ee_rot6d_rel"] = SIZES["ee_rot6d"]
 SIZES["ee_rot6d_joints_rel"] = SIZES["ee_rot6d_joints"]
 SIZES |= {

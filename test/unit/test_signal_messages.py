@@ -8,7 +8,7 @@ import pytest
 from test_robot import with_signals
 
 from groot_ros.errors import UserError
-from groot_ros.observation.signal_messages import signal_reader
+from groot_ros.observation.signal_messages import signal_readers
 from groot_ros.robot.config import parse_robot
 
 
@@ -43,7 +43,8 @@ CASES = {
 
 def reader(kind):
     robot = parse_robot(with_signals(it={"topic": "/it", "type": kind, **CASES[kind][0]}), "sim")
-    return signal_reader(robot.observations.signals["it"], robot.base_frame)
+    [found] = signal_readers(robot.observations.signals["it"], robot.base_frame).values()
+    return found
 
 
 @pytest.mark.parametrize("kind", CASES)

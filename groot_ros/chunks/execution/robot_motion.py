@@ -14,7 +14,7 @@ from groot_ros.chunks.execution.admission import Bounded
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.reach import Reach
 from groot_ros.chunks.execution.settings import ExecutionSettings
-from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.commands import TRAJECTORY, GripCommand
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import CLOSURE
@@ -40,9 +40,10 @@ def robot_executor(
 
 
 def limits_of(robot: RobotConfig) -> Limits:
-    """The robot's limits; a gripper that is a joint of the trajectory has a speed."""
+    """The robot's limits; a gripper that is a joint of a trajectory has a speed."""
     limits = robot.limits
-    if limits.grip_speed is None and trajectory_grip(robot):
+    grip = robot.commands.grip
+    if limits.grip_speed is None and grip and grip.type == TRAJECTORY:
         return replace(limits, grip_speed=GRIP_SPEED)
     return limits
 
@@ -50,7 +51,7 @@ def limits_of(robot: RobotConfig) -> Limits:
 def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
     """The gripper that is a joint of the arm's trajectory, None for any other."""
     grip = robot.commands.grip
-    return grip if grip and grip.type == "trajectory" else None
+    return grip if grip and grip.is_of_arm else None
 
 
 def begin_motion(

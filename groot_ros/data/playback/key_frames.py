@@ -1,4 +1,4 @@
-"""Where in a bag the decoding of video must begin."""
+"""What of a bag counts that was said before a time: video from a key frame on, what is latched."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ FIRST_LOOK_NS = 2 * NS
 
 def decode_before(bag: Bag, streams: Mapping[str, Route], start_ns: int) -> None:
     """Hand cameras that send video all packets from the last key frame before a time up to it, so
-    that the packets from then on can be decoded."""
+    that the packets from then on can be decoded, and latched topics all that they have said."""
     for topic, route in streams.items():
+        if route.is_latched:
+            for _, arrival_ns, message in bag.messages({topic: route.type_name}, None, start_ns):
+                route.store(message, arrival_ns)
         if route.is_camera:
             types = {topic: route.type_name}
             key_ns = last_key_frame_ns(bag, types, start_ns)

@@ -132,6 +132,7 @@ class SignalReader:
         self._streams = find_streams(
             source.bag, routes(self._collector, source.behind_ns), source.namespace
         )
+        decode_before(source.bag, self._streams, source.bag.end_ns)
         self._tracks = [make_track(label, source.behind_ns) for label in source.labels()]
         told = {track.source.signal.name for track in self._tracks}
         self.reached = {

@@ -36,7 +36,8 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
     """
     found = held_streams(bag, routes, namespace)
     for route in routes:
-        if (name := absolute(route.topic, namespace)) not in found:
+        name = absolute(route.topic, namespace)
+        if name not in found and not (route.is_latched and name not in bag.topics):
             _check(bag, name, route.types, f"the robot file's {' and '.join(route.streams)}")
     return found
 
@@ -50,6 +51,8 @@ def held_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
             continue
         if route.is_camera:
             route = replace(route, type_name=found_type(route.type_name, info.counts))
+        elif held := next((kind for kind in route.types if kind in info.counts), ""):
+            route = route.of_type(held)
         if route.type_name in info.counts:
             found[name] = route
     return found

@@ -24,9 +24,9 @@ from groot_ros.chunks.limits.controller_spline import (
     monotone_rates,
     ramp,
 )
-from groot_ros.nodes.drivers.grippers import GripPublisher, grip_publisher
+from groot_ros.nodes.drivers.grippers import GripPublisher, changed, grip_publisher
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
-from groot_ros.robot.commands import GripCommand
+from groot_ros.robot.commands import GRIPPER_COMMAND, GripCommand
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.space import PoseSpace
@@ -192,7 +192,9 @@ class TrajectoryOutput(_Stream):
     def send(self, command: Command) -> None:
         """Publish when the motion, or where the gripper goes, is not what was sent last."""
         grip = command.grip_goal if self._grip else None
-        if command.motion is self._sent and grip == self._sent_grip:
+        # A goal that hardly changes is not worth another motion of the arm.
+        is_same_grip = grip is None or not changed(grip, self._sent_grip)
+        if command.motion is self._sent and is_same_grip:
             return
         self._sent, self._sent_grip = command.motion, grip
         self._publisher.publish(self.message(command))
@@ -287,7 +289,9 @@ def _joint_names(robot: RobotConfig) -> list[str]:
 def command_topics(node: Node, robot: RobotConfig) -> list[str]:
     """The topics on which a robot is commanded, as they are called in the graph."""
     grip = robot.commands.grip
-    topics = [_arm_topic(robot), *([grip.topic] if grip and grip.type == "float64" else [])]
+    topics = [_arm_topic(robot)]
+    if grip and grip.topic and grip.type != GRIPPER_COMMAND:
+        topics.append(grip.topic)
     return [node.resolve_topic_name(topic) for topic in topics]
 
 

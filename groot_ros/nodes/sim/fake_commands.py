@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rclpy.action import ActionServer
 from rclpy.node import Node
 from rclpy.task import Future
-from std_msgs.msg import Float64, Float64MultiArray
+from std_msgs.msg import Bool, Float32, Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.errors import UserError
@@ -28,6 +28,15 @@ Array = NDArray[np.float64]
 
 # As controllers of ros2_control take them.
 DEPTH = 10
+
+# What a gripper's commands come as.
+GRIP_MESSAGES: dict[str, type] = {
+    "float64": Float64,
+    "float32": Float32,
+    "bool": Bool,
+    "array": Float64MultiArray,
+    "trajectory": JointTrajectory,
+}
 
 
 class CommandSubscriptions:
@@ -52,8 +61,9 @@ class CommandSubscriptions:
             else (JointTrajectory, commands.joint_position, self._on_trajectory),
         ]
         self._grip_action: GripAction | None = None
-        if commands.grip and commands.grip.type == "float64":
-            wanted.append((Float64, commands.grip.topic, self._on_grip))
+        if commands.grip and commands.grip.topic and commands.grip.type in GRIP_MESSAGES:
+            kind = GRIP_MESSAGES[commands.grip.type]
+            wanted.append((kind, commands.grip.topic, self._on_grip))
         elif commands.grip and commands.grip.type == "gripper_command":
             self._grip_action = GripAction(node, commands.grip, arm, self._count)
         self._subscriptions = [
@@ -105,14 +115,20 @@ class CommandSubscriptions:
         if path.velocities is not None:
             _finite(path.velocities.ravel(), path.positions.size)
         self._arm().follow_path(path, now_ns)
-        if grip and grip.type == "trajectory" and grip.joint in message.joint_names:
+        if grip and grip.is_of_arm and grip.joint in message.joint_names:
             fingers = joint_path(message, now_ns, [grip.joint])
             self._arm().follow_grip(grip.closure(float(fingers.positions[-1, 0])))
 
-    def _on_grip(self, message: Float64) -> None:
-        assert self._robot.commands.grip
-        closure = self._robot.commands.grip.closure(message.data)
-        self._arm().follow_grip(float(_finite([closure], 1)[0]))
+    def _on_grip(self, message: Any) -> None:
+        grip = self._robot.commands.grip
+        assert grip
+        if isinstance(message, JointTrajectory):
+            path = joint_path(message, self._now_ns(), [grip.joint])
+            raw = _finite(path.positions[-1], 1)
+        else:
+            data = message.data if isinstance(message, Float64MultiArray) else [message.data]
+            raw = _finite(data, 1)
+        self._arm().follow_grip(grip.closure(float(raw[0])))
 
     @property
     def _joint_names(self) -> tuple[str, ...]:
@@ -153,7 +169,7 @@ class GripAction:
     ) -> None:
         if GripperCommand is None:
             raise UserError(
-                "commands.grip.type is gripper_command, which needs the package control_msgs: "
+                f"{command.key}.type is gripper_command, which needs the package control_msgs: "
                 "install it or use float64"
             )
         self._command = command

@@ -7,7 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, Transform, TransformStamped, Vector3
+from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -18,8 +19,10 @@ from groot_ros.cameras.image import IMAGE
 from groot_ros.nodes.drivers.driver_messages import bytes_of, image
 from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.nodes.raw_topics import message_class
+from groot_ros.observation.routes import TRANSFORMS
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.pose_stream import TF, ComputedPose, TransformStream
 from groot_ros.sim.fake.arm import FakeArm
 from groot_ros.sim.fake.bag import BagPictures
 from groot_ros.sim.fake.pattern import Pattern
@@ -45,8 +48,10 @@ class StatePublishers:
             ):
                 publisher = node.create_publisher(JointState, stream.topic, STATE_DEPTH)
                 self._joint_states[stream.topic] = publisher
-        self._poses = self._grips = None
-        if streams.ee_pose:
+        self._poses = self._grips = self._transforms = None
+        if isinstance(streams.ee_pose, TransformStream):
+            self._transforms = node.create_publisher(message_class(TRANSFORMS), TF, STATE_DEPTH)
+        elif streams.ee_pose and not isinstance(streams.ee_pose, ComputedPose):
             self._poses = node.create_publisher(PoseStamped, streams.ee_pose.topic, STATE_DEPTH)
         if streams.grip and streams.grip.joint is None:
             self._grips = node.create_publisher(Float64, streams.grip.topic, STATE_DEPTH)
@@ -57,9 +62,24 @@ class StatePublishers:
             publisher.publish(self._joint_state(topic, arm, now_ns))
         if self._poses and arm.pose is not None:
             self._poses.publish(pose_stamped(arm.pose, now_ns, self._robot.base_frame))
+        if self._transforms and arm.pose is not None:
+            self._transforms.publish(self._transform(arm.pose, now_ns))
         grip = self._robot.observations.grip
         if self._grips and grip:
             self._grips.publish(Float64(data=grip.raw(arm.grip)))
+
+    def _transform(self, pose: NDArray[np.float64], now_ns: int) -> Any:
+        hand = self._robot.observations.ee_pose
+        assert hand
+        told = pose_stamped(pose, now_ns, self._robot.base_frame)
+        place, turned = told.pose.position, told.pose.orientation
+        transform = Transform(
+            translation=Vector3(x=place.x, y=place.y, z=place.z), rotation=turned
+        )
+        stamped = TransformStamped(
+            header=told.header, child_frame_id=hand.link, transform=transform
+        )
+        return message_class(TRANSFORMS)(transforms=[stamped])
 
     def _joint_state(self, topic: str, arm: FakeArm, now_ns: int) -> JointState:
         message = JointState(header=Header(stamp=to_time(now_ns)))
@@ -75,7 +95,8 @@ class StatePublishers:
         return message
 
     def close(self) -> None:
-        for publisher in (*self._joint_states.values(), self._poses, self._grips):
+        others = self._poses, self._grips, self._transforms
+        for publisher in (*self._joint_states.values(), *others):
             if publisher:
                 self._node.destroy_publisher(publisher)
 

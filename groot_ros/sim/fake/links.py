@@ -6,14 +6,25 @@ from dataclasses import dataclass
 
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
-from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
+from groot_ros.observation.routes import TRANSFORMS
+from groot_ros.observation.signal_messages import BOOL, FLOAT, FLOAT32, JOINT_STATE, POSE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.output import OUTPUT_PROFILES
+from groot_ros.robot.pose_stream import ComputedPose, TransformStream
 
 TWIST = "geometry_msgs/msg/TwistStamped"
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 JOINTS = "std_msgs/msg/Float64MultiArray"
 GRIPPER_ACTION = "control_msgs/action/GripperCommand"
+
+GRIPS = {
+    "float64": FLOAT,
+    "float32": FLOAT32,
+    "bool": BOOL,
+    "array": JOINTS,
+    "trajectory": TRAJECTORY,
+    "gripper_command": GRIPPER_ACTION,
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,9 @@ def _observations(robot: RobotConfig) -> list[Link]:
     if streams.joint_position:
         stream = streams.joint_position
         links.append(Link(stream.topic, JOINT_STATE, "observations.joint_position"))
-    if streams.ee_pose:
+    if isinstance(streams.ee_pose, TransformStream):
+        links.append(Link(streams.ee_pose.topic, TRANSFORMS, "observations.ee_pose"))
+    elif streams.ee_pose and not isinstance(streams.ee_pose, ComputedPose):
         links.append(Link(streams.ee_pose.topic, POSE, "observations.ee_pose"))
     if streams.grip:
         kind = JOINT_STATE if streams.grip.joint else FLOAT
@@ -76,7 +89,6 @@ def _commands(robot: RobotConfig) -> list[Link]:
     ):
         if topic := getattr(commands, name):
             links.append(Link(topic, kind, f"commands.{name}", True, name == sent))
-    if commands.grip and commands.grip.type != "trajectory":
-        kind = FLOAT if commands.grip.type == "float64" else GRIPPER_ACTION
-        links.append(Link(commands.grip.topic, kind, "commands.grip", True, True))
+    if (grip := commands.grip) and not grip.is_of_arm:
+        links.append(Link(grip.topic, GRIPS[grip.type], grip.key, True, True))
     return links

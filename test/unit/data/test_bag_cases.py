@@ -229,10 +229,10 @@ REFUSED: dict[str, tuple[Callable[[], Messages], Keys, str]] = {
         "ee_pose: messages are in frame '', the robot file's base_frame is 'fr3_link0'",
     ),
     "poses of a length of 0": (lambda: poses(scale=0.0), {}, "quaternion of length 0"),
-    "poses as transforms": (
-        lambda: of_type("/ee_pose", "geometry_msgs/msg/TransformStamped"),
+    "poses as points": (
+        lambda: of_type("/ee_pose", "geometry_msgs/msg/PointStamped"),
         {},
-        "is geometry_msgs/msg/TransformStamped, expected geometry_msgs/msg/PoseStamped for the "
+        "is geometry_msgs/msg/PointStamped, expected geometry_msgs/msg/PoseStamped or .* for the "
         "robot file's ee_pose: name another topic",
     ),
     "gripper commands as text": (
@@ -307,8 +307,8 @@ def test_a_gripper_in_the_trajectories_of_the_arm_is_on_their_topic(tmp_path: Pa
             "joint_position: joint_states has no joint 'fr3_joint1'",
         ),
         (
-            lambda: of_type("/ee_pose", "geometry_msgs/msg/TransformStamped"),
-            f"ee_pose: ee_pose is geometry_msgs/msg/TransformStamped, expected {POSE}",
+            lambda: of_type("/ee_pose", "geometry_msgs/msg/PointStamped"),
+            f"ee_pose: ee_pose is geometry_msgs/msg/PointStamped, expected {POSE}",
         ),
     ],
     ids=["frame", "stamps", "joints", "type"],
