@@ -1,4 +1,4 @@
-"""`report.html` of a dataset: one page without anything outside of it."""
+"""`report.html` of a dataset: one page, with nothing outside of it but the films beside it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,48 @@ import base64
 from collections.abc import Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.writer import ACTION, STATE
 from groot_ros.data.review.inspection import describe_dataset
-from groot_ros.data.review.report_svg import histogram, timeline
+from groot_ros.data.review.report_svg import LEGEND, histogram, timeline
 from groot_ros.data.review.training_warnings import training_warnings
 
 REPORT = "report.html"
 # A page with more pictures than this is slow to open.
 SHOWN_EPISODES = 200
-THUMBNAIL_PX = 112
+THUMBNAIL_PX, POSTER_PX = 112, 220
+JPEG_QUALITY = 80
 
+# The colours of the page of `groot-ros view`, of which this is the summary.
 STYLE = """
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 70em; color: #222 }
-h2 { border-bottom: 1px solid #ccc; margin-top: 2em } table { border-collapse: collapse }
-td, th { padding: 2px 10px 2px 0; text-align: left; vertical-align: top }
-.warning { background: #fff3cd; padding: 4px 8px; margin: 4px 0 }
-.columns { display: flex; flex-wrap: wrap; gap: 12px } figure { margin: 0 }
-figcaption, .small { font-size: 12px; color: #555 } svg { display: block }
+:root { color-scheme: light dark; --paper: #fff; --panel: #f4f5f7; --ink: #1d2126;
+  --quiet: #57606a; --edge: #d5d9de; --accent: #0b63c5; --doubt-fill: #ffe7b3; --full: #3f9d57;
+  --thin: #d98a00; --silent: #c9302c }
+@media (prefers-color-scheme: dark) { :root { --paper: #14171b; --panel: #1e2329; --ink: #e6e9ed;
+  --quiet: #a0a9b4; --edge: #363d46; --accent: #6cb1ff; --doubt-fill: #4a3a12; --full: #46a862;
+  --thin: #e0a030; --silent: #ff6b60 } }
+body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; padding: 0 16px; max-width: 72em;
+  background: var(--paper); color: var(--ink) }
+h2 { border-bottom: 1px solid var(--edge); margin-top: 2em } h3 { margin: 1.6em 0 0 }
+table { border-collapse: collapse } a { color: var(--accent) }
+td, th { padding: 2px 12px 2px 0; text-align: left; vertical-align: top }
+td { font-variant-numeric: tabular-nums }
+.warning { background: var(--doubt-fill); padding: 4px 8px; margin: 4px 0; border-radius: 4px }
+.columns { display: flex; flex-wrap: wrap; gap: 12px; align-items: flex-end } figure { margin: 0 }
+figcaption, .small { font-size: 12px; color: var(--quiet) }
+.wide { overflow-x: auto } svg { display: block } svg text { fill: var(--ink) }
+.full, .frames, .thin, .silent { fill: var(--full) } .frames { fill: var(--accent) }
+.thin { fill: var(--thin) } .silent { fill: var(--silent) }
+.nothing { fill: none; stroke: var(--edge) }
+video, img { background: #000; border-radius: 3px; display: block; max-width: 100% }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 16px } .legend svg { display: inline-block }
 """
 
 
@@ -42,9 +61,15 @@ def write_report(dataset: Dataset) -> None:
         _histograms(dataset, rows),
         _episodes(dataset),
     ]
-    page = f"<meta charset='utf-8'><title>dataset</title><style>{STYLE}</style>"
+    head = (
+        "<meta charset='utf-8'><meta name='viewport' content='width=device-width, "
+        "initial-scale=1'><meta name='color-scheme' content='light dark'>"
+        f"<title>{escape(dataset.path.name)}</title><style>{STYLE}</style>"
+    )
     path = dataset.path / REPORT
-    path.write_text(f"<!doctype html><html lang='en'>{page}<body>{''.join(parts)}</body></html>")
+    path.write_text(
+        f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
+    )
 
 
 def _table(rows: Sequence[tuple[str, Any]]) -> str:
@@ -88,7 +113,7 @@ def _histograms(dataset: Dataset, rows: Sequence[dict[str, NDArray[Any]]]) -> st
 
 def _episodes(dataset: Dataset) -> str:
     own = dataset.own
-    parts = ["<h2>Episodes</h2>"]
+    parts = ["<h2>Episodes</h2>", _legend()]
     if len(own["sources"]) > SHOWN_EPISODES:
         parts.append(f"<p>The first {SHOWN_EPISODES} of {len(own['sources'])} are shown.</p>")
     for number, source in enumerate(own["sources"][:SHOWN_EPISODES]):
@@ -103,14 +128,15 @@ def _episode(dataset: Dataset, source: dict[str, Any], episodes: Sequence[Episod
     numbers = ", ".join(str(episode.index) for episode in episodes)
     text = (
         f"{source['instruction']!r}, {source['outcome'] or 'outcome unknown'}, "
-        f"{source['duration_s']:.1f} s, episodes {numbers} of the dataset; dropped: {dropped}; "
-        f"repeated pictures: {source['duplicates']}"
+        f"{source['duration_s']:.1f} s, episode {numbers or 'none'} of the dataset; "
+        f"dropped: {dropped}; repeated pictures: {source['duplicates']}"
     )
     text += "".join(f"; {note}" for note in source.get("notes", []))
     pictures = "".join(_pictures(dataset, episode) for episode in episodes)
     return (
         f"<h3>{escape(source['name'])}</h3><p class='small'>{escape(text)}</p>"
-        f"{timeline(source, dataset.fps)}{_health(source)}<div class='columns'>{pictures}</div>"
+        f"<div class='wide'>{timeline(source, dataset.fps)}{_health(source)}</div>"
+        f"<div class='columns'>{pictures}</div>"
     )
 
 
@@ -129,25 +155,56 @@ def _health(source: dict[str, Any]) -> str:
     )
     keys = ("messages", "rate_hz", "longest_gap_s", "latency_s", "unstamped", "backwards")
     rows = "".join(
-        f"<tr><td>{escape(topic)}</td>" + "".join(f"<td>{health[k]}</td>" for k in keys) + "</tr>"
+        f"<tr><td>{escape(topic)}</td>" + "".join(_cell(health[key]) for key in keys) + "</tr>"
         for topic, health in source["health"].items()
     )
     return f"<table class='small'><tr>{head}</tr>{rows}</table>"
 
 
+def _cell(value: Any) -> str:
+    return f"<td>{'–' if value is None else value}</td>"
+
+
+def _legend() -> str:
+    """What the colours of the timelines mean."""
+    square = "<svg width='12' height='12'><rect class='{}' width='12' height='12'/></svg>"
+    entries = (f"<span>{square.format(kind)} {words}</span>" for kind, words in LEGEND.items())
+    return f"<p class='small legend'>{''.join(entries)}</p>"
+
+
 def _pictures(dataset: Dataset, episode: EpisodeFiles) -> str:
+    """A film of each camera, where it lies beside the report, and its first and last picture."""
     figures = []
     for column, clip in episode.videos.items():
-        for name, index in (("first", 0), ("middle", episode.length // 2), ("last", -1)):
-            frame = index % episode.length
-            image = _inline(clip.picture(frame))
-            label = f"{column.rsplit('.', 1)[-1]}, {name}"
-            figures.append(f"<figure>{image}<figcaption>{escape(label)}</figcaption></figure>")
+        camera = column.rsplit(".", 1)[-1]
+        film = f"{quote(str(clip.path.relative_to(dataset.path)))}{_part(clip)}"
+        poster = _inline(clip.picture(episode.length // 2), POSTER_PX)
+        video = (
+            f"<video controls muted preload='none' width='{POSTER_PX}' poster='{poster}' "
+            f"src='{film}'></video>"
+        )
+        figures.append(_figure(video, f"{camera}, episode {episode.index}"))
+        for name, frame in (("first", 0), ("last", episode.length - 1)):
+            picture = _inline(clip.picture(frame), THUMBNAIL_PX)
+            figures.append(_figure(f"<img alt='' src='{picture}'>", f"{camera}, {name}"))
     return "".join(figures)
 
 
-def _inline(picture: NDArray[np.uint8]) -> str:
-    size = (THUMBNAIL_PX, round(THUMBNAIL_PX * picture.shape[0] / picture.shape[1]))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
-    return f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(data).decode()}'>"
+def _part(clip: Clip) -> str:
+    """The fragment of an address that names a part of a film, for files of several episodes."""
+    first_s = clip.first / clip.fps
+    return f"#t={first_s:.3f},{first_s + clip.frames / clip.fps:.3f}"
+
+
+def _figure(content: str, label: str) -> str:
+    return f"<figure>{content}<figcaption>{escape(label)}</figcaption></figure>"
+
+
+def _inline(picture: NDArray[np.uint8], width: int) -> str:
+    """A picture as the address of itself."""
+    size = (width, max(1, round(width * picture.shape[0] / picture.shape[1])))
+    small = cv2.cvtColor(
+        cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR
+    )
+    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

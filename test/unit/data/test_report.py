@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,9 +18,17 @@ from groot_ros.benchmarks.convert import ConvertBenchmark
 from groot_ros.cli.main import main
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.video import psnr_db
+from groot_ros.data.datasets.video import psnr_db, read_video_info
 from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
-from groot_ros.data.review.report_svg import histogram
+from groot_ros.data.review.report_svg import (
+    FULL,
+    LEGEND,
+    QUIET,
+    SILENT,
+    THIN,
+    histogram,
+    stretches,
+)
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.data.review.validate import validate
 from groot_ros.observation.signal_messages import FLOAT, POSE
@@ -30,6 +40,9 @@ class _Page(HTMLParser):
         self.images: list[str] = []
         self.tags: list[str] = []
         self.references: list[str] = []
+        self.posters: list[str] = []
+        self.metas: list[str] = []
+        self.kinds: Counter[str] = Counter()
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -37,6 +50,11 @@ class _Page(HTMLParser):
         values = dict(attrs)
         if tag == "img":
             self.images.append(str(values["src"]))
+        if tag == "rect":
+            self.kinds[str(values["class"])] += 1
+        if tag == "meta":
+            self.metas.append(str(values.get("name")))
+        self.posters += [str(values["poster"])] if "poster" in values else []
         self.references += [str(values[name]) for name in ("href", "src") if name in values]
 
     def handle_data(self, data: str) -> None:
@@ -56,15 +74,21 @@ def test_report_is_one_page_with_pictures(tmp_path: Path) -> None:
     convert(conversion(tmp_path / "bag <1>", tmp_path / "out"))
     page = _Page()
     page.feed((tmp_path / "out" / "report.html").read_text())
-    assert all(reference.startswith("data:") for reference in page.references)
+    films = [reference for reference in page.references if not reference.startswith("data:")]
+    # Two parts, two cameras, a film and its first and last picture.
+    assert len(films) == 2 * 2 and len(page.images) == 2 * 2 * 2
+    for film in films:
+        path, _, part = film.partition("#t=0.000,")
+        assert read_video_info(tmp_path / "out" / path).times_s[-1] < float(part)
     assert not {"script", "link", "iframe"} & set(page.tags)
-    # Two parts, two cameras, first, middle and last picture.
-    assert len(page.images) == 2 * 2 * 3
-    for image in page.images:
+    assert "viewport" in page.metas and "prefers-color-scheme: dark" in page.text
+    for image in [*page.images, *page.posters]:
         data = np.frombuffer(base64.b64decode(image.split(",")[1]), np.uint8)
         assert cv2.imdecode(data, cv2.IMREAD_COLOR) is not None
     assert "bag <1>" in page.text and "camera wrist: older than max_age" in page.text
-    assert page.tags.count("svg") == 15 + 8 + 1
+    assert page.tags.count("svg") == 15 + 8 + len(LEGEND) + 1
+    # The camera that paused, and what was left out for it.
+    assert page.kinds["silent"] > 0 and page.kinds["full"] > 100
 
 
 @pytest.mark.parametrize(
@@ -79,6 +103,34 @@ def test_report_is_one_page_with_pictures(tmp_path: Path) -> None:
 def test_histogram_of_any_spread(values: np.ndarray) -> None:
     bars = histogram(values).count("<rect")
     assert bars == 34 if np.ptp(values) > 1.0 else 1 <= bars <= 2
+
+
+@pytest.mark.parametrize("rate_hz", [0.5, 2.0, 7.0, 15.0, 30.0, 500.0])
+@pytest.mark.parametrize("duration_s", [4.3, 10.0, 61.0])
+def test_a_steady_stream_of_any_rate_is_no_fault(rate_hz: float, duration_s: float) -> None:
+    kinds = [kind for _, _, kind in stretches(health(rate_hz, duration_s), duration_s, [])]
+    assert set(kinds) == {FULL}
+
+
+def health(
+    rate_hz: float, duration_s: float, pause: tuple[float, float] = (0, 0)
+) -> dict[str, Any]:
+    times_s = np.arange(0.01, duration_s, 1 / rate_hz)
+    times_s = times_s[(times_s < pause[0]) | (times_s >= pause[1])]
+    density = np.histogram(times_s, 40, (0.0, duration_s))[0].tolist()
+    return {"density": density, "rate_hz": rate_hz}
+
+
+def test_a_pause_is_a_fault_where_it_costs_steps() -> None:
+    paused = health(30.0, 10.0, (4.0, 6.0))
+    cut = [(0.0, 4.0), (6.0, 10.0)]
+    found = {kind: (begin, end) for begin, end, kind in stretches(paused, 10.0, cut)}
+    assert found.keys() == {FULL, SILENT} and found[SILENT][1] == pytest.approx(6.0)
+    whole = {kind for _, _, kind in stretches(paused, 10.0, [(0.0, 10.0)])}
+    assert whole == {FULL, QUIET}
+    half = health(30.0, 10.0)
+    half["density"][10:20] = [3] * 10
+    assert {kind for _, _, kind in stretches(half, 10.0, cut)} == {FULL, THIN}
 
 
 def test_single_pictures_are_found_at_random(tmp_path: Path) -> None:
