@@ -97,7 +97,7 @@ def finish_metadata(
     """Measure the rows that were written: the envelope, put into `own`, and the statistics of
     relative actions by key."""
     modality, pairs = writer.description.modality or {}, writer.pairs()
-    own["versions"] = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    own["versions"] = library_versions()
     own["envelope"] = measure_envelope(modality, pairs, own["fps"])
     found: dict[str, Any] = {}
     if file is None:
@@ -108,6 +108,11 @@ def finish_metadata(
             relative_pairs(modality, pairs, key), config, own["horizon"]
         )
     return found
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that may change what is written."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def common_metadata(recipe: Recipe) -> dict[str, Any]:

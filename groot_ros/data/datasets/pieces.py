@@ -47,7 +47,9 @@ class Piece:
     instruction: str | None = None
     success: bool | None = None
     measured: bool = False
-    """Whether statistics of pictures are made anew."""
+    """Whether statistics are made anew that would stay as they are,"""
+    pictures: bool = False
+    """those of pictures too."""
 
     @classmethod
     def whole(cls, dataset: Dataset, episode: EpisodeFiles) -> Piece:
@@ -229,9 +231,9 @@ def _pictures(writer: DatasetWriter, piece: Piece, index: int) -> dict[str, Any]
         if feature["dtype"] not in PICTURES:
             continue
         values, is_known = stored.get(name, {}), _is_complete(stored.get(name, {}))
-        if is_known and piece.is_whole and not (piece.measured and feature["dtype"] == "video"):
+        if is_known and piece.is_whole and not (piece.pictures and feature["dtype"] == "video"):
             found[name] = {key: values[key] for key in PICTURE_STATISTICS}
-        elif (is_known or piece.measured) and feature["dtype"] == "video":
+        elif (is_known or piece.pictures) and feature["dtype"] == "video":
             found[name] = picture_statistics(writer.video_file(index, name))
     return found
 

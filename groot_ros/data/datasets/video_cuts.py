@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -42,7 +43,7 @@ def _copy(clip: Clip, target: Path) -> bool:
         if len(packets) != clip.frames or not _stand_alone(packets):
             return False
         with av.open(str(target), "w", format="mp4") as output:
-            copied: Any = output.add_stream_from_template(stream)
+            copied: Any = output.add_stream_from_template(stream, opaque=True)
             first = packets[0].pts
             # The source's own times, from 0 on; a multiplexer may choose another unit.
             for packet in packets:
@@ -87,6 +88,8 @@ def _encode(clip: Clip, target: Path) -> None:
             made: Any = output.add_stream(encoder, rate=rate, options=dict(QUALITY[encoder]))
             made.width, made.height, made.pix_fmt = stream.width, stream.height, stream.pix_fmt
             made.codec_context.gop_size = GROUP_OF_PICTURES
+            # That encoder describes itself at length on standard error.
+            os.environ.setdefault("SVT_LOG", "1")
             count = 0
             for count, frame in enumerate(_frames(container, stream, clip), start=1):
                 frame.pts, frame.time_base = count - 1, 1 / rate

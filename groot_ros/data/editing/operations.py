@@ -127,7 +127,9 @@ def recompute(dataset: Path, target: Target, *, pictures: bool) -> Rebuilt:
     def plan() -> list[Piece]:
         found = Dataset(dataset)
         whole = [Piece.whole(found, episode) for episode in found.episodes]
-        return [replace(piece, measured=pictures or _lacks(piece)) for piece in whole]
+        return [
+            replace(piece, measured=True, pictures=pictures or _lacks(piece)) for piece in whole
+        ]
 
     return _make(dataset, target, plan)
 

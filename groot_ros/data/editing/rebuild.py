@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from groot_ros.codecs.catalog import carried_codec
-from groot_ros.data.conversion.assembly import FORMATS, finish_metadata
+from groot_ros.data.conversion.assembly import FORMATS, finish_metadata, library_versions
 from groot_ros.data.datasets.edits import EDITS
 from groot_ros.data.datasets.pieces import Piece, description_of, take
 from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset
@@ -17,6 +18,7 @@ from groot_ros.data.datasets.writer import (
     OWN_METADATA,
     RELATIVE_STATISTICS,
     STATISTICS,
+    DatasetWriter,
     place,
 )
 from groot_ros.data.editing.provenance import edited_metadata
@@ -67,16 +69,13 @@ def rebuild(folder: Path, pieces: Sequence[Piece], format_: str, watch: Watch = 
     for piece in watch(pieces):
         take(writer, piece)
     own = edited_metadata(pieces)
-    relative = {}
-    if own:
-        file = carried_codec(own, str(first.path / OWN_METADATA))
-        relative = finish_metadata(own, writer, file)
+    relative = _relative(writer, own, pieces) if own else {}
     writer.finish(own, relative)
     for name in _others(first.path):
         place(first.path / name, folder / name)
     lost: tuple[str, ...] = ()
     if not own and (first.path / RELATIVE_STATISTICS).exists():
-        if _same_rows(pieces):
+        if _are_all_of_one(pieces):
             place(first.path / RELATIVE_STATISTICS, folder / RELATIVE_STATISTICS)
         else:
             lost = (RELATIVE_STATISTICS,)
@@ -92,7 +91,20 @@ def _others(dataset: Path) -> Iterator[str]:
             yield name
 
 
-def _same_rows(pieces: Sequence[Piece]) -> bool:
+def _relative(
+    writer: DatasetWriter, own: dict[str, Any], pieces: Sequence[Piece]
+) -> dict[str, Any]:
+    """Statistics of relative actions; they and the envelope stay where all states and actions do,
+    unless they are asked for anew."""
+    first = pieces[0].dataset
+    if not _are_all_of_one(pieces) or any(piece.measured for piece in pieces):
+        return finish_metadata(own, writer, carried_codec(own, str(first.path / OWN_METADATA)))
+    own["versions"] = library_versions()
+    is_there = (first.path / RELATIVE_STATISTICS).exists()
+    return first.json(RELATIVE_STATISTICS) if is_there else {}
+
+
+def _are_all_of_one(pieces: Sequence[Piece]) -> bool:
     """Whether the pieces are all that their one dataset holds."""
     dataset = pieces[0].dataset
     return len(pieces) == len(dataset.episodes) and all(
