@@ -20,8 +20,7 @@ from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.codecs.catalog import shipped_codecs
 from groot_ros.data.conversion.convert import Conversion, convert
-from groot_ros.data.datasets.clips import Clip
-from groot_ros.data.datasets.writer import video_column
+from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.errors import UserError
 from groot_ros.model.processing.processor import Processor
@@ -44,14 +43,16 @@ class SeekingPictures:
         self._table, self._processor = table, processor
 
     def __call__(self, row: int, change: Change) -> Tensor:
-        videos = self._table.files[self._table.episode[row]].videos
+        videos = self._table.files[self._table.episode[row]].pictures
         index = int(self._table.frame[row])
-        keys = self._processor.modality.video_keys
-        frames = [self._frame(videos[video_column(key)], index) for key in keys]
+        columns = [self._table.pictures[key] for key in self._processor.modality.video_keys]
+        frames = [self._frame(videos[column], index) for column in columns]
         return prepare(self._processor.images, np.stack(frames), change)
 
     @staticmethod
-    def _frame(clip: Clip, index: int) -> NDArray[np.uint8]:
+    def _frame(clip: Clip | Stills, index: int) -> NDArray[np.uint8]:
+        if isinstance(clip, Stills):
+            return clip.picture(index)
         video, place = VideoFile(clip.path), clip.first + index
         try:
             picture = video.frame(place)[place].to_ndarray(format="rgb24")

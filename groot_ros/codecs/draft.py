@@ -20,6 +20,8 @@ FILL_IN = "FILL_IN"
 """Stands where a person has to name something."""
 # Joints turn by less than this; what goes further is no rad.
 MOST_RAD = 2.2 * math.pi
+# What LeRobot's grippers stray from 0 to 100.
+PERCENT_MARGIN = 10.0
 POSE_SIZES = {7: "xyz_quat", 9: "xyz_rot6d", 6: "xyz_rpy"}
 POSE_WORDS = ("eef", "ee_pose", "ee_", "pose", "tcp", "cartesian", "end_effector")
 GRIP_WORDS = ("grip", "finger", "hand_close")
@@ -208,6 +210,10 @@ def _grip(
         made.guessed.append(f"{where} is 0 open, 1 closed")
         return values, "guessed: 0 open, 1 closed"
     values["affine"] = {"scale": scale, "offset": round(low, 4)}
+    if low >= -PERCENT_MARGIN and 100.0 / 2 < high <= 100.0 + PERCENT_MARGIN:
+        values["affine"] = {"scale": 100.0, "offset": 0.0}
+        made.guessed.append(f"{where} is 0 open, 100 closed; the other way round scale is -100")
+        return values, "guessed: 0 open, 100 closed, or {scale: -100, offset: 100}"
     made.guessed.append(f"{where} is {low:g} open, {high:g} closed")
     return values, f"guessed: {low:g} open, {high:g} closed"
 

@@ -29,6 +29,7 @@ STATE_FILES = (
 # May change between a run and its continuation.
 FREE_OPTIONS = (
     "resume",
+    "num_train_steps",
     "device",
     "validate",
     "output_path",
@@ -67,6 +68,12 @@ def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:
     if not folders:
         raise UserError(
             f"{config.run_path} has no checkpoint to resume from: start without --resume"
+        )
+    steps = max(checkpoint_steps(config.run_path))
+    if steps > config.num_train_steps:
+        raise UserError(
+            f"{config.run_path} has {steps} steps already, num_train_steps is "
+            f"{config.num_train_steps}: give at least {steps} or take another exp_name"
         )
     saved = json.loads((folders[-1] / CONFIG_FILE).read_text())
     now = json.loads(json.dumps(asdict(config)))

@@ -44,9 +44,16 @@ class TrainConfig:
     input_path: str = _option("", "dataset to train on")
     output_path: str = _option("", "folder of experiments")
     exp_name: str = _option("", "name of this run; checkpoints go to OUTPUT_PATH/EXP_NAME")
-    modality_config: str = _option("", "how the model sees the dataset, such as ee_rot6d_q_rel")
+    modality_config: str = _option(
+        "",
+        "how the model sees the dataset, such as ee_rot6d_q_rel, or a codec file; empty: as "
+        "the dataset's codec says",
+    )
     base_model: str = _option(
         "nvidia/GR00T-N1.7-3B", "checkpoint folder or name; tiny: a small network from nothing"
+    )
+    init_from: str = _option(
+        "", "run or checkpoint whose weights are taken in place of base_model's"
     )
     embodiment: str = _option("new_embodiment", "slot of the per-embodiment weights to train")
     num_train_steps: int = _option(10_000, "optimizer steps")
@@ -95,9 +102,14 @@ class TrainConfig:
     resume: bool = _option(False, "go on from the newest checkpoint of this run")
 
     def __post_init__(self) -> None:
-        for name in ("input_path", "output_path", "exp_name", "modality_config"):
+        for name in ("input_path", "output_path", "exp_name"):
             if not getattr(self, name):
                 raise UserError(f"{name} is not given: add --{name} or the key {name} to the YAML")
+        if self.init_from and self.base_model != TrainConfig.base_model:
+            raise UserError(
+                f"--init_from {self.init_from} and --base_model {self.base_model} are both where "
+                "the weights come from: leave one of them out"
+            )
         for name in ("num_train_steps", "batch_size", "save_steps", "noise_samples"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 1 or more")

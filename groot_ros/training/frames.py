@@ -11,7 +11,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from groot_ros.data.datasets.clips import Clip
+from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.errors import UserError
 
 Picture = NDArray[np.uint8]
@@ -70,8 +70,10 @@ class VideoReader:
         self._bytes = 0
         self._converter = VideoReformatter()
 
-    def frame(self, clip: Clip, index: int) -> Picture:
+    def frame(self, clip: Clip | Stills, index: int) -> Picture:
         """Picture (H, W, 3) uint8 RGB of a frame of a clip."""
+        if isinstance(clip, Stills):
+            return clip.picture(index)
         path = clip.path
         key = path, clip.first + index
         if key not in self._frames:

@@ -16,7 +16,7 @@ from groot_ros.observation.types import ModelInput
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.training.pictures import VideoPictures
 from groot_ros.training.preparation import open_dataset
-from groot_ros.training.table import POSE_KEY, load_table
+from groot_ros.training.table import POSE_KEY, Keys, check_pictures, load_table
 
 Array = NDArray[np.float64]
 
@@ -78,9 +78,12 @@ def _distances(one: Array, other: Array) -> Array:
 
 def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:
     """Predict at rows spread over a dataset; UserError when checkpoint and dataset differ."""
-    dataset = open_dataset(dataset_path)
-    table, model = load_table(dataset), Groot.load(find_checkpoint(checkpoint))
-    modality, pictures = model.modality, VideoPictures(table, model.processor)
+    dataset, model = open_dataset(dataset_path), Groot.load(find_checkpoint(checkpoint))
+    modality = model.modality
+    check_pictures(dataset, modality.video_keys)
+    keys = Keys(list(modality.state), [action.key for action in modality.actions])
+    table = load_table(dataset, keys)
+    pictures = VideoPictures(table, model.processor)
     rows = table.spread_rows(modality.horizon, chunks)
     if not len(rows):
         raise UserError(

@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groot_ros.data.datasets.clips import Clip
-from groot_ros.data.datasets.writer import video_column
+from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.model.processing.images import ImagePipeline
 from groot_ros.model.processing.processor import Processor
 from groot_ros.training.augmentation import Change
@@ -41,8 +40,8 @@ class VideoPictures:
     def frames(self, row: int) -> Picture:
         """Pictures (V, H, W, 3) as they are in the videos."""
         table = self._table
-        videos = table.files[table.episode[row]].videos
-        columns = [video_column(key) for key in self._processor.modality.video_keys]
+        videos = table.files[table.episode[row]].pictures
+        columns = [table.pictures[key] for key in self._processor.modality.video_keys]
         index = int(table.frame[row])
         return np.stack([self._reader.frame(videos[column], index) for column in columns])
 
@@ -92,10 +91,13 @@ def hold_frames(table: Table, processor: Processor, workers: int) -> HeldFrames:
 
 
 def _load(
-    load: Callable[[Sequence[Clip]], Picture], table: Table, processor: Processor, workers: int
+    load: Callable[[Sequence[Clip | Stills]], Picture],
+    table: Table,
+    processor: Processor,
+    workers: int,
 ) -> Picture:
-    columns = [video_column(key) for key in processor.modality.video_keys]
-    jobs = [[file.videos[column] for column in columns] for file in table.files]
+    columns = [table.pictures[key] for key in processor.modality.video_keys]
+    jobs = [[file.pictures[column] for column in columns] for file in table.files]
     if workers <= 1:
         return np.concatenate(list(map(load, jobs)))
     # Forked children of a process that has used torch's threads may hang.
@@ -108,12 +110,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _episode_frames(videos: Sequence[Clip]) -> Picture:
+def _episode_frames(videos: Sequence[Clip | Stills]) -> Picture:
     """Pictures (T, V, H, W, 3) of one episode."""
     return np.stack([np.stack(list(clip)) for clip in videos], axis=1)
 
 
-def _prepared_episode(images: ImagePipeline, videos: Sequence[Clip]) -> Picture:
+def _prepared_episode(images: ImagePipeline, videos: Sequence[Clip | Stills]) -> Picture:
     views = [
         np.concatenate([prepare(images, frame[None], Change()).numpy() for frame in clip])
         for clip in videos

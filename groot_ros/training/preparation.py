@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from groot_ros.codecs.catalog import OWN_KEY, carried_codec, find_codec, shipped_codecs
-from groot_ros.codecs.file import CodecFile, entry_keys
+from groot_ros.codecs.catalog import OWN_KEY
+from groot_ros.codecs.file import EACH_CAMERA, CodecFile
+from groot_ros.data.datasets.pairing import file_keys, find_pairing
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
-from groot_ros.data.datasets.writer import MODALITY, OWN_METADATA
+from groot_ros.data.datasets.writer import MODALITY
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network
@@ -28,12 +29,12 @@ from groot_ros.model.processing.state_action import ProcessorConfig, StateAction
 from groot_ros.model.tiny.init import CheckpointSpec, init_checkpoint
 from groot_ros.model.tiny.initialize import initialize
 from groot_ros.model.tiny.tabletop import Workspace
-from groot_ros.share import user_path
+from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.training.config import TINY, TrainConfig
 from groot_ros.training.lora import add_adapters
 from groot_ros.training.memory import halve_frozen, recompute_activations
 from groot_ros.training.module import choose_trainable, set_state_dropout
-from groot_ros.training.table import Table, dataset_hash, load_table
+from groot_ros.training.table import Keys, Table, check_pictures, dataset_hash, load_table
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -69,7 +70,8 @@ def prepare_training(config: TrainConfig) -> Prepared:
     """Load base model and dataset; UserError says what does not fit and how to mend it."""
     dataset = open_dataset(Path(config.input_path))
     variant = find_pairing(dataset, config.modality_config)
-    table, held_out = _split(dataset, config)
+    check_pictures(dataset, _video_keys(dataset, variant))
+    table, held_out = _split(dataset, variant, config)
     if config.base_model != TINY:
         base = CheckpointFolder(_base_folder(config))
         return _prepare(config, base, dataset, variant, table, held_out)
@@ -83,71 +85,18 @@ def prepare_training(config: TrainConfig) -> Prepared:
 
 
 def open_dataset(path: Path) -> Dataset:
-    """A dataset that can be trained on; UserError otherwise."""
+    """A dataset that can be trained on, of any maker; UserError otherwise."""
     dataset = Dataset(path)
-    if dataset.is_v3:
-        raise UserError(
-            f"{path} is in LeRobot's format v3, expected v2.1 as GR00T reads it: groot-ros "
-            f"dataset convert {path} --format gr00t"
-        )
-    if not (path / MODALITY).exists():
+    if dataset.own and not dataset.has_modality:
         raise UserError(
             f"{path} has no {MODALITY}, which names its columns: convert the bags again"
         )
     return dataset
 
 
-def find_pairing(dataset: Dataset, modality_config: str) -> CodecFile:
-    """The codec of a dataset in the way that `modality_config` names, one of a name or a file.
-
-    UserError lists the right ones.
-    """
-    codec = dataset.own.get("codec")
-    if codec is None:
-        raise UserError(
-            f"{dataset.path} has no {OWN_METADATA} that names its codec: make it with groot-ros "
-            "convert"
-        )
-    carried = carried_codec(dataset.own, str(dataset.path / OWN_METADATA))
-    known = [*([carried] if carried else []), *shipped_codecs()]
-    named = [file for file in known if file.modality_config == modality_config]
-    if not named:
-        named = [_codec_of_path(modality_config, known)]
-    fitting = [file for file in named if file.codec_name == codec]
-    if not fitting:
-        ways = sorted({file.modality_config for file in known if file.codec_name == codec})
-        needed = sorted({file.codec_name for file in named})
-        raise UserError(
-            f"codec {codec} of {dataset.path} and modality config {modality_config} do not fit: "
-            f"use --modality_config {' or '.join(ways)}, or convert with codec "
-            f"{' or '.join(needed)}"
-        )
-    _check_keys(dataset, fitting[0])
-    return fitting[0]
-
-
-def _codec_of_path(path: str, known: Sequence[CodecFile]) -> CodecFile:
-    if not user_path(path).is_file():
-        configs = sorted({file.modality_config for file in known})
-        raise UserError(
-            f"modality_config {path!r} is unknown, expected one of {configs} or the path of a "
-            "codec file"
-        )
-    return find_codec(path)
-
-
-def _check_keys(dataset: Dataset, file: CodecFile) -> None:
-    """UserError where a codec of the dataset's name has other keys."""
-    for group, entries in (("state", file.state), ("action", file.action)):
-        here = [key for entry in entries for key in entry_keys(entry)]
-        if (there := list(dataset.modality[group])) != here:
-            raise UserError(
-                f"the {group} of {dataset.path} is {' '.join(there)}, of codec {file.name} "
-                f"{' '.join(here)}: give the codec file that it was made with, or convert again"
-            )
-
-
-def _split(dataset: Dataset, config: TrainConfig) -> tuple[Table, Table | None]:
+def _split(
+    dataset: Dataset, variant: CodecFile, config: TrainConfig
+) -> tuple[Table, Table | None]:
     """Rows to train on and rows to measure with."""
     count, held_out = len(dataset.episodes), config.eval_episodes
     if 0 < count <= held_out:
@@ -157,10 +106,14 @@ def _split(dataset: Dataset, config: TrainConfig) -> tuple[Table, Table | None]:
         )
     order = np.random.default_rng((config.seed, 3)).permutation(count)
     chosen, rest = sorted(order[:held_out].tolist()), sorted(order[held_out:].tolist())
-    return load_table(dataset, rest), load_table(dataset, chosen) if held_out else None
+    keys = Keys(file_keys(variant, "state"), file_keys(variant, "action"))
+    table = load_table(dataset, keys, rest)
+    return table, load_table(dataset, keys, chosen) if held_out else None
 
 
 def _base_folder(config: TrainConfig) -> Path:
+    if config.init_from:
+        return find_checkpoint(config.init_from)
     path = Path(config.base_model)
     if path.is_dir():
         return path
@@ -177,16 +130,24 @@ def _base_folder(config: TrainConfig) -> Path:
         ) from None
 
 
-def _action_keys(dataset: Dataset, variant: CodecFile) -> list[ActionKey]:
+def _action_keys(dataset: Dataset, variant: CodecFile, table: Table) -> list[ActionKey]:
     how = dataset.own.get("relative") or "se3"
     return [
-        ActionKey(
-            key,
-            entry["end"] - entry["start"],
-            action_config(variant, key, how),
-        )
-        for key, entry in dataset.modality["action"].items()
+        ActionKey(key, values.shape[1], action_config(variant, key, how))
+        for key, values in table.action.items()
     ]
+
+
+def _video_keys(dataset: Dataset, variant: CodecFile) -> list[str]:
+    """Those that the codec shows, in its order; `each_camera` stands for all."""
+    if EACH_CAMERA in variant.video:
+        return list(dataset.picture_columns)
+    return list(variant.video)
+
+
+def _horizon(dataset: Dataset, variant: CodecFile) -> int:
+    """Steps of a chunk: of the dataset's maker, or the codec's."""
+    return int(dataset.own.get("horizon", variant.horizon))
 
 
 def _language_key(dataset: Dataset) -> str:
@@ -197,11 +158,11 @@ def _tiny_spec(dataset: Dataset, variant: CodecFile, table: Table) -> Checkpoint
     joints = table.state.get("joint_position", np.empty((0, 0))).shape[1]
     return CheckpointSpec(
         state={key: values.shape[1] for key, values in table.state.items()},
-        actions=_action_keys(dataset, variant),
-        video_keys=list(dataset.modality["video"]),
+        actions=_action_keys(dataset, variant, table),
+        video_keys=_video_keys(dataset, variant),
         language_key=_language_key(dataset),
         workspace=Workspace(np.repeat(ANY_RANGE, 3, axis=1), np.repeat(ANY_RANGE, joints, axis=1)),
-        horizon=int(dataset.own["horizon"]),
+        horizon=_horizon(dataset, variant),
     )
 
 
@@ -239,13 +200,13 @@ def _prepare(
     table: Table,
     held_out: Table | None,
 ) -> Prepared:
-    embodiment, horizon = config.embodiment, int(dataset.own["horizon"])
+    embodiment, horizon = config.embodiment, _horizon(dataset, variant)
     _check_rate(base, dataset)
-    _check_horizon(base, dataset)
-    actions = _action_keys(dataset, variant)
+    _check_horizon(base, dataset, horizon)
+    actions = _action_keys(dataset, variant, table)
     kwargs = dict(base.processor_kwargs)
     modality = {
-        "video": {"delta_indices": [0], "modality_keys": list(dataset.modality["video"])},
+        "video": {"delta_indices": [0], "modality_keys": _video_keys(dataset, variant)},
         "state": {"delta_indices": [0], "modality_keys": list(table.state)},
         "action": {
             "delta_indices": list(range(horizon)),
@@ -310,8 +271,7 @@ def _check_rate(base: CheckpointFolder, dataset: Dataset) -> None:
         )
 
 
-def _check_horizon(base: CheckpointFolder, dataset: Dataset) -> None:
-    ours = int(dataset.own["horizon"])
+def _check_horizon(base: CheckpointFolder, dataset: Dataset, ours: int) -> None:
     if ours > base.config.action_horizon:
         raise UserError(
             f"chunks of {dataset.path} have {ours} steps, but {base.path.name} answers with at "
@@ -335,9 +295,11 @@ def _metadata(dataset: Dataset, variant: CodecFile, held_out: Table | None) -> d
     return {
         "format": 1,
         "variant": variant.name,
-        "codec": own["codec"],
+        "codec": variant.codec_name,
         OWN_KEY: dict(variant.values),
-        **{key: own[key] for key in OWN_KEYS},
+        "action_rate_hz": dataset.fps,
+        # Datasets of others do not say of which robot they are.
+        **{key: own[key] for key in OWN_KEYS if key in own},
         # Datasets of an earlier version have none.
         **({"envelope": own["envelope"]} if "envelope" in own else {}),
         "fps": dataset.fps,

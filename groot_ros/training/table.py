@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.data.datasets.columns import Place
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
-from groot_ros.data.datasets.writer import ACTION, INFO, MODALITY, STATE
+from groot_ros.data.datasets.writer import MODALITY
 from groot_ros.errors import UserError
-from groot_ros.robot.section import Section
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,8 @@ class Table:
     files: tuple[EpisodeFiles, ...]
     names: Mapping[str, list[str]]
     """Of the columns of every action."""
+    pictures: Mapping[str, str]
+    """The column of each video key."""
 
     def __len__(self) -> int:
         return len(self.episode)
@@ -58,30 +60,90 @@ class Table:
         return {key: values[index] for key, values in self.action.items()}, real
 
 
-def load_table(dataset: Dataset, episodes: Sequence[int] | None = None) -> Table:
-    """Rows of the chosen episodes, by default of all; UserError for none or a missing column."""
+@dataclass(frozen=True)
+class Keys:
+    """Which keys of a dataset a model reads and answers, in its order."""
+
+    state: Sequence[str]
+    action: Sequence[str]
+
+
+def load_table(
+    dataset: Dataset, keys: Keys | None = None, episodes: Sequence[int] | None = None
+) -> Table:
+    """Rows of the chosen keys and episodes, by default of all.
+
+    UserError for none, a missing key or a missing column.
+    """
     found = dataset.episodes
     files = [found[index] for index in (range(len(found)) if episodes is None else episodes)]
     if not files:
         raise UserError(f"{dataset.path} has no episodes: convert bags that hold some")
     rows = [dataset.columns(file) for file in files]
-    for name in (STATE, ACTION, "task_index", "frame_index"):
+    chosen = {
+        group: _chosen(dataset, group, getattr(keys, group) if keys else None)
+        for group in ("state", "action")
+    }
+    used = {place.column for group in chosen.values() for place in group.values()}
+    for name in (*used, "task_index", "frame_index"):
         if any(name not in columns for columns in rows):
             raise UserError(f"{dataset.path} has no column {name}: validate the dataset")
-        if any(name in (STATE, ACTION) and columns[name].ndim != 2 for columns in rows):
+        if any(name in used and columns[name].dtype.kind not in "fiu" for columns in rows):
             raise UserError(f"{dataset.path}: {name} holds no rows of numbers")
-    lengths = [len(columns[STATE]) for columns in rows]
+    lengths = [len(columns["frame_index"]) for columns in rows]
     tasks = np.concatenate([columns["task_index"] for columns in rows])
     return Table(
-        state=_split(dataset, "state", np.concatenate([c[STATE] for c in rows])),
-        action=_split(dataset, "action", np.concatenate([c[ACTION] for c in rows])),
+        state={key: _numbers(dataset, key, place, rows) for key, place in chosen["state"].items()},
+        action={
+            key: _numbers(dataset, key, place, rows) for key, place in chosen["action"].items()
+        },
         episode=np.repeat(np.arange(len(files)), lengths),
         frame=np.concatenate([columns["frame_index"] for columns in rows]),
         end=np.repeat(np.cumsum(lengths), lengths),
         task=_tasks(dataset, tasks),
         files=tuple(files),
-        names=_action_names(dataset),
+        names={
+            key: dataset.names(place.column)[place.numbers]
+            for key, place in chosen["action"].items()
+        },
+        pictures=dataset.picture_columns,
     )
+
+
+def check_pictures(dataset: Dataset, keys: Sequence[str]) -> None:
+    """UserError where a dataset lacks pictures that a model sees."""
+    known = dataset.picture_columns
+    features = dataset.info["features"]
+    for key in keys:
+        if known.get(key) not in features:
+            raise UserError(
+                f"{dataset.path} has no pictures {key}, expected some of "
+                f"{', '.join(k for k, column in known.items() if column in features) or 'none'}"
+            )
+
+
+def _chosen(dataset: Dataset, group: str, keys: Sequence[str] | None) -> dict[str, Place]:
+    known = dataset.places(group)
+    if not known:
+        raise UserError(f"{dataset.path / MODALITY} has no {group}: convert the bags again")
+    if missing := [key for key in keys or () if key not in known]:
+        raise UserError(
+            f"{dataset.path} has no {group} {missing[0]}, expected some of {', '.join(known)}"
+        )
+    return {key: known[key] for key in keys or known}
+
+
+def _numbers(
+    dataset: Dataset, key: str, place: Place, rows: Sequence[Mapping[str, NDArray[Any]]]
+) -> Array:
+    """Values (N, D) of a key in all rows."""
+    values = np.concatenate([place.of(row) for row in rows])
+    if values.shape[1] != place.size:
+        raise UserError(
+            f"{dataset.path / MODALITY}: {key} ends at {place.end} of {place.column}, which has "
+            "fewer numbers"
+        )
+    return np.asarray(values, dtype=np.float64)
 
 
 def _tasks(dataset: Dataset, tasks: NDArray[Any]) -> tuple[str, ...]:
@@ -93,23 +155,6 @@ def _tasks(dataset: Dataset, tasks: NDArray[Any]) -> tuple[str, ...]:
             "convert the bags again"
         )
     return tuple(known[int(task)] for task in tasks)
-
-
-def _action_names(dataset: Dataset) -> dict[str, list[str]]:
-    features = Section(dataset.info, str(dataset.path / INFO)).section("features")
-    columns = features.section(ACTION).texts("names")
-    slices = dataset.modality.get("action", {})
-    return {key: list(columns[entry["start"] : entry["end"]]) for key, entry in slices.items()}
-
-
-def _split(dataset: Dataset, group: str, values: NDArray[Any]) -> dict[str, Array]:
-    slices = dataset.modality.get(group)
-    if not slices:
-        raise UserError(f"{dataset.path / MODALITY} has no {group}: convert the bags again")
-    return {
-        key: values[:, entry["start"] : entry["end"]].astype(np.float64)
-        for key, entry in slices.items()
-    }
 
 
 def dataset_hash(path: Path) -> str:

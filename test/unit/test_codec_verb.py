@@ -104,7 +104,7 @@ def test_a_draft_of_a_dataset_guesses_degrees_and_says_so(
     assert "guessed: state.joint_position is in degrees, because it goes to 150" in said
     values = yaml.safe_load(output.read_text())
     assert values["state"]["joint_position"] == {"signal": "joint_position", "unit": "deg"}
-    assert values["action"]["gripper"]["affine"] == {"scale": 96.0, "offset": 2.0}
+    assert values["action"]["gripper"]["affine"] == {"scale": 100.0, "offset": 0.0}
     assert values["video"]["front"]["size"] == {"width": 640, "height": 480}
     assert values["fps"] == 30
 

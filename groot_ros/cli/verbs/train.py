@@ -9,6 +9,23 @@ from pathlib import Path
 from typing import Any
 
 
+class Switch(argparse.BooleanOptionalAction):
+    """`--name` and `--no-name`, or `--name=True` and `--name=False` as Positronic's tools say."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.nargs = "?"
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
+    ) -> None:
+        words = {"true": True, "false": False}
+        if values is not None and str(values).lower() not in words:
+            parser.error(f"argument {option}: {values!r} is neither True nor False")
+        given = values is None or words[str(values).lower()]
+        setattr(namespace, self.dest, given != str(option).startswith("--no-"))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="options by name")
     # transformers and torch take seconds to import; the names of the options need neither.
@@ -22,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = f"{option.metadata['help']} (default: {default})".replace(" (default: )", "")
         kind: dict[str, Any] = {"type": type(default)}
         if isinstance(default, bool):
-            kind = {"action": argparse.BooleanOptionalAction}
+            kind = {"action": Switch}
         elif option.name == "color_jitter_params":
             kind = {"nargs": "+", "metavar": ("NAME", "VALUE")}
         parser.add_argument(*names, dest=option.name, default=None, help=text, **kind)

@@ -40,14 +40,15 @@ def check_info(values: Any, source: str) -> None:
 def _check_feature(feature: Section, name: str) -> None:
     dtype = feature.text("dtype")
     shape = feature.integers("shape", 0, LARGEST_SHAPE)
-    if dtype == "video" and len(shape) != 3:
+    if dtype in ("video", "image") and len(shape) != 3:
         raise feature.error("shape", f"is {list(shape)}, expected height, width and channels")
     if dtype == "video" and (len(name) > PATH_LETTERS or not _stays_inside(name)):
         raise feature.error("", "is no name that a folder can have")
     if name in (STATE, ACTION):
         if len(shape) != 1:
             raise feature.error("shape", f"is {list(shape)}, expected how many numbers")
-        if "names" in feature and len(feature.texts("names")) != shape[0]:
+        named = feature.values.get("names")
+        if isinstance(named, list) and len(feature.texts("names")) != shape[0]:
             raise feature.error("names", f"has not the {shape[0]} names of its numbers")
 
 

@@ -16,7 +16,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from groot_ros.data.datasets import checks
-from groot_ros.data.datasets.clips import Clip
+from groot_ros.data.datasets.clips import Clip, Stills
+from groot_ros.data.datasets.columns import (
+    Place,
+    column_names,
+    derived_modality,
+    picture_columns,
+    places,
+)
 from groot_ros.data.datasets.writer import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
@@ -47,8 +54,15 @@ class EpisodeFiles:
     data: Path
     videos: dict[str, Clip]
     """By column."""
+    stills: dict[str, Stills] = field(default_factory=dict)
+    """Pictures that lie in the rows, by column."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What the list of episodes says of it beyond the format."""
+
+    @property
+    def pictures(self) -> dict[str, Clip | Stills]:
+        """Of videos and in the rows, by column."""
+        return {**self.videos, **self.stills}
 
     @property
     def files(self) -> list[Path]:
@@ -97,11 +111,20 @@ class Dataset:
     def fps(self) -> float:
         return float(self.info["fps"])
 
+    @property
+    def has_modality(self) -> bool:
+        """Whether it says itself which numbers a key is."""
+        return (self.path / MODALITY).is_file()
+
     @cached_property
     def modality(self) -> dict[str, Any]:
+        """Which numbers a key is; derived from the names of its columns where it does not say."""
+        derived = derived_modality(self.info["features"])
+        if not self.has_modality:
+            return derived
         modality = self.json(MODALITY)
         checks.check_modality(modality, str(self.path / MODALITY))
-        return modality
+        return {**derived, **modality}
 
     @cached_property
     def own(self) -> dict[str, Any]:
@@ -111,6 +134,27 @@ class Dataset:
         own = self.json(OWN_METADATA)
         checks.check_own(own, str(self.path / OWN_METADATA))
         return own
+
+    def places(self, group: str) -> dict[str, Place]:
+        """Where the keys of `state` or `action` are."""
+        return places(self.modality, group)
+
+    def names(self, column: str) -> list[str]:
+        """Names of the numbers of a column."""
+        return column_names(self.info["features"][column], column)
+
+    @property
+    def picture_columns(self) -> dict[str, str]:
+        """The column of each video key."""
+        return picture_columns(self.modality)
+
+    @property
+    def still_columns(self) -> list[str]:
+        """Of pictures that lie in the tables."""
+        return [n for n, f in self.info["features"].items() if f["dtype"] == "image"]
+
+    def _stills(self, data: Path, index: int, length: int) -> dict[str, Stills]:
+        return {column: Stills(data, column, index, length) for column in self.still_columns}
 
     @property
     def video_columns(self) -> list[str]:
@@ -164,11 +208,12 @@ class Dataset:
             "episode_index": index,
             "video_key": "",
         }
+        data = self.path / self.info["data_path"].format(**place)
         return EpisodeFiles(
             index,
             length,
             tasks,
-            self.path / self.info["data_path"].format(**place),
+            data,
             {
                 column: Clip(
                     self.path / self.info["video_path"].format(**place | {"video_key": column}),
@@ -178,6 +223,7 @@ class Dataset:
                 )
                 for column in self.video_columns
             },
+            stills=self._stills(data, index, length),
             extra=_beyond(line, V21_ENTRY),
         )
 
@@ -189,11 +235,12 @@ class Dataset:
             place = checks.v3_place(row, prefix, source)
             return self.path / pattern.format(**place, video_key=video_key)
 
+        data = at(self.info["data_path"], "data")
         return EpisodeFiles(
             index,
             length,
             tasks,
-            at(self.info["data_path"], "data"),
+            data,
             {
                 column: Clip(
                     at(self.info["video_path"], f"videos/{column}", column),
@@ -203,6 +250,7 @@ class Dataset:
                 )
                 for column in self.video_columns
             },
+            stills=self._stills(data, index, length),
             extra=_beyond(row, V3_ENTRY),
         )
 
@@ -216,8 +264,10 @@ class Dataset:
         return table.filter(pc.equal(table[EPISODE], episode.index))
 
     def columns(self, episode: EpisodeFiles) -> dict[str, NDArray[Any]]:
-        """Columns (T,) or (T, D) of an episode."""
-        return table_columns(self.table(episode))
+        """Columns (T,) or (T, D) of an episode, without pictures."""
+        table = self.table(episode)
+        stills = [name for name in self.still_columns if name in table.column_names]
+        return table_columns(table.drop_columns(stills))
 
 
 def _beyond(entry: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:

@@ -6,41 +6,58 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from groot_ros.codecs.draft import Foreign, Seen, seen_keys
+import numpy as np
+
+from groot_ros.codecs.draft import Foreign, Seen
+from groot_ros.data.datasets.columns import DEFAULT_COLUMNS, Place
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.writer import ACTION, MODALITY, STATE, STATISTICS, video_column
+from groot_ros.data.datasets.statistics import column_statistics
+from groot_ros.data.datasets.writer import STATISTICS
 from groot_ros.errors import UserError
 from groot_ros.observation.types import LANGUAGE
-
-COLUMNS = {"state": STATE, "action": ACTION}
-PICTURES = video_column("")
 
 
 def foreign_dataset(path: Path) -> Foreign:
     """By modality.json, or the names of info.json where there is none, and the statistics."""
     dataset = Dataset(path)
-    features = dataset.info["features"]
-    modality = dataset.modality if (path / MODALITY).is_file() else {}
-    statistics = dataset.json(STATISTICS) if (path / STATISTICS).is_file() else {}
+    features, modality = dataset.info["features"], dataset.modality
+    statistics = dataset.json(STATISTICS) if (path / STATISTICS).is_file() else _computed(dataset)
     groups: dict[str, Sequence[Seen]] = {}
-    for group, column in COLUMNS.items():
-        if column not in features:
-            raise UserError(f"{path} has no column {column}, which a codec needs")
-        slices = modality.get(group) or _slices(features[column])
-        extremes = (_numbers(statistics.get(column), name) for name in ("min", "max"))
-        groups[group] = seen_keys(slices, *extremes)
-    keys = {
-        key: entry.get("original_key") or video_column(key)
-        for key, entry in (modality.get("video") or {}).items()
-    } or {name.removeprefix(PICTURES): name for name in features if name.startswith(PICTURES)}
+    for group, column in DEFAULT_COLUMNS.items():
+        if not modality.get(group):
+            raise UserError(f"{path} has no {column}, which a codec needs")
+        places = dataset.places(group)
+        groups[group] = [_seen(key, place, statistics) for key, place in places.items()]
     language = next(iter(modality.get("annotation") or {}), "")
     return Foreign(
         name=path.resolve().name,
         state=groups["state"],
         action=groups["action"],
-        video={key: _size(features.get(column, {})) for key, column in keys.items()},
+        video={
+            key: _size(features.get(column, {})) for key, column in dataset.picture_columns.items()
+        },
         language=f"annotation.{language}" if language else LANGUAGE,
         fps=round(dataset.fps),
+    )
+
+
+def _computed(dataset: Dataset) -> dict[str, Any]:
+    """Statistics of state and action out of the rows, as `stats.json` has them."""
+    rows = [dataset.columns(episode) for episode in dataset.episodes]
+    return {
+        column: column_statistics(np.concatenate([columns[column] for columns in rows]))
+        for column in DEFAULT_COLUMNS.values()
+        if rows and all(column in columns for columns in rows)
+    }
+
+
+def _seen(key: str, place: Place, statistics: Mapping[str, Any]) -> Seen:
+    low, high = (_numbers(statistics.get(place.column), name) for name in ("min", "max"))
+    return Seen(
+        key=key,
+        size=place.size,
+        low=tuple(low[place.numbers]),
+        high=tuple(high[place.numbers]),
     )
 
 
@@ -60,14 +77,3 @@ def _size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
         return int(shape[names.index("width")]), int(shape[names.index("height")])
     height, width = shape[1:] if shape[0] == 3 else shape[:2]
     return int(width), int(height)
-
-
-def _slices(feature: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Joints and, where the name of the last number says so, a gripper; else all as one key."""
-    size, names = int(feature["shape"][0]), feature.get("names") or [""]
-    if "grip" in names[-1].lower():
-        return {
-            "joint_position": {"start": 0, "end": size - 1},
-            "gripper": {"start": size - 1, "end": size},
-        }
-    return {"joint_position": {"start": 0, "end": size}}

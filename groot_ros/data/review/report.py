@@ -101,7 +101,7 @@ def _histograms(dataset: Dataset, rows: Sequence[dict[str, NDArray[Any]]]) -> st
     parts = []
     for column in (STATE, ACTION):
         values = np.concatenate([columns[column] for columns in rows])
-        names = dataset.info["features"][column]["names"]
+        names = dataset.names(column)
         figures = (
             f"<figure>{histogram(values[:, index])}<figcaption>{escape(name)}: "
             f"{values[:, index].min():.3g} to {values[:, index].max():.3g}</figcaption></figure>"
@@ -187,6 +187,9 @@ def _pictures(dataset: Dataset, episode: EpisodeFiles) -> str:
         for name, frame in (("first", 0), ("last", episode.length - 1)):
             picture = _inline(clip.picture(frame), THUMBNAIL_PX)
             figures.append(_figure(f"<img alt='' src='{picture}'>", f"{camera}, {name}"))
+    for column, stills in episode.stills.items():
+        picture = _inline(stills.picture(episode.length // 2), POSTER_PX)
+        figures.append(_figure(f"<img alt='' src='{picture}'>", column.rsplit(".", 1)[-1]))
     return "".join(figures)
 
 

@@ -45,12 +45,13 @@ def _few(sentences: list[str]) -> list[str]:
 
 def _names(dataset: Dataset, column: str) -> list[str]:
     """Names of a column's numbers with their keys."""
-    names = dataset.info["features"][column]["names"]
+    names = dataset.names(column)
     group = "state" if column == STATE else "action"
     labelled = list(names)
-    for key, place in dataset.modality[group].items():
-        for index in range(place["start"], place["end"]):
-            labelled[index] = f"{group} {key}.{names[index]}"
+    for key, place in dataset.places(group).items():
+        if place.column == column:
+            for index in range(place.start, place.end):
+                labelled[index] = f"{group} {key}.{names[index]}"
     return labelled
 
 
@@ -84,13 +85,13 @@ def _constant(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
 def _equal(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
     if dataset.own.get("labels") == "reached":
         return
-    for key, place in dataset.modality["action"].items():
-        other = dataset.modality["state"].get(key)
-        if other is None:
+    state = dataset.places("state")
+    for key, place in dataset.places("action").items():
+        other = state.get(key)
+        if other is None or other.size != place.size:
             continue
-        state, action = (slice(p["start"], p["end"]) for p in (other, place))
-        worst = max(float(np.max(np.abs(c[STATE][:, state] - c[ACTION][:, action]))) for c in rows)
-        if worst < EQUAL:
+        gaps = (other.of(columns) - place.of(columns) for columns in rows)
+        if max(float(np.max(np.abs(gap))) for gap in gaps) < EQUAL:
             yield f"action {key} equals the state: check that its topic carries commands"
 
 
@@ -107,7 +108,7 @@ def _outliers(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
 
 def _signs(dataset: Dataset, rows: Sequence[Columns]) -> Iterator[str]:
     for column in (STATE, ACTION):
-        names = dataset.info["features"][column]["names"]
+        names = dataset.names(column)
         for index, columns in enumerate(rows):
             if flips := sign_flips(columns[column], names):
                 yield (

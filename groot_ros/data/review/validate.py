@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.catalog import carried_codec
-from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
+from groot_ros.data.datasets.columns import PICTURE_TYPES
+from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset, EpisodeFiles
 from groot_ros.data.datasets.statistics import (
     column_statistics,
     episode_statistics,
@@ -30,6 +31,7 @@ Columns = dict[str, NDArray[Any]]
 # Numbers are stored as float32, statistics as text.
 TOLERANCE = 1e-5
 TIME_TOLERANCE_S = 1e-4
+EXACT = ("min", "max", "mean", "std")
 _DTYPES = {"float32": "f4", "int64": "i8", "bool": "b1"}
 _UNREADABLE = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
 
@@ -112,7 +114,7 @@ class _Check:
     def _rows(self, episode: EpisodeFiles, columns: Columns, first: int) -> Iterator[str]:
         features = self._dataset.info["features"]
         for name, feature in features.items():
-            if feature["dtype"] == "video":
+            if feature["dtype"] in PICTURE_TYPES:
                 continue
             if name not in columns:
                 yield f"column {name} is missing"
@@ -162,6 +164,10 @@ class _Check:
                 yield f"{column}: frame {int(late.argmax())} is {late.max():.4f} s off its time"
             if sum(1 for _ in clip) != min(len(times_s), clip.frames):
                 yield f"{column} has frames that do not decode"
+        for column, stills in episode.stills.items():
+            # Those that do not decode raise UserError.
+            if (count := sum(1 for _ in stills)) != stills.frames:
+                yield f"{column} has {count} pictures, the rows are {stills.frames}"
 
     def _video(self, column: str, path: Path) -> VideoInfo:
         """What a file says of itself, the last one of a column kept."""
@@ -180,43 +186,56 @@ class _Check:
                 start, end = place["start"], place["end"]
                 if not 0 <= start < end <= size:
                     yield f"modality.json: {group}.{key} is {start}:{end} of {column}, size {size}"
-                used.append((start, end))
+                if column == default:
+                    used.append((start, end))
             if any(a[1] > b[0] for a, b in zip(sorted(used), sorted(used)[1:], strict=False)):
                 yield f"modality.json: keys of {group} overlap"
         for key, place in modality["video"].items():
             column = place.get("original_key", f"observation.images.{key}")
-            if features.get(column, {}).get("dtype") != "video":
+            if features.get(column, {}).get("dtype") not in PICTURE_TYPES:
                 yield f"modality.json: video.{key} is {column}, which is no video"
         for key, place in modality.get("annotation", {}).items():
             column = place.get("original_key", f"annotation.{key}")
             if column not in features:
                 yield f"modality.json: annotation.{key} is {column}, which is no column"
 
+    def _has(self, name: str) -> bool:
+        """Whether there is a file of statistics; ours must be there."""
+        return bool(self._dataset.own) or (self._dataset.path / name).is_file()
+
     def _statistics(self) -> Iterator[str]:
         if len(self._kept) != len(self._dataset.episodes) or not self._kept:
             yield "statistics were not checked, because not every episode can be read"
             return
-        stored = self._dataset.json(STATISTICS)
+        stored = self._dataset.json(STATISTICS) if self._has(STATISTICS) else None
         for name in (STATE, ACTION):
             values = np.concatenate([columns[name] for columns in self._kept])
             if not np.all(np.isfinite(values)):
                 yield f"{name} holds NaN or infinity"
-            yield from _compare(f"stats.json: {name}", stored.get(name), column_statistics(values))
-        if not self._dataset.is_v3:
+            if stored is not None:
+                found = self._comparable(column_statistics(values))
+                yield from _compare(f"stats.json: {name}", stored.get(name), found)
+        if not self._dataset.is_v3 and self._has(EPISODE_STATISTICS):
             yield from self._episode_statistics()
         if self._dataset.own.get("relative"):
             yield from self._relative_statistics()
 
     def _episode_statistics(self) -> Iterator[str]:
-        lines = [line for _, line in self._dataset.lines("meta/episodes_stats.jsonl")]
+        lines = [line for _, line in self._dataset.lines(EPISODE_STATISTICS)]
         if [line["episode_index"] for line in lines] != list(range(len(self._kept))):
             yield "episodes_stats.jsonl does not have a line for every episode"
             return
         for line, columns in zip(lines, self._kept, strict=True):
             for name in (STATE, ACTION):
                 where = f"episodes_stats.jsonl: episode {line['episode_index']}, {name}"
-                found = episode_statistics(columns[name])
+                found = self._comparable(episode_statistics(columns[name]))
                 yield from _compare(where, line["stats"].get(name), found)
+
+    def _comparable(self, found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Of what others have written, quantiles may be estimates."""
+        if self._dataset.own:
+            return found
+        return {kind: values for kind, values in found.items() if kind in EXACT}
 
     def _relative_statistics(self) -> Iterator[str]:
         own = self._dataset.own

@@ -8,7 +8,7 @@ import pytest
 
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.incidents.black_box import Setup
-from groot_ros.observation.routes import POSE
+from groot_ros.observation.signal_messages import POSE
 from groot_ros.robot.config import load_robot
 
 
