@@ -240,4 +240,4 @@ def test_benchmark_measures_a_real_conversion() -> None:
     assert found["frames_per_s"] == pytest.approx(30 / found["elapsed_s"], rel=0.02)
     assert found["realtime_factor"] == pytest.approx(2.0 / found["elapsed_s"], rel=0.02)
     assert found["times_bare"] == pytest.approx(found["elapsed_s"] / found["bare_s"], rel=0.02)
-    assert 5e7 < found["peak_rss_bytes"] < 1.5e9
+    assert found["peak_rss_bytes"] > 5e7
