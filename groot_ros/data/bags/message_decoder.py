@@ -11,6 +11,7 @@ from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from groot_ros.data.bags.gripper_definitions import register_gripper_types
 from groot_ros.data.bags.message_definitions import SEPARATOR
 from groot_ros.data.bags.storage import Stream
 from groot_ros.share import share_file
@@ -105,6 +106,7 @@ def _standard() -> Typestore:
     # Bags of ROS 2 before Iron hold no definitions: the common types have not changed.
     store = get_typestore(Stores.ROS2_HUMBLE)
     store.register(get_types_from_msg(share_file(EVENT_FILE).read_text(), EVENT_TYPE))
+    register_gripper_types(store)
     return store
 
 

@@ -69,19 +69,24 @@ class LabelTrack(ABC):
         self.unusable: Counter[str] = Counter()
         """Messages that are no command, by what they are."""
         self._behind_ns = behind_ns
+        self._problem = ""
+        """Why the newest message that is no command is none, where the robot file could say."""
         self._told = np.zeros(source.signal.shape, dtype=bool)
         """Which numbers of the signal any message has told."""
         self._seen: dict[str, None] = {}
         """Joints of messages that are of other ones."""
 
     def take(self, message: Any, arrival_ns: int) -> None:
-        """Keep what a message says; BagError for one in another frame or of another size."""
+        """Keep what a message says, and count one that is no command: in another frame, of
+        another size, not finite."""
         source = self.source
         time_ns = self._time_ns(message, arrival_ns)
         try:
             found = source.kind.read(message, source.base_frame)
         except UserError as error:
-            raise BagError(f"commands on {source.topic}: {error}") from None
+            self._problem = str(error)
+            self._leave_out(f"cannot be used ({error})", time_ns)
+            return
         except OfOthers as others:
             self._seen |= dict.fromkeys(str(others).split(", "))
             return
@@ -113,7 +118,12 @@ class LabelTrack(ABC):
 
     @property
     def missing(self) -> str:
-        """Why nothing is known of the label, where its messages are of other joints."""
+        """Why nothing is known of the label although messages came; empty where that is no fault
+        of the robot file."""
+        if self.first_ns is not None:
+            return ""
+        if self._problem:
+            return f"commands on {self.source.topic}: {self._problem}"
         label = self.source.label
         joints: list[str] = []
         if isinstance(label, JointLabel):

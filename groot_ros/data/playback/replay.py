@@ -149,7 +149,7 @@ class SignalReader:
         """Of the labels whose messages carry a time."""
 
     def take(self, topic: str, arrival_ns: int, message: Any) -> None:
-        """Keep what a message says; BagError for commands in another frame."""
+        """Keep what a message says."""
         if route := self._streams.get(topic):
             route.store(message, arrival_ns)
         for track in self._tracks:
@@ -190,8 +190,8 @@ class SignalReader:
         """Why no command is known for a time around which all of them were read."""
         for track in self._tracks:
             name, topic = track.source.signal.name, track.source.topic
-            if track.first_ns is None and track.missing:
-                return f"{name}: {track.missing}"
+            if missing := track.missing:
+                return f"{name}: {missing}"
             if track.is_doubtful(time_ns):
                 return f"{name}: the command on {topic} is not finite or no pose"
         return ""

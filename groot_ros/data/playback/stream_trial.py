@@ -8,8 +8,9 @@ from itertools import islice
 
 from groot_ros.cameras.kind import Decode
 from groot_ros.data.bags.reader import Bag
+from groot_ros.data.playback.label_tracks import make_track
 from groot_ros.data.playback.replay import StateCollector
-from groot_ros.data.playback.topics import held_streams
+from groot_ros.data.playback.topics import held_label, held_streams, labelled
 from groot_ros.errors import UserError
 from groot_ros.observation.routes import routes
 from groot_ros.robot.config import RobotConfig
@@ -57,3 +58,22 @@ def unreadable_streams(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator
             if stream in trial.problems and stream not in trial.read:
                 prefix = "camera " if route.is_camera else ""
                 yield f"{prefix}{stream}: {trial.problems[stream]}"
+
+
+def unreadable_labels(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[str]:
+    """Commands of which no message can be used, and why; those that the bag lacks are left out."""
+    for spec, label in labelled(robot).items():
+        if (found := held_label(bag, robot, spec, label, namespace)) is None:
+            continue
+        if obstacle := bag.obstacle(found.topic):
+            yield f"{label.key}: {found.topic} cannot be read, {obstacle}"
+            continue
+        track = make_track(found)
+        for _, arrival_ns, message in islice(
+            bag.messages({found.topic: found.type_name}), MOST_MESSAGES
+        ):
+            track.take(message, arrival_ns)
+            if track.first_ns is not None:
+                break
+        if missing := track.missing:
+            yield f"{label.key}: {missing}"

@@ -14,7 +14,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STATE, STATISTICS
 from groot_ros.data.playback.episodes import EpisodeChoice, list_episodes
 from groot_ros.data.playback.losses import summed
-from groot_ros.data.playback.stream_trial import unreadable_streams
+from groot_ros.data.playback.stream_trial import unreadable_labels, unreadable_streams
 from groot_ros.data.playback.topics import absolute, held_label, is_reached, labelled
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.label_messages import label_types
@@ -64,6 +64,7 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
             namespace = bag.info.namespace if bag.info else "/"
             report["problems"] += _missing(bag, robot, namespace)
             report["problems"] += unreadable_streams(bag, robot, namespace)
+            report["problems"] += unreadable_labels(bag, robot, namespace)
     return report
 
 

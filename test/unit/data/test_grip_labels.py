@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arm_bags import BEGIN_NS, ArmBag, Message, grip, joints, times, write_bag
+from arm_bags import BEGIN_NS, ArmBag, Message, full_store, grip, joints, times, write_bag
 from label_bags import array, codec_for, extracted, observed, robot_with, trajectory
+from rosbags.rosbag2 import StoragePlugin, Writer
 
+from groot_ros.data.bags.gripper_definitions import ACTION, register_gripper_types
 from groot_ros.data.bags.storage import BagError
 from groot_ros.observation.fields import NS
 from groot_ros.observation.label_messages import TRAJECTORY
@@ -132,3 +134,88 @@ def test_a_number_that_is_none_costs_its_steps(tmp_path: Path) -> None:
     due_s, _, result = converted(tmp_path, {"topic": TOPIC}, messages)
     assert due_s[0] >= 0.2
     assert "6 commands on /grip are not finite or no pose and were left out" in result.notes
+
+
+def action_bag(path: Path, topics: dict[str, list[tuple[float, str, dict[str, object]]]]) -> Path:
+    """A bag with hidden topics whose types it does not define."""
+    store = full_store()
+    register_gripper_types(store)
+    arm = ArmBag(seconds=SECONDS)
+    messages = [*observed(arm), *led(arm)]
+    for topic, told_ in topics.items():
+        for time_s, kind, fields in told_:
+            data = bytes(store.serialize_cdr(store.types[kind](**fields), kind))
+            messages.append(Message(topic, kind, time_s, data))
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connections = {}
+        for message in sorted(messages, key=lambda message: message.arrival_s):
+            key = (message.topic, message.type_name)
+            if key not in connections:
+                # What an action is made of, which says nothing of its topics.
+                said = {"msgdef": f"ACTION: {ACTION}\n", "rihs01": "RIHS01_0"}
+                said = said if ACTION in message.type_name else {"typestore": store}
+                connections[key] = writer.add_connection(*key, **said)
+            time_ns = BEGIN_NS + round(message.arrival_s * NS)
+            writer.write(connections[key], time_ns, message.data)
+    return path
+
+
+def goal(time_s: float, position: float) -> tuple[float, str, dict[str, object]]:
+    store = full_store()
+    register_gripper_types(store)
+
+    def new(name: str, **fields: object) -> object:
+        return store.types[name](**fields)
+
+    uuid = new("unique_identifier_msgs/msg/UUID", uuid=np.zeros(16, np.uint8))
+    command = new("control_msgs/msg/GripperCommand", position=position, max_effort=5.0)
+    wanted = new(f"{ACTION}_Goal", command=command)
+    request = new(f"{ACTION}_SendGoal_Request", goal_id=uuid, goal=wanted)
+    stamp = new("builtin_interfaces/msg/Time", sec=0, nanosec=0)
+    info = new(
+        "service_msgs/msg/ServiceEventInfo",
+        event_type=1,
+        stamp=stamp,
+        client_gid=np.zeros(16, np.uint8),
+        sequence_number=1,
+    )
+    return (
+        time_s,
+        f"{ACTION}_SendGoal_Event",
+        {"info": info, "request": [request], "response": []},
+    )
+
+
+def feedback(time_s: float, position: float) -> tuple[float, str, dict[str, object]]:
+    store = full_store()
+    register_gripper_types(store)
+    uuid = store.types["unique_identifier_msgs/msg/UUID"](uuid=np.zeros(16, np.uint8))
+    told_ = store.types[f"{ACTION}_Feedback"](
+        position=position, effort=0.0, stalled=False, reached_goal=False
+    )
+    return time_s, f"{ACTION}_FeedbackMessage", {"goal_id": uuid, "feedback": told_}
+
+
+def test_an_actions_goals_are_the_label_and_else_its_feedback(tmp_path: Path) -> None:
+    name = "/gripper/gripper_cmd/_action"
+    goals = [goal(0.0, 0.04), goal(CLOSES_S, 0.0)]
+    measured = [feedback(t, 0.04 if t < 1.2 else 0.02) for t in times(SECONDS, 20)]
+    topics = {f"{name}/send_goal/_service_event": goals, f"{name}/feedback": measured}
+    path = action_bag(tmp_path / "both", topics)
+    label = {
+        "topic": "/gripper/gripper_cmd",
+        "type": "gripper_command",
+        "open": 0.04,
+        "closed": 0.0,
+    }
+    robot = robot_with({"joint_position": {"topic": "/leader"}, "grip": label})
+    rows, result = extracted(path, robot, codec_for(robot), tmp_path / "rows")
+    due_s = (rows.due_ns - BEGIN_NS) / NS
+    clear = np.abs(due_s - CLOSES_S) > 1e-3
+    np.testing.assert_array_equal(rows.action[clear, 7], (due_s > CLOSES_S)[clear])
+    assert result.notes == []
+    del topics[f"{name}/send_goal/_service_event"]
+    path = action_bag(tmp_path / "feedback", topics)
+    rows, _ = extracted(path, robot, codec_for(robot), tmp_path / "more")
+    clear = np.abs(due_s - 1.2) > 1e-3
+    np.testing.assert_allclose(rows.action[clear, 7], 0.5 * (due_s > 1.2)[clear])

@@ -11,8 +11,9 @@ from recorded import joint_states, types
 
 from groot_ros.data.bags.cdr import header_stamp_ns
 from groot_ros.data.recording.health import RecordingHealth, expectations
+from groot_ros.files.config_file import read_yaml
 from groot_ros.observation.fields import NS
-from groot_ros.robot.config import load_robot
+from groot_ros.robot.config import load_robot, parse_robot, robot_path
 
 CAMERA = "/wrist/image_raw"
 LATENCY_NS = 5_000_000
@@ -194,3 +195,15 @@ def test_stamp_is_read_from_the_serialised_message(stamp_ns: int) -> None:
 
 def test_too_short_a_message_has_no_stamp() -> None:
     assert header_stamp_ns(struct.pack("<I", 0)) is None
+
+
+def test_a_leader_and_a_grippers_action_are_topics_of_the_robot() -> None:
+    expected = expectations(load_robot("so101"))
+    assert "/leader/joint_states" in expected.commands
+    assert expected.names("/joint_trajectory_controller/joint_trajectory")
+    values = read_yaml(robot_path("so101"))
+    action = {"topic": "/gripper/gripper_cmd", "type": "gripper_command"}
+    values["labels"]["grip"] = action
+    expected = expectations(parse_robot(values, "mine"))
+    assert expected.names("/gripper/gripper_cmd/_action/feedback")
+    assert not expected.names("/gripper/gripper_cmd")

@@ -246,12 +246,32 @@ def test_arrays_are_in_the_arms_order_and_of_its_size(tmp_path: Path) -> None:
         extracted(longer, robot, codec_for(robot), tmp_path / "shorter")
 
 
+def test_one_array_that_is_too_short_costs_its_steps_alone(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    messages = commanded(
+        arm,
+        30,
+        lambda t: array(arm.maker, joints(t + 0.1)[: 3 if t == 0.2 else 7].tolist()),
+        FLOATS,
+    )
+    path = write_bag(tmp_path / "bag", [*observed(arm), *messages])
+    robot = robot_with(JOINT_LABEL)
+    _, result = extracted(path, robot, codec_for(robot), tmp_path / "rows")
+    assert 1 <= sum(result.dropped.values()) <= 4
+    [note] = result.notes
+    assert note.startswith(f"1 commands on {TOPIC} cannot be used (messages have 3 numbers")
+
+
 def test_inspect_says_which_labels_a_bag_lacks(tmp_path: Path) -> None:
     arm = ArmBag(seconds=0.5)
     write_bag(tmp_path / "bag", [*observed(arm), *leader(arm)])
     robot = tmp_path / "mine.yaml"
     robot.write_text(yaml.safe_dump(robot_values(LABELS)))
     assert describe_bag(tmp_path / "bag", str(robot))["problems"] == []
+    near = {**LABELS, "grip": {**LABELS["grip"], "joint": "leader_griper"}}
+    robot.write_text(yaml.safe_dump(robot_values(near)))
+    [problem] = describe_bag(tmp_path / "bag", str(robot))["problems"]
+    assert problem.startswith(f"labels.grip: {LEADER} has no joint leader_griper, only leader")
     robot.write_text(yaml.safe_dump(robot_values(JOINT_LABEL)))
     [problem] = describe_bag(tmp_path / "bag", str(robot))["problems"]
     assert problem == f"labels.joint_position: topic {TOPIC} is not in the bag"
