@@ -55,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trim-idle", action="store_true", help="cut what lies before and after the movement"
     )
     parser.add_argument(
+        "--edits",
+        type=Path,
+        metavar="EDITS.json",
+        help="edit list, by the names of episodes or that of a dataset of these bags",
+    )
+    parser.add_argument(
         "--relative",
         choices=["se3", "elementwise"],
         default="se3",
@@ -89,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _conversion(args: argparse.Namespace) -> Conversion:
+    from groot_ros.data.conversion.bag_edits import read_bag_edits
     from groot_ros.data.conversion.convert import Conversion
     from groot_ros.data.playback.episodes import EpisodeChoice, parse_range, read_table
 
@@ -113,6 +120,7 @@ def _conversion(args: argparse.Namespace) -> Conversion:
         workers=args.workers,
         resume=args.resume,
         append=args.append,
+        edits=read_bag_edits(args.edits) if args.edits else None,
     )
 
 
@@ -130,6 +138,8 @@ def _print(report: Report) -> None:
         print(f"  {duplicates} frames show the same pictures as the one before")
     if report.skipped:
         print(f"  {len(report.skipped)} episodes without success left out")
+    if report.discarded:
+        print(f"  {len(report.discarded)} episodes discarded by the edit list")
     for failure in report.failures:
         print(f"  left out: {failure.sentence}")
     print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")

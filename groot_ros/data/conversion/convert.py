@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,17 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.conversion.append import open_base, put_in_place, restore, sort_bags
 from groot_ros.data.conversion.assembly import FORMATS, Recipe, assemble
+from groot_ros.data.conversion.bag_edits import BagEdits, Carried
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions
 from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
+from groot_ros.data.datasets.edits import carry_edits
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
 from groot_ros.data.playback.losses import loss_lines, summed
 from groot_ros.data.playback.topics import wanted_labels
 from groot_ros.data.review.report import write_report
 from groot_ros.errors import UserError
-from groot_ros.files.folder_lock import folder_lock
+from groot_ros.files.folder_lock import folder_lock, waiting_lock
 from groot_ros.model.processing.relative import RELATIVE
 from groot_ros.robot.config import load_robot
 
@@ -53,6 +55,8 @@ class Conversion:
     resume: bool = False
     append: bool = False
     """Whether `output` is a dataset that the episodes are added to."""
+    edits: BagEdits | None = None
+    """What is to become of episodes."""
 
 
 @dataclass
@@ -66,6 +70,8 @@ class Report:
     """Episodes without success, left out by --only-success."""
     known: list[str] = field(default_factory=list)
     """Bags that the dataset was made of already, left out by --append."""
+    discarded: list[str] = field(default_factory=list)
+    """Episodes that an edit list leaves out."""
     frames: int = 0
     """All frames of the dataset."""
 
@@ -100,6 +106,7 @@ class Report:
             "notes": self.notes,
             "skipped": self.skipped,
             "known": self.known,
+            "discarded": self.discarded,
             "failures": [asdict(failure) for failure in self.failures],
         }
 
@@ -145,6 +152,8 @@ class _Run:
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None
         self._fingerprints: dict[Path, str] = {}
+        self._read: list[Path] = []
+        self._discarded: list[Path] = []
 
     def run(self) -> Report:
         bags = find_bags(self._conversion.bags)
@@ -154,11 +163,12 @@ class _Run:
             with folder_lock(self._part):
                 try:
                     bags = self._prepare(bags, fresh)
+                    episodes = self._plan(bags)
                 except UserError:
                     if fresh:
                         shutil.rmtree(self._part)
                     raise
-                return self._convert(bags)
+                return self._convert(bags, episodes)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -176,17 +186,17 @@ class _Run:
                 "choose another --output, or mend that"
             ) from error
 
-    def _convert(self, bags: Sequence[Path]) -> Report:
+    def _convert(self, bags: Sequence[Path], episodes: Sequence[Episode]) -> Report:
         if self._base and not bags:
             self._report.frames = self._base.info["total_frames"]
             shutil.rmtree(self._part)
             return self._report
-        episodes = self._plan(bags)
         results, fingerprints = self._extract(episodes)
         if not results:
             shutil.rmtree(self._part)
             reasons = [failure.sentence for failure in self._report.failures]
-            what = "; ".join(reasons) or "no episode was marked as a success"
+            nothing = "nothing is left of them" if self._report.discarded else "none is a success"
+            what = "; ".join(reasons) or nothing
             raise UserError(f"no episode could be converted: {what}")
         self._assemble(results, fingerprints)
         return self._report
@@ -224,17 +234,27 @@ class _Run:
         files = [file for bag in bags for file in bag_files(bag)]
         return {
             "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-            "options": repr((r.robot, r.variant.values, r.fps, c.choice, c.trim_idle)),
+            "options": repr((r.robot, r.variant.values, r.fps, c.choice, c.trim_idle, c.edits)),
         }
 
     def _plan(self, bags: Sequence[Path]) -> list[Episode]:
-        episodes = []
+        episodes: list[Episode] = []
+        asked = self._conversion.edits
+        edits = Carried(asked) if asked else None
+        choice = replace(self._conversion.choice, change=edits)
         for path in bags:
             try:
                 with open_bag(path) as bag:
-                    episodes += find_episodes(bag, self._conversion.choice)
+                    episodes += find_episodes(bag, choice)
+                    self._read.append(bag.path)
             except BagError as error:
                 self._fail(Failure(str(path), "", str(error)))
+        if edits:
+            # Their bags stay known, so that --append does not bring them back.
+            self._discarded = [episode.bag for episode in edits.discarded]
+            self._report.discarded = [episode.name for episode in edits.discarded]
+            if not self._base:
+                edits.check()
         if self._conversion.only_success:
             self._report.skipped = [e.name for e in episodes if e.outcome != SUCCESS]
             episodes = [e for e in episodes if e.outcome == SUCCESS]
@@ -256,8 +276,16 @@ class _Run:
             Job(episode, recipe.robot, recipe.codec, options, self._work_folder(index))
             for index, episode in enumerate(episodes)
         ]
+        if edits := self._conversion.edits:
+            step_ns = recipe.codec.timing.step_ns
+            left_out = [edits.left_out_ns(job.episode, step_ns) for job in jobs]
+            jobs = [
+                replace(job, options=replace(options, left_out_ns=ranges))
+                for job, ranges in zip(jobs, left_out, strict=True)
+            ]
         results: dict[Path, EpisodeResult] = {}
-        bags = list(dict.fromkeys(episode.bag for episode in episodes))
+        used = {*(episode.bag for episode in episodes), *self._discarded}
+        bags = [bag for bag in self._read if bag in used]
         unread = [bag for bag in bags if bag not in self._fingerprints]
         count = self._progress.frames
         for work, outcome in run_jobs(jobs, unread, self._conversion.workers, count):
@@ -288,5 +316,8 @@ class _Run:
         )
         self._report.episodes = [result for _, result in results]
         write_report(Dataset(folder))
-        put_in_place(folder, self._conversion.output, self._part)
+        output = self._conversion.output
+        with waiting_lock(output / "meta") if self._base else nullcontext():
+            carry_edits(output, folder)
+            put_in_place(folder, output, self._part)
         shutil.rmtree(self._part)

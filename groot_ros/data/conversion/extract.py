@@ -12,7 +12,9 @@ from typing import Any
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.clocks import check_clocks, clock_notes, on_bag_clock
+from groot_ros.data.conversion.bag_edits import Ranges
 from groot_ros.data.conversion.idle import moving_range
+from groot_ros.data.datasets.edits import LEFT_OUT
 from groot_ros.data.datasets.parts import PartWriter, load_rows
 from groot_ros.data.datasets.statistics import sign_flips
 from groot_ros.data.playback.episodes import Episode
@@ -108,6 +110,8 @@ class ExtractOptions:
     trim_idle: bool = False
     lost: tuple[Loss, ...] = ()
     """Steps about an episode that were left out of the one that it is a part of."""
+    left_out_ns: Ranges = ()
+    """Steps that an edit list leaves out."""
 
 
 Progress = Callable[[int], None]
@@ -299,6 +303,9 @@ class _Extraction:
     def _encode(self, frame: Frame, obstacle: str, instruction: str) -> ModelInput | None:
         if obstacle:
             self.drops.add(obstacle, frame.time_ns)
+            return None
+        if any(low <= frame.time_ns < high for low, high in self._options.left_out_ns):
+            self.drops.add(LEFT_OUT, frame.time_ns)
             return None
         if self.keep and not self.keep[0] <= frame.time_ns <= self.keep[1]:
             self.drops.add(IDLE, frame.time_ns)

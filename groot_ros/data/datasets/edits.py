@@ -193,3 +193,10 @@ def dataset_fingerprint(dataset: Path) -> str:
     for path in (dataset / INFO, *lists):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def carry_edits(dataset: Path, other: Path) -> None:
+    """Copy the edit list of a dataset to another one that begins with the same episodes."""
+    if (dataset / EDITS).exists():
+        found = EditList.read(dataset / EDITS)
+        EditList(found.episodes, dataset_fingerprint(other)).write(other / EDITS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
@@ -80,6 +80,8 @@ class EpisodeChoice:
     table: Mapping[str, Sequence[TableRow]] = field(default_factory=dict)
     namespace: str = ""
     """Empty takes what the bag says."""
+    change: Callable[[Episode], Episode | None] | None = None
+    """What becomes of an episode that was found; None leaves it out."""
 
 
 def parse_range(text: str) -> TimeRange:
@@ -138,7 +140,8 @@ def _table_row(line: Mapping[str, str | None], where: str) -> TableRow:
 
 
 def find_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
-    """Those of `list_episodes`; BagError for an episode without an instruction, or no messages."""
+    """Those of `list_episodes`, changed as the choice says; BagError for an episode without an
+    instruction, or no messages."""
     count = sum(info.count for info in bag.topics.values())
     if count == 0:
         raise BagError(f"bag {bag.path} holds no messages: nothing was recorded")
@@ -147,7 +150,11 @@ def find_episodes(bag: Bag, choice: EpisodeChoice) -> list[Episode]:
             f"all messages of bag {bag.path} were recorded at a time of 0, as by a recorder that "
             "waits for /clock: record it again while the simulation runs"
         )
-    found = [_with_instruction(episode) for episode in list_episodes(bag, choice)]
+    listed = list_episodes(bag, choice)
+    if choice.change:
+        changed = (choice.change(episode) for episode in listed)
+        listed = [episode for episode in changed if episode]
+    found = [_with_instruction(episode) for episode in listed]
     return [replace(episode, notes=tuple(bag.notes)) for episode in found[:1]] + found[1:]
 
 

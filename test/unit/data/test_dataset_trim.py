@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
+from groot_ros.data.conversion.bag_edits import read_bag_edits
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
-from groot_ros.data.datasets.edits import LEFT_OUT, Edit, EditStore
+from groot_ros.data.datasets.edits import LEFT_OUT, Edit, EditStore, Entry
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
 from groot_ros.data.editing.operations import Target, apply, change
 from groot_ros.data.editing.trim import by_movement, by_time
+from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 
@@ -153,3 +156,77 @@ def test_edits_of_what_is_not_there_are_named(tmp_path: Path, dataset: Path) -> 
         with pytest.raises(UserError, match=sentence):
             apply(dataset, path, Target(output=tmp_path / "out"))
     assert [p.name for p in tmp_path.iterdir()] == ["edits.json"]
+
+
+def comparable(dataset: Path) -> dict[str, object]:
+    """What of a dataset is the same however its edits were carried out.
+
+    Pictures of trimmed episodes are encoded again, and repeated ones are counted while a bag is
+    read.
+    """
+    found = Dataset(dataset)
+    own = json.loads(json.dumps(found.own))
+    for source in own["sources"]:
+        del source["duplicates"]
+    meta = {
+        path.name: path.read_bytes()
+        for path in (dataset / "meta").iterdir()
+        if path.suffix in (".json", ".jsonl") and path.name not in ("groot_ros.json", PICTURES)
+    }
+    rows = {episode.data.name: episode.data.read_bytes() for episode in found.episodes}
+    return {"own": own, "meta": meta, "rows": rows}
+
+
+PICTURES = "episodes_stats.jsonl"
+
+
+def test_edits_of_a_dataset_and_of_its_bags_make_the_same(tmp_path: Path, bag: Path) -> None:
+    for name in "abc":
+        write_bag(tmp_path / "bags" / name, ArmBag(seconds=2.5).messages())
+    dataset, again = tmp_path / "set", tmp_path / "again"
+    convert(conversion(tmp_path / "bags", dataset))
+    store = EditStore(dataset)
+    store.write("0", Edit(start=5, end=30, success=True), 0)
+    store.write("1", Edit(discard=True), 0)
+    store.write("2", Edit(instruction="push it", success=False), 0)
+    edits = read_bag_edits(store.path)
+    report = convert(conversion(tmp_path / "bags", again, edits=edits))
+    assert report.discarded == ["b"] and report.exit_code == 0
+    apply(dataset, None, Target())
+    assert comparable(dataset) == comparable(again)
+    assert validate(again).problems == []
+    # What was discarded does not come back.
+    report = convert(conversion(tmp_path / "bags", again, append=True))
+    assert [Path(known).name for known in report.known] == ["a", "b", "c"]
+
+
+def test_edits_by_names_of_bags(tmp_path: Path, bag: Path) -> None:
+    path = tmp_path / "edits.json"
+    entries = {"demo": {"instruction": "fold it", "start": 15, "end": 45}}
+    path.write_text(json.dumps({"format": 1, "episodes": entries}))
+    usual = conversion(bag, tmp_path / "out", edits=read_bag_edits(path))
+    # The instruction may be missing in the bag.
+    convert(replace(usual, choice=EpisodeChoice()))
+    found = Dataset(tmp_path / "out")
+    [episode] = found.episodes
+    times_s = (found.columns(episode)[STAMP] - 1_700_000_000 * 10**9) / 1e9
+    assert times_s[0] == pytest.approx(1.0, abs=1.5 / FPS)
+    assert times_s[-1] == pytest.approx(3.0, abs=1.5 / FPS)
+    assert episode.tasks == ("fold it",)
+    path.write_text(json.dumps({"format": 1, "episodes": {"dmeo": {"discard": True}}}))
+    with pytest.raises(UserError, match="names the episode 'dmeo', which is in none of the bags"):
+        convert(conversion(bag, tmp_path / "other", edits=read_bag_edits(path)))
+    path.write_text(json.dumps({"format": 1, "episodes": {"demo": {"discard": True}}}))
+    with pytest.raises(UserError, match="no episode could be converted: nothing is left"):
+        convert(conversion(bag, tmp_path / "other", edits=read_bag_edits(path)))
+
+
+def test_appending_keeps_edits_that_wait(tmp_path: Path) -> None:
+    for day, name in (("monday", "a"), ("tuesday", "b")):
+        write_bag(tmp_path / day / name, ArmBag(seconds=1.6).messages())
+    dataset = tmp_path / "set"
+    convert(conversion(tmp_path / "monday", dataset))
+    EditStore(dataset).write("0", Edit(success=True), 0)
+    convert(conversion(tmp_path / "tuesday", dataset, append=True))
+    assert EditStore(dataset).read().episodes == {"0": Entry(Edit(success=True), 1)}
+    assert apply(dataset, None, Target()).episodes == 2
