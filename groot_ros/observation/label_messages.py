@@ -48,7 +48,7 @@ class Unusable(Exception):
 
 
 class OfOthers(Exception):
-    """A message is about other joints alone; the text says which."""
+    """A message is about other joints alone."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ def label_types(label: Label) -> Mapping[str, LabelType]:
         found = _pose_types(label)
     else:
         found = _grip_types(label)
-    return {name: kind for name, kind in found.items() if label.type in ("", kind.name)}
+    if label.type:
+        return {name: kind for name, kind in found.items() if kind.name == label.type}
+    return {name: kind for name, kind in found.items() if "/action/" not in name}
 
 
 def label_topics(label: Label) -> dict[str, Mapping[str, LabelType]]:
@@ -164,7 +166,7 @@ def _named(joints: Sequence[str], names: Sequence[str], numbers: Sequence[float]
     found = np.array([by_name.get(joint, np.nan) for joint in joints], dtype=np.float64)
     is_named = np.array([joint in by_name for joint in joints])
     if not is_named.any():
-        raise OfOthers(", ".join(str(name)[:SHOWN_LENGTH] for name in names[:SHOWN_NAMES]))
+        raise OfOthers
     if not np.all(np.isfinite(found[is_named])):
         raise Unusable("are not finite")
     return found

@@ -15,6 +15,7 @@ from groot_ros.robot.lag import Lag, read_lag
 from groot_ros.robot.limits import Following, Limits, read_limits
 from groot_ros.robot.observations import Observations, read_observations, read_vectors
 from groot_ros.robot.output import OUTPUT_PROFILES, Output, read_output
+from groot_ros.robot.pose_stream import ComputedPose
 from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
 from groot_ros.signals.signals import JOINT_POSITION
@@ -62,8 +63,17 @@ def load_robot(name_or_path: str | Path) -> RobotConfig:
     """A robot by the name of a shipped file or by path; UserError names key, value and remedy."""
     path = robot_path(str(name_or_path))
     robot = parse_robot(read_yaml(path), source=path.name)
-    beside = path.parent / robot.urdf
-    return replace(robot, urdf=str(beside)) if os.path.isfile(beside) else robot
+    pose = robot.observations.ee_pose
+    if isinstance(pose, ComputedPose):
+        pose = replace(pose, urdf=_beside(path, pose.urdf))
+        robot = replace(robot, observations=replace(robot.observations, ee_pose=pose))
+    return replace(robot, urdf=_beside(path, robot.urdf))
+
+
+def _beside(path: Path, urdf: str) -> str:
+    """The path of a description, of one beside the robot file where there is one."""
+    beside = path.parent / urdf
+    return str(beside) if os.path.isfile(beside) else urdf
 
 
 def robot_path(name: str) -> Path:

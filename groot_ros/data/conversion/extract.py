@@ -37,7 +37,7 @@ from groot_ros.data.playback.replay import (
 )
 from groot_ros.data.playback.signals import COMMAND_GAP_NS
 from groot_ros.data.playback.stream_health import StreamHealth, check_once
-from groot_ros.data.review.doubts import WatchedPoses, frozen_notes, unreadable_notes
+from groot_ros.data.review.doubts import WatchedArm, frozen_notes, unreadable_notes
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
 from groot_ros.observation.picture_watch import PictureWatch
@@ -273,7 +273,7 @@ class _Extraction:
         self._folder = folder
         self._writer: PartWriter | None = None
         self._ended: list[PartWriter] = []
-        self.watched = WatchedPoses()
+        self.watched = WatchedArm()
         self._pictures = PictureWatch()
         self._next = -1
         self._started = 0

@@ -70,11 +70,11 @@ class LabelTrack(ABC):
         """Messages that are no command, by what they are."""
         self._behind_ns = behind_ns
         self._problem = ""
-        """Why the newest message that is no command is none, where the robot file could say."""
+        """Why the newest message that is no command is none."""
         self._told = np.zeros(source.signal.shape, dtype=bool)
         """Which numbers of the signal any message has told."""
         self._seen: dict[str, None] = {}
-        """Joints of messages that are of other ones."""
+        """Joints of messages that do not tell all that is wanted."""
 
     def take(self, message: Any, arrival_ns: int) -> None:
         """Keep what a message says, and count one that is no command: in another frame, of
@@ -84,17 +84,24 @@ class LabelTrack(ABC):
         try:
             found = source.kind.read(message, source.base_frame)
         except UserError as error:
-            self._problem = str(error)
+            self._problem = f": {error}"
             self._leave_out(f"cannot be used ({error})", time_ns)
             return
-        except OfOthers as others:
-            self._seen |= dict.fromkeys(str(others).split(", "))
+        except OfOthers:
+            self._see(message)
             return
         except Unusable as reason:
+            self._problem = f" {reason}"
             self._leave_out(str(reason), time_ns)
             return
         if found is not None:
             self._keep(found, time_ns)
+        if self.first_ns is None:
+            self._see(message)
+
+    def _see(self, message: Any) -> None:
+        names = getattr(message, "name", None) or getattr(message, "joint_names", None)
+        self._seen |= dict.fromkeys(names or ())
 
     def _time_ns(self, message: Any, arrival_ns: int) -> int:
         """When a command was meant for; one without a time is meant for now."""
@@ -118,12 +125,12 @@ class LabelTrack(ABC):
 
     @property
     def missing(self) -> str:
-        """Why nothing is known of the label although messages came; empty where that is no fault
-        of the robot file."""
+        """Why nothing is known of the label although messages came; empty where something is, or
+        none came."""
         if self.first_ns is not None:
             return ""
         if self._problem:
-            return f"commands on {self.source.topic}: {self._problem}"
+            return f"commands on {self.source.topic}{self._problem}"
         label = self.source.label
         joints: list[str] = []
         if isinstance(label, JointLabel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,12 +15,15 @@ from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.errors import UserError
 from groot_ros.observation.label_messages import label_topics, label_types
 from groot_ros.observation.routes import Route
+from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.config import RobotConfig
-from groot_ros.robot.labels import GRIPPER_COMMAND, Label
+from groot_ros.robot.labels import GRIPPER_COMMAND, GripLabel, Label
 from groot_ros.robot.labels import REACHED as REACHED_LABEL
-from groot_ros.signals.signals import ARM, SignalSpec
+from groot_ros.signals.signals import ARM, GRIP, SignalSpec
 
 EVENT_TOPIC = "episode_events"
+# Of names that one is most likely meant to be the other.
+NEAR = 0.8
 
 
 def absolute(topic: str, namespace: str = "/") -> str:
@@ -38,7 +42,11 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
     for route in routes:
         name = absolute(route.topic, namespace)
         if name not in found and not (route.is_latched and name not in bag.topics):
-            _check(bag, name, route.types, f"the robot file's {' and '.join(route.streams)}")
+            hint = (
+                _joint_hint(bag, name, "observations.grip") if GRIP.name in route.streams else ""
+            )
+            use = f"the robot file's {' and '.join(route.streams)}"
+            _check(bag, name, route.types, use, hint)
     return found
 
 
@@ -70,7 +78,10 @@ def find_labels(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> l
             found.append(topic)
         elif not is_reached(label):
             types, use = tuple(label_types(label)), f"the labels of codec {codec.name}"
-            _check(bag, absolute(label.topic, namespace), types, use, hint)
+            name = absolute(label.topic, namespace)
+            is_jointless = isinstance(label, GripLabel) and label.key.startswith("labels")
+            joint = _joint_hint(bag, name, label.key) if is_jointless else ""
+            _check(bag, name, types, use, joint + hint)
     return found
 
 
@@ -133,6 +144,12 @@ def wanted_labels(robot: RobotConfig, codec: Codec) -> dict[SignalSpec, Label]:
     return labels
 
 
+def _joint_hint(bag: Bag, name: str, key: str) -> str:
+    """What to do where a gripper's topic is one of joints."""
+    is_of_joints = name in bag.topics and JOINT_STATE in bag.topics[name].counts
+    return f", or one of its joints at {key}.joint" if is_of_joints else ""
+
+
 def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") -> None:
     info = bag.topics.get(name)
     if info is None:
@@ -156,4 +173,7 @@ def _near(name: str, topics: Mapping[str, TopicInfo]) -> str:
             return topic
     last = name.rsplit("/", 1)[-1]
     ending = [topic for topic in sorted(topics) if topic.rsplit("/", 1)[-1] == last]
-    return ending[0] if len(ending) == 1 else ""
+    if len(ending) == 1:
+        return ending[0]
+    near = difflib.get_close_matches(name, topics, n=1, cutoff=NEAR)
+    return near[0] if near else ""

@@ -13,18 +13,18 @@ from groot_ros.data.playback.frames import Frame
 from groot_ros.data.playback.replay import SignalReader
 from groot_ros.data.playback.signals import Signal
 from groot_ros.data.playback.stream_health import StreamHealth
-from groot_ros.signals.kinds import POSE
+from groot_ros.signals.kinds import JOINTS, POSE, Kind
 
 # Commands that stay the same for longer than FROZEN_S while the arm moves away from them by more
-# than MOVED_M were not what moved it.
+# than this, in m or rad, were not what moved it.
 FROZEN_S = 1.0
-MOVED_M = 0.02
+MOVED = {POSE: (0.02, "m"), JOINTS: (0.05, "rad")}
 
 
 @dataclass
-class WatchedPoses:
-    """Where hands were at the rows of a dataset: times (T,) in ns, positions (T, 3) in m by the
-    name of the pose."""
+class WatchedArm:
+    """Where an arm was at the rows of a dataset: times (T,) in ns, positions (T, 3) in m of hands
+    or joints (T, J) by the name of the signal."""
 
     times_ns: list[int] = field(default_factory=list)
     positions: dict[str, list[NDArray[np.float64]]] = field(
@@ -32,15 +32,19 @@ class WatchedPoses:
     )
 
     def add(self, frame: Frame) -> None:
-        """Take a frame; without a pose in its state there is nothing to watch."""
+        """Take a frame; without a motion in its state there is nothing to watch."""
         self.times_ns.append(frame.time_ns)
         for spec, value in frame.snapshot.signals.pairs():
-            if spec.kind == POSE:
-                self.positions[spec.name].append(value[:3])
+            if spec.kind in MOVED:
+                self.positions[spec.name].append(_place(value, spec.kind))
 
 
-def frozen_notes(watched: WatchedPoses, commands: Mapping[str, Signal]) -> Iterator[str]:
-    """Sentences about commanded poses that stay the same while the hand moves away from them."""
+def _place(values: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:
+    return values[..., :3] if kind == POSE else values
+
+
+def frozen_notes(watched: WatchedArm, commands: Mapping[str, Signal]) -> Iterator[str]:
+    """Sentences about commands of a motion that stay the same while the arm moves away."""
     times = np.array(watched.times_ns)
     for name, positions in watched.positions.items():
         command = commands.get(name)
@@ -51,17 +55,18 @@ def frozen_notes(watched: WatchedPoses, commands: Mapping[str, Signal]) -> Itera
 def _frozen_notes(
     name: str, times: NDArray[np.int64], found: NDArray[np.float64], command: Signal
 ) -> Iterator[str]:
-    wanted = command.held(times)[:, :3]
+    wanted = _place(command.held(times), command.kind)
     distance = np.linalg.norm(found - wanted, axis=1)
     changes = np.flatnonzero(np.any(np.diff(wanted, axis=0) != 0, axis=1)) + 1
+    most, unit = MOVED[command.kind]
     for first, last in zip([0, *changes], [*changes - 1, len(times) - 1], strict=True):
         seconds = (times[last] - times[first]) / 1e9
         away = distance[last] - distance[first]
-        if seconds > FROZEN_S and away > MOVED_M:
+        if seconds > FROZEN_S and away > most:
             begin = (times[first] - times[0]) / 1e9
             yield (
                 f"commands of {name} stay the same for {seconds:.1f} s, from {begin:.1f} s after "
-                f"the first row on, while the arm moves {away:.2f} m away from them: "
+                f"the first row on, while the arm moves {away:.2f} {unit} away from them: "
                 "these rows teach to stand still"
             )
 

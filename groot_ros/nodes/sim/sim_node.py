@@ -26,6 +26,7 @@ from groot_ros.nodes.sim.sim_lockstep import LockstepSimulation, Streams
 from groot_ros.nodes.sim.sim_messages import image, joint_state
 from groot_ros.observation.fields import from_pose
 from groot_ros.robot.config import RobotConfig, load_robot
+from groot_ros.robot.pose_stream import PoseStream
 from groot_ros.sim.live import LiveSimulation, Pictures, State
 from groot_ros.sim.perturbed import Disturbance, Pushes
 from groot_ros.sim.scene import ARM_JOINTS, BASE_FRAME, CAMERAS
@@ -242,10 +243,11 @@ def _load_robot(name: str) -> RobotConfig:
     robot = load_robot(name)
     streams = robot.observations
     same_arm = streams.joint_position and streams.joint_position.joints == ARM_JOINTS
-    if not (same_arm and streams.ee_pose and robot.base_frame == BASE_FRAME):
+    has_pose = type(streams.ee_pose) is PoseStream
+    if not (same_arm and has_pose and robot.base_frame == BASE_FRAME):
         raise UserError(
             f"robot file {name!r} describes another robot than the simulated one, expected "
-            f"base_frame {BASE_FRAME}, an ee_pose, and the joints {', '.join(ARM_JOINTS)}"
+            f"base_frame {BASE_FRAME}, a topic for ee_pose, and the joints {', '.join(ARM_JOINTS)}"
         )
     if unknown := set(streams.cameras) - set(CAMERAS):
         raise UserError(

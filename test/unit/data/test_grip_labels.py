@@ -219,3 +219,10 @@ def test_an_actions_goals_are_the_label_and_else_its_feedback(tmp_path: Path) ->
     rows, _ = extracted(path, robot, codec_for(robot), tmp_path / "more")
     clear = np.abs(due_s - 1.2) > 1e-3
     np.testing.assert_allclose(rows.action[clear, 7], 0.5 * (due_s > 1.2)[clear])
+
+
+def test_a_joint_that_nobody_names_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(
+        BagError, match=r"JointState, expected .* its joints at labels\.grip\.joint"
+    ):
+        converted(tmp_path, {"topic": "/leader"}, [])

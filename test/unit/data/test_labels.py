@@ -275,3 +275,33 @@ def test_inspect_says_which_labels_a_bag_lacks(tmp_path: Path) -> None:
     robot.write_text(yaml.safe_dump(robot_values(JOINT_LABEL)))
     [problem] = describe_bag(tmp_path / "bag", str(robot))["problems"]
     assert problem == f"labels.joint_position: topic {TOPIC} is not in the bag"
+
+
+def test_trajectories_of_other_joints_or_without_points_say_why_there_is_nothing(
+    tmp_path: Path,
+) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    robot = robot_with(JOINT_LABEL)
+
+    def of(names: list[str], points: list[tuple[float, list[float]]]) -> list[Message]:
+        def make(time_s: float) -> bytes:
+            return trajectory(arm.maker, arm.stamp_ns(time_s), names, points)
+
+        return commanded(arm, 10, make, TRAJECTORY)
+
+    path = write_bag(tmp_path / "empty", [*observed(arm), *of(list(JOINTS), [])])
+    with pytest.raises(BagError, match=f"commands on {TOPIC} are trajectories without points"):
+        extracted(path, robot, codec_for(robot), tmp_path / "empty_rows")
+    path = write_bag(tmp_path / "few", [*observed(arm), *of(list(JOINTS[:6]), [(0.1, [0.0] * 6)])])
+    with pytest.raises(BagError, match=f"{TOPIC} has no joint fr3_joint7, only fr3_joint1, "):
+        extracted(path, robot, codec_for(robot), tmp_path / "few_rows")
+
+
+def test_a_leader_that_stands_still_while_the_arm_moves_is_told(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    still = [m for m in leader(arm) if m.arrival_s < 0.5]
+    path = write_bag(tmp_path / "bag", [*observed(arm), *still])
+    robot = robot_with(LABELS)
+    _, result = extracted(path, robot, codec_for(robot), tmp_path / "rows")
+    [note] = result.notes
+    assert note.startswith("commands of joint_position stay the same for 1.")
