@@ -17,13 +17,13 @@ from groot_ros.data.review.report_svg import timeline
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
 from groot_ros.viewer.editing import Editing
-from groot_ros.viewer.measures import Finding, Numbers, measure_episode
-from groot_ros.viewer.subject import Film, Json, Line, Plot
+from groot_ros.viewer.measures import Finding, Numbers, loss_findings, measure_episode
+from groot_ros.viewer.plots import Line, Plot, key_plots, make_lines
+from groot_ros.viewer.subject import Film, Json, shown_path
 
 GROUPS = {"state": STATE, "action": ACTION}
 # Codecs of films that browsers play; others are shown picture by picture.
 PLAYED = frozenset({"h264", "av1", "vp9", "vp8", "libsvtav1"})
-PLACE = ("x", "y", "z")
 # Columns of an episode that are kept, of the newest ones looked at.
 KEPT = 8
 
@@ -139,17 +139,7 @@ class DatasetSubject:
         if not source:
             return []
         begin_s = (part["first_due_ns"] - source["start_ns"]) / 1e9
-        losses = [
-            Finding(
-                kind="dropped",
-                text=f"{loss['steps']} steps left out: {loss['reason']}"
-                + (f" [{loss['topic']}]" if loss["topic"] else ""),
-                first_s=loss["first_s"] - begin_s,
-                last_s=loss["last_s"] - begin_s,
-            )
-            for loss in source.get("losses", [])
-        ]
-        return losses + [Finding(kind="note", text=note) for note in source.get("notes", [])]
+        return loss_findings(source, begin_s)
 
     def _read_rows(self, index: int) -> dict[str, Any]:
         # The dataset keeps the newest file that it has read, for one reader.
@@ -217,31 +207,18 @@ class DatasetSubject:
         return [plot for key in keys for plot in self._plots_of(key, numbers)]
 
     def _plots_of(self, key: str, numbers: Mapping[str, Numbers]) -> Iterator[Plot]:
-        """State and action of a key together; a pose's place and rotation apart."""
-        lines, count = [], 0
+        """State and action of a key together."""
+        lines: list[Line] = []
+        frames = 0
         for label, column in GROUPS.items():
             place = self._modality.get(label, {}).get(key)
             if place is None or column not in numbers:
                 continue
             found = numbers[column]
-            count = len(found.values)
-            for number in range(place["start"], min(place["end"], found.values.shape[1])):
-                line = Line(
-                    name=found.names[number].removeprefix(f"{key}."),
-                    values=[_finite(value) for value in found.values[:, number].tolist()],
-                    color=number - place["start"],
-                    is_action=label == "action",
-                )
-                lines.append(line)
-        times_s = [round(frame / self._dataset.fps, 6) for frame in range(count)]
-        title = key or "state and action"
-        places = [line for line in lines if line.name in PLACE]
-        others = [line for line in lines if line.name not in PLACE]
-        if places and others:
-            yield Plot(title=f"{title}: place", times_s=times_s, lines=places)
-            yield Plot(title=f"{title}: rotation", times_s=times_s, lines=others)
-        elif lines:
-            yield Plot(title=title, times_s=times_s, lines=lines)
+            frames, mine = len(found.values), slice(place["start"], place["end"])
+            names = [name.removeprefix(f"{key}.") for name in found.names[mine]]
+            lines += make_lines(names, found.values[:, mine], label == "action")
+        yield from key_plots(key or "state and action", lines, frames, self._dataset.fps)
 
     def films(self, index: int) -> list[Film]:
         episode = self._by_index[index]
@@ -277,16 +254,6 @@ class DatasetSubject:
 
     def edit(self, index: int, changes: Mapping[str, Any]) -> Json:
         return self._editing.change(index, self._by_index[index].length, changes)
-
-
-def shown_path(path: Path) -> str:
-    """A path for people, ~ for the home folder."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _described(film: Film, dataset: Dataset) -> Json:

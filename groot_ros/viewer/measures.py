@@ -34,7 +34,7 @@ class Finding:
     """One odd thing; times in s of the episode, None where it has none."""
 
     kind: str
-    """dropped, still, outlier, jump, lag or note."""
+    """dropped, still, outlier, jump, lag, note, mark or unreadable."""
     text: str
     first_s: float | None = None
     last_s: float | None = None
@@ -65,6 +65,25 @@ class Numbers:
         if {"min", "max"} <= self.statistics.keys():
             return np.subtract(self.statistics["max"], self.statistics["min"])
         return np.asarray(np.ptp(self.values, axis=0))
+
+
+def loss_findings(source: Mapping[str, Any], begin_s: float) -> list[Finding]:
+    """What a conversion left out of a recording and what it doubts.
+
+    `source` is what `EpisodeResult.to_dict` says of it, `begin_s` where the shown episode begins
+    in it.
+    """
+    losses = [
+        Finding(
+            kind="dropped",
+            text=f"{loss['steps']} steps left out: {loss['reason']}"
+            + (f" [{loss['topic']}]" if loss["topic"] else ""),
+            first_s=loss["first_s"] - begin_s,
+            last_s=loss["last_s"] - begin_s,
+        )
+        for loss in source.get("losses", [])
+    ]
+    return losses + [Finding(kind="note", text=note) for note in source.get("notes", [])]
 
 
 def measure_episode(

@@ -51,32 +51,7 @@ class Subject(Protocol):
         """Change fields from what they `was` to what they are `now`, as `Editing` does."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plot:
-    """Numbers over the times of an episode, drawn together."""
-
-    title: str
-    times_s: Sequence[float]
-    lines: Sequence[Line]
-
-    def to_dict(self) -> Json:
-        lines = [line.to_dict() for line in self.lines]
-        return {"title": self.title, "times_s": list(self.times_s), "lines": lines}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One number of a plot; `is_action` draws it dashed, `color` is the number of its hue."""
-
-    name: str
-    values: Sequence[float | None]
-    color: int
-    is_action: bool = False
-
-    def to_dict(self) -> Json:
-        return {
-            "name": self.name,
-            "values": list(self.values),
-            "color": self.color,
-            "is_action": self.is_action,
-        }
+def shown_path(path: Path) -> str:
+    """A path for people, ~ for the home folder."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

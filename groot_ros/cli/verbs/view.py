@@ -1,4 +1,4 @@
-"""`groot-ros view`: look at a dataset in the browser.
+"""`groot-ros view`: look at a dataset, bags or an evaluation in the browser.
 
 Episodes with what is odd about them, films in step with plots. Nothing leaves this machine unless
 --host says so.
@@ -24,7 +24,15 @@ LIBRARIES = ("starlette", "uvicorn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="folder of a dataset")
+    parser.add_argument(
+        "path", type=Path, help="a dataset, a bag, a folder of bags or an evaluation"
+    )
+    parser.add_argument("--robot", default="", help="of bags: robot name or file")
+    parser.add_argument(
+        "--codec",
+        default="ee_rot6d_joints",
+        help="of bags: the codec with which a conversion is tried (%(default)s)",
+    )
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (%(default)s)")
     parser.add_argument(
         "--host",
@@ -45,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise UserError(f"{error.name} is not installed: pip install 'groot_ros[view]'") from None
 
-    subject = _subject(args.path)
+    subject = _subject(args.path, args.robot, args.codec)
     token = "" if is_local(args.host) else secrets.token_urlsafe(16)
     place = listening(args.host, args.port)
     any_address = args.host in ("0.0.0.0", "::")
@@ -64,15 +72,29 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _subject(path: Path) -> Subject:
+def _subject(path: Path, robot: str, codec: str) -> Subject:
+    from groot_ros.data.bags.files import bags_below
     from groot_ros.data.datasets.reader import is_dataset
-    from groot_ros.viewer.dataset_subject import DatasetSubject
 
     if not path.exists():
-        raise UserError(f"{path} does not exist, expected a dataset")
-    if not is_dataset(path):
-        raise UserError(f"{path} is not a dataset: make one with groot-ros convert")
-    return DatasetSubject(path)
+        raise UserError(f"{path} does not exist, expected a dataset, bags or an evaluation")
+    if is_dataset(path):
+        from groot_ros.viewer.dataset_subject import DatasetSubject
+
+        return DatasetSubject(path)
+    if (path / "evaluation.json").is_file():
+        from groot_ros.viewer.run_subject import RunSubject
+
+        return RunSubject(path)
+    if not (bags := bags_below(path)):
+        raise UserError(
+            f"{path} is neither a dataset nor a bag nor a folder of groot-ros evaluate"
+        )
+    if not robot:
+        raise UserError(f"{path} holds bags, which are read by a robot file: name it with --robot")
+    from groot_ros.viewer.bag_subject import BagSubject
+
+    return BagSubject(path, bags, robot, codec)
 
 
 def _has_screen() -> bool:

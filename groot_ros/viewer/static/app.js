@@ -42,6 +42,8 @@ class Page {
     this.wanted = index;
     history.replaceState(null, "", `#${index}`);
     let episode;
+    const path = this.subject.path;
+    if (this.subject.is_slow) byId("summary").textContent = `${path} · reading episode ${index}`;
     try {
       episode = await get(`/api/episodes/${index}`);
     } catch (error) {
@@ -50,9 +52,11 @@ class Page {
     }
     // Somebody who holds a key down wants the last one.
     if (this.wanted !== index) return;
+    if (this.subject.is_slow) byId("summary").textContent = path;
     problem("");
     const line = this.lines.get(index);
-    Object.assign(line, { findings: episode.findings, measures: episode.measures });
+    const { findings, measures, has_picture } = episode;
+    Object.assign(line, { findings, measures, has_picture });
     this.list.update(line);
     this.episode = episode;
     byId("episode").hidden = false;
@@ -164,7 +168,6 @@ class Page {
     for (const line of this.lines.values()) if (line.isJerky) this.list.update(line);
     if (byId("show").value !== "all" || byId("order").value !== "index") this.list.arrange();
     byId("summary").textContent = this.subject.path;
-    document.body.dataset.ready = "all";
   }
 
   async warn() {
@@ -196,7 +199,7 @@ class Page {
 }
 
 function band(kind) {
-  return kind === "dropped" || kind === "still" ? kind : ODD.has(kind) ? "odd" : "";
+  return ["dropped", "still", "mark"].includes(kind) ? kind : ODD.has(kind) ? "odd" : "";
 }
 
 function problem(sentence) {
@@ -219,7 +222,9 @@ async function begin() {
   const first = location.hash && page.lines.has(asked) ? asked : page.list.shown[0]?.index;
   if (first !== undefined) await page.open(first);
   if (subject.is_editable) page.watchEdits();
-  await page.findAll();
+  // Bags are read when somebody looks at them.
+  if (!subject.is_slow) await page.findAll();
+  document.body.dataset.ready = "all";
   await page.warn();
 }
 

@@ -18,6 +18,8 @@ const BADGES = {
 
 export function kindsOf(episode) {
   const kinds = new Set((episode.findings ?? []).map((finding) => finding.kind));
+  // What the operator marked is nothing odd.
+  kinds.delete("mark");
   if (episode.dropped) kinds.add("dropped");
   if (episode.notes) kinds.add("note");
   if (episode.isJerky) kinds.add("jerk");
@@ -89,16 +91,18 @@ export class EpisodeList {
   }
 
   row(episode) {
-    const picture = episode.has_picture
-      ? element("img", { alt: "", loading: "lazy", src: `/api/episodes/${episode.index}/thumbnail` })
-      : element("span", { className: "blank" });
-    const row = element("li", {}, picture, element("div"));
+    const row = element("li", {}, element("span", { className: "blank" }), element("div"));
     row.dataset.index = episode.index;
     this.update(episode, row);
     return row;
   }
 
   update(episode, row = this.rows.get(episode.index)) {
+    // Pictures of bags are there once they are read.
+    if (episode.has_picture && row.firstChild.className === "blank") {
+      const src = `/api/episodes/${episode.index}/thumbnail`;
+      row.firstChild.replaceWith(element("img", { alt: "", loading: "lazy", src }));
+    }
     const words = episode.edit?.instruction ?? episode.instruction;
     row.classList.toggle("discarded", episode.edit?.discard === true);
     row.title = episode.name;

@@ -154,4 +154,5 @@ def test_mistakes_are_one_sentence(dataset: Path, tmp_path: Path) -> None:
         assert f"port {port} of 127.0.0.1 is taken" in view(str(dataset), "--port", port)
     assert "expected 0 to 65535" in view(str(dataset), "--port", "70000")
     assert "does not exist" in view(str(tmp_path / "nothing"))
-    assert "groot-ros convert" in view(str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    assert "neither a dataset nor a bag" in view(str(tmp_path / "empty"))

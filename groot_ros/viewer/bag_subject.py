@@ -1,0 +1,194 @@
+"""Recorded bags on the page, with what a conversion would leave out of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any
+
+from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.clocks.clocks import on_bag_clock
+from groot_ros.data.conversion.extract import ExtractOptions, extract
+from groot_ros.data.playback.episodes import Episode, EpisodeChoice, list_episodes
+from groot_ros.data.playback.replay import Source
+from groot_ros.data.review.report_svg import timeline
+from groot_ros.errors import UserError
+from groot_ros.robot.config import load_robot
+from groot_ros.viewer.bag_episode import FPS, BagEpisode, read_episode
+from groot_ros.viewer.measures import Finding, loss_findings
+from groot_ros.viewer.plots import Line, Plot, key_plots, make_lines
+from groot_ros.viewer.subject import Film, Json, shown_path
+
+# Stands for an instruction that is given at the conversion alone.
+UNKNOWN = "not given yet"
+
+
+class BagSubject:
+    """Bags, read by a robot file; an episode is read once somebody looks at it."""
+
+    def __init__(self, path: Path, bags: Sequence[Path], robot: str, codec: str) -> None:
+        self._root = path.resolve()
+        self._robot = load_robot(robot)
+        self._codec_name = codec
+        file = find_codec(codec)
+        self._fps = file.fps
+        self._codec: Codec | None = None
+        self._misfit = ""
+        try:
+            self._codec = file.codec(self._robot, Timing(file.horizon, round(1e9 / file.fps)))
+        except UserError as error:
+            self._misfit = str(error)
+        self._folder = TemporaryDirectory(prefix="groot_ros_view_", ignore_cleanup_errors=True)
+        self._ready: dict[int, tuple[BagEpisode, Json]] = {}
+        self._reading = Lock()
+        self._problems: list[str] = []
+        self._episodes: list[Episode] = []
+        for bag in bags:
+            self._list(bag)
+
+    def _list(self, path: Path) -> None:
+        try:
+            with open_bag(path) as bag:
+                self._episodes += list_episodes(bag, EpisodeChoice())
+                self._problems += bag.notes
+        except UserError as error:
+            self._problems.append(str(error))
+
+    def describe(self) -> Json:
+        bags = {episode.bag for episode in self._episodes}
+        return {
+            "kind": "bag",
+            "title": self._root.name,
+            "path": shown_path(self._root),
+            "facts": [
+                ["bags", str(len(bags))],
+                ["episodes", str(len(self._episodes))],
+                ["robot", self._robot.name],
+                ["codec of the conversion that is tried", self._codec_name],
+            ],
+            "fps": FPS,
+            "cameras": list(self._robot.observations.cameras),
+            "tasks": [],
+            "is_editable": False,
+            "is_slow": True,
+        }
+
+    def episodes(self) -> list[Json]:
+        return [self._line(index) for index in range(len(self._episodes))]
+
+    def _line(self, index: int) -> Json:
+        episode = self._episodes[index]
+        return {
+            "index": index,
+            "name": episode.name,
+            "instruction": episode.instruction,
+            "outcome": episode.outcome,
+            "seconds": episode.duration_s,
+            "has_picture": index in self._ready and bool(self._ready[index][0].films),
+        }
+
+    def findings(self, index: int) -> Json:
+        read, source = self._read(index)
+        found = [*loss_findings(source, 0.0), *read.findings]
+        if reason := source.get("refused"):
+            found.insert(0, Finding(kind="unreadable", text=str(reason)))
+        return {"findings": [finding.to_dict() for finding in found], "measures": {}}
+
+    def episode(self, index: int) -> Json:
+        read, source = self._read(index)
+        films = self.films(index)
+        return {
+            **self._line(index),
+            **self.findings(index),
+            "frames": read.frames,
+            "seconds": read.frames / FPS,
+            "plots": [plot.to_dict() for plot in _plots(read)],
+            "films": [
+                {"camera": film.camera, "start_s": 0.0, "is_played": True, "is_there": True}
+                for film in films
+            ],
+            "timeline": timeline(source, source["fps"]),
+        }
+
+    def films(self, index: int) -> list[Film]:
+        read, _ = self._read(index)
+        return [
+            Film(camera=name, path=path, fps=FPS, frames=read.frames)
+            for name, path in read.films.items()
+        ]
+
+    def _read(self, index: int) -> tuple[BagEpisode, Json]:
+        """An episode and what a conversion makes of it, read by the first who wants it."""
+        if index >= len(self._episodes):
+            raise KeyError(index)
+        with self._reading:
+            if index not in self._ready:
+                self._ready[index] = self._prepare(index, self._episodes[index])
+            return self._ready[index]
+
+    def _prepare(self, index: int, episode: Episode) -> tuple[BagEpisode, Json]:
+        folder = Path(self._folder.name) / str(index)
+        folder.mkdir(parents=True, exist_ok=True)
+        behind_ns, converted, refused = 0, None, self._misfit
+        with open_bag(episode.bag) as bag:
+            if self._codec:
+                source = Source(bag, self._robot, self._codec, episode.namespace)
+                try:
+                    behind_ns = on_bag_clock(source, episode).behind_ns
+                    converted = self._convert(source, episode, folder / "part")
+                except UserError as error:
+                    refused = str(error)
+            read = read_episode(bag, self._robot, episode, folder, behind_ns)
+        return read, converted or _unconverted(episode, read, self._codec_name, refused)
+
+    def _convert(self, source: Source, episode: Episode, folder: Path) -> Json:
+        """What a conversion says of an episode; BagError where it leaves it out."""
+        folder.mkdir()
+        told = replace(episode, instruction=episode.instruction or UNKNOWN)
+        try:
+            found = extract(source, told, ExtractOptions(self._fps), folder, lambda _: None)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return {**found.to_dict(), "fps": self._fps}
+
+    def warnings(self) -> list[str]:
+        return self._problems
+
+    def edits(self) -> dict[str, Json]:
+        return {}
+
+    def edit(self, index: int, changes: Mapping[str, Any]) -> Json:
+        raise UserError("episodes of bags are edited once they are converted")
+
+
+def _unconverted(episode: Episode, read: BagEpisode, codec: str, refused: str) -> Json:
+    """What stands for a conversion that was refused: all streams, and no frames."""
+    return {
+        "refused": f"a conversion with codec {codec} leaves this episode out: {refused}",
+        "fps": FPS,
+        "health": read.health,
+        "parts": [],
+        "losses": [],
+        "notes": [],
+        "start_ns": episode.start_ns,
+        "duration_s": episode.duration_s,
+    }
+
+
+def _plots(read: BagEpisode) -> list[Plot]:
+    """A signal's state and commands together."""
+    specs = {spec.name: spec for spec in (*read.states, *read.commands)}
+    found: list[Plot] = []
+    for name, spec in specs.items():
+        lines: list[Line] = []
+        for values, is_action in ((read.states, False), (read.commands, True)):
+            if spec in values:
+                lines += make_lines(spec.columns, values[spec], is_action)
+        found += key_plots(name, lines, read.frames, FPS)
+    return found

@@ -1,0 +1,71 @@
+"""What the page draws over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.viewer.subject import Json
+
+PLACE = ("x", "y", "z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """Numbers over the times of an episode, drawn together."""
+
+    title: str
+    times_s: Sequence[float]
+    lines: Sequence[Line]
+
+    def to_dict(self) -> Json:
+        lines = [line.to_dict() for line in self.lines]
+        return {"title": self.title, "times_s": list(self.times_s), "lines": lines}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One number of a plot; `is_action` draws it dashed, `color` is the number of its hue."""
+
+    name: str
+    values: Sequence[float | None]
+    color: int
+    is_action: bool = False
+
+    def to_dict(self) -> Json:
+        return {
+            "name": self.name,
+            "values": list(self.values),
+            "color": self.color,
+            "is_action": self.is_action,
+        }
+
+
+def make_lines(
+    names: Sequence[str], values: NDArray[np.float64], is_action: bool = False
+) -> list[Line]:
+    """A line for each number of values (T, D); what is not finite is a gap."""
+    return [
+        Line(
+            name=name,
+            values=[value if np.isfinite(value) else None for value in column.tolist()],
+            color=number,
+            is_action=is_action,
+        )
+        for number, (name, column) in enumerate(zip(names, values.T, strict=True))
+    ]
+
+
+def key_plots(title: str, lines: Sequence[Line], frames: int, fps: float) -> Iterator[Plot]:
+    """The plot of a signal; place and rotation of a pose apart, which have other scales."""
+    times_s = [round(frame / fps, 6) for frame in range(frames)]
+    places = [line for line in lines if line.name in PLACE]
+    others = [line for line in lines if line.name not in PLACE]
+    if places and others:
+        yield Plot(title=f"{title}: place", times_s=times_s, lines=places)
+        yield Plot(title=f"{title}: rotation", times_s=times_s, lines=others)
+    elif lines:
+        yield Plot(title=title, times_s=times_s, lines=lines)

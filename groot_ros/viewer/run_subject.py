@@ -1,0 +1,128 @@
+"""A run of `groot-ros evaluate` on the page: trials, failures first, with their films."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from groot_ros.data.datasets.video import read_video_info
+from groot_ros.errors import UserError
+from groot_ros.files.config_file import read_json
+from groot_ros.robot.section import Section
+from groot_ros.viewer.subject import Film, Json, shown_path
+
+EVALUATION = "evaluation.json"
+REMEDY = "run groot-ros evaluate again"
+MOST_SCENE = 1 << 40
+# Times on the page are counted in steps of this.
+FPS = 15.0
+CAMERA = "film"
+
+
+class RunSubject:
+    """The folder of an evaluation; films have the chunks drawn into the exterior picture."""
+
+    def __init__(self, path: Path) -> None:
+        self._root = path.resolve()
+        self._result = Section(read_json(path / EVALUATION, REMEDY), str(path / EVALUATION))
+        self._trials = [
+            _Trial(
+                scene=entry.integer("scene", 0, MOST_SCENE),
+                values=entry.values,
+                seconds=entry.number("duration_s", "s", 0.0),
+            )
+            for entry in self._result.items("scenes")
+        ]
+
+    def describe(self) -> Json:
+        values = self._result.values
+        low, high = (100 * bound for bound in values["interval"])
+        facts = [
+            ["trials", str(len(self._trials))],
+            ["successes", f"{values['successes']} ({low:.0f} to {high:.0f} % with 95 %)"],
+            ["policy", str(values.get("variant", ""))],
+            ["task", str(values.get("task", ""))],
+            *([reason, str(count)] for reason, count in values.get("failures", {}).items()),
+        ]
+        return {
+            "kind": "run",
+            "title": self._root.name,
+            "path": shown_path(self._root),
+            "facts": facts,
+            "fps": FPS,
+            "cameras": [CAMERA],
+            "tasks": [],
+            "is_editable": False,
+        }
+
+    def episodes(self) -> list[Json]:
+        return [self._line(index) for index in range(len(self._trials))]
+
+    def _line(self, index: int) -> Json:
+        trial = self._trials[index]
+        return {
+            "index": index,
+            "name": f"scene {trial.scene}",
+            "instruction": str(trial.values.get("instruction", "")),
+            "outcome": "success" if trial.values.get("succeeded") else "failure",
+            "reason": str(trial.values.get("failure", "")),
+            "seconds": trial.seconds,
+            "has_picture": bool(self.films(index)),
+        }
+
+    def findings(self, index: int) -> Json:
+        self._checked(index)
+        return {"findings": [], "measures": {}}
+
+    def episode(self, index: int) -> Json:
+        self._checked(index)
+        films = self.films(index)
+        frames = films[0].frames if films else 0
+        return {
+            **self._line(index),
+            **self.findings(index),
+            "frames": frames,
+            "seconds": (frames or 0) / FPS,
+            "plots": [],
+            "films": [
+                {"camera": CAMERA, "start_s": 0.0, "is_played": True, "is_there": True}
+                for _ in films
+            ],
+            "timeline": "",
+        }
+
+    def _checked(self, index: int) -> None:
+        if index >= len(self._trials):
+            raise KeyError(index)
+
+    def films(self, index: int) -> Sequence[Film]:
+        self._checked(index)
+        path = self._root / "failures" / f"scene_{self._trials[index].scene}.mp4"
+        # Whatever leads out of the folder is none of its films.
+        if not path.is_file() or not path.resolve().is_relative_to(self._root):
+            return []
+        frames = _frames(path, path.stat().st_mtime_ns)
+        return [Film(camera=CAMERA, path=path, fps=FPS, frames=frames)]
+
+    def warnings(self) -> list[str]:
+        return []
+
+    def edits(self) -> dict[str, Json]:
+        return {}
+
+    def edit(self, index: int, changes: Mapping[str, Any]) -> Json:
+        raise UserError("trials cannot be edited: record them and edit the dataset")
+
+
+class _Trial:
+    def __init__(self, *, scene: int, values: Mapping[str, Any], seconds: float) -> None:
+        self.scene, self.values, self.seconds = scene, values, seconds
+
+
+@cache
+def _frames(path: Path, _mtime_ns: int) -> int:
+    """How many steps of the page a film lasts."""
+    times_s = read_video_info(path).times_s
+    return max(1, round((times_s[-1] - times_s[0]) * FPS) + 1) if times_s else 0
