@@ -8,12 +8,14 @@ from typing import Any
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what the checkpoint folder `args.path` holds."""
+    """Print what the checkpoint in the folder `args.path` holds."""
     from groot_ros.model.checkpoint.inspection import inspect_checkpoint, inspect_weights
+    from groot_ros.policies.checkpoint.folder import find_checkpoint
 
-    report = inspect_checkpoint(args.path)
+    folder = find_checkpoint(args.path)
+    report = inspect_checkpoint(folder)
     if args.weights:
-        report["weights"] = inspect_weights(args.path)
+        report["weights"] = inspect_weights(folder)
     if args.json:
         print(json.dumps(report, indent=2))
     else:

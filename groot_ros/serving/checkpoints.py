@@ -35,8 +35,11 @@ class LocalCheckpoints:
 
     @property
     def default(self) -> str:
-        step = self._default.name.removeprefix("checkpoint-")
-        return str(int(step)) if step.isdigit() else self._default.name
+        for step, path in checkpoint_steps(self._root).items():
+            if path == self._default:
+                return str(step)
+        step_of_task = self._default.name.removeprefix("checkpoint-")
+        return str(int(step_of_task)) if step_of_task.isdigit() else self._default.name
 
     def load(self, name: str) -> LoadedModel:
         """Load and warm up; UserError when it is not there or does not fit."""

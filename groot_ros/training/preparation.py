@@ -116,7 +116,7 @@ def _base_folder(config: TrainConfig) -> Path:
         return find_checkpoint(config.init_from)
     path = Path(config.base_model)
     if path.is_dir():
-        return path
+        return find_checkpoint(path)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

@@ -1,4 +1,4 @@
-"""A checkpoint folder in NVIDIA's layout: where its files are and what they say."""
+"""A checkpoint folder in NVIDIA's or LeRobot's layout: where its files are, what they say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
+from groot_ros.model.checkpoint.lerobot import PREPROCESSOR, TYPE, LeRobotFiles
 from groot_ros.model.checkpoint.tokenizer import find_tokenizer, load_tokenizer
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.processing.images import ImagePipeline
@@ -34,8 +35,16 @@ class CheckpointFolder:
             )
 
     @cached_property
+    def _raw(self) -> dict[str, Any]:
+        return read_json(self.path / "config.json", "a GR00T checkpoint folder")
+
+    @cached_property
+    def _lerobot(self) -> LeRobotFiles | None:
+        return LeRobotFiles(self.path, self._raw) if self._raw.get("type") == TYPE else None
+
+    @cached_property
     def config(self) -> Gr00tConfig:
-        return Gr00tConfig.from_folder(self.path)
+        return Gr00tConfig.from_dict(self._lerobot.network if self._lerobot else self._raw)
 
     @property
     def processor_folders(self) -> list[Path]:
@@ -48,6 +57,8 @@ class CheckpointFolder:
     @cached_property
     def processor_config(self) -> dict[str, Any]:
         """The whole of `processor_config.json`."""
+        if self._lerobot:
+            return self._lerobot.processor_config
         return self._processor_json("processor_config.json")
 
     @property
@@ -62,6 +73,8 @@ class CheckpointFolder:
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
+        if self._lerobot:
+            return self._lerobot.statistics
         return self._processor_json("statistics.json")
 
     @cached_property
@@ -85,6 +98,9 @@ class CheckpointFolder:
     @cached_property
     def slots(self) -> dict[str, int]:
         """Slot of each embodiment; the released ones' where the checkpoint does not tell."""
+        if self._lerobot:
+            section = Section(self._lerobot.slots, PREPROCESSOR)
+            return {name: section.integer(name, 0, MOST_SLOTS) for name in section.values}
         for folder in self.processor_folders:
             if (folder / "embodiment_id.json").exists():
                 file = folder / "embodiment_id.json"

@@ -193,7 +193,7 @@ def slot_state(stored: Mapping[str, weights.Stored], slot: int) -> dict[str, Any
     stds, biases = {}, []
     for name in sorted(filter(weights.SLOT_WEIGHT.match, stored)):
         with safe_open(stored[name].file, framework="pt") as opened:
-            values = opened.get_slice(name)[slot].float()
+            values = opened.get_slice(stored[name].name)[slot].float()
         if name.endswith(".W"):
             stds[name.removeprefix("action_head.")] = round(values.std().item(), 5)
         elif "state_encoder" in name:

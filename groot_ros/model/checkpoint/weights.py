@@ -16,11 +16,12 @@ from torch import Tensor
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import parse_json
-from groot_ros.files.json_file import read_json
+from groot_ros.model.checkpoint.files import INDEX, SINGLE, weight_files
 from groot_ros.model.networks.network import Gr00t
 from groot_ros.robot.section import Section
 
 DTYPES = ("F32", "BF16", "F16")
+LEROBOT_PREFIX = "_groot_model."
 SHARD_BYTES = 5_000_000_000
 # Mapped pages count as the process's memory until the file is closed: it is reopened this often.
 MAPPED_BYTES = 128 * 2**20
@@ -33,26 +34,20 @@ SLOT_WEIGHT = re.compile(r"action_head\.(state_encoder|action_encoder|action_dec
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor as it lies in a file; dtype as safetensors writes it, such as BF16."""
+    """A tensor as it lies in a file, under a name; dtype as safetensors writes it, as BF16."""
 
     file: Path
+    name: str
     dtype: str
     shape: tuple[int, ...]
 
 
 def stored_tensors(folder: Path) -> dict[str, Stored]:
-    """All tensors of a folder's safetensors files, from their headers alone."""
-    files = sorted(folder.glob("model*.safetensors"))
-    if not files:
-        raise UserError(
-            f"no model*.safetensors in {folder}: expected the weights of a GR00T checkpoint, "
-            "copy them there"
-        )
+    """All tensors of a folder's weights by the network's names, from the files' headers alone."""
     tensors: dict[str, Stored] = {}
-    for file in files:
+    for file in dict.fromkeys(weight_files(folder)):
         tensors |= _header(file)
-    _check_index(folder, tensors)
-    return tensors
+    return {name.removeprefix(LEROBOT_PREFIX): stored for name, stored in tensors.items()}
 
 
 def _header(file: Path) -> dict[str, Stored]:
@@ -68,7 +63,8 @@ def _header(file: Path) -> dict[str, Stored]:
         for name, entry in header.sections():
             if name == "__metadata__":
                 continue
-            tensors[name] = Stored(file, entry.text("dtype"), entry.integers("shape", 0, LARGEST))
+            shape = entry.integers("shape", 0, LARGEST)
+            tensors[name] = Stored(file, name, entry.text("dtype"), shape)
             end = max((end, *entry.integers("data_offsets", 0, LARGEST)))
         if file.stat().st_size != 8 + size + end:
             raise ValueError(f"{file.stat().st_size} bytes, expected {8 + size + end}")
@@ -77,17 +73,6 @@ def _header(file: Path) -> dict[str, Stored]:
             f"{file} is corrupt or not completely copied ({error}): copy it again"
         ) from None
     return tensors
-
-
-def _check_index(folder: Path, tensors: Mapping[str, Stored]) -> None:
-    index = folder / "model.safetensors.index.json"
-    if not index.exists():
-        return
-    weight_map = Section(read_json(index, "an index of weights"), str(index)).section("weight_map")
-    for name in weight_map.values:
-        file = weight_map.text(name, "the name of a file")
-        if name not in tensors and not (folder / file).exists():
-            raise UserError(f"{file} not found in {folder}: its index names it, copy it there")
 
 
 @dataclass(frozen=True)
@@ -102,8 +87,12 @@ def plan(network: Gr00t, stored: Mapping[str, Stored], slot: int | None) -> Plan
     """Match every parameter with a stored tensor; UserError holds the table of differences.
 
     Not read: the tied output head, text layers above those of the network, and, with `slot`,
-    the other embodiments' weights.
+    the other embodiments' weights. The output head stands for the embedding that it is tied to
+    where that one was left out.
     """
+    names = network.backbone.names
+    if names.head in stored and names.embedding not in stored:
+        stored = {**stored, names.embedding: stored[names.head]}
     expected = {name: tuple(p.shape) for name, p in network.named_parameters()}
     problems = []
     for name, shape in expected.items():
@@ -198,11 +187,12 @@ def read(tensors: Plan) -> Iterator[tuple[str, Tensor]]:
             for group in _groups(names, tensors.parameters):
                 with safe_open(file, framework="pt") as opened:
                     for name in group:
+                        own = tensors.parameters[name].name
                         if tensors.slot is not None and SLOT_WEIGHT.match(name):
-                            part = opened.get_slice(name)
+                            part = opened.get_slice(own)
                             yield name, part[tensors.slot : tensors.slot + 1]
                         else:
-                            yield name, opened.get_tensor(name)
+                            yield name, opened.get_tensor(own)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{file} cannot be read ({error}): copy it again") from None
 
@@ -239,7 +229,7 @@ def write(folder: Path, sizes: Mapping[str, int], tensor: Callable[[str], Tensor
         filled += sizes[name]
     weight_map = {}
     for number, names in enumerate(shards, start=1):
-        file = "model.safetensors"
+        file = SINGLE
         if len(shards) > 1:
             file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file({name: tensor(name) for name in names}, folder / file, {"format": "pt"})
@@ -247,7 +237,7 @@ def write(folder: Path, sizes: Mapping[str, int], tensor: Callable[[str], Tensor
         weight_map.update(dict.fromkeys(names, file))
     if len(shards) > 1:
         index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": weight_map}
-        (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+        (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
 
 
 def _give_usual_mode(file: Path) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
-from groot_ros.files.json_file import read_json
 from groot_ros.model.networks.version import Version
 from groot_ros.model.networks.versions import find_version
 from groot_ros.robot.section import Section
@@ -110,11 +108,6 @@ class Gr00tConfig:
         )
         config._check_sizes()
         return config
-
-    @classmethod
-    def from_folder(cls, folder: Path) -> Gr00tConfig:
-        """Read `config.json` of a checkpoint folder."""
-        return cls.from_dict(read_json(folder / "config.json", "a GR00T checkpoint folder"))
 
     @property
     def learns_dropped_state(self) -> bool:

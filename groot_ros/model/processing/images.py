@@ -25,7 +25,8 @@ class CropConfig:
 
     With albumentations: shortest edge to `shortest_edge` (or the whole picture to `target_size`
     when that is None), centre crop of `crop_fraction`, and the resize again. Without it:
-    torchvision's resize to `target_size`, centre crop of `crop_size`, resize again.
+    torchvision's resize to `target_size`, centre crop of `crop_size`, resize again; its
+    `interpolation` is bilinear as NVIDIA's or bicubic as LeRobot's.
     """
 
     target_size: tuple[int, int] | None
@@ -34,6 +35,7 @@ class CropConfig:
     crop_fraction: float | None
     albumentations: bool
     letter_box: bool
+    interpolation: str = "bilinear"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CropConfig:
@@ -61,6 +63,11 @@ class CropConfig:
             crop_fraction=fraction,
             albumentations=albumentations,
             letter_box=_flag(section, "letter_box_transform"),
+            interpolation=(
+                section.choice("interpolation", ("bilinear", "bicubic"))
+                if "interpolation" in section
+                else "bilinear"
+            ),
         )
 
     def __call__(self, frames: Tensor, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
@@ -72,9 +79,9 @@ class CropConfig:
             frames = _letter_box(frames)
         if not self.albumentations:
             assert self.target_size is not None and self.crop_size is not None
-            frames = resize_antialias(frames, *self.target_size, mode="bilinear")
+            frames = resize_antialias(frames, *self.target_size, mode=self.interpolation)
             frames = _crop(frames, *self.crop_size, place, rounding=round)
-            return resize_antialias(frames, *self.target_size, mode="bilinear")
+            return resize_antialias(frames, *self.target_size, mode=self.interpolation)
         frames = self._resize(frames)
         height, width = (max(1, int(size * self._fraction)) for size in frames.shape[1:3])
         return self._resize(_crop(frames, height, width, place, rounding=math.floor))

@@ -10,6 +10,7 @@ from groot_ros.codecs.draft import Foreign, Seen
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.processing.modality import ActionFormat, ModalityConfig
+from groot_ros.policies.checkpoint.folder import find_checkpoint
 
 FORMS = {ActionFormat.XYZ_ROT6D: "xyz_rot6d", ActionFormat.XYZ_ROTVEC: "xyz_rotvec"}
 
@@ -19,7 +20,7 @@ def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
 
     UserError names the embodiments where there are several and none is chosen.
     """
-    folder = CheckpointFolder(path)
+    folder = CheckpointFolder(find_checkpoint(path))
     configs = folder.modality_configs
     if not embodiment and len(configs) > 1:
         raise UserError(f"{path} knows {', '.join(configs)}: choose one with --embodiment")

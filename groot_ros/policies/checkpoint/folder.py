@@ -10,19 +10,23 @@ from groot_ros.codecs.catalog import carried_codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
+from groot_ros.model.checkpoint.files import other_weights
 from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
 
 SHIPPED = "pretrained/sim_pick"
 OWN_METADATA = "groot_ros.json"
 _STEP = re.compile(r"checkpoint-(\d+)")
+# Where LeRobot's training keeps them: RUN/checkpoints/020000/pretrained_model.
+LEROBOT_STEPS, LEROBOT_MODEL = "checkpoints", "pretrained_model"
 
 
 def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
     """The checkpoint folder in an experiment folder, or the folder itself when it is one.
 
-    `checkpoint` is the name or the step (zero-padded or not) of a `checkpoint-N` folder; empty
-    picks the highest step. UserError lists what is there.
+    `checkpoint` is the step (zero-padded or not) or the name of a folder below, such as
+    `checkpoint-N`, a task's or `task/checkpoint-N`; empty picks the highest step, or what lies in
+    the only folder that holds a checkpoint. UserError lists what is there.
     """
     root = user_path(checkpoints_dir)
     if not os.path.isdir(root):
@@ -30,35 +34,73 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
             f"checkpoints_dir {str(checkpoints_dir)!r} is not a folder: give the "
             "folder of a checkpoint or of an experiment with checkpoint-N inside"
         )
-    steps = checkpoint_steps(root)
     if not checkpoint:
-        return _newest(root, steps)
-    if match := re.fullmatch(r"(?:checkpoint-)?(\d+)", checkpoint):
-        if (step := int(match[1])) in steps:
-            return steps[step]
-    elif (root / checkpoint / "config.json").is_file():
-        return root / checkpoint
-    found = ", ".join(path.name for _, path in sorted(steps.items())) or "no checkpoint-N folder"
-    raise UserError(f"{root} has no checkpoint {checkpoint!r}, found {found}")
+        return _newest(root)
+    steps = checkpoint_steps(root)
+    if (match := re.fullmatch(r"(?:checkpoint-)?(\d+)", checkpoint)) and int(match[1]) in steps:
+        return steps[int(match[1])]
+    below = root / checkpoint
+    if root.resolve() in below.resolve().parents and (found := _inside(below)):
+        return found[0] if len(found) == 1 else _newest(below)
+    names = [path.relative_to(root) for _, path in sorted(steps.items())] or [
+        path.relative_to(root) for path in _tasks(root)
+    ]
+    found_names = ", ".join(map(str, names)) or "no checkpoint-N folder"
+    raise UserError(f"{root} has no checkpoint {checkpoint!r}, found {found_names}")
 
 
 def checkpoint_steps(root: Path) -> dict[int, Path]:
-    """The `checkpoint-N` folders of an experiment folder by their N."""
-    return {
+    """The checkpoints of an experiment folder by their steps: NVIDIA's, ours, LeRobot's."""
+    steps = {
         int(match[1]): path
         for path in sorted(root.iterdir())
         if path.is_dir() and (match := _STEP.fullmatch(path.name))
     }
+    for folder in (root, root / LEROBOT_STEPS):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name.isdecimal() and _is_checkpoint(path / LEROBOT_MODEL):
+                steps.setdefault(int(path.name), path / LEROBOT_MODEL)
+    return steps
 
 
-def _newest(root: Path, steps: dict[int, Path]) -> Path:
-    if steps:
-        return steps[max(steps)]
-    if (root / "config.json").is_file():
-        return root
+def _is_checkpoint(folder: Path) -> bool:
+    return os.path.isfile(folder / "config.json")
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The newest checkpoint of a folder, or the folder itself; those of its tasks else."""
+    if not folder.is_dir():
+        return []
+    if steps := checkpoint_steps(folder):
+        return [steps[max(steps)]]
+    for own in (folder, folder / LEROBOT_MODEL):
+        if _is_checkpoint(own):
+            return [own]
+    return _tasks(folder)
+
+
+def _tasks(folder: Path) -> list[Path]:
+    """Folders just below that hold checkpoints: of the tasks of a collection."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and (_is_checkpoint(path) or checkpoint_steps(path))
+    ]
+
+
+def _newest(root: Path) -> Path:
+    found = _inside(root)
+    if len(found) == 1:
+        return found[0] if _is_checkpoint(found[0]) else _newest(found[0])
+    if found:
+        names = ", ".join(path.name for path in found)
+        raise UserError(
+            f"{root} holds the checkpoints of several tasks, {names}: give one of these folders, "
+            f"such as {found[0]}"
+        )
     raise UserError(
-        f"{root} holds neither config.json nor a checkpoint-N folder: give the folder of a GR00T "
-        "checkpoint or of an experiment"
+        f"{root} holds neither config.json nor a checkpoint-N folder: "
+        + (other_weights(root) or "give the folder of a GR00T checkpoint or of an experiment")
     )
 
 

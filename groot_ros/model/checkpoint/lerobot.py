@@ -1,0 +1,226 @@
+"""A checkpoint that LeRobot's training wrote, its files in the terms of NVIDIA's.
+
+Source of names and steps: huggingface/lerobot, `policies/groot` (LeRobot 0.6, GR00T N1.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
+from safetensors import SafetensorError, safe_open
+
+from groot_ros.errors import UserError
+from groot_ros.files.json_file import read_json
+from groot_ros.model.networks.n17 import N17
+from groot_ros.model.networks.released import N17_3B
+from groot_ros.robot.section import Section
+
+TYPE = "groot"
+PACK, ENCODE = "groot_n1_7_pack_inputs_v1", "groot_n1_7_vlm_encode_v1"
+DECODE = "groot_n1_7_action_decode_v1"
+PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
+IMAGES = "observation.images."
+LANGUAGE = "task"
+# Of one arm with its gripper last, as all of LeRobot's arms have it.
+ARM_SIZES = (6, 7, 8)
+LARGEST_EDGE = 1 << 13
+NUMBERS = 1 << 12
+
+
+@dataclass(frozen=True)
+class LeRobotFiles:
+    """`config.json`, `processor_config.json`, statistics and slots of NVIDIA's layout.
+
+    `raw` is LeRobot's own config.json. The network is that of its `base_model_path` where that is
+    on this machine, else the released one.
+    """
+
+    path: Path
+    raw: Mapping[str, Any]
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """What NVIDIA's config.json would say."""
+        base = self.raw.get("base_model_path")
+        if not isinstance(base, str) or not base:
+            return dict(N17_3B)
+        folder = self.path / base
+        if (folder / "config.json").is_file():
+            found = read_json(folder / "config.json", "the base model's")
+            return found if found.get("type") != TYPE else LeRobotFiles(folder, found).network
+        cached = _cached_config(base)
+        return read_json(cached, "the base model's") if cached else dict(N17_3B)
+
+    @cached_property
+    def _pack(self) -> tuple[Section, Mapping[str, Any]]:
+        """What goes into the network: the step's values and its flat statistics."""
+        steps = _steps(self.path, PREPROCESSOR)
+        if PACK not in steps:
+            raise UserError(
+                f"{self.path / PREPROCESSOR} has no step {PACK}, only {', '.join(steps)[:200]}: "
+                "it is no GR00T N1.7 of LeRobot 0.6; older ones are GR00T N1.5, train again"
+            )
+        values, state_file = steps[PACK]
+        return values, _tensors(self.path, state_file) if state_file else {}
+
+    @property
+    def _tag(self) -> str:
+        return self._pack[0].text("embodiment_tag")
+
+    @cached_property
+    def _groups(self) -> tuple[Mapping[str, Any], Mapping[str, Any], bool]:
+        """Modality and statistics of the embodiment, and whether actions may be relative."""
+        pack, flat = self._pack
+        decode, _ = _steps(self.path, POSTPROCESSOR).get(DECODE, (None, ""))
+        if decode and "modality_config" in decode and "raw_stats" in decode:
+            relative = "use_relative_action" in decode and decode.boolean("use_relative_action")
+            modality = decode.section("modality_config").values
+            return modality, decode.section("raw_stats").values, relative
+        if self.raw.get("use_relative_actions"):
+            raise UserError(
+                f"{self.path} was trained with LeRobot's generic relative actions, which have no "
+                "statistics of their own: train it with a dataset whose relative statistics "
+                "LeRobot computes"
+            )
+        steps = pack.integer("valid_action_horizon", 1, NUMBERS)
+        modality, statistics = _arm(flat, steps, self.path)
+        return modality, statistics, False
+
+    @cached_property
+    def processor_config(self) -> dict[str, Any]:
+        """What NVIDIA's processor_config.json would say."""
+        pack, _ = self._pack
+        modality, _, relative = self._groups
+        now = {"delta_indices": [0]}
+        entry = {
+            "language": {**now, "modality_keys": [LANGUAGE]},
+            "video": {**now, "modality_keys": self._cameras},
+            **{key: {**now, **part} for key, part in modality.items() if isinstance(part, dict)},
+        }
+        sizes = ("max_state_dim", "max_action_dim", "formalize_language", "clip_outliers")
+        kwargs = {
+            "modality_configs": {self._tag: entry},
+            "max_action_horizon": pack.integer("action_horizon", 1, NUMBERS),
+            "use_relative_action": relative,
+            "use_percentiles": pack.values.get("use_percentiles", False),
+            **{key: pack.values[key] for key in sizes if key in pack},
+            **self._images,
+        }
+        return {"processor_class": f"{N17.model_type}Processor", "processor_kwargs": kwargs}
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """What NVIDIA's statistics.json would say."""
+        return {self._tag: self._groups[1]}
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        """What NVIDIA's embodiment_id.json would say."""
+        pack, _ = self._pack
+        return pack.part("embodiment_mapping").values or dict(N17.slots)
+
+    @property
+    def _cameras(self) -> list[str]:
+        pack, _ = self._pack
+        if "video_modality_keys" in pack:
+            return list(pack.names("video_modality_keys"))
+        features = Section(self.raw, str(self.path / "config.json")).part("input_features")
+        return sorted(str(key)[len(IMAGES) :] for key in features.values if _is_camera(key))
+
+    @property
+    def _images(self) -> dict[str, Any]:
+        """Sizes of pictures; without albumentations LeRobot crops by a share and is bicubic."""
+        steps = _steps(self.path, PREPROCESSOR)
+        if ENCODE not in steps:
+            raise UserError(f"{self.path / PREPROCESSOR} has no step {ENCODE}: copy it again")
+        encode, _ = steps[ENCODE]
+        keys = ("image_crop_size", "image_target_size", "shortest_image_edge", "crop_fraction")
+        flags = ("use_albumentations", "letter_box_transform")
+        values = {key: encode.values.get(key) for key in (*keys, *flags)}
+        if not values["use_albumentations"] and "crop_fraction" in encode:
+            edge = encode.integers("image_target_size", 1, LARGEST_EDGE)[0]
+            if encode.values.get("shortest_image_edge") not in (None, edge):
+                raise UserError(
+                    f"{self.path} resizes pictures to {encode.values['shortest_image_edge']} and "
+                    f"then to {edge} without albumentations, which is not read: expected the same"
+                )
+            crop = round(edge * encode.number("crop_fraction", "shares", 0.01, 1.0))
+            values["image_crop_size"] = [crop, crop]
+        return {**values, "interpolation": "bicubic"}
+
+
+def _arm(flat: Mapping[str, Any], steps: int, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Modality and statistics of a state and an action that are one vector each.
+
+    The keys are those that LeRobot gives to an arm whose actions are relative: `single_arm`, then
+    `gripper`; of another size than an arm's it is `single_arm` alone.
+    """
+    modality, statistics = {}, {}
+    for group, feature in (("state", "observation.state"), ("action", "action")):
+        found = {
+            name.rpartition(".")[2]: values
+            for name, values in flat.items()
+            if name.rpartition(".")[0] == feature
+        }
+        if not {"min", "max"} <= set(found):
+            raise UserError(
+                f"{path / PREPROCESSOR} has no smallest and largest values of {feature}, without "
+                "which the network's numbers mean nothing: save the policy with its dataset's"
+            )
+        size = len(found["min"])
+        parts = {"single_arm": slice(0, size)}
+        if size in ARM_SIZES:
+            parts = {"single_arm": slice(0, size - 1), "gripper": slice(size - 1, size)}
+        modality[group] = {
+            "modality_keys": list(parts),
+            "delta_indices": list(range(steps)) if group == "action" else [0],
+        }
+        statistics[group] = {
+            key: {kind: values[part] for kind, values in found.items() if len(values) == size}
+            for key, part in parts.items()
+        }
+    return modality, statistics
+
+
+def _is_camera(key: object) -> bool:
+    return str(key).startswith(IMAGES)
+
+
+def _cached_config(repository: str) -> Path | None:
+    try:
+        cached = try_to_load_from_cache(repository, "config.json")
+    except ValueError:
+        return None
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _steps(path: Path, file: str) -> dict[str, tuple[Section, str]]:
+    """The steps of a saved pipeline by their registered names: values, and file of tensors."""
+    root = Section(read_json(path / file, "what LeRobot saves with a policy"), str(path / file))
+    return {
+        step.text("registry_name"): (
+            step.part("config"),
+            step.text("state_file") if "state_file" in step else "",
+        )
+        for step in root.items("steps")
+        if "registry_name" in step
+    }
+
+
+def _tensors(path: Path, file: str) -> dict[str, list[Any]]:
+    """Flat lists of a safetensors file beside the checkpoint's."""
+    if Path(file).name != file or not (path / file).is_file():
+        raise UserError(f"{file[:100]} not found in {path}, which {PREPROCESSOR} names: copy it")
+    try:
+        with safe_open(path / file, framework="np") as opened:
+            return {
+                name: opened.get_tensor(name).ravel().tolist()
+                for name in opened.keys()  # noqa: SIM118
+            }
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path / file} cannot be read ({error}): copy it again") from None
