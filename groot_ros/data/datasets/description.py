@@ -32,6 +32,12 @@ class Description:
         return [name for name, feature in self.features.items() if feature["dtype"] == "video"]
 
     @property
+    def picture_columns(self) -> list[str]:
+        """Of videos, and of pictures within the rows."""
+        kinds = ("video", "image")
+        return [name for name, feature in self.features.items() if feature["dtype"] in kinds]
+
+    @property
     def task_columns(self) -> list[str]:
         """Columns whose numbers are indices of tasks."""
         notes = (self.modality or {}).get("annotation", {})

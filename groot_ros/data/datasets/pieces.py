@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from groot_ros.data.datasets.clips import Stills
+from groot_ros.data.datasets.columns import PICTURE_TYPES
 from groot_ros.data.datasets.description import Description
 from groot_ros.data.datasets.parts import STATISTICS_STRIDE
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles, table_columns
 from groot_ros.data.datasets.statistics import PictureStatistics
-from groot_ros.data.datasets.video import read_pictures
+from groot_ros.data.datasets.video import Picture, read_pictures
 from groot_ros.data.datasets.video_cuts import cut_video
 from groot_ros.data.datasets.writer import (
     MODALITY,
@@ -32,7 +34,6 @@ from groot_ros.errors import UserError
 Columns = dict[str, NDArray[Any]]
 
 REWARD, DONE = "next.reward", "next.done"
-PICTURES = ("video", "image")
 PICTURE_STATISTICS = ("min", "max", "mean", "std", "count")
 
 
@@ -69,7 +70,7 @@ def description_of(dataset: Dataset) -> Description:
     numbers = [
         name
         for name, feature in info["features"].items()
-        if feature["dtype"] not in (*PICTURES, "string") and len(feature["shape"]) == 1
+        if feature["dtype"] not in (*PICTURE_TYPES, "string") and len(feature["shape"]) == 1
     ]
     known = DatasetWriterV3(dataset.path, _NOTHING).info()
     known |= DatasetWriter(dataset.path, _NOTHING).info()
@@ -114,11 +115,19 @@ def take(writer: DatasetWriter, piece: Piece) -> None:
         pq.write_table(table, target)
     for column in episode.videos:
         _take_video(piece, column, writer.video_file(index, column))
-    columns = {n: v for n, v in table_columns(table).items() if v.dtype.kind in "fiub"}
+    columns = table_columns(table.select([f.name for f in table.schema if _is_numbers(f.type)]))
     for name in writer.description.statistics:
         if name not in columns:
             raise UserError(f"{episode.data} has no column {name} of numbers, which info.json has")
     writer.note({"tasks": tasks, **episode.extra}, columns, _pictures(writer, piece, index))
+
+
+def _is_numbers(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _is_numbers(kind.value_type) and not pa.types.is_nested(kind.value_type)
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    )
 
 
 def _tasks(piece: Piece) -> list[str]:
@@ -224,17 +233,19 @@ def _take_video(piece: Piece, column: str, target: Path) -> None:
 
 
 def _pictures(writer: DatasetWriter, piece: Piece, index: int) -> dict[str, Any]:
-    """Statistics of pictures by column: those of the source, or of the video that was cut."""
+    """Statistics of pictures by column: those of the source, or of what was written."""
     stored = piece.dataset.episode_statistics.get(piece.episode.index, {})
     found: dict[str, Any] = {}
-    for name, feature in writer.description.features.items():
-        if feature["dtype"] not in PICTURES:
-            continue
-        values, is_known = stored.get(name, {}), _is_complete(stored.get(name, {}))
-        if is_known and piece.is_whole and not (piece.pictures and feature["dtype"] == "video"):
+    for name in writer.description.picture_columns:
+        values = stored.get(name, {})
+        if _is_complete(values) and piece.is_whole and not piece.pictures:
             found[name] = {key: values[key] for key in PICTURE_STATISTICS}
-        elif (is_known or piece.pictures) and feature["dtype"] == "video":
-            found[name] = picture_statistics(writer.video_file(index, name))
+        elif _is_complete(values) or piece.pictures:
+            stills = Stills(writer.data_file(index), name, index, len(piece))
+            is_still = name in piece.episode.stills
+            found[name] = picture_statistics(
+                stills if is_still else read_pictures(writer.video_file(index, name))
+            )
     return found
 
 
@@ -242,9 +253,9 @@ def _is_complete(values: Mapping[str, Any]) -> bool:
     return all(values.get(key) is not None for key in PICTURE_STATISTICS)
 
 
-def picture_statistics(video: Path) -> dict[str, Any]:
-    """Statistics of the pictures of a video, of as many of them as a conversion takes."""
+def picture_statistics(pictures: Iterable[Picture]) -> dict[str, Any]:
+    """Statistics of pictures, of as many of them as a conversion takes."""
     found = PictureStatistics()
-    for picture in islice(read_pictures(video), 0, None, STATISTICS_STRIDE):
+    for picture in islice(pictures, 0, None, STATISTICS_STRIDE):
         found.add(picture)
     return found.values()

@@ -78,7 +78,7 @@ class DatasetWriterV3(DatasetWriter):
     def _add_picture_statistics(self) -> None:
         path = self.folder / STATISTICS
         content = json.loads(path.read_text())
-        for column in self.description.video_columns:
+        for column in self.description.picture_columns:
             known = [episode[column] for episode in self.statistics if column in episode]
             if len(known) == len(self.statistics):
                 content[column] = _merged(known)

@@ -136,7 +136,7 @@ def recompute(dataset: Path, target: Target, *, pictures: bool) -> Rebuilt:
 
 def _lacks(piece: Piece) -> bool:
     known = piece.dataset.episode_statistics.get(piece.episode.index, {})
-    return any(column not in known for column in piece.episode.videos)
+    return any(column not in known for column in piece.episode.pictures)
 
 
 def convert_format(dataset: Path, format_: str, target: Target) -> Rebuilt:
