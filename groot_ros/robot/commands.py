@@ -10,6 +10,7 @@ from groot_ros.robot.stream_time import ARRIVAL, StreamTime, read_time
 
 FLOAT64, FLOAT32, BOOL, ARRAY = "float64", "float32", "bool", "array"
 GRIPPER_COMMAND, TRAJECTORY = "gripper_command", "trajectory"
+MOST_JOINTS = 100
 GRIP_TYPES = (FLOAT64, FLOAT32, BOOL, ARRAY, GRIPPER_COMMAND, TRAJECTORY)
 
 
@@ -18,8 +19,9 @@ class GripCommand(Opening):
     """Gripper command; `open` and `closed` are the values for closure 0 and 1.
 
     type float64, float32, bool and array (of one number) are topics of that type, gripper_command
-    an action of control_msgs with `max_effort` in N, trajectory the channel `joint` of the arm's
-    joint trajectory (then without a topic) or of one of its own.
+    an action of control_msgs with `max_effort` in N, trajectory the channel `joint` of a joint
+    trajectory. Without a topic it is a joint of the arm's trajectory, or the number at `index` of
+    the arm's array, before or behind its joints.
     """
 
     topic: str
@@ -31,11 +33,12 @@ class GripCommand(Opening):
     time: StreamTime = StreamTime(ARRIVAL)
     key: str = "commands.grip"
     """Its place in the robot file."""
+    index: int = 0
 
     @property
     def is_of_arm(self) -> bool:
-        """Whether the arm's trajectory holds it."""
-        return self.type == TRAJECTORY and not self.topic
+        """Whether the arm's own messages hold it."""
+        return not self.topic
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,10 @@ def _command_topic(section: Section, key: str) -> str | None:
 def read_grip_command(section: Section, key: str = "commands.grip") -> GripCommand:
     opened, closed = read_open_closed(section)
     kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
-    in_trajectory = kind == TRAJECTORY
+    in_trajectory, in_array = kind == TRAJECTORY, kind == ARRAY and "index" in section
+    is_of_arm = (in_trajectory or in_array) and "topic" not in section
     command = GripCommand(
-        "" if in_trajectory and "topic" not in section else section.topic("topic"),
+        "" if is_of_arm else section.topic("topic"),
         opened,
         closed,
         kind,
@@ -88,6 +92,7 @@ def read_grip_command(section: Section, key: str = "commands.grip") -> GripComma
         section.positive("max_effort", "N") if "max_effort" in section else 0.0,
         read_time(section, is_stamped=False),
         key,
+        section.integer("index", 0, MOST_JOINTS) if in_array and is_of_arm else 0,
     )
     section.finish()
     return command

@@ -9,7 +9,7 @@ from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_yaml
-from groot_ros.robot.commands import Commands, read_commands
+from groot_ros.robot.commands import ARRAY, Commands, GripCommand, read_commands
 from groot_ros.robot.labels import Labels, read_labels
 from groot_ros.robot.lag import Lag, read_lag
 from groot_ros.robot.limits import Following, Limits, read_limits
@@ -18,7 +18,6 @@ from groot_ros.robot.output import OUTPUT_PROFILES, Output, read_output
 from groot_ros.robot.pose_stream import ComputedPose
 from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
-from groot_ros.signals.signals import JOINT_POSITION
 
 
 @dataclass(frozen=True)
@@ -127,16 +126,30 @@ def _check_output(robot: RobotConfig, root: Section) -> None:
             f"is missing, expected a topic because output.profile is {profile}",
         )
     grip = robot.commands.grip
-    if grip and grip.is_of_arm and robot.output.commanded != JOINT_POSITION:
-        raise root.error(
-            f"{grip.key}.type",
-            "is trajectory without a topic of its own, expected float64 or gripper_command "
-            f"because output.profile is {profile}",
-        )
+    if grip and grip.is_of_arm:
+        _check_grip_of_arm(robot, grip, root)
     name = robot.output.commanded.name
     if name not in robot.observations.signals:
         raise root.error(
             f"observations.{name}",
             f"is missing, expected a topic because output.profile is {profile}: a motion begins "
             "where the robot is",
+        )
+
+
+def _check_grip_of_arm(robot: RobotConfig, grip: GripCommand, root: Section) -> None:
+    """A gripper without a topic of its own is in messages of a profile with room for it."""
+    fitting = ("joint_stream",) if grip.type == ARRAY else ("joint_trajectory", "jtc_upsampling")
+    if robot.output.profile not in fitting:
+        raise root.error(
+            f"{grip.key}.type",
+            f"is {grip.type} without a topic of its own, expected float64 or gripper_command "
+            f"because output.profile is {robot.output.profile}",
+        )
+    joints = robot.observations.joint_position
+    count = len(joints.joints) if joints else 0
+    if grip.type == ARRAY and grip.index not in (0, count):
+        raise root.error(
+            f"{grip.key}.index",
+            f"is {grip.index}, expected 0, before the arm's joints, or {count}, behind them",
         )

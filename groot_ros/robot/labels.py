@@ -100,9 +100,13 @@ def _commanded(commands: Commands, observations: Observations) -> dict[str, Labe
         )
     elif commands.twist:
         labels[EE_POSE.name] = PoseLabel(topic=commands.twist, key="commands.twist", type=TWIST)
+    shared = grip if grip and grip.is_of_arm and grip.type == ARRAY else None
     if commands.joint_position and joints:
         labels[JOINT_POSITION.name] = JointLabel(
-            topic=commands.joint_position, key="commands.joint_position", joints=joints.joints
+            topic=commands.joint_position,
+            key="commands.joint_position",
+            joints=joints.joints,
+            index=int(shared.index == 0) if shared else None,
         )
     if grip and (grip.topic or commands.joint_position):
         labels[GRIP.name] = GripLabel(
@@ -113,6 +117,7 @@ def _commanded(commands: Commands, observations: Observations) -> dict[str, Labe
             open=grip.open,
             closed=grip.closed,
             joint=grip.joint,
+            index=shared.index if shared else None,
         )
     return labels
 

@@ -247,6 +247,26 @@ def test_a_gripper_is_commanded_as_it_wants(graph: Graph, kind: str) -> None:
     gripper.close()
 
 
+@pytest.mark.parametrize("index", [0, 7])
+def test_a_gripper_can_be_a_number_of_the_arms_array(graph: Graph, index: int) -> None:
+    grip = GripCommand("", 0.0, 0.8, "array", index=index)
+    robot = replace(ROBOT, commands=replace(ROBOT.commands, grip=grip))
+    assert grip_publisher(graph.node, grip) is None
+    output = JointStreamOutput(graph.node, "joints", robot)
+    data = np.array(output.message(command(joint_motion())).data)
+    np.testing.assert_allclose(data[index], 0.4)
+    np.testing.assert_allclose(np.delete(data, index), HOME)
+    sent = graph.collect(Float64MultiArray, "joints")
+    graph.wait_for(lambda: graph.node.count_subscribers("joints"), "the subscription")
+    now = command(joint_motion())
+    untold = Setpoint.of(JOINT_POSITION, HOME, None, np.zeros(7))
+    output.send(replace(now, setpoint=untold))
+    output.send(now)
+    graph.wait_for(lambda: sent, "the command")
+    assert [len(message.data) for message in sent] == [8]
+    output.close()
+
+
 def test_an_inverted_switch_is_on_while_it_is_open(graph: Graph) -> None:
     gripper = grip_publisher(graph.node, GripCommand("grip", 1.0, 0.0, "bool"))
     assert gripper

@@ -279,3 +279,22 @@ def test_a_topic_is_said_in_one_place():
         parse_robot(led(keep=["joint_position"]), "sim.yaml")
     with pytest.raises(UserError, match="output.grip is there and commands.grip too"):
         parse_robot(led(output={"grip": {"topic": "/x"}}, keep=["grip"]), "sim.yaml")
+
+
+def test_a_gripper_in_the_arms_own_messages_fits_its_profile():
+    grip = {"type": "array", "index": 7, "open": 0.04, "closed": 0.0}
+    values = led(output={"profile": "joint_stream", "grip": grip})
+    robot = parse_robot(values, "sim.yaml")
+    assert robot.commands.grip.is_of_arm and robot.commands.grip.index == 7
+    grip["index"] = 3
+    with pytest.raises(UserError, match="output.grip.index is 3, expected 0, before .* or 7"):
+        parse_robot(values, "sim.yaml")
+    grip["index"] = 0
+    values["output"]["profile"] = "joint_trajectory"
+    with pytest.raises(UserError, match="output.grip.type is array without a topic of its own"):
+        parse_robot(values, "sim.yaml")
+    commands = {"joint_position": {"topic": "/fwd/commands"}, "grip": grip}
+    values = {**changed("output.profile", "joint_stream"), "commands": commands}
+    labels = parse_robot(values, "sim.yaml").labels
+    assert (labels["joint_position"].index, labels["grip"].index) == (1, 0)
+    assert labels["grip"].topic == "/fwd/commands"

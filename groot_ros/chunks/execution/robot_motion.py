@@ -40,10 +40,10 @@ def robot_executor(
 
 
 def limits_of(robot: RobotConfig) -> Limits:
-    """The robot's limits; a gripper that is a joint of a trajectory has a speed."""
+    """The robot's limits; a gripper in a trajectory or the arm's own messages has a speed."""
     limits = robot.limits
     grip = robot.commands.grip
-    if limits.grip_speed is None and grip and grip.type == TRAJECTORY:
+    if limits.grip_speed is None and grip and (grip.is_of_arm or grip.type == TRAJECTORY):
         return replace(limits, grip_speed=GRIP_SPEED)
     return limits
 
@@ -51,7 +51,7 @@ def limits_of(robot: RobotConfig) -> Limits:
 def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
     """The gripper that is a joint of the arm's trajectory, None for any other."""
     grip = robot.commands.grip
-    return grip if grip and grip.is_of_arm else None
+    return grip if grip and grip.is_of_arm and grip.type == TRAJECTORY else None
 
 
 def begin_motion(

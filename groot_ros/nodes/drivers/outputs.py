@@ -151,12 +151,33 @@ def _shortened(vector: Array, most: Array) -> Array:
 
 
 class JointStreamOutput(_Stream):
-    """Float64MultiArray for forward_command_controller."""
+    """Float64MultiArray for forward_command_controller; a gripper may be a number of it.
+
+    Such an array is not sent before anybody has said where the gripper is to be.
+    """
 
     kind = Float64MultiArray
 
+    def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
+        super().__init__(node, topic, robot)
+        grip = robot.commands.grip
+        self._grip = grip if grip and grip.is_of_arm else None
+
+    def send(self, command: Command) -> None:
+        if self._grip and command.setpoint.closure is None:
+            self._node.get_logger().warning(
+                "nothing is commanded: the gripper is a number of the arm's commands, and no "
+                "chunk has told its closure",
+                throttle_duration_sec=10.0,
+            )
+            return
+        super().send(command)
+
     def message(self, command: Command) -> Float64MultiArray:
-        return Float64MultiArray(data=command.setpoint.value)
+        numbers, closure = command.setpoint.value, command.setpoint.closure
+        if self._grip and closure is not None:
+            numbers = np.insert(numbers, self._grip.index, self._grip.raw(closure))
+        return Float64MultiArray(data=numbers)
 
 
 class JointStateOutput(_Stream):

@@ -106,7 +106,13 @@ class CommandSubscriptions:
         self._arm().follow_twist(_finite(twist, 6), self._now_ns())
 
     def _on_joints(self, message: Float64MultiArray) -> None:
-        self._arm().follow_joints(_finite(message.data, len(self._joint_names)))
+        grip, count = self._robot.commands.grip, len(self._joint_names)
+        if grip is None or not grip.is_of_arm:
+            self._arm().follow_joints(_finite(message.data, count))
+            return
+        numbers = _finite(message.data, count + 1)
+        self._arm().follow_joints(np.delete(numbers, grip.index))
+        self._arm().follow_grip(grip.closure(float(numbers[grip.index])))
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         now_ns, grip = self._now_ns(), self._robot.commands.grip

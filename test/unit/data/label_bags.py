@@ -52,8 +52,9 @@ def robot_with(labels: Mapping[str, Any], grip: Mapping[str, Any] | None = None)
 
 
 def codec_for(robot: RobotConfig, name: str = "joints", **entry: Any) -> Codec:
-    """A shipped codec; `entry` changes its action joint_position."""
+    """A shipped codec of small pictures; `entry` changes its action joint_position."""
     values = copy.deepcopy(dict(find_codec(name).values))
+    values["video"]["each_camera"]["size"] = {"width": 32, "height": 32}
     if entry:
         values["action"]["joint_position"] |= entry
     return parse_codec(values, "mine", "mine.yaml").codec(robot)

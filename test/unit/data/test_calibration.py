@@ -229,7 +229,7 @@ def joint_trajectory(maker: MessageMaker, time_ns: int, path: JointPath) -> byte
     return maker.make(TRAJECTORY, header=header, joint_names=list(JOINTS), points=points)
 
 
-@pytest.mark.parametrize("type_name", [TRAJECTORY, FLOATS])
+@pytest.mark.parametrize("type_name", [TRAJECTORY, FLOATS, JOINT_STATE])
 def test_the_lag_of_an_arm_whose_joints_are_commanded(tmp_path: Path, type_name: str) -> None:
     lag, maker, messages = Lag(delay_s=0.05, time_constant_s=0.08), MessageMaker(), []
     robot = replace(load_robot("sim"), lag=lag, limits=Limits())
@@ -256,8 +256,11 @@ def test_the_lag_of_an_arm_whose_joints_are_commanded(tmp_path: Path, type_name:
             data = joint_trajectory(maker, time_ns, path)
         else:
             arm.follow_joints(path.positions[0])
+            wanted = dict(zip(JOINTS, path.positions[0].tolist(), strict=True))
             layout = maker.new("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
             data = maker.make(FLOATS, layout=layout, data=path.positions[0])
+            if type_name == JOINT_STATE:
+                data = maker.joint_state(time_ns, wanted)
         messages.append(Message("/joint_trajectory", type_name, time_s, data))
     write_bag(tmp_path / "bags" / "one", messages)
     calibration = calibrated(tmp_path / "bags", load_robot("sim"))
