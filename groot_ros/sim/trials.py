@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ Z_95 = 1.959964
 FIRST_SCENE = 60_000
 # Absolute chunks begin a few mm beside the hand: with fewer executed, it can stay where it is.
 EXECUTED_STEPS = 8
+# Folders of films, and what is filmed.
+FAILURES, SUCCESSES, ALL = "failures", "successes", "all"
 NEAR_M = 0.03
 CLOSED_GRIP = 0.3
 
@@ -77,6 +80,31 @@ class Trials:
         """What a trial is judged by."""
         change = self.change(index)
         return change.task if change else self.task(index)
+
+
+@dataclass(frozen=True)
+class Films:
+    """Which trials are filmed into the folder of an evaluation; none without a folder."""
+
+    folder: Path | None = None
+    of: str = FAILURES
+    """failures or all."""
+
+    def path(self, scene: int, succeeded: bool) -> Path | None:
+        """Where the film of a trial goes, None where it is not filmed."""
+        if self.folder is None or (succeeded and self.of == FAILURES):
+            return None
+        return self.folder / (SUCCESSES if succeeded else FAILURES) / f"scene_{scene}.mp4"
+
+    def clear(self) -> None:
+        """Make room for the films of another run."""
+        if self.folder is None:
+            return
+        for name in (FAILURES, SUCCESSES):
+            for film in (self.folder / name).glob("scene_*.mp4"):
+                film.unlink()
+        for name in (FAILURES, SUCCESSES) if self.of == ALL else (FAILURES,):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)

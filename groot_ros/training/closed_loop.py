@@ -6,7 +6,6 @@ import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,20 +17,20 @@ from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import EE_POSE, GRIP
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
-from groot_ros.sim.trials import EXECUTED_STEPS, Outcome, Trials, explain_failure
+from groot_ros.sim.trials import EXECUTED_STEPS, Films, Outcome, Trials, explain_failure
 from groot_ros.sim.world import WorldConfig
 from groot_ros.timing.latency import Latency
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Which policy is tried in which scenes; films of failures go to `films` if there is one."""
+    """Which policy is tried in which scenes; films go to `films` if it says where."""
 
     policy: PolicyChoice
     trials: Trials
     executed_steps: int = EXECUTED_STEPS
     workers: int = 1
-    films: Path | None = None
+    films: Films = Films()
     latency: Latency = Latency()
 
 
@@ -83,9 +82,8 @@ class _Stage:
             latency=evaluation.latency,
         )
         episode = run_episode(self._policy, simulation, config, trials.change(index))
-        if not episode.succeeded and evaluation.films:
-            trace = episode_trace(evaluation.policy.policy, episode, simulation)
-            write_film(trace, evaluation.films / f"scene_{scene}.mp4")
+        if film := evaluation.films.path(scene, episode.succeeded):
+            write_film(episode_trace(evaluation.policy.policy, episode, simulation), film)
         return Outcome(
             scene,
             episode.instruction,

@@ -85,6 +85,7 @@ class DatasetSubject:
 
     def describe(self) -> Json:
         dataset, own = self._dataset, self._dataset.own
+        _, problem = self._known_edits()
         frames = sum(episode.length for episode in dataset.episodes)
         tasks = Counter(task for episode in dataset.episodes for task in episode.tasks)
         facts = [
@@ -104,11 +105,19 @@ class DatasetSubject:
             "fps": dataset.fps,
             "cameras": [column.rsplit(".", 1)[-1] for column in dataset.video_columns],
             "tasks": [task for task, _ in tasks.most_common()],
-            "is_editable": True,
+            "is_editable": not problem,
+            "problem": problem,
         }
 
+    def _known_edits(self) -> tuple[dict[str, Json], str]:
+        """Edits, and why there are none and can be none; a dataset is looked at all the same."""
+        try:
+            return self._editing.edits(), ""
+        except UserError as error:
+            return {}, str(error)
+
     def episodes(self) -> list[Json]:
-        edits = self._editing.edits()
+        edits, _ = self._known_edits()
         return [
             {**self._line(episode), "edit": edits.get(str(episode.index))}
             for episode in self._dataset.episodes

@@ -11,6 +11,7 @@ from groot_ros.data.datasets.video import read_video_info
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.robot.section import Section
+from groot_ros.sim.trials import ALL, Films
 from groot_ros.viewer.subject import Film, Json, shown_path
 
 EVALUATION = "evaluation.json"
@@ -99,9 +100,10 @@ class RunSubject:
 
     def films(self, index: int) -> Sequence[Film]:
         self._checked(index)
-        path = self._root / "failures" / f"scene_{self._trials[index].scene}.mp4"
+        trial = self._trials[index]
+        path = Films(self._root, ALL).path(trial.scene, bool(trial.values.get("succeeded")))
         # Whatever leads out of the folder is none of its films.
-        if not path.is_file() or not path.resolve().is_relative_to(self._root):
+        if path is None or not path.is_file() or not path.resolve().is_relative_to(self._root):
             return []
         frames = _frames(path, path.stat().st_mtime_ns)
         return [Film(camera=CAMERA, path=path, fps=FPS, frames=frames)]

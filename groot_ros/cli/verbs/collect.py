@@ -49,4 +49,5 @@ def run(args: argparse.Namespace) -> int:
     outcomes = list(with_progress(recording, "recording", collection.episodes))
     succeeded = sum(outcomes)
     print(f"wrote {args.output}: {len(outcomes)} bags, {succeeded} with success")
+    print(f"look at them: groot-ros view {args.output} --robot sim")
     return 0

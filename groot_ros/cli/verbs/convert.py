@@ -143,4 +143,4 @@ def _print(report: Report) -> None:
     for failure in report.failures:
         print(f"  left out: {failure.sentence}")
     print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
-    print(f"look at {report.output}/{REPORT}, then: groot-ros validate {report.output}")
+    print(f"look at it: groot-ros view {report.output} (or open {report.output}/{REPORT})")

@@ -18,8 +18,11 @@ from groot_ros.policies.checkpoint.folder import (
 )
 from groot_ros.policies.factory import MODELS, POLICIES, PolicyChoice, chosen_codec
 from groot_ros.sim.trials import (
+    ALL,
     EXECUTED_STEPS,
+    FAILURES,
     FIRST_SCENE,
+    Films,
     Outcome,
     Trials,
     summarize,
@@ -39,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     loop = parser.add_argument_group("in closed loop on the simulated arm")
+    loop.add_argument(
+        "--films", choices=[FAILURES, ALL], default=FAILURES, help="of which trials (%(default)s)"
+    )
     loop.add_argument("--task", choices=["reach", "pick"], default="pick")
     loop.add_argument(
         "--via",
@@ -82,10 +88,8 @@ def _closed_loop(args: argparse.Namespace) -> int:
         args.task, args.episodes, args.seed, tuple(args.cubes), swap_after_s=args.swap_after
     )
     policy = _policy(args)
-    films = args.output / "failures"
-    films.mkdir(parents=True, exist_ok=True)
-    for film in films.glob("scene_*.mp4"):
-        film.unlink()
+    films = Films(args.output, args.films)
+    films.clear()
     outcomes = list(with_progress(_trials(args, policy, trials, films), "trying", trials.count))
     result = {"variant": policy.variant, "via": args.via, **summarize(trials, outcomes)}
     title = f"{policy.variant}, {args.task}: {result['successes']} of {result['episodes']}"
@@ -94,13 +98,15 @@ def _closed_loop(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result, indent=2))
         return 0
-    print(f"wrote {args.output}: contact_sheet.png, evaluation.json, films of the failures")
+    filmed = "failures" if films.of == FAILURES else "trials"
+    print(f"wrote {args.output}: contact_sheet.png, evaluation.json, films of the {filmed}")
     for failure, failed in result["failures"].items():
         print(f"  {failed} {failure}")
     low, high = result["interval"]
     print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
     if result["mean_time_s"] is not None:
         print(f"  mean time to success {result['mean_time_s']:.1f} s")
+    print(f"look at it: groot-ros view {args.output}")
     return 0
 
 
@@ -118,7 +124,7 @@ def _policy(args: argparse.Namespace) -> PolicyChoice:
 
 
 def _trials(
-    args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Path
+    args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Films
 ) -> Iterator[Outcome]:
     steps = args.executed_steps
     if steps is None:
@@ -129,7 +135,7 @@ def _trials(
     if args.via == "ros":
         from groot_ros.nodes.clients.live_trials import run_trials
 
-        return run_trials(policy, trials, args.output, steps, timing)
+        return run_trials(policy, trials, films, steps, timing)
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
     return evaluate(Evaluation(policy, trials, steps, args.workers, films, timing.latency))

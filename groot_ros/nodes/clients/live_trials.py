@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -18,18 +17,18 @@ from groot_ros.policies.factory import MODELS, PolicyChoice, chosen_codec
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.starts import draw_cubes
 from groot_ros.sim.tasks import Task
-from groot_ros.sim.trials import Outcome, Trials, explain_failure
+from groot_ros.sim.trials import Films, Outcome, Trials, explain_failure
 from groot_ros.timing.latency import SimulatedTime
 
 
 def run_trials(
     policy: PolicyChoice,
     trials: Trials,
-    output: Path,
+    films: Films,
     replan_steps: int = 0,
     timing: SimulatedTime | None = None,
 ) -> Iterator[Outcome]:
-    """Run all trials, in order; films of failures and the log of the nodes go to `output`.
+    """Run all trials, in order; films and the log of the nodes go to the folder of `films`.
 
     The next inference begins when `replan_steps` of a chunk are executed, 0: at once.
     """
@@ -41,7 +40,8 @@ def run_trials(
             "arm: use --via inprocess"
         )
     enter_private_domain()
-    log = output / "nodes.log"
+    assert films.folder
+    log = films.folder / "nodes.log"
     cubes = ",".join(trials.cubes)
     timing = timing or SimulatedTime()
     launch = policy_launch(
@@ -56,7 +56,7 @@ def run_trials(
             if not alive():
                 raise UserError(f"the nodes have ended, see {log}")
             trace = Trace(policy.policy)
-            yield _run_trial(witness, trace, trials, index, output / "failures", alive)
+            yield _run_trial(witness, trace, trials, index, films, alive)
 
 
 def _run_trial(
@@ -64,7 +64,7 @@ def _run_trial(
     trace: Trace,
     trials: Trials,
     index: int,
-    films: Path,
+    films: Films,
     alive: Callable[[], bool],
 ) -> Outcome:
     scene, task = trials.scene(index), trials.final_task(index)
@@ -82,8 +82,8 @@ def _run_trial(
     witness.look_away()
     witness.stop_policy()
     trace.instruction = task.instruction
-    if not succeeded:
-        write_film(trace, films / f"scene_{scene}.mp4")
+    if film := films.path(scene, succeeded):
+        write_film(trace, film)
     pictures = trace.pictures.get("exterior")
     return Outcome(
         scene,

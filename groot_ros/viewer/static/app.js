@@ -53,7 +53,7 @@ class Page {
     // Somebody who holds a key down wants the last one.
     if (this.wanted !== index) return;
     if (this.subject.is_slow) byId("summary").textContent = path;
-    problem("");
+    problem(this.subject.problem ?? "");
     const line = this.lines.get(index);
     const { findings, measures, has_picture } = episode;
     Object.assign(line, { findings, measures, has_picture });
@@ -73,14 +73,16 @@ class Page {
   }
 
   showFindings() {
-    const { findings, measures } = this.episode;
-    const at = (finding) =>
-      finding.first_s === null || finding.first_s === undefined
-        ? finding.text
-        : element("button", {
-            textContent: `${Math.max(0, finding.first_s).toFixed(1)} s: ${finding.text}`,
-            onclick: () => this.player.seek(Math.round(finding.first_s * this.player.fps)),
-          });
+    const { findings, measures, seconds } = this.episode;
+    const at = ({ first_s, last_s, text }) => {
+      if (first_s === null || first_s === undefined) return text;
+      if (last_s < 0) return `before the beginning: ${text}`;
+      if (first_s >= seconds) return `behind the end: ${text}`;
+      return element("button", {
+        textContent: `${Math.max(0, first_s).toFixed(1)} s: ${text}`,
+        onclick: () => this.player.seek(Math.round(first_s * this.player.fps)),
+      });
+    };
     const facts = [];
     if (measures.lag_s !== null && measures.lag_s !== undefined) {
       facts.push(`actions lead the state by ${measures.lag_s.toFixed(2)} s`);
@@ -125,7 +127,7 @@ class Page {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.matches('input[type="text"], input[type="search"], select, textarea')) return;
+    if (event.target.matches?.('input[type="text"], input[type="search"], select, textarea')) return;
     const edit = (id) => () => this.subject.is_editable && this.editor.actions[id]();
     const many = event.shiftKey ? 10 : 1;
     const actions = {
@@ -210,6 +212,7 @@ function problem(sentence) {
 async function begin() {
   const [subject, { episodes }] = await Promise.all([get("/api/subject"), get("/api/episodes")]);
   document.title = `${subject.title} · groot-ros view`;
+  problem(subject.problem ?? "");
   byId("title").textContent = subject.title;
   byId("summary").textContent = subject.path;
   const pairs = (rows) => rows.flatMap(([term, text]) => [

@@ -11,7 +11,7 @@ from PIL import Image
 from groot_ros.cli.main import main
 from groot_ros.demo.contact_sheet import FAILED, SUCCEEDED
 from groot_ros.policies.factory import PolicyChoice
-from groot_ros.sim.trials import Trials
+from groot_ros.sim.trials import Films, Trials
 from groot_ros.training.closed_loop import Evaluation, evaluate
 
 
@@ -28,14 +28,16 @@ def test_the_outcomes_are_the_same_for_any_number_of_workers(
     policy = PolicyChoice("local", "ee_rot6d_joints", str(untrained), seed=0)
     trials = Trials("pick", 3, time_limit_s=1.0)
     alone = list(evaluate(Evaluation(policy, trials, workers=1)))
-    shared = list(evaluate(Evaluation(policy, trials, workers=2, films=tmp_path)))
+    films = Films(tmp_path)
+    films.clear()
+    shared = list(evaluate(Evaluation(policy, trials, workers=2, films=films)))
     assert alone == shared and [o.scene for o in alone] == [60_000, 60_001, 60_002]
     for one, other in zip(alone, shared, strict=True):
         assert not one.succeeded and one.failure
         np.testing.assert_array_equal(one.picture, other.picture)
     # A second of every failure, 15 pictures of it.
-    assert len(list(tmp_path.glob("scene_*.mp4"))) == 3
-    with av.open(str(tmp_path / "scene_60000.mp4")) as film:
+    assert len(list(tmp_path.glob("failures/scene_*.mp4"))) == 3
+    with av.open(str(tmp_path / "failures" / "scene_60000.mp4")) as film:
         assert 14 <= sum(1 for _ in film.decode(video=0)) <= 18
 
 
@@ -43,10 +45,12 @@ def test_the_expert_picks_the_cube_that_was_named_last(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--policy=scripted", "--cubes", "red", "blue", "--swap-after=1", "--json"]
+    arguments.append("--films=all")
     assert main(["evaluate", *arguments, "--episodes=1", f"--output={tmp_path}"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["variant"], result["successes"], result["episodes"]) == ("scripted", 1, 1)
     assert result["mean_time_s"] > 1 and result["failures"] == {}
+    assert [path.name for path in (tmp_path / "successes").iterdir()] == ["scene_60000.mp4"]
     assert json.loads((tmp_path / "evaluation.json").read_text()) == result
     sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png").convert("RGB"))
     assert np.all(sheet == SUCCEEDED, axis=-1).any()

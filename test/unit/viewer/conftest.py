@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
+from pages import chromium
 
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.playback.episodes import EpisodeChoice
@@ -39,3 +42,22 @@ def dataset(shipped_dataset: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def dataset_v3(tmp_path: Path) -> Path:
     return _convert(tmp_path, "lerobot-v3")
+
+
+@pytest.fixture(scope="session")
+def one_chromium() -> Iterator[Any]:
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture
+def driver(one_chromium: Any) -> Iterator[Any]:
+    """The browser of all tests with a single tab, in which nobody has complained yet."""
+    one_chromium.get_log("browser")
+    yield one_chromium
+    first, *others = one_chromium.window_handles
+    for handle in others:
+        one_chromium.switch_to.window(handle)
+        one_chromium.close()
+    one_chromium.switch_to.window(first)
+    one_chromium.get("about:blank")

@@ -71,10 +71,9 @@ def served(path: Path, *options: str) -> Iterator[Server]:
 
 
 @contextmanager
-def browser(width: int = 1280, height: int = 1000) -> Iterator[Any]:
+def chromium(width: int = 1280, height: int = 1000) -> Iterator[Any]:
     """Headless Chromium; the test is skipped where there is none."""
-    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
-    assert selenium
+    pytest.importorskip("selenium", reason="selenium is not installed")
     from selenium import webdriver
 
     program = next((path for name in BROWSERS if (path := shutil.which(name))), None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from arm_bags import ArmBag, event, picture, write_bag
-from pages import Page, browser, served
+from pages import Page, served
 
 from groot_ros.data.bags.files import bags_below
 from groot_ros.data.datasets.video import psnr_db, read_pictures
@@ -87,9 +88,9 @@ def test_a_conversion_that_is_refused_hides_nothing(tmp_path: Path) -> None:
     assert "class='full'" in subject.episode(0)["timeline"]
 
 
-def test_a_bag_in_the_browser(bag: Path) -> None:
+def test_a_bag_in_the_browser(bag: Path, driver: Any) -> None:
     options = ("--robot", "sim", "--codec", "ee_quat_joints")
-    with served(bag, *options) as server, browser() as driver:
+    with served(bag, *options) as server:
         page = Page(driver, server.url)
         page.press("n")
         page.wait_for_episode(1)

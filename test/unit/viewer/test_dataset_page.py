@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pages import Page, browser, served
+from pages import Page, served
 
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import VideoWriter, psnr_db, read_picture, read_pictures
@@ -25,8 +26,8 @@ def film_times(page: Page) -> list[float]:
     return found
 
 
-def test_films_play_and_step_together(dataset: Path) -> None:
-    with served(dataset) as server, browser() as driver:
+def test_films_play_and_step_together(dataset: Path, driver: Any) -> None:
+    with served(dataset) as server:
         page = Page(driver, server.url)
         assert len(page.texts("#episodes li")) == 3
         assert any("b <1>" in text for text in page.texts("#episodes li"))
@@ -61,8 +62,8 @@ def test_films_play_and_step_together(dataset: Path) -> None:
         assert page.complaints() == []
 
 
-def test_edits_are_kept(dataset: Path) -> None:
-    with served(dataset) as server, browser() as driver:
+def test_edits_are_kept(dataset: Path, driver: Any) -> None:
+    with served(dataset) as server:
         page = Page(driver, server.url)
         page.press("s")
         page.wait_until_saved()
@@ -88,8 +89,8 @@ def test_edits_are_kept(dataset: Path) -> None:
         assert page.complaints() == []
 
 
-def test_two_tabs_lose_nothing(dataset: Path) -> None:
-    with served(dataset) as server, browser() as driver:
+def test_two_tabs_lose_nothing(dataset: Path, driver: Any) -> None:
+    with served(dataset) as server:
         one = Page(driver, server.url)
         driver.switch_to.new_window("tab")
         other = Page(driver, server.url)
@@ -148,7 +149,9 @@ def pack(dataset: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), meta)
 
 
-def test_a_file_with_several_episodes_is_shown_from_where_each_begins(dataset_v3: Path) -> None:
+def test_a_file_with_several_episodes_is_shown_from_where_each_begins(
+    dataset_v3: Path, driver: Any
+) -> None:
     before = Dataset(dataset_v3)
     expected = [before.columns(episode)["action"] for episode in before.episodes]
     column = before.video_columns[0]
@@ -163,7 +166,7 @@ def test_a_file_with_several_episodes_is_shown_from_where_each_begins(dataset_v3
         frame = round(film.start_s * film.fps) + 4
         assert psnr_db(read_picture(film.path, frame, film.fps), picture) > 30
     assert starts_s[0] == 0.0 and len(set(starts_s)) == 3
-    with served(dataset_v3) as server, browser() as driver:
+    with served(dataset_v3) as server:
         page = Page(driver, server.url)
         page.press(DOWN)
         page.wait_for_episode(1)
@@ -183,13 +186,13 @@ def test_a_dataset_of_others_is_shown(dataset_v3: Path) -> None:
     assert len(subject.films(0)) == 2
 
 
-def test_films_that_no_browser_plays_are_shown_by_picture(dataset: Path) -> None:
+def test_films_that_no_browser_plays_are_shown_by_picture(dataset: Path, driver: Any) -> None:
     info = json.loads((dataset / "meta" / "info.json").read_text())
     for feature in info["features"].values():
         if feature["dtype"] == "video":
             feature["info"]["video.codec"] = "mpeg4"
     (dataset / "meta" / "info.json").write_text(json.dumps(info))
-    with served(dataset) as server, browser() as driver:
+    with served(dataset) as server:
         page = Page(driver, server.url)
         page.press(RIGHT, RIGHT)
         sources = "return [...document.querySelectorAll('figure img')].map(i => i.src.slice(-2))"
@@ -198,4 +201,15 @@ def test_films_that_no_browser_plays_are_shown_by_picture(dataset: Path) -> None
         page.wait(lambda: page.run(wide) > 0)
         page.press(" ")
         page.wait(lambda: page.frame() > 5)
+        assert page.complaints() == []
+
+
+def test_edits_of_another_dataset_hide_nothing(dataset: Path, driver: Any) -> None:
+    edits = dataset / "meta" / "edits.json"
+    edits.write_text('{"format": 1, "dataset": "0123456789abcdef", "episodes": {}}')
+    with served(dataset) as server:
+        page = Page(driver, server.url)
+        assert len(page.texts("#episodes li")) == 3
+        assert "was made for another dataset" in page.find("#problem").text
+        assert page.find("#editor").is_displayed() is False
         assert page.complaints() == []

@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 from pages import PATIENCE_S, Server, served
 
+from groot_ros.cli.main import parse
+from groot_ros.cli.verbs.view import run
+from groot_ros.errors import UserError
+
 EDIT = json.dumps({"changes": {"success": {"was": None, "now": True}}})
 
 
@@ -139,7 +143,7 @@ def test_a_signal_ends_it_though_somebody_is_watching(dataset: Path, number: int
         assert server.end(number) == 0
 
 
-def test_mistakes_are_one_sentence(dataset: Path, tmp_path: Path) -> None:
+def test_mistakes_are_one_sentence(dataset: Path) -> None:
     def view(*arguments: str) -> str:
         command = [sys.executable, "-m", "groot_ros.cli.main", "view", "--no-browser"]
         found = subprocess.run(
@@ -153,6 +157,17 @@ def test_mistakes_are_one_sentence(dataset: Path, tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         assert f"port {port} of 127.0.0.1 is taken" in view(str(dataset), "--port", port)
     assert "expected 0 to 65535" in view(str(dataset), "--port", "70000")
-    assert "does not exist" in view(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("name", ["nothing", "empty", "bags"])
+def test_what_cannot_be_shown_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    assert "neither a dataset nor a bag" in view(str(tmp_path / "empty"))
+    (tmp_path / "bags").mkdir()
+    (tmp_path / "bags" / "a.mcap").touch()
+    sentences = {
+        "nothing": "does not exist",
+        "empty": "neither a dataset nor a bag",
+        "bags": "name it with --robot",
+    }
+    with pytest.raises(UserError, match=sentences[name]):
+        run(parse(["view", str(tmp_path / name), "--no-browser"]))

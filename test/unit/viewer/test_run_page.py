@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pages import Page, browser, served
+from pages import Page, served
 
 from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.sim.trials import Outcome, Trials, summarize
@@ -30,9 +31,9 @@ def write_run(folder: Path) -> None:
     writer.close()
 
 
-def test_failures_come_first_with_their_films(tmp_path: Path) -> None:
+def test_failures_come_first_with_their_films(tmp_path: Path, driver: Any) -> None:
     write_run(tmp_path)
-    with served(tmp_path) as server, browser() as driver:
+    with served(tmp_path) as server:
         page = Page(driver, server.url)
         assert ["scene 8" in text for text in page.texts("#episodes li")] == [True, False, False]
         page.wait_for_episode(1)
