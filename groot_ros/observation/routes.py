@@ -22,13 +22,17 @@ from groot_ros.observation.signal_messages import SignalReader, moved_by, signal
 from groot_ros.observation.transforms import TransformTree
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.forward_kinematics import ForwardKinematics
 from groot_ros.robot.kinematics import pose_kinematics
 from groot_ros.robot.observations import SignalStream
 from groot_ros.robot.pose_stream import TF, TF_STATIC, ComputedPose, TransformStream
 from groot_ros.robot.stream_time import ARRIVAL, HEADER, StreamTime
+from groot_ros.robot.urdf import load_urdf, parse_urdf
 from groot_ros.signals.kinds import POSE
 
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
+STRING = "std_msgs/msg/String"
+DESCRIPTION_TOPIC = "robot_description"
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
 
@@ -107,9 +111,9 @@ def _signal_routes(buffer: Sink, name: str, stream: SignalStream, behind_ns: int
     if isinstance(stream, TransformStream):
         return _transform_routes(buffer, name, stream, time)
     if isinstance(stream, ComputedPose):
-        readers = _computed(robot, stream)
+        described, readers = _computed(buffer, name, stream)
     else:
-        readers = signal_readers(stream, robot.base_frame)
+        described, readers = [], signal_readers(stream, robot.base_frame)
     stores = {
         type_name: partial(_store_signal, buffer, name, reader, _Time(reader.time, behind_ns))
         for type_name, reader in readers.items()
@@ -117,20 +121,41 @@ def _signal_routes(buffer: Sink, name: str, stream: SignalStream, behind_ns: int
     first, *others = stores
     rest = {type_name: stores[type_name] for type_name in others}
     clock = readers[first].time.clock
-    return [Route(stream.topic, first, (name,), stores[first], clock=clock, others=rest)]
+    route = Route(stream.topic, first, (name,), stores[first], clock=clock, others=rest)
+    return [*described, route]
 
 
-def _computed(robot: RobotConfig, stream: ComputedPose) -> dict[str, SignalReader]:
-    """What reads the pose of a link by the joints."""
+def _computed(
+    buffer: Sink, name: str, stream: ComputedPose
+) -> tuple[list[Route], dict[str, SignalReader]]:
+    """What reads the pose of a link by the joints; without a file the arm's description comes on
+    a topic."""
+    robot, path = buffer.robot, stream.urdf or buffer.robot.urdf
     joints = robot.observations.joint_position
     assert joints, "the robot file was checked for it"
-    kinematics = pose_kinematics(robot, stream)
     [(type_name, reader)] = signal_readers(joints, robot.base_frame).items()
+    known: list[ForwardKinematics] = []
 
     def value(message: Any) -> NDArray[np.float64]:
-        return moved_by(stream, kinematics.poses(reader.value(message))[0])
+        if not known:
+            raise UserError(
+                f"the arm's description has not come on {DESCRIPTION_TOPIC}: name a URDF file at "
+                "observations.ee_pose.urdf of the robot file"
+            )
+        return moved_by(stream, known[0].poses(reader.value(message))[0])
 
-    return {type_name: SignalReader(type_name, stream.time, value)}
+    def describe(message: Any, arrival_ns: int) -> None:
+        try:
+            known[:] = [pose_kinematics(robot, stream.link, parse_urdf(message.data))]
+        except UserError as error:
+            buffer.report(name, f"{DESCRIPTION_TOPIC}: {error}")
+
+    readers = {type_name: SignalReader(type_name, stream.time, value)}
+    if path:
+        known.append(pose_kinematics(robot, stream.link, load_urdf(path)))
+        return [], readers
+    route = Route(DESCRIPTION_TOPIC, STRING, (name,), describe, clock=ARRIVAL, is_latched=True)
+    return [route], readers
 
 
 def _transform_routes(

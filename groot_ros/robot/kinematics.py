@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from groot_ros.errors import UserError
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.forward_kinematics import ForwardKinematics, LinkPoint
-from groot_ros.robot.pose_stream import ComputedPose
-from groot_ros.robot.urdf import Urdf, load_urdf, nearest
+from groot_ros.robot.urdf import Urdf, nearest
 
 
 def arm_kinematics(
@@ -50,19 +49,12 @@ def tool_kinematics(robot: RobotConfig, urdf: Urdf) -> ForwardKinematics:
     return arm_kinematics(robot, urdf, [LinkPoint("tool", tool)])
 
 
-def pose_kinematics(robot: RobotConfig, stream: ComputedPose) -> ForwardKinematics:
-    """The link whose pose the joints tell, `observations.ee_pose.fk`; UserError names what is
-    missing."""
-    path = stream.urdf or robot.urdf
-    if not path:
-        raise UserError(
-            f"robot {robot.name}: observations.ee_pose.fk needs a description of the arm: name a "
-            "URDF file at urdf"
-        )
-    urdf = load_urdf(path)
-    if stream.link not in urdf.links:
-        raise _unknown(robot, "observations.ee_pose.fk", stream.link, urdf.links)
-    return arm_kinematics(robot, urdf, [LinkPoint("hand", stream.link)])
+def pose_kinematics(robot: RobotConfig, link: str, urdf: Urdf) -> ForwardKinematics:
+    """The link whose pose the joints tell, `observations.ee_pose.fk`; UserError where the URDF
+    does not have it."""
+    if link not in urdf.links:
+        raise _unknown(robot, "observations.ee_pose.fk", link, urdf.links)
+    return arm_kinematics(robot, urdf, [LinkPoint("hand", link)])
 
 
 def _unknown(robot: RobotConfig, key: str, name: str, names: Sequence[str]) -> UserError:

@@ -11,10 +11,9 @@ from groot_ros.chunks.execution.reach import Reach, needs_reach
 from groot_ros.errors import UserError
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.observation.buffer import NotReady
+from groot_ros.observation.routes import DESCRIPTION_TOPIC
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.urdf import load_urdf, parse_urdf, urdf_text
-
-DESCRIPTION_TOPIC = "robot_description"
 
 
 class ArmDescription:

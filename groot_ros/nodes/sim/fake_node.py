@@ -13,13 +13,13 @@ from std_msgs.msg import String
 from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
-from groot_ros.nodes.drivers.arm_description import DESCRIPTION_TOPIC
 from groot_ros.nodes.drivers.fake_graph import FAKE, FakeGraph
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.parameters import parameter, robot_parameter
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.nodes.sim.fake_commands import CommandSubscriptions
 from groot_ros.nodes.sim.fake_publishers import PicturePublishers, StatePublishers
+from groot_ros.observation.routes import DESCRIPTION_TOPIC
 from groot_ros.robot.config import load_robot
 from groot_ros.robot.urdf import Urdf, load_urdf, parse_urdf
 from groot_ros.share import user_path

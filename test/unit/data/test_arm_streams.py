@@ -178,6 +178,25 @@ def test_a_pose_is_computed_from_the_joints(tmp_path: Path) -> None:
         extracted(path, robot, codec_for(robot, "ee_rot6d"), tmp_path / "unknown")
 
 
+def test_the_description_of_the_arm_may_be_in_the_bag(tmp_path: Path) -> None:
+    values = with_pose({"fk": "fr3_hand_tcp"})
+    urdf = values.pop("urdf")
+    del values["limits"]["points"]
+    robot = parse_robot(values, "mine.yaml")
+    codec = codec_for(robot, "ee_rot6d")
+    data = MAKER.make("std_msgs/msg/String", data=Path(urdf).read_text())
+    said = Message("/robot_description", "std_msgs/msg/String", -5.0, data)
+    path = write_bag(tmp_path / "bag", arm_messages([said]))
+    rows, _ = extracted(path, robot, codec, tmp_path / "rows")
+    kinematics = arm_kinematics(robot, load_urdf(urdf), [LinkPoint("x", "fr3_hand_tcp")])
+    taken_s = (rows.stamp_ns - BEGIN_NS) / NS
+    wanted = kinematics.positions(np.array([joints(t) for t in taken_s]))[:, 0]
+    np.testing.assert_allclose(rows.state[:, 1:4], wanted, atol=1e-4)
+    path = write_bag(tmp_path / "without", arm_messages([]))
+    with pytest.raises(BagError, match="has not come on robot_description: name a URDF file at"):
+        extracted(path, robot, codec, tmp_path / "without_rows")
+
+
 def odometry(time_s: float) -> bytes:
     told = MAKER.new
     x, y, z, qw, qx, qy, qz = map(float, pose(time_s))
