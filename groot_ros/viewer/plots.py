@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from groot_ros.viewer.subject import Json
 
 PLACE = ("x", "y", "z")
+ROTATION = re.compile(r"r\d\d|[qr][wxyz]|roll|pitch|yaw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def key_plots(title: str, lines: Sequence[Line], frames: int, fps: float) -> Ite
     times_s = [round(frame / fps, 6) for frame in range(frames)]
     places = [line for line in lines if line.name in PLACE]
     others = [line for line in lines if line.name not in PLACE]
-    if places and others:
+    if places and others and all(ROTATION.fullmatch(line.name) for line in others):
         yield Plot(title=f"{title}: place", times_s=times_s, lines=places)
         yield Plot(title=f"{title}: rotation", times_s=times_s, lines=others)
     elif lines:

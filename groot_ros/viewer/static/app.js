@@ -33,6 +33,13 @@ class Page {
     byId("previous").addEventListener("click", () => this.beside(-1));
     byId("next").addEventListener("click", () => this.beside(1));
     document.addEventListener("keydown", (event) => this.key(event));
+    // Space plays after a click, it does not click again.
+    document.addEventListener("click", (event) => {
+      if (event.detail > 0) event.target.closest("button, summary")?.blur();
+    });
+    for (const id of ["speed", "show", "order"]) {
+      byId(id).addEventListener("change", () => byId(id).blur());
+    }
     byId("editor").hidden = !subject.is_editable;
     byId("tasks").replaceChildren(...subject.tasks.map((value) => element("option", { value })));
   }
@@ -127,6 +134,8 @@ class Page {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // Who came to a button by keys presses it by keys.
+    if (event.target.matches?.("button, summary") && [" ", "Enter"].includes(event.key)) return;
     if (event.target.matches?.('input[type="text"], input[type="search"], select, textarea')) return;
     const edit = (id) => () => this.subject.is_editable && this.editor.actions[id]();
     const many = event.shiftKey ? 10 : 1;
