@@ -248,4 +248,4 @@ def _say(made: Rebuilt, output: Path, args: argparse.Namespace) -> None:
         print(f"would write {output}: {size}")
         return
     print(f"wrote {output}: {size}")
-    print(f"==> groot-ros validate {output}")
+    print(f"look at it: groot-ros view {output}")

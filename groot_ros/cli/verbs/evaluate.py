@@ -169,4 +169,5 @@ def _open_loop(args: argparse.Namespace) -> int:
             f"  position at the last step: {100 * result['position_error_m']:.1f} cm off, "
             f"{100 * result['mean_position_error_m']:.1f} cm when predicting the mean"
         )
+    print(f"look at them: groot-ros view {args.dataset}")
     return 0

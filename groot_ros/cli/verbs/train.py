@@ -59,4 +59,8 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = train(config)
     if os.environ.get("RANK", "0") == "0":
         print(f"wrote {checkpoint}")
+        print(
+            f"compare it: groot-ros evaluate --open-loop --checkpoint {checkpoint} --dataset "
+            f"{config.input_path}"
+        )
     return 0

@@ -176,7 +176,7 @@ def test_another_format_is_named_with_what_mends_it(
     v3 = tmp_path / "v3"
     command = ["dataset", "convert", str(dataset), "--format", "lerobot-v3", "--output", str(v3)]
     assert main(command) == 0
-    assert f"==> groot-ros validate {v3}" in capsys.readouterr().out
+    assert f"look at it: groot-ros view {v3}" in capsys.readouterr().out
     assert main(["dataset", "merge", str(dataset), str(v3)]) == 2
     assert f"groot-ros dataset convert {v3} --format gr00t" in capsys.readouterr().err
     assert main(["dataset", "delete", str(dataset)]) == 2

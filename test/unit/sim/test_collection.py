@@ -19,9 +19,11 @@ from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
 
 
-def test_bags_say_what_was_done(tmp_path: Path) -> None:
+def test_bags_say_what_was_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--task=reach", "--episodes=1", "--workers=1", f"--output={tmp_path / 'bags'}"]
     assert main(["collect", *arguments]) == 0
+    shown = f"look at them: groot-ros view {tmp_path / 'bags'} --robot sim\n"
+    assert capsys.readouterr().out.endswith(shown)
     bag = Bag(tmp_path / "bags" / "reach_01000_red")
     assert bag.info is not None
     assert (bag.info.instruction, bag.info.outcome) == ("reach the red cube", "success")

@@ -122,13 +122,19 @@ def test_missing_options_and_bases_are_one_sentence(dataset: Path, tmp_path: Pat
         prepare_training(make_config(options(dataset, tmp_path, "x", base_model="nobody/nothing")))
 
 
-def test_options_come_from_yaml_and_command_line(dataset: Path, tmp_path: Path) -> None:
+def test_options_come_from_yaml_and_command_line(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "train.yaml"
     given = options(dataset, tmp_path, "yaml", num_train_steps=1)
     file.write_text(json.dumps({**given, "learning_rat": 1}))
     assert main(["train", "--config", str(file)]) == 2
     file.write_text(json.dumps(given))
     assert main(["train", "--config", str(file), "--save-steps", "1"]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].removeprefix("compare it: groot-ros ")
+    shown = main([*command.split(), "--episodes=1", f"--output={tmp_path / 'shown'}"])
+    assert shown == 0 and (tmp_path / "shown" / "open_loop.png").exists()
+    assert capsys.readouterr().out.endswith(f"look at them: groot-ros view {dataset}\n")
     assert len(checkpoints(tmp_path / "yaml")) == 1
 
 
