@@ -8,9 +8,10 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
-from groot_ros.data.conversion.convert import Conversion, Progress, Report, convert
+from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.conversion.extract import EpisodeResult
 from groot_ros.data.conversion.jobs import Failure
+from groot_ros.data.conversion.outcome import Progress, Report
 
 
 class _Speed(TextColumn):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from groot_ros.data.conversion.convert import Conversion, Report
+    from groot_ros.data.conversion.convert import Conversion
+    from groot_ros.data.conversion.outcome import Report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

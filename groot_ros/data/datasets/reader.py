@@ -292,7 +292,8 @@ def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def read_table(path: Path) -> pa.Table:
     """A parquet file; UserError when it is missing or damaged."""
     try:
-        return pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            return file.read(use_threads=False)
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except (pa.ArrowException, OSError) as error:

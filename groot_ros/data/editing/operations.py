@@ -117,7 +117,8 @@ def apply(dataset: Path, edits: Path | None, target: Target) -> Rebuilt:
             raise UserError(f"{path} holds no edits: there is nothing to do")
         return edited(found, {int(name): edit for name, edit in listed.edits.items()})
 
-    return _make(dataset, target, plan, carries_out=edits is None)
+    is_beside = path.resolve() == (dataset / EDITS).resolve()
+    return _make(dataset, target, plan, carries_out=is_beside)
 
 
 def recompute(dataset: Path, target: Target, *, pictures: bool) -> Rebuilt:
@@ -165,6 +166,7 @@ def split(
             for name, found in parts.items()
         }
     made = {}
+    _check_outside(output, dataset)
     with made_beside(output, replaces=False) as folder:
         found = Dataset(dataset)
         for name, episodes in divide(found).items():
@@ -186,6 +188,7 @@ def _make(
     replaces = output.resolve() == dataset.resolve()
     if replaces:
         output = dataset.resolve()
+    _check_outside(output, dataset)
     if target.dry_run:
         kept, short = long_enough(plan())
         return Rebuilt(episodes=len(kept), frames=sum(map(len, kept)), short=len(short))
@@ -195,6 +198,11 @@ def _make(
         kept, short = long_enough(plan())
         made = rebuild(folder, kept, format_ or format_of(Dataset(dataset)), target.watch)
     return replace(made, short=len(short))
+
+
+def _check_outside(output: Path, dataset: Path) -> None:
+    if dataset.resolve() in output.resolve().parents:
+        raise UserError(f"{output} lies inside the dataset {dataset}: choose a place beside it")
 
 
 def _check_no_edits(dataset: Path) -> None:

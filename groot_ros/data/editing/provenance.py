@@ -11,8 +11,9 @@ from groot_ros.data.datasets.edits import LEFT_OUT
 from groot_ros.data.datasets.pieces import Piece
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import sign_flips
-from groot_ros.data.datasets.writer import ACTION, STATE
+from groot_ros.data.datasets.writer import ACTION, OWN_METADATA, STATE
 from groot_ros.data.playback.losses import Loss
+from groot_ros.errors import UserError
 
 LISTS = ("bags", "sources", "episodes", "left_out")
 
@@ -28,6 +29,7 @@ def edited_metadata(pieces: Sequence[Piece]) -> dict[str, Any]:
         return {}
     names = _Bags()
     for dataset in datasets:
+        _check_known(dataset)
         names.add(dataset)
     sources: list[dict[str, Any]] = []
     episodes: dict[int, dict[str, int]] = {}
@@ -43,6 +45,16 @@ def edited_metadata(pieces: Sequence[Piece]) -> dict[str, Any]:
         "episodes": [episodes[index] for index in sorted(episodes)],
         "left_out": [entry for d in datasets for entry in d.own.get("left_out", [])],
     }
+
+
+def _check_known(dataset: Dataset) -> None:
+    own = dataset.own
+    known = {entry["episode_index"] for entry in own.get("episodes", [])}
+    if "sources" not in own or not known >= {episode.index for episode in dataset.episodes}:
+        raise UserError(
+            f"{dataset.path / OWN_METADATA} does not say which bags its episodes are of: convert "
+            "them again, or delete that file to go on without"
+        )
 
 
 @dataclass

@@ -32,7 +32,8 @@ from groot_ros.codecs.pictures import pad
 from groot_ros.codecs.representations.closure import Closure
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.writer import BagWriter
-from groot_ros.data.conversion.convert import Progress, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.outcome import Progress
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE

@@ -198,3 +198,17 @@ def test_files_of_the_user_stay(dataset: Path) -> None:
     delete(dataset, Choice(episodes="0"), Target())
     assert (dataset / "README.md").read_text() == "my notes"
     assert (dataset / "meta" / "positronic.json").exists()
+
+
+def test_an_output_inside_the_dataset_is_refused(dataset: Path) -> None:
+    with pytest.raises(UserError, match="lies inside the dataset"):
+        delete(dataset, Choice(episodes="0"), Target(output=dataset / "less"))
+    assert not (dataset / "less.part").exists()
+
+
+def test_bags_that_are_not_known_are_named(dataset: Path) -> None:
+    change_json(dataset / "meta" / "groot_ros.json", "episodes", to=[])
+    with pytest.raises(UserError, match="does not say which bags its episodes are of"):
+        delete(dataset, Choice(episodes="0"), Target())
+    (dataset / "meta" / "groot_ros.json").unlink()
+    assert delete(dataset, Choice(episodes="0"), Target()).episodes == 2

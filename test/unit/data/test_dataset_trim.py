@@ -14,7 +14,7 @@ from arm_bags import ArmBag, conversion, write_bag
 from groot_ros.data.conversion.bag_edits import read_bag_edits
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
-from groot_ros.data.datasets.edits import LEFT_OUT, Edit, EditStore, Entry
+from groot_ros.data.datasets.edits import EDITS, LEFT_OUT, Edit, EditStore, Entry
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
@@ -131,7 +131,7 @@ def test_an_edit_list_is_carried_out_once(tmp_path: Path, bag: Path) -> None:
     with pytest.raises(UserError, match="holds edits that would be lost"):
         change(output, lambda _: {0: Edit(start=4)}, Target())
     assert apply(output, None, Target(dry_run=True)).frames == length - 8
-    made = apply(output, None, Target())
+    made = apply(output, output / EDITS, Target())
     assert (made.episodes, made.frames) == (1, length - 8)
     found = Dataset(output)
     assert found.tasks == {0: "push it"}

@@ -25,7 +25,8 @@ from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.bags.writer import BagWriter
-from groot_ros.data.conversion.convert import Report, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STAMP
