@@ -36,6 +36,7 @@ STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; padding: 0 16px; max-width: 72em;
   background: var(--paper); color: var(--ink) }
 h2 { border-bottom: 1px solid var(--edge); margin-top: 2em } h3 { margin: 1.6em 0 0 }
+h1, h3, td { overflow-wrap: anywhere }
 table { border-collapse: collapse } a { color: var(--accent) }
 td, th { padding: 2px 12px 2px 0; text-align: left; vertical-align: top }
 td { font-variant-numeric: tabular-nums }

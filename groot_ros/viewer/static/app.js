@@ -107,8 +107,10 @@ class Page {
       .map((f) => ({ first_s: f.first_s, last_s: f.last_s, className: band(f.kind) }));
     const fps = this.player.fps;
     if (edit?.discard) bands.push({ first_s: 0, last_s: seconds, className: "cut" });
-    if (Number.isInteger(edit?.start)) bands.push({ first_s: 0, last_s: edit.start / fps, className: "cut" });
-    if (Number.isInteger(edit?.end)) bands.push({ first_s: edit.end / fps, last_s: seconds, className: "cut" });
+    else {
+      if (Number.isInteger(edit?.start)) bands.push({ first_s: 0, last_s: edit.start / fps, className: "cut" });
+      if (Number.isInteger(edit?.end)) bands.push({ first_s: edit.end / fps, last_s: seconds, className: "cut" });
+    }
     const inside = bands
       .map((b) => ({ ...b, first_s: Math.max(0, b.first_s), last_s: Math.min(seconds, b.last_s) }))
       .filter((b) => b.last_s >= b.first_s && b.first_s <= seconds);
