@@ -19,6 +19,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
 from groot_ros.data.datasets.writer import MODALITY
 from groot_ros.errors import UserError
+from groot_ros.files.hub import is_hub_address
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network
 from groot_ros.model.networks.network import Gr00t
@@ -115,8 +116,8 @@ def _base_folder(config: TrainConfig) -> Path:
     if config.init_from:
         return find_checkpoint(config.init_from)
     path = Path(config.base_model)
-    if path.is_dir():
-        return find_checkpoint(path)
+    if path.is_dir() or is_hub_address(config.base_model):
+        return find_checkpoint(config.base_model)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

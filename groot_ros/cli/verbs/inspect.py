@@ -10,7 +10,12 @@ from groot_ros.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="folder of a checkpoint, a bag or a dataset")
+    parser.add_argument(
+        "path",
+        type=Path,
+        help="folder of a checkpoint, a bag or a dataset; hf://OWNER/NAME of a checkpoint at the "
+        "hub, hf://datasets/OWNER/NAME of a dataset",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--weights",
@@ -32,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
         describe_bag,
         describe_dataset,
     )
+    from groot_ros.files.hub import local_folder
 
+    args.path = local_folder(args.path, "model")
     if not args.path.exists():
         raise UserError(f"{args.path} does not exist, expected a checkpoint, a bag or a dataset")
     if is_dataset(args.path):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groot_ros.errors import UserError
+from groot_ros.files.hub import local_folder
 
 if TYPE_CHECKING:
     from groot_ros.viewer.subject import Subject
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise UserError(f"{error.name} is not installed: pip install 'groot_ros[view]'") from None
 
-    subject = _subject(args.path, args.robot, args.codec)
+    subject = _subject(local_folder(args.path, "dataset"), args.robot, args.codec)
     token = "" if is_local(args.host) else secrets.token_urlsafe(16)
     place = listening(args.host, args.port)
     any_address = args.host in ("0.0.0.0", "::")

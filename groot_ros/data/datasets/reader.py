@@ -27,6 +27,7 @@ from groot_ros.data.datasets.columns import (
 from groot_ros.data.datasets.writer import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
+from groot_ros.files.hub import local_folder
 from groot_ros.robot.section import Section
 
 STATISTICS_PREFIX = "stats/"
@@ -70,12 +71,13 @@ class EpisodeFiles:
 
 
 class Dataset:
-    """A dataset that is read; UserError where a file is missing or damaged.
+    """A dataset that is read, `hf://owner/name` too; UserError where a file is missing or damaged.
 
     It owns the file of rows that it read last, since v3 keeps many episodes in one.
     """
 
     def __init__(self, path: Path) -> None:
+        path = local_folder(path, "dataset")
         if not is_dataset(path):
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path

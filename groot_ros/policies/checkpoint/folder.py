@@ -10,6 +10,7 @@ from groot_ros.codecs.catalog import carried_codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
+from groot_ros.files.hub import local_folder
 from groot_ros.model.checkpoint.files import other_weights
 from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
@@ -26,9 +27,10 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
 
     `checkpoint` is the step (zero-padded or not) or the name of a folder below, such as
     `checkpoint-N`, a task's or `task/checkpoint-N`; empty picks the highest step, or what lies in
-    the only folder that holds a checkpoint. UserError lists what is there.
+    the only folder that holds a checkpoint. `hf://owner/name` is fetched from the hub. UserError
+    lists what is there.
     """
-    root = user_path(checkpoints_dir)
+    root = user_path(local_folder(checkpoints_dir, "model"))
     if not os.path.isdir(root):
         raise UserError(
             f"checkpoints_dir {str(checkpoints_dir)!r} is not a folder: give the "

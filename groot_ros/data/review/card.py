@@ -1,0 +1,70 @@
+"""Cards for the hub: what a dataset or a checkpoint is, in Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from groot_ros.data.datasets.reader import Dataset
+
+EVALUATION = "evaluation.json"
+SHOWN_TASKS = 20
+
+
+def dataset_card(path: Path) -> str:
+    """Robot, codec, size and instructions of a dataset."""
+    dataset = Dataset(path)
+    own = dataset.own
+    frames = sum(episode.length for episode in dataset.episodes)
+    tasks = sorted(set(dataset.tasks.values()))
+    rows = [
+        ("robot", own.get("robot") or dataset.info.get("robot_type") or "not said"),
+        ("codec", own.get("codec", "none: `groot-ros codec draft --dataset` writes one")),
+        ("format", f"LeRobot {dataset.info['codebase_version']}"),
+        ("episodes", f"{len(dataset.episodes)}, {frames / dataset.fps / 60:.1f} min"),
+        ("steps", f"{frames} at {dataset.fps:g} Hz"),
+        ("pictures", ", ".join(dataset.picture_columns)),
+        (
+            "instructions",
+            "; ".join(tasks[:SHOWN_TASKS]) + ("; ..." if tasks[SHOWN_TASKS:] else ""),
+        ),
+    ]
+    use = "groot-ros train --input_path hf://datasets/OWNER/NAME --output_path runs --exp_name a"
+    return _card(path.resolve().name, rows, use, {"task_categories": ["robotics"]})
+
+
+def checkpoint_card(path: Path, metadata: Mapping[str, Any]) -> str:
+    """Robot, codec and training data of a checkpoint by its `groot_ros.json`, and how often it
+    succeeded where an evaluation lies beside it."""
+    data = metadata.get("dataset", {})
+    rows = [
+        ("robot", metadata.get("robot", "not said")),
+        ("codec", metadata.get("codec", "none: `groot-ros codec draft --checkpoint` writes one")),
+        ("steps", f"{metadata['action_rate_hz']:g} Hz" if "action_rate_hz" in metadata else "?"),
+        ("trained on", f"{data['episodes']} episodes, {data['frames']} steps" if data else "?"),
+        ("success", _success(path)),
+    ]
+    use = "ros2 launch groot_ros policy.launch.py robot:=ROBOT checkpoints_dir:=hf://OWNER/NAME"
+    return _card(path.resolve().name, rows, use, {"pipeline_tag": "robotics"})
+
+
+def _success(path: Path) -> str:
+    file = path / EVALUATION
+    if not file.is_file():
+        return "not measured"
+    found = json.loads(file.read_text())
+    low, high = found["interval"]
+    return (
+        f"{found['successes']} of {found['episodes']} in simulation "
+        f"({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)"
+    )
+
+
+def _card(name: str, rows: Sequence[tuple[str, object]], use: str, keys: Mapping[str, Any]) -> str:
+    head = yaml.safe_dump({"tags": ["robotics", "gr00t", "groot_ros"], **keys}, sort_keys=False)
+    table = "\n".join(f"| {what} | {str(value).replace('|', '/')} |" for what, value in rows)
+    return f"---\n{head}---\n# {name}\n\n| | |\n|---|---|\n{table}\n\n```bash\n{use}\n```\n"

@@ -1,0 +1,114 @@
+"""Folders at the Hugging Face Hub: `hf://owner/name`, fetched into its cache and given back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from groot_ros.errors import UserError
+
+Kind = Literal["model", "dataset"]
+# A Path has made one slash of two.
+_ADDRESS = re.compile(
+    r"hf:/{1,2}(?P<datasets>datasets/)?(?P<repo>[\w.-]+/[\w.-]+?)"
+    r"(?:@(?P<revision>[\w./-]+))?(?P<below>/[^@]*)?"
+)
+
+
+def is_hub_address(path: str | Path) -> bool:
+    """Whether a path names a folder at the hub."""
+    return str(path).startswith("hf:/")
+
+
+def local_folder(path: str | Path, kind: Kind) -> Path:
+    """The folder on this machine of a path, which may be an address at the hub.
+
+    Args:
+        path: a path as it is, `hf://owner/name[@revision][/folder]`, or with
+            `hf://datasets/owner/name` as the hub's own tools call datasets.
+        kind: what an address without `datasets/` is.
+
+    What the cache holds is not fetched again where the hub cannot be reached (`HF_HUB_OFFLINE=1`
+    does not ask it). A private repository needs `hf auth login` or `HF_TOKEN`. UserError says
+    what is missing.
+    """
+    if not is_hub_address(path):
+        return Path(path)
+    if not (found := _ADDRESS.fullmatch(str(path))):
+        raise UserError(
+            f"{path} is no address at the hub, expected hf://owner/name, with @revision or "
+            "/folder behind it"
+        )
+    repo, kind = found["repo"], "dataset" if found["datasets"] else kind
+    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+    try:
+        root = snapshot_download(repo, repo_type=kind, revision=found["revision"])
+    except errors.GatedRepoError:
+        raise UserError(
+            f"{kind} {repo} is gated: accept its terms at its page, then log in with `hf auth "
+            "login`"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise UserError(
+            f"the hub has no {kind} {repo}, or it is private: check its name, or log in with "
+            "`hf auth login`"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f"{kind} {repo} has no revision {found['revision']}") from None
+    except errors.LocalEntryNotFoundError:
+        raise UserError(
+            f"{kind} {repo} is not in the cache and the hub cannot be reached: connect this "
+            "machine, or copy the folder here and give its path"
+        ) from None
+    except (HTTPError, errors.HFValidationError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"{kind} {repo} cannot be fetched from the hub: {reason}") from None
+    folder = Path(root) / (found["below"] or "").strip("/")
+    if ".." in folder.parts or not folder.is_dir():
+        raise UserError(f"{kind} {repo} has no folder {found['below']}")
+    return folder
+
+
+def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool) -> str:
+    """Upload a folder as `owner/name` with a card; the address of its page.
+
+    A card that the folder has itself is kept. UserError says what is missing.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise UserError(f"{repo!r} is no name at the hub, expected owner/name")
+    from huggingface_hub import HfApi, errors
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+    api = HfApi()
+    try:
+        page = api.create_repo(repo, repo_type=kind, private=is_private, exist_ok=True)
+        if not (folder / "README.md").exists():
+            api.upload_file(
+                path_or_fileobj=card.encode(),
+                path_in_repo="README.md",
+                repo_id=repo,
+                repo_type=kind,
+                commit_message="Card",
+            )
+        api.upload_folder(
+            repo_id=repo,
+            repo_type=kind,
+            folder_path=folder,
+            commit_message=f"Upload {folder.resolve().name}",
+        )
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise UserError(
+                f"the hub does not let you write to {repo}: log in with `hf auth login` and a "
+                "token that may write, or take a name of yours"
+            ) from None
+        raise UserError(f"{repo} cannot be written: {str(error).splitlines()[0]}") from None
+    except (HTTPError, errors.HFValidationError, OSError) as error:
+        raise UserError(
+            f"{repo} cannot be written, the hub cannot be reached: {str(error).splitlines()[0]}"
+        ) from None
+    return str(page)

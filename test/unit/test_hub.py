@@ -1,0 +1,116 @@
+"""Checkpoints and datasets at the hub, against a hub of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hub_server import HubServer
+
+from groot_ros.share import share_file
+
+SHIPPED = share_file("pretrained/sim_pick")
+# Nothing listens there.
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    root = tmp_path_factory.mktemp("hub")
+    shutil.copytree(SHIPPED, root / "models" / "me" / "pick")
+    shutil.copytree(SHIPPED, root / "models" / "me" / "run" / "checkpoint-7")
+    hub = HubServer(root)
+    yield hub
+    hub.close()
+
+
+# Several commands in one process: each begins with seconds of imports.
+COMMANDS = """
+import contextlib, io, json, sys
+from groot_ros.cli.main import main
+said = []
+for command in json.loads(sys.argv[1]):
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = main(command)
+    said.append((code, out.getvalue(), errors.getvalue()))
+print(json.dumps(said))
+"""
+
+
+def groot_ros(
+    url: str, home: Path, *commands: list[str], token: str = ""
+) -> list[tuple[int, str, str]]:
+    """Exit code and output of each command; the hub is at a URL."""
+    own = {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": token}
+    command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [(code, out, errors) for code, out, errors in json.loads(done.stdout)]
+
+
+def test_a_checkpoint_is_fetched_once_and_used_from_the_cache(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    addresses = ("hf://me/pick", "hf://me/run/checkpoint-7")
+    # The second time the hub cannot be reached any more.
+    for url in (hub.url, NOBODY):
+        commands = [["inspect", address, "--json"] for address in addresses]
+        for code, out, errors in groot_ros(url, tmp_path, *commands):
+            assert code == 0, errors
+            assert json.loads(out)["parameters"]["total"] > 3e6
+
+
+MISSING = {
+    "hf://me/other": "the hub has no model me/other, or it is private",
+    "hf://datasets/me/other": "the hub has no dataset me/other, or it is private",
+    "hf://me/pick@v3": "model me/pick has no revision v3",
+    "hf://me/pick/none": "model me/pick has no folder /none",
+    "hf://pick": "hf:/pick is no address at the hub, expected hf://owner/name",
+    "hf://me/pick/../..": "model me/pick has no folder /../..",
+}
+
+
+def test_what_is_not_there_is_one_sentence(hub: HubServer, tmp_path: Path) -> None:
+    said = groot_ros(hub.url, tmp_path, *(["inspect", address] for address in MISSING))
+    for sentence, (code, _, errors) in zip(MISSING.values(), said, strict=True):
+        assert code == 2 and sentence in errors
+
+
+def test_without_a_network_the_sentence_says_what_to_do(tmp_path: Path) -> None:
+    fetched, pushed = groot_ros(
+        NOBODY, tmp_path, ["inspect", "hf://me/pick"], ["push", str(SHIPPED), "me/new"]
+    )
+    assert fetched[0] == pushed[0] == 2
+    assert "model me/pick is not in the cache and the hub cannot be reached" in fetched[2]
+    assert "me/new cannot be written" in pushed[2]
+
+
+def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    for name in ("config.json", "groot_ros.json", "processor_config.json", "statistics.json"):
+        shutil.copy(SHIPPED / name, small)
+    hub = HubServer(tmp_path, token="secret")
+    try:
+        home, command = tmp_path / "home", ["push", str(small), "me/new"]
+        [(code, _, errors)] = groot_ros(hub.url, home, command)
+        assert code == 2 and "does not let you write to me/new: log in" in errors
+        [(code, said, errors)] = groot_ros(hub.url, home, command, token="secret")
+        assert code == 0, errors
+        assert "==> groot-ros inspect hf://me/new" in said
+    finally:
+        hub.close()
+    pushed = hub.pushed["me/new"]
+    assert pushed["config.json"] == (SHIPPED / "config.json").read_bytes()
+    _, head, text = pushed["README.md"].decode().split("---\n", 2)
+    assert yaml.safe_load(head)["pipeline_tag"] == "robotics"
+    assert "| robot | sim |" in text and "| codec | ee_rot6d_joints |" in text
+    assert "| success | not measured |" in text
