@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from groot_ros.chunks.chunk import Chunk
@@ -18,15 +19,20 @@ class PolicyLost(UserError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a policy reads of an Observation: its state fields and its cameras by name."""
+    """What a policy reads of an Observation: its state fields and its cameras by name.
+
+    `past_ns`: of what it reads of the past, the steps, negative, and how long ago each is.
+    """
 
     fields: tuple[str, ...]
     cameras: tuple[str, ...]
+    past_ns: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, codec: Codec) -> Inputs:
         """What a codec reads."""
-        return cls(codec.state.signals, tuple(codec.video.cameras.values()))
+        past_ns = {step: -step * codec.timing.step_ns for step in codec.past}
+        return cls(codec.state.signals, tuple(codec.video.cameras.values()), past_ns)
 
 
 class Policy(Protocol):
@@ -34,7 +40,7 @@ class Policy(Protocol):
 
     @property
     def inputs(self) -> Inputs:
-        """What an observation must hold; known before `open`."""
+        """What an observation must hold; times in the past are known once it is open."""
 
     def open(self) -> None:
         """Load what is needed and warm up; raises UserError when that cannot be."""

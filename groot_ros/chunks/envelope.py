@@ -167,7 +167,7 @@ class EnvelopeMonitor:
 
     def __init__(self, envelope: Envelope, codec: Codec) -> None:
         self._envelope = envelope
-        self._codec = codec
+        self._codec = codec.now
         self._last: tuple[int, dict[str, Array]] | None = None
 
     def reset(self) -> None:

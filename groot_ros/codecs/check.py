@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from groot_ros.codecs.file import CodecFile, Entry, build_cameras, build_part
-from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
 from groot_ros.robot.config import RobotConfig
 
@@ -41,6 +40,3 @@ def _unfollowed(file: CodecFile, robot: RobotConfig) -> Iterator[str]:
             f"robot {robot.name} follows {wanted}, but codec {file.name} predicts "
             f"{', '.join(signals)}: choose another output.profile, or name output.kinematics"
         )
-    histories = {entry.history for entry in file.state} | {p.history for p in file.video.values()}
-    if histories != {NOW}:
-        yield f"codec {file.name} reads a history, which the policy node does not keep yet"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from groot_ros.observation.types import (
     LANGUAGE,
     Feature,
     Features,
+    Image,
     ModelInput,
     ModelOutput,
     Observation,
@@ -57,6 +59,11 @@ class Video:
     parts: Mapping[str, VideoPart]
 
     @property
+    def history(self) -> tuple[int, ...]:
+        """The steps that all parts read, the last one 0."""
+        return next(iter(self.parts.values())).history
+
+    @property
     def cameras(self) -> dict[str, str]:
         """The camera of each key."""
         return {key: part.camera for key, part in self.parts.items()}
@@ -68,22 +75,27 @@ class Video:
         return max(part.width for part in parts), max(part.height for part in parts)
 
     def encode(self, observation: Observation) -> dict[str, np.ndarray]:
-        """Pictures {key: (1, H, W, 3) uint8}."""
-        video = {}
-        for key, part in self.parts.items():
-            image = observation.images.get(part.camera)
-            if image is None:
-                raise UserError(
-                    f"the observation has no picture of camera {part.camera!r}, which this "
-                    "variant reads: add it to the robot file"
-                )
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-                raise UserError(
-                    f"the picture of camera {part.camera!r} is {image.dtype} {image.shape}, "
-                    "expected uint8 (height, width, 3) RGB"
-                )
-            video[key] = fit(image, part.width, part.height, part.fit)[None]
-        return video
+        """Pictures {key: (T, H, W, 3) uint8}, T of the parts' history."""
+        return {
+            key: np.stack([_seen(part, observation.at(step)) for step in part.history])
+            for key, part in self.parts.items()
+        }
+
+
+def _seen(part: VideoPart, observation: Observation) -> Image:
+    """The picture of a moment (H, W, 3)."""
+    image = observation.images.get(part.camera)
+    if image is None:
+        raise UserError(
+            f"the observation has no picture of camera {part.camera!r}, which this "
+            "variant reads: add it to the robot file"
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UserError(
+            f"the picture of camera {part.camera!r} is {image.dtype} {image.shape}, "
+            "expected uint8 (height, width, 3) RGB"
+        )
+    return fit(image, part.width, part.height, part.fit)
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,20 @@ class Codec:
     def decode(self, output: ModelOutput) -> Signals:
         """Steps of a model's answer in physical, absolute units."""
         return self.action.decode(output)
+
+    @cached_property
+    def past(self) -> tuple[int, ...]:
+        """The steps before an observation that it reads, negative, in their order."""
+        return tuple(sorted({*self.state.history, *self.video.history} - {0}))
+
+    @cached_property
+    def now(self) -> Codec:
+        """The same of one moment alone, as a dataset's rows are."""
+        if not self.past:
+            return self
+        parts = tuple(replace(part, history=NOW) for part in self.state.parts)
+        videos = {key: replace(part, history=NOW) for key, part in self.video.parts.items()}
+        return replace(self, state=ObservationPart(parts), video=Video(videos))
 
     @property
     def features(self) -> Features:

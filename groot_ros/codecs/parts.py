@@ -164,6 +164,11 @@ class ObservationPart:
         return tuple(feature for part in self.parts for feature in part.features)
 
     @property
+    def history(self) -> tuple[int, ...]:
+        """The steps that all parts read, the last one 0."""
+        return self.parts[0].history
+
+    @property
     def signals(self) -> tuple[str, ...]:
         """Names of the signals that it reads."""
         return tuple(dict.fromkeys(part.signal.name for part in self.parts))
@@ -175,27 +180,33 @@ class ObservationPart:
         return next(named, ())
 
     def encode(self, observation: Observation) -> dict[str, Array]:
-        """State columns {key: (1, D)}; UserError names a signal that is missing or not finite."""
+        """State columns {key: (T, D)}, T of the parts' history; UserError names what is amiss."""
         state: dict[str, Array] = {}
         for part in self.parts:
-            name = part.signal.name
-            values = observation.signals.get(name)
-            if values is None:
-                raise UserError(
-                    f"the observation has no {name}, which this variant reads: name its "
-                    "topic in the robot file or choose a variant without it"
-                )
-            if values.shape != (expected := part.signal.shape):
-                raise UserError(
-                    f"{name} gives {values.shape[-1] if values.ndim else 0} numbers, "
-                    f"expected {expected[0] if expected else 1} "
-                    f"({', '.join(part.signal.columns)}): check the robot file"
-                )
-            columns = part.columns(values)
-            if not np.all(np.isfinite(columns)):
-                raise UserError(f"{name} holds NaN or infinity: check its publisher")
-            state |= {key: column[None] for key, column in part.split(columns).items()}
+            moments = (observation.at(step) for step in part.history)
+            state |= part.split(np.stack([_observed(part, moment) for moment in moments]))
         return state
+
+
+def _observed(part: Part, observation: Observation) -> Array:
+    """The columns (D,) of a moment; UserError when its signal is missing or not finite."""
+    name = part.signal.name
+    values = observation.signals.get(name)
+    if values is None:
+        raise UserError(
+            f"the observation has no {name}, which this variant reads: name its "
+            "topic in the robot file or choose a variant without it"
+        )
+    if values.shape != (expected := part.signal.shape):
+        raise UserError(
+            f"{name} gives {values.shape[-1] if values.ndim else 0} numbers, "
+            f"expected {expected[0] if expected else 1} "
+            f"({', '.join(part.signal.columns)}): check the robot file"
+        )
+    columns = part.columns(values)
+    if not np.all(np.isfinite(columns)):
+        raise UserError(f"{name} holds NaN or infinity: check its publisher")
+    return columns
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 T = TypeVar("T")
 
 STATE_HISTORY_NS = 2_000_000_000
+# Of pictures only where a model reads the past: how far cameras may lie apart.
+PICTURE_HISTORY_NS = 500_000_000
 CLOCK_JUMP_NS = 2_000_000_000
 
 
@@ -55,6 +57,8 @@ class Snapshot:
     signals: Signals
     pictures: dict[str, Decode]
     ages: Ages
+    past: Mapping[int, Snapshot] = field(default_factory=dict)
+    """Earlier moments by the steps of the buffer's `past_ns`."""
 
     def observation(self, instruction: str) -> Observation:
         """The observation; UserError when a picture does not decode."""
@@ -63,6 +67,7 @@ class Snapshot:
             images={name: _decoded(name, decode) for name, decode in self.pictures.items()},
             instruction=instruction,
             signals=self.signals,
+            past={step: past.observation(instruction) for step, past in self.past.items()},
         )
 
 
@@ -119,6 +124,10 @@ class _History(Generic[T]):
             )
         return self.stamps[-1] - latency_ns, self.values[-1]
 
+    def before(self, time_ns: int) -> T:
+        """The newest sample that is not after a time; the oldest where all are."""
+        return self.values[max(bisect.bisect_right(self.stamps, time_ns) - 1, 0)]
+
     def around(self, time_ns: int) -> tuple[T, T, float]:
         """The samples around a time and the fraction between them; the ends hold their value."""
         index = bisect.bisect_left(self.stamps, time_ns)
@@ -137,20 +146,33 @@ class ObservationBuffer:
 
     `fields` are the signals that an observation must have, by their names in the robot file;
     `cameras` the pictures. Everything that is added is stored as it is: pictures as a function
-    that decodes them, called only when an observation wants them.
+    that decodes them, called only when an observation wants them. Of the moments `past_ns` before
+    it, by steps, an observation holds what was newest then, or the oldest that there is.
     """
 
-    def __init__(self, robot: RobotConfig, fields: Iterable[str], cameras: Iterable[str]) -> None:
+    def __init__(
+        self,
+        robot: RobotConfig,
+        fields: Iterable[str],
+        cameras: Iterable[str],
+        past_ns: Mapping[int, int] | None = None,
+    ) -> None:
         streams = robot.observations
         self.robot = robot
+        self._past_ns = dict(past_ns or {})
+        past = max(self._past_ns.values(), default=0)
         self._lock = threading.Lock()
         self._state: dict[str, _History[Array]] = {
-            name: _History(name, streams.signals[name].max_age_s, STATE_HISTORY_NS)
+            name: _History(name, streams.signals[name].max_age_s, STATE_HISTORY_NS + past)
             for name in fields
         }
         self._specs = tuple(streams.spec(name) for name in self._state)
         self._cameras: dict[str, _History[Decode]] = {
-            name: _History(f"camera {name}", streams.cameras[name].max_age_s, span_ns=0)
+            name: _History(
+                f"camera {name}",
+                streams.cameras[name].max_age_s,
+                span_ns=past + PICTURE_HISTORY_NS if past else 0,
+            )
             for name in cameras
         }
         self._histories: list[_History[Any]] = [*self._state.values(), *self._cameras.values()]
@@ -228,11 +250,27 @@ class ObservationBuffer:
                 },
                 observation_s=(now_ns - stamp_ns) / 1e9,
             )
+            past = {
+                step: self._earlier(stamp_ns - ago_ns, ages)
+                for step, ago_ns in self._past_ns.items()
+            }
+        return Snapshot(stamp_ns, self._signals(around), pictures, ages, past)
+
+    def _earlier(self, time_ns: int, ages: Ages) -> Snapshot:
+        """What was newest at a time, with the lock held; before there was anything the oldest."""
+        pictures = {
+            name: history.before(time_ns + self._latency_ns[name])
+            for name, history in self._cameras.items()
+        }
+        around = [h.around(max(time_ns, h.stamps[0])) for h in self._state.values()]
+        return Snapshot(time_ns, self._signals(around), pictures, ages)
+
+    def _signals(self, around: list[tuple[Array, Array, float]]) -> Signals:
         values = tuple(
             spec.kind.interpolate(*samples)
             for spec, samples in zip(self._specs, around, strict=True)
         )
-        return Snapshot(stamp_ns, Signals(self._specs, values), pictures, ages)
+        return Signals(self._specs, values)
 
     def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
         """The observation of `snapshot`, its pictures decoded."""

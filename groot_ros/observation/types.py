@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.errors import UserError
 from groot_ros.signals.signals import Signals
 
 Array = NDArray[np.float64]
@@ -21,13 +22,26 @@ LANGUAGE = "annotation.language.language_instruction"
 class Observation:
     """One moment of the robot, all streams at `stamp_ns`, the time when the pictures were taken.
 
-    `images` are (H, W, 3) uint8 RGB by camera name, `signals` those that the robot has.
+    `images` are (H, W, 3) uint8 RGB by camera name, `signals` those that the robot has; `past` are
+    earlier moments by the model's steps before this one, negative.
     """
 
     stamp_ns: int
     images: Mapping[str, Image]
     instruction: str
     signals: Signals = Signals()
+    past: Mapping[int, Observation] = field(default_factory=dict)
+
+    def at(self, step: int) -> Observation:
+        """The moment `step` steps from this one, 0 or negative; UserError where it is not kept."""
+        if step == 0:
+            return self
+        if step not in self.past:
+            raise UserError(
+                f"the observation holds nothing of {-step} steps before it, which this codec's "
+                "`history` reads: who sends one moment alone needs a model without history"
+            )
+        return self.past[step]
 
     def replaced(self, values: Mapping[str, Array]) -> Observation:
         """The same with other values of some signals."""

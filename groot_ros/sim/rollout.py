@@ -93,6 +93,10 @@ def run_episode(
     return _Rollout(policy, simulation, config or RolloutConfig(), change).run()
 
 
+Seen = tuple[Observation, NDArray[np.float64]]
+"""A moment without pictures, and the configuration in which they can be drawn."""
+
+
 @dataclass(frozen=True)
 class _Made:
     """A chunk that is on its way to the executor, where it counts at a tick."""
@@ -146,6 +150,7 @@ class _Rollout:
             seen = observe(self._simulation, "", cameras=())
             seen = replace(seen, stamp_ns=self._now_ns)
             self._picture = seen, self._simulation.configuration
+            self._thinking.see(*self._picture)
 
     def _tick(self) -> None:
         # What the executor says now, the policy knows at the next tick, and the other way round.
@@ -181,6 +186,8 @@ class _Thinking:
         self._replanning = Replanning(steps=config.executed_steps)
         self._delays = Delays(config.latency)
         self._continuation = Continuation()
+        self._past_ns = policy.inputs.past_ns
+        self._seen: deque[Seen] = deque()
         self._made: deque[_Made] = deque()
         self._epoch = self._chunk_id = 0
         self._instruction = ""
@@ -196,6 +203,28 @@ class _Thinking:
         self._needs_reset = True
         self._continuation.forget()
         return self._epoch
+
+    def see(self, seen: Observation, configuration: NDArray[np.float64]) -> None:
+        """Pictures could be taken now; those that are too old for the policy are forgotten."""
+        self._seen.append((seen, configuration))
+        oldest_ns = seen.stamp_ns - max(self._past_ns.values(), default=0)
+        while len(self._seen) > 1 and self._seen[1][0].stamp_ns <= oldest_ns:
+            self._seen.popleft()
+
+    def _moment(self, seen: Observation, configuration: NDArray[np.float64]) -> Observation:
+        images = {
+            camera: self._simulation.render(camera, configuration)
+            for camera in self._policy.inputs.cameras
+        }
+        return replace(seen, images=images, instruction=self._instruction)
+
+    def _past(self, stamp_ns: int) -> dict[int, Observation]:
+        """What was newest at each of the times, the oldest where there was nothing."""
+        moments = {}
+        for step, ago_ns in self._past_ns.items():
+            before = [seen for seen in self._seen if seen[0].stamp_ns <= stamp_ns - ago_ns]
+            moments[step] = self._moment(*(before[-1] if before else self._seen[0]))
+        return moments
 
     def tick(
         self,
@@ -214,11 +243,8 @@ class _Thinking:
         if seen.stamp_ns <= self._last_ns:
             return
         self._last_ns = seen.stamp_ns
-        images = {
-            camera: self._simulation.render(camera, configuration)
-            for camera in self._policy.inputs.cameras
-        }
-        observation = replace(seen, images=images, instruction=self._instruction)
+        past = self._past(seen.stamp_ns)
+        observation = replace(self._moment(seen, configuration), past=past)
         delay = self._delays.next(observation.stamp_ns)
         chunk = replace(self._policy.predict(observation), epoch=self._epoch)
         self._publish(observation, chunk, delay, next_ns)

@@ -313,7 +313,7 @@ class _Extraction:
         try:
             observation = frame.snapshot.observation(instruction)
             self._pictures.check(observation)
-            return self._codec.encode(observation)
+            return self._codec.now.encode(observation)
         except NotReady as reason:
             self.drops.add(reason.cause, frame.time_ns)
         except UserError as error:

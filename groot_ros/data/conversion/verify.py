@@ -219,7 +219,7 @@ class _Rows:
             self._skip()
         if self._next == self.count or stamps[self._next] != observation.stamp_ns:
             return
-        encoded = self._codec.encode(observation)
+        encoded = self._codec.now.encode(observation)
         parts = [encoded.state[feature.key][0] for feature in self._codec.features.state]
         while self._next < self.count and stamps[self._next] == observation.stamp_ns:
             difference = np.abs(self.columns[STATE][self._next] - np.concatenate(parts))

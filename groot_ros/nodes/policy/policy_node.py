@@ -62,7 +62,7 @@ class PolicyNode(GuardedLifecycleNode):
         robot = with_max_ages(load_robot(p.robot), p.state_max_age, p.camera_max_age)
         self._policy = self._open_policy(p, robot)
         inputs = self._policy.inputs
-        self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras)
+        self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras, inputs.past_ns)
         self._outlet = ChunkPublisher(self, robot, _codec_name(p, robot))
         self._turns = self._lockstep_turns(p)
         self._progress: Inbox[ExecutorState] = Inbox()

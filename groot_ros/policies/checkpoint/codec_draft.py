@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,20 @@ from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.processing.modality import ActionFormat, ModalityConfig
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 
+
+@dataclass(frozen=True)
+class _Taught:
+    """What the files do not tell of the data that an embodiment was taught with.
+
+    Steps per second; width and height of its pictures in pixels.
+    """
+
+    fps: int
+    size: tuple[int, int]
+
+
+# Source: DROID, Khazatsky et al. 2024: 15 Hz, pictures of 320 x 180 in its released episodes.
+TAUGHT = {"oxe_droid_relative_eef_relative_joint": _Taught(15, (320, 180))}
 FORMS = {ActionFormat.XYZ_ROT6D: "xyz_rot6d", ActionFormat.XYZ_ROTVEC: "xyz_rotvec"}
 
 
@@ -43,13 +58,15 @@ def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
         if action.relative
     )
     rate_hz = folder.metadata.get("action_rate_hz")
+    taught = TAUGHT.get(tag)
+    taught_fps = taught.fps if taught else None
     return Foreign(
         name=path.resolve().name,
         state=[_seen(key, forms, statistics.get("state", {})) for key in config.state_keys],
         action=[_seen(key, forms, statistics.get("action", {})) for key in config.action_keys],
-        video=dict.fromkeys(config.video_keys),
+        video=dict.fromkeys(config.video_keys, taught.size if taught else None),
         language=config.language_key,
-        fps=None if rate_hz is None else round(float(rate_hz)),
+        fps=taught_fps if rate_hz is None else round(float(rate_hz)),
         horizon=len(config.action_delta),
         state_history=config.state_delta,
         video_history=config.video_delta,

@@ -71,13 +71,12 @@ def _modality_differences(
     if relative != variant.relative:
         words = {True: "relative", False: "absolute"}
         yield Difference("actions", words[relative], words[variant.relative], other_variant)
-    if len(modality.state_delta) != 1 or len(modality.video_delta) != 1:
-        yield Difference(
-            "history",
-            f"{len(modality.video_delta)} pictures, {len(modality.state_delta)} states",
-            "1 picture, 1 state",
-            "use a checkpoint without observation history",
-        )
+    for what, theirs_at, ours_at in (
+        ("history of state", modality.state_delta, codec.state.history),
+        ("history of video", modality.video_delta, codec.video.history),
+    ):
+        if theirs_at != ours_at:
+            yield Difference(what, steps_text(theirs_at), steps_text(ours_at), other_variant)
 
 
 def metadata_differences(
@@ -98,6 +97,11 @@ def metadata_differences(
                 "choose its variant" if key == "codec" else "use the robot file it was made for"
             )
             yield Difference(what, theirs, ours, remedy)
+
+
+def steps_text(steps: tuple[int, ...]) -> str:
+    """Steps of a history in a cell of the table."""
+    return " ".join(map(str, steps))
 
 
 def _sizes(keys: Mapping[str, int]) -> list[str]:

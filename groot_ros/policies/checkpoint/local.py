@@ -89,7 +89,7 @@ class LoadedModel:
 
     def _blank_observation(self) -> Observation:
         cameras = self.codec.video.cameras.values()
-        return Observation(
+        blank = Observation(
             stamp_ns=0,
             images={camera: np.zeros(WARM_UP_IMAGE, np.uint8) for camera in cameras},
             instruction="warm up",
@@ -97,6 +97,7 @@ class LoadedModel:
                 {part.signal: part.signal.blank for part in self.codec.state.parts}
             ),
         )
+        return replace(blank, past=dict.fromkeys(self.codec.past, blank))
 
 
 def load_model(config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig) -> LoadedModel:
@@ -110,7 +111,7 @@ def load_model(config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig
     groot = Groot.load(folder, config.device, config.dtype, compile=config.compile)
     check_fit(groot.modality, groot.metadata, variant, variant.codec(robot), robot)
     rate_hz = config.action_rate_hz or float(
-        groot.metadata.get("action_rate_hz", Timing().action_rate_hz)
+        groot.metadata.get("action_rate_hz", variant.timing.action_rate_hz)
     )
     timing = Timing(horizon=groot.modality.horizon, step_ns=round(1e9 / rate_hz))
     return LoadedModel(groot, variant.codec(robot, timing), variant, folder)

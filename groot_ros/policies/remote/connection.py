@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
+from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 
@@ -86,8 +87,9 @@ class Handshake:
     action_keys: tuple[str, ...] | None = None
     video_keys: tuple[str, ...] | None = None
     relative: bool | None = None
-    history: tuple[int, int] = (1, 1)
-    """Pictures and states of one observation."""
+    state_history: tuple[int, ...] = NOW
+    video_history: tuple[int, ...] = NOW
+    """Steps of one observation, the last one 0."""
     horizon: int = 0
     """Steps of an answer; 0 where it is not known before."""
     action_rate_hz: float = 0.0

@@ -72,10 +72,8 @@ class Gr00tConnection:
                 action_keys=bare["action"],
                 video_keys=bare["video"],
                 relative=None if kinds is None else any(k["rep"] == "RELATIVE" for k in kinds),
-                history=(
-                    len(config["video"]["delta_indices"]),
-                    len(config["state"]["delta_indices"]),
-                ),
+                state_history=tuple(map(int, config["state"]["delta_indices"])),
+                video_history=tuple(map(int, config["video"]["delta_indices"])),
                 horizon=len(config["action"]["delta_indices"]),
                 action_rate_hz=float(description.get("action_rate_hz", 0.0)),
             )

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint.handshake import Difference, format_table, metadata_differences
+from groot_ros.policies.checkpoint.handshake import (
+    Difference,
+    format_table,
+    metadata_differences,
+    steps_text,
+)
 from groot_ros.policies.remote.connection import Handshake
 from groot_ros.robot.config import RobotConfig
 
@@ -44,14 +49,12 @@ def _differences(handshake: Handshake, variant: CodecFile, codec: Codec) -> Iter
         yield Difference(
             "actions", words[not variant.relative], words[variant.relative], OTHER_VARIANT
         )
-    if handshake.history != (1, 1):
-        pictures, states = handshake.history
-        yield Difference(
-            "history",
-            f"{pictures} pictures, {states} states",
-            "1 picture, 1 state",
-            "serve a checkpoint without observation history",
-        )
+    for what, theirs_at, ours_at in (
+        ("history of state", handshake.state_history, codec.state.history),
+        ("history of video", handshake.video_history, codec.video.history),
+    ):
+        if theirs_at != ours_at:
+            yield Difference(what, steps_text(theirs_at), steps_text(ours_at), OTHER_VARIANT)
 
 
 def _words(keys: Iterable[str]) -> str:

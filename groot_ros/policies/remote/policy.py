@@ -86,7 +86,7 @@ class RemotePolicy:
             ) from None
 
     def _timing(self, handshake: Handshake) -> Timing:
-        default = Timing()
+        default = self._variant.timing
         rate_hz = self._config.action_rate_hz or handshake.action_rate_hz or default.action_rate_hz
         if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
             raise UserError(

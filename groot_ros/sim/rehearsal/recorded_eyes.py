@@ -27,7 +27,7 @@ class RecordedEyes:
         self, policy: Policy, robot: RobotConfig, latency_s: float, waits: Counter[str]
     ) -> None:
         inputs = policy.inputs
-        self.buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras)
+        self.buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras, inputs.past_ns)
         self._policy = policy
         self._latency_ns = round(latency_s * 1e9)
         self._waits = waits
