@@ -72,6 +72,14 @@ def local_folder(path: str | Path, kind: Kind) -> Path:
     return folder
 
 
+def storage_of(folder: Path) -> Path:
+    """Where the files of a folder are in truth: the hub's cache keeps links to files beside it."""
+    found = folder.resolve()
+    repository = found.parent.parent
+    is_cached = found.parent.name == "snapshots" and (repository / "blobs").is_dir()
+    return repository if is_cached else found
+
+
 def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool) -> str:
     """Upload a folder as `owner/name` with a card; the address of its page.
 

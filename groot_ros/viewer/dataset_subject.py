@@ -16,6 +16,7 @@ from groot_ros.data.datasets.writer import ACTION, MODALITY, STATE, STATISTICS
 from groot_ros.data.review.report_svg import timeline
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
+from groot_ros.files.hub import storage_of
 from groot_ros.viewer.editing import Editing
 from groot_ros.viewer.measures import Finding, Numbers, loss_findings, measure_episode
 from groot_ros.viewer.plots import Line, Plot, key_plots, make_lines
@@ -33,7 +34,7 @@ class DatasetSubject:
 
     def __init__(self, path: Path) -> None:
         self._dataset = Dataset(path)
-        self._root = path.resolve()
+        self._root = storage_of(path)
         self._rows = lru_cache(KEPT)(self._read_rows)
         self._reading = Lock()
         self._editing = Editing(path)

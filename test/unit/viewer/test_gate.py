@@ -108,6 +108,19 @@ def test_links_out_of_the_dataset_are_not_followed(dataset: Path, tmp_path: Path
         assert server.ask("/api/episodes/1/films/1")[0].status == 200
 
 
+def test_links_of_the_hubs_cache_are_followed(dataset: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "datasets--me--picks"
+    (repository / "blobs").mkdir(parents=True)
+    snapshot = repository / "snapshots" / "0123456"
+    for number, file in enumerate(path for path in dataset.rglob("*") if path.is_file()):
+        blob = file.rename(repository / "blobs" / str(number))
+        link = snapshot / file.relative_to(dataset)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blob)
+    with served(snapshot) as server:
+        assert server.ask("/api/episodes/0/films/1")[0].status == 200
+
+
 def test_a_film_is_served_in_ranges(server: Server) -> None:
     path = "/api/episodes/0/films/0"
     response, whole = server.ask(path)
