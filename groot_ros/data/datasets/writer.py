@@ -144,7 +144,8 @@ def place(source: Path, target: Path) -> None:
     """Put a file at another place too, without copying where the disk allows it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        # A link in the hub's cache leads to its file by a path that holds in its own folder alone.
+        os.link(source.resolve(), target)
     except OSError:
         shutil.copyfile(source, target)
 

@@ -212,3 +212,15 @@ def test_bags_that_are_not_known_are_named(dataset: Path) -> None:
         delete(dataset, Choice(episodes="0"), Target())
     (dataset / "meta" / "groot_ros.json").unlink()
     assert delete(dataset, Choice(episodes="0"), Target()).episodes == 2
+
+
+def test_files_that_are_links_are_taken_as_what_they_lead_to(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """As in the cache of the hub."""
+    (tmp_path / "blobs").mkdir()
+    for number, path in enumerate(sorted(p for p in dataset.rglob("*") if p.is_file())):
+        path.rename(tmp_path / "blobs" / str(number))
+        path.symlink_to(os.path.relpath(tmp_path / "blobs" / str(number), path.parent))
+    delete(dataset, Choice(episodes="0"), Target(output=tmp_path / "a" / "b" / "less"))
+    assert validate(tmp_path / "a" / "b" / "less").problems == []
