@@ -17,10 +17,10 @@ import zmq
 import zmq.asyncio
 
 from groot_ros.errors import UserError
-from groot_ros.serving.served import ModelThread, ServedModel
+from groot_ros.serving.served import ModelThread, ServedNetwork
 from groot_ros.wire import npy_wire
 from groot_ros.wire.bounded import LIMITS, Budget, Lease, WireError, peek
-from groot_ros.wire.gr00t import modality_reply, to_answer, to_inputs, to_prefix
+from groot_ros.wire.gr00t import is_flat, modality_reply, to_answer, to_inputs, to_prefix
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Gr00tServer:
     """One model for NVIDIA's clients."""
 
     def __init__(
-        self, served: ServedModel, thread: ModelThread, token: str = "", allow_kill: bool = False
+        self, served: ServedNetwork, thread: ModelThread, token: str = "", allow_kill: bool = False
     ) -> None:
         self._served = served
         self._thread = thread
@@ -139,7 +139,10 @@ class Gr00tServer:
         done = await self._thread.run(
             lambda: [self._served.predict(one, prefix, frozen_steps) for one in inputs]
         )
-        return [to_answer(done.value), {"server_timing": done.timing}]
+        # Who asks in flat names wants flat ones.
+        prefix_of_keys = "action." if is_flat(data.get("observation")) else ""
+        actions = to_answer(done.value, prefix_of_keys)
+        return [actions, {"server_timing": done.timing}]
 
 
 def _same(given: Any, token: str) -> bool:

@@ -17,16 +17,12 @@ from groot_ros.signals.signals import Signals
 T = TypeVar("T")
 
 
-class ServedModel(Protocol):
-    """A loaded checkpoint behind a variant's codec."""
+class ServedNetwork(Protocol):
+    """A loaded checkpoint that is asked in its own keys."""
 
     @property
     def modality(self) -> Modality:
         """What the model reads and answers."""
-
-    @property
-    def codec(self) -> Codec:
-        """The variant's codec, with the model's timing."""
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -39,6 +35,14 @@ class ServedModel(Protocol):
         frozen_steps: int = 0,
     ) -> ModelOutput:
         """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
+
+
+class ServedModel(ServedNetwork, Protocol):
+    """A loaded checkpoint behind a variant's codec."""
+
+    @property
+    def codec(self) -> Codec:
+        """The variant's codec, with the model's timing."""
 
 
 class Checkpoints(Protocol):

@@ -18,9 +18,12 @@ BATCH = 32
 def to_inputs(observation: Any, modality: Modality) -> list[ModelInput]:
     """Model inputs of an observation of B batches.
 
-    video {key: (B, T, H, W, 3)}, state {key: (B, T, D)}, language {key: B lists of a sentence}.
+    video {key: (B, T, H, W, 3)}, state {key: (B, T, D)}, language {key: B lists of a sentence}, or
+    the flat names of NVIDIA's simulators: `video.key`, `state.key`, language key: B sentences.
     WireError names a part that is not so; whether keys and sizes fit is the model's to say.
     """
+    if is_flat(observation):
+        observation = _nested(observation, modality.language_key)
     video = _arrays(observation, "video", 5)
     state = _arrays(observation, "state", 3)
     sizes = {len(array) for array in (*video.values(), *state.values())}
@@ -54,10 +57,30 @@ def to_observation(inputs: ModelInput, language_key: str, jpeg_quality: int) -> 
     }
 
 
-def to_answer(outputs: Sequence[ModelOutput]) -> dict[str, Array]:
-    """Actions {key: (B, T, D) float32} of all batches."""
-    keys = outputs[0]
-    return {key: np.stack([output[key] for output in outputs]).astype(np.float32) for key in keys}
+def is_flat(observation: Any) -> bool:
+    """Whether it has the names of NVIDIA's simulators (`Gr00tSimPolicyWrapper`)."""
+    return isinstance(observation, dict) and any(
+        isinstance(key, str) and key.startswith("video.") for key in observation
+    )
+
+
+def _nested(observation: dict[Any, Any], language_key: str) -> dict[str, Any]:
+    parts: dict[str, Any] = {"video": {}, "state": {}, "language": {}}
+    for name, value in observation.items():
+        part, _, key = str(name).partition(".")
+        if part in ("video", "state"):
+            parts[part][key] = value
+        elif name == language_key:
+            parts["language"][name] = list(value) if isinstance(value, list | tuple) else value
+    return parts
+
+
+def to_answer(outputs: Sequence[ModelOutput], prefix: str = "") -> dict[str, Array]:
+    """Actions {key: (B, T, D) float32} of all batches, `prefix` in front of their keys."""
+    return {
+        prefix + key: np.stack([output[key] for output in outputs]).astype(np.float32)
+        for key in outputs[0]
+    }
 
 
 def to_prefix(options: Any) -> tuple[Mapping[str, Array] | None, int]:

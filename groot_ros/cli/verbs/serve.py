@@ -24,7 +24,15 @@ PROTOCOLS = ("positronic", "gr00t", "openpi")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("variant", help="what the checkpoint was trained with, such as ee_rot6d")
+    parser.add_argument(
+        "variant", nargs="?", help="what the checkpoint was trained with, such as ee_rot6d"
+    )
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="no codec: the checkpoint's own keys, for NVIDIA's clients and simulators (gr00t)",
+    )
+    parser.add_argument("--embodiment", default="", help="--native: of a checkpoint with several")
     parser.add_argument(
         "--checkpoints_dir",
         "--checkpoints-dir",
@@ -35,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="", metavar="ID", help="N of it (default: latest)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="positronic")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, help="default: positronic, gr00t with --native"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--dtype", choices=["auto", "float32", "bfloat16", "float16"], default="auto"
@@ -63,11 +73,12 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.policies.checkpoint.local import LocalPolicyConfig
     from groot_ros.serving.checkpoints import LocalCheckpoints
 
+    _check(args)
     token = _token(args.auth_token_env)
     config = LocalPolicyConfig(
         args.checkpoints_dir, args.checkpoint, args.device, args.dtype, args.action_rate
     )
-    checkpoints = LocalCheckpoints(config, args.variant, args.robot)
+    checkpoints = None if args.native else LocalCheckpoints(config, args.variant, args.robot)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     # Which connections open and close is of no interest to an operator.
     logging.getLogger("websockets").setLevel(logging.WARNING)
@@ -77,6 +88,23 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Set the protocol; UserError where options contradict one another."""
+    args.protocol = args.protocol or ("gr00t" if args.native else "positronic")
+    if args.native and (args.variant or args.protocol != "gr00t"):
+        raise UserError(
+            "--native serves the checkpoint's own keys in the protocol gr00t: leave out the "
+            "variant and --protocol"
+        )
+    if not args.native and not args.variant:
+        raise UserError(
+            "the variant is missing: name a codec or the path of a codec file, auto for the one "
+            "that the checkpoint carries, or --native for none"
+        )
+    if args.embodiment and not args.native:
+        raise UserError("--embodiment is of --native alone: a codec has its own embodiment")
 
 
 def _token(variable: str | None) -> str:
@@ -92,7 +120,7 @@ def _token(variable: str | None) -> str:
     return token
 
 
-async def _serve(args: argparse.Namespace, checkpoints: Checkpoints, token: str) -> None:
+async def _serve(args: argparse.Namespace, checkpoints: Checkpoints | None, token: str) -> None:
     from groot_ros.serving.served import ModelThread
 
     task = asyncio.current_task()
@@ -106,7 +134,10 @@ async def _serve(args: argparse.Namespace, checkpoints: Checkpoints, token: str)
         asyncio.get_running_loop().add_signal_handler(number, end)
     thread = ModelThread()
     try:
-        await _answer(args, checkpoints, thread, token)
+        if checkpoints:
+            await _answer(args, checkpoints, thread, token)
+        else:
+            await _answer_native(args, thread, token)
         # A client ended it, which may do so.
         _exit_soon()
     finally:
@@ -118,6 +149,24 @@ def _exit_soon() -> None:
     timer = threading.Timer(GRACE_S, os._exit, (0,))
     timer.daemon = True
     timer.start()
+
+
+async def _answer_native(args: argparse.Namespace, thread: ModelThread, token: str) -> None:
+    from groot_ros.policies.checkpoint.folder import find_checkpoint
+    from groot_ros.serving.gr00t_server import Gr00tServer
+    from groot_ros.serving.native import NativeModel
+
+    folder = find_checkpoint(args.checkpoints_dir, args.checkpoint)
+
+    def load() -> NativeModel:
+        return NativeModel.load(folder, args.device, args.dtype, args.embodiment)
+
+    def ready(url: str) -> None:
+        print(f"serving {folder} in its own keys at {url}", flush=True)
+
+    served = (await thread.run(load)).value
+    server = Gr00tServer(served, thread, token, args.allow_kill)
+    await server.serve(args.host, args.port, ready)
 
 
 async def _answer(

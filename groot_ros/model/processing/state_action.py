@@ -78,6 +78,7 @@ class StateActionProcessor:
         slot: int,
     ) -> None:
         self.config = config
+        self.statistics = statistics
         find = functools.partial(key_statistics, statistics, embodiment)
         self._state = {
             key: self._state_normalizer(modality_config, key, find("state", key))

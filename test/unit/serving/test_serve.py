@@ -13,16 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zmq
 from served_models import GENEROUS_S, observation
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.inference.selfcheck import seeded_observation
 from groot_ros.policies.checkpoint.folder import shipped_checkpoint
 from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.checkpoints import LocalCheckpoints
+from groot_ros.wire import npy_wire
+from groot_ros.wire.gr00t import to_observation
 
 VARIANT = "ee_rot6d_rel"
 
@@ -38,8 +43,9 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(experiment: Path, protocol: str, *options: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "groot_ros.cli.verbs.serve", VARIANT, "--port", "0"]
-    command += ["--checkpoints_dir", str(experiment), "--protocol", protocol, *options]
+    what = [VARIANT, "--protocol", protocol] if protocol else []
+    command = [sys.executable, "-m", "groot_ros.cli.verbs.serve", *what, "--port", "0"]
+    command += ["--checkpoints_dir", str(experiment), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()
@@ -104,3 +110,49 @@ def test_the_benchmark_measures_every_protocol(capsys: pytest.CaptureFixture[str
     for (row,) in protocols.values():
         assert row["clients"] == 2
         assert 0 < row["overhead_ms_p50"] <= row["overhead_ms_p99"] < GENEROUS_S * 1e3
+
+
+def test_a_checkpoint_is_served_in_its_own_keys_nested_and_flat(experiment: Path) -> None:
+    folder = experiment / "checkpoint-000300"
+    groot = Groot.load(folder, device="cpu")
+    inputs = seeded_observation(groot.modality, groot.processor.numbers.statistics)
+    here = groot.predict(inputs, seed=0)
+    nested = to_observation(inputs, groot.modality.language_key, 0)
+    flat = {
+        **{f"video.{key}": array for key, array in nested["video"].items()},
+        **{f"state.{key}": array for key, array in nested["state"].items()},
+        groot.modality.language_key: [inputs.language],
+    }
+    with (
+        serving(experiment, "", "--native", "--device", "cpu") as url,
+        zmq.Context() as context,
+        context.socket(zmq.REQ) as socket,
+    ):
+        socket.set(zmq.LINGER, 0)
+        socket.connect(url.replace("gr00t://", "tcp://"))
+        for seen, prefix in ((nested, ""), (flat, "action.")):
+            request = {"endpoint": "get_action", "data": {"observation": seen}}
+            socket.send(npy_wire.pack(request))
+            assert socket.poll(GENEROUS_S * 1000)
+            actions, _ = npy_wire.unpack(socket.recv())
+            assert actions.keys() == {prefix + key for key in here}
+            for key, values in here.items():
+                assert actions[prefix + key].shape == (1, *values.shape)
+                # The noise of the server is another one.
+                np.testing.assert_allclose(actions[prefix + key][0], values, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "the variant is missing: .* or --native for none"),
+        ([VARIANT, "--native"], "leave out the variant and --protocol"),
+        (["--native", "--protocol", "positronic"], "leave out the variant and --protocol"),
+        ([VARIANT, "--embodiment", "x"], "--embodiment is of --native alone"),
+    ],
+)
+def test_what_contradicts_native_is_said(
+    experiment: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["serve", *options, "--checkpoints_dir", str(experiment)]) == 2
+    assert re.search(message, capsys.readouterr().err)

@@ -1,0 +1,47 @@
+"""A checkpoint in its own keys, for clients that know them: no codec and no robot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groot_ros.model.inference.loaded import ActionPrefix, Groot
+from groot_ros.model.inference.selfcheck import seeded_observation
+from groot_ros.model.processing.modality import Modality
+from groot_ros.observation.types import Array, ModelInput, ModelOutput
+
+
+@dataclass(frozen=True)
+class NativeModel:
+    """One embodiment of a checkpoint as NVIDIA's policy serves it."""
+
+    groot: Groot
+    folder: Path
+
+    @classmethod
+    def load(cls, folder: Path, device: str, dtype: str, embodiment: str) -> NativeModel:
+        """Load and warm up; UserError names the embodiments where one has to be chosen."""
+        groot = Groot.load(folder, device, dtype, embodiment or None)
+        groot.warm_up(seeded_observation(groot.modality, groot.processor.numbers.statistics))
+        return cls(groot, folder)
+
+    @property
+    def modality(self) -> Modality:
+        return self.groot.modality
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Nothing to compare a codec with but the name."""
+        return {"checkpoint": self.folder.name}
+
+    def predict(
+        self,
+        inputs: ModelInput,
+        prefix: Mapping[str, Array] | None = None,
+        frozen_steps: int = 0,
+    ) -> ModelOutput:
+        """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
+        continued = None if prefix is None else ActionPrefix(prefix, frozen_steps)
+        return self.groot.predict(inputs, prefix=continued)
