@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 SPARC_HZ = 10.0
 SPARC_AMPLITUDE = 0.05
 SPARC_PADDING = 4
+HALF_CLOSED = 0.5
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class SeamMeter:
             return None
         expected: Array = self._space.displace(last, velocity * duration_s)
         return self._space.difference(value, expected)
+
+
+def flips(closures: Array) -> int:
+    """How often a gripper with closures (T,) is told to open or to close: half the way counts."""
+    return int(np.count_nonzero(np.diff(closures > HALF_CLOSED)))
 
 
 def rms_jerk(positions: Array, step_s: float) -> float:

@@ -15,6 +15,7 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.admission import Flood, Refusals, void_reason
 from groot_ros.chunks.execution.consumption import Consumption
 from groot_ros.chunks.execution.following import TrackingMonitor
+from groot_ros.chunks.execution.grip_decisions import GripDecisions
 from groot_ros.chunks.execution.grip_follower import GripFollower
 from groot_ros.chunks.execution.joining import Admitted, Offer, accept_ahead
 from groot_ros.chunks.execution.motion import Joined, Motion, Planner
@@ -90,6 +91,8 @@ class ChunkExecutor:
         self._version = 0
         self._lead_s = 0.0
         self._grip = GripFollower(self.limits.grip_speed)
+        self._decisions = GripDecisions()
+        self._before: Running | None = None
         self._commands = 0
         self._last_ns = 0
         self._last_value: Array | None = None
@@ -133,6 +136,7 @@ class ChunkExecutor:
         """
         if self.is_idle:
             self._grip.closure = grip
+            self._forget_decisions()
         elif not self.begins_anew or self._tracking.is_near(value, self._governor.value):
             return
         self._rest_at(value)
@@ -195,7 +199,12 @@ class ChunkExecutor:
     def _begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self._strategy.forget()
+        self._forget_decisions()
         self._drop_ahead()
+
+    def _forget_decisions(self) -> None:
+        self._before = None
+        self._decisions.forget()
 
     def _drop_ahead(self) -> None:
         self._version += 1
@@ -299,6 +308,7 @@ class ChunkExecutor:
                 return
             if before and planned.running and before.chunk_id != planned.running.chunk_id:
                 self._end_running(before, time_ns)
+                self._before = before
             self._running = planned.running
             self._waiting = None
             self._seam_commands = SEAM_COMMANDS
@@ -455,9 +465,16 @@ class ChunkExecutor:
         step = self._step = self._governor.step(self._timeline.path(self._period_ns))
         self._pass(step, now_ns)
         running = self._running
-        wanted = running.grip_at(self._timeline.now_ns) if running else None
+        wanted = self._wanted_grip(running, self._timeline.now_ns) if running else None
         grip = self._grip.follow(wanted, self.settings.period_s)
         return self._command(step, grip, now_ns)
+
+    def _wanted_grip(self, running: Running, time_ns: int) -> float | None:
+        wanted = running.grip_at(time_ns)
+        if wanted is None:
+            return None
+        before = self._before.grip_at(time_ns) if self._before else None
+        return self._decisions.settle(wanted, running.chunk_id, before)
 
     def fail(self, detail: str, now_ns: int) -> Setpoint | None:
         """The next command where `setpoint` raised or could not be called: the governor's braking
