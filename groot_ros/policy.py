@@ -42,6 +42,10 @@ class Policy(Protocol):
     def inputs(self) -> Inputs:
         """What an observation must hold; times in the past are known once it is open."""
 
+    @property
+    def no_continuation(self) -> str:
+        """Why `predict` makes nothing of a prefix, empty where it does; known after `open`."""
+
     def open(self) -> None:
         """Load what is needed and warm up; raises UserError when that cannot be."""
 

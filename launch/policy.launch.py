@@ -13,7 +13,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from groot_ros.chunks.execution.strategies import STRATEGIES
+from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.errors import UserError
 from groot_ros.nodes.drivers.fake_graph import FAKE
 from groot_ros.nodes.launching import (
@@ -110,9 +110,10 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "strategy",
-        default_value="latest",
-        choices=list(STRATEGIES),
-        description="what becomes of a new chunk while another one is executed",
+        default_value=AUTO,
+        choices=list(CHOICES),
+        description="what becomes of a new chunk while another one is executed; auto: rtc where "
+        "the policy can, else latest",
     ),
     DeclareLaunchArgument(
         "replan_steps",

@@ -57,6 +57,7 @@ class PathPolicy:
     """Chunks along `ideal_path`; each is a little off in its own way, as samples of a generative
     policy are, but continues a prefix."""
 
+    no_continuation = ""
     inputs = Inputs(fields=("ee_pose", "joint_position", "grip"), cameras=("exterior", "wrist"))
 
     def __init__(self, conditions: Conditions, robot: RobotConfig) -> None:

@@ -18,16 +18,23 @@ def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
     )
 
 
+def no_continuation(codec: Codec) -> str:
+    """Why a model's answer cannot continue a chunk; empty where it can."""
+    if not codec.action.ignored:
+        return ""
+    return (
+        f"codec {codec.name} ignores actions ({', '.join(codec.action.ignored)}), which a "
+        "chunk that continues another has to hold"
+    )
+
+
 def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
     """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen.
 
     UserError where the model answers more than the prefix holds.
     """
-    if codec.action.ignored:
-        raise UserError(
-            f"codec {codec.name} ignores actions ({', '.join(codec.action.ignored)}), which a "
-            "chunk that continues another has to hold: choose another strategy than rtc"
-        )
+    if obstacle := no_continuation(codec):
+        raise UserError(f"{obstacle}: choose another strategy than rtc")
     chunk, horizon = prefix.chunk, codec.timing.horizon
     steps = chunk.signals.at(slice(horizon))
     return codec.action.encode(steps), min(prefix.frozen_steps, steps.steps)

@@ -33,6 +33,8 @@ class SwayPolicy:
     """Slow sines about the first pose, or the first joints, of an episode; the gripper opens and
     closes. Reads everything that the robot file names of the arm."""
 
+    no_continuation = "the sway policy goes on by itself"
+
     def __init__(self, robot: RobotConfig) -> None:
         streams = robot.observations
         self.inputs = Inputs(tuple(streams.arm), tuple(streams.cameras))

@@ -85,6 +85,7 @@ class ScriptedPolicy:
     for the hand hides it.
     """
 
+    no_continuation = "the scripted policy makes every chunk anew"
     inputs = Inputs(fields=("ee_pose", "grip"), cameras=(CAMERA,))
 
     def __init__(self, locate: Locator = locate_in_picture) -> None:

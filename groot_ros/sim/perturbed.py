@@ -74,6 +74,11 @@ class PerturbedPolicy:
         return self._policy.inputs
 
     @property
+    def no_continuation(self) -> str:
+        """That of the policy itself."""
+        return self._policy.no_continuation
+
+    @property
     def clean(self) -> Chunk:
         """The last chunk without the noise: the label."""
         if self._clean is None:

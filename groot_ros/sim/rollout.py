@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.robot_motion import begin_motion
 from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.strategies import AUTO, RTC, chosen
 from groot_ros.chunks.progress import Continuation, Replanning
 from groot_ros.observation.types import Observation
 from groot_ros.policy import Policy
@@ -44,6 +45,7 @@ class RolloutConfig:
     time_limit_s: float = 15.0
     image_rate_hz: float = 15.0
     latency: Latency = Latency()
+    strategy: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,17 @@ class Moment:
 class Episode:
     """What happened: success in the simulator's own state, when, and every inference.
 
-    `configurations` are those of the simulation before each command.
+    `configurations` are those of the simulation before each command, `commands` what was commanded
+    at each control period in which something was; `strategy` is the one that was chosen.
     """
 
     instruction: str
+    strategy: str = ""
     succeeded: bool = False
     duration_s: float = 0.0
     moments: list[Moment] = field(default_factory=list)
     configurations: list[NDArray[np.float64]] = field(default_factory=list)
+    commands: list[Setpoint] = field(default_factory=list)
 
 
 def observe(
@@ -120,9 +125,10 @@ class _Rollout:
         self._now_ns = 0
         self._shutter = Shutter(config.image_rate_hz)
         self._picture: tuple[Observation, NDArray[np.float64]] | None = None
-        self._episode = Episode(simulation.task.instruction)
+        strategy = chosen(config.strategy, policy.no_continuation)
+        self._episode = Episode(simulation.task.instruction, strategy)
         self._thinking = _Thinking(policy, simulation, config, self._episode)
-        self._acting = _Acting(simulation)
+        self._acting = _Acting(simulation, self._episode)
 
     def run(self) -> Episode:
         episode, simulation = self._episode, self._simulation
@@ -188,6 +194,7 @@ class _Thinking:
         self._continuation = Continuation()
         self._past_ns = policy.inputs.past_ns
         self._seen: deque[Seen] = deque()
+        self._continues = episode.strategy == RTC
         self._made: deque[_Made] = deque()
         self._epoch = self._chunk_id = 0
         self._instruction = ""
@@ -246,7 +253,8 @@ class _Thinking:
         past = self._past(seen.stamp_ns)
         observation = replace(self._moment(seen, configuration), past=past)
         delay = self._delays.next(observation.stamp_ns)
-        chunk = replace(self._policy.predict(observation), epoch=self._epoch)
+        prefix = self._continuation.prefix(observation.stamp_ns) if self._continues else None
+        chunk = replace(self._policy.predict(observation, prefix), epoch=self._epoch)
         self._publish(observation, chunk, delay, next_ns)
 
     def _publish(self, observation: Observation, chunk: Chunk, delay: Delay, next_ns: int) -> None:
@@ -277,8 +285,9 @@ class _Thinking:
 class _Acting:
     """The robot's side: what the executor node does."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, episode: Episode) -> None:
         self.epoch = 0
+        self._episode = episode
         self._robot = load_robot("sim")
         self._signal = self._robot.output.signal
         self.executor = self._make_executor()
@@ -286,7 +295,7 @@ class _Acting:
 
     def _make_executor(self) -> ChunkExecutor:
         period_s = 1.0 / self._robot.output.rate_hz
-        settings = ExecutionSettings(self._signal, period_s=period_s)
+        settings = ExecutionSettings(self._signal, self._episode.strategy, period_s=period_s)
         return ChunkExecutor(self._robot.limits, settings)
 
     def accept(self, made: _Made, now_ns: int) -> None:
@@ -312,4 +321,5 @@ class _Acting:
         setpoint = self.executor.setpoint(now_ns)
         if setpoint is None:
             return
+        self._episode.commands.append(setpoint)
         self._simulation.set_targets(setpoint.signals)

@@ -109,7 +109,11 @@ class Films:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One trial: when it succeeded, and why not otherwise; the last picture (H, W, 3) RGB."""
+    """One trial: when it succeeded, and why not otherwise; the last picture (H, W, 3) RGB.
+
+    `flips` is how often the gripper was told to open or to close, `jerk_m_s3` the root mean square
+    of the jerk of a hand that is commanded by poses.
+    """
 
     scene: int
     instruction: str
@@ -117,6 +121,8 @@ class Outcome:
     duration_s: float
     failure: str = ""
     picture: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    flips: int = 0
+    jerk_m_s3: float | None = None
 
 
 def explain_failure(task: Task, cubes: dict[str, Array], positions: Array, grips: Array) -> str:
@@ -158,7 +164,9 @@ def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "successes": len(times_s),
         "episodes": len(outcomes),
         "interval": [round(bound, 3) for bound in interval],
-        "mean_time_s": round(float(np.mean(times_s)), 2) if times_s else None,
+        "mean_time_s": _mean(times_s),
+        "flips": _mean([outcome.flips for outcome in outcomes]),
+        "jerk_m_s3": _mean([outcome.jerk_m_s3 for outcome in outcomes]),
         "failures": dict(Counter(outcome.failure for outcome in failed)),
         "failed_scenes": [outcome.scene for outcome in failed],
         "scenes": [
@@ -168,7 +176,15 @@ def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
                 "succeeded": outcome.succeeded,
                 "duration_s": round(outcome.duration_s, 2),
                 "failure": outcome.failure,
+                "flips": outcome.flips,
+                "jerk_m_s3": _mean([outcome.jerk_m_s3]),
             }
             for outcome in outcomes
         ],
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean of those that are there, to two digits; None without one."""
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), 2) if known else None

@@ -10,10 +10,13 @@ from functools import cache, partial
 import numpy as np
 import torch
 
+from groot_ros.chunks.execution.strategies import AUTO
+from groot_ros.chunks.measures import flips, rms_jerk
 from groot_ros.demo.episode_trace import episode_trace
 from groot_ros.demo.film import write_film
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot.config import load_robot
+from groot_ros.signals.kinds import POSE
 from groot_ros.signals.signals import EE_POSE, GRIP
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
@@ -32,6 +35,7 @@ class Evaluation:
     workers: int = 1
     films: Films = Films()
     latency: Latency = Latency()
+    strategy: str = AUTO
 
 
 def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
@@ -80,6 +84,7 @@ class _Stage:
             evaluation.executed_steps,
             time_limit_s=trials.time_limit_s,
             latency=evaluation.latency,
+            strategy=evaluation.strategy,
         )
         episode = run_episode(self._policy, simulation, config, trials.change(index))
         if film := evaluation.films.path(scene, episode.succeeded):
@@ -91,6 +96,7 @@ class _Stage:
             episode.duration_s,
             "" if episode.succeeded else self._explain(episode, cubes, index),
             simulation.render("exterior"),
+            *_smoothness(episode, 1.0 / simulation.config.control_rate_hz),
         )
 
     def _explain(self, episode: Episode, cubes: dict[str, np.ndarray], index: int) -> str:
@@ -98,3 +104,11 @@ class _Stage:
         positions = np.array([signals[EE_POSE.name][:3] for signals in seen])
         grips = np.array([signals[GRIP.name] for signals in seen])
         return explain_failure(self._evaluation.trials.final_task(index), cubes, positions, grips)
+
+
+def _smoothness(episode: Episode, period_s: float) -> tuple[int, float | None]:
+    """Flips of the gripper, and the RMS jerk in m/s^3 of a hand that is commanded by poses."""
+    commands = episode.commands
+    closures = [c.closure for c in commands if c.closure is not None]
+    places = [c.value[:3] for c in commands if c.signal.kind == POSE]
+    return flips(np.array(closures)), rms_jerk(np.array(places), period_s) if places else None

@@ -216,6 +216,7 @@ class Lifter:
     """Goes straight up from where the arm is seen."""
 
     inputs = Inputs(("ee_pose",), ("exterior", "wrist"))
+    no_continuation = ""
 
     def open(self) -> None: ...
 

@@ -36,7 +36,7 @@ def context(ros_domain: int) -> Iterator[Context]:
         ("speed_scale", "fast", "speed_scale is 'fast', expected a float"),
         ("watchdog", [0.5], "watchdog is .*, expected a float"),
         ("rejected_in_row", 0, "rejected_in_row is 0, expected at least 1"),
-        ("strategy", "newest", "strategy is 'newest', expected one of latest"),
+        ("strategy", "newest", "strategy is 'newest', expected one of auto"),
         ("dry_run", "perhaps", "dry_run is 'perhaps', expected one of auto, true, false"),
     ],
 )

@@ -5,7 +5,14 @@ import pytest
 from test_chunks import DOWN, STEP, S, line
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution.strategies import make_strategy
+from groot_ros.chunks.execution.strategies import (
+    AUTO,
+    CHOICES,
+    RTC,
+    STRATEGIES,
+    chosen,
+    make_strategy,
+)
 from groot_ros.chunks.progress import Continuation, Progress, Replanning
 from groot_ros.geometry import multiply_quats, rotation_angle, rotvec_to_quat
 from groot_ros.signals.signals import arm_signals
@@ -19,6 +26,22 @@ def turned(angles, stamp=0):
     return Chunk(
         stamp, STEP, 1, signals=arm_signals(ee_pose=np.hstack([np.zeros((len(angles), 3)), quats]))
     )
+
+
+@pytest.mark.parametrize("obstacle", ["", "it cannot"])
+def test_what_was_asked_for_is_chosen_and_auto_is_what_the_policy_can(obstacle):
+    assert [chosen(name, obstacle) for name in STRATEGIES] == list(STRATEGIES)
+    assert (chosen(AUTO, obstacle) == RTC) is (obstacle == "")
+
+
+@pytest.mark.parametrize("obstacle", ["", "it cannot"])
+def test_an_executor_that_is_asked_for_auto_does_what_the_policy_chose(obstacle):
+    """Nobody tells it which."""
+    chunks = [line(steps=16), line(0.1, stamp=4 * STEP)]
+    auto, told = make_strategy(AUTO), make_strategy(chosen(AUTO, obstacle))
+    assert auto.waits_for_end == told.waits_for_end
+    assert [auto.merge(chunk) for chunk in chunks] == [told.merge(chunk) for chunk in chunks]
+    assert set(CHOICES) == {AUTO, *STRATEGIES}
 
 
 def test_the_ensemble_of_equal_chunks_is_the_chunk():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from groot_ros.chunks.execution.strategies import AUTO
 from groot_ros.signals.signals import EE_POSE, SignalSpec
 
 # A motion that gets no command for so long has come to rest, where commands are not that rare.
@@ -22,7 +23,7 @@ class ExecutionSettings:
     """
 
     signal: SignalSpec = EE_POSE
-    strategy: str = "latest"
+    strategy: str = AUTO
     blend_s: float = 0.25
     watchdog_s: float = 1.0
     rejected_in_row: int = 5

@@ -90,14 +90,32 @@ class Ensemble:
         self._recent.clear()
 
 
+RTC = "rtc"
 STRATEGIES: dict[str, type[Strategy]] = {
     "latest": Latest,
     "finish": Finish,
     "ensemble": Ensemble,
-    "rtc": RealTimeChunking,
+    RTC: RealTimeChunking,
 }
+AUTO = "auto"
+"""What the policy can: `rtc`, or LEFT."""
+CHOICES = (AUTO, *STRATEGIES)
+LEFT = "latest"
+"""Of `auto` with a policy that cannot continue a chunk."""
+
+
+def chosen(asked: str, obstacle: str) -> str:
+    """The strategy that is meant, a key of STRATEGIES; `obstacle` is why a policy cannot continue
+    a chunk, empty where it can.
+
+    The policy's side decides. An executor that is asked for `auto` lets every chunk take over as
+    it arrives, which is right for both answers, so that nobody has to tell it.
+    """
+    if asked != AUTO:
+        return asked
+    return LEFT if obstacle else RTC
 
 
 def make_strategy(name: str) -> Strategy:
-    """A strategy by its name, a key of STRATEGIES."""
-    return STRATEGIES[name]()
+    """What an executor does that is asked for a strategy, one of CHOICES."""
+    return STRATEGIES[LEFT if name == AUTO else name]()

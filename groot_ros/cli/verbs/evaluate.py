@@ -8,15 +8,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint.folder import (
-    checkpoint_variant,
-    find_checkpoint,
-    shipped_checkpoint,
-)
-from groot_ros.policies.factory import MODELS, POLICIES, PolicyChoice, chosen_codec
+from groot_ros.policies.checkpoint.folder import shipped_checkpoint
+from groot_ros.policies.factory import POLICIES, PolicyChoice
+from groot_ros.policies.tried import checkpoint_choice, chosen_strategy, executed_steps
 from groot_ros.sim.trials import (
     ALL,
     EXECUTED_STEPS,
@@ -27,9 +25,6 @@ from groot_ros.sim.trials import (
     Trials,
     summarize,
 )
-
-# Noise of the policy; the scenes have their own seeds.
-NOISE_SEED = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loop.add_argument(
         "--executed-steps",
         type=int,
-        help="of a chunk until the next inference (default: what the codec says, or "
-        f"{EXECUTED_STEPS}; 0: it begins when the last one has ended)",
+        help="of a chunk until the next inference; 0: it begins when the last one has ended "
+        f"(default: what the codec says, or 0 with rtc and {EXECUTED_STEPS} without)",
+    )
+    loop.add_argument(
+        "--strategy",
+        choices=CHOICES,
+        default=AUTO,
+        help="what becomes of a new chunk; auto: rtc where the policy can (%(default)s)",
     )
     add_time_options(loop, real_time_factor=0.0)
     loop.add_argument(
@@ -90,9 +91,18 @@ def _closed_loop(args: argparse.Namespace) -> int:
     policy = _policy(args)
     films = Films(args.output, args.films)
     films.clear()
-    outcomes = list(with_progress(_trials(args, policy, trials, films), "trying", trials.count))
-    result = {"variant": policy.variant, "via": args.via, **summarize(trials, outcomes)}
-    title = f"{policy.variant}, {args.task}: {result['successes']} of {result['episodes']}"
+    strategy = chosen_strategy(args.strategy, policy)
+    tried = _trials(args, policy, trials, strategy, films)
+    outcomes = list(with_progress(tried, "trying", trials.count))
+    result = {
+        "variant": policy.variant,
+        "via": args.via,
+        "strategy": strategy,
+        **summarize(trials, outcomes),
+    }
+    title = (
+        f"{policy.variant}, {args.task}, {strategy}: {result['successes']} of {result['episodes']}"
+    )
     write_contact_sheet(title, outcomes, args.output / "contact_sheet.png")
     (args.output / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
     if args.json:
@@ -106,6 +116,7 @@ def _closed_loop(args: argparse.Namespace) -> int:
     print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
     if result["mean_time_s"] is not None:
         print(f"  mean time to success {result['mean_time_s']:.1f} s")
+    print(f"  the gripper was told to open or to close {result['flips']:.1f} times an episode")
     print(f"look at it: groot-ros view {args.output}")
     return 0
 
@@ -113,38 +124,27 @@ def _closed_loop(args: argparse.Namespace) -> int:
 def _policy(args: argparse.Namespace) -> PolicyChoice:
     if args.policy != "local":
         return PolicyChoice(args.policy, args.policy)
-    folder = find_checkpoint(args.checkpoint or shipped_checkpoint())
-    variant = checkpoint_variant(folder)
-    if not variant:
-        raise UserError(
-            f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "
-            "groot-ros train"
-        )
-    return PolicyChoice("local", variant, str(folder), seed=NOISE_SEED)
+    return checkpoint_choice(args.checkpoint)
 
 
 def _trials(
-    args: argparse.Namespace, policy: PolicyChoice, trials: Trials, films: Films
+    args: argparse.Namespace, policy: PolicyChoice, trials: Trials, strategy: str, films: Films
 ) -> Iterator[Outcome]:
     steps = args.executed_steps
     if steps is None:
-        steps = _executed_steps(policy)
+        steps = executed_steps(policy, strategy)
     elif steps < 0:
         raise UserError(f"executed-steps is {steps}, expected 0 or more")
     timing = chosen_time(args)
     if args.via == "ros":
         from groot_ros.nodes.clients.live_trials import run_trials
 
-        return run_trials(policy, trials, films, steps, timing)
+        return run_trials(policy, trials, films, steps, timing, strategy)
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
-    return evaluate(Evaluation(policy, trials, steps, args.workers, films, timing.latency))
-
-
-def _executed_steps(policy: PolicyChoice) -> int:
-    """What the policy's codec says that it does best with."""
-    said = chosen_codec(policy).execute if policy.policy in MODELS else 0
-    return said or EXECUTED_STEPS
+    return evaluate(
+        Evaluation(policy, trials, steps, args.workers, films, timing.latency, strategy)
+    )
 
 
 def _open_loop(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groot_ros.chunks.execution.strategies import AUTO, CHOICES, RTC, chosen
 from groot_ros.cli.checkpoint_options import add_checkpoint_options, open_checkpoint
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.rehearse_report import report
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="age of the pictures when their chunk counts as made (%(default)s)",
     )
-    parser.add_argument("--strategy", default="latest", help="of the executor (%(default)s)")
+    parser.add_argument("--strategy", default=AUTO, help="of the executor (%(default)s)")
     add_checkpoint_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -51,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0.0 <= args.latency <= 10.0:
         raise UserError(f"latency is {args.latency:g}, expected 0 to 10 s")
-    _check_strategy(args.strategy)
+    strategy = _chosen_strategy(args.strategy)
     bags, robot = find_bags(args.bags), load_robot(args.robot)
     policy = open_checkpoint(args, robot)
-    conditions = Conditions(args.latency, args.strategy, args.instruction)
+    conditions = Conditions(args.latency, strategy, args.instruction)
     args.output.mkdir(parents=True, exist_ok=True)
     episodes = _episodes(policy, robot, bags, conditions, args.output)
     rehearsed = list(with_progress(episodes, "rehearsing", len(bags)))
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         "robot": args.robot,
         "checkpoint": str(args.checkpoint),
         "latency_s": args.latency,
-        "strategy": args.strategy,
+        "strategy": strategy,
         **summarize(rehearsed),
     }
     (args.output / "rehearsal.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -80,13 +81,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_strategy(name: str) -> None:
-    from groot_ros.chunks.execution.strategies import STRATEGIES
-
-    # Chunks of rtc continue the one in execution, which recorded observations know nothing of.
-    known = [strategy for strategy in STRATEGIES if strategy != "rtc"]
+def _chosen_strategy(name: str) -> str:
+    known = [strategy for strategy in CHOICES if strategy != RTC]
     if name not in known:
         raise UserError(f"strategy is {name!r}, expected one of {', '.join(known)}")
+    return chosen(name, "recorded observations know nothing of the chunk in execution")
 
 
 def _episodes(

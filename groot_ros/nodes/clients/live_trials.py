@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from groot_ros.chunks.execution.strategies import AUTO
+from groot_ros.chunks.measures import flips, rms_jerk
 from groot_ros.demo.film import write_film
 from groot_ros.demo.trace import Trace
 from groot_ros.errors import UserError
@@ -27,6 +29,7 @@ def run_trials(
     films: Films,
     replan_steps: int = 0,
     timing: SimulatedTime | None = None,
+    strategy: str = AUTO,
 ) -> Iterator[Outcome]:
     """Run all trials, in order; films and the log of the nodes go to the folder of `films`.
 
@@ -45,7 +48,11 @@ def run_trials(
     cubes = ",".join(trials.cubes)
     timing = timing or SimulatedTime()
     launch = policy_launch(
-        policy, cubes=cubes, replan_steps=str(replan_steps), **timing.launch_arguments
+        policy,
+        cubes=cubes,
+        replan_steps=str(replan_steps),
+        strategy=strategy,
+        **timing.launch_arguments,
     )
     with (
         ros2_process(launch, log) as alive,
@@ -92,7 +99,17 @@ def _run_trial(
         duration_s,
         "" if succeeded else _explain(trace, task, trials, scene),
         pictures[-1].image if pictures else None,
+        flips(np.array([sample.values[0] for sample in trace.commanded_grips])),
+        _jerk_m_s3(trace),
     )
+
+
+def _jerk_m_s3(trace: Trace) -> float | None:
+    if len(trace.commanded) < 2:
+        return None
+    places = np.array([sample.values[:3] for sample in trace.commanded])
+    stamps_ns = [sample.stamp_ns for sample in trace.commanded]
+    return rms_jerk(places, float(np.median(np.diff(stamps_ns))) / NS)
 
 
 def _explain(trace: Trace, task: Task, trials: Trials, scene: int) -> str:

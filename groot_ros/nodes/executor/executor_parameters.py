@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groot_ros.chunks.execution.admission import LONGEST_S, MARGIN_M
-from groot_ros.chunks.execution.strategies import STRATEGIES
+from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.nodes.parameters import (
     lockstep_parameter,
     parameter,
@@ -29,9 +29,10 @@ class ExecutorParameters:
         read_only=True,
     )
     strategy: str = parameter(
-        "latest",
-        "what becomes of a new chunk while another one is executed",
-        choices=tuple(STRATEGIES),
+        AUTO,
+        "what becomes of a new chunk while another one is executed; auto: it takes over as it "
+        "arrives, whether the policy made it continue that one (rtc) or not (latest)",
+        choices=CHOICES,
         read_only=True,
     )
     blend: float = parameter(

@@ -8,6 +8,7 @@ from typing import Any
 
 from std_srvs.srv import Trigger
 
+from groot_ros.chunks.execution.strategies import AUTO, RTC, chosen
 from groot_ros.chunks.message import MAX_TEXT_LENGTH
 from groot_ros.chunks.progress import Progress
 from groot_ros.nodes import parameters
@@ -61,6 +62,7 @@ class PolicyNode(GuardedLifecycleNode):
         p = parameters.read(self, PolicyParameters)
         robot = with_max_ages(load_robot(p.robot), p.state_max_age, p.camera_max_age)
         self._policy = self._open_policy(p, robot)
+        self._strategy = self._choose_strategy(p.strategy, self._policy)
         inputs = self._policy.inputs
         self._buffer = ObservationBuffer(robot, inputs.fields, inputs.cameras, inputs.past_ns)
         self._outlet = ChunkPublisher(self, robot, _codec_name(p, robot))
@@ -76,7 +78,7 @@ class PolicyNode(GuardedLifecycleNode):
                 rate_hz=p.replan_rate,
                 replan_steps=p.replan_steps,
                 replan_remaining_s=p.replan_remaining,
-                continues=p.strategy == "rtc",
+                continues=self._strategy == RTC,
             ),
             turns=self._turns,
         )
@@ -102,6 +104,13 @@ class PolicyNode(GuardedLifecycleNode):
         seconds = time.monotonic() - started_s
         self.get_logger().info(f"policy {p.policy} is loaded and warm after {seconds:.1f} s")
         return policy
+
+    def _choose_strategy(self, asked: str, policy: Policy) -> str:
+        obstacle = policy.no_continuation
+        strategy = chosen(asked, obstacle)
+        why = f": {obstacle}" if asked == AUTO and obstacle else ""
+        self.get_logger().info(f"strategy {strategy}{why}")
+        return strategy
 
     def _create_services(self, loop: InferenceLoop) -> None:
         self._own_services = [
@@ -228,6 +237,7 @@ class PolicyNode(GuardedLifecycleNode):
         waiting = f"waiting: {loop.waiting_for}" if loop.waiting_for else ""
         return loop.failure or waiting or verdict.reason, {
             "instruction": loop.instruction,
+            "strategy": self._strategy,
             "running": str(loop.running).lower(),
             "chunks": str(counts.chunks),
             "inference rate [Hz]": f"{counts.rate_hz:.2f}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from groot_ros.chunks.execution.strategies import STRATEGIES
+from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.nodes.parameters import (
     lockstep_parameter,
     parameter,
@@ -83,9 +83,10 @@ class PolicyParameters:
         60.0,
     )
     strategy: str = parameter(
-        "latest",
-        "that of the executor; with rtc every chunk continues the one in execution",
-        choices=tuple(STRATEGIES),
+        AUTO,
+        "that of the executor; with rtc every chunk continues the one in execution; auto: rtc "
+        "where the policy can, else latest",
+        choices=CHOICES,
         read_only=True,
     )
     executor_state_topic: str = topic_parameter(

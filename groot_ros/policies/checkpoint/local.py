@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.columns import continued_actions, to_chunk
+from groot_ros.chunks.columns import continued_actions, no_continuation, to_chunk
 from groot_ros.chunks.envelope import EnvelopeMonitor
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec, Timing
@@ -132,6 +132,10 @@ class LocalPolicy:
     @property
     def inputs(self) -> Inputs:
         return Inputs.of(self._codec)
+
+    @property
+    def no_continuation(self) -> str:
+        return no_continuation(self._codec)
 
     def open(self) -> None:
         """Load, compare with variant and robot, warm up; UserError says what does not fit."""

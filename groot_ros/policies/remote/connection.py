@@ -110,6 +110,10 @@ class Connection(Protocol):
     def open(self, timeout_s: float) -> Handshake:
         """Connect and learn what the server offers; UserError when it refuses this client."""
 
+    @property
+    def no_continuation(self) -> str:
+        """Why it cannot continue a chunk, empty where it can; known after `open`."""
+
     def reset(self) -> None:
         """A new episode begins."""
 

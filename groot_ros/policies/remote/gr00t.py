@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from groot_ros.chunks.columns import continued_actions, to_chunk
+from groot_ros.chunks.columns import continued_actions, no_continuation, to_chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
@@ -83,6 +83,12 @@ class Gr00tConnection:
                 "than the video, state, action and language of GR00T N1.5 to N1.7"
             ) from None
 
+    @property
+    def no_continuation(self) -> str:
+        if not self._is_own:
+            return f"the server {self._config.url} is not of groot-ros and cannot continue a chunk"
+        return no_continuation(self._codec())
+
     def reset(self) -> None:
         """Tell the server that an episode begins."""
         if self._dialect.has_reset:
@@ -101,10 +107,7 @@ class Gr00tConnection:
         if prefix is None:
             return None
         if not self._is_own:
-            raise UserError(
-                f"the server {self._config.url} is not of groot-ros and cannot continue a chunk: "
-                "choose another strategy than rtc"
-            )
+            raise UserError(f"{self.no_continuation}: choose another strategy than rtc")
         actions, frozen_steps = continued_actions(codec, prefix)
         return {"action_prefix": actions, "frozen_steps": frozen_steps}
 

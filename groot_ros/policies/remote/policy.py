@@ -51,6 +51,10 @@ class RemotePolicy:
     def inputs(self) -> Inputs:
         return Inputs.of(self._codec)
 
+    @property
+    def no_continuation(self) -> str:
+        return self._connection.no_continuation
+
     def open(self) -> None:
         """Connect and compare; UserError when there is no server or it does not fit."""
         try:

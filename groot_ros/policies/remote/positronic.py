@@ -85,6 +85,8 @@ class PositronicConnection:
                 f"protocol, expected {PROTOCOL_VERSION}: serve the model with groot-ros serve"
             )
 
+    no_continuation = "policies at ws:// cannot continue a chunk"
+
     def reset(self) -> None:
         """Nothing to tell: neither GR00T nor its codecs remember an episode."""
 
@@ -92,8 +94,8 @@ class PositronicConnection:
         """Send what was observed, receive commands; the server has the codec."""
         if prefix is not None:
             raise UserError(
-                "policies at ws:// cannot continue a chunk: choose another strategy than rtc, or "
-                "serve the model with --protocol gr00t"
+                f"{self.no_continuation}: choose another strategy than rtc, or serve the model "
+                "with --protocol gr00t"
             )
         codec = self._codec()
         pictures = codec.video.encode(observation)

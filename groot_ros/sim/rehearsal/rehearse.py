@@ -15,6 +15,7 @@ import numpy as np
 
 from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.strategies import AUTO
 from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.clocks.clocks import stamps_behind_ns
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
@@ -41,7 +42,7 @@ class Conditions:
     """A chunk counts as made `latency_s` after its pictures were taken, however long it took."""
 
     latency_s: float = CHUNK_LATENCY_S
-    strategy: str = "latest"
+    strategy: str = AUTO
     instruction: str = ""
     """Of bags that hold none."""
 

@@ -178,7 +178,7 @@ def test_a_checkpoint_that_ships_leaves_numbers_and_a_picture(
         ({"--robot": "ur5e"}, "does not fit variant"),
         ({"--checkpoint": "missing"}, "is not a folder"),
         ({"--latency": "-1"}, "latency is -1, expected 0 to 10 s"),
-        ({"--strategy": "rtc"}, "strategy is 'rtc', expected one of latest"),
+        ({"--strategy": "rtc"}, "strategy is 'rtc', expected one of auto, latest"),
     ],
 )
 def test_mistakes_are_one_sentence(

@@ -46,6 +46,7 @@ def test_frozen_steps_of_the_running_chunk_are_kept(variant: str, tmp_path: Path
     robot = load_robot("sim")
     policy = LocalPolicy(LocalPolicyConfig(str(folder)), find_codec(variant), robot)
     policy.open()
+    assert policy.no_continuation == ""
     # Steps that the checkpoint's statistics cover; what lies beyond them would be clipped.
     running = policy.predict(observation(0, 0.5))
     near = POSE + 0.1 * (running.signals["ee_pose"] - POSE)

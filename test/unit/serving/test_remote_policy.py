@@ -180,6 +180,7 @@ def test_the_envelope_of_the_checkpoint_grades_what_is_seen_here(server: Any) ->
 def test_a_chunk_is_continued() -> None:
     model = RecordingModel("ee_rot6d")
     with gr00t_server(model) as url, opened(url, "ee_rot6d") as policy:
+        assert policy.no_continuation == ""
         running_chunk = policy.predict(observation())
         policy.predict(observation(), Prefix(running_chunk, frozen_steps=3))
         actions, frozen_steps = model.continued[-1]
@@ -187,6 +188,11 @@ def test_a_chunk_is_continued() -> None:
         codec = model.codec
         columns = codec.action.parts[0].columns(running_chunk.signals["ee_pose"])
         np.testing.assert_allclose(actions["ee_pose"], columns, atol=1e-6)
+
+
+def test_a_server_that_cannot_continue_a_chunk_is_known_when_it_is_opened() -> None:
+    with positronic_server(RecordingModel()) as url, opened(url) as policy:
+        assert policy.no_continuation == "policies at ws:// cannot continue a chunk"
 
 
 class FlatServer(Gr00tServer):

@@ -1,0 +1,57 @@
+"""A policy as it is tried in simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from groot_ros.chunks.columns import no_continuation
+from groot_ros.chunks.execution.strategies import RTC, chosen
+from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint.folder import (
+    checkpoint_variant,
+    find_checkpoint,
+    shipped_checkpoint,
+)
+from groot_ros.policies.factory import MODELS, PolicyChoice, chosen_codec
+from groot_ros.robot.config import load_robot
+from groot_ros.sim.trials import EXECUTED_STEPS
+
+# Noise of the policy; the scenes have their own seeds.
+NOISE_SEED = 0
+
+
+def checkpoint_choice(checkpoint: Path | None) -> PolicyChoice:
+    """A checkpoint, or the shipped one, with the same noise in every episode.
+
+    UserError for one that does not name its variant.
+    """
+    folder = find_checkpoint(checkpoint or shipped_checkpoint())
+    variant = checkpoint_variant(folder)
+    if not variant:
+        raise UserError(
+            f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "
+            "groot-ros train"
+        )
+    return PolicyChoice("local", variant, str(folder), seed=NOISE_SEED)
+
+
+def chosen_strategy(asked: str, policy: PolicyChoice) -> str:
+    """What the policy will choose once it is open; UserError for `rtc` where it cannot."""
+    obstacle = continuation_obstacle(policy)
+    if asked == RTC and obstacle:
+        raise UserError(f"{obstacle}: choose another strategy than rtc")
+    return chosen(asked, obstacle)
+
+
+def continuation_obstacle(policy: PolicyChoice) -> str:
+    """Why it cannot continue a chunk; empty where it can."""
+    if policy.policy not in MODELS:
+        return f"the {policy.policy} policy makes every chunk anew"
+    return no_continuation(chosen_codec(policy).codec(load_robot("sim")))
+
+
+def executed_steps(policy: PolicyChoice, strategy: str) -> int:
+    """Steps of a chunk until the next inference: what the policy's codec says that it does best
+    with; chunks that continue each other are best made as often as can be, which is 0."""
+    said = chosen_codec(policy).execute if policy.policy in MODELS else 0
+    return said or (0 if strategy == RTC else EXECUTED_STEPS)
