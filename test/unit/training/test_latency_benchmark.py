@@ -65,7 +65,7 @@ def test_a_checkpoint_makes_a_table(untrained: Path, capsys: pytest.CaptureFixtu
         (["--workers=0"], "workers is 0, expected 1 or more"),
         (["--executed-steps=-1"], "executed-steps is -1, expected 0 or more"),
         (["--jitter=0.3"], "jitter is 0.3 s and latency 0.2 s"),
-        (["--checkpoint=missing"], "missing is not a folder"),
+        (["--checkpoint=missing"], "is not a folder"),
     ],
 )
 def test_mistakes_are_one_sentence(
