@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+from droid_folder import write_droid
 
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import codec_names
@@ -68,7 +70,7 @@ def test_every_variant_answers_a_finite_chunk(checkpoints: Path, variant: str) -
     ("checkpoint", "variant", "row"),
     [
         ("ee_rot6d_joints", "ee_joints", "ee_pose[9]"),
-        ("ee_rot6d_joints", "ee_rot6d", "choose the variant that it was trained with"),
+        ("ee_rot6d_joints", "ee_rot6d", "variant:=auto robot:=sim checkpoints_dir:="),
         ("ee_rot6d", "ee_rot6d_joints", "joint_position[7]"),
         ("ee_rot6d_rel", "ee_rot6d", "relative"),
         ("ee_rot6d", "ee_rot6d_traj", "codec"),
@@ -108,3 +110,20 @@ def test_without_a_checkpoint_there_is_one_sentence() -> None:
         policy.open()
     with pytest.raises(UserError, match="policy 'magic' is unknown, expected one of local, re"):
         make_policy(PolicyChoice("magic", "ee"), ROBOT)
+
+
+def test_the_last_column_drafts_a_codec_that_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_droid(tmp_path / "droid", (-15, 0))
+    robot = load_robot("franka")
+    with pytest.raises(UserError) as caught:
+        make_policy(PolicyChoice("local", "ee", str(folder)), robot).open()
+    rows = str(caught.value).splitlines()[2:]
+    kinds = ["state", "action", "cameras", "actions", "history of video"]
+    assert [row.split("  ")[1] for row in rows] == kinds
+    commands = {row.partition("groot-ros ")[2] for row in rows}
+    assert len(commands) == 1
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(commands.pop())) == 0
+    make_policy(PolicyChoice("local", "mine.yaml", str(folder)), robot).open()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from groot_ros.codecs.catalog import carried_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import Feature
-from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.config import RobotConfig, robot_names
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,10 @@ class Difference:
 
 
 def check_fit(
+    folder: Path,
     modality: Modality,
     metadata: Mapping[str, Any],
     variant: CodecFile,
-    codec: Codec,
     robot: RobotConfig,
 ) -> None:
     """UserError with a table when the checkpoint was made for another variant or robot.
@@ -36,8 +39,9 @@ def check_fit(
     `metadata` is the checkpoint's groot_ros.json, empty for a checkpoint from elsewhere: then
     only what NVIDIA's files tell is compared.
     """
-    rows = list(_modality_differences(modality, variant, codec))
-    rows += metadata_differences(metadata, codec, robot)
+    codec, remedy = variant.codec(robot), _command(folder, modality, metadata, robot)
+    rows = list(_modality_differences(modality, variant, codec, remedy))
+    rows += metadata_differences(metadata, codec, robot, remedy)
     if rows:
         raise UserError(
             f"the checkpoint does not fit variant {variant.name} and robot {robot.name}:\n"
@@ -45,10 +49,25 @@ def check_fit(
         )
 
 
+def _command(
+    folder: Path, modality: Modality, metadata: Mapping[str, Any], robot: RobotConfig
+) -> str:
+    """What to run instead: the checkpoint's own codec, or the draft of one."""
+    name = robot.name if robot.name in robot_names() else "YOUR_ROBOT.yaml"
+    if carried_codec(metadata, str(folder)):
+        return (
+            "ros2 launch groot_ros policy.launch.py variant:=auto "
+            f"robot:={name} checkpoints_dir:={shlex.quote(str(folder))}"
+        )
+    return (
+        f"groot-ros codec draft --checkpoint {shlex.quote(str(folder))} --embodiment "
+        f"{modality.embodiment} --robot {name} --output mine.yaml"
+    )
+
+
 def _modality_differences(
-    modality: Modality, variant: CodecFile, codec: Codec
+    modality: Modality, variant: CodecFile, codec: Codec, other_variant: str
 ) -> Iterator[Difference]:
-    other_variant = "choose the variant that it was trained with"
     features = codec.features
     for what, theirs, ours in (
         ("state", _sizes(modality.state), _feature_sizes(features.state)),
@@ -65,7 +84,7 @@ def _modality_differences(
             "cameras",
             " ".join(modality.video_keys),
             " ".join(features.video),
-            "name the cameras in the robot file",
+            other_variant,
         )
     relative = any(action.config.relative for action in modality.actions)
     if relative != variant.relative:
@@ -80,9 +99,12 @@ def _modality_differences(
 
 
 def metadata_differences(
-    metadata: Mapping[str, Any], codec: Codec, robot: RobotConfig
+    metadata: Mapping[str, Any], codec: Codec, robot: RobotConfig, other_variant: str
 ) -> Iterator[Difference]:
-    """How what groot_ros.json or a server of this package tells differs from what is here."""
+    """How what groot_ros.json or a server of this package tells differs from what is here.
+
+    `other_variant` mends another codec.
+    """
     joints = codec.state.joints
     for what, key, ours in (
         ("joints", "joints", " ".join(joints)),
@@ -93,9 +115,8 @@ def metadata_differences(
             continue
         theirs = metadata[key] if isinstance(metadata[key], str) else " ".join(metadata[key])
         if theirs != ours:
-            remedy = (
-                "choose its variant" if key == "codec" else "use the robot file it was made for"
-            )
+            other_robot = "use the robot file it was made for"
+            remedy = other_variant if key == "codec" else other_robot
             yield Difference(what, theirs, ours, remedy)
 
 

@@ -109,7 +109,7 @@ def load_model(config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig
         )
     folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
     groot = Groot.load(folder, config.device, config.dtype, compile=config.compile)
-    check_fit(groot.modality, groot.metadata, variant, variant.codec(robot), robot)
+    check_fit(folder, groot.modality, groot.metadata, variant, robot)
     rate_hz = config.action_rate_hz or float(
         groot.metadata.get("action_rate_hz", variant.timing.action_rate_hz)
     )

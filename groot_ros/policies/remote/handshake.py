@@ -27,7 +27,7 @@ def check_remote_fit(
     Only what the server tells is compared.
     """
     rows = list(_differences(handshake, variant, codec))
-    rows += metadata_differences(handshake.description, codec, robot)
+    rows += metadata_differences(handshake.description, codec, robot, OTHER_VARIANT)
     if rows:
         raise UserError(
             f"the server {url} does not fit variant {variant.name} and robot {robot.name}:\n"
