@@ -7,6 +7,7 @@ which stays until the new one is whole.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,18 @@ def _add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        print(
+            "interrupted, the dataset is as it was: the same command goes on with the parts of "
+            "videos that are there already",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _run(args: argparse.Namespace) -> int:
     if args.action == "split":
         return _split(args)
     made = {

@@ -14,7 +14,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.data.conversion.extract import EpisodeResult
-from groot_ros.data.datasets.pieces import Piece, take
+from groot_ros.data.datasets.pieces import CUTS, Piece, take
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import relative_statistics
 from groot_ros.data.datasets.writer import (
@@ -70,7 +70,7 @@ def assemble(
     own["left_out"] = list(base.own.get("left_out", [])) if base else []
     if base:
         for episode in base.episodes:
-            take(writer, Piece.whole(base, episode))
+            take(writer, Piece.whole(base, episode), folder.parent / CUTS)
         own |= {name: base.own[name] for name in ("bags", "sources", "episodes")}
     sources = []
     for source, (work, result) in enumerate(episodes, len(own["sources"])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from groot_ros.data.datasets.clips import Stills
+from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.data.datasets.columns import PICTURE_TYPES
 from groot_ros.data.datasets.description import Description
 from groot_ros.data.datasets.parts import STATISTICS_STRIDE
@@ -86,12 +87,15 @@ def description_of(dataset: Dataset) -> Description:
 
 _NOTHING = Description(features={}, modality=None, fps=1, robot=None, statistics=())
 
+CUTS = "cuts"
+"""Beside a folder under construction: parts of videos that were made already."""
 
-def take(writer: DatasetWriter, piece: Piece) -> None:
+
+def take(writer: DatasetWriter, piece: Piece, cuts: Path) -> None:
     """Write a piece as the writer's next episode.
 
     Rows and videos that stay as they are become other names of the same files, where the disk
-    allows it.
+    allows it. Parts of videos are kept in the folder `cuts`, so that who was interrupted goes on.
     """
     index, episode = len(writer.episodes), piece.episode
     stored = piece.dataset.table(episode)
@@ -114,7 +118,7 @@ def take(writer: DatasetWriter, piece: Piece) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, target)
     for column in episode.videos:
-        _take_video(piece, column, writer.video_file(index, column))
+        _take_video(piece, column, writer.video_file(index, column), cuts)
     columns = table_columns(table.select([f.name for f in table.schema if _is_numbers(f.type)]))
     for name in writer.description.statistics:
         if name not in columns:
@@ -221,7 +225,7 @@ def _asked(writer: DatasetWriter, piece: Piece, table: pa.Table) -> Columns:
     return found
 
 
-def _take_video(piece: Piece, column: str, target: Path) -> None:
+def _take_video(piece: Piece, column: str, target: Path, cuts: Path) -> None:
     episode, dataset = piece.episode, piece.dataset
     clip = episode.videos[column]
     if not clip.path.exists():
@@ -229,7 +233,20 @@ def _take_video(piece: Piece, column: str, target: Path) -> None:
     if piece.is_whole and clip.first == 0 and clip.path not in dataset.shared_files:
         place(clip.path, target)
         return
-    cut_video(replace(clip, first=clip.first + piece.start, frames=len(piece)), target)
+    part = replace(clip, first=clip.first + piece.start, frames=len(piece))
+    cut = cuts / _cut_name(part)
+    if not cut.exists():
+        unfinished = cut.with_suffix(".part")
+        cut_video(part, unfinished)
+        unfinished.replace(cut)
+    place(cut, target)
+
+
+def _cut_name(part: Clip) -> str:
+    """One name for one part of one state of a video."""
+    found = part.path.stat()
+    told = f"{part.path.resolve()} {found.st_mtime_ns} {found.st_size} {part.first} {part.frames}"
+    return f"{hashlib.sha256(told.encode()).hexdigest()}.mp4"
 
 
 def _pictures(writer: DatasetWriter, piece: Piece, index: int) -> dict[str, Any]:

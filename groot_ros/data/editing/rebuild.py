@@ -10,7 +10,7 @@ from typing import Any
 from groot_ros.codecs.catalog import carried_codec
 from groot_ros.data.conversion.assembly import FORMATS, finish_metadata, library_versions
 from groot_ros.data.datasets.edits import EDITS
-from groot_ros.data.datasets.pieces import Piece, description_of, take
+from groot_ros.data.datasets.pieces import CUTS, Piece, description_of, take
 from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset
 from groot_ros.data.datasets.writer import (
     INFO,
@@ -67,7 +67,7 @@ def rebuild(folder: Path, pieces: Sequence[Piece], format_: str, watch: Watch = 
     first = pieces[0].dataset
     writer = FORMATS[format_](folder, description_of(first))
     for piece in watch(pieces):
-        take(writer, piece)
+        take(writer, piece, folder.parent / CUTS)
     own = edited_metadata(pieces)
     relative = _relative(writer, own, pieces) if own else {}
     writer.finish(own, relative)

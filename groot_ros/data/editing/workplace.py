@@ -14,13 +14,16 @@ from groot_ros.data.datasets.edits import EDITS
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import folder_lock, waiting_lock
 
+FOLDER = "dataset"
+
 
 @contextmanager
 def made_beside(output: Path, *, replaces: bool) -> Iterator[Path]:
     """A new folder that gets the name `output` when the block has ended without an error.
 
     Where it `replaces` a dataset, that stays until then, and is brought back where an earlier
-    run was killed between two renames. What an interrupted run left is made again.
+    run was killed between two renames. An interrupted run is made again, apart from the parts of
+    videos that it had cut, which stay in `cuts` beside the new folder.
     """
     if not output.name:
         raise UserError(f"output '{output}' has no name: give a folder that is to be made")
@@ -34,11 +37,15 @@ def made_beside(output: Path, *, replaces: bool) -> Iterator[Path]:
         part.mkdir(parents=True, exist_ok=True)
         with folder_lock(part):
             restore(output, part)
+            left = part
             try:
                 yield from _made(output, part, replaces)
+            except KeyboardInterrupt:
+                left = part / FOLDER
+                raise
             finally:
                 restore(output, part)
-                shutil.rmtree(part, ignore_errors=True)
+                shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         where = error.filename or part
         if error.errno in NO_SPACE:
@@ -51,7 +58,7 @@ def made_beside(output: Path, *, replaces: bool) -> Iterator[Path]:
 def _made(output: Path, part: Path, replaces: bool) -> Iterator[Path]:
     if output.exists() and not replaces:
         raise UserError(f"{output} exists already and is never overwritten: choose another one")
-    folder = part / "dataset"
+    folder = part / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(part / BEFORE, ignore_errors=True)
     edits = _edits(output)

@@ -17,9 +17,10 @@ from arm_bags import ArmBag, conversion, write_bag
 from groot_ros.cli.main import main
 from groot_ros.data.conversion.append import BEFORE
 from groot_ros.data.conversion.convert import convert
+from groot_ros.data.datasets.edits import Edit
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.editing.choice import Choice
-from groot_ros.data.editing.operations import Target, delete, merge, relabel, split
+from groot_ros.data.editing.operations import Target, change, delete, merge, relabel, split
 from groot_ros.data.editing.split import by_episodes
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
@@ -74,6 +75,44 @@ def test_a_killed_edit_leaves_the_dataset_and_can_be_repeated(dataset: Path) -> 
     assert contents(dataset) == before
     assert (dataset.parent / "set.part").exists()
     assert delete(dataset, Choice(episodes="0"), Target()).episodes == 2
+    assert validate(dataset).problems == []
+    assert [path.name for path in dataset.parent.iterdir()] == ["set"]
+
+
+SLOW_TRIM = """
+import sys, time
+from pathlib import Path
+from groot_ros.data.datasets.edits import Edit
+from groot_ros.data.editing.operations import Target, change
+
+def watch(pieces):
+    for number, piece in enumerate(pieces):
+        if number:
+            print("cut", flush=True)
+            time.sleep(600)
+        yield piece
+
+change(Path(sys.argv[1]), lambda found: {0: Edit(start=1), 1: Edit(start=3)}, Target(watch=watch))
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_what_an_interrupted_trim_has_cut_is_not_cut_again(
+    dataset: Path, end: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", SLOW_TRIM, str(dataset)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "cut\n"
+        process.send_signal(end)
+        assert process.wait(WAIT_S) != 0
+    cuts = {path.stat().st_ino for path in dataset.with_name("set.part").glob("cuts/*.mp4")}
+    assert len(cuts) == 2
+    change(dataset, lambda _: {0: Edit(start=1), 1: Edit(start=3)}, Target())
+    made, other = (Dataset(dataset).episodes[index].videos.values() for index in (0, 1))
+    assert {clip.path.stat().st_ino for clip in made} == cuts
+    assert not {clip.path.stat().st_ino for clip in other} & cuts
     assert validate(dataset).problems == []
     assert [path.name for path in dataset.parent.iterdir()] == ["set"]
 
