@@ -28,6 +28,9 @@ WHOLE: Part = ((0.0, 0.0), (1.0, 1.0))
 ZOOM: Part = ((0.25, 0.25), (1.0, 1.0))
 FRAME_RATE = 15
 TICK_S = Fraction(1, 1000)
+WIDTH, HEIGHT = LARGE[0] + SMALL[0], LARGE[1] + BAR_HEIGHT
+FILM_VIEWS = (((0, BAR_HEIGHT), LARGE, ZOOM), ((LARGE[0], BAR_HEIGHT), SMALL, WHOLE))
+"""Where in the film, how large and which part of the exterior picture is shown, in pixels."""
 PENDING, PASSED, GRIPPING = (40, 120, 255), (150, 150, 150), (255, 80, 40)
 TEXT, BAR, DONE = (240, 240, 240), (30, 33, 40), (46, 160, 67)
 
@@ -37,7 +40,7 @@ def write_film(trace: Trace, path: Path) -> None:
     part = path.with_suffix(".part.mp4")
     with av.open(str(part), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "23"})
-        stream.width, stream.height = LARGE[0] + SMALL[0], LARGE[1] + BAR_HEIGHT
+        stream.width, stream.height = WIDTH, HEIGHT
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = TICK_S
         stamps_ns = [picture.stamp_ns for picture in trace.pictures.get("exterior", [])]
@@ -102,7 +105,7 @@ def _draw_chunk(view: Image, chunk: Chunk, pixels: list[list[int]], time_ns: int
 
 def _bar(trace: Trace, picture: Picture, first: Picture) -> Image:
     is_done = trace.succeeded_ns is not None and picture.stamp_ns >= trace.succeeded_ns
-    bar = np.full((BAR_HEIGHT, LARGE[0] + SMALL[0], 3), DONE if is_done else BAR, np.uint8)
+    bar = np.full((BAR_HEIGHT, WIDTH, 3), DONE if is_done else BAR, np.uint8)
     seconds = (picture.stamp_ns - first.stamp_ns) / 1e9
     text = f"{trace.policy}   '{trace.instruction}'   {seconds:4.1f} s{'   done' * is_done}"
     cv2.putText(bar, text, (12, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.55, TEXT, 1, cv2.LINE_AA)

@@ -22,7 +22,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sample:
-    """A pose (7,) or a grip (1,) at a time."""
+    """A pose (7,), a grip (1,) or joints (J,) at a time."""
 
     stamp_ns: int
     values: Array
@@ -60,6 +60,8 @@ class Trace:
     measured_grips: list[Sample] = field(default_factory=list)
     commanded: list[Sample] = field(default_factory=list)
     commanded_grips: list[Sample] = field(default_factory=list)
+    measured_joints: list[Sample] = field(default_factory=list)
+    commanded_joints: list[Sample] = field(default_factory=list)
     succeeded_ns: int | None = None
     """When the task was done."""
 

@@ -23,6 +23,7 @@ from groot_ros.chunks.progress import Continuation, Replanning
 from groot_ros.observation.types import Observation
 from groot_ros.policy import Policy
 from groot_ros.robot.config import load_robot
+from groot_ros.signals.signals import Signals
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.shutter import Shutter
 from groot_ros.sim.simulation import Simulation
@@ -56,6 +57,15 @@ class Moment:
     chunk: Chunk
 
 
+@dataclass(frozen=True)
+class Tick:
+    """What was measured before a command, and the command; empty before the first one."""
+
+    time_ns: int
+    measured: Signals
+    commanded: Signals
+
+
 @dataclass
 class Episode:
     """What happened: success in the simulator's own state, when, and every inference.
@@ -71,6 +81,7 @@ class Episode:
     moments: list[Moment] = field(default_factory=list)
     configurations: list[NDArray[np.float64]] = field(default_factory=list)
     commands: list[Setpoint] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
 
 
 def observe(
@@ -166,7 +177,9 @@ class _Rollout:
         if made:
             self._acting.accept(made, self._now_ns)
         self._episode.configurations.append(self._simulation.configuration)
-        self._acting.command(self._now_ns)
+        measured = self._simulation.signals
+        commanded = self._acting.command(self._now_ns)
+        self._episode.ticks.append(Tick(self._now_ns, measured, commanded))
         self._thinking.hear(self._acting.executor, self._now_ns)
 
     def _ask_for_change(self, change: Change) -> None:
@@ -313,13 +326,14 @@ class _Acting:
     def _measured(self) -> NDArray[np.float64]:
         return self._simulation.signals[self._signal.name]
 
-    def command(self, now_ns: int) -> None:
-        """Command what is due now."""
+    def command(self, now_ns: int) -> Signals:
+        """Command what is due now, which is returned; nothing before there is a chunk."""
         if self.epoch > self.executor.epoch:
             self.executor.cancel(self.epoch, now_ns)
         self.executor.measured(self._measured(), now_ns)
         setpoint = self.executor.setpoint(now_ns)
         if setpoint is None:
-            return
+            return Signals()
         self._episode.commands.append(setpoint)
         self._simulation.set_targets(setpoint.signals)
+        return setpoint.signals

@@ -27,6 +27,8 @@ FIRST_SCENE = 60_000
 EXECUTED_STEPS = 8
 # Folders of films, and what is filmed.
 FAILURES, SUCCESSES, ALL = "failures", "successes", "all"
+TRIALS = "trials"
+"""Folder of the numbers of each trial."""
 NEAR_M = 0.03
 CLOSED_GRIP = 0.3
 
@@ -96,13 +98,19 @@ class Films:
             return None
         return self.folder / (SUCCESSES if succeeded else FAILURES) / f"scene_{scene}.mp4"
 
+    def record(self, scene: int) -> Path | None:
+        """Where the numbers of a trial go, filmed or not; None without a folder."""
+        return self.folder and self.folder / TRIALS / f"scene_{scene}.json"
+
     def clear(self) -> None:
-        """Make room for the films of another run."""
+        """Make room for the films and numbers of another run."""
         if self.folder is None:
             return
         for name in (FAILURES, SUCCESSES):
             for film in (self.folder / name).glob("scene_*.mp4"):
                 film.unlink()
+        for record in (self.folder / TRIALS).glob("scene_*.json*"):
+            record.unlink()
         for name in (FAILURES, SUCCESSES) if self.of == ALL else (FAILURES,):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -12,8 +12,9 @@ import torch
 
 from groot_ros.chunks.execution.strategies import AUTO
 from groot_ros.chunks.measures import flips, rms_jerk
-from groot_ros.demo.episode_trace import episode_trace
+from groot_ros.demo.episode_trace import add_pictures, episode_trace
 from groot_ros.demo.film import write_film
+from groot_ros.demo.trial_record import write_trial
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot.config import load_robot
 from groot_ros.signals.kinds import POSE
@@ -87,8 +88,13 @@ class _Stage:
             strategy=evaluation.strategy,
         )
         episode = run_episode(self._policy, simulation, config, trials.change(index))
+        trace = episode_trace(evaluation.policy.policy, episode)
         if film := evaluation.films.path(scene, episode.succeeded):
-            write_film(episode_trace(evaluation.policy.policy, episode, simulation), film)
+            add_pictures(trace, episode, simulation)
+            # The page draws the chunks of the record over it.
+            write_film(replace(trace, chunks=[]), film)
+        if record := evaluation.films.record(scene):
+            write_trial(trace, record)
         return Outcome(
             scene,
             episode.instruction,

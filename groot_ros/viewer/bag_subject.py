@@ -22,7 +22,7 @@ from groot_ros.errors import UserError
 from groot_ros.robot.config import load_robot
 from groot_ros.viewer.bag_episode import FPS, BagEpisode, read_episode
 from groot_ros.viewer.measures import Finding, loss_findings
-from groot_ros.viewer.plots import Line, Plot, key_plots, make_lines
+from groot_ros.viewer.plots import Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Film, Json, shown_path
 
 # Stands for an instruction that is given at the conversion alone.
@@ -190,5 +190,5 @@ def _plots(read: BagEpisode) -> list[Plot]:
         for values, is_action in ((read.states, False), (read.commands, True)):
             if spec in values:
                 lines += make_lines(spec.columns, values[spec], is_action)
-        found += key_plots(name, lines, read.frames, FPS)
+        found += key_plots(name, lines, frame_times_s(read.frames, FPS))
     return found

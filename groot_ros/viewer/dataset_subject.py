@@ -19,7 +19,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.hub import storage_of
 from groot_ros.viewer.editing import Editing
 from groot_ros.viewer.measures import Finding, Numbers, loss_findings, measure_episode
-from groot_ros.viewer.plots import Line, Plot, key_plots, make_lines
+from groot_ros.viewer.plots import Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Film, Json, shown_path
 
 GROUPS = {"state": STATE, "action": ACTION}
@@ -228,7 +228,8 @@ class DatasetSubject:
             frames, mine = len(found.values), slice(place["start"], place["end"])
             names = [name.removeprefix(f"{key}.") for name in found.names[mine]]
             lines += make_lines(names, found.values[:, mine], label == "action")
-        yield from key_plots(key or "state and action", lines, frames, self._dataset.fps)
+        times_s = frame_times_s(frames, self._dataset.fps)
+        yield from key_plots(key or "state and action", lines, times_s)
 
     def films(self, index: int) -> list[Film]:
         episode = self._by_index[index]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,35 @@ class Plot:
     title: str
     times_s: Sequence[float]
     lines: Sequence[Line]
+    chunks: Sequence[ChunkLines] = ()
 
     def to_dict(self) -> Json:
-        lines = [line.to_dict() for line in self.lines]
-        return {"title": self.title, "times_s": list(self.times_s), "lines": lines}
+        return {
+            "title": self.title,
+            "times_s": list(self.times_s),
+            "lines": [line.to_dict() for line in self.lines],
+            "chunks": [chunk.to_dict() for chunk in self.chunks],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkLines:
+    """What a policy wanted at a time, drawn over a plot; it is newest from `published_s` on."""
+
+    published_s: float
+    times_s: Sequence[float]
+    lines: Sequence[Line]
+
+    def to_dict(self) -> Json:
+        return {
+            "published_s": self.published_s,
+            "times_s": list(self.times_s),
+            "lines": [line.to_dict() for line in self.lines],
+        }
+
+    def of(self, names: Collection[str]) -> ChunkLines:
+        """The same of some lines."""
+        return replace(self, lines=[line for line in self.lines if line.name in names])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +86,27 @@ def make_lines(
     ]
 
 
-def key_plots(title: str, lines: Sequence[Line], frames: int, fps: float) -> Iterator[Plot]:
+def frame_times_s(frames: int, fps: float) -> list[float]:
+    """Times of an episode's frames."""
+    return [round(frame / fps, 6) for frame in range(frames)]
+
+
+def key_plots(
+    title: str,
+    lines: Sequence[Line],
+    times_s: Sequence[float],
+    chunks: Sequence[ChunkLines] = (),
+) -> Iterator[Plot]:
     """The plot of a signal; place and rotation of a pose apart, which have other scales."""
-    times_s = [round(frame / fps, 6) for frame in range(frames)]
+
+    def plot(name: str, mine: Sequence[Line]) -> Plot:
+        names = {line.name for line in mine}
+        return Plot(title=name, times_s=times_s, lines=mine, chunks=[c.of(names) for c in chunks])
+
     places = [line for line in lines if line.name in PLACE]
     others = [line for line in lines if line.name not in PLACE]
     if places and others and all(ROTATION.fullmatch(line.name) for line in others):
-        yield Plot(title=f"{title}: place", times_s=times_s, lines=places)
-        yield Plot(title=f"{title}: rotation", times_s=times_s, lines=others)
+        yield plot(f"{title}: place", places)
+        yield plot(f"{title}: rotation", others)
     elif lines:
-        yield Plot(title=title, times_s=times_s, lines=lines)
+        yield plot(title, lines)

@@ -1,4 +1,4 @@
-"""A run of `groot-ros evaluate` on the page: trials, failures first, with their films."""
+"""A run of `groot-ros evaluate` on the page: trials, failures first, films and plots."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.robot.section import Section
 from groot_ros.sim.trials import ALL, Films
+from groot_ros.viewer.measures import Finding
+from groot_ros.viewer.run_trial import REMEDY, RunTrial, read_trial
 from groot_ros.viewer.subject import Film, Json, shown_path
 
 EVALUATION = "evaluation.json"
-REMEDY = "run groot-ros evaluate again"
 MOST_SCENE = 1 << 40
 # Times on the page are counted in steps of this.
 FPS = 15.0
@@ -23,7 +24,7 @@ CAMERA = "film"
 
 
 class RunSubject:
-    """The folder of an evaluation; films have the chunks drawn into the exterior picture."""
+    """The folder of an evaluation; the page draws the chunks over the films."""
 
     def __init__(self, path: Path) -> None:
         self._root = path.resolve()
@@ -74,19 +75,35 @@ class RunSubject:
         }
 
     def findings(self, index: int) -> Json:
+        _, problem = self._record(index)
+        found = [Finding(kind="unreadable", text=problem).to_dict()] if problem else []
+        return {"findings": found, "measures": {}}
+
+    def _record(self, index: int) -> tuple[RunTrial | None, str]:
+        """What a trial left, which those of before did not, and why it cannot be read."""
         self._checked(index)
-        return {"findings": [], "measures": {}}
+        path = Films(self._root, ALL).record(self._trials[index].scene)
+        if path is None or not self._is_inside(path):
+            return None, ""
+        try:
+            return read_trial(path), ""
+        except UserError as error:
+            return None, str(error)
 
     def episode(self, index: int) -> Json:
         self._checked(index)
         films = self.films(index)
         frames = films[0].frames if films else 0
+        record, _ = self._record(index)
+        if record:
+            frames = max(frames or 0, round(record.seconds * FPS) + 1)
         return {
             **self._line(index),
             **self.findings(index),
             "frames": frames,
             "seconds": (frames or 0) / FPS,
-            "plots": [],
+            "plots": [plot.to_dict() for plot in record.plots] if record else [],
+            "overlay": record.overlay if record and films else None,
             "films": [
                 {"camera": CAMERA, "start_s": 0.0, "is_played": True, "is_there": True}
                 for _ in films
@@ -102,11 +119,14 @@ class RunSubject:
         self._checked(index)
         trial = self._trials[index]
         path = Films(self._root, ALL).path(trial.scene, bool(trial.values.get("succeeded")))
-        # Whatever leads out of the folder is none of its films.
-        if path is None or not path.is_file() or not path.resolve().is_relative_to(self._root):
+        if path is None or not self._is_inside(path):
             return []
         frames = _frames(path, path.stat().st_mtime_ns)
         return [Film(camera=CAMERA, path=path, fps=FPS, frames=frames)]
+
+    def _is_inside(self, path: Path) -> bool:
+        """Whether there is a file; whatever leads out of the folder is none of its own."""
+        return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def warnings(self) -> list[str]:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from groot_ros.chunks.execution.strategies import AUTO
 from groot_ros.chunks.measures import flips, rms_jerk
 from groot_ros.demo.film import write_film
 from groot_ros.demo.trace import Trace
+from groot_ros.demo.trial_record import write_trial
 from groot_ros.errors import UserError
 from groot_ros.nodes.clients.operator_node import running_node
 from groot_ros.nodes.clients.ros2_process import enter_private_domain, policy_launch, ros2_process
@@ -90,7 +92,10 @@ def _run_trial(
     witness.stop_policy()
     trace.instruction = task.instruction
     if film := films.path(scene, succeeded):
-        write_film(trace, film)
+        # The page draws the chunks of the record over it.
+        write_film(replace(trace, chunks=[]), film)
+    if record := films.record(scene):
+        write_trial(trace, record)
     pictures = trace.pictures.get("exterior")
     return Outcome(
         scene,

@@ -3,6 +3,7 @@
 import { byId, element, get } from "./api.js";
 import { Editor } from "./editor.js";
 import { EpisodeList, markJerky } from "./episodes.js";
+import { Overlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { Plots } from "./plots.js";
 
@@ -19,6 +20,7 @@ const KEYS = [
   ["d", "discard"],
   ["[ ]", "begin, end at this frame"],
   ["i", "change the instruction"],
+  ["c", "chunk over the film, or not"],
   ["/", "filter"],
 ];
 
@@ -27,7 +29,11 @@ class Page {
     this.subject = subject;
     this.lines = new Map(episodes.map((episode) => [episode.index, episode]));
     this.plots = new Plots((timeS) => this.player.seek(Math.floor(timeS * this.subject.fps)));
-    this.player = new Player((_, timeS) => this.plots.show(timeS));
+    this.overlay = new Overlay();
+    this.player = new Player((_, timeS) => {
+      this.plots.show(timeS);
+      this.overlay.show(timeS);
+    });
     this.editor = new Editor(this.player, (line) => this.changed(line));
     this.list = new EpisodeList(subject, episodes, (index) => this.open(index));
     byId("previous").addEventListener("click", () => this.beside(-1));
@@ -70,6 +76,7 @@ class Page {
     byId("name").textContent = `Episode ${index}${episode.name ? ` · ${episode.name}` : ""}`;
     this.plots.open(episode);
     this.player.open(episode, episode.fps ?? this.subject.fps);
+    this.overlay.open(episode.overlay);
     this.editor.open(episode, line);
     this.showFindings();
     this.showBands();
@@ -157,6 +164,7 @@ class Page {
       "[": edit("trim-start"),
       "]": edit("trim-end"),
       i: () => this.subject.is_editable && byId("instruction").select(),
+      c: () => this.overlay.toggle(),
       "/": () => byId("filter").focus(),
     };
     const action = actions[event.key];
@@ -229,7 +237,8 @@ async function begin() {
   const pairs = (rows) => rows.flatMap(([term, text]) => [
     element("dt", { textContent: term }), element("dd", { textContent: text })]);
   byId("facts").replaceChildren(...pairs(subject.facts));
-  byId("keys").replaceChildren(...pairs(subject.is_editable ? KEYS : KEYS.filter(([k]) => !"s f|d|[ ]|i".split("|").includes(k))));
+  const unused = [...(subject.is_editable ? [] : ["s f", "d", "[ ]", "i"]), ...(subject.kind === "run" ? [] : ["c"])];
+  byId("keys").replaceChildren(...pairs(KEYS.filter(([key]) => !unused.includes(key))));
   const page = new Page(subject, episodes);
   document.body.dataset.ready = "list";
   const asked = Number(location.hash.slice(1));

@@ -1,6 +1,7 @@
 // Numbers over time, drawn by uPlot; a click or a drag seeks, the line stands where the film is.
 
 import { byId, element } from "./api.js";
+import { newestAt } from "./overlay.js";
 
 const HEIGHT = 150;
 const COLORS = 10;
@@ -9,13 +10,15 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 
 function titleOf(plot) {
   const isMixed = new Set(plot.lines.map((line) => line.is_action)).size > 1;
-  return plot.title + (isMixed ? " (action dashed)" : plot.lines[0]?.is_action ? " (action)" : "");
+  return plot.title + (isMixed ? `${plot.chunks.length ? " (commanded dashed, chunks over it)" : " (action dashed)"}` : plot.lines[0]?.is_action ? " (action)" : "");
 }
 
 export class Plots {
   constructor(onSeek) {
     this.onSeek = onSeek;
     this.plots = [];
+    this.chunks = [];
+    this.newest = [];
     this.bands = [];
     new ResizeObserver(() => this.resize()).observe(byId("plots"));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -28,6 +31,8 @@ export class Plots {
     const places = episode.plots.map((plot) =>
       element("div", { className: "plot" }, element("h3", { textContent: titleOf(plot) })));
     byId("plots").replaceChildren(...places);
+    this.chunks = episode.plots.map((plot) => plot.chunks);
+    this.newest = [];
     this.plots = episode.plots.map((plot, number) => this.draw(plot, places[number], episode.seconds));
   }
 
@@ -54,7 +59,10 @@ export class Plots {
       axes: [{ ...axis(26), values: (_, ticks) => ticks.map((tick) => `${tick} s`) }, axis(52)],
       series: [{ label: "time", value: (_, value) => (value === null ? "–" : `${value.toFixed(2)} s`) }, ...series],
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false, setScale: false } },
-      hooks: { drawClear: [(drawn) => this.drawBands(drawn)] },
+      hooks: {
+        drawClear: [(drawn) => this.drawBands(drawn)],
+        draw: [(drawn) => this.drawChunks(drawn, plot.chunks)],
+      },
     };
     const made = new uPlot(options, [plot.times_s, ...plot.lines.map((line) => line.values)], place);
     const seekAt = (event) => {
@@ -89,8 +97,38 @@ export class Plots {
     ctx.restore();
   }
 
+  // What the policy wanted, thin; of the newest one at the time shown thick.
+  drawChunks(drawn, chunks) {
+    if (!chunks.length) return;
+    const { ctx, bbox } = drawn;
+    const newest = newestAt(chunks, this.timeS ?? 0);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.setLineDash([]);
+    for (const chunk of chunks) {
+      ctx.globalAlpha = chunk === newest ? 1 : 0.3;
+      ctx.lineWidth = (chunk === newest ? 2.5 : 1) * devicePixelRatio;
+      for (const line of chunk.lines) {
+        ctx.strokeStyle = css(`--c${line.color % COLORS}`);
+        ctx.beginPath();
+        line.values.forEach((value, step) => {
+          if (value !== null) ctx.lineTo(drawn.valToPos(chunk.times_s[step], "x", true), drawn.valToPos(value, "y", true));
+        });
+        ctx.stroke();
+      }
+    }
+    ctx.restore();
+  }
+
   show(timeS) {
     this.timeS = timeS;
+    this.plots.forEach((plot, number) => {
+      const newest = newestAt(this.chunks[number], timeS);
+      if (newest !== this.newest[number]) plot.redraw(false, false);
+      this.newest[number] = newest;
+    });
     for (const plot of this.plots) {
       if (!plot.over.matches(":hover")) plot.setCursor({ left: plot.valToPos(timeS, "x"), top: 0 });
     }

@@ -52,6 +52,15 @@ def test_the_expert_picks_the_cube_that_was_named_last(
     assert result["mean_time_s"] > 1 and result["failures"] == {}
     assert [path.name for path in (tmp_path / "successes").iterdir()] == ["scene_60000.mp4"]
     assert json.loads((tmp_path / "evaluation.json").read_text()) == result
+    record = json.loads((tmp_path / "trials" / "scene_60000.json").read_text())
+    hand, wanted = (record[kind]["ee_pose"] for kind in ("measured", "commanded"))
+    assert hand["times_s"][-1] == pytest.approx(result["mean_time_s"], abs=0.05)
+    # It follows its commands; the chunks say what is commanded.
+    ends = [np.array(track["values"])[-1, :3] for track in (hand, wanted)]
+    assert np.linalg.norm(ends[0] - ends[1]) < 0.02
+    for chunk in record["chunks"]:
+        assert np.shape(chunk["pixels"]["exterior"]) == (len(chunk["signals"]["grip"]), 2)
+        assert np.all(np.abs(np.array(chunk["pixels"]["exterior"]) - 0.5) < 0.5)
     sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png").convert("RGB"))
     assert np.all(sheet == SUCCEEDED, axis=-1).any()
     assert not np.all(sheet == FAILED, axis=-1).any()
