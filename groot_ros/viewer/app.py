@@ -110,6 +110,8 @@ class _Pages:
     def film(self, request: Request) -> Response:
         """The file, or the part of it that the header Range names."""
         film = self._film(request, request.path_params["number"])
+        if film.stills:
+            raise KeyError(film.camera)
         if not film.path.is_file():
             raise UserError(f"{film.path} is missing")
         return FileResponse(film.path, headers=BRIEFLY, media_type="video/mp4")

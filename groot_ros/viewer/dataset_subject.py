@@ -104,7 +104,7 @@ class DatasetSubject:
             "path": shown_path(self._root),
             "facts": facts,
             "fps": dataset.fps,
-            "cameras": [column.rsplit(".", 1)[-1] for column in dataset.video_columns],
+            "cameras": [_camera(c) for c in (*dataset.video_columns, *dataset.still_columns)],
             "tasks": [task for task, _ in tasks.most_common()],
             "is_editable": not problem,
             "problem": problem,
@@ -135,7 +135,7 @@ class DatasetSubject:
             "seconds": round(episode.length / self._dataset.fps, 2),
             "dropped": sum(source.get("dropped", {}).values()),
             "notes": len(source.get("notes", [])),
-            "has_picture": bool(episode.videos),
+            "has_picture": bool(episode.pictures),
         }
 
     def findings(self, index: int) -> Json:
@@ -233,9 +233,9 @@ class DatasetSubject:
 
     def films(self, index: int) -> list[Film]:
         episode = self._by_index[index]
-        return [
+        films = [
             Film(
-                camera=column.rsplit(".", 1)[-1],
+                camera=_camera(column),
                 path=self._inside(clip.path),
                 fps=clip.fps,
                 start_s=clip.first / clip.fps,
@@ -243,6 +243,17 @@ class DatasetSubject:
             )
             for column, clip in episode.videos.items()
         ]
+        stills = [
+            Film(
+                camera=_camera(column),
+                path=self._inside(found.path),
+                fps=self._dataset.fps,
+                frames=found.frames,
+                stills=found,
+            )
+            for column, found in episode.stills.items()
+        ]
+        return [*films, *stills]
 
     def _inside(self, path: Path) -> Path:
         """A file of the dataset; UserError where links lead out of it."""
@@ -267,14 +278,23 @@ class DatasetSubject:
         return self._editing.change(index, self._by_index[index].length, changes)
 
 
-def _described(film: Film, dataset: Dataset) -> Json:
-    column = next(c for c in dataset.video_columns if c.rsplit(".", 1)[-1] == film.camera)
+def _camera(column: str) -> str:
+    return column.rsplit(".", 1)[-1]
+
+
+def _is_played(film: Film, dataset: Dataset) -> bool:
+    if film.stills:
+        return False
+    column = next(c for c in dataset.video_columns if _camera(c) == film.camera)
     feature = dataset.info["features"][column]
     about = {**(feature.get("video_info") or {}), **(feature.get("info") or {})}
-    codec = str(about.get("video.codec", "h264"))
+    return str(about.get("video.codec", "h264")) in PLAYED
+
+
+def _described(film: Film, dataset: Dataset) -> Json:
     return {
         "camera": film.camera,
         "start_s": film.start_s,
-        "is_played": codec in PLAYED,
+        "is_played": _is_played(film, dataset),
         "is_there": film.path.is_file(),
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 
-from groot_ros.data.datasets.video import read_picture
+from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.viewer.subject import Film
 
 THUMBNAIL_PX = 128
@@ -19,12 +18,13 @@ QUALITY = 85
 def film_picture(film: Film, frame: int, width: int = 0) -> bytes:
     """JPEG of an episode's frame, scaled down to `width` where given; UserError when damaged."""
     first = round(film.start_s * film.fps)
-    return _picture(film.path, film.path.stat().st_mtime_ns, first + frame, film.fps, width)
+    source = film.stills or Clip(film.path, first, film.frames or 0, film.fps)
+    return _picture(source, film.path.stat().st_mtime_ns, frame, width)
 
 
 @lru_cache(KEPT)
-def _picture(path: Path, _mtime_ns: int, frame: int, fps: float, width: int) -> bytes:
-    picture = cv2.cvtColor(read_picture(path, frame, fps), cv2.COLOR_RGB2BGR)
+def _picture(source: Clip | Stills, _mtime_ns: int, frame: int, width: int) -> bytes:
+    picture = cv2.cvtColor(source.picture(frame), cv2.COLOR_RGB2BGR)
     if 0 < width < picture.shape[1]:
         height = max(1, round(width * picture.shape[0] / picture.shape[1]))
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from groot_ros.data.datasets.clips import Stills
+
 Json = dict[str, Any]
 
 
@@ -21,6 +23,8 @@ class Film:
     """Where the episode begins in the file, which may hold several."""
     frames: int | None = None
     """Of the episode; None for the whole file."""
+    stills: Stills | None = None
+    """Where `path` is a table with the pictures in its rows, which is no film that plays."""
 
 
 class Subject(Protocol):
