@@ -28,7 +28,6 @@ from groot_ros.robot.stream_time import HEADER
 from groot_ros.signals.signals import SignalSpec
 from groot_ros.viewer.measures import Finding
 
-FPS = 15
 WIDEST_PX = 480
 
 
@@ -58,16 +57,21 @@ class _Collector(StateCollector):
         self.problems.setdefault(stream, problem)
 
 
+def frame_count(episode: Episode, fps: int) -> int:
+    """How many frames an episode is shown with."""
+    return max(1, int(np.ceil(episode.duration_s * fps)))
+
+
 def read_episode(
-    bag: Bag, robot: RobotConfig, episode: Episode, folder: Path, behind_ns: int
+    bag: Bag, robot: RobotConfig, episode: Episode, folder: Path, behind_ns: int, fps: int
 ) -> BagEpisode:
     """Read all streams and labels of a robot file that a bag holds; films go to `folder`.
 
-    `behind_ns` is as in `Source`.
+    `behind_ns` is as in `Source`; frames are `fps` a second.
     """
     observed = robot.observations
-    frames = max(1, int(np.ceil(episode.duration_s * FPS)))
-    films = {name: _FilmMaker(folder / f"{name}.mp4", frames) for name in observed.cameras}
+    frames = frame_count(episode, fps)
+    films = {name: _FilmMaker(folder / f"{name}.mp4", frames, fps) for name in observed.cameras}
 
     def show(camera: str, stamp_ns: int, decode: Decode) -> None:
         films[camera].take((stamp_ns - episode.start_ns) / 1e9, decode)
@@ -96,7 +100,7 @@ def read_episode(
                 track.take(message, arrival_ns)
                 if arrival_ns >= episode.start_ns and topic not in streams:
                     health.setdefault(topic, StreamHealth(topic)).add(arrival_ns, None)
-    ticks = episode.start_ns + np.arange(frames) * 10**9 // FPS
+    ticks = episode.start_ns + np.arange(frames) * 10**9 // fps
     states = {
         name: kept.signal(observed.spec(name).kind) for name, kept in collector.samples.items()
     }
@@ -171,8 +175,9 @@ def _marks(bag: Bag, episode: Episode) -> list[Finding]:
 class _FilmMaker:
     """Makes a film of a constant rate out of pictures that come when they come."""
 
-    def __init__(self, path: Path, frames: int) -> None:
+    def __init__(self, path: Path, frames: int, fps: int) -> None:
         self.path = path
+        self._fps = fps
         self._frames = frames
         self._writer: VideoWriter | None = None
         self._newest: Decode | None = None
@@ -180,7 +185,7 @@ class _FilmMaker:
 
     def take(self, second: float, decode: Decode) -> None:
         """A picture and when it was taken; of several within a frame the last one is shown."""
-        self._fill(min(self._frames, int(second * FPS)))
+        self._fill(min(self._frames, int(second * self._fps)))
         self._newest = decode
 
     def _fill(self, frames: int) -> None:
@@ -197,7 +202,7 @@ class _FilmMaker:
         assert self._shown is not None
         if self._writer is None:
             height, width = self._shown.shape[:2]
-            self._writer = VideoWriter(self.path, FPS, width, height)
+            self._writer = VideoWriter(self.path, self._fps, width, height)
         for _ in range(frames - self._writer.frames):
             self._writer.write(self._shown)
 

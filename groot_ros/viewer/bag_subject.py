@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,13 +16,15 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.clocks.clocks import on_bag_clock
+from groot_ros.data.conversion.bag_edits import BagEditStore
 from groot_ros.data.conversion.extract import ExtractOptions, extract
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, list_episodes
 from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.report_svg import timeline
 from groot_ros.errors import UserError
 from groot_ros.robot.config import load_robot
-from groot_ros.viewer.bag_episode import FPS, BagEpisode, read_episode
+from groot_ros.viewer.bag_episode import BagEpisode, frame_count, read_episode
+from groot_ros.viewer.editing import Editing
 from groot_ros.viewer.measures import Finding, loss_findings
 from groot_ros.viewer.plots import Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Film, Json, shown_path
@@ -35,7 +39,9 @@ class BagSubject:
     def __init__(self, path: Path, bags: Sequence[Path], robot: str, codec: str) -> None:
         self._root = path.resolve()
         self._robot = load_robot(robot)
-        self._codec_name = codec
+        self._robot_name, self._codec_name = robot, codec
+        self._store = BagEditStore(self._root)
+        self._editing = Editing(self._store)
         file = find_codec(codec)
         self._fps = file.fps
         self._codec: Codec | None = None
@@ -62,6 +68,7 @@ class BagSubject:
 
     def describe(self) -> Json:
         bags = {episode.bag for episode in self._episodes}
+        _, problem = self._known_edits()
         return {
             "kind": "bag",
             "title": self._root.name,
@@ -72,15 +79,41 @@ class BagSubject:
                 ["robot", self._robot.name],
                 ["codec of the conversion that is tried", self._codec_name],
             ],
-            "fps": FPS,
+            "fps": self._fps,
             "cameras": list(self._robot.observations.cameras),
             "tasks": [],
-            "is_editable": False,
+            "is_editable": not problem,
+            "problem": problem,
+            "command": self._command(),
             "is_slow": True,
         }
 
+    def _command(self) -> str:
+        """What carries the edits out."""
+        edits = shlex.quote(str(self._store.path))
+        return (
+            f"groot-ros convert --bags {shlex.quote(str(self._root))} "
+            f"--robot {shlex.quote(self._robot_name)} --codec {shlex.quote(self._codec_name)} "
+            f"--edits {edits} --output DATASET"
+        )
+
+    def _known_edits(self) -> tuple[dict[str, Json], str]:
+        """Edits by index, and why there can be none; bags are looked at all the same."""
+        folder = self._store.path.parent
+        try:
+            edits = self.edits()
+        except UserError as error:
+            return {}, str(error)
+        if not os.access(folder, os.W_OK):
+            return edits, f"{folder} cannot be written: copy the bags to edit their episodes"
+        return edits, ""
+
     def episodes(self) -> list[Json]:
-        return [self._line(index) for index in range(len(self._episodes))]
+        edits, _ = self._known_edits()
+        return [
+            {**self._line(index), "edit": edits.get(str(index))}
+            for index in range(len(self._episodes))
+        ]
 
     def _line(self, index: int) -> Json:
         episode = self._episodes[index]
@@ -107,8 +140,8 @@ class BagSubject:
             **self._line(index),
             **self.findings(index),
             "frames": read.frames,
-            "seconds": read.frames / FPS,
-            "plots": [plot.to_dict() for plot in _plots(read)],
+            "seconds": read.frames / self._fps,
+            "plots": [plot.to_dict() for plot in _plots(read, self._fps)],
             "films": [
                 {"camera": film.camera, "start_s": 0.0, "is_played": True, "is_there": True}
                 for film in films
@@ -119,7 +152,7 @@ class BagSubject:
     def films(self, index: int) -> list[Film]:
         read, _ = self._read(index)
         return [
-            Film(camera=name, path=path, fps=FPS, frames=read.frames)
+            Film(camera=name, path=path, fps=self._fps, frames=read.frames)
             for name, path in read.films.items()
         ]
 
@@ -144,8 +177,8 @@ class BagSubject:
                     converted = self._convert(source, episode, folder / "part")
                 except UserError as error:
                     refused = str(error)
-            read = read_episode(bag, self._robot, episode, folder, behind_ns)
-        return read, converted or _unconverted(episode, read, self._codec_name, refused)
+            read = read_episode(bag, self._robot, episode, folder, behind_ns, self._fps)
+        return read, converted or _unconverted(episode, read, self._codec_name, refused, self._fps)
 
     def _convert(self, source: Source, episode: Episode, folder: Path) -> Json:
         """What a conversion says of an episode; BagError where it leaves it out."""
@@ -161,17 +194,25 @@ class BagSubject:
         return self._problems
 
     def edits(self) -> dict[str, Json]:
-        return {}
+        edits = self._editing.edits()
+        return {
+            str(index): edits[episode.name]
+            for index, episode in enumerate(self._episodes)
+            if episode.name in edits
+        }
 
     def edit(self, index: int, changes: Mapping[str, Any]) -> Json:
-        raise UserError("episodes of bags are edited once they are converted")
+        if index >= len(self._episodes):
+            raise KeyError(index)
+        episode = self._episodes[index]
+        return self._editing.change(episode.name, frame_count(episode, self._fps), changes)
 
 
-def _unconverted(episode: Episode, read: BagEpisode, codec: str, refused: str) -> Json:
+def _unconverted(episode: Episode, read: BagEpisode, codec: str, refused: str, fps: int) -> Json:
     """What stands for a conversion that was refused: all streams, and no frames."""
     return {
         "refused": f"a conversion with codec {codec} leaves this episode out: {refused}",
-        "fps": FPS,
+        "fps": fps,
         "health": read.health,
         "parts": [],
         "losses": [],
@@ -181,7 +222,7 @@ def _unconverted(episode: Episode, read: BagEpisode, codec: str, refused: str) -
     }
 
 
-def _plots(read: BagEpisode) -> list[Plot]:
+def _plots(read: BagEpisode, fps: int) -> list[Plot]:
     """A signal's state and commands together."""
     specs = {spec.name: spec for spec in (*read.states, *read.commands)}
     found: list[Plot] = []
@@ -190,5 +231,5 @@ def _plots(read: BagEpisode) -> list[Plot]:
         for values, is_action in ((read.states, False), (read.commands, True)):
             if spec in values:
                 lines += make_lines(spec.columns, values[spec], is_action)
-        found += key_plots(name, lines, frame_times_s(read.frames, FPS))
+        found += key_plots(name, lines, frame_times_s(read.frames, fps))
     return found

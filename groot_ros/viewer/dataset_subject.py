@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from groot_ros.data.datasets.edits import EditStore
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.writer import ACTION, MODALITY, STATE, STATISTICS
 from groot_ros.data.review.report_svg import timeline
@@ -37,7 +39,7 @@ class DatasetSubject:
         self._root = storage_of(path)
         self._rows = lru_cache(KEPT)(self._read_rows)
         self._reading = Lock()
-        self._editing = Editing(path)
+        self._editing = Editing(EditStore(path))
 
     @cached_property
     def _by_index(self) -> dict[int, EpisodeFiles]:
@@ -108,6 +110,7 @@ class DatasetSubject:
             "tasks": [task for task, _ in tasks.most_common()],
             "is_editable": not problem,
             "problem": problem,
+            "command": f"groot-ros dataset apply {shlex.quote(str(self._root))}",
         }
 
     def _known_edits(self) -> tuple[dict[str, Json], str]:
@@ -275,7 +278,7 @@ class DatasetSubject:
         return self._editing.edits()
 
     def edit(self, index: int, changes: Mapping[str, Any]) -> Json:
-        return self._editing.change(index, self._by_index[index].length, changes)
+        return self._editing.change(str(index), self._by_index[index].length, changes)
 
 
 def _camera(column: str) -> str:

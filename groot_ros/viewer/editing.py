@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 from groot_ros.data.datasets.edits import Edit, EditConflict, EditStore, Entry
@@ -16,16 +15,16 @@ TRIES = 20
 
 
 class Editing:
-    """The edit list of a dataset, changed field by field."""
+    """An edit list, changed field by field."""
 
-    def __init__(self, dataset: Path) -> None:
-        self._store = EditStore(dataset)
+    def __init__(self, store: EditStore) -> None:
+        self._store = store
 
     def edits(self) -> dict[str, Json]:
-        """What is to become of episodes, by index as text."""
+        """What is to become of episodes, by what the list calls them."""
         return {name: asdict(edit) for name, edit in self._store.read().edits.items()}
 
-    def change(self, index: int, frames: int, changes: Mapping[str, Any]) -> Json:
+    def change(self, name: str, frames: int, changes: Mapping[str, Any]) -> Json:
         """Set fields to what `now` says, but for those that are no longer what they `was`.
 
         These conflict and are left alone, the others are saved all the same. The answer has the
@@ -33,28 +32,28 @@ class Editing:
         """
         wished = _wished(changes)
         for _ in range(TRIES):
-            entry = self._store.read().episodes.get(str(index), Entry())
+            entry = self._store.read().episodes.get(name, Entry())
             seen = asdict(entry.edit)
             conflicts = {
-                name: seen[name]
-                for name, (was, now) in wished.items()
-                if seen[name] != was and seen[name] != now
+                field: seen[field]
+                for field, (was, now) in wished.items()
+                if seen[field] != was and seen[field] != now
             }
             values = seen | {n: now for n, (_, now) in wished.items() if n not in conflicts}
-            edit = _checked(values, index, frames)
+            edit = _checked(values, name, frames)
             if edit == entry.edit:
                 return {"edit": values, "conflicts": conflicts}
             try:
-                self._store.write(str(index), edit, entry.revision)
+                self._store.write(name, edit, entry.revision)
             except EditConflict:
                 continue
             except OSError as error:
                 raise UserError(
-                    f"{self._store.path} cannot be written ({error.strerror}): make the dataset's "
-                    "folder writable"
+                    f"{self._store.path} cannot be written ({error.strerror}): make its folder "
+                    "writable"
                 ) from None
             return {"edit": asdict(edit), "conflicts": conflicts}
-        raise UserError(f"episode {index} is being edited all the time elsewhere: try again")
+        raise UserError(f"episode {name} is being edited all the time elsewhere: try again")
 
 
 def _wished(changes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -66,9 +65,9 @@ def _wished(changes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {name: (change["was"], change["now"]) for name, change in changes.items()}
 
 
-def _checked(values: Mapping[str, Any], index: int, frames: int) -> Edit:
+def _checked(values: Mapping[str, Any], name: str, frames: int) -> Edit:
     """UserError where an edit is none, or keeps nothing of the episode's frames."""
-    source = f"the edit of episode {index}"
+    source = f"the edit of episode {name}"
     edit = Edit.from_dict({k: v for k, v in values.items() if v is not None}, source)
     if (edit.start or 0) >= frames or (edit.end or 0) > frames:
         raise UserError(f"{source} goes from {edit.start} to {edit.end}, it has {frames} frames")

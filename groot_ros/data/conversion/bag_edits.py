@@ -11,6 +11,7 @@ from groot_ros.data.datasets.edits import (
     EDITS,
     Edit,
     EditList,
+    EditStore,
     check_dataset,
     dataset_fingerprint,
 )
@@ -20,6 +21,7 @@ from groot_ros.errors import UserError
 
 Ranges = tuple[tuple[int, int], ...]
 
+BAG_EDITS = "edits.json"
 EVER_NS = (0, 1 << 62)
 
 
@@ -49,6 +51,27 @@ class BagEdits:
         if edit.end is not None:
             ranges.append((episode.start_ns + edit.end * step_ns, EVER_NS[1]))
         return tuple(ranges)
+
+
+class BagEditStore(EditStore):
+    """The edit list of bags, by the names of their episodes, in or beside their folder.
+
+    Frames are steps of a conversion with the codec's rate.
+    """
+
+    def __init__(self, bags: Path) -> None:
+        self.path = (
+            bags / BAG_EDITS if bags.is_dir() else bags.with_name(f"{bags.name}.{BAG_EDITS}")
+        )
+        self.fingerprint = ""
+
+    def read(self) -> EditList:
+        """The list, empty where nothing was edited; UserError for that of a dataset."""
+        if not self.path.exists():
+            return EditList()
+        found = EditList.read(self.path)
+        check_dataset(found, self.fingerprint, self.path)
+        return found
 
 
 class Carried:

@@ -97,7 +97,8 @@ class EditList:
             name: {**entry.edit.to_dict(), "revision": entry.revision}
             for name, entry in self.episodes.items()
         }
-        return {"format": FORMAT, "dataset": self.dataset, "episodes": entries}
+        counted = {"dataset": self.dataset} if self.dataset else {}
+        return {"format": FORMAT, **counted, "episodes": entries}
 
     @classmethod
     def read(cls, path: Path) -> EditList:

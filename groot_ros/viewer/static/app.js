@@ -234,6 +234,7 @@ async function begin() {
   problem(subject.problem ?? "");
   byId("title").textContent = subject.title;
   byId("summary").textContent = subject.path;
+  byId("command").textContent = subject.command ?? "";
   const pairs = (rows) => rows.flatMap(([term, text]) => [
     element("dt", { textContent: term }), element("dd", { textContent: text })]);
   byId("facts").replaceChildren(...pairs(subject.facts));

@@ -11,8 +11,10 @@ from arm_bags import ArmBag, event, picture, write_bag
 from pages import Page, served
 
 from groot_ros.data.bags.files import bags_below
+from groot_ros.data.bags.reader import open_bag
+from groot_ros.data.conversion.bag_edits import Carried, read_bag_edits
 from groot_ros.data.datasets.video import psnr_db, read_pictures
-from groot_ros.data.playback.episodes import Event
+from groot_ros.data.playback.episodes import EpisodeChoice, Event, list_episodes
 from groot_ros.viewer.bag_subject import BagSubject
 
 
@@ -98,5 +100,37 @@ def test_a_bag_in_the_browser(bag: Path, driver: Any) -> None:
         times = "return [...document.querySelectorAll('video')].map(v => v.currentTime)"
         page.wait(lambda: page.run(times) == pytest.approx([1.5 / 15] * 2, abs=1e-3))
         assert "camera wrist" in "".join(page.texts("#findings li"))
-        assert page.find("#editor").is_displayed() is False
+        # What is marked is kept beside the bags, as a conversion takes it.
+        page.press("]", "f")
+        page.wait_until_saved()
+        page.press("p")
+        page.wait_for_episode(0)
+        page.press("d")
+        page.wait_until_saved()
+        page.press("i")
+        page.find("#instruction").send_keys("lift it", "\ue007")
+        page.wait_until_saved()
+        command = page.find("#command").text
+        assert f"--edits {bag / 'edits.json'}" in command and "--codec ee_quat_joints" in command
         assert page.complaints() == []
+    first, second = subject_of(bag).episodes()
+    assert first["edit"]["discard"] and first["edit"]["instruction"] == "lift it"
+    assert (second["edit"]["success"], second["edit"]["end"]) == (False, 2)
+    edits = read_bag_edits(bag / "edits.json")
+    carried = Carried(edits)
+    [path] = bags_below(bag)
+    with open_bag(path) as opened:
+        listed = list_episodes(opened, EpisodeChoice())
+    kept = [episode for each in listed if (episode := carried(each))]
+    carried.check()
+    assert [(episode.name, episode.outcome) for episode in kept] == [(second["name"], "failure")]
+    [(begin_ns, _)] = edits.left_out_ns(kept[0], 10**9 // 15)
+    assert begin_ns == kept[0].start_ns + 2 * (10**9 // 15)
+
+
+def test_a_list_that_is_none_for_bags_is_told(bag: Path) -> None:
+    (bag / "edits.json").write_text('{"format": 1, "dataset": "9f86", "episodes": {}}')
+    subject = subject_of(bag)
+    told = subject.describe()
+    assert "edits.json was made for another dataset" in told["problem"]
+    assert not told["is_editable"] and len(subject.episodes()) == 2

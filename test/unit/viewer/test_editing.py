@@ -7,24 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from groot_ros.data.datasets.edits import EditStore
 from groot_ros.viewer.editing import Editing
 
 FRAMES = 100
 
 
 def change(editing: Editing, index: int, name: str, was: Any, now: Any) -> dict[str, Any]:
-    return editing.change(index, FRAMES, {name: {"was": was, "now": now}})
+    return editing.change(str(index), FRAMES, {name: {"was": was, "now": now}})
 
 
 def test_two_pages_lose_nothing(dataset: Path) -> None:
-    one, other = Editing(dataset), Editing(dataset)
+    one, other = Editing(EditStore(dataset)), Editing(EditStore(dataset))
     assert change(one, 0, "success", None, True)["conflicts"] == {}
     # The other page has not seen that, and changes something else.
     found = change(other, 0, "instruction", None, "push the cube")
     assert found["conflicts"] == {}
     assert found["edit"]["success"] is True and found["edit"]["instruction"] == "push the cube"
     found = one.change(
-        0,
+        "0",
         FRAMES,
         {
             "instruction": {"was": None, "now": "lift the cube"},
@@ -52,17 +53,17 @@ def test_many_writers_at_once_lose_nothing(dataset: Path) -> None:
 
     def write(case: tuple[int, tuple[str, Any, Any]]) -> None:
         index, (name, was, now) = case
-        assert change(Editing(dataset), index, name, was, now)["conflicts"] == {}
+        assert change(Editing(EditStore(dataset)), index, name, was, now)["conflicts"] == {}
 
     cases = [(index, wish) for index in range(3) for wish in wished]
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(write, cases))
     whole = {name: now for name, _, now in wished}
-    assert Editing(dataset).edits() == {str(index): whole for index in range(3)}
+    assert Editing(EditStore(dataset)).edits() == {str(index): whole for index in range(3)}
 
 
 def test_an_edit_that_is_taken_back_is_none(dataset: Path) -> None:
-    editing = Editing(dataset)
+    editing = Editing(EditStore(dataset))
     change(editing, 1, "discard", False, True)
     assert change(editing, 1, "discard", True, False)["edit"]["discard"] is False
     assert editing.edits() == {}
