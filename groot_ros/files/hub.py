@@ -64,20 +64,27 @@ def local_folder(path: str | Path, kind: Kind) -> Path:
             "machine, or copy the folder here and give its path"
         ) from None
     except (HTTPError, errors.HFValidationError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"{kind} {repo} cannot be fetched from the hub: {reason}") from None
+        raise UserError(
+            f"{kind} {repo} cannot be fetched from the hub: {_first_line(error)}"
+        ) from None
     folder = Path(root) / (found["below"] or "").strip("/")
     if ".." in folder.parts or not folder.is_dir():
         raise UserError(f"{kind} {repo} has no folder {found['below']}")
     return folder
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def storage_of(folder: Path) -> Path:
     """Where the files of a folder are in truth: the hub's cache keeps links to files beside it."""
     found = folder.resolve()
-    repository = found.parent.parent
-    is_cached = found.parent.name == "snapshots" and (repository / "blobs").is_dir()
-    return repository if is_cached else found
+    for snapshot in (found, *found.parents):
+        repository = snapshot.parent.parent
+        if snapshot.parent.name == "snapshots" and (repository / "blobs").is_dir():
+            return repository
+    return found
 
 
 def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool) -> str:
@@ -114,9 +121,9 @@ def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool
                 f"the hub does not let you write to {repo}: log in with `hf auth login` and a "
                 "token that may write, or take a name of yours"
             ) from None
-        raise UserError(f"{repo} cannot be written: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{repo} cannot be written: {_first_line(error)}") from None
     except (HTTPError, errors.HFValidationError, OSError) as error:
         raise UserError(
-            f"{repo} cannot be written, the hub cannot be reached: {str(error).splitlines()[0]}"
+            f"{repo} cannot be written, the hub cannot be reached: {_first_line(error)}"
         ) from None
     return str(page)

@@ -23,8 +23,8 @@ from groot_ros.viewer.subject import Film, Json, Subject
 
 STATIC = Path(__file__).parent / "static"
 NO_STORE = {"Cache-Control": "no-store"}
-# Of films and pictures, which a browser asks for again and again while somebody looks.
-BRIEFLY = {"Cache-Control": "private, max-age=60"}
+# Of films and pictures: an index means another episode once the dataset was edited.
+CHECKED = {"Cache-Control": "private, no-cache"}
 MOST_FINDINGS = 200
 MOST_EDIT_BYTES = 1 << 16
 
@@ -49,9 +49,7 @@ def make_app(
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     gate = Middleware(Gate, hosts=hosts, token=token, any_address=any_address)
-    return Starlette(
-        routes=routes, middleware=[gate], exception_handlers={UserError: _told, KeyError: _absent}
-    )
+    return Starlette(routes=routes, middleware=[gate], exception_handlers=HANDLERS)
 
 
 def _told(_request: Request, error: Exception) -> Response:
@@ -60,6 +58,15 @@ def _told(_request: Request, error: Exception) -> Response:
 
 def _absent(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"error": "there is no such episode or film"}, 404, NO_STORE)
+
+
+def _unread(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    sentence = f"{error.filename or 'a file'} cannot be read ({error.strerror}): was it moved?"
+    return JSONResponse({"error": sentence}, 422, NO_STORE)
+
+
+HANDLERS = {UserError: _told, KeyError: _absent, OSError: _unread}
 
 
 class _Pages:
@@ -114,7 +121,7 @@ class _Pages:
             raise KeyError(film.camera)
         if not film.path.is_file():
             raise UserError(f"{film.path} is missing")
-        return FileResponse(film.path, headers=BRIEFLY, media_type="video/mp4")
+        return FileResponse(film.path, headers=CHECKED, media_type="video/mp4")
 
     def picture(self, request: Request) -> Response:
         film = self._film(request, request.path_params["number"])
@@ -153,7 +160,7 @@ def _jpeg(film: Film, frame: int, width: int = 0) -> Response:
         raise KeyError(frame)
     if not film.path.is_file():
         raise UserError(f"{film.path} is missing")
-    return Response(film_picture(film, frame, width), media_type="image/jpeg", headers=BRIEFLY)
+    return Response(film_picture(film, frame, width), media_type="image/jpeg", headers=CHECKED)
 
 
 def _json(content: Any) -> Response:

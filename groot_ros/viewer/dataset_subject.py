@@ -14,7 +14,7 @@ import numpy as np
 
 from groot_ros.data.datasets.edits import EditStore
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
-from groot_ros.data.datasets.writer import ACTION, MODALITY, STATE, STATISTICS
+from groot_ros.data.datasets.writer import ACTION, STATE, STATISTICS
 from groot_ros.data.review.report_svg import timeline
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
@@ -62,8 +62,15 @@ class DatasetSubject:
     def _modality(self) -> Mapping[str, Any]:
         """Keys of state and action; one for the whole column where the dataset names none."""
         dataset = self._dataset
-        if (dataset.path / MODALITY).is_file():
-            return dataset.modality
+        if dataset.has_modality:
+            return {
+                group: {
+                    key: {"start": place.start, "end": place.end}
+                    for key, place in dataset.places(group).items()
+                    if place.column == column
+                }
+                for group, column in GROUPS.items()
+            }
         features = dataset.info["features"]
         return {
             group: {"": {"start": 0, "end": features[column]["shape"][0]}}
@@ -132,7 +139,7 @@ class DatasetSubject:
         return {
             "index": episode.index,
             "name": source.get("name", ""),
-            "instruction": ", ".join(episode.tasks),
+            "instruction": episode.tasks[0] if episode.tasks else "",
             "outcome": source.get("outcome", ""),
             "frames": episode.length,
             "seconds": round(episode.length / self._dataset.fps, 2),

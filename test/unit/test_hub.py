@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hub_server import HubServer
 
+from groot_ros.files.hub import storage_of
 from groot_ros.share import share_file
 
 SHIPPED = share_file("pretrained/sim_pick")
@@ -76,6 +77,19 @@ MISSING = {
     "hf://pick": "hf:/pick is no address at the hub, expected hf://owner/name",
     "hf://me/pick/../..": "model me/pick has no folder /../..",
 }
+
+
+def test_files_of_a_cached_folder_lie_beside_its_snapshots(tmp_path: Path) -> None:
+    below = tmp_path / "datasets--me--picks" / "snapshots" / "0123" / "set"
+    below.mkdir(parents=True)
+    assert storage_of(below) == below
+    (below.parents[2] / "blobs").mkdir()
+    assert storage_of(below) == storage_of(below.parent) == below.parents[2]
+
+
+def test_nothing_takes_the_place_of_a_dataset_at_the_hub(tmp_path: Path) -> None:
+    [(code, _, errors)] = groot_ros(NOBODY, tmp_path, ["dataset", "stats", "hf://me/picks"])
+    assert code == 2 and "is at the hub, where nothing is written: give --output" in errors
 
 
 def test_what_is_not_there_is_one_sentence(hub: HubServer, tmp_path: Path) -> None:

@@ -118,7 +118,22 @@ def run(args: argparse.Namespace) -> int:
         raise
 
 
+def _fetch(args: argparse.Namespace) -> None:
+    """Datasets at the hub are read from its cache, and nothing takes their place."""
+    from groot_ros.files.hub import is_hub_address, local_folder
+
+    named = args.datasets if args.action == "merge" else [args.dataset]
+    if args.output is None and is_hub_address(named[0]):
+        raise UserError(f"{named[0]} is at the hub, where nothing is written: give --output")
+    found = [local_folder(path, "dataset") for path in named]
+    if args.action == "merge":
+        args.datasets = found
+    else:
+        args.dataset = found[0]
+
+
 def _run(args: argparse.Namespace) -> int:
+    _fetch(args)
     if args.action == "split":
         return _split(args)
     made = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from groot_ros.data.bags.episode_info import FAILURE, SUCCESS
 from groot_ros.data.datasets.edits import (
     EDITS,
+    LEFT_OUT,
     Edit,
     EditList,
     EditStore,
@@ -139,10 +141,22 @@ def _of_sources(dataset: Dataset, edits: Mapping[str, Edit], path: Path) -> dict
         found = parts.setdefault(entry["source"], [])
         found.append((edit, begin_ns, begin_ns + part["frames"] * step_ns))
     named: dict[str, BagEdit] = {}
+    names = Counter(source["name"] for source in own["sources"])
     for number, found in parts.items():
         if not any(edit for edit, _, _ in found):
             continue
-        named[own["sources"][number]["name"]] = _of_parts(found, step_ns, path)
+        name = own["sources"][number]["name"]
+        if names[name] > 1:
+            raise UserError(
+                f"{path} edits {name!r}, as {names[name]} demonstrations of the dataset are "
+                "called: use groot-ros dataset apply"
+            )
+        if LEFT_OUT in own["sources"][number]["dropped"]:
+            raise UserError(
+                f"{path} edits {name!r}, of which earlier edits left steps out that its bag still "
+                "holds: use groot-ros dataset apply"
+            )
+        named[name] = _of_parts(found, step_ns, path)
     return named
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groot_ros.data.datasets.edits import EDITS, Edit, EditList, check_dataset, dataset_fingerprint
-from groot_ros.data.datasets.pieces import Piece
+from groot_ros.data.datasets.pieces import CUTS, Piece
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.editing.choice import Choice, indices
 from groot_ros.data.editing.fit import check_fit
@@ -40,6 +40,9 @@ def merge(datasets: Sequence[Path], target: Target) -> Rebuilt:
     """The episodes of several datasets, one after the other."""
     if len({path.resolve() for path in datasets}) < max(2, len(datasets)):
         raise UserError("merge needs two datasets or more, each once")
+
+    for path in datasets:
+        _check_outside(target.of(datasets[0]), path)
 
     def plan() -> list[Piece]:
         found = [Dataset(path) for path in datasets]
@@ -79,7 +82,7 @@ def relabel_by_table(dataset: Path, table: Path, target: Target) -> Rebuilt:
     """A dataset with the instructions of a CSV with the columns episode, of indices or ranges,
     and instruction."""
     try:
-        with table.open(newline="") as file:
+        with table.open(newline="", encoding="utf-8-sig") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"table {table} cannot be read: {error}") from error
@@ -171,7 +174,9 @@ def split(
         found = Dataset(dataset)
         for name, episodes in divide(found).items():
             pieces = [Piece.whole(found, episode) for episode in episodes]
-            made[name] = rebuild(folder / name, pieces, format_of(found), target.watch)
+            made[name] = rebuild(
+                folder / name, pieces, format_of(found), folder.parent / CUTS, target.watch
+            )
     return made
 
 
@@ -196,7 +201,8 @@ def _make(
         if replaces and not carries_out:
             _check_no_edits(dataset)
         kept, short = long_enough(plan())
-        made = rebuild(folder, kept, format_ or format_of(Dataset(dataset)), target.watch)
+        found = format_ or format_of(Dataset(dataset))
+        made = rebuild(folder, kept, found, folder.parent / CUTS, target.watch)
     return replace(made, short=len(short))
 
 

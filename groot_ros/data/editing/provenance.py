@@ -83,6 +83,8 @@ class _Group:
 
     dataset: Dataset
     origin: Mapping[str, Any]
+    taken: set[int]
+    """Parts of the source that the new dataset has, with whatever instruction."""
     pieces: list[tuple[int, Piece]] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
 
@@ -113,6 +115,8 @@ class _Group:
         kept = {number: piece for number, (_, piece) in zip(self.parts, self.pieces, strict=True)}
         ranges: list[tuple[int, int]] = []
         for number, part in enumerate(self.origin["parts"]):
+            if number not in kept and number in self.taken:
+                continue
             piece = kept.get(number)
             first, end = (piece.start, piece.end) if piece else (0, 0)
             at_ns = part["first_due_ns"]
@@ -140,6 +144,7 @@ def _without(losses: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> 
 
 def _groups(pieces: Sequence[Piece]) -> list[_Group]:
     groups: dict[tuple[int, int, str | None], _Group] = {}
+    taken: dict[tuple[int, int], set[int]] = {}
     places = {
         id(piece.dataset): {e["episode_index"]: e for e in piece.dataset.own["episodes"]}
         for piece in pieces
@@ -148,7 +153,9 @@ def _groups(pieces: Sequence[Piece]) -> list[_Group]:
         entry = places[id(piece.dataset)][piece.episode.index]
         key = (id(piece.dataset), entry["source"], piece.instruction)
         origin = piece.dataset.own["sources"][entry["source"]]
-        group = groups.setdefault(key, _Group(piece.dataset, origin))
+        mine = taken.setdefault(key[:2], set())
+        mine.add(entry["part"])
+        group = groups.setdefault(key, _Group(piece.dataset, origin, mine))
         group.pieces.append((index, piece))
         group.parts.append(entry["part"])
     return list(groups.values())

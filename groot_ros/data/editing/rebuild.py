@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from groot_ros.codecs.catalog import carried_codec
 from groot_ros.data.conversion.assembly import FORMATS, finish_metadata, library_versions
 from groot_ros.data.datasets.edits import EDITS
-from groot_ros.data.datasets.pieces import CUTS, Piece, description_of, take
+from groot_ros.data.datasets.pieces import Piece, description_of, take
 from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset
 from groot_ros.data.datasets.writer import (
     INFO,
@@ -19,7 +20,6 @@ from groot_ros.data.datasets.writer import (
     RELATIVE_STATISTICS,
     STATISTICS,
     DatasetWriter,
-    place,
 )
 from groot_ros.data.editing.provenance import edited_metadata
 from groot_ros.data.review.report import REPORT, write_report
@@ -57,31 +57,40 @@ class Rebuilt:
     """Files that the new dataset lacks, since nobody knows how they were made."""
 
 
-def rebuild(folder: Path, pieces: Sequence[Piece], format_: str, watch: Watch = iter) -> Rebuilt:
+def rebuild(
+    folder: Path, pieces: Sequence[Piece], format_: str, cuts: Path, watch: Watch = iter
+) -> Rebuilt:
     """Write the dataset of pieces into a new folder; UserError for none.
 
     `format_` is a key of FORMATS. What is common to all is taken from the first piece's dataset.
+    Parts of videos are kept in the folder `cuts`.
     """
     if not pieces:
         raise UserError("no episode would be left: delete the dataset's folder instead")
     first = pieces[0].dataset
     writer = FORMATS[format_](folder, description_of(first))
     for piece in watch(pieces):
-        take(writer, piece, folder.parent / CUTS)
+        take(writer, piece, cuts)
     own = edited_metadata(pieces)
     relative = _relative(writer, own, pieces) if own else {}
     writer.finish(own, relative)
     for name in _others(first.path):
-        place(first.path / name, folder / name)
+        _copy(first.path / name, folder / name)
     lost: tuple[str, ...] = ()
     if not own and (first.path / RELATIVE_STATISTICS).exists():
         if _are_all_of_one(pieces):
-            place(first.path / RELATIVE_STATISTICS, folder / RELATIVE_STATISTICS)
+            _copy(first.path / RELATIVE_STATISTICS, folder / RELATIVE_STATISTICS)
         else:
             lost = (RELATIVE_STATISTICS,)
     if own:
         write_report(Dataset(folder))
     return Rebuilt(episodes=len(writer.episodes), frames=writer.frames, lost=lost)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Not a link: people and tools change such files in place, and their source must stay."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _others(dataset: Path) -> Iterator[str]:

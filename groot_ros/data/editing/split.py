@@ -34,8 +34,10 @@ def by_fractions(dataset: Dataset, fractions: Mapping[str, float], seed: int) ->
     `fractions` are above 0 and sum up to 1. The seed alone decides, and how many demonstrations
     there are.
     """
+    if seed < 0:
+        raise UserError(f"seed is {seed}, expected 0 or more")
     total = sum(fractions.values())
-    if min(fractions.values()) <= 0 or abs(total - 1) > 1e-6:
+    if not (min(fractions.values()) > 0 and abs(total - 1) <= 1e-6):
         raise UserError(f"fractions sum up to {total:g}, expected numbers above 0 that make 1")
     groups = _demonstrations(dataset)
     order = np.random.default_rng(seed).permutation(len(groups))

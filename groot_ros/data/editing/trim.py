@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -22,9 +23,10 @@ def by_time(
 ) -> list[Edit]:
     """Keep what is from `start_s` on and before `end_s`, in s since an episode began; the end of
     shorter episodes stays. UserError where nothing would be left."""
-    if start_s < 0 or (end_s is not None and end_s <= start_s):
+    if not 0 <= start_s < math.inf or (end_s is not None and not start_s < end_s < math.inf):
+        until = "their end" if end_s is None else f"{end_s:g} s"
         raise UserError(
-            f"episodes would be kept from {start_s:g} to {end_s:g} s, expected 0 <= start < end"
+            f"episodes would be kept from {start_s:g} s to {until}, expected 0 <= start < end"
         )
     # A frame counts from its time on; the sum may differ from it in the last digit.
     start = int(np.ceil(start_s * dataset.fps - 1e-6))

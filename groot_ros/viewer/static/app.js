@@ -60,7 +60,13 @@ class Page {
     try {
       episode = await get(`/api/episodes/${index}`);
     } catch (error) {
-      if (this.wanted === index) problem(error.message);
+      if (this.wanted === index) {
+        this.player.pause();
+        // Nothing may be edited that the list does not show as open.
+        this.episode = undefined;
+        byId("episode").hidden = true;
+        problem(error.message);
+      }
       return;
     }
     // Somebody who holds a key down wants the last one.
@@ -146,7 +152,9 @@ class Page {
     // Who came to a button by keys presses it by keys.
     if (event.target.matches?.("button, summary") && [" ", "Enter"].includes(event.key)) return;
     if (event.target.matches?.('input[type="text"], input[type="search"], select, textarea')) return;
-    const edit = (id) => () => this.subject.is_editable && this.editor.actions[id]();
+    // While another episode is on its way nothing is edited: neither this one nor that.
+    const isOpen = () => this.subject.is_editable && this.episode?.index === this.wanted;
+    const edit = (id) => () => isOpen() && this.editor.actions[id]();
     const many = event.shiftKey ? 10 : 1;
     const actions = {
       " ": () => this.player.toggle(),
@@ -211,8 +219,10 @@ class Page {
           const edit = edits[line.index];
           if (JSON.stringify(edit ?? null) !== JSON.stringify(line.edit ?? null)) this.editor.take(line, edit ?? null);
         }
-        problem("");
+        if (this.isLost) problem(this.subject.problem ?? "");
+        this.isLost = false;
       } catch (error) {
+        this.isLost = true;
         problem(error instanceof TypeError ? "groot-ros view has ended: start it again" : error.message);
       }
     }

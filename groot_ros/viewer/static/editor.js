@@ -24,7 +24,8 @@ export class Editor {
     byId("instruction").addEventListener("change", () => this.relabel());
     byId("instruction").addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === "Escape") {
-        if (event.key === "Escape") this.show();
+        // Left as it was before the field is, which saves what stands in it.
+        if (event.key === "Escape") event.target.value = this.edit.instruction ?? this.episode.instruction;
         event.target.blur();
       }
       event.stopPropagation();

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
+from groot_ros.cli.main import main
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import VideoWriter, psnr_db
@@ -100,3 +101,31 @@ def test_where_an_episode_begins_must_be_a_time(apart: Path, tmp_path: Path) -> 
     pq.write_table(pa.Table.from_pylist(rows), table)
     with pytest.raises(UserError, match="is nan, expected a number in s"):
         _ = Dataset(tmp_path / "bad").episodes
+
+
+def test_a_split_holds_its_parts_alone(apart: Path, tmp_path: Path) -> None:
+    share_files(apart, tmp_path / "shared")
+    command = ["dataset", "split", str(tmp_path / "shared"), "--output", str(tmp_path / "parts")]
+    assert main([*command, "--fractions", "a=0.6", "b=0.4"]) == 0
+    assert {path.name for path in (tmp_path / "parts").iterdir()} == {"a", "b"}
+    assert validate(tmp_path / "parts" / "a").problems == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["trim", "--start-s", "-1"], "from -1 s to their end, expected 0 <= start < end"),
+        (["trim", "--start-s", "nan"], "from nan s to their end, expected"),
+        (["trim", "--start-s", "0.1", "--end-s", "inf"], "from 0.1 s to inf s, expected"),
+        (["split", "--seed", "-1", "--fractions", "a=0.5", "b=0.5"], "seed is -1, expected 0"),
+        (["split", "--fractions", "a=nan", "b=0.5"], "sum up to nan, expected numbers above 0"),
+    ],
+    ids=str,
+)
+def test_numbers_that_are_none_are_one_sentence(
+    options: list[str], sentence: str, apart: Path, tmp_path: Path, capsys: Any
+) -> None:
+    verb, *others = options
+    command = ["dataset", verb, str(apart), *others, "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert sentence in capsys.readouterr().err
