@@ -78,20 +78,22 @@ def test_within_the_chunk_that_decided_it_a_decision_may_be_undone() -> None:
     assert closures == [0.0, 1.0, 0.0, 1.0]
 
 
-def chunk(index: int, grips: list[float]) -> Chunk:
-    """Chunk `index` of an arm that stands still."""
+def chunk(stamp_ns: int, grips: list[float]) -> Chunk:
+    """A chunk of an arm that stands still."""
     poses = np.tile([0.0, 0.0, 0.0, *DOWN], (STEPS, 1))
     signals = arm_signals(ee_pose=poses, grip=grips)
-    return Chunk(index * REPLANNED * STEP, STEP, 1, signals=signals)
+    return Chunk(stamp_ns, STEP, 1, signals=signals)
 
 
-def commanded(*grips: list[float], executor: ChunkExecutor | None = None) -> list[float]:
+def commanded(
+    *grips: list[float], executor: ChunkExecutor | None = None, replanned: int = REPLANNED
+) -> list[float]:
     """What is commanded where chunk i comes with so many steps consumed."""
     executor, closures = executor or make(), []
     for index, values in enumerate(grips):
-        begins_ns = index * REPLANNED * STEP
-        assert executor.accept(index + 1, chunk(index, values), begins_ns) is None
-        for now_ns in range(begins_ns, begins_ns + REPLANNED * STEP, TICK):
+        begins_ns = index * replanned * STEP
+        assert executor.accept(index + 1, chunk(begins_ns, values), begins_ns) is None
+        for now_ns in range(begins_ns, begins_ns + replanned * STEP, TICK):
             closures.append(executor.setpoint(now_ns).closure)
     return closures
 
@@ -115,6 +117,16 @@ def test_a_real_change_comes_one_chunk_later() -> None:
     opened = len(closures) * 3 // 4
     assert flips(closures) == 2
     assert np.all(closures[opened - 5 : opened - 1] == 1.0) and np.all(closures[opened + 5 :] == 0)
+
+
+def test_a_chunk_that_is_over_does_not_object() -> None:
+    """The one that closed ends a step after the next one has come."""
+    replanned = STEPS - 1
+    closures = np.array(commanded(OPEN, CLOSED, OPEN, OPEN, replanned=replanned))
+    opened_steps = np.flatnonzero(closures == 0.0)
+    opened_steps = opened_steps[opened_steps * TICK > replanned * STEP] * TICK / STEP
+    # Long before the next chunk would confirm it, 45 steps from the start.
+    assert opened_steps[0] < 2 * replanned + 5
 
 
 def test_a_new_instruction_is_obeyed_at_once() -> None:
