@@ -2,7 +2,8 @@
 
 Values are samples. A trajectory counts from its stamp until a newer one does; before its first
 point the way leads straight from where the one before it was then, as a joint trajectory
-controller goes, and behind its last point that is held. Twists are integrated.
+controller goes, that of the first from where the arm was measured, and behind its last point that
+is held. Twists are integrated.
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ class TrajectoryTrack(LabelTrack):
         if kind.is_decision:
             return self._goals()
         samples, ends_ns = Samples(), [begun_ns for begun_ns, _ in self._begun[1:]]
-        here = np.full(self.source.signal.shape, np.nan)
+        here = self._measured(states)
         for (begun_ns, found), end_ns in zip(self._begun, [*ends_ns, None], strict=True):
             times_ns, positions = _joined(begun_ns, found, here)
             until = len(times_ns) if end_ns is None else int(np.searchsorted(times_ns, end_ns))
@@ -227,6 +228,17 @@ class TrajectoryTrack(LabelTrack):
                 if np.all(np.isfinite(here)):
                     samples.add(end_ns - 1, _at(times_ns, positions, end_ns - 1))
         return samples.signal(kind, NO_GAP_NS)
+
+    def _measured(self, states: Mapping[str, Signal]) -> Array:
+        """Where the joints of the first trajectory were measured as it began, NaN where nobody
+        knows: those that it leaves out have not been commanded yet."""
+        here = np.full(self.source.signal.shape, np.nan)
+        measured = states.get(self.source.signal.name)
+        if not measured or not self._begun:
+            return here
+        begun_ns, found = self._begun[0]
+        there = measured.interpolated(np.array([begun_ns]))[0]
+        return np.where(np.isfinite(found.positions[0]), there, here)
 
     def _goals(self) -> Signal:
         samples = Samples()

@@ -23,7 +23,7 @@ from groot_ros.data.playback.topics import find_labels, find_streams, is_reached
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.routes import Route, header_ns, routes
 from groot_ros.robot.config import RobotConfig
-from groot_ros.robot.labels import TWIST
+from groot_ros.robot.labels import TRAJECTORY, TWIST
 from groot_ros.robot.stream_time import HEADER
 
 # An episode inside a longer bag begins with what was received just before it.
@@ -214,7 +214,8 @@ class SignalReader:
 
 def label_fields(source: Source) -> list[str]:
     """State fields that the labels of a codec are made of."""
-    fields = [label.signal.name for label in source.labels() if label.kind.name == TWIST]
+    begun = (TWIST, TRAJECTORY)
+    fields = [label.signal.name for label in source.labels() if label.kind.name in begun]
     # Those of a decision for a gripper that nobody has commanded yet.
     for part in source.codec.action.parts:
         if part.label == REACHED or part.signal.kind.is_decision:

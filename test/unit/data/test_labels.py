@@ -203,7 +203,7 @@ def test_a_joint_that_a_trajectory_leaves_out_stays_and_nonsense_is_left_out(
         return Message(TOPIC, TRAJECTORY, time_s + 0.001, data)
 
     messages = [
-        at(0.0, list(JOINTS), [(0.05, home.tolist())]),
+        at(0.0, list(JOINTS), [(0.0, home.tolist())]),
         # From 0.5 s on joint 2 goes to 1 rad within a second, the others stay.
         at(0.5, [JOINTS[1]], [(1.0, [1.0])]),
         at(1.8, list(JOINTS), []),
@@ -220,6 +220,20 @@ def test_a_joint_that_a_trajectory_leaves_out_stays_and_nonsense_is_left_out(
     for reason in ("without points", "whose times do not increase"):
         assert f"1 commands on {TOPIC} are trajectories {reason}" in notes
     assert f"1 commands on {TOPIC} have more names than positions" in notes
+
+
+def test_the_first_trajectory_leads_from_where_the_arm_was_measured(tmp_path: Path) -> None:
+    arm, home = ArmBag(seconds=SECONDS), np.ones(7)
+    data = trajectory(arm.maker, arm.stamp_ns(0.2), JOINTS, [(1.5, home.tolist())])
+    messages = [Message(TOPIC, TRAJECTORY, 0.201, data)]
+    path = write_bag(tmp_path / "bag", [*observed(arm), *messages])
+    robot = robot_with(JOINT_LABEL)
+    for name in ("joints", "joints_rel"):
+        rows, _ = extracted(path, robot, codec_for(robot, name), tmp_path / name)
+        share = np.clip((due_s(rows) - 0.2) / 1.5, 0.0, 1.0)[:, None]
+        wanted = joints(0.2) + share * (home - joints(0.2))
+        assert share.min() < 0.1 and len(rows) > 15
+        np.testing.assert_allclose(rows.action[:, :7], wanted, atol=1e-3)
 
 
 def test_arrays_are_in_the_arms_order_and_of_its_size(tmp_path: Path) -> None:
