@@ -26,6 +26,7 @@ from groot_ros.errors import UserError
 from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route, header_ns, routes
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.labels import commanded_labels
 from groot_ros.robot.stream_time import HEADER
 from groot_ros.signals.kinds import VECTOR
 from groot_ros.signals.signals import ARM
@@ -64,13 +65,12 @@ def read_recording(path: Path, robot: RobotConfig) -> Recording:
 
 def _without_latency(robot: RobotConfig) -> RobotConfig:
     """A robot whose streams count by their clocks alone."""
+    observations = robot.observations.changed(lambda camera: replace(camera, latency_s=0.0), _bare)
+    return replace(robot, observations=observations)
 
-    def bare(stream: Any) -> Any:
-        return replace(stream, time=replace(stream.time, latency_s=0.0))
 
-    observations = robot.observations.changed(lambda camera: replace(camera, latency_s=0.0), bare)
-    labels = {name: bare(label) for name, label in robot.labels.items()}
-    return replace(robot, observations=observations, labels=labels)
+def _bare(stream: Any) -> Any:
+    return replace(stream, time=replace(stream.time, latency_s=0.0))
 
 
 class _Reader(StateCollector):
@@ -122,9 +122,9 @@ class _Reader(StateCollector):
             states=states,
             changes=_signals(self._changes),
             commands={
-                track.source.signal.name: staircase(track.signal(states))
+                track.source.signal.name: staircase(command)
                 for track in tracks
-                if track.first_ns is not None
+                if track.first_ns is not None and len(command := track.signal(states))
             },
             ages_s={stream: ages for stream, ages in ages_s.items() if len(ages)},
         )
@@ -146,10 +146,16 @@ class _Reader(StateCollector):
         return held_streams(self._bag, routes(self, behind_ns), self._namespace)
 
     def _tracks(self, behind_ns: int) -> Iterator[LabelTrack]:
-        """What keeps the commands that the bag holds."""
-        for spec, label in labelled(self.robot).items():
-            if found := held_label(self._bag, self.robot, spec, label, self._namespace):
-                yield make_track(found, behind_ns)
+        """What keeps the commands that the bag holds: what moved the arm, and where it tells
+        nothing of that, what a demonstrator asked for."""
+        robot = self.robot
+        moving = commanded_labels(robot.commands, robot.observations)
+        for spec, wanted in labelled(replace(robot, labels={**robot.labels, **moving})).items():
+            for label in filter(None, (wanted, robot.labels.get(spec.name))):
+                found = held_label(self._bag, robot, spec, _bare(label), self._namespace)
+                if found:
+                    yield make_track(found, behind_ns)
+                    break
 
 
 def staircase(command: Signal) -> Signal:

@@ -74,7 +74,7 @@ Labels = Mapping[str, Label]
 
 def read_labels(section: Section, commands: Commands, observations: Observations) -> Labels:
     """Those of a robot file; what it leaves out is what moves the robot, its `commands`."""
-    labels: dict[str, Label] = dict(_commanded(commands, observations))
+    labels: dict[str, Label] = dict(commanded_labels(commands, observations))
     joints = observations.joint_position
     if "joint_position" in section:
         part = section.section("joint_position")
@@ -91,7 +91,8 @@ def read_labels(section: Section, commands: Commands, observations: Observations
     return labels
 
 
-def _commanded(commands: Commands, observations: Observations) -> dict[str, Label]:
+def commanded_labels(commands: Commands, observations: Observations) -> dict[str, Label]:
+    """What moves the robot, as labels by the name of the signal."""
     labels: dict[str, Label] = {}
     joints, grip = observations.joint_position, commands.grip
     if commands.ee_pose:

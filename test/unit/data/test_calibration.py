@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from arm_bags import BEGIN_NS, JOINTS, NS, ArmBag, Message, write_bag
+from label_bags import trajectory
 
 from groot_ros.calibration.calibrate import Calibration, calibrate
 from groot_ros.calibration.recording import Recording, read_recording
@@ -304,6 +306,37 @@ def test_a_bag_whose_clock_steps_is_refused_by_name(tmp_path: Path) -> None:
         UserError, match=r"stepped cannot be used .* step back by 0\.5 s at 1\.5 s"
     ):
         read_recording(tmp_path / "stepped", load_robot("sim"))
+
+
+def moved(maker: MessageMaker, time_s: float, names: Sequence[str] = JOINTS) -> Message:
+    """A trajectory that moves joints to as many rad as seconds have passed."""
+    points = [(0.0, [time_s] * len(names))]
+    data = trajectory(maker, BEGIN_NS + round(time_s * NS), names, points)
+    return Message("/joint_trajectory", TRAJECTORY, time_s, data)
+
+
+def led_robot() -> RobotConfig:
+    values = robot_values("header", "header")
+    values["labels"] = {"joint_position": {"topic": "/leader"}}
+    return parse_robot(values, "sim.yaml")
+
+
+def test_what_moved_the_arm_goes_before_what_a_leader_asked_for(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=1.0)
+    asked = arm.maker.joint_state(BEGIN_NS, dict.fromkeys(JOINTS, 0.25))
+    leader = [*arm.messages(), Message("/leader", JOINT_STATE, 0.0, asked)]
+    both = [*leader, *(moved(arm.maker, tick / 10) for tick in range(10))]
+    recording = read_recording(write_bag(tmp_path / "both", both), led_robot())
+    assert recording.commands["joint_position"].values[0] == pytest.approx(np.zeros(7), abs=0.01)
+    recording = read_recording(write_bag(tmp_path / "leader", leader), led_robot())
+    assert recording.commands["joint_position"].values[0] == pytest.approx(np.full(7, 0.25))
+
+
+def test_trajectories_that_never_tell_all_joints_at_once_are_left_out(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=1.0)
+    halves = [moved(arm.maker, 0.5, names) for names in (JOINTS[:3], JOINTS[3:])]
+    path = write_bag(tmp_path / "bag", [*arm.messages(), *halves])
+    assert "joint_position" not in read_recording(path, load_robot("sim")).commands
 
 
 def test_signals_beside_those_of_the_arm_are_not_looked_at(tmp_path: Path) -> None:
