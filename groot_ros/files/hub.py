@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ Kind = Literal["model", "dataset"]
 # A Path has made one slash of two.
 _ADDRESS = re.compile(
     r"hf:/{1,2}(?P<datasets>datasets/)?(?P<repo>[\w.-]+/[\w.-]+?)"
-    r"(?:@(?P<revision>[\w./-]+))?(?P<below>/[^@]*)?"
+    r"(?:@(?P<revision>refs/(?:pr|convert)/[\w.-]+|[\w.-]+))?(?P<below>/[^@]*)?"
 )
 
 
@@ -44,8 +45,13 @@ def local_folder(path: str | Path, kind: Kind) -> Path:
     from huggingface_hub import errors, snapshot_download
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
+    below = (found["below"] or "").strip("/")
+    # A checkpoint may share the small files of the folder above it.
+    wanted = [f"{below}/*", "*.json", "*.txt"] if below else None
     try:
-        root = snapshot_download(repo, repo_type=kind, revision=found["revision"])
+        root = snapshot_download(
+            repo, repo_type=kind, revision=found["revision"], allow_patterns=wanted
+        )
     except errors.GatedRepoError:
         raise UserError(
             f"{kind} {repo} is gated: accept its terms at its page, then log in with `hf auth "
@@ -67,7 +73,7 @@ def local_folder(path: str | Path, kind: Kind) -> Path:
         raise UserError(
             f"{kind} {repo} cannot be fetched from the hub: {_first_line(error)}"
         ) from None
-    folder = Path(root) / (found["below"] or "").strip("/")
+    folder = Path(root) / below
     if ".." in folder.parts or not folder.is_dir():
         raise UserError(f"{kind} {repo} has no folder {found['below']}")
     return folder
@@ -87,10 +93,13 @@ def storage_of(folder: Path) -> Path:
     return found
 
 
-def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool) -> str:
+def push_folder(
+    folder: Path, repo: str, kind: Kind, card: str, *, is_private: bool, left_out: Sequence[str]
+) -> str:
     """Upload a folder as `owner/name` with a card; the address of its page.
 
-    A card that the folder has itself is kept. UserError says what is missing.
+    A card that the folder has itself is kept. `left_out` are patterns of names. UserError says
+    what is missing, or that what is to be private is public.
     """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise UserError(f"{repo!r} is no name at the hub, expected owner/name")
@@ -100,6 +109,11 @@ def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool
     api = HfApi()
     try:
         page = api.create_repo(repo, repo_type=kind, private=is_private, exist_ok=True)
+        if is_private and not api.repo_info(repo, repo_type=kind).private:
+            raise UserError(
+                f"{repo} is there already and public: make it private at its page, or take "
+                "another name"
+            )
         if not (folder / "README.md").exists():
             api.upload_file(
                 path_or_fileobj=card.encode(),
@@ -113,6 +127,7 @@ def push_folder(folder: Path, repo: str, kind: Kind, card: str, is_private: bool
             repo_type=kind,
             folder_path=folder,
             commit_message=f"Upload {folder.resolve().name}",
+            ignore_patterns=list(left_out),
         )
     except errors.HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0

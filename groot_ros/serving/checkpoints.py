@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from groot_ros.files.hub import local_folder
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.policies.checkpoint.folder import checkpoint_steps, find_checkpoint
 from groot_ros.policies.checkpoint.local import LoadedModel, LocalPolicyConfig, load_model
@@ -21,7 +22,7 @@ class LocalCheckpoints:
 
     def __init__(self, config: LocalPolicyConfig, variant: str, robot: str = "") -> None:
         self._config = config
-        self._root = user_path(config.checkpoints_dir)
+        self._root = user_path(local_folder(config.checkpoints_dir, "model"))
         self._default = find_checkpoint(config.checkpoints_dir, config.checkpoint)
         choice = PolicyChoice("local", variant, str(self._default))
         self._variant = chosen_codec(choice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from groot_ros.errors import UserError
@@ -77,10 +77,12 @@ def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:
         )
     saved = json.loads((folders[-1] / CONFIG_FILE).read_text())
     now = json.loads(json.dumps(asdict(config)))
+    # A run of an earlier version had the options that came later as they are by default.
+    saved = {option.name: option.default for option in fields(TrainConfig)} | saved
     differences = [
-        f"{name} was {saved.get(name)!r}, is {value!r}"
+        f"{name} was {saved[name]!r}, is {value!r}"
         for name, value in now.items()
-        if name not in FREE_OPTIONS and saved.get(name) != value
+        if name not in FREE_OPTIONS and saved[name] != value
     ]
     trained_on = json.loads((folders[-1] / "groot_ros.json").read_text())["dataset"]
     if trained_on != json.loads(json.dumps(prepared.metadata["dataset"])):

@@ -14,6 +14,7 @@ import torch
 
 from groot_ros.codecs.catalog import OWN_KEY
 from groot_ros.codecs.file import EACH_CAMERA, CodecFile
+from groot_ros.codecs.parts import NOW
 from groot_ros.data.datasets.pairing import file_keys, find_pairing
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
@@ -71,6 +72,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
     """Load base model and dataset; UserError says what does not fit and how to mend it."""
     dataset = open_dataset(Path(config.input_path))
     variant = find_pairing(dataset, config.modality_config)
+    _check_history(variant)
     check_pictures(dataset, _video_keys(dataset, variant))
     table, held_out = _split(dataset, variant, config)
     if config.base_model != TINY:
@@ -83,6 +85,16 @@ def prepare_training(config: TrainConfig) -> Prepared:
         prepared = _prepare(config, base, dataset, variant, table, held_out)
     initialize(prepared.network, torch.Generator().manual_seed(config.seed))
     return prepared
+
+
+def _check_history(variant: CodecFile) -> None:
+    histories = {entry.history for entry in variant.state}
+    histories |= {part.history for part in variant.video.values()}
+    if histories - {NOW}:
+        raise UserError(
+            f"codec {variant.name} reads a history, with which groot-ros train cannot train: give "
+            "a copy of the codec file without `history` as --modality_config"
+        )
 
 
 def open_dataset(path: Path) -> Dataset:

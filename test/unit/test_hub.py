@@ -60,7 +60,7 @@ def groot_ros(
 def test_a_checkpoint_is_fetched_once_and_used_from_the_cache(
     hub: HubServer, tmp_path: Path
 ) -> None:
-    addresses = ("hf://me/pick", "hf://me/run/checkpoint-7")
+    addresses = ("hf://me/pick", "hf://me/run@main/checkpoint-7")
     # The second time the hub cannot be reached any more.
     for url in (hub.url, NOBODY):
         commands = [["inspect", address, "--json"] for address in addresses]

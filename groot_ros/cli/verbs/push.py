@@ -21,14 +21,17 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.files.hub import Kind, push_folder
     from groot_ros.model.checkpoint.folder import CheckpointFolder
     from groot_ros.policies.checkpoint.folder import find_checkpoint
+    from groot_ros.training.checkpoints import STATE_FILES
 
     kind: Kind = "dataset" if is_dataset(args.path) else "model"
     if kind == "dataset":
         folder, card = args.path, dataset_card(args.path)
+        left_out: tuple[str, ...] = ()
     else:
         folder = find_checkpoint(args.path)
         card = checkpoint_card(folder, CheckpointFolder(folder).metadata)
-    page = push_folder(folder, args.repo, kind, card, args.private)
+        left_out = STATE_FILES
+    page = push_folder(folder, args.repo, kind, card, is_private=args.private, left_out=left_out)
     print(f"wrote {page}")
     prefix = "hf://datasets/" if kind == "dataset" else "hf://"
     print(f"==> groot-ros inspect {prefix}{args.repo}")

@@ -11,6 +11,8 @@ from groot_ros.robot.section import Section
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
+# Of file systems.
+LONGEST_NAME = 255
 _SHARD = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
 # Python objects, which run the code that they hold when they are read.
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -43,7 +45,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _listed(folder: Path, weight_map: Section, tensor: str) -> Path:
     name = weight_map.text(tensor, "the name of a file")
-    if Path(name).name != name:
+    if Path(name).name != name or name == ".." or len(name) > LONGEST_NAME:
         raise weight_map.error(tensor, f"is {name[:60]!r}, expected the name of a file beside it")
     if not (folder / name).exists():
         raise UserError(f"{name} not found in {folder}: its index names it, copy it there")

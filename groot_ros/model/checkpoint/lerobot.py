@@ -46,15 +46,14 @@ class LeRobotFiles:
     @property
     def network(self) -> dict[str, Any]:
         """What NVIDIA's config.json would say."""
-        base = self.raw.get("base_model_path")
-        if not isinstance(base, str) or not base:
-            return dict(N17_3B)
-        folder = self.path / base
-        if (folder / "config.json").is_file():
-            found = read_json(folder / "config.json", "the base model's")
-            return found if found.get("type") != TYPE else LeRobotFiles(folder, found).network
-        cached = _cached_config(base)
-        return read_json(cached, "the base model's") if cached else dict(N17_3B)
+        path, values, seen = self.path, self.raw, [self.path.resolve()]
+        while values.get("type") == TYPE:
+            config = _base_config(path, values.get("base_model_path"))
+            if config is None or config.parent.resolve() in seen:
+                return dict(N17_3B)
+            path, values = config.parent, read_json(config, "the base model's")
+            seen.append(path.resolve())
+        return dict(values)
 
     @cached_property
     def _pack(self) -> tuple[Section, Mapping[str, Any]]:
@@ -73,20 +72,28 @@ class LeRobotFiles:
         return self._pack[0].text("embodiment_tag")
 
     @cached_property
+    def _decode(self) -> Section | None:
+        """The step that tells actions by keys, None where all is one vector."""
+        decode, _ = _steps(self.path, POSTPROCESSOR).get(DECODE, (None, ""))
+        has_keys = decode and "modality_config" in decode and "raw_stats" in decode
+        return decode if has_keys else None
+
+    @cached_property
     def _groups(self) -> tuple[Mapping[str, Any], Mapping[str, Any], bool]:
         """Modality and statistics of the embodiment, and whether actions may be relative."""
-        pack, flat = self._pack
-        decode, _ = _steps(self.path, POSTPROCESSOR).get(DECODE, (None, ""))
-        if decode and "modality_config" in decode and "raw_stats" in decode:
-            relative = "use_relative_action" in decode and decode.boolean("use_relative_action")
-            modality = decode.section("modality_config").values
-            return modality, decode.section("raw_stats").values, relative
-        if self.raw.get("use_relative_actions"):
+        (pack, flat), decode = self._pack, self._decode
+        relative = bool(
+            decode and "use_relative_action" in decode and decode.boolean("use_relative_action")
+        )
+        if self.raw.get("use_relative_actions") and not relative:
             raise UserError(
                 f"{self.path} was trained with LeRobot's generic relative actions, which have no "
                 "statistics of their own: train it with a dataset whose relative statistics "
                 "LeRobot computes"
             )
+        if decode:
+            modality = decode.section("modality_config").values
+            return modality, decode.section("raw_stats").values, relative
         steps = pack.integer("valid_action_horizon", 1, NUMBERS)
         modality, statistics = _arm(flat, steps, self.path)
         return modality, statistics, False
@@ -107,7 +114,8 @@ class LeRobotFiles:
             "modality_configs": {self._tag: entry},
             "max_action_horizon": pack.integer("action_horizon", 1, NUMBERS),
             "use_relative_action": relative,
-            "use_percentiles": pack.values.get("use_percentiles", False),
+            # One vector is normalised by its smallest and largest values, whatever the step says.
+            "use_percentiles": bool(self._decode and pack.values.get("use_percentiles")),
             **{key: pack.values[key] for key in sizes if key in pack},
             **self._images,
         }
@@ -142,13 +150,15 @@ class LeRobotFiles:
         keys = ("image_crop_size", "image_target_size", "shortest_image_edge", "crop_fraction")
         flags = ("use_albumentations", "letter_box_transform")
         values = {key: encode.values.get(key) for key in (*keys, *flags)}
-        if not values["use_albumentations"] and "crop_fraction" in encode:
-            edge = encode.integers("image_target_size", 1, LARGEST_EDGE)[0]
-            if encode.values.get("shortest_image_edge") not in (None, edge):
-                raise UserError(
-                    f"{self.path} resizes pictures to {encode.values['shortest_image_edge']} and "
-                    f"then to {edge} without albumentations, which is not read: expected the same"
-                )
+        edge = encode.integers("image_target_size", 1, LARGEST_EDGE)[0]
+        if values["use_albumentations"]:
+            values["shortest_image_edge"] = values["shortest_image_edge"] or edge
+        elif values["shortest_image_edge"] not in (None, edge):
+            raise UserError(
+                f"{self.path} resizes pictures to {values['shortest_image_edge']} and then to "
+                f"{edge} without albumentations, which is not read: expected the same"
+            )
+        elif "crop_fraction" in encode:
             crop = round(edge * encode.number("crop_fraction", "shares", 0.01, 1.0))
             values["image_crop_size"] = [crop, crop]
         return {**values, "interpolation": "bicubic"}
@@ -189,6 +199,13 @@ def _arm(flat: Mapping[str, Any], steps: int, path: Path) -> tuple[dict[str, Any
 
 def _is_camera(key: object) -> bool:
     return str(key).startswith(IMAGES)
+
+
+def _base_config(path: Path, base: object) -> Path | None:
+    if not isinstance(base, str) or not base:
+        return None
+    beside = path / base / "config.json"
+    return beside if beside.is_file() else _cached_config(base)
 
 
 def _cached_config(repository: str) -> Path | None:

@@ -110,6 +110,10 @@ class PolicyNode(GuardedLifecycleNode):
         strategy = chosen(asked, obstacle)
         why = f": {obstacle}" if asked == AUTO and obstacle else ""
         self.get_logger().info(f"strategy {strategy}{why}")
+        if asked == RTC and obstacle:
+            self.get_logger().warning(
+                f"strategy rtc continues no chunk here: {obstacle}; auto chooses what can"
+            )
         return strategy
 
     def _create_services(self, loop: InferenceLoop) -> None:

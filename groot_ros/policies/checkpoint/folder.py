@@ -41,9 +41,11 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
     steps = checkpoint_steps(root)
     if (match := re.fullmatch(r"(?:checkpoint-)?(\d+)", checkpoint)) and int(match[1]) in steps:
         return steps[int(match[1])]
-    below = root / checkpoint
-    if root.resolve() in below.resolve().parents and (found := _inside(below)):
-        return found[0] if len(found) == 1 else _newest(below)
+    # It may be no name that a folder can have, which os.path bears.
+    if os.path.isdir(os.path.join(root, checkpoint)):
+        below = root / checkpoint
+        if root.resolve() in below.resolve().parents and (found := _inside(below)):
+            return found[0] if len(found) == 1 else _newest(below)
     names = [path.relative_to(root) for _, path in sorted(steps.items())] or [
         path.relative_to(root) for path in _tasks(root)
     ]

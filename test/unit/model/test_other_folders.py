@@ -151,6 +151,50 @@ def test_an_arm_in_one_vector_is_an_arm_and_a_gripper(
     assert every.shape == (16, 7) and every.min() >= -2 and every.max() <= 4
 
 
+def changed(folder: Path, file: str, step: str, **values: Any) -> None:
+    """Another configuration of a step of one of its pipelines."""
+    content = json.loads((folder / file).read_text())
+    [config] = [s["config"] for s in content["steps"] if s["registry_name"] == step]
+    config |= values
+    (folder / file).write_text(json.dumps(content))
+
+
+def test_one_vector_is_normalised_by_its_extremes_whatever_the_step_says(
+    relative_checkpoint: Path, tmp_path: Path
+) -> None:
+    tensors = flat_policy(relative_checkpoint, tmp_path / "flat")
+    tensors |= {
+        f"{name}.{q}": torch.zeros(7)
+        for name in ("observation.state", "action")
+        for q in ("q01", "q99")
+    }
+    save_file(tensors, tmp_path / "flat" / "policy_preprocessor_step_0.safetensors")
+    changed(tmp_path / "flat", "policy_preprocessor.json", PACK, use_percentiles=True)
+    groot = Groot.load(tmp_path / "flat", device="cpu", dtype="float32")
+    state = {"single_arm": np.arange(6)[None] - 3.0, "gripper": np.array([[9.0]])}
+    encoded = groot.processor.numbers.encode_state(state)[0, :7]
+    np.testing.assert_allclose(encoded, [-1] * 6 + [1])
+
+
+def test_relative_actions_without_statistics_of_their_own_are_refused(
+    relative_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = as_lerobot(relative_checkpoint, tmp_path / "a", use_relative_actions=True)
+    Groot.load(folder, device="cpu", dtype="float32")
+    changed(folder, "policy_postprocessor.json", DECODE, use_relative_action=False)
+    with pytest.raises(UserError, match="LeRobot's generic relative actions"):
+        Groot.load(folder, device="cpu", dtype="float32")
+
+
+def test_a_base_that_leads_back_is_the_released_one(
+    relative_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = as_lerobot(relative_checkpoint, tmp_path / "a")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "base_model_path": "."}))
+    assert CheckpointFolder(folder).config.action_horizon == 40
+
+
 def test_pictures_of_a_policy_without_albumentations_are_bicubic(
     relative_checkpoint: Path, tmp_path: Path
 ) -> None:
