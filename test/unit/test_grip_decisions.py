@@ -119,14 +119,19 @@ def test_a_real_change_comes_one_chunk_later() -> None:
     assert np.all(closures[opened - 5 : opened - 1] == 1.0) and np.all(closures[opened + 5 :] == 0)
 
 
-def test_a_chunk_that_is_over_does_not_object() -> None:
-    """The one that closed ends a step after the next one has come."""
+def test_the_last_chunk_is_obeyed_where_nothing_follows() -> None:
+    executor = make()
     replanned = STEPS - 1
-    closures = np.array(commanded(OPEN, CLOSED, OPEN, OPEN, replanned=replanned))
-    opened_steps = np.flatnonzero(closures == 0.0)
-    opened_steps = opened_steps[opened_steps * TICK > replanned * STEP] * TICK / STEP
-    # Long before the next chunk would confirm it, 45 steps from the start.
-    assert opened_steps[0] < 2 * replanned + 5
+    closures = commanded(OPEN, CLOSED, OPEN, executor=executor, replanned=replanned)
+    assert closures[-1] == 1.0, "one chunk alone does not open"
+    begin_ns = 3 * replanned * STEP
+    later = (executor.setpoint(ns) for ns in range(begin_ns, begin_ns + 10 * STEP, TICK))
+    assert [setpoint.closure for setpoint in later if setpoint][-1] == 0.0
+
+
+def test_chunks_that_are_played_whole_are_obeyed_each() -> None:
+    closures = commanded(OPEN, CLOSED, OPEN, executor=make(strategy="finish"), replanned=STEPS + 4)
+    assert set(closures[-STEPS // 2 :]) == {0.0}
 
 
 def test_a_new_instruction_is_obeyed_at_once() -> None:

@@ -473,11 +473,12 @@ class ChunkExecutor:
         wanted = running.grip_at(time_ns)
         if wanted is None:
             return None
-        before = self._before
-        # A chunk that is over has no opinion any more, or its last step would object for ever.
-        is_over = before is None or before.step_at(time_ns) >= len(before.chunk)
-        said = None if before is None or is_over else before.grip_at(time_ns)
-        return self._decisions.settle(wanted, running.chunk_id, said)
+        before = self._before.grip_at(time_ns) if self._before else None
+        # Chunks that are played whole never speak of the same time; and where nothing follows, the
+        # last one is not held back for ever.
+        if self._strategy.waits_for_end or self.is_at_rest:
+            before = None
+        return self._decisions.settle(wanted, running.chunk_id, before)
 
     def fail(self, detail: str, now_ns: int) -> Setpoint | None:
         """The next command where `setpoint` raised or could not be called: the governor's braking
