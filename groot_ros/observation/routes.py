@@ -5,7 +5,7 @@ Messages are any objects with the fields of their ROS type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -94,15 +94,15 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
     for name, stream in streams.signals.items():
         if name in buffer.fields:
             found += _signal_routes(buffer, name, stream, behind_ns)
-    merged = _merged(found)
+    topics = merged(found)
     for name in buffer.cameras:
         camera, decoder = streams.cameras[name], VideoDecoder()
         # The buffer knows the latency of cameras.
         time = _Time(StreamTime(camera.clock), behind_ns)
         store = partial(_store_image, buffer, name, camera, time, decoder)
         kind = expected_type(camera)
-        merged.append(Route(camera.topic, kind, (name,), store, decoder, camera.clock))
-    return merged
+        topics.append(Route(camera.topic, kind, (name,), store, decoder, camera.clock))
+    return topics
 
 
 def _signal_routes(buffer: Sink, name: str, stream: SignalStream, behind_ns: int) -> list[Route]:
@@ -203,12 +203,12 @@ def _store_transforms(
         buffer.add(name, found_ns, moved_by(stream, pose))
 
 
-def _merged(found: list[Route]) -> list[Route]:
-    """One route for each topic and type."""
-    merged: dict[tuple[str, str], Route] = {}
+def merged(found: Iterable[Route]) -> list[Route]:
+    """One route for each topic and type, of routes of states."""
+    by_topic: dict[tuple[str, str], Route] = {}
     for route in found:
         key = (route.topic, route.type_name)
-        if other := merged.get(key):
+        if other := by_topic.get(key):
             streams = (*other.streams, *route.streams)
             both = partial(_store_both, other.store, route.store)
             clock = HEADER if HEADER in (other.clock, route.clock) else ARRIVAL
@@ -217,12 +217,12 @@ def _merged(found: list[Route]) -> list[Route]:
                 for name, store in other.others.items()
                 if name in route.others
             }
-            merged[key] = Route(
+            by_topic[key] = Route(
                 *key, streams, both, clock=clock, others=rest, is_latched=other.is_latched
             )
         else:
-            merged[key] = route
-    return list(merged.values())
+            by_topic[key] = route
+    return list(by_topic.values())
 
 
 def _store_both(first: Store, second: Store, message: Any, arrival_ns: int) -> None:

@@ -147,7 +147,11 @@ def _commands(
 
 
 def _problems(bag: Bag, streams: Mapping[str, object], collector: _Collector) -> list[Finding]:
-    found = [f"{stream}: {problem}" for stream, problem in collector.problems.items()]
+    found = [
+        f"{stream}: {problem}"
+        for stream, problem in collector.problems.items()
+        if stream not in collector.samples
+    ]
     found += [
         f"{topic} cannot be read, {obstacle}"
         for topic in streams

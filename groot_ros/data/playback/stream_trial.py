@@ -45,7 +45,9 @@ class _Trial(StateCollector):
 def unreadable_streams(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[str]:
     """Streams of which no message can be used, and why; those that the bag lacks are left out."""
     trial = _Trial(robot, tuple(robot.observations.signals), tuple(robot.observations.cameras))
-    for name, route in held_streams(bag, routes(trial), namespace).items():
+    streams = held_streams(bag, routes(trial), namespace)
+    # What was said before makes others readable.
+    for name, route in sorted(streams.items(), key=lambda item: not item[1].is_latched):
         if obstacle := bag.obstacle(name):
             trial.problems |= dict.fromkeys(route.streams, f"{name} cannot be read, {obstacle}")
         else:
@@ -54,10 +56,9 @@ def unreadable_streams(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator
                 route.store(message, arrival_ns)
                 if trial.read.issuperset(route.streams):
                     break
-        for stream in route.streams:
-            if stream in trial.problems and stream not in trial.read:
-                prefix = "camera " if route.is_camera else ""
-                yield f"{prefix}{stream}: {trial.problems[stream]}"
+    for stream, problem in trial.problems.items():
+        if stream not in trial.read:
+            yield f"{'camera ' if stream in trial.cameras else ''}{stream}: {problem}"
 
 
 def unreadable_labels(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[str]:

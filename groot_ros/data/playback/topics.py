@@ -14,7 +14,7 @@ from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.errors import UserError
 from groot_ros.observation.label_messages import label_topics, label_types
-from groot_ros.observation.routes import Route
+from groot_ros.observation.routes import Route, merged
 from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import GRIPPER_COMMAND, GripLabel, Label
@@ -41,7 +41,9 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
     found = held_streams(bag, routes, namespace)
     for route in routes:
         name = absolute(route.topic, namespace)
-        if name not in found and not (route.is_latched and name not in bag.topics):
+        held = found[name].streams if name in found else ()
+        is_held = set(route.streams) <= set(held)
+        if not is_held and not (route.is_latched and name not in bag.topics):
             hint = (
                 _joint_hint(bag, name, "observations.grip") if GRIP.name in route.streams else ""
             )
@@ -52,7 +54,7 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
 
 def held_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str, Route]:
     """Those of `find_streams` that the bag holds, without the others."""
-    found = {}
+    found: dict[str, Route] = {}
     for route in routes:
         name = absolute(route.topic, namespace)
         if (info := bag.topics.get(name)) is None:
@@ -61,8 +63,13 @@ def held_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
             route = replace(route, type_name=found_type(route.type_name, info.counts))
         elif held := next((kind for kind in route.types if kind in info.counts), ""):
             route = route.of_type(held)
-        if route.type_name in info.counts:
-            found[name] = route
+        if route.type_name not in info.counts:
+            continue
+        other = found.get(name)
+        if other and other.type_name == route.type_name and not route.is_camera:
+            # Both take the type that the bag holds, whichever each of them expected.
+            [route] = merged([replace(other, topic=route.topic), route])
+        found[name] = route
     return found
 
 

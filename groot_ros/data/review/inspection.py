@@ -71,18 +71,20 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
 def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
     streams = robot.observations
     wanted = [
-        (route.topic, route.types, ("camera " if route.is_camera else "") + stream)
+        (route, ("camera " if route.is_camera else "") + stream)
         for route in routes(ObservationBuffer(robot, streams.signals, streams.cameras))
         for stream in route.streams
     ]
     problems = list(_missing_labels(bag, robot, namespace))
-    for topic, kinds, use in wanted:
-        found = bag.topics.get(absolute(topic, namespace))
-        if found is None:
-            problems.append(f"{use}: topic {absolute(topic, namespace)} is not in the bag")
-        elif not set(kinds) & set(found.counts):
+    for route, use in wanted:
+        topic = absolute(route.topic, namespace)
+        found = bag.topics.get(topic)
+        if found is None and not route.is_latched:
+            problems.append(f"{use}: topic {topic} is not in the bag")
+        elif found and not set(route.types) & set(found.counts):
             types = " and ".join(found.counts)
-            problems.append(f"{use}: {topic} is {types}, expected {' or '.join(kinds)}")
+            expected = " or ".join(route.types)
+            problems.append(f"{use}: {route.topic} is {types}, expected {expected}")
     return problems
 
 

@@ -12,17 +12,22 @@ import yaml
 from arm_bags import BEGIN_NS, FRAME, ArmBag, Message, grip, joints, pose, times, write_bag
 from label_bags import array, codec_for, extracted, robot_values, robot_with
 
+from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.storage import BagError
+from groot_ros.data.playback.replay import StateCollector
+from groot_ros.data.playback.topics import find_streams
 from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
 from groot_ros.geometry import matrix_to_pose, pose_to_matrix
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import TRANSFORMS
+from groot_ros.observation.routes import TRANSFORMS, routes
 from groot_ros.observation.signal_messages import FLOATS
 from groot_ros.robot.config import parse_robot
 from groot_ros.robot.forward_kinematics import LinkPoint
 from groot_ros.robot.kinematics import arm_kinematics
 from groot_ros.robot.urdf import load_urdf
+from groot_ros.signals.kinds import VECTOR
+from groot_ros.viewer.bag_subject import BagSubject
 
 SECONDS = 2.0
 MAKER = ArmBag().maker
@@ -306,3 +311,55 @@ def test_inspect_reads_transforms_too(tmp_path: Path) -> None:
     robot.write_text(yaml.safe_dump(with_pose({"tf": "tool9"})))
     [problem] = describe_bag(path, str(robot))["problems"]
     assert problem.startswith("ee_pose: no transform tells of frame tool9")
+
+
+def test_inspect_waits_for_the_description_and_needs_nothing_static(tmp_path: Path) -> None:
+    values = with_pose({"fk": "fr3_hand_tcp"})
+    urdf = values.pop("urdf")
+    del values["limits"]["points"]
+    robot = tmp_path / "mine.yaml"
+    robot.write_text(yaml.safe_dump(values))
+    data = MAKER.make("std_msgs/msg/String", data=Path(urdf).read_text())
+    said = Message("/robot_description", "std_msgs/msg/String", -5.0, data)
+    path = write_bag(tmp_path / "described", arm_messages([said]))
+    assert describe_bag(path, str(robot))["problems"] == []
+    path = write_bag(tmp_path / "without", arm_messages([]))
+    [problem] = describe_bag(path, str(robot))["problems"]
+    assert problem.startswith("ee_pose: the arm's description has not come")
+    told = [(FRAME, "hand", RAISED)]
+    moving = of(lambda t: transforms(BEGIN_NS + round(t * NS), told), TRANSFORMS, "/tf")
+    path = write_bag(tmp_path / "moving", arm_messages(moving))
+    robot.write_text(yaml.safe_dump(with_pose({"tf": "hand"})))
+    assert describe_bag(path, str(robot))["problems"] == []
+
+
+def test_the_page_tells_no_problem_of_what_was_read_later(tmp_path: Path) -> None:
+    """Transforms come one by one, and the last one that is needed comes late."""
+    late = [m for m in tree(40) if m.topic != "/tf_static"]
+    static = [("world", FRAME, RAISED), ("hand", "tool0", OFFSET)]
+    late.append(Message("/tf_static", TRANSFORMS, 0.5, transforms(BEGIN_NS, static)))
+    path = write_bag(tmp_path / "bag", arm_messages(late))
+    robot = tmp_path / "mine.yaml"
+    robot.write_text(yaml.safe_dump(with_pose({"tf": "tool0"})))
+    subject = BagSubject(path, [path], str(robot), "ee_rot6d")
+    assert "ee_pose: place" in [plot["title"] for plot in subject.episode(0)["plots"]]
+    found = subject.findings(0)["findings"]
+    # The steps before are left out, which is said of them alone.
+    assert {f["kind"] for f in found if "no transform" in f["text"]} == {"dropped"}
+
+
+def test_two_signals_of_one_array_are_both_read(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    numbers = of(lambda t: array(MAKER, [grip(t), t]), FLOATS, "/tactile")
+    path = write_bag(tmp_path / "bag", [*arm.states(), *arm.images(), *numbers])
+    values = robot_values(LED, {"topic": "/tactile", "index": 0})
+    touch = {"topic": "/tactile", "type": "array", "names": ["near", "far"]}
+    robot = parse_robot({**values, "signals": {"touch": touch}}, "mine.yaml")
+    collector = StateCollector(robot, ("grip", "touch"))
+    with open_bag(path) as bag:
+        [(name, route)] = find_streams(bag, routes(collector), "/").items()
+        for _, arrival_ns, message in bag.messages({name: route.type_name}):
+            route.store(message, arrival_ns)
+    closures, touched = (collector.samples[key].signal(VECTOR) for key in ("grip", "touch"))
+    assert len(closures) == len(touched) == len(numbers)
+    np.testing.assert_allclose(touched.values[:, 0], closures.values.ravel(), atol=1e-9)
