@@ -175,12 +175,14 @@ def _named(joints: Sequence[str], names: Sequence[str], numbers: Sequence[float]
 def no_joint(label: Label, joints: Sequence[str], seen: Sequence[str]) -> str:
     """Why a label that is for `joints` says nothing; `seen` are the joints of its messages."""
     shown = ", ".join(name[:SHOWN_LENGTH] for name in seen[:SHOWN_NAMES])
-    key = "joint" if isinstance(label, GripLabel) else "joints"
+    # A gripper's joint is also known to `commands`.
+    is_grip = isinstance(label, GripLabel)
+    key = f"{label.key}.joint" if is_grip else f"{label.place}.joints"
     hints = [hint for joint in joints if (hint := did_you_mean(joint, seen))]
     return (
         f"{label.topic} has no joint {' or '.join(joints)}, only {shown or 'none'}: "
         + (f"{hints[0].rstrip('?')}? Name " if hints else "name ")
-        + f"its joints in the arm's order at {label.key}.{key} of the robot file"
+        + f"its joints in the arm's order at {key} of the robot file"
     )
 
 
@@ -194,13 +196,14 @@ def _array(label: JointLabel, message: Any, frame: str) -> Array:
     if label.index is None and len(numbers) != count:
         raise UserError(
             f"messages have {len(numbers)} numbers, expected {count} for "
-            f"{', '.join(label.joints)}: say where they begin with {label.key}.index of the robot "
-            "file"
+            f"{', '.join(label.joints)}: say where they begin with {label.place}.index of the "
+            "robot file"
         )
     if len(numbers) < first + count:
         raise UserError(
-            f"messages have {len(numbers)} numbers, expected at least {first + count} because "
-            f"{label.key}.index is {first}, for {', '.join(label.joints)}"
+            f"messages have {len(numbers)} numbers, expected at least {first + count} for "
+            f"{', '.join(label.joints)}, which begin at {first}: say where they begin with "
+            f"{label.place}.index of the robot file"
         )
     numbers = numbers[first : first + count]
     if not np.all(np.isfinite(numbers)):
@@ -209,7 +212,7 @@ def _array(label: JointLabel, message: Any, frame: str) -> Array:
 
 
 def _number(label: GripLabel, message: Any) -> float:
-    return number_at(message.data, label.index, f"{label.key}.index")
+    return number_at(message.data, label.index, f"{label.place}.index")
 
 
 def _trajectory(joints: Sequence[str], message: Any, frame: str) -> Trajectory:
@@ -255,7 +258,7 @@ def _twist(label: PoseLabel, message: Any, frame: str) -> Twist:
         other = f" or {label.link!r}" if label.link else ""
         raise UserError(
             f"twists are in frame {found[:SHOWN_LENGTH]!r}, expected {frame!r}{other}: name the "
-            f"tool's link at {label.key}.link of the robot file if it is that"
+            f"tool's link at {label.place}.link of the robot file if it is that"
         )
     linear, angular = message.twist.linear, message.twist.angular
     value = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])

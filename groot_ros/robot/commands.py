@@ -83,6 +83,13 @@ def read_grip_command(section: Section, key: str = "commands.grip") -> GripComma
     kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
     in_trajectory, in_array = kind == TRAJECTORY, kind == ARRAY and "index" in section
     is_of_arm = (in_trajectory or in_array) and "topic" not in section
+    if in_array and not is_of_arm:
+        raise section.error(
+            "index",
+            "is there beside topic, expected one of them: an array on a topic of its own holds "
+            "one number, and that of the arm's joints has no topic here; which number of a longer "
+            "one a demonstrator's is, say with labels.grip.index",
+        )
     command = GripCommand(
         "" if is_of_arm else section.topic("topic"),
         opened,
@@ -90,9 +97,9 @@ def read_grip_command(section: Section, key: str = "commands.grip") -> GripComma
         kind,
         section.text("joint", "the gripper's joint name") if in_trajectory else "",
         section.positive("max_effort", "N") if "max_effort" in section else 0.0,
-        read_time(section, is_stamped=False),
+        read_time(section, is_stamped=in_trajectory),
         key,
-        section.integer("index", 0, MOST_JOINTS) if in_array and is_of_arm else 0,
+        section.integer("index", 0, MOST_JOINTS) if in_array else 0,
     )
     section.finish()
     return command

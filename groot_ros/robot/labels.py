@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from groot_ros.robot.commands import FLOAT32, FLOAT64, Commands
 from groot_ros.robot.observations import Observations
@@ -25,8 +26,11 @@ MOST_NUMBERS = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class _Label:
-    """A topic with commands; `key` is its place in the robot file, `type` empty where the type of
-    the topic tells. Messages without a stamp count by their arrival."""
+    """A topic with commands; `key` is its place in the robot file, `place` the one for all that
+    can be said of it, `type` empty where the type of the topic tells. Messages without a stamp
+    count by their arrival."""
+
+    place: ClassVar[str]
 
     topic: str
     key: str
@@ -39,6 +43,8 @@ class JointLabel(_Label):
     """Joints by the names that they have in its messages, in the order of the arm's; of an array
     `index` is the place of the first one, None where it holds nothing else."""
 
+    place: ClassVar[str] = "labels.joint_position"
+
     joints: tuple[str, ...]
     index: int | None = None
 
@@ -47,6 +53,8 @@ class JointLabel(_Label):
 class PoseLabel(_Label):
     """Poses in the base frame, or twists that lead from pose to pose: in m/s and rad/s after
     `scale` of the linear and the angular ones, in the base frame or that of `link`."""
+
+    place: ClassVar[str] = "labels.ee_pose"
 
     scale: tuple[float, float] = (1.0, 1.0)
     link: str = ""
@@ -61,6 +69,7 @@ class GripLabel(_Label, Opening):
     reached, as type reached does, which has no topic.
     """
 
+    place: ClassVar[str] = "labels.grip"
     open: float
     closed: float
     joint: str = ""
@@ -140,7 +149,7 @@ def _joints(section: Section, joints: tuple[str, ...]) -> JointLabel:
         )
     label = JointLabel(
         topic=section.topic("topic"),
-        key="labels.joint_position",
+        key=JointLabel.place,
         type=_kind(section, JOINT_TYPES),
         time=read_time(section),
         joints=names,
@@ -154,7 +163,7 @@ def _pose(section: Section) -> PoseLabel:
     linear, angular = section.numbers("scale", "1", 2) if "scale" in section else (1.0, 1.0)
     label = PoseLabel(
         topic=section.topic("topic"),
-        key="labels.ee_pose",
+        key=PoseLabel.place,
         type=_kind(section, POSE_TYPES),
         time=read_time(section),
         scale=(linear, angular),
@@ -172,7 +181,7 @@ def _grip(section: Section) -> GripLabel:
         raise section.error("joint", f"is missing, expected a joint's name because type is {kind}")
     label = GripLabel(
         topic="" if kind == REACHED else section.topic("topic"),
-        key="labels.grip",
+        key=GripLabel.place,
         type=kind,
         time=read_time(section),
         open=opened,

@@ -298,3 +298,15 @@ def test_a_gripper_in_the_arms_own_messages_fits_its_profile():
     labels = parse_robot(values, "sim.yaml").labels
     assert (labels["joint_position"].index, labels["grip"].index) == (1, 0)
     assert labels["grip"].topic == "/fwd/commands"
+
+
+def test_the_clock_and_the_place_of_a_gripper_in_messages_of_its_own():
+    grip = {"topic": "/jtc", "type": "trajectory", "joint": "g", "open": 0.04, "closed": 0.0}
+    time = parse_robot(changed("commands.grip", grip), "sim.yaml").commands.grip.time
+    assert time.clock == "header"
+    for clock in ("header", "arrival"):
+        values = changed("commands.grip", {**grip, "clock": clock})
+        assert parse_robot(values, "sim.yaml").commands.grip.time.clock == clock
+    grip = {"topic": "/grip", "type": "array", "index": 1, "open": 0.04, "closed": 0.0}
+    with pytest.raises(UserError, match="commands.grip.index is there beside topic, expected one"):
+        parse_robot(changed("commands.grip", grip), "sim.yaml")

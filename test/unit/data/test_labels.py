@@ -30,6 +30,7 @@ from groot_ros.data.review.validate import validate
 from groot_ros.observation.fields import NS
 from groot_ros.observation.label_messages import TRAJECTORY
 from groot_ros.observation.signal_messages import FLOATS, JOINT_STATE
+from groot_ros.robot.config import parse_robot
 
 SECONDS = 2.0
 TOPIC = "/jtc/joint_trajectory"
@@ -258,6 +259,18 @@ def test_arrays_are_in_the_arms_order_and_of_its_size(tmp_path: Path) -> None:
     robot = robot_with({**JOINT_LABEL, "joint_position": {"topic": TOPIC, "index": 2}})
     with pytest.raises(BagError, match="8 numbers, expected at least 9"):
         extracted(longer, robot, codec_for(robot), tmp_path / "shorter")
+
+
+def test_an_array_that_moves_the_arm_is_sent_to_a_key_that_is_known(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    messages = commanded(arm, 30, lambda t: array(arm.maker, [*joints(t), 0.0]), FLOATS)
+    path = write_bag(tmp_path / "bag", [*observed(arm), *messages])
+    values = robot_values({"grip": {"type": "reached"}})
+    del values["output"]["topic"]
+    values["commands"] = {"joint_position": {"topic": TOPIC}}
+    robot = parse_robot(values, "mine.yaml")
+    with pytest.raises(BagError, match=r"8 numbers, expected 7 .*labels\.joint_position\.index"):
+        extracted(path, robot, codec_for(robot), tmp_path / "rows")
 
 
 def test_one_array_that_is_too_short_costs_its_steps_alone(tmp_path: Path) -> None:
