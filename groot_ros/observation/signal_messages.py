@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.geometry import matrix_to_pose, pose_to_matrix
+from groot_ros.geometry import invert, matrix_to_pose, pose_to_matrix
 from groot_ros.observation.fields import from_pose, from_transform
 from groot_ros.robot.observations import SignalStream
 from groot_ros.robot.pose_stream import PoseStream
@@ -113,8 +113,19 @@ def moved_by(stream: PoseStream, pose: Array) -> Array:
     """The pose (7,) that a robot file means by that of its link: T_link @ tool."""
     if stream.tool is None:
         return pose
-    matrix = pose_to_matrix(pose) @ pose_to_matrix(np.array(stream.tool))
-    return np.asarray(matrix_to_pose(matrix))
+    return _moved(pose, pose_to_matrix(np.array(stream.tool)))
+
+
+def of_link(stream: PoseStream, pose: Array) -> Array:
+    """The pose (7,) of the link by the one that a robot file means, from which `moved_by` leads
+    back: T_pose @ tool^-1."""
+    if stream.tool is None:
+        return pose
+    return _moved(pose, invert(pose_to_matrix(np.array(stream.tool))))
+
+
+def _moved(pose: Array, by: Array) -> Array:
+    return np.asarray(matrix_to_pose(pose_to_matrix(pose) @ by))
 
 
 def _vector(stream: VectorStream, base_frame: str) -> list[SignalReader]:

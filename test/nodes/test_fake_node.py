@@ -20,10 +20,14 @@ from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.bags.writer import BagWriter
 from groot_ros.nodes.messages import to_duration
+from groot_ros.nodes.sim.fake_publishers import StatePublishers
 from groot_ros.observation.fields import from_pose
+from groot_ros.observation.signal_messages import signal_readers
 from groot_ros.robot.config import load_robot
 from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
+from groot_ros.signals.space import PoseSpace
+from groot_ros.sim.fake.arm import ArmState, FakeArm
 from groot_ros.sim.fake.kinematics import fake_kinematics
 
 JOINTS = [f"fr3_joint{i}" for i in range(1, 8)]
@@ -78,6 +82,31 @@ def test_velocities_a_grip_and_compressed_pictures(
         return bool(here[0] - first[0] > 0.02 and grips[-1].data < 0.01)
 
     graph.wait_for(moved, "the tool to move and the gripper to close")
+
+
+def test_the_link_is_told_so_that_the_tool_is_where_it_was_commanded(
+    graph: Graph, tmp_path: Path
+) -> None:
+    observed = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())["observations"]
+    turned = [0.6, 0.0, 0.8, 0.0]
+    observed["ee_pose"]["tool"] = {"xyz": [0.0, 0.02, 0.12], "quat_wxyz": turned}
+    robot = load_robot(robot_file(tmp_path, "pose", observations=observed))
+    pose = np.array([0.45, 0.0, 0.35, 0.0, 1.0, 0.0, 0.0])
+    poses = graph.collect(PoseStamped, "ee_pose")
+    publishers = StatePublishers(graph.node, robot)
+    arm = FakeArm(robot, ArmState(None, pose), 0)
+
+    def told() -> bool:
+        publishers.publish(arm, 1)
+        return bool(poses)
+
+    graph.wait_for(told, "a pose")
+    publishers.close()
+    assert robot.observations.ee_pose
+    [reader, *_] = signal_readers(robot.observations.ee_pose, robot.base_frame).values()
+    np.testing.assert_allclose(PoseSpace().difference(reader.value(poses[0]), pose), 0, atol=1e-9)
+    away_m = np.linalg.norm(from_pose(poses[0].pose)[:3] - pose[:3])
+    assert away_m == pytest.approx(np.hypot(0.02, 0.12))
 
 
 @pytest.mark.parametrize("profile", ["joint_trajectory", "joint_stream"])

@@ -20,6 +20,7 @@ from groot_ros.nodes.drivers.driver_messages import bytes_of, image
 from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.nodes.raw_topics import message_class
 from groot_ros.observation.routes import TRANSFORMS
+from groot_ros.observation.signal_messages import of_link
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.pose_stream import TF, ComputedPose, TransformStream
@@ -60,25 +61,25 @@ class StatePublishers:
         """Where the arm is now."""
         for topic, publisher in self._joint_states.items():
             publisher.publish(self._joint_state(topic, arm, now_ns))
-        if self._poses and arm.pose is not None:
-            self._poses.publish(pose_stamped(arm.pose, now_ns, self._robot.base_frame))
-        if self._transforms and arm.pose is not None:
-            self._transforms.publish(self._transform(arm.pose, now_ns))
+        hand = self._robot.observations.ee_pose
+        if hand and arm.pose is not None:
+            # The arm follows commands with the frame that the file means, its link is told.
+            pose = of_link(hand, arm.pose)
+            if self._poses:
+                self._poses.publish(pose_stamped(pose, now_ns, self._robot.base_frame))
+            if self._transforms:
+                self._transforms.publish(self._transform(pose, hand.link, now_ns))
         grip = self._robot.observations.grip
         if self._grips and grip:
             self._grips.publish(Float64(data=grip.raw(arm.grip)))
 
-    def _transform(self, pose: NDArray[np.float64], now_ns: int) -> Any:
-        hand = self._robot.observations.ee_pose
-        assert hand
+    def _transform(self, pose: NDArray[np.float64], link: str, now_ns: int) -> Any:
         told = pose_stamped(pose, now_ns, self._robot.base_frame)
         place, turned = told.pose.position, told.pose.orientation
         transform = Transform(
             translation=Vector3(x=place.x, y=place.y, z=place.z), rotation=turned
         )
-        stamped = TransformStamped(
-            header=told.header, child_frame_id=hand.link, transform=transform
-        )
+        stamped = TransformStamped(header=told.header, child_frame_id=link, transform=transform)
         return message_class(TRANSFORMS)(transforms=[stamped])
 
     def _joint_state(self, topic: str, arm: FakeArm, now_ns: int) -> JointState:
