@@ -26,5 +26,7 @@ def test_the_variant_is_the_one_that_the_checkpoint_names(tmp_path: Path) -> Non
     main(["init-checkpoint", "--variant=ee_joints", f"--output={folder}"])
     assert chosen_variant(str(tmp_path / "runs"), "") == "ee_joints"
     assert chosen_variant(str(tmp_path / "runs"), "7") == "ee_joints"
-    for nothing in ("", str(tmp_path), "/does/not/exist"):
+    # The only one below.
+    assert chosen_variant(str(tmp_path), "") == "ee_joints"
+    for nothing in ("", str(tmp_path / "none"), "/does/not/exist"):
         assert chosen_variant(nothing, "") == DEFAULT_VARIANT

@@ -19,7 +19,7 @@ from groot_ros.data.datasets.statistics import (
     relative_statistics,
 )
 from groot_ros.data.datasets.video import VideoInfo, read_video_info
-from groot_ros.data.datasets.writer import ACTION, RELATIVE_STATISTICS, STATE, STATISTICS
+from groot_ros.data.datasets.writer import ACTION, MODALITY, RELATIVE_STATISTICS, STATE, STATISTICS
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
@@ -177,6 +177,9 @@ class _Check:
         return kept[1]
 
     def _modality(self) -> Iterator[str]:
+        if self._dataset.own and not self._dataset.has_modality:
+            yield f"{self._dataset.path / MODALITY} is missing"
+            return
         modality, features = self._dataset.modality, self._dataset.info["features"]
         for group, default in (("state", STATE), ("action", ACTION)):
             used: list[tuple[int, int]] = []

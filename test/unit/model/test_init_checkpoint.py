@@ -38,7 +38,13 @@ def test_the_codec_understands_the_answer(variant: str, tmp_path: Path) -> None:
     relative = groot.modality.actions[0].config
     assert relative.relative is find_codec(variant).relative
     if relative.relative:
-        assert (relative.type, relative.format) == (ActionType.EEF, ActionFormat.XYZ_ROT6D)
+        is_pose = groot.modality.actions[0].key == "ee_pose"
+        expected = (
+            (ActionType.EEF, ActionFormat.XYZ_ROT6D)
+            if is_pose
+            else (ActionType.NON_EEF, ActionFormat.DEFAULT)
+        )
+        assert (relative.type, relative.format) == expected
 
 
 def test_what_the_handshake_reads(tmp_path: Path) -> None:
