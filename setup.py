@@ -63,7 +63,13 @@ setup(
     extras_require={
         "sim": ["daqp>=0.7", "mink>=1.0", "mujoco>=4.0"],
         "train": ["accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],
-        "test": ["hypothesis>=6.98", "pytest>=8,<9", "pytest-xdist>=3.5", "selenium>=4.20"],
+        "test": [
+            "hypothesis>=6.98",
+            "pytest>=8,<9",
+            "pytest-rerunfailures>=14",
+            "pytest-xdist>=3.5",
+            "selenium>=4.20",
+        ],
         "view": ["starlette>=0.46", "uvicorn>=0.34"],
     },
     entry_points={

@@ -37,6 +37,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if Path(item.path).parent.name in OVER_ROS:
                 item.add_marker(pytest.mark.xdist_group("ros"))
+                if config.pluginmanager.hasplugin("rerunfailures"):
+                    # Other tests run beside them: a test's own process may be too late to see what
+                    # lasts half a second. What is broken fails twice.
+                    item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture

@@ -87,7 +87,8 @@ sys.exit(main())
 
 
 def test_sigterm_saves_and_ends_with_zero(dataset: Path, tmp_path: Path) -> None:
-    given = options(dataset, tmp_path, "stopped", num_train_steps=100_000, logging_steps=1)
+    steps = {"num_train_steps": 100_000, "save_steps": 100_000, "logging_steps": 1}
+    given = options(dataset, tmp_path, "stopped", **steps)
     command = [sys.executable, "-u", "-c", WITHOUT_ROS, "train"]
     command += [f"--{name}={value}" for name, value in given.items()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
