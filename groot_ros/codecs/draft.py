@@ -287,20 +287,3 @@ def _camera(key: str, robot: RobotConfig | None, taken: set[str]) -> str:
             return name
     near = difflib.get_close_matches(key, list(free.values()), n=1, cutoff=0.75)
     return next((name for name, known in free.items() if known in near), FILL_IN)
-
-
-def seen_keys(
-    slices: Mapping[str, Mapping[str, int]],
-    low: Sequence[float] = (),
-    high: Sequence[float] = (),
-) -> list[Seen]:
-    """Keys of the slices of one array of columns, with its extremes where they are known."""
-    return [
-        Seen(
-            key=key,
-            size=place["end"] - place["start"],
-            low=tuple(low[place["start"] : place["end"]]),
-            high=tuple(high[place["start"] : place["end"]]),
-        )
-        for key, place in slices.items()
-    ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.measures import flips, rms_jerk
 
 Array = NDArray[np.float64]
 
@@ -68,6 +69,20 @@ class Trace:
     @property
     def succeeded(self) -> bool:
         return self.succeeded_ns is not None
+
+    @property
+    def flips(self) -> int:
+        """How often the gripper was told to open or to close."""
+        return flips(np.array([sample.values[0] for sample in self.commanded_grips]))
+
+    @property
+    def jerk_m_s3(self) -> float | None:
+        """Root mean square of the commanded hand's jerk; None of one that no poses command."""
+        if len(self.commanded) < 2:
+            return None
+        places = np.array([sample.values[:3] for sample in self.commanded])
+        stamps_ns = [sample.stamp_ns for sample in self.commanded]
+        return rms_jerk(places, float(np.median(np.diff(stamps_ns))) / 1e9)
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ class StateSubscription:
             return not self.has_choice
         if self._subscribed.type_name in types:
             return True
-        found = next((name for name in self._route.types if name in types), "")
-        if not found:
+        found = self._route.among(types)
+        if found is None:
             problem = (
                 f"{self._route.topic} is {' and '.join(sorted(types))}, expected one of "
                 f"{', '.join(self._route.types)}: name another topic in the robot file"
@@ -74,7 +74,7 @@ class StateSubscription:
                 self._buffer.report(stream, problem)
             return False
         try:
-            self._subscribe(self._route.of_type(found))
+            self._subscribe(found)
         except UserError as error:
             for stream in self._route.streams:
                 self._buffer.report(stream, str(error))

@@ -1,7 +1,7 @@
 """What messages of each type say of a label: values of now, a trajectory, or a velocity.
 
 Messages are any objects with the fields of their ROS type. To add a type is to add it to
-`LABEL_TYPES` with what reads it.
+`_joint_types`, `_pose_types` or `_grip_types` with what reads it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Messages are any objects with the fields of their ROS type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -77,6 +77,11 @@ class Route:
     def types(self) -> tuple[str, ...]:
         """Message types that its topic may have to feed it."""
         return CAMERA_TYPES if self.is_camera else (self.type_name, *self.others)
+
+    def among(self, found: Container[str]) -> Route | None:
+        """The same for the first of its types that was found; None where none was."""
+        held = next((name for name in self.types if name in found), "")
+        return self.of_type(held) if held else None
 
     def of_type(self, type_name: str) -> Route:
         """The same for messages of one of its types."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,15 +98,12 @@ class TransformTree:
 
     def _chain(self, name: str) -> list[str]:
         """A frame and all above it."""
-        return list(self._above(name))
-
-    def _above(self, name: str) -> Iterator[str]:
-        for _ in range(LONGEST_CHAIN):
-            yield name
-            if name not in self._frames:
-                return
-            name = self._frames[name].parent
-        raise UserError(f"the transforms above frame {name} go in a circle")
+        chain = [name]
+        while (known := self._frames.get(chain[-1])) is not None:
+            if len(chain) == LONGEST_CHAIN:
+                raise UserError(f"the transforms above frame {name} go in a circle")
+            chain.append(known.parent)
+        return chain
 
     def _broken(self, base: str, link: str, up: list[str], down: list[str]) -> str:
         known = sorted({*self._frames, *(frame.parent for frame in self._frames.values())})

@@ -11,6 +11,7 @@ from groot_ros.robot.observations import Observations
 from groot_ros.robot.opening import Opening, read_open_closed
 from groot_ros.robot.section import Section
 from groot_ros.robot.stream_time import StreamTime, read_time
+from groot_ros.robot.streams import read_index
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 
 # How messages tell them; where a label does not say, the type of its topic does.
@@ -21,7 +22,6 @@ JOINT_TYPES = (JOINT_STATE, TRAJECTORY, ARRAY)
 POSE_TYPES = (POSE, TRANSFORM, ODOMETRY, TWIST)
 GRIP_TYPES = (FLOAT, BOOL, ARRAY, JOINT_STATE, TRAJECTORY, GRIPPER_COMMAND, REACHED)
 OF_A_JOINT = (JOINT_STATE, TRAJECTORY)
-MOST_NUMBERS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,10 +136,6 @@ def _kind(section: Section, kinds: tuple[str, ...]) -> str:
     return section.choice("type", kinds) if "type" in section else ""
 
 
-def _index(section: Section) -> int | None:
-    return section.integer("index", 0, MOST_NUMBERS) if "index" in section else None
-
-
 def _joints(section: Section, joints: tuple[str, ...]) -> JointLabel:
     names = section.names("joints") if "joints" in section else joints
     if len(names) != len(joints):
@@ -153,7 +149,7 @@ def _joints(section: Section, joints: tuple[str, ...]) -> JointLabel:
         type=_kind(section, JOINT_TYPES),
         time=read_time(section),
         joints=names,
-        index=_index(section),
+        index=read_index(section),
     )
     section.finish()
     return label
@@ -187,7 +183,7 @@ def _grip(section: Section) -> GripLabel:
         open=opened,
         closed=closed,
         joint=joint,
-        index=_index(section),
+        index=read_index(section),
     )
     section.finish()
     return label

@@ -84,6 +84,11 @@ def read_joints(parent: Section) -> JointStream:
     return stream
 
 
+def read_index(section: Section) -> int | None:
+    """Which number of an array it is; None of one that holds nothing else."""
+    return section.integer("index", 0, MOST_NUMBERS) if "index" in section else None
+
+
 def read_grip(section: Section) -> GripStream:
     opened, closed = read_open_closed(section)
     stream = GripStream(
@@ -93,7 +98,7 @@ def read_grip(section: Section) -> GripStream:
         closed=closed,
         max_age_s=read_max_age_s(section, STATE_MAX_AGE_S),
         time=read_time(section, is_stamped="joint" in section),
-        index=section.integer("index", 0, MOST_NUMBERS) if "index" in section else None,
+        index=read_index(section),
     )
     section.finish()
     return stream

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.chunk import Chunk, Setpoint
+from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.robot_motion import begin_motion
 from groot_ros.chunks.execution.settings import ExecutionSettings
@@ -70,8 +70,8 @@ class Tick:
 class Episode:
     """What happened: success in the simulator's own state, when, and every inference.
 
-    `configurations` are those of the simulation before each command, `commands` what was commanded
-    at each control period in which something was; `strategy` is the one that was chosen.
+    `configurations` are those of the simulation before each command; `strategy` is the one that
+    was chosen.
     """
 
     instruction: str
@@ -80,7 +80,6 @@ class Episode:
     duration_s: float = 0.0
     moments: list[Moment] = field(default_factory=list)
     configurations: list[NDArray[np.float64]] = field(default_factory=list)
-    commands: list[Setpoint] = field(default_factory=list)
     ticks: list[Tick] = field(default_factory=list)
 
 
@@ -139,7 +138,7 @@ class _Rollout:
         strategy = chosen(config.strategy, policy.no_continuation)
         self._episode = Episode(simulation.task.instruction, strategy)
         self._thinking = _Thinking(policy, simulation, config, self._episode)
-        self._acting = _Acting(simulation, self._episode)
+        self._acting = _Acting(simulation, self._episode.strategy)
 
     def run(self) -> Episode:
         episode, simulation = self._episode, self._simulation
@@ -298,9 +297,9 @@ class _Thinking:
 class _Acting:
     """The robot's side: what the executor node does."""
 
-    def __init__(self, simulation: Simulation, episode: Episode) -> None:
+    def __init__(self, simulation: Simulation, strategy: str) -> None:
         self.epoch = 0
-        self._episode = episode
+        self._strategy = strategy
         self._robot = load_robot("sim")
         self._signal = self._robot.output.signal
         self.executor = self._make_executor()
@@ -308,7 +307,7 @@ class _Acting:
 
     def _make_executor(self) -> ChunkExecutor:
         period_s = 1.0 / self._robot.output.rate_hz
-        settings = ExecutionSettings(self._signal, self._episode.strategy, period_s=period_s)
+        settings = ExecutionSettings(self._signal, self._strategy, period_s=period_s)
         return ChunkExecutor(self._robot.limits, settings)
 
     def accept(self, made: _Made, now_ns: int) -> None:
@@ -334,6 +333,5 @@ class _Acting:
         setpoint = self.executor.setpoint(now_ns)
         if setpoint is None:
             return Signals()
-        self._episode.commands.append(setpoint)
         self._simulation.set_targets(setpoint.signals)
         return setpoint.signals

@@ -11,13 +11,11 @@ import numpy as np
 import torch
 
 from groot_ros.chunks.execution.strategies import AUTO
-from groot_ros.chunks.measures import flips, rms_jerk
 from groot_ros.demo.episode_trace import add_pictures, episode_trace
 from groot_ros.demo.film import write_film
 from groot_ros.demo.trial_record import write_trial
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot.config import load_robot
-from groot_ros.signals.kinds import POSE
 from groot_ros.signals.signals import EE_POSE, GRIP
 from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
@@ -102,7 +100,8 @@ class _Stage:
             episode.duration_s,
             "" if episode.succeeded else self._explain(episode, cubes, index),
             simulation.render("exterior"),
-            *_smoothness(episode, 1.0 / simulation.config.control_rate_hz),
+            trace.flips,
+            trace.jerk_m_s3,
         )
 
     def _explain(self, episode: Episode, cubes: dict[str, np.ndarray], index: int) -> str:
@@ -110,11 +109,3 @@ class _Stage:
         positions = np.array([signals[EE_POSE.name][:3] for signals in seen])
         grips = np.array([signals[GRIP.name] for signals in seen])
         return explain_failure(self._evaluation.trials.final_task(index), cubes, positions, grips)
-
-
-def _smoothness(episode: Episode, period_s: float) -> tuple[int, float | None]:
-    """Flips of the gripper, and the RMS jerk in m/s^3 of a hand that is commanded by poses."""
-    commands = episode.commands
-    closures = [c.closure for c in commands if c.closure is not None]
-    places = [c.value[:3] for c in commands if c.signal.kind == POSE]
-    return flips(np.array(closures)), rms_jerk(np.array(places), period_s) if places else None

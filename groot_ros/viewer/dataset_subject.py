@@ -117,7 +117,7 @@ class DatasetSubject:
             "tasks": [task for task, _ in tasks.most_common()],
             "is_editable": not problem,
             "problem": problem,
-            "command": f"groot-ros dataset apply {shlex.quote(str(self._root))}",
+            "command": f"groot-ros dataset apply {shlex.quote(str(dataset.path.resolve()))}",
         }
 
     def _known_edits(self) -> tuple[dict[str, Json], str]:

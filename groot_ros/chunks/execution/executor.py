@@ -15,8 +15,7 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.admission import Flood, Refusals, void_reason
 from groot_ros.chunks.execution.consumption import Consumption
 from groot_ros.chunks.execution.following import TrackingMonitor
-from groot_ros.chunks.execution.grip_decisions import GripDecisions
-from groot_ros.chunks.execution.grip_follower import GripFollower
+from groot_ros.chunks.execution.gripper import Gripper
 from groot_ros.chunks.execution.joining import Admitted, Offer, accept_ahead
 from groot_ros.chunks.execution.motion import Joined, Motion, Planner
 from groot_ros.chunks.execution.running import Execution, Running
@@ -90,9 +89,7 @@ class ChunkExecutor:
         self._waiting: Admitted | None = None
         self._version = 0
         self._lead_s = 0.0
-        self._grip = GripFollower(self.limits.grip_speed)
-        self._decisions = GripDecisions()
-        self._before: Running | None = None
+        self._gripper = Gripper(self.limits.grip_speed)
         self._commands = 0
         self._last_ns = 0
         self._last_value: Array | None = None
@@ -135,8 +132,7 @@ class ChunkExecutor:
         goes on from that command: to step back to where the robot is would be a jump.
         """
         if self.is_idle:
-            self._grip.closure = grip
-            self._forget_decisions()
+            self._gripper.start_from(grip)
         elif not self.begins_anew or self._tracking.is_near(value, self._governor.value):
             return
         self._rest_at(value)
@@ -199,12 +195,8 @@ class ChunkExecutor:
     def _begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self._strategy.forget()
-        self._forget_decisions()
+        self._gripper.forget()
         self._drop_ahead()
-
-    def _forget_decisions(self) -> None:
-        self._before = None
-        self._decisions.forget()
 
     def _drop_ahead(self) -> None:
         self._version += 1
@@ -308,7 +300,7 @@ class ChunkExecutor:
                 return
             if before and planned.running and before.chunk_id != planned.running.chunk_id:
                 self._end_running(before, time_ns)
-                self._before = before
+                self._gripper.passed(before)
             self._running = planned.running
             self._waiting = None
             self._seam_commands = SEAM_COMMANDS
@@ -440,7 +432,7 @@ class ChunkExecutor:
     @property
     def grip_goal(self) -> float | None:
         """The closure that the gripper goes to, None where none was commanded."""
-        return self._grip.goal
+        return self._gripper.goal
 
     def measured(self, value: Array, now_ns: int) -> None:
         """The robot is there; the motion stops when that is too far from its commands."""
@@ -464,21 +456,13 @@ class ChunkExecutor:
             return None
         step = self._step = self._governor.step(self._timeline.path(self._period_ns))
         self._pass(step, now_ns)
-        running = self._running
-        wanted = self._wanted_grip(running, self._timeline.now_ns) if running else None
-        grip = self._grip.follow(wanted, self.settings.period_s)
+        grip = self._gripper.follow(
+            self._running,
+            self._timeline.now_ns,
+            self.settings.period_s,
+            self._strategy.waits_for_end or self.is_at_rest,
+        )
         return self._command(step, grip, now_ns)
-
-    def _wanted_grip(self, running: Running, time_ns: int) -> float | None:
-        wanted = running.grip_at(time_ns)
-        if wanted is None:
-            return None
-        before = self._before.grip_at(time_ns) if self._before else None
-        # Chunks that are played whole never speak of the same time; and where nothing follows, the
-        # last one is not held back for ever.
-        if self._strategy.waits_for_end or self.is_at_rest:
-            before = None
-        return self._decisions.settle(wanted, running.chunk_id, before)
 
     def fail(self, detail: str, now_ns: int) -> Setpoint | None:
         """The next command where `setpoint` raised or could not be called: the governor's braking
@@ -491,7 +475,7 @@ class ChunkExecutor:
         if not self.is_at_rest:
             self._brake()
         self._last_ns = now_ns
-        return self._command(step, self._grip.closure, now_ns)
+        return self._command(step, self._gripper.closure, now_ns)
 
     def _command(self, step: Step, grip: float | None, now_ns: int) -> Setpoint:
         value = self._last_value = self._same_sign(step.value)

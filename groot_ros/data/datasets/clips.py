@@ -67,9 +67,10 @@ class Stills:
 def _files(path: Path, column: str, episode: int) -> tuple[bytes, ...]:
     """The coded pictures of an episode."""
     try:
-        rows = pq.read_table(path, columns=[column, "episode_index"])
-        mine = [i for i, index in enumerate(rows["episode_index"].to_pylist()) if index == episode]
-        values = rows[column].take(mine).to_pylist()
+        # Groups of rows that hold other episodes alone are not read.
+        mine = [("episode_index", "=", episode)]
+        rows = pq.read_table(path, columns=[column], filters=mine, use_threads=False)
+        values = rows[column].to_pylist()
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     found = [value.get("bytes") if isinstance(value, dict) else value for value in values]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -81,7 +81,7 @@ class Dataset:
         if not is_dataset(path):
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path
-        self._newest: tuple[Path, pa.Table] | None = None
+        self._newest: tuple[tuple[Path, tuple[str, ...]], pa.Table] | None = None
         self.info: dict[str, Any] = self.json(INFO)
         checks.check_info(self.info, str(path / INFO))
 
@@ -258,8 +258,12 @@ class Dataset:
 
     def table(self, episode: EpisodeFiles) -> pa.Table:
         """An episode's rows as they are stored."""
-        if self._newest is None or self._newest[0] != episode.data:
-            self._newest = (episode.data, read_table(episode.data))
+        return self._rows(episode, ())
+
+    def _rows(self, episode: EpisodeFiles, left_out: tuple[str, ...]) -> pa.Table:
+        key = episode.data, left_out
+        if self._newest is None or self._newest[0] != key:
+            self._newest = key, read_table(episode.data, left_out)
         table = self._newest[1]
         if not self.is_v3 or len(table) == episode.length or EPISODE not in table.column_names:
             return table
@@ -267,9 +271,7 @@ class Dataset:
 
     def columns(self, episode: EpisodeFiles) -> dict[str, NDArray[Any]]:
         """Columns (T,) or (T, D) of an episode, without pictures."""
-        table = self.table(episode)
-        stills = [name for name in self.still_columns if name in table.column_names]
-        return table_columns(table.drop_columns(stills))
+        return table_columns(self._rows(episode, tuple(self.still_columns)))
 
 
 def _beyond(entry: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
@@ -291,11 +293,12 @@ def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return statistics
 
 
-def read_table(path: Path) -> pa.Table:
-    """A parquet file; UserError when it is missing or damaged."""
+def read_table(path: Path, left_out: Collection[str] = ()) -> pa.Table:
+    """A parquet file without some columns; UserError when it is missing or damaged."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(use_threads=False)
+            names = [name for name in file.schema_arrow.names if name not in left_out]
+            return file.read(names if left_out else None, use_threads=False)
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except (pa.ArrowException, OSError) as error:

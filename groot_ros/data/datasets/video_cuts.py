@@ -76,7 +76,7 @@ def _stand_alone(packets: list[Any]) -> bool:
 def _encode(clip: Clip, target: Path) -> None:
     with av.open(str(clip.path)) as container:
         stream: Any = container.streams.video[0]
-        codec = stream.codec_context.name.removeprefix("lib").removesuffix("dav1d") or "av1"
+        codec = stream.codec_context.codec.canonical_name
         encoder = ENCODERS.get(codec, "")
         if encoder not in av.codecs_available:
             raise UserError(

@@ -15,8 +15,6 @@ from groot_ros.data.datasets.writer import ACTION, OWN_METADATA, STATE
 from groot_ros.data.playback.losses import Loss
 from groot_ros.errors import UserError
 
-LISTS = ("bags", "sources", "episodes", "left_out")
-
 
 def edited_metadata(pieces: Sequence[Piece]) -> dict[str, Any]:
     """What the dataset of these pieces says of its making; empty where others made one of them.

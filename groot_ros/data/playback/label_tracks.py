@@ -70,6 +70,10 @@ class LabelTrack(ABC):
         self.unusable: Counter[str] = Counter()
         """Messages that are no command, by what they are."""
         self._behind_ns = behind_ns
+        self._samples = Samples()
+        """Times of commands and of messages that are none, of some tracks with the values."""
+        self._is_held = True
+        """Whether a command counts until the next one."""
         self._problem = ""
         """Why the newest message that is no command is none."""
         self._told = np.zeros(source.signal.shape, dtype=bool)
@@ -119,7 +123,7 @@ class LabelTrack(ABC):
 
     def _leave_out(self, reason: str, time_ns: int) -> None:
         self.unusable[reason] += 1
-        self._doubt(time_ns)
+        self._samples.leave_out(time_ns)
 
     def _begin(self, time_ns: int) -> None:
         self.first_ns = time_ns if self.first_ns is None else min(self.first_ns, time_ns)
@@ -144,13 +148,9 @@ class LabelTrack(ABC):
     def _keep(self, found: Any, time_ns: int) -> None:
         """Keep what a message said that was meant for a time."""
 
-    @abstractmethod
-    def _doubt(self, time_ns: int) -> None:
-        """Nobody knows what was commanded at a time."""
-
-    @abstractmethod
     def is_doubtful(self, time_ns: int) -> bool:
         """Whether what was commanded at a time depends on a message that is no command."""
+        return self._samples.is_doubtful(time_ns, self._is_held)
 
     @abstractmethod
     def signal(self, states: Mapping[str, Signal]) -> Signal:
@@ -162,7 +162,7 @@ class SampleTrack(LabelTrack):
 
     def __init__(self, source: LabelTopic, behind_ns: int = 0) -> None:
         super().__init__(source, behind_ns)
-        self._samples = Samples()
+        self._is_held = source.signal.kind.is_decision
         self._last: Array = np.full(source.signal.shape, np.nan)
 
     def _keep(self, found: Any, time_ns: int) -> None:
@@ -178,12 +178,6 @@ class SampleTrack(LabelTrack):
         self._samples.add(time_ns, value)
         self._begin(time_ns)
 
-    def _doubt(self, time_ns: int) -> None:
-        self._samples.leave_out(time_ns)
-
-    def is_doubtful(self, time_ns: int) -> bool:
-        return self._samples.is_doubtful(time_ns, self.source.signal.kind.is_decision)
-
     def signal(self, states: Mapping[str, Signal]) -> Signal:
         return self._samples.signal(self.source.signal.kind)
 
@@ -194,22 +188,15 @@ class TrajectoryTrack(LabelTrack):
     def __init__(self, source: LabelTopic, behind_ns: int = 0) -> None:
         super().__init__(source, behind_ns)
         self._begun: list[tuple[int, Trajectory]] = []
-        self._doubts = Samples()
 
     def _keep(self, found: Trajectory, time_ns: int) -> None:
         while self._begun and self._begun[-1][0] >= time_ns:
             self._begun.pop()
         self._begun.append((time_ns, found))
-        self._doubts.add(time_ns, 0.0)
+        self._samples.add(time_ns, 0.0)
         self._told = self._told | np.isfinite(found.positions[0])
         if np.all(self._told):
             self._begin(time_ns)
-
-    def _doubt(self, time_ns: int) -> None:
-        self._doubts.leave_out(time_ns)
-
-    def is_doubtful(self, time_ns: int) -> bool:
-        return self._doubts.is_doubtful(time_ns, is_held=True)
 
     def signal(self, states: Mapping[str, Signal]) -> Signal:
         kind = self.source.signal.kind
@@ -277,18 +264,11 @@ class TwistTrack(LabelTrack):
     def __init__(self, source: LabelTopic, behind_ns: int = 0) -> None:
         super().__init__(source, behind_ns)
         self._twists = Twists()
-        self._doubts = Samples()
 
     def _keep(self, found: Twist, time_ns: int) -> None:
         self._twists.add(time_ns, found.value, found.is_of_tool)
-        self._doubts.add(time_ns, 0.0)
+        self._samples.add(time_ns, 0.0)
         self._begin(time_ns)
-
-    def _doubt(self, time_ns: int) -> None:
-        self._doubts.leave_out(time_ns)
-
-    def is_doubtful(self, time_ns: int) -> bool:
-        return self._doubts.is_doubtful(time_ns, is_held=True)
 
     def signal(self, states: Mapping[str, Signal]) -> Signal:
         name = self.source.signal.name

@@ -61,8 +61,8 @@ def held_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
             continue
         if route.is_camera:
             route = replace(route, type_name=found_type(route.type_name, info.counts))
-        elif held := next((kind for kind in route.types if kind in info.counts), ""):
-            route = route.of_type(held)
+        elif held := route.among(info.counts):
+            route = held
         if route.type_name not in info.counts:
             continue
         other = found.get(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 import yaml
 
 from groot_ros.data.datasets.reader import Dataset
+from groot_ros.errors import UserError
+from groot_ros.files.config_file import read_json
 
 EVALUATION = "evaluation.json"
+REMEDY = "run groot-ros evaluate again"
 SHOWN_TASKS = 20
 
 
@@ -56,12 +58,15 @@ def _success(path: Path) -> str:
     file = path / EVALUATION
     if not file.is_file():
         return "not measured"
-    found = json.loads(file.read_text())
-    low, high = found["interval"]
-    return (
-        f"{found['successes']} of {found['episodes']} in simulation "
-        f"({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)"
-    )
+    found = read_json(file, REMEDY)
+    try:
+        low, high = found["interval"]
+        return (
+            f"{found['successes']} of {found['episodes']} in simulation "
+            f"({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)"
+        )
+    except (LookupError, TypeError, ValueError):
+        raise UserError(f"{file} is no evaluation: {REMEDY}") from None
 
 
 def _card(name: str, rows: Sequence[tuple[str, object]], use: str, keys: Mapping[str, Any]) -> str:

@@ -56,9 +56,14 @@ class LeRobotFiles:
         return dict(values)
 
     @cached_property
+    def _before(self) -> dict[str, tuple[Section, str]]:
+        """The steps before the network."""
+        return _steps(self.path, PREPROCESSOR)
+
+    @cached_property
     def _pack(self) -> tuple[Section, Mapping[str, Any]]:
         """What goes into the network: the step's values and its flat statistics."""
-        steps = _steps(self.path, PREPROCESSOR)
+        steps = self._before
         if PACK not in steps:
             raise UserError(
                 f"{self.path / PREPROCESSOR} has no step {PACK}, only {', '.join(steps)[:200]}: "
@@ -143,7 +148,7 @@ class LeRobotFiles:
     @property
     def _images(self) -> dict[str, Any]:
         """Sizes of pictures; without albumentations LeRobot crops by a share and is bicubic."""
-        steps = _steps(self.path, PREPROCESSOR)
+        steps = self._before
         if ENCODE not in steps:
             raise UserError(f"{self.path / PREPROCESSOR} has no step {ENCODE}: copy it again")
         encode, _ = steps[ENCODE]

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from groot_ros.chunks.execution.strategies import AUTO
-from groot_ros.chunks.measures import flips, rms_jerk
 from groot_ros.demo.film import write_film
 from groot_ros.demo.trace import Trace
 from groot_ros.demo.trial_record import write_trial
@@ -104,17 +103,9 @@ def _run_trial(
         duration_s,
         "" if succeeded else _explain(trace, task, trials, scene),
         pictures[-1].image if pictures else None,
-        flips(np.array([sample.values[0] for sample in trace.commanded_grips])),
-        _jerk_m_s3(trace),
+        trace.flips,
+        trace.jerk_m_s3,
     )
-
-
-def _jerk_m_s3(trace: Trace) -> float | None:
-    if len(trace.commanded) < 2:
-        return None
-    places = np.array([sample.values[:3] for sample in trace.commanded])
-    stamps_ns = [sample.stamp_ns for sample in trace.commanded]
-    return rms_jerk(places, float(np.median(np.diff(stamps_ns))) / NS)
 
 
 def _explain(trace: Trace, task: Task, trials: Trials, scene: int) -> str:

@@ -136,7 +136,7 @@ class ExecutorBlackBox:
     def _subscribe_state(self, route: Route) -> Subscription:
         publishers = self._node.get_publishers_info_by_topic(route.topic)
         types = {publisher.topic_type for publisher in publishers}
-        route = route.of_type(next((k for k in route.types if k in types), route.type_name))
+        route = route.among(types) or route.of_type(route.type_name)
 
         def keep(data: bytes) -> None:
             self._keep(route.topic, route.type_name, data)

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 import traceback
-from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution.admission import Borders, Flood
+from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.joining import accept_ahead
@@ -40,17 +39,12 @@ from groot_ros.nodes.drivers.outputs import (
     command_topics,
 )
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
+from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
-from groot_ros.nodes.executor.executor_reports import (
-    Taken,
-    chunk_report,
-    execution_report,
-    executor_state,
-    shadow_report,
-)
+from groot_ros.nodes.executor.executor_reports import executor_state
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
-from groot_ros.nodes.qos import CHUNKS, REPORTS
+from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
 from groot_ros.observation.fields import NS
@@ -63,16 +57,15 @@ from groot_ros.timing.clock_watch import ClockWatch
 from groot_ros.timing.command_loop import CommandLoop, SteppedLoop
 from groot_ros.timing.lockstep import Inbox, Tick
 from groot_ros.timing.periods import Periods
-from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
+from groot_ros_msgs.msg import ActionChunk, ExecutorState
 
 Array = NDArray[np.float64]
 MessageInfo = dict[str, Any]
 
-REPORT_TOPIC, STATE_TOPIC = "~/chunk_report", "~/state"
+STATE_TOPIC = "~/state"
 STATE_PERIOD_S = 0.05
 # Beyond twice the time that a stop is planned for, a node that cannot finish it ends all the same.
 STOP_WAIT_S = 1.5
-KEPT_MESSAGES = 64
 RIVALS_PERIOD_S = 10.0
 
 
@@ -134,8 +127,6 @@ class ExecutorNode(GuardedLifecycleNode):
             reliability=self.stream_reliability,
             state_came=self._on_state,
         )
-        self._refusals = Flood()
-        self._taken: OrderedDict[int, Taken] = OrderedDict()
         self._commanded = self._rejected = 0
         self._commanding = False
         self._problem = ""
@@ -157,7 +148,7 @@ class ExecutorNode(GuardedLifecycleNode):
             subscribe(Bool, p.estop_topic, partial(self._on_press, StopReason.ESTOP), 1),
             subscribe(Bool, p.fault_topic, partial(self._on_press, StopReason.FAULT), 1),
         ]
-        self._reports = self.create_publisher(ChunkReport, REPORT_TOPIC, REPORTS)
+        self._reports = ChunkReports(self)
         self._states = self.create_publisher(ExecutorState, STATE_TOPIC, 1)
         self._setpoints = SetpointPublisher(self, self._robot)
         self._markers = ChunkMarkers(self, self._robot)
@@ -257,8 +248,8 @@ class ExecutorNode(GuardedLifecycleNode):
         self.destroy_service(self._resume)
         for subscription in self._subscriptions_here:
             self.destroy_subscription(subscription)
-        for publisher in (self._reports, self._states):
-            self.destroy_publisher(publisher)
+        self._reports.close()
+        self.destroy_publisher(self._states)
 
     def parameter_changed(self, name: str, value: Any) -> None:
         if name == "speed_scale" and self._streams:
@@ -307,13 +298,8 @@ class ExecutorNode(GuardedLifecycleNode):
         if self._black_box:
             self._black_box.note(self._problem)
         self.get_logger().warning(self._problem, throttle_duration_sec=1.0)
-        if self._refusals.comes(now_ns):
-            # The reports would be a flood, too.
-            return
-        report = chunk_report(message, now_ns)
-        report.rejected = reason
-        self._reports.publish(report)
-        if self._black_box:
+        report = self._reports.refused(message, reason, now_ns)
+        if report and self._black_box:
             self._black_box.said(REPORT_TOPIC, report)
 
     def _look(self) -> None:
@@ -337,9 +323,8 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._motion.count_refusal(str(refused), self.now_ns())
             return str(refused)
         if self._intake.is_new(message):
-            # Another policy counts its chunks from 1, too.
             self._report_ended()
-            self._taken.clear()
+            self._reports.forget()
         with self._lock:
             now_ns = self.now_ns()
             begins = self._motion.begins_anew
@@ -355,19 +340,13 @@ class ExecutorNode(GuardedLifecycleNode):
         chunk = fitted.chunk
         with self._lock:
             now_ns = self.now_ns()
-            self._keep(message, fitted.projected_steps)
+            self._reports.keep(message, fitted.projected_steps)
         reason = accept_ahead(self._motion, self._lock, self.now_ns, message.chunk_id, chunk)
         if reason is None:
             self._intake.took(message, fitted, now_ns)
             self._shadow.add(message.chunk_id, chunk)
             self._markers.add(message.chunk_id, chunk)
         return reason
-
-    def _keep(self, message: ActionChunk, projected_steps: int) -> None:
-        """The reports of a chunk repeat what its message said."""
-        self._taken[message.chunk_id] = Taken(message, projected_steps)
-        while len(self._taken) > KEPT_MESSAGES:
-            self._taken.popitem(last=False)
 
     def _start_motion(self, chunk: Chunk, now_ns: int) -> str | None:
         """A motion begins where the robot is."""
@@ -407,7 +386,7 @@ class ExecutorNode(GuardedLifecycleNode):
             self._send(Command(setpoint, motion, stamp_ns, time_ns, measured, grip_goal))
         self._report_ended()
         if measured is not None and self._dry_run:
-            self._compare(measured, now_ns)
+            self._reports.compared(self._shadow.measured(now_ns, measured), now_ns)
 
     def _due(self) -> tuple[int, int]:
         """How many commands to make now, and the time in ns since the last one was due."""
@@ -446,11 +425,6 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._motion.halt(StopReason.STALE, now_ns, str(reason))
             return None
 
-    def _compare(self, measured: Array, now_ns: int) -> None:
-        for verdict in self._shadow.measured(now_ns, measured):
-            if taken := self._taken.get(verdict.chunk_id):
-                self._reports.publish(shadow_report(taken.message, verdict, now_ns))
-
     def _tick_failed(self, error: Exception) -> None:
         """The arm comes to rest; the commands that it takes for that go on."""
         sentence = self._told(error)
@@ -468,9 +442,7 @@ class ExecutorNode(GuardedLifecycleNode):
     def _report_ended(self) -> None:
         with self._lock:
             ended = self._motion.take_ended()
-        for execution in ended:
-            if taken := self._taken.get(execution.chunk_id):
-                self._reports.publish(execution_report(taken, execution, self.now_ns()))
+        self._reports.ended(ended)
 
     def _on_press(self, reason: StopReason, message: Bool) -> None:
         with self._lock:

@@ -44,8 +44,8 @@ def find_checkpoint(checkpoints_dir: str | Path, checkpoint: str = "") -> Path:
     # It may be no name that a folder can have, which os.path bears.
     if os.path.isdir(os.path.join(root, checkpoint)):
         below = root / checkpoint
-        if root.resolve() in below.resolve().parents and (found := _inside(below)):
-            return found[0] if len(found) == 1 else _newest(below)
+        if root.resolve() in below.resolve().parents and _inside(below):
+            return _newest(below)
     names = [path.relative_to(root) for _, path in sorted(steps.items())] or [
         path.relative_to(root) for path in _tasks(root)
     ]
@@ -73,8 +73,6 @@ def _is_checkpoint(folder: Path) -> bool:
 
 def _inside(folder: Path) -> list[Path]:
     """The newest checkpoint of a folder, or the folder itself; those of its tasks else."""
-    if not folder.is_dir():
-        return []
     if steps := checkpoint_steps(folder):
         return [steps[max(steps)]]
     for own in (folder, folder / LEROBOT_MODEL):

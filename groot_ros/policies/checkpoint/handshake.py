@@ -90,12 +90,9 @@ def _modality_differences(
     if relative != variant.relative:
         words = {True: "relative", False: "absolute"}
         yield Difference("actions", words[relative], words[variant.relative], other_variant)
-    for what, theirs_at, ours_at in (
-        ("history of state", modality.state_delta, codec.state.history),
-        ("history of video", modality.video_delta, codec.video.history),
-    ):
-        if theirs_at != ours_at:
-            yield Difference(what, steps_text(theirs_at), steps_text(ours_at), other_variant)
+    yield from history_differences(
+        modality.state_delta, modality.video_delta, codec, other_variant
+    )
 
 
 def metadata_differences(
@@ -120,9 +117,17 @@ def metadata_differences(
             yield Difference(what, theirs, ours, remedy)
 
 
-def steps_text(steps: tuple[int, ...]) -> str:
-    """Steps of a history in a cell of the table."""
-    return " ".join(map(str, steps))
+def history_differences(
+    state: tuple[int, ...], video: tuple[int, ...], codec: Codec, other_variant: str
+) -> Iterator[Difference]:
+    """How the steps that a model reads differ from a codec's; `other_variant` mends it."""
+    for what, theirs, ours in (
+        ("history of state", state, codec.state.history),
+        ("history of video", video, codec.video.history),
+    ):
+        if theirs != ours:
+            there, here = (" ".join(map(str, steps)) for steps in (theirs, ours))
+            yield Difference(what, there, here, other_variant)
 
 
 def _sizes(keys: Mapping[str, int]) -> list[str]:

@@ -10,8 +10,8 @@ from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.handshake import (
     Difference,
     format_table,
+    history_differences,
     metadata_differences,
-    steps_text,
 )
 from groot_ros.policies.remote.connection import Handshake
 from groot_ros.robot.config import RobotConfig
@@ -49,12 +49,9 @@ def _differences(handshake: Handshake, variant: CodecFile, codec: Codec) -> Iter
         yield Difference(
             "actions", words[not variant.relative], words[variant.relative], OTHER_VARIANT
         )
-    for what, theirs_at, ours_at in (
-        ("history of state", handshake.state_history, codec.state.history),
-        ("history of video", handshake.video_history, codec.video.history),
-    ):
-        if theirs_at != ours_at:
-            yield Difference(what, steps_text(theirs_at), steps_text(ours_at), OTHER_VARIANT)
+    yield from history_differences(
+        handshake.state_history, handshake.video_history, codec, OTHER_VARIANT
+    )
 
 
 def _words(keys: Iterable[str]) -> str:

@@ -94,7 +94,7 @@ class _Run:
         behind_ns = stamps_behind_ns(bag, streams, episode.start_ns, episode.stop_ns)
         seen = self._streams(bag, eyes, behind_ns)
         measured = self._streams(bag, recorded, behind_ns)
-        grip = self._grip_commands(bag)
+        grip = self._grip_label(bag)
         self._eyes.open(episode.instruction, episode.start_ns)
         topics = {topic: route.type_name for topic, route in {**seen, **measured}.items()}
         topics |= {grip.topic: grip.type_name} if grip else {}
@@ -122,13 +122,12 @@ class _Run:
     ) -> dict[str, Route]:
         return find_streams(bag, routes(buffer, behind_ns), self._episode.namespace)
 
-    def _grip_commands(self, bag: Bag) -> LabelTopic | None:
+    def _grip_label(self, bag: Bag) -> LabelTopic | None:
         """What was commanded says more than what was reached: a gripper that holds something is
         not closed."""
-        labels = {spec.name: (spec, label) for spec, label in labelled(self._robot).items()}
-        if (found := labels.get(GRIP.name)) is None:
+        if (label := labelled(self._robot).get(GRIP)) is None:
             return None
-        return held_label(bag, self._robot, *found, self._episode.namespace)
+        return held_label(bag, self._robot, GRIP, label, self._episode.namespace)
 
     def _command_grip(self, grip: LabelTopic, message: Any) -> None:
         try:

@@ -1,0 +1,68 @@
+"""What became of chunks, told on the executor's topic."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from groot_ros.chunks.execution.admission import Flood
+from groot_ros.chunks.execution.running import Execution
+from groot_ros.chunks.shadow import Disagreement
+from groot_ros.nodes.executor.executor_reports import (
+    Taken,
+    chunk_report,
+    execution_report,
+    shadow_report,
+)
+from groot_ros.nodes.lifecycle import GuardedLifecycleNode
+from groot_ros.nodes.qos import REPORTS
+from groot_ros_msgs.msg import ActionChunk, ChunkReport
+
+REPORT_TOPIC = "~/chunk_report"
+KEPT_MESSAGES = 64
+
+
+class ChunkReports:
+    """Tells what became of chunks; owns what the messages of those that were taken said."""
+
+    def __init__(self, node: GuardedLifecycleNode) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(ChunkReport, REPORT_TOPIC, REPORTS)
+        self._refusals = Flood()
+        self._taken: OrderedDict[int, Taken] = OrderedDict()
+
+    def keep(self, message: ActionChunk, projected_steps: int) -> None:
+        """The reports of a chunk repeat what its message said."""
+        self._taken[message.chunk_id] = Taken(message, projected_steps)
+        while len(self._taken) > KEPT_MESSAGES:
+            self._taken.popitem(last=False)
+
+    def forget(self) -> None:
+        """Another policy counts its chunks from 1, too."""
+        self._taken.clear()
+
+    def refused(self, message: ActionChunk, reason: str, now_ns: int) -> ChunkReport | None:
+        """The report of a refusal; None where reports would be a flood, too."""
+        if self._refusals.comes(now_ns):
+            return None
+        report = chunk_report(message, now_ns)
+        report.rejected = reason
+        self._publisher.publish(report)
+        return report
+
+    def ended(self, executions: Iterable[Execution]) -> None:
+        """Report chunks that were executed."""
+        for execution in executions:
+            if taken := self._taken.get(execution.chunk_id):
+                report = execution_report(taken, execution, self._node.now_ns())
+                self._publisher.publish(report)
+
+    def compared(self, verdicts: Iterable[Disagreement], now_ns: int) -> None:
+        """Report chunks that were compared with what the robot did."""
+        for verdict in verdicts:
+            if taken := self._taken.get(verdict.chunk_id):
+                self._publisher.publish(shadow_report(taken.message, verdict, now_ns))
+
+    def close(self) -> None:
+        """Publish nothing more."""
+        self._node.destroy_publisher(self._publisher)
