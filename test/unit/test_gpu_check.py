@@ -17,12 +17,15 @@ import psutil
 import pytest
 import torch
 
-from groot_ros.benchmarks.gpu import inference, page, parity, step_process
+from groot_ros.benchmarks.gpu import files, inference, page, parity, step_process
 from groot_ros.benchmarks.gpu.check import MEASURED, Check
 from groot_ros.benchmarks.gpu.record import Outcome, Record, Result, read
-from groot_ros.benchmarks.gpu.steps import N17, STEPS, Setting, Step, choose
+from groot_ros.benchmarks.gpu.steps import N16, N17, STEPS, Setting, Step, choose
+from groot_ros.benchmarks.model_configs import CONFIGS
 from groot_ros.errors import UserError
+from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.tiny.tokenizer import tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "gpu_check.sh"
@@ -150,6 +153,15 @@ def test_names_of_steps_are_checked_and_bring_what_they_need() -> None:
         choose(["all"], [])
     places = {s.name: index for index, s in enumerate(STEPS)}
     assert all(places[need] < places[s.name] for s in STEPS for need in s.needs)
+
+
+@pytest.mark.parametrize("name", [N17, N16])
+def test_the_full_checkpoint_takes_the_tiny_tokenizer_and_keeps_its_shapes(name: str) -> None:
+    raw = CONFIGS[Setting(device="cuda", folder=Path(), small=False).config(name)]
+    full, own = (Gr00tConfig.from_dict(c) for c in (raw, files.with_tiny_tokens(raw, name)))
+    shapes = [{n: p.shape for n, p in Gr00t.on_meta(c).named_parameters()} for c in (full, own)]
+    assert shapes[0] == shapes[1]
+    assert own.backbone["image_token_id"] < tiny_tokenizer(own.version.prompt).get_vocab_size()
 
 
 def test_a_changed_network_is_no_parity(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ MARGIN = 2e9
 def checkpoint(setting: Setting, version: str) -> Iterator[Result]:
     """A folder as NVIDIA's in bfloat16, for the simulated arm, with the tiny tokenizer."""
     spec = replace(checkpoint_spec(find_codec(VARIANT), load_robot(ROBOT)), version=version)
-    raw = _own_tokens(CONFIGS[setting.config(version)], version)
+    raw = with_tiny_tokens(CONFIGS[setting.config(version)], version)
     config = Gr00tConfig.from_dict(raw)
     numbers = sum(parameter.numel() for parameter in Gr00t.on_meta(config).parameters())
     check_disk(setting.folder, torch.bfloat16.itemsize * numbers)
@@ -78,15 +78,16 @@ def check_disk(folder: Path, needed: float) -> None:
         )
 
 
-def _own_tokens(raw: dict[str, Any], version: str) -> dict[str, Any]:
+def with_tiny_tokens(raw: dict[str, Any], version: str) -> dict[str, Any]:
     """config.json with the ids that the tiny tokenizer gives; no shape changes at full size."""
-    tokenizer = tiny_tokenizer(Gr00tConfig.from_dict(raw).version.prompt)
-    backbone, size = raw["backbone_config"], tokenizer.get_vocab_size()
+    config = Gr00tConfig.from_dict(raw)
+    tokenizer = tiny_tokenizer(config.version.prompt)
+    size = tokenizer.get_vocab_size()
     tiny = BACKBONES[version].config(1, size, tokenizer.token_to_id)
     ids = {name: value for name, value in tiny.items() if name.endswith("_token_id")}
-    text = backbone["text_config"]
+    text = config.backbone["text_config"]
     text = {**text, "vocab_size": max(size, text["vocab_size"])}
-    return {**raw, "backbone_config": {**backbone, **ids, "text_config": text}}
+    return {**raw, "backbone_config": {**config.backbone, **ids, "text_config": text}}
 
 
 def _processor_config(
