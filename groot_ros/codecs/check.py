@@ -34,9 +34,9 @@ def _refusal(build: Callable[[], object]) -> list[str]:
 
 def _unfollowed(file: CodecFile, robot: RobotConfig) -> Iterator[str]:
     signals = [entry.signal for entry in file.action if isinstance(entry, Entry)]
-    wanted = robot.output.signal.name
-    if wanted not in signals:
-        yield (
-            f"robot {robot.name} follows {wanted}, but codec {file.name} predicts "
-            f"{', '.join(signals)}: choose another output.profile, or name output.kinematics"
-        )
+    for wanted in robot.followed:
+        if wanted not in signals:
+            yield (
+                f"robot {robot.name} follows {wanted}, but codec {file.name} predicts "
+                f"{', '.join(signals)}: choose another output.profile, or name output.kinematics"
+            )

@@ -29,7 +29,8 @@ from groot_ros.errors import UserError, did_you_mean
 from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.section import Section
-from groot_ros.signals.signals import EE_POSE, GRIP, SignalSpec
+from groot_ros.signals.kinds import JOINTS
+from groot_ros.signals.signals import SignalSpec, arm_signal
 
 EACH_CAMERA = "each_camera"
 """Stands for every camera of the robot file, under its key there."""
@@ -153,9 +154,9 @@ def _spec(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Sign
     if entry.signal in has:
         return robot.observations.spec(entry.signal)
     # What is only commanded need not be observed; the names of joints are in what is observed.
-    for spec in (EE_POSE, GRIP) if group == "action" else ():
-        if entry.signal == spec.name:
-            return spec
+    spec = arm_signal(entry.signal) if group == "action" else None
+    if spec and spec.kind != JOINTS and spec.arm in (robot.arms or ("",)):
+        return spec
     hint = did_you_mean(entry.signal, has) or "add it to the robot file"
     raise UserError(
         f"robot {robot.name} has no observations.{entry.signal}, which variant {file.name} "
@@ -166,7 +167,7 @@ def _spec(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Sign
 def _checked_tool(
     file: CodecFile, entry: Entry, signal: SignalSpec, robot: RobotConfig, group: str
 ) -> Tool | None:
-    tool, kinematics = entry.tool, robot.output.kinematics
+    tool, kinematics = entry.tool, robot.arm_of(signal.name).output.kinematics
     link = signal.link or (kinematics.tool if kinematics else "")
     if tool and link and tool.of != link:
         raise UserError(

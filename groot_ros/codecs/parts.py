@@ -14,7 +14,7 @@ from groot_ros.errors import UserError
 from groot_ros.geometry import invert, matrix_to_pose, pose_to_matrix
 from groot_ros.observation.types import Feature, Observation
 from groot_ros.signals.kinds import JOINTS
-from groot_ros.signals.signals import Signals, SignalSpec
+from groot_ros.signals.signals import Signals, SignalSpec, of_arm
 
 Array = NDArray[np.float64]
 
@@ -175,9 +175,10 @@ class ObservationPart:
 
     @property
     def joints(self) -> tuple[str, ...]:
-        """Names of the joints that it reads, empty for none."""
-        named = (part.signal.names for part in self.parts if part.signal.kind == JOINTS)
-        return next(named, ())
+        """Names of the joints that it reads, of several arms with the arm's; empty for none."""
+        signals = [part.signal for part in self.parts if part.signal.kind == JOINTS]
+        named = [of_arm(signal.arm, joint) for signal in signals for joint in signal.names]
+        return tuple(dict.fromkeys(named))
 
     def encode(self, observation: Observation) -> dict[str, Array]:
         """State columns {key: (T, D)}, T of the parts' history; UserError names what is amiss."""

@@ -111,7 +111,7 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
 
 
 def _signal_routes(buffer: Sink, name: str, stream: SignalStream, behind_ns: int) -> list[Route]:
-    robot = buffer.robot
+    robot = buffer.robot.arm_of(name)
     time = _Time(stream.time, behind_ns)
     if isinstance(stream, TransformStream):
         return _transform_routes(buffer, name, stream, time)
@@ -135,7 +135,8 @@ def _computed(
 ) -> tuple[list[Route], dict[str, SignalReader]]:
     """What reads the pose of a link by the joints; without a file the arm's description comes on
     a topic."""
-    robot, path = buffer.robot, stream.urdf or buffer.robot.urdf
+    robot = buffer.robot.arm_of(name)
+    path = stream.urdf or robot.urdf
     joints = robot.observations.joint_position
     assert joints, "the robot file was checked for it"
     [(type_name, reader)] = signal_readers(joints, robot.base_frame).items()
@@ -201,7 +202,7 @@ def _store_transforms(
     if is_static:
         return
     try:
-        found_ns, pose = tree.pose(buffer.robot.base_frame, stream.link)
+        found_ns, pose = tree.pose(buffer.robot.arm_of(name).base_frame, stream.link)
     except UserError as error:
         buffer.report(name, str(error))
     else:

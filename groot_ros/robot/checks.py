@@ -10,6 +10,7 @@ from groot_ros.signals.kinds import JOINTS
 def check_activation(robot: RobotConfig) -> None:
     """UserError for a joint profile without limits of velocity and acceleration: nothing would
     bound how fast the arm goes; or with one of orientation, which nobody would keep."""
+    check_single(robot, "the executor commands one arm")
     if robot.output.commanded.kind != JOINTS:
         return
     if robot.limits.orientation:
@@ -24,6 +25,15 @@ def check_activation(robot: RobotConfig) -> None:
         raise UserError(
             f"robot {robot.name}: {' and '.join(missing)} missing, which output.profile "
             f"{robot.output.profile} needs: set one number per joint, from the arm's data sheet"
+        )
+
+
+def check_single(robot: RobotConfig, what: str) -> None:
+    """UserError for a robot of several arms, which something cannot do."""
+    if robot.arms:
+        raise UserError(
+            f"robot {robot.name} has the arms {', '.join(robot.arms)}: {what} so far, name the "
+            "file of a robot with one"
         )
 
 

@@ -78,7 +78,7 @@ def _command_topic(section: Section, key: str) -> str | None:
     return topic
 
 
-def read_grip_command(section: Section, key: str = "commands.grip") -> GripCommand:
+def read_grip_command(section: Section) -> GripCommand:
     opened, closed = read_open_closed(section)
     kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
     in_trajectory, in_array = kind == TRAJECTORY, kind == ARRAY and "index" in section
@@ -98,7 +98,7 @@ def read_grip_command(section: Section, key: str = "commands.grip") -> GripComma
         section.text("joint", "the gripper's joint name") if in_trajectory else "",
         section.positive("max_effort", "N") if "max_effort" in section else 0.0,
         read_time(section, is_stamped=in_trajectory),
-        key,
+        section.place(""),
         section.integer("index", 0, MOST_JOINTS) if in_array else 0,
     )
     section.finish()

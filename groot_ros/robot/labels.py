@@ -12,7 +12,7 @@ from groot_ros.robot.opening import Opening, read_open_closed
 from groot_ros.robot.section import Section
 from groot_ros.robot.stream_time import StreamTime, read_time
 from groot_ros.robot.streams import read_index
-from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, SignalSpec
 
 # How messages tell them; where a label does not say, the type of its topic does.
 JOINT_STATE, TRAJECTORY, ARRAY = "joint_state", "trajectory", "array"
@@ -30,12 +30,17 @@ class _Label:
     can be said of it, `type` empty where the type of the topic tells. Messages without a stamp
     count by their arrival."""
 
-    place: ClassVar[str]
+    signal: ClassVar[SignalSpec]
 
     topic: str
     key: str
     type: str = ""
     time: StreamTime = StreamTime()
+
+    @property
+    def place(self) -> str:
+        *arm, _, _ = self.key.split(".")
+        return ".".join([*arm, "labels", self.signal.name])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +48,7 @@ class JointLabel(_Label):
     """Joints by the names that they have in its messages, in the order of the arm's; of an array
     `index` is the place of the first one, None where it holds nothing else."""
 
-    place: ClassVar[str] = "labels.joint_position"
+    signal: ClassVar[SignalSpec] = JOINT_POSITION
 
     joints: tuple[str, ...]
     index: int | None = None
@@ -54,7 +59,7 @@ class PoseLabel(_Label):
     """Poses in the base frame, or twists that lead from pose to pose: in m/s and rad/s after
     `scale` of the linear and the angular ones, in the base frame or that of `link`."""
 
-    place: ClassVar[str] = "labels.ee_pose"
+    signal: ClassVar[SignalSpec] = EE_POSE
 
     scale: tuple[float, float] = (1.0, 1.0)
     link: str = ""
@@ -69,7 +74,8 @@ class GripLabel(_Label, Opening):
     reached, as type reached does, which has no topic.
     """
 
-    place: ClassVar[str] = "labels.grip"
+    signal: ClassVar[SignalSpec] = GRIP
+
     open: float
     closed: float
     joint: str = ""
@@ -83,7 +89,8 @@ Labels = Mapping[str, Label]
 
 def read_labels(section: Section, commands: Commands, observations: Observations) -> Labels:
     """Those of a robot file; what it leaves out is what moves the robot, its `commands`."""
-    labels: dict[str, Label] = dict(commanded_labels(commands, observations))
+    arm = section.place("").removesuffix("labels")
+    labels: dict[str, Label] = dict(commanded_labels(commands, observations, arm))
     joints = observations.joint_position
     if "joint_position" in section:
         part = section.section("joint_position")
@@ -100,28 +107,36 @@ def read_labels(section: Section, commands: Commands, observations: Observations
     return labels
 
 
-def commanded_labels(commands: Commands, observations: Observations) -> dict[str, Label]:
-    """What moves the robot, as labels by the name of the signal."""
+def commanded_labels(
+    commands: Commands, observations: Observations, arm: str = ""
+) -> dict[str, Label]:
+    """What moves the robot, as labels by the name of the signal; keys of the robot file begin with
+    `arm`."""
     labels: dict[str, Label] = {}
     joints, grip = observations.joint_position, commands.grip
     if commands.ee_pose:
         labels[EE_POSE.name] = PoseLabel(
-            topic=commands.ee_pose, key="commands.ee_pose", type=POSE, time=commands.ee_pose_time
+            topic=commands.ee_pose,
+            key=f"{arm}commands.ee_pose",
+            type=POSE,
+            time=commands.ee_pose_time,
         )
     elif commands.twist:
-        labels[EE_POSE.name] = PoseLabel(topic=commands.twist, key="commands.twist", type=TWIST)
+        labels[EE_POSE.name] = PoseLabel(
+            topic=commands.twist, key=f"{arm}commands.twist", type=TWIST
+        )
     shared = grip if grip and grip.is_of_arm and grip.type == ARRAY else None
     if commands.joint_position and joints:
         labels[JOINT_POSITION.name] = JointLabel(
             topic=commands.joint_position,
-            key="commands.joint_position",
+            key=f"{arm}commands.joint_position",
             joints=joints.joints,
             index=int(shared.index == 0) if shared else None,
         )
     if grip and (grip.topic or commands.joint_position):
         labels[GRIP.name] = GripLabel(
             topic=grip.topic or commands.joint_position or "",
-            key="commands.grip",
+            key=f"{arm}commands.grip",
             type="" if grip.type in (FLOAT64, FLOAT32) else grip.type,
             time=grip.time,
             open=grip.open,
@@ -145,7 +160,7 @@ def _joints(section: Section, joints: tuple[str, ...]) -> JointLabel:
         )
     label = JointLabel(
         topic=section.topic("topic"),
-        key=JointLabel.place,
+        key=section.place(""),
         type=_kind(section, JOINT_TYPES),
         time=read_time(section),
         joints=names,
@@ -159,7 +174,7 @@ def _pose(section: Section) -> PoseLabel:
     linear, angular = section.numbers("scale", "1", 2) if "scale" in section else (1.0, 1.0)
     label = PoseLabel(
         topic=section.topic("topic"),
-        key=PoseLabel.place,
+        key=section.place(""),
         type=_kind(section, POSE_TYPES),
         time=read_time(section),
         scale=(linear, angular),
@@ -177,7 +192,7 @@ def _grip(section: Section) -> GripLabel:
         raise section.error("joint", f"is missing, expected a joint's name because type is {kind}")
     label = GripLabel(
         topic="" if kind == REACHED else section.topic("topic"),
-        key=GripLabel.place,
+        key=section.place(""),
         type=kind,
         time=read_time(section),
         open=opened,

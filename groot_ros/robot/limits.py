@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from groot_ros.errors import did_you_mean
 from groot_ros.robot.forward_kinematics import LinkPoint
 from groot_ros.robot.section import Section
+from groot_ros.signals.kinds import JOINTS as JOINTS_KIND
+from groot_ros.signals.signals import of_arm
 
 CARTESIAN = {
     "linear_velocity": "m/s",
@@ -62,6 +68,16 @@ class OrientationLimit:
     base_axis: str
     cone_rad: float
     twist_rad: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointDistance:
+    """Two points of different arms, each an arm's name and that of one of its points, that stay
+    `least_m` apart."""
+
+    name: str
+    points: tuple[tuple[str, str], tuple[str, str]]
+    least_m: float
 
 
 @dataclass(frozen=True)
@@ -213,3 +229,65 @@ def _point(name: str, section: Section, workspace: tuple[Any, Any]) -> WatchedPo
         raise section.error("", "needs min and max, or limits.workspace")
     section.finish()
     return WatchedPoint(name, link, xyz, low=low, high=high)
+
+
+def joined_limits(limits: Sequence[tuple[Limits, int]]) -> Limits:
+    """Those of several arms whose joints, as many as are said of each, stand one behind the other:
+    of joints alone, and the strictest of what is for an arm as a whole."""
+
+    def joined(key: str, missing: Callable[[Limits], Any]) -> tuple[float, ...]:
+        """What is missing of an arm, as one number for each of its joints."""
+        return tuple(
+            number
+            for each, count in limits
+            for number in getattr(each, key) or np.broadcast_to(missing(each), count).tolist()
+        )
+
+    usual = JOINTS_KIND.lengths[0].deceleration
+    values: dict[str, Any] = {
+        **{key: joined(key, lambda _: math.inf) for key in JOINTS},
+        "joint_lower": joined("joint_lower", lambda _: -math.inf),
+        # An arm that says nothing of stops brakes as hard as it speeds up.
+        "joint_deceleration": joined(
+            "joint_deceleration", lambda each: each.joint_acceleration or usual
+        ),
+    }
+    for key in JOINTS:
+        if key != "joint_deceleration" and not any(getattr(each, key) for each, _ in limits):
+            values[key] = None
+    follow = [each.following for each, _ in limits]
+    return Limits(
+        **values,
+        following=Following(
+            joints_rad=min(each.joints_rad for each in follow),
+            lag_s=max(each.lag_s for each in follow),
+            patience_s=min(each.patience_s for each in follow),
+        ),
+    )
+
+
+def read_distances(section: Section, arms: Mapping[str, Limits]) -> tuple[PointDistance, ...]:
+    """How near points of arms may come, which are among `limits.points` of theirs."""
+    known = {
+        of_arm(arm, point.name): (arm, point.name)
+        for arm, own in arms.items()
+        for point in own.points
+    }
+    return tuple(_distance(name, part, known) for name, part in section.sections())
+
+
+def _distance(name: str, section: Section, known: Mapping[str, tuple[str, str]]) -> PointDistance:
+    names = section.names("points")
+    for point in names:
+        if point not in known:
+            near = did_you_mean(point, known) or f"there are {', '.join(known) or 'none'}"
+            raise section.error(
+                "points", f"holds {point}, expected limits.points of the arms: {near}"
+            )
+    if len(names) != 2 or known[names[0]][0] == known[names[1]][0]:
+        raise section.error(
+            "points", "expected two points of different arms: [left/tool, right/tool]"
+        )
+    least_m = section.positive("least", "m")
+    section.finish()
+    return PointDistance(name=name, points=(known[names[0]], known[names[1]]), least_m=least_m)

@@ -17,7 +17,7 @@ from groot_ros.robot.streams import (
     read_joints,
     read_vector,
 )
-from groot_ros.signals.signals import ARM, EE_POSE, GRIP, JOINT_POSITION, SignalSpec
+from groot_ros.signals.signals import ARM, EE_POSE, GRIP, JOINT_POSITION, SignalSpec, of_arm
 
 SignalStream = JointStream | PoseStream | GripStream | VectorStream
 """Where a signal comes from, besides cameras."""
@@ -33,6 +33,8 @@ class Observations:
     grip: GripStream | None = None
     vectors: Mapping[str, VectorStream] = field(default_factory=dict)
     """Other signals by name, the file's `signals`."""
+    arms: Mapping[str, Observations] = field(default_factory=dict)
+    """Of a robot of several arms, whose own streams are all None, by the arm's name."""
 
     @property
     def signals(self) -> dict[str, SignalStream]:
@@ -41,7 +43,13 @@ class Observations:
 
     @property
     def arm(self) -> dict[str, SignalStream]:
-        """Those of the arm and its gripper."""
+        """Those of the arm and its gripper, or of all arms, with their names."""
+        if self.arms:
+            return {
+                of_arm(name, signal): stream
+                for name, observed in self.arms.items()
+                for signal, stream in observed.arm.items()
+            }
         arm: dict[SignalSpec, SignalStream | None] = {
             JOINT_POSITION: self.joint_position,
             EE_POSE: self.ee_pose,
@@ -60,30 +68,49 @@ class Observations:
     ) -> Observations:
         """The same with each of the streams changed."""
         cameras = {name: camera(stream) for name, stream in self.cameras.items()}
-        arm = {name: signal(stream) for name, stream in self.arm.items()}
+        arms = {name: arm.changed(camera, signal) for name, arm in self.arms.items()}
+        own = {} if arms else {name: signal(stream) for name, stream in self.arm.items()}
         vectors = {name: signal(stream) for name, stream in self.vectors.items()}
-        return replace(self, cameras=cameras, vectors=vectors, **arm)
+        return replace(self, cameras=cameras, vectors=vectors, arms=arms, **own)
 
 
 def read_observations(section: Section) -> Observations:
-    cameras = {name: read_camera(name, s) for name, s in section.part("cameras").sections()}
-    joints = read_joints(section) if "joint_position" in section else None
-    joint_topic = joints.topic if joints else ""
-    pose = read_pose(section.section("ee_pose"), joint_topic) if "ee_pose" in section else None
-    observations = Observations(
-        cameras=cameras,
-        joint_position=joints,
-        ee_pose=pose,
-        grip=read_grip(section.section("grip")) if "grip" in section else None,
-    )
+    """Of the only arm of a robot."""
+    observations = replace(_read_arm(section), cameras=read_cameras(section))
     section.finish()
     return observations
 
 
+def read_cameras(parent: Section) -> dict[str, CameraStream]:
+    return {name: read_camera(name, s) for name, s in parent.part("cameras").sections()}
+
+
+def read_arm_observations(section: Section) -> Observations:
+    """Of one of several arms, beside which the cameras stand."""
+    if "cameras" in section:
+        raise section.error("cameras", "stands in an arm, expected `cameras` beside `arms`")
+    observations = _read_arm(section)
+    section.finish()
+    return observations
+
+
+def _read_arm(section: Section) -> Observations:
+    joints = read_joints(section) if "joint_position" in section else None
+    joint_topic = joints.topic if joints else ""
+    pose = read_pose(section.section("ee_pose"), joint_topic) if "ee_pose" in section else None
+    return Observations(
+        cameras={},
+        joint_position=joints,
+        ee_pose=pose,
+        grip=read_grip(section.section("grip")) if "grip" in section else None,
+    )
+
+
 def read_vectors(section: Section, observations: Observations) -> dict[str, VectorStream]:
     vectors = {name: read_vector(part) for name, part in section.sections()}
+    taken = {*(spec.name for spec in ARM), *observations.cameras, *observations.arms}
     for name in vectors:
-        if name in (spec.name for spec in ARM) or name in observations.cameras:
+        if name in taken or name in observations.signals:
             raise section.error(name, "is the name of another stream, expected one of its own")
     section.finish()
     return vectors

@@ -52,9 +52,28 @@ class Output:
         return EE_POSE if self.kinematics else self.commanded
 
 
-def read_output(section: Section, commands: Commands) -> tuple[Output, Commands]:
+def read_rate_hz(section: Section, key: str) -> float:
+    """Commands per second."""
+    return section.number(key, "Hz", MIN_RATE_HZ, 1000.0)
+
+
+def read_profile(section: Section) -> str:
+    """A key of OUTPUT_PROFILES."""
+    return section.choice("profile", tuple(OUTPUT_PROFILES))
+
+
+def read_output(
+    section: Section,
+    commands: Commands,
+    rate_hz: float | None = None,
+    spanning: tuple[str, str] | None = None,
+) -> tuple[Output, Commands]:
     """How the executor commands, and on which topics: those of `commands`, and what the output
-    itself says of them."""
+    itself says of them.
+
+    Of one of several arms the rate is said elsewhere, and so are profile and topic of an output
+    that spans them.
+    """
     kinematics = None
     if "kinematics" in section:
         part = section.section("kinematics")
@@ -62,12 +81,15 @@ def read_output(section: Section, commands: Commands) -> tuple[Output, Commands]
         kinematics = ToolKinematics(part.text("tool", "the link at the tool"), urdf)
         part.finish()
     output = Output(
-        profile=section.choice("profile", tuple(OUTPUT_PROFILES)),
-        rate_hz=section.number("rate", "Hz", MIN_RATE_HZ, 1000.0),
+        profile=spanning[0] if spanning else read_profile(section),
+        rate_hz=read_rate_hz(section, "rate") if rate_hz is None else rate_hz,
         kinematics=kinematics,
     )
-    if "topic" in section:
-        name, topic = OUTPUT_PROFILES[output.profile], section.topic("topic")
+    topic = spanning[1] if spanning else ""
+    if not spanning and "topic" in section:
+        topic = section.topic("topic")
+    if topic:
+        name = OUTPUT_PROFILES[output.profile]
         if (other := getattr(commands, name)) not in (None, topic):
             raise section.error(
                 "topic", f"is {topic}, but commands.{name} is {other}: say it in one place"
@@ -77,7 +99,7 @@ def read_output(section: Section, commands: Commands) -> tuple[Output, Commands]
     if "grip" in section:
         if commands.grip:
             raise section.error("grip", "is there and commands.grip too: say it in one place")
-        grip = read_grip_command(section.section("grip"), "output.grip")
+        grip = read_grip_command(section.section("grip"))
         commands = replace(commands, grip=grip)
     section.finish()
     return output, commands

@@ -38,9 +38,13 @@ class Section:
         self._values = dict(values)
         self._known: list[str] = []
 
+    def place(self, key: str) -> str:
+        """Where a key of this section is in the file, for example limits.points."""
+        return ".".join(part for part in (self._path, key) if part)
+
     def error(self, key: str, problem: str) -> UserError:
         """The one sentence for a key of this section."""
-        name = ".".join(part for part in (self._path, key[:40]) if part) or "the file"
+        name = self.place(key[:40]) or "the file"
         return UserError(f"{self._source}: {name} {problem}")
 
     def __contains__(self, key: str) -> bool:

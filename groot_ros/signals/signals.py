@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, Kind
 
 Array = NDArray[np.float64]
+
+SEPARATOR = "/"
+"""Between the name of one of several arms and that of its signal."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,17 @@ class SignalSpec:
     @property
     def key(self) -> str:
         """Its name as that of a dataset's column."""
-        return self.name.replace("/", "_")
+        return self.name.replace(SEPARATOR, "_")
+
+    @property
+    def arm(self) -> str:
+        """Which of several arms it is of; empty for none of several."""
+        return self.name.rpartition(SEPARATOR)[0]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the numbers of a value."""
-        return self.kind.columns(self.names, self.name)
+        return self.kind.columns(self.names, self.key)
 
 
 # The signals of a single arm; joints are named by its robot file.
@@ -59,6 +67,20 @@ EE_POSE = SignalSpec("ee_pose", POSE)
 JOINT_POSITION = SignalSpec("joint_position", JOINTS)
 GRIP = SignalSpec("grip", CLOSURE)
 ARM = (EE_POSE, JOINT_POSITION, GRIP)
+
+
+def of_arm(arm: str, signal: str) -> str:
+    """The name of a signal of one of several arms, for example left/ee_pose; of a single one,
+    whose name is empty, as it is."""
+    return f"{arm}{SEPARATOR}{signal}" if arm else signal
+
+
+def arm_signal(name: str) -> SignalSpec | None:
+    """What a signal of an arm is by its name, of a single one or of one of several; None for any
+    other signal."""
+    own = name.rpartition(SEPARATOR)[2]
+    spec = next((spec for spec in ARM if spec.name == own), None)
+    return spec and replace(spec, name=name)
 
 
 @dataclass(frozen=True, eq=False)

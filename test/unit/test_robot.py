@@ -38,7 +38,7 @@ def test_shipped_robots_load(name):
 
 
 def test_the_shipped_robots_are_listed():
-    assert robot_names() == ["franka", "sim", "so101", "ur5e"]
+    assert robot_names() == ["aloha", "franka", "sim", "so101", "ur5e"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_lag_is_how_far_behind_a_robot_may_be():
 
 
 def test_a_robot_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="'panda' is neither a file nor one of franka, sim"):
+    with pytest.raises(UserError, match="'panda' is neither a file nor one of aloha, franka, sim"):
         load_robot("panda")
     broken = tmp_path / "broken.yaml"
     broken.write_text("robot: [")

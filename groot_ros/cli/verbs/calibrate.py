@@ -40,10 +40,12 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.calibration.robot_file import settings_for_copy, write_with_settings
     from groot_ros.data.bags.files import find_bags
     from groot_ros.demo.calibration_plot import write_calibration_plot
+    from groot_ros.robot.checks import check_single
     from groot_ros.robot.config import load_robot, robot_path
 
     _check_paths(args)
     robot, bags = load_robot(args.robot), find_bags(args.bags)
+    check_single(robot, "calibrate measures one arm")
     reading = (read_recording(bag, robot) for bag in bags)
     found = calibrate(robot, list(with_progress(reading, "reading", len(bags))))
     write_calibration_plot(found, args.picture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from groot_ros.data.datasets.writer import (
 from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
 from groot_ros.model.processing.relative import action_config
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.robot import described
 
 FORMAT = 2
 FORMATS: dict[str, type[DatasetWriter]] = {
@@ -118,7 +119,6 @@ def library_versions() -> dict[str, str]:
 def common_metadata(recipe: Recipe) -> dict[str, Any]:
     """What the dataset says of how all its episodes were made."""
     robot, codec, video = recipe.robot, recipe.codec, recipe.codec.video
-    joints = robot.observations.joint_position
     width, height = video.size
     return {
         "format": FORMAT,
@@ -132,8 +132,8 @@ def common_metadata(recipe: Recipe) -> dict[str, Any]:
         "fps": recipe.fps,
         "robot": robot.name,
         "base_frame": robot.base_frame,
-        "joints": list(joints.joints) if joints else [],
-        "robot_file": asdict(robot),
+        "joints": list(robot.joints),
+        "robot_file": described(robot),
         "cameras": dict(video.cameras),
         "images": {"width": width, "height": height, "pipeline": IMAGE_PIPELINE},
     }

@@ -19,7 +19,7 @@ from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import GRIPPER_COMMAND, GripLabel, Label
 from groot_ros.robot.labels import REACHED as REACHED_LABEL
-from groot_ros.signals.signals import ARM, GRIP, SignalSpec
+from groot_ros.signals.signals import GRIP, SignalSpec
 
 EVENT_TOPIC = "episode_events"
 # Of names that one is most likely meant to be the other.
@@ -45,7 +45,9 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
         is_held = set(route.streams) <= set(held)
         if not is_held and not (route.is_latched and name not in bag.topics):
             hint = (
-                _joint_hint(bag, name, "observations.grip") if GRIP.name in route.streams else ""
+                _joint_hint(bag, name, "observations.grip")
+                if any(stream.endswith(GRIP.name) for stream in route.streams)
+                else ""
             )
             use = f"the robot file's {' and '.join(route.streams)}"
             _check(bag, name, route.types, use, hint)
@@ -86,7 +88,7 @@ def find_labels(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> l
         elif not is_reached(label):
             types, use = tuple(label_types(label)), f"the labels of codec {codec.name}"
             name = absolute(label.topic, namespace)
-            is_jointless = isinstance(label, GripLabel) and label.key.startswith("labels")
+            is_jointless = isinstance(label, GripLabel) and label.key == label.place
             joint = _joint_hint(bag, name, label.key) if is_jointless else ""
             _check(bag, name, types, use, joint + hint)
     return found
@@ -107,18 +109,21 @@ def held_label(
                     kind=kind,
                     signal=spec,
                     label=label,
-                    base_frame=robot.base_frame,
+                    base_frame=robot.arm_of(spec.name).base_frame,
                 )
     return None
 
 
 def labelled(robot: RobotConfig) -> dict[SignalSpec, Label]:
     """The labels of a robot file by their signals."""
-    observed, arm = robot.observations, {spec.name: spec for spec in ARM}
-    return {
-        observed.spec(name) if name in observed.signals else arm[name]: label
-        for name, label in robot.labels.items()
-    }
+    observed = robot.observations
+
+    def spec(name: str, label: Label) -> SignalSpec:
+        return (
+            observed.spec(name) if name in observed.signals else replace(label.signal, name=name)
+        )
+
+    return {spec(name, label): label for name, label in robot.labels.items()}
 
 
 def is_reached(label: Label) -> bool:

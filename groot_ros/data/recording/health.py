@@ -66,12 +66,13 @@ def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Exp
         observations[topic] = Expectation(
             (*known.streams, name), min(known.max_age_s, stream.max_age_s)
         )
-    commands, grip, labels = robot.commands, robot.commands.grip, robot.labels.values()
+    labels = robot.labels.values()
     named = [label.topic for label in labels if label.type != GRIPPER_COMMAND]
-    named += [commands.ee_pose or "", commands.joint_position or ""]
     actions = [label.topic for label in labels if label.type == GRIPPER_COMMAND]
-    if grip:
-        (actions if grip.type == GRIPPER_COMMAND else named).append(grip.topic)
+    for commands in (arm.commands for arm in robot.each_arm):
+        named += [commands.ee_pose or "", commands.joint_position or ""]
+        if grip := commands.grip:
+            (actions if grip.type == GRIPPER_COMMAND else named).append(grip.topic)
     return Expectations(
         observations,
         tuple(dict.fromkeys(resolve(topic) for topic in named if topic)),

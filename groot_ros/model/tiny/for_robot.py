@@ -23,7 +23,6 @@ def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
     """What a checkpoint for this robot and variant reads and answers."""
     codec = variant.codec(robot)
     features = codec.features
-    joints = robot.observations.joint_position
     return CheckpointSpec(
         state={feature.key: feature.size for feature in features.state},
         actions=[
@@ -45,7 +44,7 @@ def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
             OWN_KEY: dict(variant.values),
             "robot": robot.name,
             "base_frame": robot.base_frame,
-            "joints": [] if joints is None else list(joints.joints),
+            "joints": list(robot.joints),
             "action_rate_hz": codec.timing.action_rate_hz,
             "cameras": dict(features.video),
         },
@@ -54,11 +53,11 @@ def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
 
 def _central_half(robot: RobotConfig) -> tuple[np.ndarray, np.ndarray]:
     """The middle of the workspace (2, 3) and of the joint ranges (2, J)."""
-    limits, joints = robot.limits, robot.observations.joint_position
+    limits = robot.limits
     position = np.array(POSITION_M)
     if limits.workspace_min is not None and limits.workspace_max is not None:
         position = _middle(limits.workspace_min, limits.workspace_max)
-    count = 0 if joints is None else len(joints.joints)
+    count = len(robot.joints)
     joint_position = np.tile([[-JOINT_POSITION_RAD], [JOINT_POSITION_RAD]], count)
     if limits.joint_lower is not None and limits.joint_upper is not None:
         joint_position = _middle(limits.joint_lower, limits.joint_upper)

@@ -20,6 +20,7 @@ from groot_ros.nodes.qos import LATCHED
 from groot_ros.nodes.sim.fake_commands import CommandSubscriptions
 from groot_ros.nodes.sim.fake_publishers import PicturePublishers, StatePublishers
 from groot_ros.observation.routes import DESCRIPTION_TOPIC
+from groot_ros.robot.checks import check_single
 from groot_ros.robot.config import load_robot
 from groot_ros.robot.urdf import Urdf, load_urdf, parse_urdf
 from groot_ros.share import user_path
@@ -85,6 +86,7 @@ class FakeNode(GuardedLifecycleNode):
     def configure(self) -> None:
         self._settings = p = parameters.read(self, FakeParameters)
         self._robot = robot = load_robot(p.robot)
+        check_single(robot, "the fake robot has one arm")
         self._graph = FakeGraph(self, robot_links(robot))
         self._refuse_company()
         self._description = None

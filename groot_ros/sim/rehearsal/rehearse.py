@@ -131,7 +131,7 @@ class _Run:
 
     def _command_grip(self, grip: LabelTopic, message: Any) -> None:
         try:
-            found = grip.kind.read(message, self._robot.base_frame)
+            found = grip.kind.read(message, grip.base_frame)
         except (UserError, OfOthers, Unusable):
             return
         if isinstance(found, Trajectory):
