@@ -1,4 +1,4 @@
-"""A server for NVIDIA's clients: ZMQ requests in msgpack with .npy arrays.
+"""A server for NVIDIA's clients: ZMQ requests in msgpack, answered in the form they came in.
 
 It answers the endpoints of gr00t/policy/server_client.py (N1.6, N1.7) as theirs does, but serves
 many clients at once: each is answered in turn, and one that has gone holds up nobody.
@@ -18,9 +18,10 @@ import zmq.asyncio
 
 from groot_ros.errors import UserError
 from groot_ros.serving.served import ModelThread, ServedNetwork
-from groot_ros.wire import npy_wire
+from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import LIMITS, Budget, Lease, WireError, peek
 from groot_ros.wire.gr00t import is_flat, modality_reply, to_answer, to_inputs, to_prefix
+from groot_ros.wire.nvidia_wire import Form
 
 logger = logging.getLogger(__name__)
 
@@ -90,21 +91,24 @@ class Gr00tServer:
         self._answering.pop(client, None)
 
     async def _answer(self, envelope: list[bytes], body: bytes) -> None:
+        form = Form.NPY
         try:
             if self._token and not _same(peek(body, "api_token"), self._token):
                 raise WireError(UNAUTHORIZED)
             with Lease(self._budget) as lease:
                 # Pictures take their time, during which others are answered.
-                reply = await self._handle(await asyncio.to_thread(npy_wire.unpack, body, lease))
+                request = await asyncio.to_thread(nvidia_wire.read, body, lease)
+                form = request.form or form
+                reply = await self._handle(request.value)
         except UserError as error:
             reply = {"error": str(error)}
         except Exception as error:
             logger.exception("a request failed")
             reply = {"error": f"the server failed: {type(error).__name__}: {error}"}
-        await self._reply(envelope, reply)
+        await self._reply(envelope, reply, form)
 
-    async def _reply(self, envelope: list[bytes], reply: Any) -> None:
-        await self._socket.send_multipart([*envelope, npy_wire.pack(reply)])
+    async def _reply(self, envelope: list[bytes], reply: Any, form: Form = Form.NPY) -> None:
+        await self._socket.send_multipart([*envelope, nvidia_wire.pack(reply, form)])
 
     async def _handle(self, request: Any) -> Any:
         if not isinstance(request, dict):

@@ -9,7 +9,7 @@ import numpy as np
 
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import Array, ModelInput, ModelOutput
-from groot_ros.wire import npy_wire
+from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
 
 BATCH = 32
@@ -47,7 +47,7 @@ def to_observation(inputs: ModelInput, language_key: str, jpeg_quality: int) -> 
     """A model input as a client sends it: a batch of one; pictures as JPEG if quality is not 0."""
     video: dict[str, Any] = {key: images[None] for key, images in inputs.video.items()}
     if jpeg_quality:
-        video = {key: npy_wire.Jpegs(images, jpeg_quality) for key, images in video.items()}
+        video = {key: nvidia_wire.Jpegs(images, jpeg_quality) for key, images in video.items()}
     return {
         "video": video,
         "state": {
@@ -106,7 +106,7 @@ def modality_reply(modality: Modality) -> dict[str, Any]:
     }
     actions = [action.config.to_dict() for action in modality.actions]
     return {
-        name: npy_wire.modality_map(
+        name: nvidia_wire.modality_map(
             {
                 "delta_indices": list(delta),
                 "modality_keys": list(keys),

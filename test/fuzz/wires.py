@@ -24,7 +24,7 @@ from groot_ros.robot.config import load_robot
 from groot_ros.serving import openpi_server
 from groot_ros.serving.positronic_settings import Settings
 from groot_ros.signals.signals import arm_signals
-from groot_ros.wire import npy_wire, numpy_wire
+from groot_ros.wire import numpy_wire, nvidia_wire
 from groot_ros.wire import positronic as positronic_messages
 from groot_ros.wire.bounded import peek
 from groot_ros.wire.gr00t import (
@@ -40,6 +40,7 @@ MAPS: list[Any] = [
     {"__ndarray_class__": True, "as_npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O'"},
     {"__ModalityConfig_class__": True, "as_json": "[" * 10_000},
     {"__jpeg__": True, "frames": [b"\xff\xd8\xff"], "shape": [1]},
+    {b"nd": True, b"type": "|O", b"kind": b"O", b"shape": [1], b"data": b"."},
     {b"__ndarray__": True, b"data": b"1", b"dtype": "|O", b"shape": [1]},
     {b"__ndarray__": True, b"data": b"", b"dtype": "<f8", b"shape": [0]},
     {b"__ndarray__": True, b"data": b"\x00\x00\xc0\x7f", b"dtype": "<f4", b"shape": [1]},
@@ -81,7 +82,9 @@ class Surface:
         # Through the wire once, so that every array is a map that can be poisoned.
         self._requests: list[tuple[Any, Callable[[bytes], object]]] = [
             (
-                _tree(npy_wire, {"endpoint": "get_action", "data": {**data, "options": options}}),
+                _tree(
+                    nvidia_wire, {"endpoint": "get_action", "data": {**data, "options": options}}
+                ),
                 self._gr00t_request,
             ),
             (
@@ -105,9 +108,9 @@ class Surface:
         ]
         timing = {"queue_ms": 0.1, "infer_ms": 0.2}
         self._gr00t_answers = [
-            _tree(npy_wire, {"status": "ok", "groot_ros": {"action_rate_hz": 15.0}}),
-            _tree(npy_wire, modality_reply(self._model.modality)),
-            _tree(npy_wire, [to_answer([output]), {"server_timing": timing}]),
+            _tree(nvidia_wire, {"status": "ok", "groot_ros": {"action_rate_hz": 15.0}}),
+            _tree(nvidia_wire, modality_reply(self._model.modality)),
+            _tree(nvidia_wire, [to_answer([output]), {"server_timing": timing}]),
         ]
         meta = {"action_fps": 15.0, "groot_ros": {"variant": VARIANT}}
         result = positronic_messages.to_result(steps, 1 / 15, None)
@@ -138,7 +141,7 @@ class Surface:
 
     def _gr00t_request(self, message: bytes) -> None:
         peek(message, "api_token")
-        request = npy_wire.unpack(message)
+        request = nvidia_wire.unpack(message)
         data = request.get("data") if isinstance(request, dict) else None
         if isinstance(data, dict):
             inputs = to_inputs(data.get("observation"), self._model.modality)

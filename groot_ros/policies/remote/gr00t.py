@@ -15,8 +15,9 @@ from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote.gr00t_dialects import Dialect, Nested, find_dialect
-from groot_ros.wire import npy_wire
+from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
+from groot_ros.wire.nvidia_wire import Form
 
 PARTS = ("video", "state", "action", "language")
 OWN = "groot_ros"
@@ -32,10 +33,12 @@ class Gr00tConnection:
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._dialect: Dialect = Nested("")
         self._is_own = False
+        self._form = Form.NPY
 
     def open(self, timeout_s: float) -> Handshake:
-        """Connect, ping and read get_modality_config."""
+        """Connect, ping and read get_modality_config, which shows the form of its messages."""
         self.close()
+        self._form = Form.NPY
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.REQ)
         self._socket.set(zmq.LINGER, 0)
@@ -117,13 +120,16 @@ class Gr00tConnection:
             request["data"] = data
         if token := self._config.token:
             request["api_token"] = token
-        message = self._exchange(npy_wire.pack(request), timeout_s)
+        message = self._exchange(nvidia_wire.pack(request, self._form), timeout_s)
         if message == b"ERROR":
             raise UserError(f"the server {self._config.url} failed and does not say why")
         try:
-            reply = npy_wire.unpack(message)
+            received = nvidia_wire.read(message)
         except WireError as error:
             raise UserError(f"the server {self._config.url} answers nonsense: {error}") from None
+        # What it sends is what it reads; before its first marker nothing is sent that differs.
+        self._form = received.form or self._form
+        reply = received.value
         if isinstance(reply, dict) and "error" in reply:
             raise UserError(f"the server {self._config.url} says: {reply['error']!s:.500}")
         return reply

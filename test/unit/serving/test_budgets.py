@@ -17,7 +17,7 @@ from served_models import GENEROUS_S, RecordingModel, observation
 from test_gr00t_server import Client
 from test_gr00t_server import server as gr00t
 
-from groot_ros.wire import bounded, npy_wire, numpy_wire
+from groot_ros.wire import bounded, numpy_wire, nvidia_wire
 from groot_ros.wire.bounded import Budget, Lease, Limits, WireError, peek
 from groot_ros.wire.gr00t import to_observation
 
@@ -32,7 +32,9 @@ def stacks(count: int, pictures: int, width: int = 4000, height: int = 4000) -> 
     """Stacks of JPEG pictures, small on the wire and large in memory."""
     frames = [jpeg(width, height)] * pictures
     shape = [pictures, height, width, 3]
-    return {f"c{i}": {npy_wire.JPEG: True, "frames": frames, "shape": shape} for i in range(count)}
+    return {
+        f"c{i}": {nvidia_wire.JPEG: True, "frames": frames, "shape": shape} for i in range(count)
+    }
 
 
 @pytest.fixture
@@ -57,10 +59,10 @@ def test_the_token_comes_before_any_picture(decoded: list[int]) -> None:
     with gr00t(model, token="s3cret") as url:
         client = Client(url)
         for token in ({}, {"api_token": "wrong"}, {"api_token": 5}, {"api_token": b"s3cret"}):
-            reply = client.raw(npy_wire.pack({**request, **token}))
+            reply = client.raw(nvidia_wire.pack({**request, **token}))
             assert "Unauthorized" in reply["error"]
         assert not decoded and not model.asked
-        reply = client.raw(npy_wire.pack({**request, "api_token": "s3cret"}))
+        reply = client.raw(nvidia_wire.pack({**request, "api_token": "s3cret"}))
         assert "ee_pose" in reply[0] and len(decoded) == 2
         client.close()
 
@@ -147,7 +149,7 @@ def test_a_server_ends_while_an_inference_runs(number: signal.Signals) -> None:
             model = RecordingModel()
             seen = to_observation(model.codec.encode(observation()), model.codec.language, 0)
             with closing(Client(url)) as asking, closing(Client(url)) as other:
-                asking.socket.send(npy_wire.pack({"data": {"observation": seen}}))
+                asking.socket.send(nvidia_wire.pack({"data": {"observation": seen}}))
                 assert other.call("ping")["status"] == "ok"
                 process.send_signal(number)
                 assert process.wait(GENEROUS_S) == 0

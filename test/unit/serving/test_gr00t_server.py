@@ -14,7 +14,7 @@ import zmq
 from served_models import GENEROUS_S, RecordingModel, gr00t_server, observation
 
 from groot_ros.errors import UserError
-from groot_ros.wire import npy_wire
+from groot_ros.wire import nvidia_wire
 from groot_ros.wire.gr00t import to_observation
 
 
@@ -33,12 +33,15 @@ class Client:
         self.socket.set(zmq.RCVTIMEO, int(GENEROUS_S * 1e3))
         self.socket.connect(url)
 
-    def raw(self, message: bytes) -> Any:
+    def received(self, message: bytes) -> nvidia_wire.Received:
         self.socket.send(message)
-        return npy_wire.unpack(self.socket.recv())
+        return nvidia_wire.read(self.socket.recv())
+
+    def raw(self, message: bytes) -> Any:
+        return self.received(message).value
 
     def call(self, endpoint: str, **fields: Any) -> Any:
-        return self.raw(npy_wire.pack({"endpoint": endpoint, **fields}))
+        return self.raw(nvidia_wire.pack({"endpoint": endpoint, **fields}))
 
     def get_action(self, model: RecordingModel, x: float = 0.5, jpeg: int = 0) -> Any:
         seen = to_observation(model.codec.encode(observation(x)), model.codec.language, jpeg)
@@ -67,6 +70,19 @@ def test_endpoints_answer_as_nvidias_server_does() -> None:
         (asked,) = model.asked
         assert asked.language == "pick up the red cube"
         np.testing.assert_array_equal(asked.video["wrist_image"][0], observation().images["wrist"])
+        client.close()
+
+
+@pytest.mark.parametrize("form", nvidia_wire.Form)
+def test_arrays_are_answered_in_the_form_that_they_came_in(form: nvidia_wire.Form) -> None:
+    model = RecordingModel()
+    with server(model) as url:
+        client = Client(url)
+        seen = to_observation(model.codec.encode(observation(0.4)), model.codec.language, 0)
+        request = {"endpoint": "get_action", "data": {"observation": seen, "options": None}}
+        reply = client.received(nvidia_wire.pack(request, form))
+        assert reply.form is form
+        np.testing.assert_allclose(reply.value[0]["ee_pose"][0, 0, 0], 0.4, rtol=1e-6)
         client.close()
 
 
@@ -108,7 +124,7 @@ def test_mistakes_are_named_and_the_next_request_is_answered() -> None:
             ({"data": [1]}, "'data'"),
             ([1, 2], "map"),
         ):
-            assert sentence in client.raw(npy_wire.pack(request))["error"]
+            assert sentence in client.raw(nvidia_wire.pack(request))["error"]
         assert client.raw(bytes(40 << 20))["error"].startswith("the message has")
         assert client.call("ping")["status"] == "ok"
         client.close()
@@ -131,7 +147,7 @@ def test_clients_get_their_turns_and_a_dead_one_holds_up_nobody() -> None:
     with server(model) as url, ThreadPoolExecutor(3) as pool:
         dead = Client(url)
         seen = to_observation(model.codec.encode(observation(0.1)), model.codec.language, 0)
-        dead.socket.send(npy_wire.pack({"data": {"observation": seen}}))
+        dead.socket.send(nvidia_wire.pack({"data": {"observation": seen}}))
         waiting = Client(url)
         # Answered while the model is busy: the server lives.
         assert waiting.call("ping")["status"] == "ok"
@@ -156,13 +172,13 @@ def test_a_client_may_not_fill_the_queue() -> None:
         greedy.set(zmq.LINGER, 0)
         greedy.connect(url)
         seen = to_observation(model.codec.encode(observation()), model.codec.language, 0)
-        message = npy_wire.pack({"data": {"observation": seen}})
+        message = nvidia_wire.pack({"data": {"observation": seen}})
         for _ in range(3):
             greedy.send_multipart([b"", message])
-        replies = [npy_wire.unpack(greedy.recv_multipart()[-1]) for _ in range(2)]
+        replies = [nvidia_wire.unpack(greedy.recv_multipart()[-1]) for _ in range(2)]
         assert all("busy" in reply["error"] for reply in replies)
         gate.set()
-        assert "ee_pose" in npy_wire.unpack(greedy.recv_multipart()[-1])[0]
+        assert "ee_pose" in nvidia_wire.unpack(greedy.recv_multipart()[-1])[0]
         greedy.close()
 
 

@@ -25,7 +25,7 @@ from test_websocket_servers import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from groot_ros.wire import npy_wire, numpy_wire
+from groot_ros.wire import numpy_wire, nvidia_wire
 from groot_ros.wire.gr00t import to_observation
 from groot_ros.wire.positronic import to_flat
 
@@ -44,6 +44,7 @@ POISONS: list[Any] = [
     [[]] * 50,
     {"__ndarray_class__": True},
     {"__ndarray_class__": True, "as_npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O'"},
+    {b"nd": True, b"type": "|O", b"kind": b"O", b"shape": [1], b"data": b"\x80\x04."},
     {"__jpeg__": True, "frames": [b"\xff\xd8\xff"], "shape": [1]},
     {b"__ndarray__": True, b"data": b"1", b"dtype": "|O", b"shape": [1]},
     {b"__ndarray__": True, b"data": b"", b"dtype": "<f8", b"shape": [0]},
@@ -87,7 +88,7 @@ def test_gr00t_server_survives() -> None:
     request = {"endpoint": "get_action", "data": {"observation": {**seen, "video": small}}}
     with gr00t(model) as url:
         client = Client(url)
-        for message in hostile(npy_wire, request, 5500):
+        for message in hostile(nvidia_wire, request, 5500):
             reply = client.raw(message)
             assert isinstance(reply, list) or {"error", "status"} & set(reply)
         assert client.get_action(model)[0]["ee_pose"].shape == (1, 16, 9)
@@ -102,7 +103,7 @@ def test_frames_that_are_no_request_are_survived() -> None:
         stranger.connect(url)
         for frames in ([b""], [b"", b""], [b"x"] * 20, [b"\xff" * 100], [b"", b"\x81", b"y"]):
             stranger.send_multipart(frames)
-            reply = npy_wire.unpack(stranger.recv_multipart()[-1])
+            reply = nvidia_wire.unpack(stranger.recv_multipart()[-1])
             assert "error" in reply
         stranger.close()
         client = Client(url)

@@ -39,9 +39,10 @@ from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.signals.signals import arm_signals
-from groot_ros.wire import numpy_wire
+from groot_ros.wire import numpy_wire, nvidia_wire
 from groot_ros.wire.bounded import WireError
 from groot_ros.wire.flat import read_pose
+from groot_ros.wire.nvidia_wire import Form
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,37 @@ def test_a_chunk_is_continued() -> None:
 def test_a_server_that_cannot_continue_a_chunk_is_known_when_it_is_opened() -> None:
     with positronic_server(RecordingModel()) as url, opened(url) as policy:
         assert policy.no_continuation == "policies at ws:// cannot continue a chunk"
+
+
+@pytest.mark.parametrize(
+    ("marker", "form"),
+    [(nvidia_wire.MODALITY, Form.NPY), (nvidia_wire.NEW_MODALITY, Form.MSGPACK_NUMPY)],
+)
+def test_requests_have_the_form_of_nvidias_server(marker: str, form: Form) -> None:
+    asked_in = []
+
+    class Theirs(Gr00tServer):
+        """Knows one form alone, and nothing of this package."""
+
+        async def _handle(self, request: Any) -> Any:
+            reply = await super()._handle(request)
+            match request["endpoint"]:
+                case "ping":
+                    del reply["groot_ros"]
+                case "get_modality_config":
+                    fields = {part: entry["as_json"] for part, entry in reply.items()}
+                    return {part: {marker: True, "as_json": fields[part]} for part in fields}
+            return reply
+
+        async def _answer(self, envelope: Any, body: bytes) -> None:
+            asked_in.append(nvidia_wire.read(body).form)
+            await super()._answer(envelope, body)
+
+    model = RecordingModel("ee")
+    with gr00t_server(model, kind=Theirs) as url, opened(url, "ee") as policy:
+        chunk, meant = policy.predict(observation(0.42)), expected_steps(model, observation(0.42))
+        np.testing.assert_allclose(chunk.signals["ee_pose"], meant["ee_pose"], atol=1e-6)
+    assert [asked for asked in asked_in if asked] == [form]
 
 
 class FlatServer(Gr00tServer):

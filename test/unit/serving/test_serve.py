@@ -26,7 +26,7 @@ from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.checkpoints import LocalCheckpoints
-from groot_ros.wire import npy_wire
+from groot_ros.wire import nvidia_wire
 from groot_ros.wire.gr00t import to_observation
 
 VARIANT = "ee_rot6d_rel"
@@ -132,9 +132,9 @@ def test_a_checkpoint_is_served_in_its_own_keys_nested_and_flat(experiment: Path
         socket.connect(url.replace("gr00t://", "tcp://"))
         for seen, prefix in ((nested, ""), (flat, "action.")):
             request = {"endpoint": "get_action", "data": {"observation": seen}}
-            socket.send(npy_wire.pack(request))
+            socket.send(nvidia_wire.pack(request))
             assert socket.poll(GENEROUS_S * 1000)
-            actions, _ = npy_wire.unpack(socket.recv())
+            actions, _ = nvidia_wire.unpack(socket.recv())
             assert actions.keys() == {prefix + key for key in here}
             for key, values in here.items():
                 assert actions[prefix + key].shape == (1, *values.shape)

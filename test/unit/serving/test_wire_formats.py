@@ -17,10 +17,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from groot_ros.wire import npy_wire, numpy_wire
+from groot_ros.wire import numpy_wire, nvidia_wire
 from groot_ros.wire.bounded import LIMITS, Lease, Limits, WireError
+from groot_ros.wire.nvidia_wire import Form
 
-FORMATS = pytest.mark.parametrize("wire", [npy_wire, numpy_wire], ids=["npy", "numpy"])
+
+class NvidiaSince:
+    """NVIDIA's format in its form since May 2026."""
+
+    unpack = staticmethod(nvidia_wire.unpack)
+
+    @staticmethod
+    def pack(value: Any) -> bytes:
+        return nvidia_wire.pack(value, Form.MSGPACK_NUMPY)
+
+
+FORMATS = pytest.mark.parametrize(
+    "wire", [nvidia_wire, NvidiaSince, numpy_wire], ids=["npy", "msgpack_numpy", "numpy"]
+)
 DTYPES = st.sampled_from(["|b1", "|u1", "<i2", "<i4", "<i8", "<u2", "<f2", "<f4", "<f8", ">f4"])
 ARRAYS = DTYPES.flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0))
@@ -41,6 +55,7 @@ HOSTILE = st.recursive(
                 ["__ndarray_class__", "as_npy", "__ModalityConfig_class__", "as_json"]
             )
             | st.sampled_from(["__jpeg__", "frames", "shape", b"__ndarray__", b"__npgeneric__"])
+            | st.sampled_from([b"nd", b"type", b"kind", "__ModalityConfig__"])
             | st.sampled_from([b"data", b"dtype", b"shape", b"__jpeg__", b"frames", b"__cmd__"]),
             inner | st.sampled_from([["<f4"], "<f4", "|O", [2, 3], b"\x93NUMPY\x01\x00"]),
             max_size=5,
@@ -113,6 +128,11 @@ def numpy_message(data: Any, dtype: Any, shape: Any) -> bytes:
     return bytes(msgpack.packb(fields))
 
 
+def msgpack_numpy_message(data: Any, dtype: Any, kind: bytes, shape: Any = (1,)) -> bytes:
+    fields = {b"nd": True, b"type": dtype, b"kind": kind, b"shape": shape, b"data": data}
+    return bytes(msgpack.packb(fields))
+
+
 HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }"
 
 
@@ -123,12 +143,12 @@ def npy_file(header: str, data: bytes = b"") -> bytes:
 @pytest.mark.parametrize(
     ("wire", "message"),
     [
-        (npy_wire, npy_message(npy(np.array([Bomb()], object), allow_pickle=True))),
-        (npy_wire, npy_message(pickle.dumps(Bomb()))),
-        (npy_wire, npy_message(npy_file(HEADER % "(1000000000000,)"))),
-        (npy_wire, npy_message(npy_file(HEADER % ("(" * 5000)))),
-        (npy_wire, npy_message(npy_file(HEADER % "__import__('os')._exit(3)"))),
-        (npy_wire, npy_message(npy_file((HEADER % "(1,)").replace("<f4", "|O"), bytes(8)))),
+        (nvidia_wire, npy_message(npy(np.array([Bomb()], object), allow_pickle=True))),
+        (nvidia_wire, npy_message(pickle.dumps(Bomb()))),
+        (nvidia_wire, npy_message(npy_file(HEADER % "(1000000000000,)"))),
+        (nvidia_wire, npy_message(npy_file(HEADER % ("(" * 5000)))),
+        (nvidia_wire, npy_message(npy_file(HEADER % "__import__('os')._exit(3)"))),
+        (nvidia_wire, npy_message(npy_file((HEADER % "(1,)").replace("<f4", "|O"), bytes(8)))),
         (numpy_wire, numpy_message(pickle.dumps(Bomb()), "|O", [1])),
         (numpy_wire, numpy_message(b"", "<f4", [0, 1 << 39, 1 << 39])),
         (numpy_wire, numpy_message(b"1234", "<f4", [-1])),
@@ -138,12 +158,15 @@ def npy_file(header: str, data: bytes = b"") -> bytes:
         (numpy_wire, msgpack.packb({b"__npgeneric__": 1, b"data": 300.5, b"dtype": ["x"]})),
         (numpy_wire, msgpack.packb({b"__jpeg__": True, b"frames": [b"\xff\xd8"], b"ndim": 3})),
         (numpy_wire, msgpack.packb(msgpack.ExtType(5, b"x"))),
-        (npy_wire, b"\x91" * 100_000),
-        (npy_wire, b"\xdd\xff\xff\xff\xff"),
-        (npy_wire, b"\xc6\xff\xff\xff\xff"),
-        (npy_wire, b"\xdc\xff\xff" + b"\x80" * 65535),
-        (npy_wire, b"\x80\x80"),
-        (npy_wire, b""),
+        (nvidia_wire, msgpack_numpy_message(pickle.dumps(Bomb()), "|O", b"O")),
+        (nvidia_wire, msgpack_numpy_message(b"", [["x", "<f4"]], b"V")),
+        (nvidia_wire, msgpack_numpy_message(bytes(4), "<f4", b"", [1_000_000_000_000])),
+        (nvidia_wire, b"\x91" * 100_000),
+        (nvidia_wire, b"\xdd\xff\xff\xff\xff"),
+        (nvidia_wire, b"\xc6\xff\xff\xff\xff"),
+        (nvidia_wire, b"\xdc\xff\xff" + b"\x80" * 65535),
+        (nvidia_wire, b"\x80\x80"),
+        (nvidia_wire, b""),
     ],
     ids=lambda _: "",
 )
@@ -180,13 +203,17 @@ def test_pictures_as_jpeg_keep_their_shape() -> None:
     for sent, received in (
         (image, numpy_wire.unpack(numpy_wire.pack(numpy_wire.jpeg_map(image)))),
         (image[None], numpy_wire.unpack(numpy_wire.pack(numpy_wire.jpeg_map(image[None])))),
-        (image[None, None], npy_wire.unpack(npy_wire.pack(npy_wire.Jpegs(image[None, None], 90)))),
+        (
+            image[None, None],
+            nvidia_wire.unpack(nvidia_wire.pack(nvidia_wire.Jpegs(image[None, None], 90))),
+        ),
     ):
         assert received.shape == sent.shape and received.dtype == np.uint8
         assert np.abs(received.astype(int) - sent).max() < 8
 
 
 # Written by the clients themselves: MsgSerializer of NVIDIA's N1.6 release (commit 4e62473d),
+# msgpack_numpy 0.4.8 as NVIDIA's commit 3df8b38 drives it,
 # msgpack_numpy of openpi-client 0.1.2, serialise of positronic 0.4.1.
 NVIDIA_ACTION = b64decode(
     "g6hlbmRwb2ludKpnZXRfYWN0aW9upGRhdGGCq29ic2VydmF0aW9ug6V2aWRlb4Ghd4KxX19uZGFycmF5X2NsYX"
@@ -203,6 +230,16 @@ NVIDIA_MOD = b64decode(
     "aW5nX2tleXPArmFjdGlvbl9jb25maWdzkoSjcmVwqFJFTEFUSVZFpHR5cGWjRUVGpmZvcm1hdKlYWVpfUk9UNk"
     "Spc3RhdGVfa2V5p2VlX3Bvc2WEo3JlcKhBQlNPTFVURaR0eXBlp05PTl9FRUamZm9ybWF0p0RFRkFVTFSpc3Rh"
     "dGVfa2V5wA=="
+)
+NVIDIA_ACTION_MSGPACK_NUMPY = b64decode(
+    "g6hlbmRwb2ludKpnZXRfYWN0aW9upGRhdGGCq29ic2VydmF0aW9ug6V2aWRlb4Ghd4XEAm5kw8QEdHlwZaN8dT"
+    "HEBGtpbmTEAMQFc2hhcGWVAQECAgPEBGRhdGHEDAABAgMEBQYHCAkKC6VzdGF0ZYGhcIXEAm5kw8QEdHlwZaM8"
+    "ZjTEBGtpbmTEAMQFc2hhcGWTAQECxARkYXRhxAgAAIA/AAAgQKhsYW5ndWFnZYGkdGFza5GRomdvp29wdGlvbn"
+    "PAqWFwaV90b2tlbqF0"
+)
+NVIDIA_REPLY_MSGPACK_NUMPY = b64decode(
+    "koGnZWVfcG9zZYXEAm5kw8QEdHlwZaM8ZjTEBGtpbmTEAMQFc2hhcGWTAQECxARkYXRhxAgAAIA/AAAgQIGhbs"
+    "s/+AAAAAAAAA=="
 )
 OPENPI = b64decode(
     "hLFvYnNlcnZhdGlvbi9zdGF0ZYTEC19fbmRhcnJheV9fw8QEZGF0YcQIAACAPwAAIEDEBWR0eXBlozxmNMQFc2"
@@ -223,16 +260,39 @@ POSITRONIC_RESULT = b64decode(
 
 
 def test_messages_of_nvidias_client_are_read_and_written_byte_for_byte() -> None:
-    request = npy_wire.unpack(NVIDIA_ACTION)
+    request = nvidia_wire.unpack(NVIDIA_ACTION)
     observation = request["data"]["observation"]
     assert request["endpoint"] == "get_action" and request["api_token"] == "t"
     assert observation["video"]["w"].shape == (1, 1, 2, 2, 3)
     assert observation["state"]["p"].tolist() == [[[1.0, 2.5]]]
-    assert npy_wire.pack(request) == NVIDIA_ACTION
-    config = npy_wire.unpack(NVIDIA_MOD)["action"]
+    assert nvidia_wire.pack(request) == NVIDIA_ACTION
+    config = nvidia_wire.unpack(NVIDIA_MOD)["action"]
     assert config["modality_keys"] == ["ee_pose", "grip"]
     assert config["action_configs"][0]["format"] == "XYZ_ROT6D"
-    assert npy_wire.pack({"action": npy_wire.modality_map(config)}) == NVIDIA_MOD
+    marked = msgpack.unpackb(nvidia_wire.pack(nvidia_wire.modality_map(config)))
+    assert marked.pop("__ModalityConfig__") and marked == msgpack.unpackb(NVIDIA_MOD)["action"]
+
+
+def test_messages_since_may_2026_are_read_and_written_byte_for_byte() -> None:
+    request = nvidia_wire.read(NVIDIA_ACTION_MSGPACK_NUMPY)
+    assert request.form is Form.MSGPACK_NUMPY
+    assert same(request.value, nvidia_wire.unpack(NVIDIA_ACTION))
+    assert nvidia_wire.pack(request.value, request.form) == NVIDIA_ACTION_MSGPACK_NUMPY
+    actions, info = nvidia_wire.unpack(NVIDIA_REPLY_MSGPACK_NUMPY)
+    assert actions["ee_pose"].tolist() == [[[1.0, 2.5]]] and info["n"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ({"endpoint": "ping"}, None),
+        ({"__ModalityConfig_class__": True, "as_json": "{}"}, Form.NPY),
+        ({"__ModalityConfig__": True, "as_json": {}}, Form.MSGPACK_NUMPY),
+        (nvidia_wire.modality_map({}), Form.MSGPACK_NUMPY),
+    ],
+)
+def test_a_message_shows_its_form_by_what_it_holds(value: Any, form: Form | None) -> None:
+    assert nvidia_wire.read(nvidia_wire.pack(value)).form is form
 
 
 @pytest.mark.parametrize("golden", ["OPENPI", "POSITRONIC"])
