@@ -210,7 +210,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     jitter = values.get("color_jitter_params")
     if isinstance(jitter, dict):
         values["color_jitter_params"] = join_words(jitter)
+    for option in fields(TrainConfig):
+        if isinstance(option.default, float) and isinstance(values.get(option.name), str):
+            values[option.name] = _number(values[option.name], f"{path}: {option.name}")
     return dict(values)
+
+
+def _number(text: str, source: str) -> float:
+    """A number such as 1e-4, which YAML takes for text where no point is in it."""
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{source} is {text!r}, expected a number") from None
 
 
 def make_config(given: Mapping[str, Any]) -> TrainConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ BATCH = 16
 NOISE_SEED = 0
 # An action that never moves says nothing.
 STILL = 1e-6
+SHOWN = 6
+DIGITS = 6
 
 
 class HeldOut:
@@ -47,6 +50,8 @@ class HeldOut:
         self._mean = mean
         self._recorded = self._stack([table.chunk(int(row), horizon)[0] for row in self._rows])
         self._inputs: list[Inputs] = []
+        self.shown: list[dict[str, Any]] = []
+        """Some chunks of the newest measurement, as `shown_chunks` has them."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -58,6 +63,7 @@ class HeldOut:
         With poses also `position_error_m` at the last step, and that of the mean.
         """
         predicted = self._predict(module)
+        self.shown = shown_chunks(self._table, self._rows, predicted, self._recorded)
         mean = {key: np.broadcast_to(self._mean[key], v.shape) for key, v in predicted.items()}
         errors: dict[str, float] = {}
         shares = []
@@ -113,3 +119,32 @@ class HeldOut:
     @staticmethod
     def _stack(chunks: list[dict[str, Array]]) -> dict[str, Array]:
         return {key: np.stack([chunk[key] for chunk in chunks]) for key in chunks[0]}
+
+
+def shown_chunks(
+    table: Table,
+    rows: NDArray[np.int64],
+    predicted: Mapping[str, Array],
+    recorded: Mapping[str, Array],
+) -> list[dict[str, Any]]:
+    """At most SHOWN of the chunks {key: (C, H, D)} at rows (C,), evenly spread, as JSON has them:
+    `episode`, `frame`, `instruction`, and `keys` with `name`, `names`, `predicted`, `recorded`.
+    """
+    chosen = np.unique(np.linspace(0, len(rows) - 1, SHOWN).astype(int)).tolist()
+    return [
+        {
+            "episode": table.files[table.episode[rows[number]]].index,
+            "frame": int(table.frame[rows[number]]),
+            "instruction": table.task[rows[number]],
+            "keys": [
+                {
+                    "name": key,
+                    "names": list(names),
+                    "predicted": np.round(predicted[key][number], DIGITS).tolist(),
+                    "recorded": np.round(recorded[key][number], DIGITS).tolist(),
+                }
+                for key, names in table.names.items()
+            ],
+        }
+        for number in chosen
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.observation.types import ModelInput
 from groot_ros.policies.checkpoint.folder import find_checkpoint
+from groot_ros.training.held_out import shown_chunks
 from groot_ros.training.pictures import VideoPictures
 from groot_ros.training.preparation import open_dataset
 from groot_ros.training.table import POSE_KEY, Keys, check_pictures, load_table
@@ -25,11 +26,15 @@ SHOWN_CHUNKS = 5
 
 @dataclass(frozen=True)
 class Comparison:
-    """Chunks (C, H, D) of actions by key, predicted and recorded; `names` of their columns."""
+    """Chunks (C, H, D) of actions by key, predicted and recorded; `names` of their columns.
+
+    `shown` are some of them as `shown_chunks` has them.
+    """
 
     predicted: Mapping[str, Array]
     recorded: Mapping[str, Array]
     names: Mapping[str, list[str]]
+    shown: Sequence[Mapping[str, Any]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Errors in physical units, per channel and per step of the chunk."""
@@ -104,7 +109,8 @@ def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) ->
         for key in predicted:
             predicted[key].append(answer[key])
             recorded[key].append(actions[key])
-    return Comparison(_stacked(predicted), _stacked(recorded), table.names)
+    answers, truth = _stacked(predicted), _stacked(recorded)
+    return Comparison(answers, truth, table.names, shown_chunks(table, rows, answers, truth))
 
 
 def _stacked(chunks: Mapping[str, list[Array]]) -> dict[str, Array]:

@@ -30,7 +30,7 @@ from groot_ros.training.memory import (
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.pictures import PictureSource, VideoPictures, hold_frames, prepare_pictures
 from groot_ros.training.preparation import Prepared, prepare_training
-from groot_ros.training.reporting import reporters, start_wandb
+from groot_ros.training.reporting import RunReport, reporters, start_wandb
 from groot_ros.training.samples import Collator, SampleOptions, Samples
 from groot_ros.training.table import Table
 from groot_ros.training.trainer import GrootTrainer
@@ -54,18 +54,28 @@ def train(config: TrainConfig) -> Path:
     samples = training_samples(config, prepared)
     with out_of_memory_said(config, arguments.device):
         memory = _plan_memory(config, prepared, samples, arguments)
+        about = describe(config, prepared, samples) + memory
         if arguments.process_index == 0:
-            print("\n".join(describe(config, prepared, samples) + memory))
+            print("\n".join(about))
+            print(f"watch it: groot-ros view {config.run_path}", flush=True)
         hold_pictures(config, prepared, samples)
-        trainer = GrootTrainer(config, prepared, samples, _held_out(prepared), arguments)
+        held_out = _held_out(prepared)
+        trainer = GrootTrainer(config, prepared, samples, held_out, arguments)
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
                 trainer.remove_callback(callback)
         if reporters() == ["wandb"] and arguments.process_index == 0:
             start_wandb(config)
         trainer.add_callback(ProgressReport())
+        report = RunReport(config, prepared, held_out, about)
+        trainer.add_callback(report)
         trainer.add_callback(StopOnSignal())
-        trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+        try:
+            trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+        except UserError as error:
+            if arguments.process_index == 0:
+                report.fail(str(error))
+            raise
     return checkpoints(config.run_path)[-1]
 
 

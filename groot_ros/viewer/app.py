@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,15 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from groot_ros.errors import UserError
 from groot_ros.viewer.gate import Gate
 from groot_ros.viewer.pictures import THUMBNAIL_PX, film_picture
+from groot_ros.viewer.sheet import PAGE, STATIC, Sheet
 from groot_ros.viewer.subject import Film, Json, Subject
 
-STATIC = Path(__file__).parent / "static"
 NO_STORE = {"Cache-Control": "no-store"}
 # Of films and pictures: an index means another episode once the dataset was edited.
 CHECKED = {"Cache-Control": "private, no-cache"}
@@ -34,7 +33,7 @@ def make_app(
 ) -> Starlette:
     """The application that shows a subject; `hosts`, `token`, `any_address` as `Gate` has them."""
     pages = _Pages(subject)
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", pages.index),
         Route("/api/subject", pages.subject),
         Route("/api/episodes", pages.episodes),
@@ -46,10 +45,33 @@ def make_app(
         Route("/api/episodes/{index:int}/films/{number:int}", pages.film),
         Route("/api/episodes/{index:int}/films/{number:int}/{frame:int}", pages.picture),
         Route("/api/episodes/{index:int}/edit", pages.edit, methods=["POST"]),
-        Mount("/static", StaticFiles(directory=STATIC)),
     ]
+    return _gated(routes, hosts, token, any_address)
+
+
+def make_sheet_app(
+    read: Callable[[], Sheet],
+    hosts: Collection[str] = (),
+    token: str = "",
+    any_address: bool = False,
+) -> Starlette:
+    """The application that shows a sheet, read anew whenever the page asks for it."""
+
+    def index(_request: Request) -> Response:
+        return FileResponse(PAGE, headers=NO_STORE)
+
+    def sheet(_request: Request) -> Response:
+        return _json(read().to_dict())
+
+    return _gated([Route("/", index), Route("/api/sheet", sheet)], hosts, token, any_address)
+
+
+def _gated(
+    routes: list[BaseRoute], hosts: Collection[str], token: str, any_address: bool
+) -> Starlette:
+    files = Mount("/static", StaticFiles(directory=STATIC))
     gate = Middleware(Gate, hosts=hosts, token=token, any_address=any_address)
-    return Starlette(routes=routes, middleware=[gate], exception_handlers=HANDLERS)
+    return Starlette(routes=[*routes, files], middleware=[gate], exception_handlers=HANDLERS)
 
 
 def _told(_request: Request, error: Exception) -> Response:

@@ -97,16 +97,22 @@ def key_plots(
     times_s: Sequence[float],
     chunks: Sequence[ChunkLines] = (),
 ) -> Iterator[Plot]:
-    """The plot of a signal; place and rotation of a pose apart, which have other scales."""
+    """The plots of a signal."""
+    for name, names in key_parts(title, list(dict.fromkeys(line.name for line in lines))):
+        yield Plot(
+            title=name,
+            times_s=times_s,
+            lines=[line for line in lines if line.name in names],
+            chunks=[chunk.of(names) for chunk in chunks],
+        )
 
-    def plot(name: str, mine: Sequence[Line]) -> Plot:
-        names = {line.name for line in mine}
-        return Plot(title=name, times_s=times_s, lines=mine, chunks=[c.of(names) for c in chunks])
 
-    places = [line for line in lines if line.name in PLACE]
-    others = [line for line in lines if line.name not in PLACE]
-    if places and others and all(ROTATION.fullmatch(line.name) for line in others):
-        yield plot(f"{title}: place", places)
-        yield plot(f"{title}: rotation", others)
-    elif lines:
-        yield plot(title, lines)
+def key_parts(title: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Titles and numbers of the plots of a signal; place and rotation of a pose apart."""
+    places = [name for name in names if name in PLACE]
+    others = [name for name in names if name not in PLACE]
+    if places and others and all(ROTATION.fullmatch(name) for name in others):
+        yield f"{title}: place", places
+        yield f"{title}: rotation", others
+    elif names:
+        yield title, names

@@ -157,7 +157,12 @@ def _open_loop(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     write_plot(comparison, args.output / "open_loop.png")
     result = comparison.to_dict()
-    (args.output / "open_loop.json").write_text(json.dumps(result, indent=2) + "\n")
+    about = {
+        "checkpoint": str(checkpoint),
+        "dataset": str(args.dataset),
+        "shown": comparison.shown,
+    }
+    (args.output / "open_loop.json").write_text(json.dumps({**about, **result}, indent=2) + "\n")
     if args.json:
         print(json.dumps(result, indent=2))
         return 0
@@ -169,5 +174,5 @@ def _open_loop(args: argparse.Namespace) -> int:
             f"  position at the last step: {100 * result['position_error_m']:.1f} cm off, "
             f"{100 * result['mean_position_error_m']:.1f} cm when predicting the mean"
         )
-    print(f"look at them: groot-ros view {args.dataset}")
+    print(f"look at them: groot-ros view {args.output}")
     return 0

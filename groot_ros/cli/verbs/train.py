@@ -55,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
             given[option.name] = " ".join(value) if isinstance(value, list) else value
     config = make_config(given)
     from groot_ros.training.run import train
+    from groot_ros.viewer.training_run import REPORT
 
     checkpoint = train(config)
     if os.environ.get("RANK", "0") == "0":
         print(f"wrote {checkpoint}")
+        print(f"look at it: groot-ros view {config.run_path} (or open {config.run_path}/{REPORT})")
         print(
             f"compare it: groot-ros evaluate --open-loop --checkpoint {checkpoint} --dataset "
             f"{config.input_path}"

@@ -1,4 +1,4 @@
-"""`groot-ros view`: look at a dataset, bags or an evaluation in the browser.
+"""`groot-ros view`: look at a dataset, bags, a training or an evaluation in the browser.
 
 Episodes with what is odd about them, films in step with plots. Nothing leaves this machine unless
 --host says so.
@@ -12,6 +12,7 @@ import secrets
 import socket
 import threading
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,16 @@ from groot_ros.errors import UserError
 from groot_ros.files.hub import local_folder
 
 if TYPE_CHECKING:
+    from groot_ros.viewer.sheet import Sheet
     from groot_ros.viewer.subject import Subject
 
+EVALUATION = "evaluation.json"
 LIBRARIES = ("starlette", "uvicorn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "path", type=Path, help="a dataset, a bag, a folder of bags or an evaluation"
+        "path", type=Path, help="a dataset, a bag, a folder of bags, a training or an evaluation"
     )
     parser.add_argument("--robot", default="", help="of bags: robot name or file")
     parser.add_argument(
@@ -47,19 +50,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        from groot_ros.viewer.app import make_app
+        from groot_ros.viewer.app import make_app, make_sheet_app
         from groot_ros.viewer.serve import is_local, listening, serve
     except ModuleNotFoundError as error:
         if error.name not in LIBRARIES:
             raise
         raise UserError(f"{error.name} is not installed: pip install 'groot_ros[view]'") from None
 
-    subject = _subject(local_folder(args.path, "dataset"), args.robot, args.codec)
+    path = local_folder(args.path, "dataset")
+    read = _sheet(path)
+    subject = None if read else _subject(path, args.robot, args.codec)
     token = "" if is_local(args.host) else secrets.token_urlsafe(16)
     place = listening(args.host, args.port)
     any_address = args.host in ("0.0.0.0", "::")
     names = {args.host, socket.gethostname(), socket.getfqdn()} if token else {args.host}
-    app = make_app(subject, names, token, any_address)
+    if read:
+        app = make_sheet_app(read, names, token, any_address)
+    else:
+        assert subject
+        app = make_app(subject, names, token, any_address)
     name = socket.gethostname() if any_address else args.host
     shown = f"[{name}]" if ":" in name else name
     url = f"http://{shown}:{place.getsockname()[1]}/" + (f"?token={token}" if token else "")
@@ -73,23 +82,44 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _sheet(path: Path) -> Callable[[], Sheet] | None:
+    """What reads the sheet of a training or a comparison; None for what has episodes."""
+    from groot_ros.viewer import comparison
+    from groot_ros.viewer.training_run import TRAINER_STATE, TrainingRun, is_training
+
+    if (path / TRAINER_STATE).is_file():
+        raise UserError(
+            f"{path} is one checkpoint of a training: the training is shown by groot-ros view "
+            f"{path.resolve().parent}"
+        )
+    if is_training(path):
+        TrainingRun.read(path)
+        return lambda: TrainingRun.read(path).sheet(path)
+    if (path / comparison.FILE).is_file() and not (path / EVALUATION).is_file():
+        comparison.read_comparison(path)
+        return lambda: comparison.read_comparison(path)
+    return None
+
+
 def _subject(path: Path, robot: str, codec: str) -> Subject:
     from groot_ros.data.bags.files import bags_below
     from groot_ros.data.datasets.reader import is_dataset
 
     if not path.exists():
-        raise UserError(f"{path} does not exist, expected a dataset, bags or an evaluation")
+        raise UserError(
+            f"{path} does not exist, expected a dataset, bags, a training or an evaluation"
+        )
     if is_dataset(path):
         from groot_ros.viewer.dataset_subject import DatasetSubject
 
         return DatasetSubject(path)
-    if (path / "evaluation.json").is_file():
+    if (path / EVALUATION).is_file():
         from groot_ros.viewer.run_subject import RunSubject
 
         return RunSubject(path)
     if not (bags := bags_below(path)):
         raise UserError(
-            f"{path} is neither a dataset nor a bag nor a folder of groot-ros evaluate"
+            f"{path} is neither a dataset nor a bag nor a folder of groot-ros train or evaluate"
         )
     if not robot:
         raise UserError(f"{path} holds bags, which are read by a robot file: name it with --robot")

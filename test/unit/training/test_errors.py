@@ -18,7 +18,7 @@ from groot_ros.model.inference.loaded import Groot
 from groot_ros.training import run
 from groot_ros.training.callbacks import ProgressReport
 from groot_ros.training.checkpoints import checkpoints
-from groot_ros.training.config import make_config
+from groot_ros.training.config import make_config, read_yaml
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
 
@@ -104,3 +104,12 @@ def test_a_damaged_dataset_is_refused_before_the_first_step(
         train(make_config(options(own_dataset, tmp_path, "x")))
     assert not (tmp_path / "x").exists()
     train(make_config(options(own_dataset, tmp_path, "x", validate=False, num_train_steps=1)))
+
+
+def test_a_number_without_a_point_is_a_number_in_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "options.yaml"
+    path.write_text("learning_rate: 1e-4\nseed: 3\n")
+    assert read_yaml(path) == {"learning_rate": 1e-4, "seed": 3}
+    path.write_text("learning_rate: fast\n")
+    with pytest.raises(UserError, match="learning_rate is 'fast', expected a number"):
+        read_yaml(path)

@@ -15,6 +15,7 @@ from groot_ros.training.held_out import HeldOut
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared, prepare_training
 from groot_ros.training.run import train
+from groot_ros.viewer.training_run import TrainingRun
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,13 @@ def test_errors_are_measured_while_training_and_change_nothing(
         history = json.loads((newest / "trainer_state.json").read_text())["log_history"]
         measured = [entry["step"] for entry in history if "eval_mae/grip" in entry]
         assert measured == list(range(steps, 5, steps))
+        told = TrainingRun.read(tmp_path / name)
+        assert (told.state, told.step, told.predictions["step"]) == ("done", 4, 4)
+        # What the Trainer sums up comes behind the last checkpoint.
+        assert told.log[: len(history)] == history
+        shown = told.predictions["samples"][0]
+        assert len(shown["keys"]) == 2 and len(shown["keys"][0]["predicted"]) == 16
+        assert (tmp_path / name / "report.html").is_file()
     assert weights[0] == weights[1]
 
 
