@@ -14,17 +14,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Array, Observation
+from groot_ros.observation.types import Observation
 from groot_ros.serving.served import ModelThread, ServedModel
 from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
-from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, Signals
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import Budget, Lease, WireError
 from groot_ros.wire.flat import (
@@ -32,6 +31,7 @@ from groot_ros.wire.flat import (
     read_signals,
     read_text,
 )
+from groot_ros.wire.positronic import to_rows
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class OpenpiServer:
         timing = done.timing
         if last_total_s is not None:
             timing["prev_total_ms"] = last_total_s * 1e3
-        return numpy_wire.pack({"actions": to_actions(done.value), "server_timing": timing})
+        return numpy_wire.pack({"actions": to_rows(done.value), "server_timing": timing})
 
 
 def to_observation(message: Any, codec: Codec) -> Observation:
@@ -119,12 +119,6 @@ def to_observation(message: Any, codec: Codec) -> Observation:
         instruction=read_text(message, PROMPT),
         signals=read_signals(message, SIGNALS),
     )
-
-
-def to_actions(steps: Signals) -> Array:
-    """Steps as rows (T, 8 or J + 1): pose xyz + wxyz or joints, then the grip."""
-    columns = [values.reshape(steps.steps, -1) for values in steps.arrays]
-    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def _action_names(codec: Codec) -> list[str]:

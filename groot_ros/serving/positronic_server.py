@@ -1,6 +1,7 @@
-"""A server for Positronic's clients: offboard protocol 1 over websockets, msgpack inside.
+"""A server for Positronic's clients: offboard protocols 1 and 3 over websockets, msgpack inside.
 
-The server has the codec; a client sends what its robot measures and gets commands with times.
+The server has the codec. In protocol 1 a client sends what its robot measures and gets commands
+with times; in 3 it gets rows of numbers, and the handshake describes how to make commands of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -28,27 +30,44 @@ from groot_ros.serving.websocket import is_authorized, is_upgrade, listen, reaso
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import Budget, Lease, WireError
 from groot_ros.wire.positronic import (
+    END_SESSION,
+    KEEPALIVE_PATH,
     MODELS_PATH,
+    PROTOCOL_VERSION,
+    SESSION_ID,
     SESSION_PATH,
+    of_session,
     to_observation,
     to_result,
+    to_rows,
 )
+from groot_ros.wire.positronic_stack import ACTION, describe, ee_frames
 
 logger = logging.getLogger(__name__)
 
 TOKEN_KIND = "Bearer"
 POLICY_VIOLATION = 1008
+NATIVE = 3
+"""The protocol in which clients make the commands."""
+PROTOCOLS = (1, NATIVE)
+END_BYTES = 1000
 
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """How a server presents itself; `compress_images` asks clients for JPEG."""
+    """How a server presents itself; `compress_images` asks clients for JPEG.
+
+    `ee_site` is the point of Positronic's robot model where the checkpoints' poses are; empty
+    leaves it to the clients, which warn.
+    """
 
     checkpoints_dir: str
     host: str = "127.0.0.1"
     port: int = 8000
     token: str = ""
     compress_images: bool = False
+    protocol: int = 1
+    ee_site: str = ""
 
 
 class PositronicServer:
@@ -79,12 +98,10 @@ class PositronicServer:
             # Positronic's clients look for a server by an upgrade that none grants.
             return connection.respond(http.HTTPStatus.FORBIDDEN, f"sessions: {SESSION_PATH}\n")
         if path == MODELS_PATH:
-            response = connection.respond(
-                http.HTTPStatus.OK, json.dumps({"models": list(self._checkpoints.names)}) + "\n"
-            )
-            del response.headers["Content-Type"]
-            response.headers["Content-Type"] = "application/json"
-            return response
+            return _as_json(connection, {"models": list(self._checkpoints.names)})
+        if path == KEEPALIVE_PATH:
+            # This server never ends for want of clients.
+            return _as_json(connection, {"alive_seconds": None})
         return connection.respond(http.HTTPStatus.NOT_FOUND, f"sessions: {SESSION_PATH}\n")
 
     async def _session(self, socket: ServerConnection) -> None:
@@ -117,12 +134,27 @@ class PositronicServer:
         async with self._slot.use(name or self._checkpoints.default, tell) as model:
             codec = _codec(model, settings)
             meta = self._meta(name or self._checkpoints.default, model, codec, settings)
-            await socket.send(numpy_wire.pack({"status": "ready", "meta": meta}))
+            ready: dict[str, Any] = {"status": "ready", "meta": meta}
+            session_id = ""
+            if self._config.protocol == NATIVE:
+                session_id = uuid4().hex
+                ready |= {PROTOCOL_VERSION: NATIVE, SESSION_ID: session_id}
+            await socket.send(numpy_wire.pack(ready))
             async for message in socket:
-                await socket.send(await self._answer(message, model, codec, settings))
+                if session_id and _ends(message, session_id):
+                    end = {SESSION_ID: session_id, END_SESSION: True}
+                    await socket.send(numpy_wire.pack(end))
+                    return
+                answer = await self._answer(message, model, codec, settings, session_id)
+                await socket.send(answer)
 
     async def _answer(
-        self, message: str | bytes, model: ServedModel, codec: Codec, settings: Settings
+        self,
+        message: str | bytes,
+        model: ServedModel,
+        codec: Codec,
+        settings: Settings,
+        session_id: str,
     ) -> bytes:
         began_s = time.monotonic()
         try:
@@ -130,6 +162,8 @@ class PositronicServer:
                 raise WireError("an observation is a binary message")
             with Lease(self._budget) as lease:
                 request = await asyncio.to_thread(numpy_wire.unpack, message, lease)
+                if session_id:
+                    request = of_session(request, session_id)
                 observation = settings.before(to_observation(request))
                 done = await self._thread.steps(model, codec, observation)
             step_s = codec.timing.step_ns / 1e9
@@ -138,7 +172,10 @@ class PositronicServer:
                 "queued_ms": done.queue_s * 1e3,
                 "infer_ms": done.model_s * 1e3,
             }
-            result = to_result(settings.after(done.value, step_s), step_s, settings.horizon)
+            steps = settings.after(done.value, step_s)
+            result: Any = to_result(steps, step_s, settings.horizon)
+            if session_id:
+                result = {ACTION: to_rows(steps)}
             return numpy_wire.pack({"result": result, "timing": timing})
         except UserError as error:
             return numpy_wire.pack({"error": str(error)})
@@ -152,11 +189,7 @@ class PositronicServer:
         self, name: str, model: ServedModel, codec: Codec, settings: Settings
     ) -> dict[str, Any]:
         width, height = codec.video.size
-        stack: list[dict[str, Any]] = [
-            {"name": "stop_on_fault"},
-            {"name": "chunked_schedule"},
-            {"name": "restrict_image_size", "args": {"width": width, "height": height}},
-        ]
+        config = self._config
         meta: dict[str, Any] = {
             "type": "groot",
             "host": self._config.host,
@@ -165,14 +198,51 @@ class PositronicServer:
             "checkpoint_id": name,
             "image_sizes": [width, height],
             "action_fps": codec.timing.action_rate_hz,
-            "local_stack": {"seq": stack},
+            "local_stack": _stack(codec, settings, config),
             "compress_images": self._config.compress_images,
             "positronic_version": "groot_ros",
             "groot_ros": dict(model.description),
         }
         if settings.horizon is not None:
             meta["action_horizon_sec"] = settings.horizon
+        # In protocol 3 the client's own stack states them.
+        if config.ee_site and config.protocol != NATIVE:
+            meta["ee_frames"] = ee_frames(config.ee_site)
         return meta
+
+
+def _stack(codec: Codec, settings: Settings, config: ServerConfig) -> dict[str, Any]:
+    """What a client builds in front of the connection."""
+    if config.protocol == NATIVE:
+        fps, jpeg = codec.timing.action_rate_hz, config.compress_images
+        return describe(codec, fps, settings.horizon, jpeg, config.ee_site)
+    width, height = codec.video.size
+    size = {"width": width, "height": height}
+    return {
+        "seq": [
+            {"name": "stop_on_fault"},
+            {"name": "chunked_schedule"},
+            {"name": "restrict_image_size", "args": size},
+        ]
+    }
+
+
+def _ends(message: str | bytes, session_id: str) -> bool:
+    """Whether a message of protocol 3 ends its session."""
+    if isinstance(message, str) or len(message) > END_BYTES:
+        return False
+    try:
+        request = numpy_wire.unpack(message)
+    except WireError:
+        return False
+    return bool(request == {SESSION_ID: session_id, END_SESSION: True})
+
+
+def _as_json(connection: ServerConnection, answer: Any) -> Response:
+    response = connection.respond(http.HTTPStatus.OK, json.dumps(answer) + "\n")
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
 
 
 def _codec(model: ServedModel, settings: Settings) -> Codec:

@@ -115,4 +115,7 @@ _PARAMETERS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "codec.horizon": ("horizon", _seconds),
     "codec.binarize_grip": ("binarize_grip", _grips),
     "codec.flip_grip": ("flip_grip", _switch),
+    # As protocol 3 names them.
+    "fps": ("fps", _rate),
+    "horizon_sec": ("horizon", _seconds),
 }

@@ -262,6 +262,18 @@ def decode_jpegs(files: Any, lease: Lease) -> NDArray[np.uint8]:
     return stack
 
 
+def reshaped(pictures: NDArray[np.uint8], shape: Any) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3) in the shape that a message tells; WireError for another."""
+    if not isinstance(shape, list) or not all(type(size) is int and size > 0 for size in shape):
+        raise WireError("JPEG pictures lack their shape")
+    try:
+        return pictures.reshape(shape)
+    except ValueError:
+        raise WireError(
+            f"JPEG pictures have shape {pictures.shape}, which is not {shape}"
+        ) from None
+
+
 def _jpeg_size(file: Any, limits: Limits) -> tuple[int, int]:
     if not isinstance(file, bytes):
         raise WireError(f"a JPEG picture is a {type(file).__name__}, expected bytes")

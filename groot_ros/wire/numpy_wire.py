@@ -28,9 +28,11 @@ def unpack(message: bytes, lease: Lease | None = None) -> Any:
 
 
 def jpeg_map(image: AnyArray, quality: int = bounded.JPEG_QUALITY) -> dict[bytes, Any]:
-    """Pictures (H, W, 3) or (T, H, W, 3) as JPEG files, for `pack`."""
-    frames = image if image.ndim == 4 else image[None]
-    return {JPEG: True, b"frames": bounded.encode_jpegs(frames, quality), b"ndim": image.ndim}
+    """Pictures (..., H, W, 3) as JPEG files, for `pack`; servers of protocol 3 take more than 4
+    dimensions."""
+    frames = image.reshape(-1, *image.shape[-3:])
+    shape = {b"shape": image.shape} if image.ndim > 4 else {b"ndim": image.ndim}
+    return {JPEG: True, b"frames": bounded.encode_jpegs(frames, quality), **shape}
 
 
 def _encode(value: Any) -> Any:
@@ -59,6 +61,8 @@ def _decode(value: dict[Any, Any], lease: Lease) -> Any:
 
 def _read_jpegs(value: Mapping[Any, Any], lease: Lease) -> AnyArray:
     pictures = bounded.decode_jpegs(value.get(b"frames"), lease)
+    if b"shape" in value:
+        return bounded.reshaped(pictures, value[b"shape"])
     dimensions = value.get(b"ndim")
     if dimensions == 3 and len(pictures) == 1:
         return np.asarray(pictures[0])

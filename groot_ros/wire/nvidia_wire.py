@@ -161,12 +161,4 @@ def _read_npy(data: Any) -> AnyArray:
 
 def _read_jpegs(value: Mapping[Any, Any], lease: Lease) -> AnyArray:
     pictures = bounded.decode_jpegs(value.get("frames"), lease)
-    shape = value.get("shape")
-    if not isinstance(shape, list) or not all(type(size) is int and size > 0 for size in shape):
-        raise WireError("JPEG pictures lack their shape")
-    try:
-        return pictures.reshape(shape)
-    except ValueError:
-        raise WireError(
-            f"JPEG pictures have shape {pictures.shape}, which is not {shape}"
-        ) from None
+    return bounded.reshaped(pictures, value.get("shape"))

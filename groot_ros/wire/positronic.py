@@ -1,4 +1,8 @@
-"""Messages of Positronic's sessions (offboard protocol 1) and what they mean here."""
+"""Messages of Positronic's sessions and what they mean here.
+
+Protocol 1 sends observations as they are; 2 and 3 wrap them with the id of the session and say
+when it ends. 1 and 2 answer with commands, 3 with what the server's model answers.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from groot_ros.geometry import matrix_to_quat, quat_to_matrix
 from groot_ros.observation.types import Array, Observation
@@ -21,6 +26,9 @@ from groot_ros.wire.flat import (
 
 SESSION_PATH = "/api/v1/session"
 MODELS_PATH = "/api/v1/models"
+KEEPALIVE_PATH = "/api/v1/keepalive"
+PROTOCOL_VERSION, SESSION_ID, END_SESSION = "protocol_version", "session_id", "end_session"
+OBSERVATION = "observation"
 SIGNALS = {EE_POSE: "robot_state.ee_pose", JOINT_POSITION: "robot_state.q", GRIP: "grip"}
 IMAGE, TASK, TIME_NS = "image.", "task", "obs_time_ns"
 COMMAND, TARGET_GRIP, TIMESTAMP = "robot_command", "target_grip", "timestamp"
@@ -55,6 +63,38 @@ def to_observation(message: Any) -> Observation:
         instruction=read_text(message, TASK),
         signals=read_signals(message, SIGNALS),
     )
+
+
+def of_session(request: Any, session_id: str) -> Any:
+    """The observation of a request of protocol 2 or 3; WireError for one of another session."""
+    if not isinstance(request, dict) or request.get(SESSION_ID) != session_id:
+        raise WireError("the session_id does not belong to this connection")
+    if OBSERVATION not in request:
+        raise WireError("the request has no observation")
+    return request[OBSERVATION]
+
+
+def to_rows(steps: Signals) -> Array:
+    """Steps as rows (T, 8 or J + 1): pose xyz + wxyz or joints, then the grip."""
+    columns = [values.reshape(steps.steps, -1) for values in steps.arrays]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def from_rows(rows: Any, of_poses: bool) -> Signals:
+    """The inverse of `to_rows`; WireError for another array."""
+    values: NDArray[Any] = np.zeros(0)
+    if isinstance(rows, np.ndarray):
+        values = rows.astype(np.float64)
+    if values.ndim != 2 or not len(values) or values.shape[1] < 2:
+        raise WireError("the result holds no rows of actions")
+    if not np.all(np.isfinite(values)):
+        raise WireError("the actions of the result are no finite numbers")
+    motion, grip = values[:, :-1], values[:, -1]
+    if not of_poses:
+        return arm_signals(joint_position=motion, grip=grip)
+    if motion.shape[1] != 7 or np.abs(np.linalg.norm(motion[:, 3:], axis=1) - 1.0).max() > 1e-2:
+        raise WireError("a pose of the result is no xyz and unit quaternion")
+    return arm_signals(ee_pose=motion, grip=grip)
 
 
 def to_result(

@@ -67,6 +67,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="positronic: ask clients for JPEG, for thin links",
     )
+    parser.add_argument(
+        "--positronic-version",
+        type=int,
+        choices=[1, 3],
+        default=1,
+        help="of Positronic's protocol: 1 for every client, 3 for those since 0.4 (%(default)s)",
+    )
+    parser.add_argument(
+        "--ee-site",
+        default="",
+        metavar="NAME",
+        help="positronic: where the checkpoint's poses are in the client's robot model, such as "
+        "gripper (default: the client's choice, which warns)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -103,6 +117,8 @@ def _check(args: argparse.Namespace) -> None:
             "the variant is missing: name a codec or the path of a codec file, auto for the one "
             "that the checkpoint carries, or --native for none"
         )
+    if args.protocol != "positronic" and (args.positronic_version != 1 or args.ee_site):
+        raise UserError("--positronic-version and --ee-site are of --protocol positronic alone")
     if args.embodiment and not args.native:
         raise UserError("--embodiment is of --native alone: a codec has its own embodiment")
 
@@ -179,7 +195,13 @@ async def _answer(
         from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 
         config = ServerConfig(
-            args.checkpoints_dir, args.host, args.port, token, args.compress_images
+            args.checkpoints_dir,
+            args.host,
+            args.port,
+            token,
+            args.compress_images,
+            args.positronic_version,
+            args.ee_site,
         )
         await PositronicServer(checkpoints, thread, config).serve(ready)
         return

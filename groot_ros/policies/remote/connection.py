@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -87,6 +87,8 @@ class Handshake:
     action_keys: tuple[str, ...] | None = None
     video_keys: tuple[str, ...] | None = None
     relative: bool | None = None
+    pictures: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
+    """Width, height and fit of the pictures of keys, as far as the protocol tells them."""
     state_history: tuple[int, ...] = NOW
     video_history: tuple[int, ...] = NOW
     """Steps of one observation, the last one 0."""

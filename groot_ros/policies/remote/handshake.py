@@ -37,13 +37,22 @@ def check_remote_fit(
 
 def _differences(handshake: Handshake, variant: CodecFile, codec: Codec) -> Iterator[Difference]:
     features = codec.features
-    for what, theirs, ours, remedy in (
+    for what, told, ours, remedy in (
         ("state", handshake.state_keys, [f.key for f in features.state], OTHER_VARIANT),
         ("action", handshake.action_keys, [f.key for f in features.action], OTHER_VARIANT),
         ("cameras", handshake.video_keys, features.video, "name the cameras in the robot file"),
     ):
-        if theirs is not None and set(theirs) != set(ours):
-            yield Difference(what, _words(theirs), _words(ours), remedy)
+        if told is not None and set(told) != set(ours):
+            yield Difference(what, _words(told), _words(ours), remedy)
+    for key, theirs in handshake.pictures.items():
+        part = codec.video.parts.get(key)
+        if part and theirs != (part.width, part.height, part.fit):
+            yield Difference(
+                f"picture {key}",
+                "{}x{} {}".format(*theirs),
+                f"{part.width}x{part.height} {part.fit}",
+                "set video.size and fit in the codec file",
+            )
     if handshake.relative not in (None, variant.relative):
         words = {True: "relative", False: "absolute"}
         yield Difference(

@@ -1,31 +1,51 @@
-"""The protocol of Positronic's servers and of `groot-ros serve --protocol positronic`."""
+"""The protocols 1, 2 and 3 of Positronic's servers and of `groot-ros serve --protocol positronic`.
+
+The server says which it speaks. In 1 and 2 it has the codec; in 3 it describes what its clients
+have to do, of which our codec does the same: the description is compared, never run.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.columns import to_chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
+from groot_ros.policies.remote.gr00t_dialects import Nested
 from groot_ros.wire import numpy_wire
-from groot_ros.wire.bounded import LIMITS, WireError
-from groot_ros.wire.positronic import SESSION_PATH, to_flat, to_steps
+from groot_ros.wire.bounded import JPEG_QUALITY, LIMITS, WireError
+from groot_ros.wire.gr00t import to_observation as to_nested
+from groot_ros.wire.positronic import (
+    END_SESSION,
+    OBSERVATION,
+    PROTOCOL_VERSION,
+    SESSION_ID,
+    SESSION_PATH,
+    from_rows,
+    to_flat,
+    to_steps,
+)
+from groot_ros.wire.positronic_stack import ACTION, ClientStack, read_stack
 
 # A server that loads its model says so at least this often.
 STATUS_TIMEOUT_S = 30.0
 LOADING_TIMEOUT_S = 900.0
-# Servers of this version do not tell it.
-PROTOCOL_VERSION = 1
+# How long a server may take to forget a session; it ends with the connection all the same.
+END_TIMEOUT_S = 0.5
+# Servers of version 1 do not tell it.
+VERSIONS = (1, 2, 3)
+LONGEST_ID = 200
 OWN = "groot_ros"
 
 
@@ -37,6 +57,8 @@ class PositronicConnection:
         self._codec = codec
         self._socket: ClientConnection | None = None
         self._context = ExitStack()
+        self._session = Session()
+        self._is_waiting = False
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect and wait until the server has loaded its model."""
@@ -72,18 +94,54 @@ class PositronicConnection:
             # A status may be anything, an array too.
             status, meta = reply.get("status"), reply.get("meta")
             if isinstance(status, str) and status == "ready" and isinstance(meta, dict):
-                self._check_version(reply.get("protocol_version", PROTOCOL_VERSION))
-                return _read_meta(meta)
+                self._session = self._read_session(reply)
+                return self._read_meta(meta)
         raise Unreachable(
             f"the server {self._config.url} is not ready after {LOADING_TIMEOUT_S} s"
         )
 
-    def _check_version(self, version: Any) -> None:
-        if not isinstance(version, int) or version != PROTOCOL_VERSION:
+    def _read_session(self, ready: Mapping[str, Any]) -> Session:
+        """What a handshake says of the protocol; UserError for one that is not understood here."""
+        url, version = self._config.url, ready.get(PROTOCOL_VERSION, 1)
+        if not isinstance(version, int) or version not in VERSIONS:
             raise UserError(
-                f"the server {self._config.url} speaks version {version!r:.20} of Positronic's "
-                f"protocol, expected {PROTOCOL_VERSION}: serve the model with groot-ros serve"
+                f"the server {url} speaks version {version!r:.20} of Positronic's protocol, "
+                f"expected {', '.join(map(str, VERSIONS))}: serve the model with groot-ros serve"
             )
+        if version == 1:
+            return Session()
+        session_id = ready.get(SESSION_ID)
+        if not isinstance(session_id, str) or not 0 < len(session_id) <= LONGEST_ID:
+            raise UserError(f"the server {url} opens a session without a session_id")
+        if version == 2:
+            return Session(session_id)
+        try:
+            return Session(session_id, read_stack(ready["meta"].get("local_stack")))
+        except WireError as error:
+            raise UserError(
+                f"the server {url} cannot be used: {error}: serve the model with groot-ros serve"
+            ) from None
+
+    def _read_meta(self, meta: Mapping[str, Any]) -> Handshake:
+        own, stack = meta.get(OWN), self._session.stack
+        rate_hz = stack.fps if stack else meta.get("action_fps")
+        handshake = Handshake(
+            description=own if isinstance(own, dict) else {},
+            action_rate_hz=float(rate_hz)
+            if isinstance(rate_hz, int | float) and rate_hz > 0
+            else 0.0,
+        )
+        if stack is None or stack.video is None:
+            return handshake
+        # Actions that the robot does not follow are no part of the description.
+        ignored = self._codec().action.ignored
+        return replace(
+            handshake,
+            state_keys=stack.state,
+            action_keys=(*(stack.actions or ()), *ignored),
+            video_keys=tuple(stack.video),
+            pictures={key: picture for key, picture in stack.video.items() if picture},
+        )
 
     no_continuation = "policies at ws:// cannot continue a chunk"
 
@@ -98,33 +156,59 @@ class PositronicConnection:
                 "with --protocol gr00t"
             )
         codec = self._codec()
-        pictures = codec.video.encode(observation)
-        images = {camera: pictures[key][0] for key, camera in codec.video.cameras.items()}
-        flat = to_flat(replace(observation, images=images), self._config.jpeg_quality)
-        reply = self._exchange(numpy_wire.pack(flat))
+        message = numpy_wire.pack(self._session.wrapped(self._request(codec, observation)))
+        reply = self._exchange(message)
         if "error" in reply:
             raise UserError(f"the server {self._config.url} says: {reply['error']!s:.500}")
+        chunk = self._chunk(codec, reply.get("result"), observation.stamp_ns)
+        return Answer(chunk, _server_s(reply.get("timing")))
+
+    def _request(self, codec: Codec, observation: Observation) -> dict[str, Any]:
+        stack = self._session.stack
+        quality = self._config.jpeg_quality
+        if stack and stack.jpeg:
+            quality = quality or JPEG_QUALITY
+        if stack and stack.is_packed:
+            nested = to_nested(codec.encode(observation), stack.language, 0)
+            if quality:
+                nested["video"] = {
+                    key: numpy_wire.jpeg_map(images, quality)
+                    for key, images in nested["video"].items()
+                }
+            return nested
+        pictures = codec.video.encode(observation)
+        images = {camera: pictures[key][0] for key, camera in codec.video.cameras.items()}
+        return to_flat(replace(observation, images=images), quality)
+
+    def _chunk(self, codec: Codec, result: Any, stamp_ns: int) -> Chunk:
+        stack = self._session.stack
         try:
-            steps, step_s = to_steps(reply.get("result"))
+            if stack and stack.is_packed:
+                output, _ = Nested(stack.language).read(result)
+                return to_chunk(codec, output, stamp_ns)
+            if stack:
+                rows = result.get(ACTION) if isinstance(result, dict) else None
+                steps, step_ns = from_rows(rows, stack.rows == "poses"), codec.timing.step_ns
+            else:
+                steps, step_s = to_steps(result)
+                step_ns = round(1e9 * step_s)
         except WireError as error:
             raise UserError(f"the server {self._config.url} answers nonsense: {error}") from None
         if steps.motion is None or steps.motion.name not in codec.action.signals:
             raise UserError(f"the server {self._config.url} serves another variant")
-        chunk = Chunk(
-            stamp_ns=observation.stamp_ns,
-            step_ns=round(1e9 * step_s),
-            signals=steps,
-        )
-        return Answer(chunk, _server_s(reply.get("timing")))
+        return Chunk(stamp_ns=stamp_ns, step_ns=step_ns, signals=steps)
 
     def _exchange(self, message: bytes) -> dict[str, Any]:
         if self._socket is None:
             raise Unreachable(f"the server {self._config.url} is not connected")
+        self._is_waiting = True
         try:
             self._socket.send(message)
         except (ConnectionClosed, OSError) as error:
             raise self._unreachable(error) from None
-        return self._receive(self._config.timeout_s)
+        reply = self._receive(self._config.timeout_s)
+        self._is_waiting = False
+        return reply
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
         assert self._socket is not None
@@ -160,18 +244,29 @@ class PositronicConnection:
         return Unreachable(f"the server {self._config.url} cannot be reached: {reason}")
 
     def close(self) -> None:
-        """End the session."""
+        """End the session; a server of protocol 2 or 3 is told and answers when it forgot it."""
+        # An answer that is still to come would be taken for the acknowledgement.
+        if self._socket and self._session.session_id and not self._is_waiting:
+            end = {SESSION_ID: self._session.session_id, END_SESSION: True}
+            with suppress(ConnectionClosed, OSError):
+                self._socket.send(numpy_wire.pack(end))
+                self._socket.recv(timeout=END_TIMEOUT_S)
         self._context.close()
-        self._socket = None
+        self._socket, self._session, self._is_waiting = None, Session(), False
 
 
-def _read_meta(meta: Mapping[str, Any]) -> Handshake:
-    own = meta.get(OWN)
-    rate_hz = meta.get("action_fps")
-    return Handshake(
-        description=own if isinstance(own, dict) else {},
-        action_rate_hz=float(rate_hz) if isinstance(rate_hz, int | float) and rate_hz > 0 else 0.0,
-    )
+@dataclass(frozen=True)
+class Session:
+    """What a server said of its session: of protocol 1 nothing, of 3 its clients' stack."""
+
+    session_id: str = ""
+    stack: ClientStack | None = None
+
+    def wrapped(self, observation: dict[str, Any]) -> dict[str, Any]:
+        """A request with an observation."""
+        if not self.session_id:
+            return observation
+        return {SESSION_ID: self.session_id, OBSERVATION: observation}
 
 
 def _server_s(timing: Any) -> float | None:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from served_models import (
     observation,
     running,
 )
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve as serve_in_thread
 
 from groot_ros.chunks.chunk import Chunk
@@ -43,6 +44,7 @@ from groot_ros.wire import numpy_wire, nvidia_wire
 from groot_ros.wire.bounded import WireError
 from groot_ros.wire.flat import read_pose
 from groot_ros.wire.nvidia_wire import Form
+from groot_ros.wire.positronic import to_result
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class OneCheckpoint:
 
 
 @contextmanager
-def positronic_server(model: Any, port: int = 0, token: str = "") -> Iterator[str]:
-    config = ServerConfig("experiment", port=port, token=token)
+def positronic_server(model: Any, port: int = 0, token: str = "", **options: Any) -> Iterator[str]:
+    config = ServerConfig("experiment", port=port, token=token, **options)
 
     def serve(thread, ready):
         return PositronicServer(OneCheckpoint(model), thread, config).serve(ready)
@@ -79,7 +81,11 @@ def websocket_server(handler: Callable[[Any], None]) -> Iterator[str]:
             thread.join(GENEROUS_S)
 
 
-SERVERS = pytest.mark.parametrize("server", [gr00t_server, positronic_server])
+def positronic_3(model: Any, **options: Any) -> Any:
+    return positronic_server(model, protocol=3, **options)
+
+
+SERVERS = pytest.mark.parametrize("server", [gr00t_server, positronic_server, positronic_3])
 
 
 def remote(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> RemotePolicy:
@@ -344,14 +350,51 @@ def test_a_pose_of_another_size_is_refused(pose: Any) -> None:
         read_pose({"pose": pose}, "pose")
 
 
-def test_servers_of_positronics_newer_protocols_are_told_apart() -> None:
+@pytest.mark.parametrize(
+    ("ready", "said"),
+    [
+        ({"protocol_version": 4}, "version 4 of Positronic's protocol, expected 1, 2, 3"),
+        ({"protocol_version": "3"}, "version '3' of Positronic's protocol"),
+        ({"protocol_version": 2}, "without a session_id"),
+        ({"protocol_version": 3, "session_id": "s"}, "no tree of components"),
+        (
+            {"protocol_version": 3, "session_id": "s", "meta": {"local_stack": {"name": "warp"}}},
+            "component 'warp'",
+        ),
+    ],
+)
+def test_a_protocol_that_is_not_understood_is_a_sentence(ready: Any, said: str) -> None:
     def handler(socket: Any) -> None:
-        socket.send(numpy_wire.pack({"status": "ready", "meta": {}, "protocol_version": 3}))
-        socket.recv()
+        socket.send(numpy_wire.pack({"status": "ready", "meta": {}, **ready}))
+        with suppress(ConnectionClosed):
+            socket.recv()
 
-    refused = pytest.raises(UserError, match="version 3 of Positronic's protocol")
-    with websocket_server(handler) as url, refused:
+    with websocket_server(handler) as url, pytest.raises(UserError, match=said):
         remote(url).open()
+
+
+def test_a_session_of_protocol_2_is_named_in_requests_and_ended() -> None:
+    model, received = RecordingModel("ee"), []
+    steps = expected_steps(model, observation(0.42))
+
+    def handler(socket: Any) -> None:
+        ready = {"status": "ready", "meta": {}, "protocol_version": 2, "session_id": "s1"}
+        socket.send(numpy_wire.pack(ready))
+        while True:
+            message = numpy_wire.unpack(socket.recv())
+            received.append(message)
+            if message.get("end_session"):
+                socket.send(numpy_wire.pack(message))
+                return
+            socket.send(numpy_wire.pack({"result": to_result(steps, 0.1)}))
+
+    with websocket_server(handler) as url:
+        with opened(url, "ee", action_rate_hz=10.0) as policy:
+            chunk = policy.predict(observation(0.42))
+            np.testing.assert_allclose(chunk.signals["ee_pose"], steps["ee_pose"], atol=1e-6)
+        asked, ended = received
+        assert asked["session_id"] == "s1" and "robot_state.ee_pose" in asked["observation"]
+        assert ended == {"session_id": "s1", "end_session": True}
 
 
 def test_no_server_is_one_sentence() -> None:

@@ -108,6 +108,60 @@ def test_a_session_answers_with_commands_and_their_times() -> None:
         assert reply["timing"]["served_ms"] >= reply["timing"]["infer_ms"] > 0
 
 
+def test_a_session_of_protocol_3_describes_its_clients_and_is_ended() -> None:
+    folder = Folder()
+    options = {"protocol": 3, "ee_site": "gripper", "compress_images": True}
+    with (
+        positronic(folder, **options) as url,
+        session(url, "?fps=5&horizon_sec=1.0") as socket,
+    ):
+        ready = until_ready(socket)
+        assert ready["protocol_version"] == 3 and "ee_frames" not in ready["meta"]
+        parts = ready["meta"]["local_stack"]["seq"]
+        names = [part.get("name", "par") for part in parts]
+        assert names == [
+            "chunked_schedule",
+            "change_ee_frame",
+            "par",
+            "split_action_chunk",
+            "encode_images",
+        ]
+        assert parts[0]["args"] == {"fps": pytest.approx(5.0), "horizon_sec": 1.0}
+        request = {"session_id": ready["session_id"], "observation": to_flat(observation(0.4))}
+        socket.send(numpy_wire.pack(request))
+        rows = receive(socket)["result"]["action"]
+        meant = expected_steps(folder.models["200"], observation(0.4))
+        assert rows.shape == (5, 8)
+        np.testing.assert_allclose(rows[:, :7], meant["ee_pose"][:5], atol=1e-6)
+        socket.send(numpy_wire.pack({**request, "session_id": "other"}))
+        assert "session_id does not belong" in receive(socket)["error"]
+        end = {"session_id": ready["session_id"], "end_session": True}
+        socket.send(numpy_wire.pack(end))
+        assert receive(socket) == end
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=GENEROUS_S)
+
+
+def test_the_frame_of_the_poses_is_stated_where_it_is_known() -> None:
+    with positronic(ee_site="gripper") as url, session(url) as socket:
+        frames = until_ready(socket)["meta"]["ee_frames"]
+        assert frames["robot_state.ee_pose"]["site"] == "gripper"
+
+
+def test_a_server_says_that_it_stays() -> None:
+    with positronic(token="secret") as url:
+        address = url.replace("ws://", "http://") + "/api/v1/keepalive"
+        for token, status in (("other", 401), ("secret", 200)):
+            request = urllib.request.Request(
+                address, b"", {"Authorization": f"Bearer {token}"}, method="POST"
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=GENEROUS_S) as reply:
+                    assert (reply.status, json.load(reply)) == (status, {"alive_seconds": None})
+            except urllib.error.HTTPError as error:
+                assert error.code == status == 401
+
+
 def test_models_are_listed_and_chosen_by_the_path() -> None:
     folder = Folder()
     with positronic(folder) as url, ExitStack() as stack:
