@@ -77,9 +77,17 @@ def parse_robot(values: object, source: str) -> RobotConfig:
     """A robot from the parsed YAML; `source` names the file in errors."""
     root = Section(values, source)
     robot = _read_arms(root) if "arms" in root else _read_only_arm(root)
-    robot = replace(robot, untested=root.boolean("untested") if "untested" in root else False)
+    robot = replace(
+        robot,
+        untested=root.boolean("untested") if "untested" in root else False,
+        providers=_read_providers(root.part("providers")),
+    )
     root.finish()
     return robot
+
+
+def _read_providers(section: Section) -> dict[str, tuple[str, ...]]:
+    return {str(driver): section.texts(str(driver)) for driver in section.values}
 
 
 def _read_only_arm(root: Section) -> RobotConfig:

@@ -50,6 +50,9 @@ class RobotConfig:
     """How near points of two arms may come."""
     placed: tuple[float, ...] | None = None
     """Pose (7,) of the arm's base frame in that of the robot; None where the file does not say."""
+    providers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Topics and actions by the driver, with its version, at whose end they are; empty where the
+    file does not say."""
 
     @property
     def each_arm(self) -> tuple[RobotConfig, ...]:
@@ -108,6 +111,8 @@ def with_max_ages(robot: RobotConfig, state_s: float, camera_s: float) -> RobotC
 def described(robot: RobotConfig) -> dict[str, Any]:
     """The values of a robot file for a dataset, of a single arm without what only several have."""
     values = asdict(robot)
+    for arm in (values, *values["arms"].values()):
+        del arm["providers"]
     if not robot.arms:
         for key in OF_SEVERAL:
             del values[key]

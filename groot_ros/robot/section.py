@@ -20,6 +20,8 @@ TOPIC = (
 )
 # No arm, and no limit of one, is larger in any unit.
 LARGEST = 1e9
+TODO = "TODO"
+"""Stands in a drafted file where a person has to say something."""
 
 
 def is_topic(name: str) -> bool:
@@ -57,6 +59,8 @@ class Section:
             near = difflib.get_close_matches(key, others, n=1)
             hint = f"; did you mean it by {near[0][:40]}?" if near else ""
             raise self.error(key, f"is missing, expected {expected}{hint}")
+        if self._values[key] == TODO:
+            raise self.error(key, f"is still {TODO}, fill in {expected}")
         return self._values[key]
 
     def section(self, key: str) -> Section:

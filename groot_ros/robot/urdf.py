@@ -48,7 +48,7 @@ class UrdfJoint:
     """What connects two links.
 
     `origin` (4, 4) is the joint's frame in the parent link, `axis` (3,) of length 1 in that frame;
-    lower and upper in rad or m, None where the file sets none.
+    lower and upper in rad or m, velocity in rad/s or m/s, None where the file sets none.
     """
 
     name: str
@@ -60,6 +60,7 @@ class UrdfJoint:
     lower: float | None = None
     upper: float | None = None
     mimic: Mimic | None = None
+    velocity: float | None = None
 
     @property
     def is_moving(self) -> bool:
@@ -234,6 +235,7 @@ def _joint(element: ElementTree.Element) -> UrdfJoint:
         _numbers(limit, "lower", (0.0,), name, NO_LIMIT)[0] if has_range else None,
         _numbers(limit, "upper", (0.0,), name, NO_LIMIT)[0] if has_range else None,
         _mimic(element.find("mimic"), name),
+        _numbers(limit, "velocity", (0.0,), name, NO_LIMIT)[0] or None,
     )
 
 

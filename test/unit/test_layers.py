@@ -26,6 +26,8 @@ ROOMS = [
     "robot",
     "cameras",
     "observation",
+    "robot.drafting",
+    "robot.checking",
     "codecs.representations",
     "codecs",
     "chunks",

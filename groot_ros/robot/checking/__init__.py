@@ -1,0 +1,1 @@
+"""What is wrong with a robot file, by itself and against the running robot."""

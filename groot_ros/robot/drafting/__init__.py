@@ -1,0 +1,1 @@
+"""Robot files drafted from what is seen of a robot."""

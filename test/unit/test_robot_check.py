@@ -1,0 +1,84 @@
+"""`groot-ros robot check` without a robot: each mistake is one sentence with its key."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from groot_ros.cli.main import main
+from groot_ros.robot.checking.of_file import file_findings
+from groot_ros.robot.config import load_robot, parse_robot, robot_names
+from groot_ros.share import share_file
+
+SIM = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", robot_names())
+def test_shipped_files_have_nothing_wrong(name: str) -> None:
+    assert [str(f) for f in file_findings(load_robot(name)) if not f.is_doubt] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        ("limits.joint_upper", [180.0] * 7, "looks like degrees: give it in rad"),
+        ("limits.joint_velocity", [100.0] * 7, "looks like degrees: give it in rad/s"),
+        ("limits.joint_velocity", [5.0] * 7, "limits.joint_velocity: is 5 for fr3_joint1, beyond"),
+        ("limits.joint_lower", [-3.0] * 7, "limits.joint_lower: is -3 for fr3_joint1, beyond"),
+        ("limits.joint_acceleration", None, "limits.joint_acceleration missing"),
+        ("limits.workspace.max", [800.0, 500.0, 800.0], "looks like mm: give it in m"),
+        ("limits.linear_velocity", 500.0, "looks like mm/s: give it in m/s"),
+        ("limits.points.tool.link", "hand", "limits.points.tool.link names 'hand'"),
+        ("observations.grip.open", 40.0, "observations.grip.open: is 40, outside 0 to 0.04 m"),
+        ("observations.grip", {"open": 0.0, "closed": 0.04}, "swap open and closed if so"),
+        ("observations.cameras.wrist.latency", 5.0, "cameras.wrist.latency: is 5 s, which looks"),
+        ("urdf", "urdf/none.urdf", "the URDF 'urdf/none.urdf' is not there"),
+        ("urdf", None, "urdf: is missing"),
+        (
+            "observations.joint_position.joints",
+            [f"fr3_joint{n}" for n in (2, 1, 3, 4, 5, 6, 7)],
+            "are not in the order of the URDF, which is fr3_joint1, fr3_joint2",
+        ),
+        (
+            "providers",
+            {"arm 1.0": ["joint_states"]},
+            "commands.ee_pose.topic: is target_pose, which nobody below `providers` offers",
+        ),
+    ],
+)
+def test_each_mistake_is_found(place: str, value: Any, sentence: str) -> None:
+    values = copy.deepcopy(SIM)
+    values["output"]["profile"] = "joint_trajectory"
+    section = values
+    *above, last = place.split(".")
+    for key in above:
+        section = section[key]
+    if isinstance(value, dict) and last in section:
+        section[last] |= value
+    elif value is None:
+        del section[last]
+    else:
+        section[last] = value
+    found = [str(finding) for finding in file_findings(parse_robot(values, "mine.yaml"))]
+    assert any(sentence in finding for finding in found), found
+
+
+def test_the_verb_tells_wrong_from_doubtful(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["robot", "check", "sim"]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+    values = copy.deepcopy(SIM) | {"urdf": None}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert main(["robot", "check", str(path), "--json"]) == 0
+    [finding] = json.loads(capsys.readouterr().out)["findings"]
+    assert finding["is_doubt"] and finding["key"] == "urdf"
+    values["limits"]["linear_velocity"] = 250.0
+    path.write_text(yaml.safe_dump(values))
+    assert main(["robot", "check", str(path)]) == 1
