@@ -10,12 +10,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.output_files import check_folder
 from groot_ros.errors import UserError
 
 if TYPE_CHECKING:
+    from groot_ros.robot.checking.finding import Finding
+    from groot_ros.robot.config import RobotConfig
     from groot_ros.robot.drafting.robot_draft import RobotDraft
     from groot_ros.robot.drafting.seen import SeenTopic
     from groot_ros.robot.urdf import Urdf
@@ -52,6 +54,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     check = actions.add_parser("check", help="what is wrong with a robot file")
     check.add_argument("robot", help="robot name or file")
+    check.add_argument(
+        "--live", action="store_true", help="also against the running robot: rates, clocks, ranges"
+    )
+    check.add_argument(
+        "--wiggle",
+        action="store_true",
+        help="then, after you have confirmed it, move the arm by 10 mm or 0.05 rad and back "
+        "through the executor and see whether it follows",
+    )
+    check.add_argument(
+        "--yes", action="store_true", help="confirms the motion of --wiggle beforehand"
+    )
+    check.add_argument(
+        "--seconds", type=float, default=LISTEN_S, help="listen to the robot (%(default)s)"
+    )
     check.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -65,11 +82,75 @@ def _check(args: argparse.Namespace) -> int:
 
     robot = load_robot(args.robot)
     found = file_findings(robot)
+    report: dict[str, Any] = {"robot": robot.name}
+    if args.live or args.wiggle:
+        found += _measured(args, robot)
+    if args.wiggle:
+        if any(not finding.is_doubt for finding in found):
+            print("nothing is moved before what is wrong is mended")
+        else:
+            found += _wiggled(args, robot, report)
     if args.json:
-        print(json.dumps({"robot": robot.name, "findings": [asdict(f) for f in found]}, indent=2))
+        print(json.dumps(report | {"findings": [asdict(f) for f in found]}, indent=2))
     else:
-        print("\n".join(map(str, found)) or f"robot {robot.name}: nothing is wrong with its file")
+        print("\n".join(map(str, found)) or f"robot {robot.name}: nothing wrong was found")
     return 1 if any(not finding.is_doubt for finding in found) else 0
+
+
+def _measured(args: argparse.Namespace, robot: RobotConfig) -> list[Finding]:
+    """What the running robot says against its file."""
+    from groot_ros.nodes.clients.operator_node import running_node
+    from groot_ros.nodes.clients.topic_listener import TopicListener
+    from groot_ros.robot.checking.live import live_findings, stream_lines
+
+    with running_node(TopicListener) as node:
+        seen = {topic.name: topic for topic in node.listen(args.seconds)}
+    if not args.json:
+        print("\n".join(stream_lines(robot, seen)))
+    return live_findings(robot, seen)
+
+
+def _wiggled(
+    args: argparse.Namespace, robot: RobotConfig, report: dict[str, Any]
+) -> list[Finding]:
+    """How the arm follows a small motion, once a person wants it."""
+    from groot_ros.nodes.clients.operator_node import running_node
+    from groot_ros.nodes.clients.wiggle_node import WAY_M, WAY_RAD, WiggleNode, run_wiggle
+    from groot_ros.robot.config import robot_path
+    from groot_ros.signals.kinds import JOINTS
+
+    if robot.arms:
+        raise UserError("--wiggle is for a single arm: this file has several")
+    is_joints = robot.output.signal.kind == JOINTS
+    motion = f"its last joint by {WAY_RAD} rad" if is_joints else f"its hand by {WAY_M * 1e3:g} mm"
+    if not args.yes and not _confirmed(f"the arm will move {motion} and back"):
+        return []
+    path = str(robot_path(args.robot).resolve())
+    with running_node(lambda: WiggleNode(robot)) as node:
+        try:
+            found = run_wiggle(node, path)
+        finally:
+            node.close()
+    report["wiggle"] = asdict(found)
+    scale, unit = (1.0, "rad") if robot.output.commanded.kind == JOINTS else (1e3, "mm")
+    names = robot.joints if robot.output.commanded.kind == JOINTS else ("x", "y", "z")
+    if not args.json:
+        print(
+            f"the arm moved {scale * found.moved:.3g} of {scale * found.asked:.3g} {unit} along "
+            f"{names[found.axis]}, {scale * found.beside:.2g} {unit} beside, "
+            f"{1e3 * found.lag_s:.0f} ms behind its commands"
+        )
+    problem = found.problem()
+    return [problem] if problem else []
+
+
+def _confirmed(motion: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(f"{motion}, which has to be confirmed: add --yes where nobody can answer")
+    try:
+        return input(f"{motion}; keep a hand on the emergency stop. Type yes: ").strip() == "yes"
+    except EOFError:
+        return False
 
 
 def _new(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from groot_ros.policies.factory import PolicyChoice
@@ -23,16 +23,21 @@ def enter_private_domain() -> None:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 
+def ros2_process(arguments: list[str], log: Path) -> AbstractContextManager[Callable[[], bool]]:
+    """A ros2 command in the background, see `background_process`."""
+    return background_process(["ros2", *arguments], log)
+
+
 @contextmanager
-def ros2_process(arguments: list[str], log: Path) -> Iterator[Callable[[], bool]]:
-    """A ros2 command in the background, ended by SIGINT; yields whether it still runs.
+def background_process(command: list[str], log: Path) -> Iterator[Callable[[], bool]]:
+    """A command in the background, ended by SIGINT; yields whether it still runs.
 
     What it has started ends with it, if need be by SIGKILL.
     """
     _let_children_hear_sigint()
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["ros2", *arguments],
+            command,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import rclpy
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
@@ -61,7 +62,9 @@ class TopicListener(Node):
         for name, types in self.get_topic_names_and_types():
             topic = self.seen.setdefault(name, SeenTopic(name, types[0]))
             topic.publishers = self._nodes(self.get_publishers_info_by_topic(name))
-            topic.subscribers = self._nodes(self.get_subscriptions_info_by_topic(name))
+            ends = self.get_subscriptions_info_by_topic(name)
+            topic.subscribers = self._nodes(ends)
+            topic.wants_latched = self._nodes([end for end in ends if _wants_latched(end)])
             lasted_ns = self._last_ns.get(name, 0) - self._first_ns.get(name, 0)
             count = self._counts[name]
             topic.finish(count, (count - 1) * 1e9 / lasted_ns if lasted_ns > 0 else 0.0)
@@ -74,3 +77,7 @@ class TopicListener(Node):
 
     def close(self) -> None:
         self._topics.close()
+
+
+def _wants_latched(end: TopicEndpointInfo) -> bool:
+    return bool(end.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL)

@@ -34,6 +34,8 @@ class SeenTopic:
     rate_hz: float = 0.0
     publishers: tuple[str, ...] = ()
     subscribers: tuple[str, ...] = ()
+    wants_latched: tuple[str, ...] = ()
+    """Subscribers that hear only publishers whose messages stay."""
     numbers: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     """Width and height of pictures in pixels."""
