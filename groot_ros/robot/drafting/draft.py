@@ -26,7 +26,7 @@ def draft_robot(
     topics = sorted((t for t in seen if not is_own(t)), key=lambda topic: topic.name)
     draft = RobotDraft(name)
     draft.see("robot", re.sub(r"\W+", "_", name).strip("_") or "mine")
-    draft.see("untested", True, "remove it once `groot-ros robot check --wiggle` has moved the arm")
+    draft.see("untested", True, "until `groot-ros robot check --wiggle` has moved the arm")
     if urdf_path:
         draft.see("urdf", urdf_path)
     joints = draft_joints(draft, topics, urdf)
