@@ -21,6 +21,12 @@ from groot_ros.nodes.parameters import parameter
 class Parameters:
     fault: str = parameter("", "what goes wrong")
 
+class Held:
+    def __init__(self):
+        self.own = self
+    def __del__(self):
+        print("freed", flush=True)
+
 class Node(GuardedLifecycleNode):
     NAME = "faulty"
     PARAMETERS = Parameters
@@ -31,6 +37,8 @@ class Node(GuardedLifecycleNode):
             threading.Event().wait()
         if fault == "crash":
             raise RuntimeError("a programming error")
+        if fault == "hold":
+            self.held = Held()
     def activate(self):
         raise RuntimeError("cannot start")
 
@@ -62,6 +70,16 @@ def test_errors_in_transitions_are_logged_and_survived(graph: Graph, faulty) -> 
     assert faulty.returncode == 0
     assert "configure failed" in output and "RuntimeError: a programming error" in output
     assert "activate failed" in output and "RuntimeError: cannot start" in output
+
+
+def test_what_a_configuration_left_is_freed_by_the_next(graph: Graph, faulty) -> None:
+    graph.set_parameter("/faulty", "fault", "hold")
+    for transition in ("configure", "cleanup", "configure"):
+        assert graph.transition("/faulty", transition)
+    assert not graph.transition("/faulty", "activate")
+    faulty.send_signal(signal.SIGINT)
+    output, _ = faulty.communicate(timeout=WAIT_S)
+    assert output.index("freed") < output.index("activate failed")
 
 
 def test_sigterm_ends_in_order(graph: Graph, faulty) -> None:

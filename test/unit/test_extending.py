@@ -1,0 +1,78 @@
+"""The examples of docs/extending.md work as they stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_chunks import line
+
+from groot_ros.chunks.execution.robot_motion import robot_executor
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.strategies import Strategy
+from groot_ros.cli.main import main
+from groot_ros.codecs.catalog import find_codec
+from groot_ros.observation.types import Observation
+from groot_ros.policy import Policy
+from groot_ros.robot.config import load_robot
+from groot_ros.signals.signals import Signals
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/extending.md").read_text()
+EXAMPLES = re.findall(r"```\w+\n# (\S+?)(, appended)?\n(.*?)```", PAGE, re.DOTALL)
+CODE = re.compile(r"`((?:groot_ros|config)/[\w/.]+)`")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Every example as a file."""
+    for name, appended, text in EXAMPLES:
+        with (tmp_path / name).open("a" if appended else "w") as file:
+            file.write(text)
+    return tmp_path
+
+
+def run(file: Path) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(file.read_text(), file, "exec"), names)
+    return names
+
+
+def test_the_page_has_its_examples_and_names_what_is_there(folder: Path) -> None:
+    assert len(EXAMPLES) == 5
+    named = [name for name in CODE.findall(PAGE) if "NAME" not in name]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_robot_gives_the_codec_its_wrench(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    robot_file, codec_file = str(folder / "my_robot.yaml"), str(folder / "my_codec.yaml")
+    assert main(["codec", "check", codec_file, "--robot", robot_file]) == 0
+    codec = find_codec(codec_file).codec(load_robot(robot_file))
+    state = {feature.key: feature for feature in codec.features.state}
+    assert state["wrench"].size == 6 and state["wrench"].names[0] == "force_x"
+
+
+def test_the_policy_moves_the_arm_as_far_as_it_says(folder: Path) -> None:
+    robot = load_robot(folder / "my_robot.yaml")
+    policy: Policy = run(folder / "raise_policy.py")["RaisePolicy"](robot)
+    joints = np.array([0.1, 0.2, 0.3])
+    signals = Signals.of({robot.output.signal: joints})
+    chunk = policy.predict(Observation(10**9, {}, "", signals))
+    executor = robot_executor(robot, ExecutionSettings(period_s=0.02))
+    executor.start_from(joints, None, 10**9)
+    assert executor.accept(1, chunk, 10**9) is None
+    setpoints = [executor.setpoint(10**9 + 20_000_000 * tick) for tick in range(1, 50)]
+    assert setpoints[-1]
+    assert setpoints[-1].value == pytest.approx(joints + [0.1 * 0.98, 0.0, 0.0], abs=3e-3)
+
+
+def test_the_strategy_lets_every_second_chunk_pass(folder: Path) -> None:
+    strategy: Strategy = run(folder / "every_second.py")["EverySecond"]()
+    chunks = [line(0.1 * n) for n in range(5)]
+    assert [chunks.index(strategy.merge(chunk)) for chunk in chunks] == [0, 0, 2, 2, 4]
