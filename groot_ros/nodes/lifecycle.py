@@ -158,6 +158,7 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
         if self.has_parameter("lockstep") and self.get_parameter("lockstep").value is True:
             self.lockstep = LockstepMember(self, self.handle_tick)
         self.configure()
+        _collect_garbage()
 
     def _activate(self) -> None:
         self.activate()
@@ -210,6 +211,18 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
         return answer
 
 
+def _collect_garbage() -> None:
+    """Free what the last configuration left, while nothing moves.
+
+    Subscriptions and their callbacks hold each other, so that only a full collection frees them.
+    One comes every quarter of an hour, and stops all threads while it looks through the heap; what
+    there is now is left out of those.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def run_node(node_class: Callable[[], Node]) -> int:
     """Spin a node until SIGINT, SIGTERM, SIGHUP or shutdown, then end it; the exit code is 0."""
     stop, noticed, ended = threading.Event(), threading.Event(), threading.Event()
@@ -247,6 +260,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
     # The middleware gives its shared memory back with the last reference, before _leave().
     node = None
     del executor
+    gc.unfreeze()
     gc.collect()
     # Ctrl-C reaches a launched node twice; the second one must not kill it on its way out.
     for number in STOP_SIGNALS:
