@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export TORCH TORCH_INDEX PYTHON
 MINUTES ?= 1
 
-.PHONY: help setup demo learn test fuzz lint clean
+.PHONY: help setup demo learn test test-interop fuzz lint clean
 
 help:
 	@echo "make setup   Python environment in .venv and colcon build; the others do it first."
@@ -16,6 +16,10 @@ help:
 	@echo "make demo    an expert and a GR00T pick up a cube; writes demo/"
 	@echo "make learn   demonstrations, dataset, training, evaluation; writes learn/"
 	@echo "make test    colcon test, colcon test-result"
+	@echo "make test-interop"
+	@echo "             Other people's loaders, clients and servers against ours, in environments"
+	@echo "             of their own under build/interop (3 GB; minutes to tens of minutes to make"
+	@echo "             once, then about two); what cannot be had is skipped with its reason"
 	@echo "make fuzz    hostile input for everything that reads bytes from outside"
 	@echo "             MINUTES=10  of attacks (1)"
 	@echo "make lint    ruff, mypy"
@@ -32,6 +36,9 @@ learn: setup
 
 test: setup
 	@source ./env.sh && scripts/test.sh
+
+test-interop: setup
+	@source ./env.sh && GROOT_ROS_INTEROP=1 python -m pytest -q -rs test/interop
 
 fuzz: setup
 	@source ./env.sh && python test/fuzz --minutes $(MINUTES)

@@ -96,6 +96,11 @@ ARGUMENTS = [
         description="server of policy:=remote: gr00t://host:5555 or ws://host:8000",
     ),
     DeclareLaunchArgument(
+        "policy_timeout",
+        default_value="2.0",
+        description="a server that needs longer to answer is lost [s]",
+    ),
+    DeclareLaunchArgument(
         "policy_jpeg_quality",
         default_value="0",
         description="of the pictures sent to a server; 0 sends them as they are",
@@ -232,6 +237,7 @@ def _policy_and_executor(context: LaunchContext) -> list[Action]:
         "checkpoint",
         "policy_url",
         "policy_jpeg_quality",
+        "policy_timeout",
         "policy_token_env",
         "instruction",
         "device",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from groot_ros.chunks.columns import no_continuation
+from groot_ros.chunks.execution import strategies
 from groot_ros.chunks.execution.strategies import RTC, chosen
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import (
@@ -12,12 +13,14 @@ from groot_ros.policies.checkpoint.folder import (
     find_checkpoint,
     shipped_checkpoint,
 )
-from groot_ros.policies.factory import MODELS, PolicyChoice, chosen_codec
+from groot_ros.policies.factory import AUTO, MODELS, PolicyChoice, chosen_codec
+from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.trials import EXECUTED_STEPS
 
 # Noise of the policy; the scenes have their own seeds.
 NOISE_SEED = 0
+ANSWER_TIMEOUT_S = 60.0
 
 
 def checkpoint_choice(checkpoint: Path | None) -> PolicyChoice:
@@ -35,8 +38,31 @@ def checkpoint_choice(checkpoint: Path | None) -> PolicyChoice:
     return PolicyChoice("local", variant, str(folder), seed=NOISE_SEED)
 
 
+def remote_choice(url: str, codec: str, token_env: str = "") -> PolicyChoice:
+    """The model of a server; UserError where the URL or the codec is missing or wrong."""
+    if not url:
+        raise UserError(
+            "the policy is remote, but no server is named: add --url gr00t://host:5555 or "
+            "--url ws://host:8000"
+        )
+    if codec == AUTO:
+        raise UserError(
+            "a server's model need not say its codec: name it with --codec, such as "
+            "--codec ee_rot6d, or the path of a codec file"
+        )
+    # The simulator's clock waits for the answer.
+    remote = RemoteConfig(url, ANSWER_TIMEOUT_S, token_env=token_env)
+    _ = remote.parts, remote.token
+    return PolicyChoice("remote", codec, remote=remote)
+
+
 def chosen_strategy(asked: str, policy: PolicyChoice) -> str:
-    """What the policy will choose once it is open; UserError for `rtc` where it cannot."""
+    """What the policy will choose once it is open; UserError for `rtc` where it cannot.
+
+    Only an open connection knows whether a server continues chunks: `auto` stays that.
+    """
+    if asked == strategies.AUTO and policy.policy == "remote":
+        return asked
     obstacle = continuation_obstacle(policy)
     if asked == RTC and obstacle:
         raise UserError(f"{obstacle}: choose another strategy than rtc")
@@ -47,6 +73,8 @@ def continuation_obstacle(policy: PolicyChoice) -> str:
     """Why it cannot continue a chunk; empty where it can."""
     if policy.policy not in MODELS:
         return f"the {policy.policy} policy makes every chunk anew"
+    if policy.policy == "remote" and policy.remote.parts.scheme != "gr00t":
+        return "policies at ws:// cannot continue a chunk"
     return no_continuation(chosen_codec(policy).codec(load_robot("sim")))
 
 

@@ -13,8 +13,14 @@ from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import shipped_checkpoint
+from groot_ros.policies.factory import AUTO as VARIANT_AUTO
 from groot_ros.policies.factory import POLICIES, PolicyChoice
-from groot_ros.policies.tried import checkpoint_choice, chosen_strategy, executed_steps
+from groot_ros.policies.tried import (
+    checkpoint_choice,
+    chosen_strategy,
+    executed_steps,
+    remote_choice,
+)
 from groot_ros.sim.trials import (
     ALL,
     EXECUTED_STEPS,
@@ -48,6 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ros: the same through the nodes that run on a robot",
     )
     loop.add_argument("--policy", choices=POLICIES, default="local", help="local: the checkpoint")
+    loop.add_argument(
+        "--url", default="", help="--policy remote: gr00t://host:5555 or ws://host:8000"
+    )
+    loop.add_argument(
+        "--codec", default=VARIANT_AUTO, help="--policy remote: what its model answers in"
+    )
+    loop.add_argument(
+        "--token-env", default="", metavar="NAME", help="--policy remote: variable with its token"
+    )
     loop.add_argument("--seed", type=int, default=FIRST_SCENE, help="scene of the first episode")
     loop.add_argument(
         "--cubes", nargs="+", default=["red"], metavar="COLOR", help="colors on the table"
@@ -122,6 +137,10 @@ def _closed_loop(args: argparse.Namespace) -> int:
 
 
 def _policy(args: argparse.Namespace) -> PolicyChoice:
+    if args.policy == "remote":
+        return remote_choice(args.url, args.codec, args.token_env)
+    if args.url:
+        raise UserError(f"--url is of --policy remote, and the policy is {args.policy}")
     if args.policy != "local":
         return PolicyChoice(args.policy, args.policy)
     return checkpoint_choice(args.checkpoint)

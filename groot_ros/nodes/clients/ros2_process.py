@@ -69,6 +69,11 @@ def policy_launch(policy: PolicyChoice, **arguments: str) -> list[str]:
     if policy.policy == "local":
         given |= {"variant": policy.variant, "checkpoints_dir": policy.checkpoints_dir}
         given |= {"checkpoint": policy.checkpoint} if policy.checkpoint else {}
+    if policy.policy == "remote":
+        remote = policy.remote
+        given |= {"variant": policy.variant, "policy_url": remote.url}
+        given |= {"policy_timeout": str(remote.timeout_s)}
+        given |= {"policy_token_env": remote.token_env} if remote.token_env else {}
     if policy.seed is not None:
         given["noise_seed"] = str(policy.seed)
     return ["launch", "groot_ros", "policy.launch.py", *(f"{k}:={v}" for k, v in given.items())]

@@ -35,11 +35,14 @@ from groot_ros.policies.inference import InferenceLoop
 from groot_ros.policies.inference_types import Inference, Void
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
+from groot_ros.policies.tried import chosen_strategy, remote_choice
 from groot_ros.policy import PolicyLost
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.signals.signals import arm_signals
+from groot_ros.sim.trials import Trials
+from groot_ros.training.closed_loop import Evaluation, evaluate
 from groot_ros.wire import numpy_wire, nvidia_wire
 from groot_ros.wire.bounded import WireError
 from groot_ros.wire.flat import read_pose
@@ -531,3 +534,13 @@ def test_the_loop_tells_a_loss_once_and_goes_on_in_a_new_epoch() -> None:
     assert len(epochs) == 2 and epochs[1] > epochs[0] == first
     assert published[:2] == [first] * 2 and set(published[2:]) == {epochs[1]}
     assert loop.waiting_for == ""
+
+
+def test_a_servers_model_is_tried_in_the_simulator() -> None:
+    model = RecordingModel()
+    with gr00t_server(model) as url:
+        choice = remote_choice(url, "ee_rot6d_joints")
+        assert chosen_strategy("auto", choice) == "auto"
+        evaluation = Evaluation(choice, Trials("pick", 1, time_limit_s=0.5))
+        (outcome,) = evaluate(evaluation)
+    assert not outcome.succeeded and model.asked

@@ -41,6 +41,26 @@ def test_the_outcomes_are_the_same_for_any_number_of_workers(
         assert 14 <= sum(1 for _ in film.decode(video=0)) <= 18
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--policy=remote"], "add --url gr00t://host:5555"),
+        (["--policy=remote", "--url=gr00t://x:1"], "name it with --codec"),
+        (["--policy=remote", "--url=http://x", "--codec=ee"], "expected gr00t://host:port"),
+        (["--policy=scripted", "--url=gr00t://x:1"], "--url is of --policy remote"),
+        (
+            ["--policy=remote", "--url=gr00t://127.0.0.1:1", "--codec=ee", "--token-env=NONE"],
+            "NONE, which is not set",
+        ),
+    ],
+)
+def test_a_server_that_is_not_named_is_a_sentence(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["evaluate", *arguments, f"--output={tmp_path}"]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_expert_picks_the_cube_that_was_named_last(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
