@@ -29,8 +29,12 @@ ZOOM: Part = ((0.25, 0.25), (1.0, 1.0))
 FRAME_RATE = 15
 TICK_S = Fraction(1, 1000)
 WIDTH, HEIGHT = LARGE[0] + SMALL[0], LARGE[1] + BAR_HEIGHT
-FILM_VIEWS = (((0, BAR_HEIGHT), LARGE, ZOOM), ((LARGE[0], BAR_HEIGHT), SMALL, WHOLE))
-"""Where in the film, how large and which part of the exterior picture is shown, in pixels."""
+FILM_VIEWS = (
+    ("exterior", (0, BAR_HEIGHT), LARGE, ZOOM),
+    ("exterior", (LARGE[0], BAR_HEIGHT), SMALL, WHOLE),
+    ("wrist", (LARGE[0], BAR_HEIGHT + SMALL[1]), SMALL, WHOLE),
+)
+"""Of which camera, where in the film and how large in pixels, and which part of the picture."""
 PENDING, PASSED, GRIPPING = (40, 120, 255), (150, 150, 150), (255, 80, 40)
 TEXT, BAR, DONE = (240, 240, 240), (30, 33, 40), (46, 160, 67)
 

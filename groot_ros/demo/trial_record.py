@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,18 @@ from numpy.typing import ArrayLike
 
 from groot_ros.demo.film import FILM_VIEWS, HEIGHT, WIDTH
 from groot_ros.demo.trace import PublishedChunk, Sample, Trace
+from groot_ros.geometry import matrix_to_pose, relative
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.forward_kinematics import ForwardKinematics, LinkPoint
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, SignalSpec
-from groot_ros.sim.scene import EXTERIOR_CAMERA
+from groot_ros.sim.scene import (
+    ARM_JOINTS,
+    EE_FRAME,
+    EXTERIOR_CAMERA,
+    WRIST_CAMERA_FOVY_RAD,
+    WRIST_CAMERA_FRAME,
+)
 from groot_ros.sim.simulation import SimConfig
 
 Json = dict[str, Any]
@@ -21,6 +32,7 @@ Json = dict[str, Any]
 FORMAT = 1
 CAMERA = "exterior"
 """The camera that stands still, of which it is known where it stands."""
+CARRIED = "wrist"
 # Samples within less are left out: the plot of a trial is some 1,000 pixels wide.
 PERIOD_NS = 20_000_000
 DIGITS = 5
@@ -33,7 +45,9 @@ def write_trial(trace: Trace, path: Path) -> None:
     A chunk has its stamp, when it was published, its steps by signal, and `pixels` (T, 2) of its
     poses by camera, as shares of the picture's width and height. `views` say where the film shows
     which part of a camera's picture: from left, top, width and height as shares of the film, and
-    from left, top, right, bottom as shares of the picture.
+    from left, top, right, bottom as shares of the picture. Of the camera that the hand carries
+    they have the `mount` (7,), its optical frame's pose in the frame of the measured poses,
+    `fovy_rad` and `aspect`, width over height: pixels in its picture depend on where the hand is.
     """
     first = trace.pictures.get(CAMERA) or trace.measured
     begin_ns = first[0].stamp_ns if first else 0
@@ -58,17 +72,33 @@ def write_trial(trace: Trace, path: Path) -> None:
         "chunks": [_chunk(published, begin_ns) for published in trace.chunks],
         "views": [
             {
-                "camera": CAMERA,
+                "camera": camera,
                 "place": [left / WIDTH, top / HEIGHT, width / WIDTH, height / HEIGHT],
                 "part": [*part[0], *part[1]],
+                **(_carried() if camera == CARRIED else {}),
             }
-            for (left, top), (width, height), part in FILM_VIEWS
+            for camera, (left, top), (width, height), part in FILM_VIEWS
         ],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
     beside.write_text(json.dumps(content, separators=(",", ":")) + "\n")
     beside.replace(path)
+
+
+@cache
+def _carried() -> Json:
+    """How the hand carries its camera, by the simulated arm's URDF."""
+    robot = load_robot("sim")
+    points = [LinkPoint("hand", EE_FRAME), LinkPoint(CARRIED, WRIST_CAMERA_FRAME)]
+    arm = ForwardKinematics(load_urdf(robot.urdf), ARM_JOINTS, robot.base_frame, points)
+    # The same however the arm stands.
+    hand, camera = arm.frames(np.zeros(len(ARM_JOINTS)))
+    return {
+        "mount": matrix_to_pose(relative(hand, camera)).tolist(),
+        "fovy_rad": WRIST_CAMERA_FOVY_RAD,
+        "aspect": SimConfig().image_width / SimConfig().image_height,
+    }
 
 
 def _tracks(begin_ns: int, samples: Mapping[SignalSpec, Sequence[Sample]]) -> Json:

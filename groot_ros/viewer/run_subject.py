@@ -13,7 +13,7 @@ from groot_ros.files.config_file import read_json
 from groot_ros.robot.section import Section
 from groot_ros.sim.trials import ALL, Films
 from groot_ros.viewer.measures import Finding
-from groot_ros.viewer.run_trial import REMEDY, RunTrial, read_trial
+from groot_ros.viewer.run_trial import REMEDY, RunTrial, frame_count, read_trial
 from groot_ros.viewer.subject import Film, Json, shown_path
 
 EVALUATION = "evaluation.json"
@@ -21,6 +21,7 @@ MOST_SCENE = 1 << 40
 # Times on the page are counted in steps of this.
 FPS = 15.0
 CAMERA = "film"
+NOT_DRAWN = "the chunks hold no poses of the hand: they lie over the plots, not over the film"
 
 
 class RunSubject:
@@ -75,9 +76,11 @@ class RunSubject:
         }
 
     def findings(self, index: int) -> Json:
-        _, problem = self._record(index)
-        found = [Finding(kind="unreadable", text=problem).to_dict()] if problem else []
-        return {"findings": found, "measures": {}}
+        record, problem = self._record(index)
+        found = [Finding(kind="unreadable", text=problem)] if problem else []
+        if record and self.films(index) and not record.is_drawn:
+            found.append(Finding(kind="mark", text=NOT_DRAWN))
+        return {"findings": [finding.to_dict() for finding in found], "measures": {}}
 
     def _record(self, index: int) -> tuple[RunTrial | None, str]:
         """What a trial left, which those of before did not, and why it cannot be read."""
@@ -86,7 +89,7 @@ class RunSubject:
         if path is None or not self._is_inside(path):
             return None, ""
         try:
-            return read_trial(path), ""
+            return read_trial(path, FPS), ""
         except UserError as error:
             return None, str(error)
 
@@ -96,14 +99,14 @@ class RunSubject:
         frames = films[0].frames if films else 0
         record, _ = self._record(index)
         if record:
-            frames = max(frames or 0, round(record.seconds * FPS) + 1)
+            frames = max(frames or 0, frame_count(record.seconds, FPS))
         return {
             **self._line(index),
             **self.findings(index),
             "frames": frames,
             "seconds": (frames or 0) / FPS,
             "plots": [plot.to_dict() for plot in record.plots] if record else [],
-            "overlay": record.overlay if record and films else None,
+            "overlay": record.overlay if record and record.is_drawn and films else None,
             "films": [
                 {"camera": CAMERA, "start_s": 0.0, "is_played": True, "is_there": True}
                 for _ in films

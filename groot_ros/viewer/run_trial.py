@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from groot_ros.demo.trial_record import FORMAT
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
-from groot_ros.signals.signals import ARM
-from groot_ros.viewer.plots import ChunkLines, Line, Plot, key_plots, make_lines
+from groot_ros.signals.signals import ARM, EE_POSE
+from groot_ros.viewer.carried_camera import carried_pixels
+from groot_ros.viewer.plots import ChunkLines, Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Json
 
 REMEDY = "run groot-ros evaluate again"
@@ -28,24 +29,36 @@ class RunTrial:
     seconds: float
     plots: Sequence[Plot]
     overlay: Json
-    """`views` as `write_trial` has them; `chunks` with `published_s`, `times_s`, `pixels` by
-    camera and whether each step is `closing`."""
+    """`views` as `write_trial` has them, of cameras that move with `frames`, the newest chunk's
+    pixels at every frame; `chunks` with `published_s`, `times_s`, `pixels` by camera and whether
+    each step is `closing`."""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether any chunk has pixels, or there is none at all."""
+        chunks = self.overlay["chunks"]
+        return not chunks or any(chunk["pixels"] for chunk in chunks)
 
 
-def read_trial(path: Path) -> RunTrial:
-    """A trial as `write_trial` writes it; UserError where the file is something else."""
+def read_trial(path: Path, fps: float) -> RunTrial:
+    """A trial as `write_trial` writes it, shown at `fps` frames a second; UserError otherwise."""
     content = read_json(path, REMEDY)
     try:
         if content["format"] != FORMAT:
             raise UserError(f"{path} has format {content['format']}, expected {FORMAT}: {REMEDY}")
         plots = [plot for name in _names(content) for plot in _plots(name, content)]
-        ends = [times[-1] for plot in plots if (times := plot.times_s)]
+        seconds = max([times[-1] for plot in plots if (times := plot.times_s)], default=0.0)
+        hand = _track(content["measured"].get(EE_POSE.name))
+        times_s = frame_times_s(frame_count(seconds, fps), fps)
         overlay = {
             "views": [
                 {
                     "camera": str(view["camera"]),
                     "place": _numbers(view["place"], 4).tolist(),
                     "part": _numbers(view["part"], 4).tolist(),
+                    "frames": carried_pixels(view, hand, content["chunks"], times_s)
+                    if "mount" in view
+                    else None,
                 }
                 for view in content["views"]
             ],
@@ -55,7 +68,12 @@ def read_trial(path: Path) -> RunTrial:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is no record of a trial ({error!r}): {REMEDY}") from None
-    return RunTrial(seconds=max(ends, default=0.0), plots=plots, overlay=overlay)
+    return RunTrial(seconds=seconds, plots=plots, overlay=overlay)
+
+
+def frame_count(seconds: float, fps: float) -> int:
+    """How many frames of the page a trial lasts."""
+    return round(seconds * fps) + 1
 
 
 def _numbers(values: Any, count: int) -> NDArray[np.float64]:

@@ -36,6 +36,11 @@ def test_the_expert_picks_in_scene_after_scene(ros_domain: int, tmp_path: Path) 
     # A cube that was asked for after a second cannot be lifted at once.
     assert 2.0 < result["mean_time_s"] < 15.0
     assert Image.open(tmp_path / "contact_sheet.png").size[0] > 600
+    records = sorted((tmp_path / "trials").glob("scene_*.json"))
+    for record in records:
+        measured = json.loads(record.read_text())["measured"]
+        assert set(measured) == {"ee_pose", "joint_position", "grip"}
+    assert len(records) == 3
     assert "process has died" not in (tmp_path / "nodes.log").read_text()
 
 

@@ -45,8 +45,9 @@ class WitnessNode(SceneNode):
             subscribe(Image, camera.topic, partial(self._on_image, name), DEPTH)
         if streams.ee_pose:
             subscribe(PoseStamped, streams.ee_pose.topic, self._on_pose, DEPTH)
-        if streams.grip:
-            subscribe(JointState, streams.grip.topic, self._on_joints, DEPTH)
+        joints = [stream for stream in (streams.joint_position, streams.grip) if stream]
+        for topic in dict.fromkeys(stream.topic for stream in joints):
+            subscribe(JointState, topic, partial(self._on_joints, topic), DEPTH)
         if commands.ee_pose:
             subscribe(PoseStamped, commands.ee_pose, self._on_command, DEPTH)
         if commands.grip:
@@ -77,12 +78,15 @@ class WitnessNode(SceneNode):
     def _on_command(self, message: PoseStamped) -> None:
         self._add(self._trace.commanded, to_ns(message.header.stamp), from_pose(message.pose))
 
-    def _on_joints(self, message: JointState) -> None:
-        stream = self._robot.observations.grip
-        if stream and stream.joint and stream.joint in message.name:
-            raw = float(pick_joints([stream.joint], message.name, message.position)[0])
-            closure = np.array([stream.closure(raw)])
-            self._add(self._trace.measured_grips, to_ns(message.header.stamp), closure)
+    def _on_joints(self, topic: str, message: JointState) -> None:
+        stamp_ns = to_ns(message.header.stamp)
+        arm, grip = self._robot.observations.joint_position, self._robot.observations.grip
+        if arm and arm.topic == topic and set(arm.joints) <= set(message.name):
+            joints = pick_joints(arm.joints, message.name, message.position)
+            self._add(self._trace.measured_joints, stamp_ns, joints)
+        if grip and grip.topic == topic and grip.joint and grip.joint in message.name:
+            raw = float(pick_joints([grip.joint], message.name, message.position)[0])
+            self._add(self._trace.measured_grips, stamp_ns, np.array([grip.closure(raw)]))
 
     def _on_grip_command(self, message: Float64) -> None:
         grip = np.array([message.data])

@@ -30,9 +30,9 @@ class Page {
     this.lines = new Map(episodes.map((episode) => [episode.index, episode]));
     this.plots = new Plots((timeS) => this.player.seek(Math.floor(timeS * this.subject.fps)));
     this.overlay = new Overlay();
-    this.player = new Player((_, timeS) => {
+    this.player = new Player((frame, timeS) => {
       this.plots.show(timeS);
-      this.overlay.show(timeS);
+      this.overlay.show(frame, timeS);
     });
     this.editor = new Editor(this.player, (line) => this.changed(line));
     this.list = new EpisodeList(subject, episodes, (index) => this.open(index));

@@ -43,7 +43,8 @@ export class Overlay {
     this.draw();
   }
 
-  show(timeS) {
+  show(frame, timeS) {
+    this.frame = frame;
     this.timeS = timeS;
     this.draw();
   }
@@ -69,12 +70,14 @@ export class Overlay {
       width: zoom * width, height: zoom * height,
     };
     const context = canvas.getContext("2d");
-    for (const { camera, place, part } of this.overlay.views) {
+    for (const { camera, place, part, frames } of this.overlay.views) {
       const box = {
         left: film.left + place[0] * film.width, top: film.top + place[1] * film.height,
         width: place[2] * film.width, height: place[3] * film.height,
       };
-      const points = (chunk.pixels[camera] ?? []).map(([x, y]) => x === null || y === null ? null : [
+      // A camera that moves has pixels of its own for every frame.
+      const pixels = frames ? frames[this.frame ?? 0] : chunk.pixels[camera];
+      const points = (pixels ?? []).map(([x, y]) => x === null || y === null ? null : [
         box.left + ((x - part[0]) / (part[2] - part[0])) * box.width,
         box.top + ((y - part[1]) / (part[3] - part[1])) * box.height,
       ]);
