@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -99,14 +98,10 @@ class BagSubject:
 
     def _known_edits(self) -> tuple[dict[str, Json], str]:
         """Edits by index, and why there can be none; bags are looked at all the same."""
-        folder = self._store.path.parent
         try:
-            edits = self.edits()
+            return self.edits(), self._editing.obstacle("folder")
         except UserError as error:
             return {}, str(error)
-        if not os.access(folder, os.W_OK):
-            return edits, f"{folder} cannot be written: copy the bags to edit their episodes"
-        return edits, ""
 
     def episodes(self) -> list[Json]:
         edits, _ = self._known_edits()

@@ -123,7 +123,7 @@ class DatasetSubject:
     def _known_edits(self) -> tuple[dict[str, Json], str]:
         """Edits, and why there are none and can be none; a dataset is looked at all the same."""
         try:
-            return self._editing.edits(), ""
+            return self._editing.edits(), self._editing.obstacle("dataset")
         except UserError as error:
             return {}, str(error)
 

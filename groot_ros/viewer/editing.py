@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -23,6 +24,13 @@ class Editing:
     def edits(self) -> dict[str, Json]:
         """What is to become of episodes, by what the list calls them."""
         return {name: asdict(edit) for name, edit in self._store.read().edits.items()}
+
+    def obstacle(self, what: str) -> str:
+        """Why `what` takes no edits, empty where it does; it can be looked at all the same."""
+        folder = self._store.path.parent
+        if not os.access(folder, os.W_OK):
+            return f"{folder} cannot be written: copy the {what} to edit its episodes"
+        return ""
 
     def change(self, name: str, frames: int, changes: Mapping[str, Any]) -> Json:
         """Set fields to what `now` says, but for those that are no longer what they `was`.

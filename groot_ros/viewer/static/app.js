@@ -202,7 +202,7 @@ class Page {
   async warn() {
     const { warnings } = await get("/api/warnings");
     byId("warnings").hidden = !warnings.length;
-    byId("warnings").firstChild.textContent = `${warnings.length} warnings`;
+    byId("warnings").firstChild.textContent = `${warnings.length} warning${warnings.length === 1 ? "" : "s"}`;
     byId("warnings").lastChild.replaceChildren(
       ...warnings.map((textContent) => element("li", { textContent })));
   }

@@ -142,7 +142,7 @@ export class EpisodeList {
     this.place.replaceChildren(...this.shown.map((episode) => this.rows.get(episode.index)));
     byId("count").textContent =
       this.shown.length === this.episodes.length
-        ? `${this.episodes.length} episodes`
+        ? `${this.episodes.length} episode${this.episodes.length === 1 ? "" : "s"}`
         : `${this.shown.length} of ${this.episodes.length} episodes`;
   }
 

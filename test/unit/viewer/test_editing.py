@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from groot_ros.data.datasets.edits import EditStore
+from groot_ros.viewer.dataset_subject import DatasetSubject
 from groot_ros.viewer.editing import Editing
 
 FRAMES = 100
@@ -67,3 +71,13 @@ def test_an_edit_that_is_taken_back_is_none(dataset: Path) -> None:
     change(editing, 1, "discard", False, True)
     assert change(editing, 1, "discard", True, False)["edit"]["discard"] is False
     assert editing.edits() == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_dataset_on_a_read_only_folder_is_shown_and_takes_no_edits(dataset: Path) -> None:
+    (dataset / "meta").chmod(0o555)
+    try:
+        about = DatasetSubject(dataset).describe()
+    finally:
+        (dataset / "meta").chmod(0o755)
+    assert not about["is_editable"] and "copy the dataset to edit its episodes" in about["problem"]
