@@ -36,6 +36,7 @@ ROOMS = [
     "policy",
     "model.processing",
     "model.networks",
+    "model.fused",
     "model.checkpoint",
     "model.inference",
     "model.tiny",

@@ -52,6 +52,12 @@ TABLES = (
         ),
     ),
     Table(
+        title="The action head in its own kernels and in PyTorch's, both as CUDA graphs",
+        steps=("heads",),
+        case=("model", "dtype", "kernels"),
+        values=("head", "differ by"),
+    ),
+    Table(
         title="Observation to chunk, as the policy node does",
         steps=("chunk", "chunk_n16"),
         case=("model", "chunks", "dtype", "compile"),

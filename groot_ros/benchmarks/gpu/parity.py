@@ -27,7 +27,7 @@ def compare(setting: Setting, versions: Sequence[str], sizes: Sequence[str]) -> 
     """Relative error of each stage's output and largest difference of the actions.
 
     RuntimeError, after all were measured, when a difference is above its tolerance or graphs
-    change a bit.
+    change a bit in float32; in half precision the action head has kernels of its own.
     """
     problems = []
     for version in versions:
@@ -118,6 +118,6 @@ def _problems(result: Result) -> list[str]:
         error = result.values[name][0]
         if not error <= STAGE_TOLERANCES[case["dtype"]]:
             problems.append(f"{where}: {name} {error:g}")
-    if result.values["changed by graphs"][0] != 0:
+    if case["dtype"] == "float32" and result.values["changed by graphs"][0] != 0:
         problems.append(f"{where}: graphs change the actions")
     return problems

@@ -107,6 +107,13 @@ STEPS = (
         versions=[N17, N16],
         sizes=["mid"],
     ),
+    _step(
+        "heads",
+        "the action head in its own kernels and in PyTorch's",
+        "heads:compare",
+        (15, 60),
+        versions=[N17, N16],
+    ),
     _step("checkpoint", "a full checkpoint", "files:checkpoint", (15, 90), version=N17),
     _step(
         "chunk",

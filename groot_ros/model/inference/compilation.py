@@ -20,8 +20,9 @@ Stage = Callable[..., Any]
 class CompileMode(enum.Enum):
     """How a stage runs; what `default` and `max` mean depends on the device.
 
-    default: CUDA graphs of the unchanged kernels on a GPU, torch.compile on a CPU.
-    max: CUDA graphs of compiled kernels on a GPU, tuned kernels on a CPU.
+    default: CUDA graphs on a GPU, of an action head with kernels of its own; torch.compile on a
+    CPU.
+    max: the same on a GPU with the other stages compiled; tuned kernels on a CPU.
     """
 
     OFF = "off"
@@ -49,14 +50,32 @@ def _on_cpu(stage: Stage, mode: CompileMode) -> Stage:
 
 
 class Compiled:
-    """A prepared stage that falls back to the plain one for good, with a warning."""
+    """A prepared stage that falls back to the plain one for good, with a warning.
 
-    def __init__(self, plain: Stage, prepared: Stage, name: str) -> None:
+    `without` says what the plain one, which may be a `Compiled` in its turn, does not have.
+    """
+
+    def __init__(
+        self, plain: Stage, prepared: Stage, name: str, without: str = "uncompiled"
+    ) -> None:
         self._plain = plain
         self._call = prepared
         self._name = name
-        self.failure = ""
+        self._without = without
+        self._failure = ""
+
+    @property
+    def failure(self) -> str:
         """Why the plain stage runs; empty while the prepared one does."""
+        inner = self._plain.failure if isinstance(self._plain, Compiled) else ""
+        return "; ".join(reason for reason in (self._failure, inner) if reason)
+
+    def give_up(self, error: Exception) -> None:
+        """Run the plain stage from now on."""
+        first_line = str(error).strip().partition("\n")[0]
+        self._failure = f"the {self._name} runs {self._without}: {first_line}"
+        logger.warning(self._failure)
+        self._call = self._plain
 
     def __call__(self, *arguments: Any) -> Any:
         if self._call is self._plain:
@@ -66,10 +85,7 @@ class Compiled:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            first_line = str(error).strip().partition("\n")[0]
-            self.failure = f"the {self._name} runs uncompiled: {first_line}"
-            logger.warning(self.failure)
-            self._call = self._plain
+            self.give_up(error)
             return self._plain(*arguments)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from groot_ros.model.inference.compilation import Compiled, CompileMode, compile_stage
 from groot_ros.model.inference.denoiser import Denoiser
+from groot_ros.model.inference.fused_denoiser import denoising_stage
 from groot_ros.model.networks.backbone import Grid, PromptLayout
 from groot_ros.model.networks.flow_matching import Prefix
 from groot_ros.model.networks.network import Gr00t
@@ -67,7 +68,7 @@ class Serving:
             network.backbone.encode_images, mode, "vision", self.device
         )
         self._text = compile_stage(network.backbone.text, mode, "language model", self.device)
-        self._denoise = compile_stage(self.denoiser, mode, "action head", self.device)
+        self._denoise = denoising_stage(self.denoiser, mode)
 
     @property
     def failures(self) -> list[str]:

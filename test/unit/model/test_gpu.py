@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,13 @@ import pytest
 import torch
 from checkpoints import observation
 
+from groot_ros.benchmarks.model import random_network
+from groot_ros.benchmarks.model_configs import CONFIGS
+from groot_ros.model.inference.compilation import Compiled, CompileMode
+from groot_ros.model.inference.denoiser import Denoiser
+from groot_ros.model.inference.fused_denoiser import denoising_stage
 from groot_ros.model.inference.loaded import Array, Groot
+from groot_ros.model.networks.action_head import ActionHead
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.network import Batch, Gr00t
 
@@ -81,3 +88,42 @@ def test_compiled_kernels(checkpoint: Path) -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision(checkpoint: Path, dtype: str) -> None:
     assert_close(load(checkpoint, dtype=dtype), load(checkpoint, compile="off"), 0.1)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", ["tiny", "mid", "mid_n16"])
+def test_the_head_in_own_kernels(size: str, dtype: torch.dtype) -> None:
+    """As near to float32 as the plain head, and the same bits whenever it is asked."""
+    config = Gr00tConfig.from_dict(CONFIGS[size]).single_slot()
+    head = random_network(config, dtype, torch.device("cuda")).action_head
+    given = head_inputs(head)
+    exact = Denoiser(copy.deepcopy(head).float())(
+        *[tensor.float() if tensor.is_floating_point() else tensor for tensor in given]
+    )
+    plain = Denoiser(head)
+    plain_error = (plain(*given).float() - exact).square().mean().sqrt()
+    stage = denoising_stage(plain, CompileMode.DEFAULT)
+    answers = [stage(*given) for _ in range(10)]
+    assert isinstance(stage, Compiled) and not stage.failure
+    assert (answers[0].float() - exact).square().mean().sqrt() <= 1.5 * plain_error
+    assert all(torch.equal(answer, answers[0]) for answer in answers)
+
+
+def head_inputs(head: ActionHead) -> list[torch.Tensor]:
+    config, count = head.config, 90
+    generator = torch.Generator().manual_seed(0)
+    parameter = next(head.parameters())
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator).to(parameter)
+
+    is_image = torch.arange(count) >= 20
+    return [
+        normal(1, count, config.backbone_embedding_dim),
+        (~is_image).nonzero()[:, 0].to(parameter.device),
+        is_image.nonzero()[:, 0].to(parameter.device),
+        normal(1, config.state_history_length, config.max_state_dim),
+        normal(1, config.action_horizon, config.max_action_dim),
+        torch.ones(config.action_horizon, 1).to(parameter),
+    ]
