@@ -220,7 +220,7 @@ class Trial:
         """From the measured state; the commands before it have ended if that is elsewhere."""
         executor = self._executor
         last = self._segment[-1] if self._segment else None
-        executor.start_from(self._arm, None, self._now_ns)
+        executor.start_from(self._arm, {}, self._now_ns)
         if last is not None and not np.array_equal(executor.held, last):
             self._end_segment()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,15 @@ from groot_ros.signals.signals import GRIP, Signals, SignalSpec
 Array = NDArray[np.float64]
 
 
+@cache
+def gripper(name: str) -> SignalSpec:
+    """The signal of a gripper, of the only one or of that of one of several arms."""
+    return replace(GRIP, name=name)
+
+
 @dataclass(frozen=True)
 class Setpoint:
-    """What the robot should do at one time: what moves first, then its gripper if it has one.
+    """What the robot should do at one time: what moves first, then its grippers if it has any.
 
     `velocity` is that of what moves: of a pose linear then angular (6,), of joints (J,).
     """
@@ -28,12 +35,18 @@ class Setpoint:
 
     @classmethod
     def of(
-        cls, signal: SignalSpec, value: Array, closure: float | None, velocity: Array | None
+        cls,
+        signal: SignalSpec,
+        value: Array,
+        closures: Mapping[str, float | None],
+        velocity: Array | None,
     ) -> Setpoint:
-        """The setpoint of a signal that moves and of a gripper."""
-        if closure is None:
-            return cls(Signals((signal,), (value,)), velocity)
-        return cls(Signals((signal, GRIP), (value, np.array(closure))), velocity)
+        """The setpoint of a signal that moves and of grippers by the names of their signals; None
+        of one that nobody has commanded."""
+        known = [(name, c) for name, c in closures.items() if c is not None]
+        specs = tuple(gripper(name) for name, _ in known)
+        arrays = tuple(np.array(closure) for _, closure in known)
+        return cls(Signals((signal, *specs), (value, *arrays)), velocity)
 
     @property
     def signal(self) -> SignalSpec:
@@ -47,8 +60,13 @@ class Setpoint:
 
     @property
     def closure(self) -> float | None:
-        """Where the gripper goes; None without one."""
+        """Where the first gripper goes; None without one."""
         closure = self.signals.first(CLOSURE)
+        return None if closure is None else float(closure)
+
+    def closure_of(self, name: str) -> float | None:
+        """Where the gripper of a signal goes; None where nobody has said."""
+        closure = self.signals.get(name)
         return None if closure is None else float(closure)
 
 

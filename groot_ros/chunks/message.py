@@ -5,6 +5,8 @@ Works on any object with the fields of groot_ros_msgs/ActionChunk.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,12 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.observation.fields import to_ns
 from groot_ros.signals.kinds import KINDS
-from groot_ros.signals.signals import ARM, Signals, SignalSpec
+from groot_ros.signals.signals import ARM, Signals, SignalSpec, of_arm
 
 Array = NDArray[np.float64]
 
-# The signals that a chunk may hold.
 SIGNALS = {spec.name: spec for spec in ARM}
+"""The signals that a chunk for a single arm may hold."""
 # One of these must be there.
 MOVING_KINDS = tuple(name for name, kind in KINDS.items() if kind.is_motion)
 # More than any policy makes: 4 s at 250 Hz, three arms with hands, a page of text.
@@ -31,9 +33,16 @@ MAX_TEXT_LENGTH = 4096
 MIN_STEP_S, MAX_STEP_S = 1e-3, 10.0
 
 
-def from_action_chunk(message: Any) -> Chunk:
-    """The chunk of a message; ValueError, before anything is computed, when it is malformed."""
-    if reason := malformed(message):
+def signals_of(arms: Iterable[str]) -> Mapping[str, SignalSpec]:
+    """The signals that a chunk may hold, by their names."""
+    named = {of_arm(arm, spec.name): spec for arm in arms for spec in ARM}
+    return {name: replace(spec, name=name) for name, spec in named.items()} or SIGNALS
+
+
+def from_action_chunk(message: Any, signals: Mapping[str, SignalSpec] = SIGNALS) -> Chunk:
+    """The chunk of a message that may hold `signals`; ValueError, before anything is computed,
+    when it is malformed."""
+    if reason := malformed(message, signals):
         raise ValueError(reason)
     tracks = message.tracks
     return Chunk(
@@ -64,7 +73,7 @@ def _values(track: Any, horizon: int) -> Array:
     return kind.from_message(values.reshape(horizon, *kind.shape(len(track.names))))
 
 
-def malformed(message: Any) -> str | None:
+def malformed(message: Any, signals: Mapping[str, SignalSpec] = SIGNALS) -> str | None:
     """Why a message is no chunk: sizes, durations, names and texts; None if it is one.
 
     It takes as long for any message: sizes are compared, values are not looked at.
@@ -72,7 +81,7 @@ def malformed(message: Any) -> str | None:
     return (
         _wrong_text(message)
         or _wrong_time(message)
-        or _wrong_tracks(message)
+        or _wrong_tracks(message, signals)
         or (None if message.grade in set(Grade) else f"its grade is {message.grade}")
     )
 
@@ -101,28 +110,28 @@ def _wrong_time(message: Any) -> str | None:
     return None
 
 
-def _wrong_tracks(message: Any) -> str | None:
+def _wrong_tracks(message: Any, signals: Mapping[str, SignalSpec]) -> str | None:
     if len(message.tracks) > MAX_TRACKS:
         return f"it has {len(message.tracks)} tracks, at most {MAX_TRACKS} are allowed"
     seen: set[str] = set()
     for track in message.tracks:
-        if reason := _wrong_track(track, message.horizon):
+        if reason := _wrong_track(track, message.horizon, signals):
             return reason
         if track.name in seen:
             return f"it has two tracks {track.name}"
         seen.add(track.name)
-    if not any(SIGNALS[name].kind.is_motion for name in seen):
+    if not any(signals[name].kind.is_motion for name in seen):
         return "it has no track of kind " + " or ".join(MOVING_KINDS)
     return None
 
 
-def _wrong_track(track: Any, horizon: int) -> str | None:
+def _wrong_track(track: Any, horizon: int, signals: Mapping[str, SignalSpec]) -> str | None:
     for text in (track.name, track.kind, track.frame):
         if len(text) > MAX_NAME_LENGTH:
             return f"a track's name, kind or frame has more than {MAX_NAME_LENGTH} characters"
-    spec = SIGNALS.get(track.name)
+    spec = signals.get(track.name)
     if spec is None:
-        return f"its track {track.name!r} is none of {', '.join(SIGNALS)}"
+        return f"its track {track.name!r} is none of {', '.join(signals)}"
     if track.kind != spec.kind.name:
         return f"its track {track.name} is of kind {track.kind!r}, expected {spec.kind.name}"
     if len(track.names) > MAX_NAMES or any(len(name) > MAX_NAME_LENGTH for name in track.names):

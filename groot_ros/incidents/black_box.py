@@ -284,7 +284,7 @@ class BlackBox:
     def _setpoints(self, recording: Recording) -> Iterator[Message]:
         maker, topic = MessageMaker(), self._setup.setpoint_topic.name
         robot = self._setup.robot
-        signal, joints = robot.output.commanded, robot.observations.joint_position
+        signal = robot.output.commanded
         for now_ns, (_, _, answer) in timed(recording.calls, recording.begun_ns):
             if not isinstance(answer, tuple):
                 continue
@@ -292,9 +292,8 @@ class BlackBox:
             if signal.kind == POSE:
                 data = maker.pose(now_ns, robot.base_frame, value)
             else:
-                assert joints
                 positions = map(float, value)
-                data = maker.joint_state(now_ns, dict(zip(joints.joints, positions, strict=True)))
+                data = maker.joint_state(now_ns, dict(zip(robot.joints, positions, strict=True)))
             yield topic, now_ns, data
 
     def _info(self, name: str, incident: Incident) -> EpisodeInfo:

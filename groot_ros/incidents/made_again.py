@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution.executor import ChunkExecutor
@@ -64,13 +65,9 @@ class _Maker:
     def _take(self, played: Played, made: MadeAgain) -> None:
         name, args, answer = played.call
         if isinstance(answer, tuple):
-            made.recorded.commands.append(
-                (self.now_ns, Setpoint.of(made.recorded.signal, *answer))
-            )
+            made.recorded.commands.append((self.now_ns, _setpoint(made.recorded, answer)))
             if isinstance(played.answer, tuple):
-                made.again.commands.append(
-                    (self.now_ns, Setpoint.of(made.again.signal, *played.answer))
-                )
+                made.again.commands.append((self.now_ns, _setpoint(made.again, played.answer)))
         elif name == "measured":
             made.recorded.measured.append((self.now_ns, args[0]))
         elif name == "admit":
@@ -101,3 +98,8 @@ class _Maker:
         for execution in executor.take_ended():
             if outcome := self.newest.get(execution.chunk_id):
                 outcome.rate, outcome.limited_by = execution.rate, execution.limited_by
+
+
+def _setpoint(course: Course, answer: tuple[Any, ...]) -> Setpoint:
+    value, velocity, closures = answer
+    return Setpoint.of(course.signal, value, dict(closures), velocity)

@@ -7,6 +7,7 @@ import io
 import pickle
 from typing import Any
 
+from groot_ros.chunks.limits.arm_points import ArmPoints
 from groot_ros.chunks.limits.watched_points import WatchedPoints
 
 PROTOCOL = 5
@@ -16,12 +17,12 @@ class Points:
     """Stands for the points of the arm, which robot file and URDF tell."""
 
 
-def _points(_: WatchedPoints) -> tuple[type[Points], tuple[()]]:
+def _points(_: WatchedPoints | ArmPoints) -> tuple[type[Points], tuple[()]]:
     return Points, ()
 
 
 class _Pickler(pickle.Pickler):
-    dispatch_table: Any = {**copyreg.dispatch_table, WatchedPoints: _points}
+    dispatch_table: Any = {**copyreg.dispatch_table, WatchedPoints: _points, ArmPoints: _points}
 
 
 def dumps(value: Any) -> bytes:

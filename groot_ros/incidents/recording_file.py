@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.limits.arm_points import ArmPoints
 from groot_ros.chunks.limits.watched_points import WatchedPoints
 from groot_ros.errors import UserError
 from groot_ros.incidents.pickled import Points
@@ -19,7 +20,7 @@ from groot_ros.incidents.tape import TAPED, Call, Recording
 from groot_ros.robot.limits import Limits
 
 # Another number wherever a class of the executor has changed so that old recordings mislead.
-FORMAT = 2
+FORMAT = 3
 POINTS = "points"
 """What constraints are called in the file: they are made again from robot file and URDF."""
 LARGEST_BYTES = 512 << 20
@@ -35,13 +36,13 @@ def write_recording(path: Path, recording: Recording) -> None:
             file.write(line)
             file.write("\n")
 
-        writer = Writer(put, {WatchedPoints: POINTS, Points: POINTS})
+        writer = Writer(put, {WatchedPoints: POINTS, ArmPoints: POINTS, Points: POINTS})
         writer.write(recording.executor)
         for call in recording.calls:
             writer.write(call)
 
 
-def read_recording(path: Path, points: WatchedPoints | None) -> Recording:
+def read_recording(path: Path, points: WatchedPoints | ArmPoints | None) -> Recording:
     """The recording in a file; `points` are those that the robot's file watches.
 
     UserError where the file is not there, of another format, or damaged.

@@ -8,6 +8,8 @@ from typing import Any
 
 from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.together import BordersOfArms, places_of, robot_borders
+from groot_ros.chunks.limits.arm_points import ArmPoints, arm_points
 from groot_ros.chunks.limits.watched_points import WatchedPoints
 from groot_ros.errors import UserError
 from groot_ros.incidents.incident import INFO, RECORDING, REMEDY, ROBOT, URDF, Incident
@@ -57,13 +59,10 @@ class SavedIncident:
             period_s=1.0 / rate_hz,
         )
 
-    def borders(self, robot: RobotConfig) -> Borders:
+    def borders(self, robot: RobotConfig) -> Borders | BordersOfArms:
         """What it let pass of a chunk, with a robot file."""
-        return Borders(
-            signal=robot.output.signal,
-            limits=robot.limits,
-            longest_s=self._number("longest_chunk"),
-            margin_m=self._number("workspace_margin"),
+        return robot_borders(
+            robot, self._number("longest_chunk"), self._number("workspace_margin")
         )
 
     @property
@@ -89,16 +88,17 @@ class SavedIncident:
 
 def _kind(robot: RobotConfig) -> dict[str, str]:
     """What robot files share whose limits can be compared."""
-    stream = robot.observations.joint_position
     return {
         "base_frame": robot.base_frame,
         "commanded signal (output.profile)": robot.output.commanded.name,
-        "signal of the chunks": robot.output.signal.name,
-        "joints": " ".join(stream.joints) if stream else "none",
+        "signal of the chunks": " ".join(robot.followed),
+        "joints": " ".join(robot.joints) or "none",
     }
 
 
-def _points(robot: RobotConfig) -> WatchedPoints | None:
+def _points(robot: RobotConfig) -> WatchedPoints | ArmPoints | None:
+    if robot.arms:
+        return arm_points(robot, places_of(robot))
     points = robot.limits.points
     if not points or not robot.urdf:
         return None

@@ -63,6 +63,8 @@ class Writer:
             return {"tuple": [self._plain(item) for item in value]}
         if isinstance(value, set):
             return {"set": [self._plain(item) for item in value]}
+        if isinstance(value, dict):
+            return {"dict": [[self._plain(k), self._plain(v)] for k, v in value.items()]}
         return {"is": self._index(value)}
 
     def _index(self, value: Any) -> int:
@@ -129,6 +131,9 @@ def _value(plain: Any, objects: list[Any], outside: Mapping[str, Any]) -> Any:
         return _array(*content)
     if kind == "tuple":
         return tuple(_value(item, objects, outside) for item in content)
+    if kind == "dict":
+        pairs = ([_value(part, objects, outside) for part in pair] for pair in content)
+        return dict(pairs)
     if kind == "set":
         return {_value(item, objects, outside) for item in content}
     if kind == "enum" and issubclass(found := _class_of(content[0]), Enum):

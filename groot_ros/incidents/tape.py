@@ -40,7 +40,7 @@ Call = tuple[str, tuple[Any, ...], Answer]
 """A method of the executor, what it was given, and what it answered.
 
 Of `offer` and `commit` only the time is kept: they take what the last `admit` and `offer` said. An
-answer is a text where the call refused or raised; value, closure and velocity where it commanded.
+answer is a text where the call refused or raised; value, velocity and closures where it commanded.
 Plain tuples, because Python's collector of garbage looks at whatever else is kept, again and
 again, and lets nobody work meanwhile.
 """
@@ -148,7 +148,8 @@ def told(answer: Any) -> Answer:
     if isinstance(answer, tuple):
         answer = answer[0]
     if isinstance(answer, Setpoint):
-        return answer.value, answer.closure, answer.velocity
+        _, *closures = answer.signals.items()
+        return answer.value, answer.velocity, tuple((n, float(c)) for n, c in closures)
     return answer if isinstance(answer, str) else None
 
 
@@ -214,7 +215,7 @@ def _copied(value: Any) -> Any:
     if isinstance(value, deque):
         return value.copy()
     if isinstance(value, list | set):
-        return type(value)(value)
+        return type(value)(_copied(item) for item in value)
     if not _changes(type(value)):
         return value
     copy = object.__new__(type(value))

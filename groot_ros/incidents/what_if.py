@@ -27,7 +27,7 @@ from groot_ros.observation.routes import Route, routes
 from groot_ros.policy import Policy
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
-from groot_ros.sim.fake.arm import ArmState
+from groot_ros.sim.fake.arms import AnyState, state_of
 from groot_ros.sim.fake.recorded_arm import RecordedArm
 from groot_ros.sim.rehearsal.recorded_eyes import RecordedEyes
 from groot_ros.sim.rehearsal.rehearsed_arm import RehearsedArm
@@ -96,7 +96,7 @@ class _Run:
         self._course = Course(signal)
         self._calls = list(timed(saved.recording.calls, saved.recording.begun_ns))
         self._next = 0
-        self._told = _first_told(self._calls, signal.name)
+        self._told = _first_told(self._calls, robot)
 
     def through(self, bag: Bag) -> Made:
         namespace = self._saved.incident.namespace
@@ -155,7 +155,7 @@ class _Run:
             elif name in OPERATED or (name == "halt" and args[0] is StopReason.DEACTIVATED):
                 getattr(self._arm.motion, name)(*args)
 
-    def _place(self, now_ns: int) -> ArmState | None:
+    def _place(self, now_ns: int) -> AnyState | None:
         """Where the recorded arm is; the stand-in begins there, or where the executor was told
         first, whose messages may have come before those that are in the bag."""
         state = self._recorded.state(now_ns)
@@ -199,11 +199,11 @@ def _has(bag: Bag, route: Route, namespace: str) -> bool:
     return route.type_name in _types(bag, absolute(route.topic, namespace))
 
 
-def _first_told(calls: Iterable[tuple[int, Call]], signal: str) -> ArmState | None:
+def _first_told(calls: Iterable[tuple[int, Call]], robot: RobotConfig) -> AnyState | None:
     """Where the arm was when the executor heard of it first."""
     for _, (name, args, _) in calls:
         if name in ("start_from", "measured"):
-            return ArmState.of({signal: args[0]})
+            return state_of(robot, {robot.output.commanded.name: args[0]})
     return None
 
 

@@ -52,7 +52,7 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
     """The message of a chunk; ids, codec and instruction are the sender's to fill in.
 
     Args:
-        frame: that of the chunk's poses, the robot's base frame.
+        frame: that of the chunk's poses whose signals name none, the robot's base frame.
         joint_names: of the columns of its joint positions.
     """
     message = ActionChunk(
@@ -65,7 +65,8 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
     )
     for spec, values in chunk.signals.pairs():
         kind = spec.kind
-        track = Track(kind=kind.name, name=spec.name, frame=frame if kind.is_in_frame else "")
+        own_frame = (spec.frame or frame) if kind.is_in_frame else ""
+        track = Track(kind=kind.name, name=spec.name, frame=own_frame)
         track.names = [] if kind.size else list(spec.names or joint_names)
         track.values = kind.to_message(values).reshape(-1).tolist()
         message.tracks.append(track)

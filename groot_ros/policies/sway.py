@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,9 @@ from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policy import Inputs
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import JOINTS
-from groot_ros.signals.signals import GRIP, Signals
+from groot_ros.signals.signals import GRIP, Signals, SignalSpec, of_arm
 
 Array = NDArray[np.float64]
 
@@ -38,8 +41,10 @@ class SwayPolicy:
     def __init__(self, robot: RobotConfig) -> None:
         streams = robot.observations
         self.inputs = Inputs(tuple(streams.arm), tuple(streams.cameras))
-        self._signal = robot.output.signal
-        self._limits = robot.limits
+        self._followed = [
+            (replace(arm.output.signal, name=name), arm.limits)
+            for arm, name in zip(robot.each_arm, robot.followed, strict=True)
+        ]
         self._first: Observation | None = None
 
     def open(self) -> None:
@@ -55,25 +60,32 @@ class SwayPolicy:
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """16 steps of 1/15 s."""
         self._first = first = self._first or observation
-        start = first.signals.get(self._signal.name)
-        if start is None:
-            raise UserError(
-                f"the sway policy needs {self._signal.name}: name it in the robot file's "
-                "observations"
-            )
         steps_s = (observation.stamp_ns - first.stamp_ns + np.arange(HORIZON) * STEP_NS) / 1e9
-        growth = np.clip(steps_s / GROW_S, 0.0, 1.0)[:, None]
-        values = np.tile(start, (HORIZON, 1))
-        kind = self._signal.kind
-        count, sway, margin = (3, SWAY_M, MARGIN_M)
-        if kind == JOINTS:
-            count, sway, margin = (len(start), SWAY_RAD, MARGIN_RAD)
-        values[:, :count] += sway * growth * _sines(steps_s, count)
-        low, high = self._limits.range(kind.range_keys)
-        values[:, :count] = _within(values[:, :count], low, high, margin)
         grips = (steps_s % GRIP_PERIOD_S >= GRIP_PERIOD_S / 2).astype(np.float64)
-        signals = Signals.of({self._signal: values, GRIP: grips})
-        return Chunk(observation.stamp_ns, STEP_NS, signals=signals)
+        signals: dict[SignalSpec, Array] = {}
+        for signal, limits in self._followed:
+            start = first.signals.get(signal.name)
+            if start is None:
+                raise UserError(
+                    f"the sway policy needs {signal.name}: name it in the robot file's "
+                    "observations"
+                )
+            signals[signal] = _swaying(signal, limits, start, steps_s)
+            signals[replace(GRIP, name=of_arm(signal.arm, GRIP.name))] = grips
+        return Chunk(observation.stamp_ns, STEP_NS, signals=Signals.of(signals))
+
+
+def _swaying(signal: SignalSpec, limits: Limits, start: Array, steps_s: Array) -> Array:
+    """Values (T, V) about where an arm was, within its limits."""
+    growth = np.clip(steps_s / GROW_S, 0.0, 1.0)[:, None]
+    values = np.tile(start, (HORIZON, 1))
+    count, sway, margin = (3, SWAY_M, MARGIN_M)
+    if signal.kind == JOINTS:
+        count, sway, margin = (len(start), SWAY_RAD, MARGIN_RAD)
+    values[:, :count] += sway * growth * _sines(steps_s, count)
+    low, high = limits.range(signal.kind.range_keys)
+    values[:, :count] = _within(values[:, :count], low, high, margin)
+    return values
 
 
 def _sines(times_s: Array, count: int) -> Array:

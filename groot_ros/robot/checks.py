@@ -10,7 +10,17 @@ from groot_ros.signals.kinds import JOINTS
 def check_activation(robot: RobotConfig) -> None:
     """UserError for a joint profile without limits of velocity and acceleration: nothing would
     bound how fast the arm goes; or with one of orientation, which nobody would keep."""
-    check_single(robot, "the executor commands one arm")
+    if robot.arms and robot.output.commanded.kind != JOINTS:
+        raise UserError(
+            f"robot {robot.name}: output.profile is {robot.output.profile}, expected one of "
+            "joints for several arms, which move as one: poses of chunks become joints by "
+            "output.kinematics"
+        )
+    for arm in robot.each_arm:
+        _check_arm(arm)
+
+
+def _check_arm(robot: RobotConfig) -> None:
     if robot.output.commanded.kind != JOINTS:
         return
     if robot.limits.orientation:
@@ -40,9 +50,11 @@ def check_single(robot: RobotConfig, what: str) -> None:
 def unwatched(robot: RobotConfig) -> str | None:
     """What to say of a robot whose joints nothing keeps off the table; None where something does,
     or where poses are commanded, which the workspace bounds."""
-    if robot.output.commanded.kind != JOINTS or robot.limits.points:
+    names = [arm.name for arm in robot.each_arm if not arm.limits.points]
+    if robot.output.commanded.kind != JOINTS or not names:
         return None
     return (
-        f"robot {robot.name} has no limits.points: joints are commanded and nothing keeps the arm "
-        "off the table; name its urdf, limits.workspace and limits.points such as the tool"
+        f"robot {' and '.join(names)} has no limits.points: joints are commanded and nothing "
+        "keeps the arm off the table; name its urdf, limits.workspace and limits.points such as "
+        "the tool"
     )

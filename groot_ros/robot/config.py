@@ -195,6 +195,12 @@ def _check_spanning(robot: RobotConfig, root: Section) -> None:
             "output.profile",
             f"is {profile}, expected one of joints for an output that spans arms",
         )
+    for arm in robot.arms.values():
+        if (grip := arm.commands.grip) and grip.is_of_arm:
+            raise root.error(
+                grip.key,
+                "has no topic, expected one of its own where an output spans several arms",
+            )
     names = [joint for arm in robot.arms.values() for joint in arm.joints]
     twice = next((joint for joint in names if names.count(joint) > 1), None)
     if twice and profile != "joint_stream":

@@ -95,7 +95,7 @@ class Surface:
         borders = Borders(signal=EE_POSE, limits=limits, longest_s=10.0, margin_m=0.02)
         bounded = ChunkIntake(self._robot, borders, 0.5).bounded(message)
         motion = ChunkExecutor(limits, ExecutionSettings(period_s=period_ns / 1e9))
-        motion.start_from(HERE, 0.0, END_NS)
+        motion.start_from(HERE, {"grip": 0.0}, END_NS)
         motion.accept(1, bounded.chunk, END_NS)
         low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
         for tick in range(COMMANDS):

@@ -62,7 +62,9 @@ def joint_motion() -> Motion:
 def command(motion: Motion, after_s: float = 0.0) -> Command:
     stamp_ns = NOW_NS + round(after_s * 1e9)
     joints, velocity = motion.state(stamp_ns)
-    return Command(Setpoint.of(JOINT_POSITION, joints, 0.5, velocity), motion, stamp_ns, stamp_ns)
+    return Command(
+        Setpoint.of(JOINT_POSITION, joints, {"grip": 0.5}, velocity), motion, stamp_ns, stamp_ns
+    )
 
 
 @pytest.mark.parametrize("with_velocities", [True, False])
@@ -108,7 +110,7 @@ def test_a_trajectory_is_sent_once_for_a_motion_and_late_points_are_left_out(gra
 def test_twists_lead_back_to_the_pose(graph: Graph) -> None:
     output = TwistOutput(graph.node, "twist", ROBOT)
     pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
-    setpoint = Setpoint.of(EE_POSE, pose, None, np.array([0.1, 0, 0, 0, 0, 0.2]))
+    setpoint = Setpoint.of(EE_POSE, pose, {}, np.array([0.1, 0, 0, 0, 0, 0.2]))
     motion = Planner(Bounds.of(ROBOT.limits, POSE), 0.01).rest(pose, NOW_NS)
     behind = pose - np.array([0.01, 0, 0, 0, 0, 0, 0])
     for _ in range(5):
@@ -129,7 +131,7 @@ def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -
         velocity = np.array([0.5, 0, 0, 0, 0, 1.5]) * (-1) ** (index // 50)
         measured = pose + np.array([*rng.normal(0, 0.2, 3), 0, 0, 0, 0])
         command = Command(
-            Setpoint.of(EE_POSE, pose, None, velocity),
+            Setpoint.of(EE_POSE, pose, {}, velocity),
             motion,
             NOW_NS,
             NOW_NS,
@@ -184,8 +186,8 @@ def test_a_gripper_in_the_trajectory_takes_its_time_and_keeps_its_range(graph: G
     robot = replace(ROBOT, commands=replace(ROBOT.commands, grip=grip))
     output = TrajectoryOutput(graph.node, "trajectory", robot)
     still = Planner(Bounds.of(ROBOT.limits, JOINTS), 0.01).rest(HOME, NOW_NS)
-    setpoint = Setpoint.of(JOINT_POSITION, HOME, 0.0, np.zeros(7))
-    message = output.message(Command(setpoint, still, NOW_NS, NOW_NS, grip_goal=1.0))
+    setpoint = Setpoint.of(JOINT_POSITION, HOME, {"grip": 0.0}, np.zeros(7))
+    message = output.message(Command(setpoint, still, NOW_NS, NOW_NS, grip_goals={"grip": 1.0}))
     points = Points(
         np.array([to_ns(point.time_from_start) / 1e9 for point in message.points]),
         np.array([point.positions for point in message.points]),
@@ -207,9 +209,9 @@ def test_a_goal_that_hardly_changes_does_not_replace_the_motion_of_the_arm(graph
     now = command(joint_motion())
     # The gripper closes, and a noisy model moves where to at every command.
     for tick in range(100):
-        output.send(replace(now, grip_goal=0.7 + 0.004 * (-1) ** tick))
+        output.send(replace(now, grip_goals={"grip": 0.7 + 0.004 * (-1) ** tick}))
     graph.wait_for(lambda: sent, "the trajectory")
-    output.send(replace(now, grip_goal=1.0))
+    output.send(replace(now, grip_goals={"grip": 1.0}))
     graph.wait_for(lambda: sent[-1].points[-1].positions[-1] == pytest.approx(0.8), "the end")
     assert len(sent) == 2
     output.close()
@@ -259,7 +261,7 @@ def test_a_gripper_can_be_a_number_of_the_arms_array(graph: Graph, index: int) -
     sent = graph.collect(Float64MultiArray, "joints")
     graph.wait_for(lambda: graph.node.count_subscribers("joints"), "the subscription")
     now = command(joint_motion())
-    untold = Setpoint.of(JOINT_POSITION, HOME, None, np.zeros(7))
+    untold = Setpoint.of(JOINT_POSITION, HOME, {}, np.zeros(7))
     output.send(replace(now, setpoint=untold))
     output.send(now)
     graph.wait_for(lambda: sent, "the command")
@@ -329,7 +331,7 @@ def followed_late(periods: Periods | None) -> Controller:
         signal=JOINT_POSITION, interpolated=True, period_s=period_ns / 1e9, watchdog_s=5.0
     )
     executor, controller = ChunkExecutor(limits, settings), Controller()
-    executor.start_from(np.zeros(1), None, 0)
+    executor.start_from(np.zeros(1), {}, 0)
     now_ns, chunks, sent = 0, 0, None
     while now_ns < 20_000_000_000:
         if now_ns >= 150_000_000 * chunks:

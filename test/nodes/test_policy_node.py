@@ -196,7 +196,7 @@ def test_run_policy_ends_by_time_by_cancel_and_by_deactivation(graph: Graph, pol
 
 
 MISTAKES = [
-    ("robot", "panda", "robot 'panda' is neither a file nor one of franka, sim"),
+    ("robot", "panda", "robot 'panda' is neither a file nor one of aloha, franka"),
     ("variant", "ee_euler", "codec 'ee_euler' is unknown, expected one of ee, ee_joints"),
     ("variant", "ee_rot6d", "the checkpoint does not fit variant ee_rot6d and robot sim"),
     ("variant", "ee_rot6d_joints_rel", "actions  absolute"),

@@ -40,7 +40,9 @@ def x_of(setpoint):
 def make(limits=None, start=None, at=0, **settings):
     """An executor whose robot is where the chunk `line()` begins."""
     executor = ChunkExecutor(limits or Limits(), ExecutionSettings(period_s=TICK / S, **settings))
-    executor.start_from(line().signals["ee_pose"][0] if start is None else start, 0.0, at)
+    executor.start_from(
+        line().signals["ee_pose"][0] if start is None else start, {"grip": 0.0}, at
+    )
     return executor
 
 
@@ -207,7 +209,7 @@ def test_chunk_that_runs_out_is_held_and_then_somebody_must_resume():
         2, late, end + 2 * S
     )
     assert executor.resume() is None
-    executor.start_from(late.signals["ee_pose"][0], 0.0, end + 2 * S)
+    executor.start_from(late.signals["ee_pose"][0], {"grip": 0.0}, end + 2 * S)
     assert executor.accept(3, late, end + 2 * S) is None
 
 
@@ -262,7 +264,7 @@ def test_unusable_chunks_are_refused_and_the_old_one_goes_on(chunk, now, reason)
 def test_joints_beyond_their_range_are_refused():
     limits = Limits(joint_lower=(-1.0, -1.0), joint_upper=(1.0, 1.0), joint_jump=(0.5, 0.5))
     executor = ChunkExecutor(limits, ExecutionSettings(JOINT_POSITION, period_s=0.01))
-    executor.start_from(np.zeros(2), None, 0)
+    executor.start_from(np.zeros(2), {}, 0)
     beyond = Chunk(
         0, STEP, 1, signals=arm_signals(joint_position=np.array([[0.0, 0.0], [0.0, 1.2]]))
     )
@@ -424,7 +426,7 @@ def test_after_long_without_commands_no_trajectory_leads_back():
         limits,
         ExecutionSettings(signal=JOINT_POSITION, interpolated=True, period_s=TICK / S),
     )
-    executor.start_from(np.array([0.0]), None, 0)
+    executor.start_from(np.array([0.0]), {}, 0)
     joints = np.linspace(0.0, 2.0, 60)[:, None]
     assert (
         executor.accept(1, Chunk(0, STEP, 1, signals=arm_signals(joint_position=joints)), 0)
@@ -433,12 +435,12 @@ def test_after_long_without_commands_no_trajectory_leads_back():
     run(executor, 0, S)
     assert executor.setpoint(2 * S) is None
     assert executor.stops.reason is StopReason.CLOCK and executor.begins_anew
-    executor.start_from(np.array([0.7]), None, 2 * S)
+    executor.start_from(np.array([0.7]), {}, 2 * S)
     following = Chunk(2 * S, STEP, 1, signals=arm_signals(joint_position=joints + 0.7))
     # The arm still moves, and would have to stop at once.
     assert executor.accept(2, following, 2 * S) == executor.stops.sentence
     following = Chunk(6 * S, STEP, 1, signals=arm_signals(joint_position=joints + 2.0))
-    executor.start_from(np.array([2.0]), None, 6 * S)
+    executor.start_from(np.array([2.0]), {}, 6 * S)
     assert executor.accept(3, following, 6 * S) is None
     assert executor.setpoint(6 * S).signals["joint_position"][0] == pytest.approx(2.0, abs=1e-3)
 

@@ -115,7 +115,7 @@ def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is(
     assert executor.stops.reason is StopReason.ASTRAY and executor.is_idle
     assert "the robot does not follow: it is" in executor.stops.sentence
     assert 0.5 * S < now < 1.5 * S
-    executor.start_from(stuck, None, now)
+    executor.start_from(stuck, {}, now)
     assert executor.accept(2, line(stamp=now), now) is None
     assert executor.setpoint(now).value[0] == pytest.approx(stuck[0], abs=1e-9)
 
@@ -134,7 +134,7 @@ def test_no_chunk_goes_on_from_a_stop_of_an_arm_that_nobody_knows_the_place_of(
         now += TICK
         assert now < 2 * S
     elsewhere = line().signals["ee_pose"][0] + np.array([0.1, 0.05, 0, 0, 0, 0, 0])
-    executor.start_from(elsewhere, None, now)
+    executor.start_from(elsewhere, {}, now)
     assert executor.accept(3, line(stamp=now), now) is None
     np.testing.assert_allclose(executor.setpoint(now).value, elsewhere, atol=1e-4)
     assert executor.activity is Activity.EXECUTING
@@ -152,7 +152,7 @@ def test_after_any_stop_the_arm_goes_on_where_it_is_at_rest(reason: StopReason) 
         assert executor.accept(2, line(stamp=2 * S), 2 * S) == executor.stops.sentence
         assert executor.resume() is None
     moved_by_hand = executor.held + np.array([0.0, 0.15, 0, 0, 0, 0, 0])
-    executor.start_from(moved_by_hand, None, 2 * S)
+    executor.start_from(moved_by_hand, {}, 2 * S)
     assert executor.accept(3, line(stamp=2 * S), 2 * S) is None
     commands = [executor.setpoint(2 * S + tick * TICK) for tick in range(100)]
     np.testing.assert_allclose(commands[0].signals["ee_pose"], moved_by_hand, atol=2e-4)

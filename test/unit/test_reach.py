@@ -118,7 +118,7 @@ def test_poses_are_executed_as_joints_that_keep_the_tool_on_its_path() -> None:
     executor = ChunkExecutor(
         UR5E.limits, ExecutionSettings(JOINT_POSITION, period_s=PERIOD_NS / 1e9)
     )
-    executor.start_from(HOME, None, NOW_NS)
+    executor.start_from(HOME, {}, NOW_NS)
     assert executor.accept(1, chunk, NOW_NS) is None
     arm = tool_kinematics(FOLLOWING_POSES, URDF)
     path = Curve.through(PoseSpace(), chunk.signals["ee_pose"], STEP_NS / 1e9)

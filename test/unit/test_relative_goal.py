@@ -46,7 +46,7 @@ def reach(strategy: str) -> tuple[float, float, float]:
     settings = ExecutionSettings(strategy=strategy, watchdog_s=3.0, period_s=TICK_NS / 1e9)
     executor = ChunkExecutor(limits, settings)
     robot = np.concatenate([START, DOWN])
-    executor.start_from(robot, 0.0, 0)
+    executor.start_from(robot, {"grip": 0.0}, 0)
     continuation = Continuation()
     places, chunk_id, pending, arrived_s = [], 0, None, float("inf")
     for now_ns in range(0, SECONDS * 1_000_000_000, TICK_NS):

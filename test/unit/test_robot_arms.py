@@ -83,6 +83,13 @@ def test_one_output_may_span_the_arms() -> None:
     robot = parse_robot(values, "mine.yaml")
     assert robot.spanning_topic == "/both/commands" and robot.output.profile == "joint_stream"
     assert {arm.commands.joint_position for arm in robot.arms.values()} == {"/both/commands"}
+    values["arms"]["left"]["output"]["grip"] = {
+        "type": "array",
+        "index": 0,
+    }
+    with pytest.raises(UserError, match=r"arms.left.output.grip has no topic, expected one"):
+        parse_robot(values, "mine.yaml")
+    values["arms"]["left"]["output"]["grip"] = {"topic": "/left/grip"}
     # By names alone a controller could not tell the arms apart.
     values["output"]["profile"] = "joint_trajectory"
     with pytest.raises(UserError, match=r"output\.topic is one trajectory .* joint waist each"):

@@ -40,7 +40,7 @@ def rolled_out(strategy: str) -> tuple[np.ndarray, list[float]]:
     policy = PathPolicy(Conditions(seed=1), robot)
     settings = ExecutionSettings(strategy=strategy, period_s=TICK_NS / 1e9)
     executor = ChunkExecutor(robot.limits, settings)
-    executor.start_from(ideal_path(np.array([0]))[0], 0.0, 0)
+    executor.start_from(ideal_path(np.array([0]))[0], {"grip": 0.0}, 0)
     continuation, commands, gaps = Continuation(), [], []
     observed_ns, due_ns, chunk_id = 0, -1, 0
     for now_ns in range(0, 10_000_000_000, TICK_NS):

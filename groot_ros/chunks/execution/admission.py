@@ -101,6 +101,8 @@ class Borders:
 
     signal: SignalSpec
     limits: Limits
+    arm: str = ""
+    """Whose limits they are, of several arms."""
     longest_s: float = LONGEST_S
     margin_m: float = MARGIN_M
 
@@ -109,6 +111,12 @@ class Borders:
 
         A few passes over the values, whatever they are.
         """
+        try:
+            return self._bounded(chunk)
+        except Refused as reason:
+            raise (Refused(f"arm {self.arm}: {reason}") if self.arm else reason) from None
+
+    def _bounded(self, chunk: Chunk) -> Bounded:
         if self.signal.name not in chunk.signals:
             raise Refused(f"no {self.signal.name}, which output.profile of the robot file needs")
         if reason := wrong_numbers(chunk):

@@ -7,8 +7,10 @@ from typing import Any
 
 from groot_ros.chunks.execution.activations import NOBODY, FollowedActivation, name_of
 from groot_ros.chunks.execution.admission import Borders, Bounded, Refused
-from groot_ros.chunks.message import from_action_chunk, track_of
+from groot_ros.chunks.execution.together import BordersOfArms
+from groot_ros.chunks.message import from_action_chunk, signals_of, track_of
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.observations import SignalStream
 
 
 class ChunkIntake:
@@ -18,11 +20,15 @@ class ChunkIntake:
     the callbacks, which come one after the other.
     """
 
-    def __init__(self, robot: RobotConfig, borders: Borders, watchdog_s: float) -> None:
+    def __init__(
+        self, robot: RobotConfig, borders: Borders | BordersOfArms, watchdog_s: float
+    ) -> None:
+        """`borders` are those of the robot (`robot_borders`)."""
         self.following = FollowedActivation()
         self.projected_steps = 0
         """Steps that were moved to a border, of all chunks that were taken."""
         self._robot = robot
+        self._signals = signals_of(robot.arms)
         self._borders = borders
         self._watchdog_s = watchdog_s
 
@@ -46,7 +52,7 @@ class ChunkIntake:
 
     def bounded(self, message: Any) -> Bounded:
         """The chunk of a message, of the executor's own era; ValueError when it must not be."""
-        chunk = from_action_chunk(message)
+        chunk = from_action_chunk(message, self._signals)
         if reason := self._misfit(message):
             raise Refused(reason)
         bounded = self._borders.bounded(chunk)
@@ -67,14 +73,19 @@ class ChunkIntake:
     def _misfit(self, message: Any) -> str | None:
         """Why a chunk is not for this robot."""
         robot = self._robot
-        signal = robot.output.signal
-        track = track_of(message, signal.name)
-        if track is None:
-            return None
-        if signal.kind.is_in_frame and track.frame != robot.base_frame:
-            return f"frame {track.frame!r}, expected {robot.base_frame!r}"
-        stream = robot.observations.signals.get(signal.name)
-        if stream and list(track.names) != list(stream.names) and stream.names:
-            theirs, ours = " ".join(track.names), " ".join(stream.names)
-            return f"{signal.kind.name} {theirs}, expected {ours}"
+        for name in robot.followed:
+            track, stream = track_of(message, name), robot.observations.signals.get(name)
+            if track and (reason := _misfit(track, robot.arm_of(name), stream)):
+                return reason
         return None
+
+
+def _misfit(track: Any, arm: RobotConfig, stream: SignalStream | None) -> str | None:
+    """Why a track is not for an arm, whose own signal `stream` is."""
+    kind = arm.output.signal.kind
+    if kind.is_in_frame and track.frame != arm.base_frame:
+        return f"frame {track.frame!r}, expected {arm.base_frame!r}"
+    if stream and list(track.names) != list(stream.names) and stream.names:
+        theirs, ours = " ".join(track.names), " ".join(stream.names)
+        return f"{kind.name} {theirs}, expected {ours}"
+    return None

@@ -15,7 +15,7 @@ from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.admission import Flood, Refusals, void_reason
 from groot_ros.chunks.execution.consumption import Consumption
 from groot_ros.chunks.execution.following import TrackingMonitor
-from groot_ros.chunks.execution.gripper import Gripper
+from groot_ros.chunks.execution.gripper import Closures, Grippers
 from groot_ros.chunks.execution.joining import Admitted, Offer, accept_ahead
 from groot_ros.chunks.execution.motion import Joined, Motion, Planner
 from groot_ros.chunks.execution.running import Execution, Running
@@ -89,7 +89,7 @@ class ChunkExecutor:
         self._waiting: Admitted | None = None
         self._version = 0
         self._lead_s = 0.0
-        self._gripper = Gripper(self.limits.grip_speed)
+        self._grippers = Grippers(settings.grips, self.limits.grip_speed)
         self._commands = 0
         self._last_ns = 0
         self._last_value: Array | None = None
@@ -125,14 +125,15 @@ class ChunkExecutor:
         """Where the motion is (V,), once one has begun."""
         return self._governor.value
 
-    def start_from(self, value: Array, grip: float | None, now_ns: int) -> None:
-        """Where the robot is, before the first chunk and before the first one after a stop.
+    def start_from(self, value: Array, closures: Closures, now_ns: int) -> None:
+        """Where the robot is, before the first chunk and before the first one after a stop, and
+        its grippers, as far as anybody knows.
 
         While the command that it was stopped at is still sent and the robot follows it, the motion
         goes on from that command: to step back to where the robot is would be a jump.
         """
         if self.is_idle:
-            self._gripper.start_from(grip)
+            self._grippers.start_from(closures)
         elif not self.begins_anew or self._tracking.is_near(value, self._governor.value):
             return
         self._rest_at(value)
@@ -195,7 +196,7 @@ class ChunkExecutor:
     def _begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self._strategy.forget()
-        self._gripper.forget()
+        self._grippers.forget()
         self._drop_ahead()
 
     def _drop_ahead(self) -> None:
@@ -300,7 +301,7 @@ class ChunkExecutor:
                 return
             if before and planned.running and before.chunk_id != planned.running.chunk_id:
                 self._end_running(before, time_ns)
-                self._gripper.passed(before)
+                self._grippers.passed(before)
             self._running = planned.running
             self._waiting = None
             self._seam_commands = SEAM_COMMANDS
@@ -430,9 +431,9 @@ class ChunkExecutor:
         return self._timeline.now_ns if self._timeline else 0
 
     @property
-    def grip_goal(self) -> float | None:
-        """The closure that the gripper goes to, None where none was commanded."""
-        return self._gripper.goal
+    def grip_goals(self) -> Closures:
+        """The closures that the grippers go to, None where none was commanded."""
+        return self._grippers.goals
 
     def measured(self, value: Array, now_ns: int) -> None:
         """The robot is there; the motion stops when that is too far from its commands."""
@@ -456,13 +457,13 @@ class ChunkExecutor:
             return None
         step = self._step = self._governor.step(self._timeline.path(self._period_ns))
         self._pass(step, now_ns)
-        grip = self._gripper.follow(
+        closures = self._grippers.follow(
             self._running,
             self._timeline.now_ns,
             self.settings.period_s,
             self._strategy.waits_for_end or self.is_at_rest,
         )
-        return self._command(step, grip, now_ns)
+        return self._command(step, closures, now_ns)
 
     def fail(self, detail: str, now_ns: int) -> Setpoint | None:
         """The next command where `setpoint` raised or could not be called: the governor's braking
@@ -475,14 +476,14 @@ class ChunkExecutor:
         if not self.is_at_rest:
             self._brake()
         self._last_ns = now_ns
-        return self._command(step, self._gripper.closure, now_ns)
+        return self._command(step, self._grippers.closures, now_ns)
 
-    def _command(self, step: Step, grip: float | None, now_ns: int) -> Setpoint:
+    def _command(self, step: Step, closures: Closures, now_ns: int) -> Setpoint:
         value = self._last_value = self._same_sign(step.value)
         self._tracking.commanded(value, now_ns)
         self._measure_seam(value)
         self._step = None
-        return Setpoint.of(self.settings.signal, value, grip, step.velocity)
+        return Setpoint.of(self.settings.signal, value, closures, step.velocity)
 
     def _pass(self, step: Step, now_ns: int) -> None:
         """A command is made: time passes, for the motion and for its chunk."""

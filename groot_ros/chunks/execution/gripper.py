@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from groot_ros.chunks.execution.grip_decisions import GripDecisions
 from groot_ros.chunks.execution.running import Running
+
+Closures = Mapping[str, float | None]
+"""By the names of signals; None where nobody has said."""
 
 
 class GripFollower:
@@ -34,9 +39,11 @@ class GripFollower:
 
 
 class Gripper:
-    """Owns the closure, the decisions behind it, and the chunk before the running one."""
+    """Owns the closure, the decisions behind it, and the chunk before the running one; `name` is
+    that of its signal."""
 
-    def __init__(self, speed: float | None) -> None:
+    def __init__(self, speed: float | None, name: str) -> None:
+        self.name = name
         self._follower, self._decisions = GripFollower(speed), GripDecisions()
         self._before: Running | None = None
 
@@ -72,8 +79,51 @@ class Gripper:
         `is_alone` where the chunk before has no say: chunks that are played whole never speak of
         the same time, and where nothing follows, the last one is not held back for ever.
         """
-        wanted = running.grip_at(time_ns) if running else None
+        wanted = running.grip_at(time_ns, self.name) if running else None
         if running and wanted is not None:
-            before = None if is_alone or self._before is None else self._before.grip_at(time_ns)
+            before = None
+            if self._before is not None and not is_alone:
+                before = self._before.grip_at(time_ns, self.name)
             wanted = self._decisions.settle(wanted, running.chunk_id, before)
         return self._follower.follow(wanted, passed_s)
+
+
+class Grippers:
+    """The grippers of all arms, each with decisions of its own, in the order of their names."""
+
+    def __init__(self, names: Sequence[str], speed: float | None) -> None:
+        self._each = [Gripper(speed, name) for name in names]
+
+    @property
+    def closures(self) -> Closures:
+        """What was commanded last by name; None before anything was."""
+        return {gripper.name: gripper.closure for gripper in self._each}
+
+    @property
+    def goals(self) -> Closures:
+        """Where they go."""
+        return {gripper.name: gripper.goal for gripper in self._each}
+
+    def start_from(self, closures: Closures) -> None:
+        """Where they are, before the first chunk."""
+        for gripper in self._each:
+            gripper.start_from(closures.get(gripper.name))
+
+    def forget(self) -> None:
+        """An episode begins."""
+        for gripper in self._each:
+            gripper.forget()
+
+    def passed(self, running: Running) -> None:
+        """Another chunk follows this one."""
+        for gripper in self._each:
+            gripper.passed(running)
+
+    def follow(
+        self, running: Running | None, time_ns: int, passed_s: float, is_alone: bool
+    ) -> Closures:
+        """`Gripper.follow` of each."""
+        return {
+            gripper.name: gripper.follow(running, time_ns, passed_s, is_alone)
+            for gripper in self._each
+        }

@@ -14,12 +14,16 @@ from groot_ros.chunks.execution.admission import Bounded
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.reach import Reach
 from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.together import ReachOfArms
 from groot_ros.robot.commands import TRAJECTORY, GripCommand
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import CLOSURE
+from groot_ros.signals.signals import GRIP, of_arm
 
 Array = NDArray[np.float64]
+
+AnyReach = Reach | ReachOfArms
 
 # Closures per second of a gripper in a trajectory whose robot file names none.
 GRIP_SPEED = 2.0
@@ -34,14 +38,20 @@ def robot_executor(
     settings = replace(
         settings,
         signal=robot.output.commanded,
+        grips=tuple(of_arm(name, GRIP.name) for name in robot.arms) or (GRIP.name,),
         interpolated=robot.output.profile in ("joint_trajectory", "jtc_upsampling"),
     )
     return make(limits_of(robot), settings)
 
 
 def limits_of(robot: RobotConfig) -> Limits:
-    """The robot's limits; a gripper in a trajectory or the arm's own messages has a speed."""
+    """The robot's limits; a gripper in a trajectory or the arm's own messages has a speed, the
+    grippers of several arms that of the slowest."""
     limits = robot.limits
+    if robot.arms:
+        speeds = [limits_of(arm).grip_speed for arm in robot.arms.values()]
+        known = [speed for speed in speeds if speed is not None]
+        return replace(limits, grip_speed=min(known, default=None))
     grip = robot.commands.grip
     if limits.grip_speed is None and grip and (grip.is_of_arm or grip.type == TRAJECTORY):
         return replace(limits, grip_speed=GRIP_SPEED)
@@ -55,22 +65,22 @@ def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
 
 
 def begin_motion(
-    motion: ChunkExecutor, reach: Reach | None, chunk: Chunk, measured: Array, now_ns: int
+    motion: ChunkExecutor, reach: AnyReach | None, chunk: Chunk, measured: Array, now_ns: int
 ) -> None:
     """A chunk comes to a robot at rest: the motion begins where the robot is."""
     if reach:
         reach.begin(measured)
         motion.watch([reach.points] if reach.points else [])
-    closures = chunk.signals.first(CLOSURE)
-    closure = None if closures is None else float(closures[0])
-    motion.start_from(measured, closure, now_ns)
+    pairs = chunk.signals.pairs()
+    closures = {spec.name: float(values[0]) for spec, values in pairs if spec.kind == CLOSURE}
+    motion.start_from(measured, closures, now_ns)
 
 
 def fit_ahead(
     motion: ChunkExecutor,
     guard: AbstractContextManager[object],
     clock: Callable[[], int],
-    reach: Reach | None,
+    reach: AnyReach | None,
     bounded: Bounded,
 ) -> Bounded:
     """A chunk as the arm can execute it from where the motion is; Unsolved where it cannot.

@@ -9,7 +9,6 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.motion import Joined
 from groot_ros.chunks.measures import Jump
-from groot_ros.signals.kinds import CLOSURE
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ class Running:
             return len(self.chunk)
         return min(math.ceil(self.step_at(time_ns) - 1e-6), len(self.chunk))
 
-    def grip_at(self, time_ns: int) -> float | None:
-        """The grip of the step that is due."""
-        grips = self.chunk.signals.first(CLOSURE)
+    def grip_at(self, time_ns: int, name: str) -> float | None:
+        """The closure of a gripper in the step that is due."""
+        grips = self.chunk.signals.get(name)
         if grips is None:
             return None
         return float(grips[min(math.floor(self.step_at(time_ns) + 1e-6), len(grips) - 1)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from groot_ros.chunks.execution.strategies import AUTO
-from groot_ros.signals.signals import EE_POSE, SignalSpec
+from groot_ros.signals.signals import EE_POSE, GRIP, SignalSpec
 
 # A motion that gets no command for so long has come to rest, where commands are not that rare.
 LONGEST_GAP_S, LONGEST_GAP_PERIODS = 0.25, 2.5
@@ -29,6 +29,8 @@ class ExecutionSettings:
     rejected_in_row: int = 5
     interpolated: bool = False
     period_s: float = field(kw_only=True)
+    grips: tuple[str, ...] = (GRIP.name,)
+    """Names of the grippers' signals."""
 
     @property
     def longest_gap_s(self) -> float:

@@ -46,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from groot_ros.data.bags.files import find_bags
-    from groot_ros.robot.checks import check_single
     from groot_ros.robot.config import load_robot
     from groot_ros.sim.rehearsal.rehearse import Conditions
     from groot_ros.sim.rehearsal.result import summarize
@@ -55,7 +54,6 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"latency is {args.latency:g}, expected 0 to 10 s")
     strategy = _chosen_strategy(args.strategy)
     bags, robot = find_bags(args.bags), load_robot(args.robot)
-    check_single(robot, "rehearse drives one arm")
     policy = open_checkpoint(args, robot)
     conditions = Conditions(args.latency, strategy, args.instruction)
     args.output.mkdir(parents=True, exist_ok=True)

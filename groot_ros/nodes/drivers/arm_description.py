@@ -8,6 +8,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from groot_ros.chunks.execution.reach import Reach, needs_reach
+from groot_ros.chunks.execution.together import ReachOfArms
 from groot_ros.errors import UserError
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.observation.buffer import NotReady
@@ -23,10 +24,12 @@ class ArmDescription:
         self._node = node
         self._robot = robot
         self._margin_m = margin_m
-        self._reach: Reach | None = None
+        self._reach: Reach | ReachOfArms | None = None
         self._text = ""
         self._subscription = None
-        if robot.urdf:
+        if robot.arms:
+            self._reach = ReachOfArms(robot, margin_m)
+        elif robot.urdf:
             self._text = urdf_text(robot.urdf)
             self._reach = Reach(robot, load_urdf(robot.urdf), margin_m)
         else:
@@ -37,7 +40,7 @@ class ArmDescription:
     @classmethod
     def for_robot(cls, node: Node, robot: RobotConfig, margin_m: float) -> ArmDescription | None:
         """None for a robot whose chunks need no fitting; `margin_m` is that of `Reach`."""
-        return cls(node, robot, margin_m) if needs_reach(robot) else None
+        return cls(node, robot, margin_m) if robot.arms or needs_reach(robot) else None
 
     def _on_description(self, message: String) -> None:
         try:
@@ -53,7 +56,7 @@ class ArmDescription:
         return points.depth(values) if points else np.zeros((1, 0))
 
     @property
-    def reach(self) -> Reach:
+    def reach(self) -> Reach | ReachOfArms:
         """NotReady without a URDF."""
         if self._reach is None:
             raise NotReady(f"no URDF received on {DESCRIPTION_TOPIC} yet")

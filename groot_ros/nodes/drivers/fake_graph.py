@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from groot_ros.nodes.drivers.outputs import Command, CommandPublisher
+from groot_ros.nodes.drivers.outputs import Command, Output
 from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.links import Link, robot_links
 
@@ -93,7 +93,7 @@ def _name(info: TopicEndpointInfo) -> str:
 class FakeOnlyPublisher:
     """Publishes commands as long as nothing but the fake robot would obey them."""
 
-    def __init__(self, node: Node, robot: RobotConfig, commands: CommandPublisher) -> None:
+    def __init__(self, node: Node, robot: RobotConfig, commands: Output) -> None:
         self._node = node
         self._commands = commands
         self._graph = FakeGraph(node, [link for link in robot_links(robot) if link.is_command])

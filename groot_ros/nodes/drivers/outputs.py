@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from groot_ros.chunks.chunk import Setpoint
+from groot_ros.chunks.execution.gripper import Closures
 from groot_ros.chunks.execution.motion import Motion
 from groot_ros.chunks.execution.robot_motion import limits_of, trajectory_grip
 from groot_ros.chunks.limits.bounds import Bounds
@@ -29,6 +30,7 @@ from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_o
 from groot_ros.robot.commands import GRIPPER_COMMAND, GripCommand
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros.signals.signals import GRIP
 from groot_ros.signals.space import PoseSpace
 
 Array = NDArray[np.float64]
@@ -47,7 +49,7 @@ class Command:
     """What to send now: the setpoint, the whole motion that it belongs to, where the robot is.
 
     `time_ns` is when that is in the motion's own time, `measured` (7,) the end-effector pose, for
-    profiles that need it, `grip_goal` the closure that the gripper goes to.
+    profiles that need it, `grip_goals` the closures that the grippers go to.
     """
 
     setpoint: Setpoint
@@ -55,7 +57,12 @@ class Command:
     stamp_ns: int
     time_ns: int
     measured: Array | None = None
-    grip_goal: float | None = None
+    grip_goals: Closures = field(default_factory=dict)
+
+    @property
+    def grip_goal(self) -> float | None:
+        """Where the only gripper goes."""
+        return self.grip_goals.get(GRIP.name)
 
 
 class Output(Protocol):
@@ -231,7 +238,7 @@ class TrajectoryOutput(_Stream):
             command.stamp_ns,
             points,
             self._with_velocities,
-            _joint_names(self._robot),
+            list(self._robot.joints),
             (self._grip, closures),
         )
 
@@ -241,7 +248,7 @@ def setpoint_message(robot: RobotConfig, setpoint: Setpoint, stamp_ns: int) -> A
     if setpoint.signal.kind == POSE:
         return pose_stamped(setpoint.value, stamp_ns, robot.base_frame)
     header = Header(stamp=to_time(stamp_ns))
-    return JointState(header=header, name=_joint_names(robot), position=setpoint.value)
+    return JointState(header=header, name=list(robot.joints), position=setpoint.value)
 
 
 def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Points:
@@ -302,11 +309,6 @@ def trajectory_message(
     return message
 
 
-def _joint_names(robot: RobotConfig) -> list[str]:
-    stream = robot.observations.joint_position
-    return list(stream.joints) if stream else []
-
-
 def command_topics(node: Node, robot: RobotConfig) -> list[str]:
     """The topics on which a robot is commanded, as they are called in the graph."""
     grip = robot.commands.grip
@@ -324,7 +326,8 @@ def _arm_topic(robot: RobotConfig) -> str:
     return topic
 
 
-def _arm_output(node: Node, robot: RobotConfig) -> Output:
+def arm_output(node: Node, robot: RobotConfig) -> Output:
+    """What publishes the commands of an arm, without its gripper."""
     profile = robot.output.profile
     topic = _arm_topic(robot)
     if profile == "pose":
@@ -341,7 +344,7 @@ class CommandPublisher:
 
     def __init__(self, node: Node, robot: RobotConfig) -> None:
         self._grip: GripPublisher | None = grip_publisher(node, robot.commands.grip)
-        self._arm = _arm_output(node, robot)
+        self._arm = arm_output(node, robot)
 
     def send(self, command: Command) -> None:
         self._arm.send(command)

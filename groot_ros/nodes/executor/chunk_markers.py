@@ -13,7 +13,8 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.limits.tool_orientation import ToolOrientation, tool_orientation
 from groot_ros.nodes.messages import to_pose, to_time
 from groot_ros.robot.config import RobotConfig
-from groot_ros.signals.kinds import POSE
+from groot_ros.robot.limits import Limits
+from groot_ros.signals.signals import EE_POSE, of_arm
 
 Array = NDArray[np.float64]
 
@@ -51,20 +52,33 @@ class ChunkMarkers:
         """Show the chunk in execution, `step` steps along; chunk_id 0 for none."""
         if self._publisher.get_subscription_count() == 0:
             return
-        header = Header(stamp=to_time(now_ns), frame_id=self._robot.base_frame)
-        markers = [Marker(header=header, action=Marker.DELETEALL)]
-        if self._chunk and (poses := self._chunk[1].signals.first(POSE)) is not None:
+        everywhere = Header(stamp=to_time(now_ns), frame_id=self._robot.base_frame)
+        markers = [Marker(header=everywhere, action=Marker.DELETEALL)]
+        for name, arm in (self._robot.arms or {"": self._robot}).items():
+            header = Header(stamp=to_time(now_ns), frame_id=arm.base_frame)
+            own = self._of_arm(header, of_arm(name, EE_POSE.name), chunk_id, step, now_ns)
+            if box := _workspace(header, arm.limits):
+                own.append(box)
+            for marker in own:
+                marker.ns = of_arm(name, marker.ns)
+            markers += own
+        self._publisher.publish(MarkerArray(markers=markers))
+
+    def _of_arm(
+        self, header: Header, signal: str, chunk_id: int, step: float, now_ns: int
+    ) -> list[Marker]:
+        """What is shown of one pose signal of the chunks."""
+        markers: list[Marker] = []
+        if self._chunk and (poses := self._chunk[1].signals.get(signal)) is not None:
             running = self._chunk[0] == chunk_id
             markers += self._fan(header, poses, step if running else float(len(poses)))
             age_s = (now_ns - self._chunk[1].stamp_ns) / 1e9
             markers.append(_badge(header, poses[-1], age_s))
             if self._tool:
                 markers.append(_cone(header, poses[0], self._tool))
-        if self._previous and (poses := self._previous[1].signals.first(POSE)) is not None:
+        if self._previous and (poses := self._previous[1].signals.get(signal)) is not None:
             markers.append(_path(header, poses))
-        if box := self._workspace(header):
-            markers.append(box)
-        self._publisher.publish(MarkerArray(markers=markers))
+        return markers
 
     def _fan(self, header: Header, poses: Array, reached: float) -> list[Marker]:
         markers = []
@@ -80,18 +94,18 @@ class ChunkMarkers:
             markers.append(marker)
         return markers
 
-    def _workspace(self, header: Header) -> Marker | None:
-        limits = self._robot.limits
-        if limits.workspace_min is None or limits.workspace_max is None:
-            return None
-        low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
-        marker = Marker(header=header, ns="workspace", type=Marker.CUBE, color=BOX)
-        marker.pose = to_pose(np.array([*(low + high) / 2, 1.0, 0.0, 0.0, 0.0]))
-        marker.scale = Vector3(**dict(zip("xyz", (high - low).tolist(), strict=True)))
-        return marker
-
     def close(self) -> None:
         self._node.destroy_publisher(self._publisher)
+
+
+def _workspace(header: Header, limits: Limits) -> Marker | None:
+    if limits.workspace_min is None or limits.workspace_max is None:
+        return None
+    low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
+    marker = Marker(header=header, ns="workspace", type=Marker.CUBE, color=BOX)
+    marker.pose = to_pose(np.array([*(low + high) / 2, 1.0, 0.0, 0.0, 0.0]))
+    marker.scale = Vector3(**dict(zip("xyz", (high - low).tolist(), strict=True)))
+    return marker
 
 
 def _badge(header: Header, pose: Array, age_s: float) -> Marker:

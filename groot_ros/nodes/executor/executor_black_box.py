@@ -123,7 +123,7 @@ class ExecutorBlackBox:
         observed = robot.observations
         cameras = observed.cameras if pictures_hz > 0 else ()
         # What it commands the executor hears anyway (`said`).
-        states = [name for name in observed.signals if name != robot.output.commanded.name]
+        states = [name for name in observed.signals if name not in robot.moved]
         buffer = ObservationBuffer(robot, states, cameras)
         for route in routes(buffer):
             if route.is_camera:

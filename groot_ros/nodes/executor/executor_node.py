@@ -16,13 +16,13 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.joining import accept_ahead
 from groot_ros.chunks.execution.robot_motion import begin_motion, fit_ahead, robot_executor
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.errors import UserError
@@ -30,14 +30,9 @@ from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.drivers.arm_description import ArmDescription
+from groot_ros.nodes.drivers.arm_outputs import all_command_topics, command_publisher
 from groot_ros.nodes.drivers.fake_graph import FakeOnlyPublisher
-from groot_ros.nodes.drivers.outputs import (
-    Command,
-    CommandPublisher,
-    Output,
-    SetpointPublisher,
-    command_topics,
-)
+from groot_ros.nodes.drivers.outputs import Command, Output, SetpointPublisher
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
 from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
@@ -52,7 +47,6 @@ from groot_ros.observation.routes import Route
 from groot_ros.robot.checks import check_activation, unwatched
 from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.robot.output import MIN_RATE_HZ
-from groot_ros.signals.signals import SignalSpec
 from groot_ros.timing.clock_watch import ClockWatch
 from groot_ros.timing.command_loop import CommandLoop, SteppedLoop
 from groot_ros.timing.lockstep import Inbox, Tick
@@ -111,16 +105,11 @@ class ExecutorNode(GuardedLifecycleNode):
         keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
         self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
         self._motion.set_speed_scale(p.speed_scale, 0)
-        borders = Borders(
-            signal=self._robot.output.signal,
-            limits=self._robot.limits,
-            longest_s=p.longest_chunk,
-            margin_m=p.workspace_margin,
-        )
+        borders = robot_borders(self._robot, p.longest_chunk, p.workspace_margin)
         self._intake = ChunkIntake(self._robot, borders, p.watchdog)
         self._shadow = Shadow(self._signal)
         self._arm = ArmDescription.for_robot(self, self._robot, p.workspace_margin)
-        self._buffer = ObservationBuffer(self._robot, fields=[self._signal.name], cameras=[])
+        self._buffer = ObservationBuffer(self._robot, fields=self._robot.moved, cameras=[])
         self._streams = StreamSubscriptions(
             self,
             self._buffer,
@@ -171,7 +160,7 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         if not self._dry_run and self._commands is None:
-            commands = CommandPublisher(self, self._robot)
+            commands = command_publisher(self, self._robot)
             self._commands = (
                 FakeOnlyPublisher(self, self._robot, commands) if self._is_fake else commands
             )
@@ -351,7 +340,7 @@ class ExecutorNode(GuardedLifecycleNode):
     def _start_motion(self, chunk: Chunk, now_ns: int) -> str | None:
         """A motion begins where the robot is."""
         try:
-            measured = self._newest(self._signal, now_ns)
+            measured = self._newest(now_ns)
             reach = self._arm.reach if self._arm else None
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
@@ -378,12 +367,12 @@ class ExecutorNode(GuardedLifecycleNode):
                 # Whatever it is: a robot that gets no command may go on as fast as it was.
                 setpoint = self._motion.fail(self._told(error), now_ns)
             motion, time_ns = self._motion.motion, self._motion.time_ns
-            grip_goal = self._motion.grip_goal
+            grip_goals = self._motion.grip_goals
         if setpoint is None:
             self._cease()
         elif motion:
             stamp_ns = now_ns - behind_ns
-            self._send(Command(setpoint, motion, stamp_ns, time_ns, measured, grip_goal))
+            self._send(Command(setpoint, motion, stamp_ns, time_ns, measured, grip_goals))
         self._report_ended()
         if measured is not None and self._dry_run:
             self._reports.compared(self._shadow.measured(now_ns, measured), now_ns)
@@ -409,17 +398,19 @@ class ExecutorNode(GuardedLifecycleNode):
             self._commanded += 1
         self._setpoints.send(command)
 
-    def _newest(self, signal: SignalSpec, now_ns: int) -> Array:
-        """The newest state; NotReady also when no robot can be there."""
-        state = self._buffer.newest_state(signal.name, now_ns)
-        if reason := signal.kind.wrong(state[None], signal.name):
-            raise NotReady(f"{reason}: check its publisher")
-        return state
+    def _newest(self, now_ns: int) -> Array:
+        """The newest state, of all arms; NotReady also when no robot can be there."""
+        states = []
+        for name in self._robot.moved:
+            states.append(state := self._buffer.newest_state(name, now_ns))
+            if reason := self._signal.kind.wrong(state[None], name):
+                raise NotReady(f"{reason}: check its publisher")
+        return states[0] if len(states) == 1 else np.concatenate(states)
 
     def _measured(self, now_ns: int) -> Array | None:
         """Where the robot is; a motion stops when that is not known any more."""
         try:
-            return self._newest(self._signal, now_ns)
+            return self._newest(now_ns)
         except NotReady as reason:
             if not self._motion.is_at_rest:
                 self._motion.halt(StopReason.STALE, now_ns, str(reason))
@@ -499,7 +490,7 @@ class ExecutorNode(GuardedLifecycleNode):
         """Who else sends what only one should send; empty for nobody."""
         if (policies := self.count_publishers(self._subscriptions_here[0].topic_name)) > 1:
             return f"{policies} nodes publish chunks: stop all policies but one"
-        for topic in command_topics(self, self._robot) if self._commands else []:
+        for topic in all_command_topics(self, self._robot) if self._commands else []:
             if (others := self.count_publishers(topic) - 1) > 0:
                 sentence = (
                     f"{others} more publish {topic}, where this node commands the robot: stop "

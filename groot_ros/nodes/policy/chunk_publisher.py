@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from groot_ros.observation.fields import NS
 from groot_ros.policies.inference_types import Inference, Void
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS, POSE
+from groot_ros.signals.signals import Signals, of_arm
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 
 PICTURE_QOS = QoSProfile(depth=1)
@@ -48,15 +50,12 @@ class ChunkPublisher:
         self._node = node
         self._robot = robot
         self._codec = codec
-        stream = robot.observations.joint_position
-        self._joint_names = stream.joints if stream else ()
         self._publishers: list[Any] = []
         self._chunks = self._create(ActionChunk, "action_chunk", CHUNKS)
         self._reports = self._create(ChunkReport, "chunk_report", REPORTS)
-        self._poses = self._create(PoseArray, "chunk_poses", PICTURE_QOS)
-        self._clouds = self._create(PointCloud2, "chunk_cloud", PICTURE_QOS)
-        self._joint_paths = self._create(JointTrajectory, "joint_trajectory", PICTURE_QOS)
-        self._ee_paths = self._create(MultiDOFJointTrajectory, "ee_trajectory", PICTURE_QOS)
+        self._pictures = [
+            _Pictures(self._create, arm, name) for name, arm in (robot.arms or {"": robot}).items()
+        ]
 
     def _create(self, kind: type, name: str, qos: QoSProfile) -> Any:
         publisher = self._node.create_lifecycle_publisher(kind, f"~/{name}", qos)
@@ -83,13 +82,14 @@ class ChunkPublisher:
         """Send a chunk in all the forms that there are, and how it was made."""
         started_s = time.monotonic()
         chunk = inference.chunk
-        message = to_action_chunk(chunk, self._robot.base_frame, self._joint_names)
+        message = to_action_chunk(self._named(chunk), self._robot.base_frame, self._robot.joints)
         message.chunk_id = inference.chunk_id
         message.instruction = inference.instruction
         self._sign(message, inference.activation)
         self._chunks.publish(message)
         report = self._report(inference, message)
-        self._publish_pictures(chunk, message.header)
+        for pictures in self._pictures:
+            pictures.publish(chunk)
         report.publish_time = time.monotonic() - started_s
         report.header = self._header()
         self._reports.publish(report)
@@ -123,13 +123,51 @@ class ChunkPublisher:
             grade_reason=message.grade_reason,
         )
 
-    def _publish_pictures(self, chunk: Chunk, header: Header) -> None:
-        """What rviz2, Foxglove and other people's controllers understand."""
-        frame = self._robot.base_frame
+    def _named(self, chunk: Chunk) -> Chunk:
+        """The chunk with the frames and joints of several arms at their signals."""
+        robot = self._robot
+        if not robot.arms:
+            return chunk
+        specs = [
+            replace(
+                spec,
+                frame=robot.arm_of(spec.name).base_frame,
+                names=robot.arm_of(spec.name).joints if spec.kind == JOINTS else spec.names,
+            )
+            for spec in chunk.signals.specs
+        ]
+        return replace(chunk, signals=Signals(tuple(specs), chunk.signals.arrays))
+
+
+class _Pictures:
+    """What rviz2, Foxglove and other people's controllers understand of a chunk; for one of
+    several arms below its name."""
+
+    def __init__(
+        self, create: Callable[[type, str, QoSProfile], Any], arm: RobotConfig, name: str
+    ) -> None:
+        self._arm, self._name = arm, name
+        self._poses = create(PoseArray, of_arm(name, "chunk_poses"), PICTURE_QOS)
+        self._clouds = create(PointCloud2, of_arm(name, "chunk_cloud"), PICTURE_QOS)
+        self._joint_paths = create(JointTrajectory, of_arm(name, "joint_trajectory"), PICTURE_QOS)
+        self._ee_paths = create(
+            MultiDOFJointTrajectory, of_arm(name, "ee_trajectory"), PICTURE_QOS
+        )
+
+    def publish(self, chunk: Chunk) -> None:
+        """The arm's part of a chunk."""
+        chunk, frame = self._own(chunk), self._arm.base_frame
+        header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
         if (poses := chunk.signals.first(POSE)) is not None:
             self._poses.publish(PoseArray(header=header, poses=[to_pose(pose) for pose in poses]))
             if self._clouds.get_subscription_count():
                 self._clouds.publish(chunk_cloud(chunk, poses, frame))
-            self._ee_paths.publish(ee_trajectory(chunk, poses, frame, f"{self._robot.name}_tcp"))
+            self._ee_paths.publish(ee_trajectory(chunk, poses, frame, f"{self._arm.name}_tcp"))
         if (joints := chunk.signals.first(JOINTS)) is not None:
-            self._joint_paths.publish(joint_trajectory(chunk, joints, self._joint_names))
+            self._joint_paths.publish(joint_trajectory(chunk, joints, self._arm.joints))
+
+    def _own(self, chunk: Chunk) -> Chunk:
+        if not self._name:
+            return chunk
+        own = [pair for pair in chunk.signals.pairs() if pair[0].arm == self._name]
+        return replace(chunk, signals=Signals(*zip(*own, strict=True)))

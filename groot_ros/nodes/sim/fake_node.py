@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
 
 from rclpy.clock import Clock, ClockType
 from rclpy.timer import Timer
@@ -20,11 +23,11 @@ from groot_ros.nodes.qos import LATCHED
 from groot_ros.nodes.sim.fake_commands import CommandSubscriptions
 from groot_ros.nodes.sim.fake_publishers import PicturePublishers, StatePublishers
 from groot_ros.observation.routes import DESCRIPTION_TOPIC
-from groot_ros.robot.checks import check_single
-from groot_ros.robot.config import load_robot
+from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.robot.urdf import Urdf, load_urdf, parse_urdf
 from groot_ros.share import user_path
 from groot_ros.sim.fake.arm import LAG, FakeArm, resting_state
+from groot_ros.sim.fake.arms import ArmsState
 from groot_ros.sim.fake.bag import BagPictures, starting_state
 from groot_ros.sim.fake.kinematics import fake_kinematics
 from groot_ros.sim.fake.links import robot_links
@@ -80,26 +83,32 @@ class FakeNode(GuardedLifecycleNode):
 
     NAME = FAKE
     PARAMETERS = FakeParameters
-    _states: StatePublishers | None = None
+    _states: Mapping[str, StatePublishers] = MappingProxyType({})
     _pictures: PicturePublishers | None = None
 
     def configure(self) -> None:
         self._settings = p = parameters.read(self, FakeParameters)
         self._robot = robot = load_robot(p.robot)
-        check_single(robot, "the fake robot has one arm")
+        self._robots = dict(robot.arms) or {"": robot}
+        _check_output(robot)
         self._graph = FakeGraph(self, robot_links(robot))
         self._refuse_company()
         self._description = None
-        if robot.output.kinematics and not robot.urdf:
+        if not robot.arms and robot.output.kinematics and not robot.urdf:
             self._description = self.create_subscription(
                 String, DESCRIPTION_TOPIC, self._on_description, LATCHED
             )
-        self._place_arm(load_urdf(robot.urdf) if robot.urdf else None)
+        self._arms: dict[str, FakeArm] = {}
+        for name, arm in self._robots.items():
+            self._place_arm(name, load_urdf(arm.urdf) if arm.urdf else None)
         bag = BagPictures(user_path(p.pictures), robot) if p.pictures else None
         size = p.image_width, p.image_height
-        self._states = StatePublishers(self, robot)
+        self._states = {name: StatePublishers(self, arm) for name, arm in self._robots.items()}
         self._pictures = PicturePublishers(self, robot, size, bag)
-        self._commands = CommandSubscriptions(self, robot, lambda: self._arm)
+        self._commands = {
+            name: CommandSubscriptions(self, arm, partial(self._arms.__getitem__, name))
+            for name, arm in self._robots.items()
+        }
         self._diagnostics = DiagnosticsPublisher(self, self._status)
         self._timers_here: list[Timer] = []
         self._gaps: tuple[str, ...] = ()
@@ -114,14 +123,15 @@ class FakeNode(GuardedLifecycleNode):
         if rivals := self._graph.rivals():
             raise UserError(f"{_company(rivals)}: {_REMEDY}")
 
-    def _place_arm(self, urdf: Urdf | None) -> None:
-        robot, p = self._robot, self._settings
+    def _place_arm(self, name: str, urdf: Urdf | None) -> None:
+        robot, p = self._robots[name], self._settings
         kinematics = fake_kinematics(robot, urdf) if urdf else None
         start = resting_state(robot, urdf, kinematics)
         if p.pictures:
-            start = starting_state(user_path(p.pictures), robot)
+            begun = starting_state(user_path(p.pictures), self._robot)
+            start = begun.arms[name] if isinstance(begun, ArmsState) else begun
         lag = replace(robot.lag or LAG, time_constant_s=p.lag) if p.lag else None
-        self._arm = FakeArm(robot, start, self.now_ns(), kinematics, lag)
+        self._arms[name] = FakeArm(robot, start, self.now_ns(), kinematics, lag)
         if kinematics is None and start.joints is not None and start.pose is not None:
             self.get_logger().info(
                 "the robot file has no urdf, or does not say which link is the tool "
@@ -130,7 +140,7 @@ class FakeNode(GuardedLifecycleNode):
 
     def _on_description(self, message: String) -> None:
         try:
-            self._place_arm(parse_urdf(message.data))
+            self._place_arm("", parse_urdf(message.data))
         except UserError as error:
             self.get_logger().error(f"{DESCRIPTION_TOPIC}: {error}")
 
@@ -152,20 +162,21 @@ class FakeNode(GuardedLifecycleNode):
     def cleanup(self) -> None:
         if not self._states or not self._pictures:
             return
-        self._states.close()
+        for states, commands in zip(self._states.values(), self._commands.values(), strict=True):
+            states.close()
+            commands.close()
         self._pictures.close()
-        self._commands.close()
         self._diagnostics.close()
         if self._description:
             self.destroy_subscription(self._description)
-        self._states = self._pictures = None
+        self._states, self._pictures = {}, None
 
     def _advance(self) -> None:
-        assert self._states
         now_ns = self.now_ns()
-        self._arm.advance(now_ns)
-        self._states.publish(self._arm, now_ns)
-        self._commands.advanced()
+        for name, arm in self._arms.items():
+            arm.advance(now_ns)
+            self._states[name].publish(arm, now_ns)
+            self._commands[name].advanced()
 
     def _show(self) -> None:
         assert self._pictures
@@ -194,8 +205,21 @@ class FakeNode(GuardedLifecycleNode):
             self.get_logger().warning(gap)
 
     def _status(self) -> tuple[str, dict[str, str]]:
-        counts = {f"commands on {topic}": str(n) for topic, n in self._commands.counts.items()}
+        counts = {
+            f"commands on {topic}": str(number)
+            for commands in self._commands.values()
+            for topic, number in commands.counts.items()
+        }
         return "; ".join(self._gaps), {"robot": self._robot.name, **counts}
+
+
+def _check_output(robot: RobotConfig) -> None:
+    """UserError for commands that one arm cannot tell its own from."""
+    if robot.spanning_topic and robot.output.profile == "joint_stream":
+        raise UserError(
+            f"robot {robot.name}: the fake robot cannot take a joint_stream for several arms yet, "
+            "give each arm its own output"
+        )
 
 
 _REMEDY = (

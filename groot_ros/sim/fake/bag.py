@@ -15,7 +15,7 @@ from groot_ros.data.playback.topics import find_streams
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
 from groot_ros.observation.routes import Route, routes
 from groot_ros.robot.config import RobotConfig
-from groot_ros.sim.fake.arm import ArmState
+from groot_ros.sim.fake.arms import AnyState, state_of
 
 # Between the last picture of a bag and its first one again.
 PAUSE_NS = 33_000_000
@@ -73,7 +73,7 @@ class BagPictures:
         self._bag.close()
 
 
-def starting_state(path: Path, robot: RobotConfig) -> ArmState:
+def starting_state(path: Path, robot: RobotConfig) -> AnyState:
     """Where the arm of a bag was when all its signals were known first.
 
     BagError for a signal of the robot file that the bag does not hold.
@@ -90,7 +90,7 @@ def starting_state(path: Path, robot: RobotConfig) -> ArmState:
             except NotReady as reason:
                 missing = str(reason)
                 continue
-            return ArmState.of(state)
+            return state_of(robot, state)
     raise BagError(f"bag {path} never tells where the arm is: {missing if topics else 'no topic'}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
@@ -49,7 +50,7 @@ class Link:
 def robot_links(robot: RobotConfig) -> tuple[Link, ...]:
     """All topics of a robot, each once."""
     merged: dict[tuple[str, str], Link] = {}
-    for link in (*_observations(robot), *_commands(robot)):
+    for link in _links(robot):
         key = link.topic, link.kind
         if other := merged.get(key):
             keys = f"{other.keys} and {link.keys}"
@@ -57,6 +58,28 @@ def robot_links(robot: RobotConfig) -> tuple[Link, ...]:
         else:
             merged[key] = link
     return tuple(merged.values())
+
+
+def _links(robot: RobotConfig) -> Iterator[Link]:
+    if not robot.arms:
+        yield from (*_observations(robot), *_cameras(robot), *_commands(robot))
+        return
+    for name, arm in robot.arms.items():
+        for link in (*_observations(arm), *_commands(arm)):
+            key = f"arms.{name}.{link.keys.removeprefix(f'arms.{name}.')}"
+            yield replace(link, keys=key)
+    yield from _cameras(robot)
+
+
+def _cameras(robot: RobotConfig) -> list[Link]:
+    return [
+        Link(
+            camera.topic,
+            COMPRESSED_IMAGE if camera.compressed else IMAGE,
+            f"observations.cameras.{name}",
+        )
+        for name, camera in robot.observations.cameras.items()
+    ]
 
 
 def _observations(robot: RobotConfig) -> list[Link]:
@@ -72,9 +95,6 @@ def _observations(robot: RobotConfig) -> list[Link]:
     if streams.grip:
         kind = JOINT_STATE if streams.grip.joint else FLOAT
         links.append(Link(streams.grip.topic, kind, "observations.grip"))
-    for name, camera in streams.cameras.items():
-        kind = COMPRESSED_IMAGE if camera.compressed else IMAGE
-        links.append(Link(camera.topic, kind, f"observations.cameras.{name}"))
     return links
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
 from groot_ros.robot.config import RobotConfig
-from groot_ros.sim.fake.arm import ArmState
+from groot_ros.sim.fake.arms import AnyState, state_of
 
 
 class RecordedArm:
@@ -15,15 +15,15 @@ class RecordedArm:
 
     def __init__(self, robot: RobotConfig) -> None:
         self.buffer = ObservationBuffer(robot, tuple(robot.observations.signals), cameras=())
-        self._signal = robot.output.commanded.name
+        self._robot = robot
 
-    def state(self, now_ns: int) -> ArmState | None:
+    def state(self, now_ns: int) -> AnyState | None:
         """Where it is; None where the bag does not tell what is commanded."""
         values: dict[str, NDArray[np.float64]] = {}
         for name in self.buffer.fields:
             try:
                 values[name] = self.buffer.newest_state(name, now_ns)
             except NotReady:
-                if name == self._signal:
+                if name in self._robot.moved:
                     return None
-        return ArmState.of(values)
+        return state_of(self._robot, values)

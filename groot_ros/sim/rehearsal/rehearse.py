@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.strategies import AUTO
+from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.clocks.clocks import stamps_behind_ns
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
@@ -82,7 +82,7 @@ class _Run:
             strategy=conditions.strategy, period_s=1.0 / robot.output.rate_hz
         )
         self._arm = RehearsedArm(robot, settings, self._result)
-        self._borders = Borders(signal=robot.output.signal, limits=robot.limits)
+        self._borders = robot_borders(robot)
         self._commanded_grip: float | None = None
         self._period_ns = round(1e9 / robot.output.rate_hz)
         self._tick_ns = episode.start_ns

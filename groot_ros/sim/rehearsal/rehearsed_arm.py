@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.execution.admission import Bounded, Refused
 from groot_ros.chunks.execution.reach import Reach, needs_reach
-from groot_ros.chunks.execution.robot_motion import begin_motion, fit_ahead, robot_executor
+from groot_ros.chunks.execution.robot_motion import (
+    AnyReach,
+    begin_motion,
+    fit_ahead,
+    robot_executor,
+)
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import Activity, StopReason
+from groot_ros.chunks.execution.together import ReachOfArms
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.errors import UserError
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.urdf import load_urdf
-from groot_ros.sim.fake.arm import ArmState, FakeArm
+from groot_ros.sim.fake.arm import FakeArm
+from groot_ros.sim.fake.arms import AnyState, FakeArms, fake_of
 from groot_ros.sim.rehearsal.result import ChunkOutcome, Rehearsed, Stop
 
 Array = NDArray[np.float64]
@@ -40,11 +47,11 @@ class RehearsedArm:
         self._bounds = Bounds.of(robot.limits, self._signal.kind)
         self.motion = robot_executor(robot, settings)
         self._shadow = Shadow(self._signal)
-        self._arm: FakeArm | None = None
+        self._arm: FakeArm | FakeArms | None = None
 
-    def place(self, state: ArmState, now_ns: int) -> None:
+    def place(self, state: AnyState, now_ns: int) -> None:
         """The arm is there, at rest."""
-        self._arm = FakeArm(self._robot, state, now_ns)
+        self._arm = fake_of(self._robot, state, now_ns)
 
     @property
     def is_placed(self) -> bool:
@@ -78,7 +85,7 @@ class RehearsedArm:
         return not outcome.refused
 
     def tick(
-        self, now_ns: int, state: ArmState | None, grip: float | None = None
+        self, now_ns: int, state: AnyState | None, grip: float | None = None
     ) -> Setpoint | None:
         """One command; `state` is where the recorded arm is, None where nobody tells, `grip` what
         its gripper was told, None for what it reached."""
@@ -110,7 +117,7 @@ class RehearsedArm:
             outcome.rate, outcome.limited_by = execution.rate, execution.limited_by
             outcome.executed_steps = execution.executed
 
-    def _record(self, now_ns: int, state: ArmState, grip: float | None) -> None:
+    def _record(self, now_ns: int, state: AnyState, grip: float | None) -> None:
         assert self._arm
         result, name, kind = self._result, self._signal.name, self._signal.kind
         shown, done = state.signals[name], self._arm.state.signals[name]
@@ -132,8 +139,10 @@ class RehearsedArm:
         return float(np.maximum(bounds.lower - places, places - bounds.upper).max(initial=0.0))
 
 
-def _reach(robot: RobotConfig) -> Reach | None:
+def _reach(robot: RobotConfig) -> AnyReach | None:
     """What fits chunks to the arm; None where poses are commanded or the file has no points."""
+    if robot.arms:
+        return ReachOfArms(robot)
     if not needs_reach(robot):
         return None
     if not robot.urdf:

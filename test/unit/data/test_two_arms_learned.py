@@ -21,7 +21,8 @@ from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.geometry import pose_to_pose9
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
-from groot_ros.robot.config import load_robot
+from groot_ros.robot.config import load_robot, parse_robot
+from groot_ros.sim.rehearsal.rehearse import Conditions, rehearse
 
 SECONDS = 2.0
 
@@ -90,6 +91,16 @@ def test_a_tiny_network_learns_from_two_arms_and_answers_for_both(
         # Whatever two steps have learned, each arm's is relative to where that arm is.
         assert np.abs(targets - observation.signals[f"{arm}/joint_position"]).max() < 0.3
         assert chunk.signals[f"{arm}/grip"].shape == (16,)
+    # The motion of the bag is none that keeps the arms' own ranges.
+    values = robot_values()
+    for each in values["arms"].values():
+        each["limits"] |= {"joint_lower": [-4.0] * 7, "joint_upper": [4.0] * 7}
+    wide = parse_robot(values, "pair.yaml")
+    [result] = rehearse(policy, wide, [bag], Conditions(instruction="lift"))
+    assert len(result.times_ns) > 100 and len(result.executed[-1]) == 14
+    assert [done.refused for done in result.chunks if done.refused] == []
+    moved = np.ptp(np.array(result.executed), axis=0)
+    assert moved[:7].max() > 0.0 and moved[7:].max() > 0.0
 
 
 def test_poses_of_two_hands_are_those_of_their_own_commands(

@@ -66,7 +66,7 @@ class Robot:
         self.commands: list[tuple[int, Setpoint | None]] = []
         self.executor.tape.begin(self.executor, self.now_ns)
         self.executor.start_from(
-            chunk_at(self.now_ns, self.rng).signals["ee_pose"][0], 0.0, self.now_ns
+            chunk_at(self.now_ns, self.rng).signals["ee_pose"][0], {"grip": 0.0}, self.now_ns
         )
 
     def recording(self) -> Recording:

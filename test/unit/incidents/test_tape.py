@@ -101,7 +101,7 @@ def test_points_of_an_arm_are_watched_again(tmp_path: Path) -> None:
         executor.setpoint(now_ns + (20 + tick) * PERIOD_NS)
     deep = home + np.linspace(0.0, 0.9, 16)[:, None] * np.eye(6)[1]
     assert executor.resume() is None
-    executor.start_from(executor.held, None, now_ns := now_ns + 220 * PERIOD_NS)
+    executor.start_from(executor.held, {}, now_ns := now_ns + 220 * PERIOD_NS)
     refused = executor.accept(
         2, Chunk(now_ns, STEP_NS, signals=arm_signals(joint_position=deep)), now_ns
     )
