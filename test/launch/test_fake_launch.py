@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import unittest
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import launch_testing
@@ -18,7 +21,8 @@ from launching import enter_domain, policy_launch
 from sensor_msgs.msg import JointState
 
 from groot_ros.observation.fields import from_pose
-from groot_ros.robot.config import load_robot, robot_names
+from groot_ros.robot.commands import GRIPPER_COMMAND
+from groot_ros.robot.config import load_robot, robot_names, robot_path
 from groot_ros.signals.signals import EE_POSE
 from groot_ros.sim.fake.links import robot_links
 
@@ -31,7 +35,19 @@ LIMIT_S = 300.0
 @launch_testing.parametrize("robot", robot_names())
 def generate_test_description(robot: str) -> LaunchDescription:
     enter_domain(RESOURCES)
-    return policy_launch(robot=robot, fake="true", namespace="cell")
+    return policy_launch(robot=str(robot_file(robot)), fake="true", namespace="cell")
+
+
+def robot_file(name: str) -> Path:
+    """The shipped file; where control_msgs is not installed a copy whose gripper is commanded by
+    numbers in the place of its action."""
+    path, grip = robot_path(name), load_robot(name).commands.grip
+    if grip is None or grip.type != GRIPPER_COMMAND or find_spec("control_msgs"):
+        return path
+    folder = Path(RESOURCES.enter_context(tempfile.TemporaryDirectory()))
+    copy = folder / path.name
+    copy.write_text(path.read_text().replace(f"type: {GRIPPER_COMMAND}", "type: float64"))
+    return copy
 
 
 class TestFake(unittest.TestCase):
@@ -40,7 +56,7 @@ class TestFake(unittest.TestCase):
     def test_commands_come_and_the_arm_follows(self, robot: str) -> None:
         graph = Graph()
         self.addCleanup(graph.close)
-        config = load_robot(robot)
+        config = load_robot(robot_file(robot))
         found = graph.collect(DiagnosticArray, "/diagnostics")
         is_pose = config.output.signal == EE_POSE
         stream = config.observations.signals[config.output.signal.name]

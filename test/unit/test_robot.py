@@ -29,7 +29,7 @@ def changed(path, value):
     return values
 
 
-@pytest.mark.parametrize("name", ["sim", "franka", "ur5e", "so101"])
+@pytest.mark.parametrize("name", ["sim", "franka", "ur5e", "so101", "xarm6", "openarm"])
 def test_shipped_robots_load(name):
     robot = load_robot(name)
     assert robot.name == name
@@ -38,7 +38,7 @@ def test_shipped_robots_load(name):
 
 
 def test_the_shipped_robots_are_listed():
-    assert robot_names() == ["aloha", "franka", "sim", "so101", "ur5e"]
+    assert robot_names() == ["aloha", "franka", "openarm", "sim", "so101", "ur5e", "xarm6"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,9 @@ def test_a_lag_is_how_far_behind_a_robot_may_be():
 
 
 def test_a_robot_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="'panda' is neither a file nor one of aloha, franka, sim"):
+    with pytest.raises(
+        UserError, match="'panda' is neither a file nor one of aloha, franka, open"
+    ):
         load_robot("panda")
     broken = tmp_path / "broken.yaml"
     broken.write_text("robot: [")
@@ -236,7 +238,7 @@ def test_labels_and_output_are_apart_and_commands_mean_both():
     assert robot.commands.grip.raw(0.25) == 0.75 and robot.labels == {}
     so101 = load_robot("so101")
     assert so101.labels["joint_position"].topic == "/leader/joint_states"
-    assert so101.commands.joint_position == "/joint_trajectory_controller/joint_trajectory"
+    assert so101.commands.joint_position == "/follower/trajectory_controller/joint_trajectory"
 
 
 JOINTS = SIM["observations"]["joint_position"]["joints"]

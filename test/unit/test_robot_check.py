@@ -11,7 +11,10 @@ import pytest
 import yaml
 
 from groot_ros.cli.main import main
-from groot_ros.robot.checking.of_file import file_findings
+from groot_ros.codecs.check import mismatches
+from groot_ros.codecs.draft import Foreign, Seen, draft
+from groot_ros.codecs.file import parse_codec
+from groot_ros.robot.checking.of_file import file_findings, topics_of
 from groot_ros.robot.config import load_robot, parse_robot, robot_names
 from groot_ros.share import share_file
 
@@ -21,6 +24,27 @@ SIM = yaml.safe_load(share_file("config/robots/sim.yaml").read_text())
 @pytest.mark.parametrize("name", robot_names())
 def test_shipped_files_have_nothing_wrong(name: str) -> None:
     assert [str(f) for f in file_findings(load_robot(name)) if not f.is_doubt] == []
+
+
+@pytest.mark.parametrize("name", robot_names())
+def test_every_topic_of_a_shipped_file_has_a_known_provider(name: str) -> None:
+    robot = load_robot(name)
+    known = {topic for topics in robot.providers.values() for topic in topics}
+    assert set(topics_of(robot)) == known
+
+
+@pytest.mark.parametrize("name", [name for name in robot_names() if name != "aloha"])
+def test_a_codec_is_drafted_for_every_shipped_arm(name: str) -> None:
+    robot = load_robot(name)
+    count = len(robot.joints)
+    keys = [Seen(key="joint_position", size=count), Seen(key="gripper", size=1)]
+    video = dict.fromkeys(robot.observations.cameras)
+    foreign = Foreign(name="mine", state=keys, action=keys, video=video, language="annotation.x")
+    made = draft(foreign, robot)
+    file = parse_codec(yaml.safe_load(made.text), "mine", "mine.yaml")
+    follows = {entry for entry in robot.followed}
+    if "joint_position" in follows:
+        assert mismatches(file, robot) == []
 
 
 @pytest.mark.parametrize(
@@ -46,7 +70,7 @@ def test_shipped_files_have_nothing_wrong(name: str) -> None:
         ),
         (
             "providers",
-            {"arm 1.0": ["joint_states"]},
+            {"groot_ros sim_node": ["joint_states"]},
             "commands.ee_pose.topic: is target_pose, which nobody below `providers` offers",
         ),
     ],

@@ -110,7 +110,7 @@ def test_no_command_leaves_cone_and_twist(
     config = load_robot(robot)
     limit = replace(LIMIT, cone_rad=cone, twist_rad=LIMIT.twist_rad if twists else None)
     limits = replace(config.limits, orientation=limit)
-    trial = Trial(limits, config.output.commanded, 7, 1.0 / config.output.rate_hz, seed=seed)
+    trial = Trial(limits, EE_POSE, 7, 1.0 / config.output.rate_hz, seed=seed)
     found = trial.run(300)
     assert found.is_safe, found
 

@@ -200,7 +200,7 @@ def test_too_short_a_message_has_no_stamp() -> None:
 def test_a_leader_and_a_grippers_action_are_topics_of_the_robot() -> None:
     expected = expectations(load_robot("so101"))
     assert "/leader/joint_states" in expected.commands
-    assert expected.names("/joint_trajectory_controller/joint_trajectory")
+    assert expected.names("/follower/trajectory_controller/joint_trajectory")
     values = read_yaml(robot_path("so101"))
     action = {"topic": "/gripper/gripper_cmd", "type": "gripper_command"}
     values["labels"]["grip"] = action
