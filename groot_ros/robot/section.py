@@ -72,7 +72,7 @@ class Section:
         return self.section(key) if key in self else self._below(key, {})
 
     def _below(self, key: str, values: Any) -> Section:
-        return Section(values, self._source, f"{self._path}.{key}" if self._path else key)
+        return type(self)(values, self._source, f"{self._path}.{key}" if self._path else key)
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """All keys, each a mapping."""
