@@ -75,10 +75,12 @@ KINDS = {
 }
 INTRODUCTION = """# The robot file
 
-One YAML file describes a robot to every node and to the converter. Files that ship are in [config/robots](../config/robots);
-[your robot](your_robot.md) says how to have one drafted and checked. This page is made from the types and their readers. SI units, radians; a
-key that is not listed is refused. Of two arms and more everything of an arm stands below `arms.ARM`, with the same sections as here, and
-`cameras`, `signals` and `limits.distances` stand at the top. `output.grip` has the keys of `commands.grip`. A file of a single arm needs `robot`,
+One YAML file describes a robot to every node and to the converter. Files that ship are in
+[config/robots](../config/robots); [your robot](your_robot.md) says how to have one drafted and
+checked. This page is made from the types and their readers. SI units, radians; a key that is
+not listed is refused. Of two arms and more everything of an arm stands below `arms.ARM`, with
+the same sections as here, and `cameras`, `signals` and `limits.distances` stand at the top.
+`output.grip` has the keys of `commands.grip`. A file of a single arm needs `robot`,
 `base_frame`, `observations` and `output`."""
 
 
