@@ -58,8 +58,9 @@ class TestFake(unittest.TestCase):
         self.addCleanup(graph.close)
         config = load_robot(robot_file(robot))
         found = graph.collect(DiagnosticArray, "/diagnostics")
-        is_pose = config.output.signal == EE_POSE
-        stream = config.observations.signals[config.output.signal.name]
+        followed = config.followed[0]
+        is_pose = config.arm_of(followed).output.signal == EE_POSE
+        stream = config.observations.signals[followed]
         topic = stream.topic if stream.topic.startswith("/") else f"/cell/{stream.topic}"
         seen = graph.collect(PoseStamped if is_pose else JointState, topic)
 

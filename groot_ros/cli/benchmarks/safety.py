@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    from groot_ros.robot.config import robot_names
+    from groot_ros.robot.config import load_robot, robot_names
 
-    robots = args.robots or robot_names()
+    robots = args.robots or [name for name in robot_names() if not load_robot(name).arms]
     share = -(-args.commands // len(robots))
     # Robots are independent of each other, and so are their results of how many run at once.
     with ProcessPoolExecutor(min(len(robots), os.cpu_count() or 1)) as pool:
@@ -59,13 +59,12 @@ def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
     from groot_ros.robot.config import load_robot
 
     robot = load_robot(name)
-    joints = robot.observations.joint_position
     findings = Findings()
     while findings.commands < commands:
         trial = Trial(
             robot.limits,
             robot.output.commanded,
-            len(joints.joints) if joints else 0,
+            len(robot.joints),
             1.0 / robot.output.rate_hz,
             seed,
         )

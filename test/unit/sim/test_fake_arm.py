@@ -171,11 +171,12 @@ def test_where_a_described_arm_rests_nothing_is_forbidden(name: str) -> None:
 
 @pytest.mark.parametrize("name", robot_names())
 def test_every_shipped_robot_rests_inside_its_limits(name: str) -> None:
-    robot = load_robot(name)
-    state, limits = resting_state(robot), robot.limits
-    assert (state.pose is None) == (robot.observations.ee_pose is None)
-    assert state.joints is not None
-    assert np.all(state.joints > limits.joint_lower) and np.all(state.joints < limits.joint_upper)
-    if state.pose is not None and limits.workspace_min:
-        assert np.all(state.pose[:3] > limits.workspace_min)
-        assert np.all(state.pose[:3] < limits.workspace_max)
+    for arm in load_robot(name).each_arm:
+        state, limits = resting_state(arm), arm.limits
+        assert (state.pose is None) == (arm.observations.ee_pose is None)
+        assert state.joints is not None
+        assert np.all(state.joints > limits.joint_lower)
+        assert np.all(state.joints < limits.joint_upper)
+        if state.pose is not None and limits.workspace_min:
+            assert np.all(state.pose[:3] > limits.workspace_min)
+            assert np.all(state.pose[:3] < limits.workspace_max)
