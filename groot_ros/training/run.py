@@ -12,6 +12,7 @@ from transformers.training_args import ParallelMode
 
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.model.checkpoint.memory import available_bytes
 from groot_ros.model.inference.device import find_device
 from groot_ros.model.processing.processor import Processor
@@ -57,7 +58,7 @@ def train(config: TrainConfig) -> Path:
         about = describe(config, prepared, samples) + memory
         if arguments.process_index == 0:
             print("\n".join(about))
-            print(f"watch it: groot-ros view {config.run_path}", flush=True)
+            print(f"watch it: groot-ros view {quoted(config.run_path)}", flush=True)
         hold_pictures(config, prepared, samples)
         held_out = _held_out(prepared)
         trainer = GrootTrainer(config, prepared, samples, held_out, arguments)

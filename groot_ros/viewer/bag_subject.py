@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from groot_ros.data.playback.episodes import Episode, EpisodeChoice, list_episod
 from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.report_svg import timeline
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.robot.config import load_robot
 from groot_ros.viewer.bag_episode import BagEpisode, frame_count, read_episode
 from groot_ros.viewer.editing import Editing
@@ -89,10 +89,10 @@ class BagSubject:
 
     def _command(self) -> str:
         """What carries the edits out."""
-        edits = shlex.quote(str(self._store.path))
+        edits = quoted(self._store.path)
         return (
-            f"groot-ros convert --bags {shlex.quote(str(self._root))} "
-            f"--robot {shlex.quote(self._robot_name)} --codec {shlex.quote(self._codec_name)} "
+            f"groot-ros convert --bags {quoted(self._root)} "
+            f"--robot {quoted(self._robot_name)} --codec {quoted(self._codec_name)} "
             f"--edits {edits} --output DATASET"
         )
 

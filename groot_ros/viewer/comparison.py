@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
+from groot_ros.files.shell import quoted
 from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples
 from groot_ros.viewer.subject import Json, shown_path
 
@@ -54,7 +54,7 @@ def _sheet(folder: Path, content: Json) -> Sheet:
             *((name, f"{c['mae']:.4g}", f"{c['mse']:.4g}") for name, c in channels.items()),
         ],
         commands=[
-            ("look at the dataset", f"groot-ros view {shlex.quote(content['dataset'])}"),
+            ("look at the dataset", f"groot-ros view {quoted(content['dataset'])}"),
         ],
     )
 

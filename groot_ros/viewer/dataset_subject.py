@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -19,6 +18,7 @@ from groot_ros.data.review.report_svg import timeline
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
 from groot_ros.files.hub import storage_of
+from groot_ros.files.shell import quoted
 from groot_ros.viewer.editing import Editing
 from groot_ros.viewer.measures import Finding, Numbers, loss_findings, measure_episode
 from groot_ros.viewer.plots import Line, Plot, frame_times_s, key_plots, make_lines
@@ -117,7 +117,7 @@ class DatasetSubject:
             "tasks": [task for task, _ in tasks.most_common()],
             "is_editable": not problem,
             "problem": problem,
-            "command": f"groot-ros dataset apply {shlex.quote(str(dataset.path.resolve()))}",
+            "command": f"groot-ros dataset apply {quoted(dataset.path.resolve())}",
         }
 
     def _known_edits(self) -> tuple[dict[str, Json], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
+from groot_ros.files.shell import quoted
 from groot_ros.policies.checkpoint.folder import checkpoint_steps
 from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples, freeze
 from groot_ros.viewer.subject import Json, shown_path
@@ -199,7 +199,7 @@ class TrainingRun:
 
     def _commands(self, folder: Path, checkpoints: Sequence[Path]) -> Iterator[tuple[str, str]]:
         """What to do next."""
-        run, dataset = (shlex.quote(str(p)) for p in (folder, self.config["input_path"]))
+        run, dataset = (quoted(p) for p in (folder, self.config["input_path"]))
         if self.state != DONE and checkpoints:
             yield (
                 "go on where it ended, if it ended",
@@ -210,7 +210,7 @@ class TrainingRun:
                 "compare with recorded actions",
                 f"groot-ros evaluate --open-loop --checkpoint {run} --dataset {dataset}",
             )
-            yield "serve it", f"groot-ros serve {shlex.quote(self.codec)} --checkpoints_dir {run}"
+            yield "serve it", f"groot-ros serve {quoted(self.codec)} --checkpoints_dir {run}"
 
 
 def is_training(folder: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from groot_ros.cli.output_files import check_folder, check_picture
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 if TYPE_CHECKING:
     from groot_ros.calibration.calibrate import Calibration, Row
@@ -99,9 +101,11 @@ def _next(found: Calibration, args: argparse.Namespace) -> Iterator[str]:
     else:
         yield "to set in the robot file (--output FILE writes a copy of it with them):"
         yield from (f"  {line}" for line in setting_lines(found.settings))
-    bags = " ".join(map(str, args.bags))
+    bags = shlex.join(map(str, args.bags))
     yield "next:"
-    yield f"  groot-ros convert --bags {bags} --robot {robot} --codec CODEC --output DATASET"
+    yield (
+        f"  groot-ros convert --bags {bags} --robot {quoted(robot)} --codec CODEC --output DATASET"
+    )
 
 
 def _as_json(found: Calibration, args: argparse.Namespace) -> dict[str, Any]:

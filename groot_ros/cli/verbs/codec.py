@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,5 +116,8 @@ def _draft(args: argparse.Namespace) -> int:
         raise UserError(f"{args.output} is there already: remove it or name another --output")
     args.output.write_text(made.text, encoding="utf-8")
     print("\n".join([f"wrote {args.output}", *said]))
-    print(f"==> groot-ros codec check {args.output} --robot {args.robot or 'YOUR_ROBOT'}")
+    print(
+        f"==> groot-ros codec check {quoted(args.output)} "
+        f"--robot {quoted(args.robot or 'YOUR_ROBOT')}"
+    )
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
+from groot_ros.files.shell import quoted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,5 +50,5 @@ def run(args: argparse.Namespace) -> int:
     outcomes = list(with_progress(recording, "recording", collection.episodes))
     succeeded = sum(outcomes)
     print(f"wrote {args.output}: {len(outcomes)} bags, {succeeded} with success")
-    print(f"look at them: groot-ros view {args.output} --robot sim")
+    print(f"look at them: groot-ros view {quoted(args.output)} --robot sim")
     return 0

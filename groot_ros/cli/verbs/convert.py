@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groot_ros.files.shell import quoted
+
 if TYPE_CHECKING:
     from groot_ros.data.conversion.convert import Conversion
     from groot_ros.data.conversion.outcome import Report
@@ -144,4 +146,4 @@ def _print(report: Report) -> None:
     for failure in report.failures:
         print(f"  left out: {failure.sentence}")
     print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
-    print(f"look at it: groot-ros view {report.output} (or open {report.output}/{REPORT})")
+    print(f"look at it: groot-ros view {quoted(report.output)} (or open {report.output}/{REPORT})")

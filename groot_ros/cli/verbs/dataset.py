@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -276,4 +277,4 @@ def _say(made: Rebuilt, output: Path, args: argparse.Namespace) -> None:
         print(f"would write {output}: {size}")
         return
     print(f"wrote {output}: {size}")
-    print(f"look at it: groot-ros view {output}")
+    print(f"look at it: groot-ros view {quoted(output)}")

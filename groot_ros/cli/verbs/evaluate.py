@@ -12,6 +12,7 @@ from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.time_options import add_time_options, chosen_time
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.policies.checkpoint.folder import shipped_checkpoint
 from groot_ros.policies.factory import AUTO as VARIANT_AUTO
 from groot_ros.policies.factory import POLICIES, PolicyChoice
@@ -132,7 +133,7 @@ def _closed_loop(args: argparse.Namespace) -> int:
     if result["mean_time_s"] is not None:
         print(f"  mean time to success {result['mean_time_s']:.1f} s")
     print(f"  the gripper was told to open or to close {result['flips']:.1f} times an episode")
-    print(f"look at it: groot-ros view {args.output}")
+    print(f"look at it: groot-ros view {quoted(args.output)}")
     return 0
 
 
@@ -193,5 +194,5 @@ def _open_loop(args: argparse.Namespace) -> int:
             f"  position at the last step: {100 * result['position_error_m']:.1f} cm off, "
             f"{100 * result['mean_position_error_m']:.1f} cm when predicting the mean"
         )
-    print(f"look at them: groot-ros view {args.output}")
+    print(f"look at them: groot-ros view {quoted(args.output)}")
     return 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from groot_ros.codecs.catalog import find_codec, shipped_codecs
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 # The scenes of the evaluation are others again.
 DEMONSTRATION_SCENE, HELD_OUT_SCENE = 1000, 40_000
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True)
     durations_s: dict[str, float] = {}
     for verb, arguments in _steps(args):
-        print(f"\n==> groot-ros {verb} {' '.join(arguments)}", flush=True)
+        print(f"\n==> groot-ros {verb} {shlex.join(arguments)}", flush=True)
         begin_s = time.monotonic()
         if code := main([verb, *arguments]):
             return code
@@ -141,5 +143,5 @@ def _summary(args: argparse.Namespace, durations_s: dict[str, float]) -> Iterato
     yield f"{output / 'evaluation/contact_sheet.png'} shows every episode; run it with"
     yield (
         "  ros2 launch groot_ros policy.launch.py sim:=true "
-        f"variant:={args.variant} checkpoints_dir:={_checkpoint(args)}"
+        f"variant:={args.variant} checkpoints_dir:={quoted(_checkpoint(args))}"
     )

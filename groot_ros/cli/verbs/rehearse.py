@@ -13,6 +13,7 @@ from groot_ros.cli.checkpoint_options import add_checkpoint_options, open_checkp
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.rehearse_report import report
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.timing.latency import CHUNK_LATENCY_S
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"wrote {args.output}: rehearsal.json and a picture of every episode")
     print("next, the same through the nodes, on the robot's own topics and with nobody in danger:")
     print(
-        f"  ros2 launch groot_ros policy.launch.py robot:={args.robot} "
-        f"checkpoints_dir:={args.checkpoint} fake:=true fake_pictures:={bags[0]}"
+        f"  ros2 launch groot_ros policy.launch.py robot:={quoted(args.robot)} "
+        f"checkpoints_dir:={quoted(args.checkpoint)} fake:=true fake_pictures:={quoted(bags[0])}"
     )
     return 0
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.output_files import check_folder
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 if TYPE_CHECKING:
     from groot_ros.robot.checking.finding import Finding
@@ -180,7 +181,7 @@ def _new(args: argparse.Namespace) -> int:
         load_robot(args.output)
     except UserError as error:
         print(f"to be filled in before it loads: {error}")
-    print(f"==> groot-ros robot check {args.output}")
+    print(f"==> groot-ros robot check {quoted(args.output)}")
     return 0
 
 

@@ -8,6 +8,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from groot_ros.files.shell import quoted
+
 
 class Switch(argparse.BooleanOptionalAction):
     """`--name` and `--no-name`, or `--name=True` and `--name=False` as Positronic's tools say."""
@@ -60,9 +62,12 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = train(config)
     if os.environ.get("RANK", "0") == "0":
         print(f"wrote {checkpoint}")
-        print(f"look at it: groot-ros view {config.run_path} (or open {config.run_path}/{REPORT})")
         print(
-            f"compare it: groot-ros evaluate --open-loop --checkpoint {checkpoint} --dataset "
-            f"{config.input_path}"
+            f"look at it: groot-ros view {quoted(config.run_path)} "
+            f"(or open {config.run_path}/{REPORT})"
+        )
+        print(
+            f"compare it: groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
+            f"--dataset {quoted(config.input_path)}"
         )
     return 0

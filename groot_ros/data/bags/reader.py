@@ -31,6 +31,7 @@ from groot_ros.data.bags.storage import (
     merged,
 )
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 # States and commands around a time that is in a bag twice are mixed with it.
 STEP_MARGIN_NS = 200_000_000
@@ -120,7 +121,7 @@ class Bag:
 
     def _notes(self) -> Iterator[str]:
         information = self._recording.information
-        remedy = f"run `groot-ros repair {self.path}`"
+        remedy = f"run `groot-ros repair {quoted(self.path)}`"
         if information.problem:
             yield f"{METADATA} cannot be read ({information.problem}): {remedy} to write it anew"
         if self.timeless:
@@ -227,7 +228,7 @@ def _check_complete(recording: Recording) -> None:
         missing = ", ".join(recording.missing)
         raise BagError(
             f"bag {recording.path} lacks {missing}, which its {METADATA} names: put it back, or "
-            f"go on without it after `groot-ros repair {recording.path}`"
+            f"go on without it after `groot-ros repair {quoted(recording.path)}`"
         )
 
 
@@ -249,7 +250,7 @@ def readable(path: Path, file: Path | None = None) -> Iterator[None]:
     except Damaged as error:
         raise BagError(
             f"bag {path} cannot be read ({where}{error}): it is damaged or was cut off, run "
-            f"`groot-ros repair {path}`"
+            f"`groot-ros repair {quoted(path)}`"
         ) from error
 
 

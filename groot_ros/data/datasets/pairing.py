@@ -9,6 +9,7 @@ from groot_ros.codecs.file import CodecFile, Entry, entry_keys
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import OWN_METADATA
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.share import user_path
 from groot_ros.signals.signals import EE_POSE
 
@@ -53,8 +54,8 @@ def _fits(dataset: Dataset, file: CodecFile, group: str) -> bool:
 
 def _how_to_draft(dataset: Dataset) -> str:
     return (
-        f"draft one with `groot-ros codec draft --dataset {dataset.path} --output mine.yaml`, "
-        "look at it, and give --modality_config mine.yaml"
+        f"draft one with `groot-ros codec draft --dataset {quoted(dataset.path)} "
+        "--output mine.yaml`, look at it, and give --modality_config mine.yaml"
     )
 
 

@@ -31,6 +31,7 @@ from groot_ros.data.datasets.writer import (
 )
 from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 Columns = dict[str, NDArray[Any]]
 
@@ -102,7 +103,7 @@ def take(writer: DatasetWriter, piece: Piece, cuts: Path) -> None:
     if len(stored) != episode.length:
         raise UserError(
             f"{episode.data} holds {len(stored)} rows of episode {episode.index}, expected "
-            f"{episode.length}: groot-ros validate {piece.dataset.path} says more"
+            f"{episode.length}: groot-ros validate {quoted(piece.dataset.path)} says more"
         )
     tasks = _tasks(piece)
     for task in tasks:
@@ -218,7 +219,7 @@ def _asked(writer: DatasetWriter, piece: Piece, table: pa.Table) -> Columns:
                 continue
             raise UserError(
                 f"{piece.episode.data} has rows of task {missing[0]}, which is not in the list "
-                f"of tasks: groot-ros validate {piece.dataset.path} says more"
+                f"of tasks: groot-ros validate {quoted(piece.dataset.path)} says more"
             )
         new = np.array([writer.task_index(known[int(task)]) for task in old])
         found[name] = new[inverse.reshape(-1)]

@@ -25,6 +25,7 @@ from groot_ros.data.recording.health import (
 )
 from groot_ros.data.repair.repair import repair_bag
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 
 EPISODE_NAME = re.compile(r"episode_(\d{6})")
 # Latched messages of a topic that every bag begins with: /tf_static has many publishers.
@@ -208,7 +209,7 @@ class EpisodeRecorder:
         except (OSError, UserError) as error:
             episode.failure = (
                 f"{bag.failure}; what was written is in {bag.writer.part}: make room and run "
-                f"`groot-ros repair {bag.writer.part}` ({error})"
+                f"`groot-ros repair {quoted(bag.writer.part)}` ({error})"
             )
 
     def discard(self) -> Episode:

@@ -16,6 +16,7 @@ from rclpy.subscription import Subscription
 from groot_ros.data.bags.episode_info import software_versions
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.incidents.black_box import Setup
 from groot_ros.incidents.incident_folder import IncidentFolder, default_folder
 from groot_ros.incidents.pickled import dumps
@@ -93,7 +94,7 @@ class ExecutorBlackBox:
         folder = _folder(p)
         for part in folder.unfinished():
             node.get_logger().warning(
-                f"{part} was not finished: `groot-ros repair {part}` makes it readable"
+                f"{part} was not finished: `groot-ros repair {quoted(part)}` makes it readable"
             )
         self._chunk_topic = p.chunk_topic
         self._folder = folder.path
@@ -230,7 +231,7 @@ class ExecutorBlackBox:
             self.newest = saved.path
             sentence = (
                 f"saved what came before ({saved.sentence}) in {self.newest}; see it with "
-                f"`groot-ros replay {self.newest}`"
+                f"`groot-ros replay {quoted(self.newest)}`"
             )
             if saved.was_asked_for:
                 self._node.get_logger().info(sentence)

@@ -23,6 +23,7 @@ from groot_ros.data.recording.episode_recorder import (
 )
 from groot_ros.data.recording.health import expectations
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher, Part
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
@@ -129,7 +130,7 @@ class RecorderNode(GuardedLifecycleNode):
             ) from error
         for part in recorder.interrupted():
             self.get_logger().warning(
-                f"{part} was not finished: `groot-ros repair {part}` makes it readable"
+                f"{part} was not finished: `groot-ros repair {quoted(part)}` makes it readable"
             )
         return recorder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from groot_ros.codecs.catalog import carried_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import Feature
 from groot_ros.robot.config import RobotConfig, robot_names
@@ -57,10 +57,10 @@ def _command(
     if carried_codec(metadata, str(folder)):
         return (
             "ros2 launch groot_ros policy.launch.py variant:=auto "
-            f"robot:={name} checkpoints_dir:={shlex.quote(str(folder))}"
+            f"robot:={name} checkpoints_dir:={quoted(folder)}"
         )
     return (
-        f"groot-ros codec draft --checkpoint {shlex.quote(str(folder))} --embodiment "
+        f"groot-ros codec draft --checkpoint {quoted(folder)} --embodiment "
         f"{modality.embodiment} --robot {name} --output mine.yaml"
     )
 
