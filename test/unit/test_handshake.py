@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from droid_folder import write_droid
+from one_arm import ONE_ARM
 
 from groot_ros.cli.main import main
-from groot_ros.codecs.catalog import codec_names
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.factory import PolicyChoice, make_policy
@@ -25,7 +25,7 @@ ROBOT = load_robot("sim")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One untrained checkpoint for each variant."""
     root = tmp_path_factory.mktemp("checkpoints")
-    for name in codec_names():
+    for name in ONE_ARM:
         assert main(["init-checkpoint", f"--variant={name}", f"--output={root / name}"]) == 0
     return root
 
@@ -50,7 +50,7 @@ def observation() -> Observation:
     )
 
 
-@pytest.mark.parametrize("variant", codec_names())
+@pytest.mark.parametrize("variant", ONE_ARM)
 def test_every_variant_answers_a_finite_chunk(checkpoints: Path, variant: str) -> None:
     policy = make_policy(choice(checkpoints, variant, variant), ROBOT)
     policy.open()
