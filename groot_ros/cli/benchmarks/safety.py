@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    from groot_ros.robot.config import load_robot, robot_names
+    from groot_ros.robot.config import robot_names
 
-    robots = args.robots or [name for name in robot_names() if not load_robot(name).arms]
+    robots = args.robots or robot_names()
     share = -(-args.commands // len(robots))
     # Robots are independent of each other, and so are their results of how many run at once.
     with ProcessPoolExecutor(min(len(robots), os.cpu_count() or 1)) as pool:
