@@ -106,7 +106,9 @@ class Serving:
 
     def patches(self, frames: Sequence[Frame]) -> tuple[Tensor, tuple[Grid, ...]]:
         """Patches of all frames, in order, on the network's device, and each one's grid."""
-        tensors = [torch.from_numpy(np.ascontiguousarray(frame)) for frame in frames]
+        # torch warns of arrays that cannot be written to, as those off a wire are.
+        owned = [np.require(frame, requirements=["C", "W"]) for frame in frames]
+        tensors = [torch.from_numpy(frame) for frame in owned]
         return self.images([tensor.to(self.device) for tensor in tensors])
 
     def encode_patches(self, patches: Tensor, grids: Sequence[Grid]) -> list[EncodedImage]:
