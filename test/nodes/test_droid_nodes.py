@@ -18,10 +18,11 @@ from groot_ros_msgs.msg import ActionChunk
 
 
 def joint_franka(folder: Path) -> Path:
-    """The shipped Franka where joints are commanded, as DROID's are."""
+    """The shipped Franka where chunks of joints are followed, as DROID's are, with a gripper whose
+    messages every environment has."""
     values = yaml.safe_load(share_file("config/robots/franka.yaml").read_text())
-    values["commands"]["joint_position"] = {"topic": "/arm_controller/joint_trajectory"}
-    values["output"]["profile"] = "joint_trajectory"
+    del values["output"]["kinematics"]
+    values["commands"]["grip"] = {"topic": "/gripper/command"}
     path = folder / "franka_joints.yaml"
     path.write_text(yaml.safe_dump(values))
     return path

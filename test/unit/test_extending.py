@@ -65,7 +65,7 @@ def test_the_policy_moves_the_arm_as_far_as_it_says(folder: Path) -> None:
     signals = Signals.of({robot.output.signal: joints})
     chunk = policy.predict(Observation(10**9, {}, "", signals))
     executor = robot_executor(robot, ExecutionSettings(period_s=0.02))
-    executor.start_from(joints, None, 10**9)
+    executor.start_from(joints, {}, 10**9)
     assert executor.accept(1, chunk, 10**9) is None
     setpoints = [executor.setpoint(10**9 + 20_000_000 * tick) for tick in range(1, 50)]
     assert setpoints[-1]

@@ -135,7 +135,7 @@ def test_options_come_from_yaml_and_command_line(
     command = capsys.readouterr().out.splitlines()[-1].removeprefix("compare it: groot-ros ")
     shown = main([*command.split(), "--episodes=1", f"--output={tmp_path / 'shown'}"])
     assert shown == 0 and (tmp_path / "shown" / "open_loop.png").exists()
-    assert capsys.readouterr().out.endswith(f"look at them: groot-ros view {dataset}\n")
+    assert capsys.readouterr().out.endswith(f"look at them: groot-ros view {tmp_path / 'shown'}\n")
     assert len(checkpoints(tmp_path / "yaml")) == 1
 
 
