@@ -29,7 +29,7 @@ from sensor_msgs.msg import Image, JointState
 from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.processes import node_command
 
-WAIT_S = 300.0
+WAIT_S = 120.0
 JOINTS = [*(f"fr3_joint{i}" for i in range(1, 8)), "fr3_finger_joint1"]
 TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
