@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from groot_ros.demo.film import FILM_VIEWS, HEIGHT, WIDTH
 from groot_ros.demo.trace import PublishedChunk, Sample, Trace
+from groot_ros.files.whole_file import write_whole
 from groot_ros.geometry import matrix_to_pose, relative
 from groot_ros.robot.config import load_robot
 from groot_ros.robot.forward_kinematics import ForwardKinematics, LinkPoint
@@ -80,10 +81,7 @@ def write_trial(trace: Trace, path: Path) -> None:
             for camera, (left, top), (width, height), part in FILM_VIEWS
         ],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(json.dumps(content, separators=(",", ":")) + "\n")
-    beside.replace(path)
+    write_whole(path, json.dumps(content, separators=(",", ":")) + "\n")
 
 
 @cache

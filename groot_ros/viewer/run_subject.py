@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.data.datasets.video import read_video_info
+from groot_ros.data.review.card import EVALUATION, REMEDY
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.robot.section import Section
 from groot_ros.sim.trials import ALL, Films
 from groot_ros.viewer.measures import Finding
-from groot_ros.viewer.run_trial import REMEDY, RunTrial, frame_count, read_trial
+from groot_ros.viewer.run_trial import RunTrial, frame_count, read_trial
 from groot_ros.viewer.subject import Film, Json, shown_path
 
-EVALUATION = "evaluation.json"
 MOST_SCENE = 1 << 40
 # Times on the page are counted in steps of this.
 FPS = 15.0

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.data.review.card import REMEDY
 from groot_ros.demo.trial_record import FORMAT
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
@@ -18,7 +19,6 @@ from groot_ros.viewer.carried_camera import carried_pixels
 from groot_ros.viewer.plots import ChunkLines, Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Json
 
-REMEDY = "run groot-ros evaluate again"
 COLUMNS = {spec.name: spec.columns for spec in ARM}
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.shell import quoted
-from groot_ros.policies.checkpoint.folder import checkpoint_steps
+from groot_ros.files.whole_file import write_whole
+from groot_ros.policies.checkpoint.folder import OWN_METADATA, checkpoint_steps
 from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples, freeze
 from groot_ros.viewer.subject import Json, shown_path
 
@@ -22,7 +23,7 @@ RUNNING, DONE = "running", "done"
 MEASURED = "eval_share_of_mean"
 """Logged at every measurement of the held-out episodes: error as a share of the mean action's."""
 # Of a checkpoint, in which they lie for runs that wrote no training.json.
-TRAINER_STATE, CONFIG, METADATA = "trainer_state.json", "train.json", "groot_ros.json"
+TRAINER_STATE, CONFIG = "trainer_state.json", "train.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +50,8 @@ class TrainingRun:
 
     def write(self, folder: Path) -> None:
         """Write `training.json` and `report.html`, each beside first."""
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / FILE, json.dumps(asdict(self), separators=(",", ":")) + "\n")
-        _replace(folder / REPORT, freeze(self.sheet(folder)))
+        write_whole(folder / FILE, json.dumps(asdict(self), separators=(",", ":")) + "\n")
+        write_whole(folder / REPORT, freeze(self.sheet(folder)))
 
     @classmethod
     def read(cls, folder: Path) -> TrainingRun:
@@ -75,7 +75,7 @@ class TrainingRun:
     def _of_checkpoint(cls, folder: Path) -> TrainingRun:
         state, config, own = (
             read_json(folder / name, "it is no checkpoint of groot-ros train")
-            for name in (TRAINER_STATE, CONFIG, METADATA)
+            for name in (TRAINER_STATE, CONFIG, OWN_METADATA)
         )
         done = state["global_step"] >= config["num_train_steps"]
         return cls(
@@ -222,10 +222,3 @@ def _checkpoints(folder: Path) -> list[Path]:
     """Those of `groot-ros train`, the oldest first."""
     found = sorted(checkpoint_steps(folder).items()) if folder.is_dir() else []
     return [path for _, path in found if (path / TRAINER_STATE).is_file()]
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write it beside, then give it its name."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(text)
-    beside.replace(path)

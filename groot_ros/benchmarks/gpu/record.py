@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from groot_ros.files.whole_file import write_whole
 
 FORMAT = 1
 OK, FAILED, TIMED_OUT, SKIPPED = "ok", "failed", "timed out", "skipped"
@@ -79,10 +80,7 @@ class Record:
     def write(self, path: Path) -> None:
         """Write beside and rename, so that a file is always whole."""
         content = {"format": FORMAT, "complete": self.complete, **asdict(self)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        os.replace(partial, path)
+        write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
 def read(path: Path) -> Record:

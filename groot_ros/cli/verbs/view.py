@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from groot_ros.viewer.sheet import Sheet
     from groot_ros.viewer.subject import Subject
 
-EVALUATION = "evaluation.json"
 LIBRARIES = ("starlette", "uvicorn")
 
 
@@ -84,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _sheet(path: Path) -> Callable[[], Sheet] | None:
     """What reads the sheet of a training or a comparison; None for what has episodes."""
+    from groot_ros.data.review.card import EVALUATION
     from groot_ros.viewer import comparison
     from groot_ros.viewer.training_run import TRAINER_STATE, TrainingRun, is_training
 
@@ -104,6 +104,7 @@ def _sheet(path: Path) -> Callable[[], Sheet] | None:
 def _subject(path: Path, robot: str, codec: str) -> Subject:
     from groot_ros.data.bags.files import bags_below
     from groot_ros.data.datasets.reader import is_dataset
+    from groot_ros.data.review.card import EVALUATION
 
     if not path.exists():
         raise UserError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from groot_ros.data.datasets.writer import INFO
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
 from groot_ros.files.folder_lock import waiting_lock
+from groot_ros.files.whole_file import write_whole
 from groot_ros.robot.section import Section
 
 EDITS = "meta/edits.json"
@@ -118,14 +118,8 @@ class EditList:
         return cls(episodes, dataset)
 
     def write(self, path: Path) -> None:
-        """Write it beside, then give it its name: a reader sees the old list or the new one."""
-        beside = path.with_name(f"{path.name}.new")
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(self.to_dict(), file, indent=2, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        """Write it; a reader sees the old list or the new one."""
+        write_whole(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
 
 
 class EditConflict(UserError):

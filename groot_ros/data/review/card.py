@@ -13,6 +13,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 
 EVALUATION = "evaluation.json"
+"""What `groot-ros evaluate` writes of a checkpoint."""
 REMEDY = "run groot-ros evaluate again"
 SHOWN_TASKS = 20
 
