@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,14 +69,25 @@ class Denoiser:
         text_index and image_index tell the kinds of the S tokens; strength (H, 1) is how far each
         step follows the velocity.
         """
-        head, horizon = self.head, start.shape[1]
-        keys_values = head.model.keys_values(self.visible(features, text_index, image_index))
-        state_token = head.encode_state(state, self.slot)
+        keys_values = self.keys_values(self.visible(features, text_index, image_index))
+        state_token = self.head.encode_state(state, self.slot)
         actions = start
-        for step in self.steps:
-            tokens = head.add_positions(head.action_encoder.embed(actions, step.time_share))
-            hidden = torch.cat([state_token, tokens], dim=1)
-            hidden = head.model.denoise(hidden, keys_values, step.modulation)
-            velocity = head.action_decoder(hidden[:, -horizon:], self.slot)
+        for number in range(len(self.steps)):
+            velocity = self.velocity(number, actions, state_token, keys_values)
             actions = actions + velocity * strength / len(self.steps)
         return actions
+
+    def keys_values(self, context: Context) -> Any:
+        """What the blocks take of a context, as `velocity` has it."""
+        return self.head.model.keys_values(context)
+
+    def velocity(
+        self, number: int, actions: Tensor, state_token: Tensor, keys_values: Any
+    ) -> Tensor:
+        """Velocity (1, H, D) of actions in the step of a number, behind a token (1, 1, dim)."""
+        head, step = self.head, self.steps[number]
+        tokens = head.add_positions(head.action_encoder.embed(actions, step.time_share))
+        hidden = torch.cat([state_token, tokens], dim=1)
+        hidden = head.model.denoise(hidden, keys_values, step.modulation)
+        found: Tensor = head.action_decoder(hidden[:, -actions.shape[1] :], self.slot)
+        return found

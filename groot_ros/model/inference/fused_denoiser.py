@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from groot_ros.model.fused.kernels import Kernels, Matrix
-from groot_ros.model.fused.transformer import FusedTransformer
+from groot_ros.model.fused.transformer import FusedTransformer, KeysValues
 from groot_ros.model.inference.compilation import Compiled, CompileMode, Stage, compile_stage
 from groot_ros.model.inference.cuda_graph import GraphedStage
 from groot_ros.model.inference.denoiser import Denoiser
+from groot_ros.model.networks.action_head import ActionHead
+from groot_ros.model.networks.dit import Context
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -25,7 +27,7 @@ def denoising_stage(plain: Denoiser, mode: CompileMode) -> Stage:
         # Only PyTorch for GPUs brings Triton.
         from groot_ros.model.fused.triton_kernels import TritonKernels
 
-        fused = GraphedStage(FusedDenoiser(plain, TritonKernels.of(parameter.device)))
+        fused = GraphedStage(FusedDenoiser(plain.head, TritonKernels.of(parameter.device)))
     except (ImportError, ValueError) as error:
         failed = Compiled(stage, stage, "action head", without)
         failed.give_up(error)
@@ -33,52 +35,35 @@ def denoising_stage(plain: Denoiser, mode: CompileMode) -> Stage:
     return Compiled(stage, fused, "action head", without)
 
 
-class FusedDenoiser:
-    """A `Denoiser` with the same arguments and answers, up to rounding."""
+class FusedDenoiser(Denoiser):
+    """The same answers, up to rounding, by a transformer and encoders in few kernels."""
 
-    def __init__(self, plain: Denoiser, kernels: Kernels) -> None:
-        self._plain = plain
+    def __init__(self, head: ActionHead, kernels: Kernels) -> None:
+        super().__init__(head)
         self._kernels = kernels
-        head = plain.head
         self._transformer = FusedTransformer(head.model, kernels)
         encoder, decoder = head.action_encoder, head.action_decoder
-        dim = encoder.W3.W.shape[-1]
-        nothing = torch.zeros_like(encoder.W2.b[0])
-        self._mixed = Matrix(transposed(encoder.W2.W[0, :dim]), nothing)
+        mixed = transposed(encoder.W2.W[0, : encoder.W3.W.shape[-1]])
+        # The time's share takes the place of the second layer's bias.
+        self._mixed = [Matrix(mixed, step.time_share[0, 0]) for step in self.steps]
         self._encoded = Matrix(transposed(encoder.W3.W[0]), encoder.W3.b[0])
         self._decoded = Matrix(transposed(decoder.layer1.W[0]), decoder.layer1.b[0])
-        # The time's share takes the place of the second layer's bias.
-        self._steps = [
-            (step.modulation, Matrix(self._mixed.weight, step.time_share[0, 0]))
-            for step in plain.steps
-        ]
 
-    def __call__(
-        self,
-        features: Tensor,
-        text_index: Tensor,
-        image_index: Tensor,
-        state: Tensor,
-        start: Tensor,
-        strength: Tensor,
+    def keys_values(self, context: Context) -> KeysValues:
+        return self._transformer.keys_values(context)
+
+    def velocity(
+        self, number: int, actions: Tensor, state_token: Tensor, keys_values: KeysValues
     ) -> Tensor:
-        """As `Denoiser.__call__`."""
-        plain, head, kernels = self._plain, self._plain.head, self._kernels
-        horizon = start.shape[1]
-        context = plain.visible(features, text_index, image_index)
-        keys_values = self._transformer.keys_values(context)
-        state_token = head.encode_state(state, plain.slot)[0]
+        head, linear = self.head, self._kernels.linear
         first, last = head.action_encoder.W1, head.action_decoder.layer2
-        actions = start[0]
-        for modulation, mixed in self._steps:
-            embedded = torch.addmm(first.b[0], actions, first.W[0])
-            tokens = kernels.linear(kernels.linear(embedded, mixed, "silu"), self._encoded)
-            hidden = torch.cat([state_token, head.add_positions(tokens[None])[0]])
-            hidden = self._transformer.denoise(hidden, keys_values, modulation)
-            decoded = kernels.linear(hidden[-horizon:], self._decoded, "relu")
-            velocity = torch.addmm(last.b[0], decoded, last.W[0])
-            actions = actions + velocity * strength / len(self._steps)
-        return actions[None]
+        embedded = torch.addmm(first.b[0], actions[0], first.W[0])
+        tokens = linear(linear(embedded, self._mixed[number], "silu"), self._encoded)
+        hidden = torch.cat([state_token[0], head.add_positions(tokens[None])[0]])
+        modulation = self.steps[number].modulation
+        hidden = self._transformer.denoise(hidden, keys_values, modulation)
+        decoded = linear(hidden[-actions.shape[1] :], self._decoded, "relu")
+        return torch.addmm(last.b[0], decoded, last.W[0])[None]
 
 
 def transposed(weight: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def to(tensors: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
 def test_it_answers_as_the_plain_head(head: ActionHead, horizon: int) -> None:
     given, plain = arguments(head, horizon), Denoiser(head)
     expected = plain(*given)
-    found = FusedDenoiser(plain, TorchKernels(SPLITS))(*given)
+    found = FusedDenoiser(plain.head, TorchKernels(SPLITS))(*given)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_half_precision_is_no_worse_than_the_plain_heads(
     given = to(arguments(head, 16), dtype)
     exact = Denoiser(copy.deepcopy(half).float())(*to(given, torch.float32))
     plain = Denoiser(half)
-    fused = FusedDenoiser(plain, TorchKernels(SPLITS))
+    fused = FusedDenoiser(plain.head, TorchKernels(SPLITS))
     plain_error, fused_error = (
         (answer.float() - exact).square().mean().sqrt()
         for answer in (plain(*given), fused(*given))
@@ -81,7 +81,7 @@ def test_packing_leaves_the_weights_as_they_are(head: ActionHead) -> None:
     before, given = copy.deepcopy(head.state_dict()), arguments(head, 16)
     plain = Denoiser(head)
     expected = plain(*given)
-    FusedDenoiser(plain, TorchKernels())
+    FusedDenoiser(plain.head, TorchKernels())
     torch.testing.assert_close(plain(*given), expected, rtol=0, atol=0)
     after = head.state_dict()
     assert list(after) == list(before)
