@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.routes import TRANSFORMS
+from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.drafting.robot_draft import RobotDraft
 from groot_ros.robot.drafting.roles import (
     HAND_LINKS,
     POSES,
-    STATES,
-    TRAJECTORY,
-    TRANSFORMS,
     has,
     is_command,
     is_grip_joint,
@@ -107,7 +107,7 @@ def _one_arm(draft: RobotDraft, joints: list[str]) -> list[str]:
 
 def _joint_topic(seen: Sequence[SeenTopic]) -> SeenTopic | None:
     """The one with most joints of an arm."""
-    states = [topic for topic in seen if topic.type_name == STATES and is_state(topic)]
+    states = [topic for topic in seen if topic.type_name == JOINT_STATE and is_state(topic)]
 
     def size(topic: SeenTopic) -> tuple[int, int]:
         return sum(not is_grip_joint(name) for name in topic.numbers), topic.count

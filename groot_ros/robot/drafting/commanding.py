@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.signal_messages import FLOATS, JOINT_STATE, POSE, TWIST_STAMPED
 from groot_ros.robot.drafting.robot_draft import RobotDraft
-from groot_ros.robot.drafting.roles import (
-    ARRAYS,
-    GRIP_TOPIC,
-    POSE,
-    STATES,
-    TRAJECTORY,
-    TWIST,
-    has,
-    is_command,
-    is_of_leader,
-    is_own,
-)
+from groot_ros.robot.drafting.roles import GRIP_TOPIC, has, is_command, is_of_leader, is_own
 from groot_ros.robot.drafting.seen import SeenTopic
 
 POSE_RATE_HZ, TRAJECTORY_RATE_HZ = 100, 50
@@ -25,8 +16,8 @@ POSE_RATE_HZ, TRAJECTORY_RATE_HZ = 100, 50
 PROFILES = {
     POSE: ("pose", "ee_pose", POSE_RATE_HZ),
     TRAJECTORY: ("joint_trajectory", "joint_position", TRAJECTORY_RATE_HZ),
-    ARRAYS[0]: ("joint_stream", "joint_position", POSE_RATE_HZ),
-    TWIST: ("twist", "twist", POSE_RATE_HZ),
+    FLOATS: ("joint_stream", "joint_position", POSE_RATE_HZ),
+    TWIST_STAMPED: ("twist", "twist", POSE_RATE_HZ),
 }
 
 
@@ -70,7 +61,7 @@ def _ask_output(draft: RobotDraft) -> None:
 
 
 def _leader(seen: Sequence[SeenTopic], joints: Sequence[str]) -> SeenTopic | None:
-    leaders = [t for t in seen if t.type_name == STATES and is_of_leader(t)]
+    leaders = [t for t in seen if t.type_name == JOINT_STATE and is_of_leader(t)]
     fitting = [t for t in leaders if len(t.numbers) >= len(joints) > 0]
     return max(fitting, key=lambda topic: topic.count, default=None)
 
@@ -84,7 +75,7 @@ def _commands(
     found: dict[str, SeenTopic] = {}
     for kind in PROFILES:
         topics = [t for t in seen if t.type_name == kind and _is_of_arm(t, joints)]
-        if not topics or (kind in (POSE, TWIST) and not has_pose):
+        if not topics or (kind in (POSE, TWIST_STAMPED) and not has_pose):
             continue
         found[kind] = max(topics, key=lambda topic: topic.count)
         others = [t.name for t in topics if t is not found[kind]]
@@ -98,6 +89,6 @@ def _is_of_arm(topic: SeenTopic, joints: Sequence[str]) -> bool:
         return False
     if topic.type_name == TRAJECTORY and topic.numbers:
         return bool(set(topic.numbers) & set(joints))
-    if topic.type_name in ARRAYS and topic.numbers:
+    if topic.type_name == FLOATS and topic.numbers:
         return len(topic.numbers) == len(joints)
     return not is_of_leader(topic)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.drafting.robot_draft import RobotDraft
 from groot_ros.robot.drafting.roles import (
     ACTION_FEEDBACK,
@@ -14,8 +16,6 @@ from groot_ros.robot.drafting.roles import (
     GRIP_TOPIC,
     GRIPPER_FEEDBACK,
     NUMBERS,
-    STATES,
-    TRAJECTORY,
     has,
     is_command,
     is_grip_joint,
@@ -58,7 +58,7 @@ def _is_finger(urdf: Urdf, name: str) -> bool:
 def _told(seen: Sequence[SeenTopic]) -> tuple[SeenTopic | None, str]:
     """The topic and the joint that tell a gripper's opening."""
     for topic in seen:
-        if topic.type_name == STATES and is_state(topic):
+        if topic.type_name == JOINT_STATE and is_state(topic):
             for name in topic.numbers:
                 if is_grip_joint(name):
                     return topic, name
@@ -109,7 +109,7 @@ def draft_grip_command(
         (
             (topic, joint)
             for topic in seen
-            if topic.type_name == STATES and is_of_leader(topic)
+            if topic.type_name == JOINT_STATE and is_of_leader(topic)
             for joint in topic.numbers
             if is_grip_joint(joint)
         ),

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.routes import STRING, TRANSFORMS
+from groot_ros.observation.signal_messages import (
+    BOOL,
+    FLOAT,
+    FLOAT32,
+    FLOATS,
+    JOINT_STATE,
+    ODOMETRY,
+    POSE,
+    TRANSFORM,
+    TWIST_STAMPED,
+)
 from groot_ros.robot.drafting.seen import SeenTopic
 
 LEADER = ("leader", "master", "teleop", "gello", "operator")
@@ -17,24 +30,12 @@ WRIST_CAMERA = ("wrist", "hand", "gripper", "eef", "tool")
 # What this package publishes itself is nothing of the robot.
 OWN = ("/executor/", "/policy/", "/recorder/")
 
-STATES = "sensor_msgs/msg/JointState"
-TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
-TWIST = "geometry_msgs/msg/TwistStamped"
-POSE = "geometry_msgs/msg/PoseStamped"
-POSES = (POSE, "geometry_msgs/msg/TransformStamped", "nav_msgs/msg/Odometry")
-TRANSFORMS = "tf2_msgs/msg/TFMessage"
-STRING = "std_msgs/msg/String"
-ARRAYS = ("std_msgs/msg/Float64MultiArray",)
+POSES = (POSE, TRANSFORM, ODOMETRY)
 GRIPPER_FEEDBACK = "control_msgs/action/GripperCommand_FeedbackMessage"
 ACTION_FEEDBACK = "/_action/feedback"
-GRIP_COMMANDS = {
-    "std_msgs/msg/Float64": "float64",
-    "std_msgs/msg/Float32": "float32",
-    "std_msgs/msg/Bool": "bool",
-    "std_msgs/msg/Float64MultiArray": "array",
-}
+GRIP_COMMANDS = {FLOAT: "float64", FLOAT32: "float32", BOOL: "bool", FLOATS: "array"}
 NUMBERS = tuple(GRIP_COMMANDS)
-LOOKED_AT = (STATES, TRAJECTORY, TWIST, *POSES, TRANSFORMS, STRING, *NUMBERS)
+LOOKED_AT = (JOINT_STATE, TRAJECTORY, TWIST_STAMPED, *POSES, TRANSFORMS, STRING, *NUMBERS)
 """Types whose messages are looked at, besides pictures."""
 
 
@@ -54,7 +55,7 @@ def is_of_leader(topic: SeenTopic) -> bool:
 
 def is_command(topic: SeenTopic) -> bool:
     """Whether the robot listens to it: by what it is called, and by who is at its ends."""
-    if topic.type_name in (TRAJECTORY, TWIST):
+    if topic.type_name in (TRAJECTORY, TWIST_STAMPED):
         return not is_of_leader(topic)
     is_awaited = bool(topic.subscribers) and not topic.publishers
     return not is_of_leader(topic) and (has(topic.name, COMMAND) or is_awaited)
