@@ -21,13 +21,13 @@ from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.client import Client
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from sensor_msgs.msg import Image, JointState
 
 from groot_ros.nodes.messages import to_time
 from groot_ros.nodes.processes import node_command
+from groot_ros.nodes.spinning import Spinner
 
 WAIT_S = 120.0
 JOINTS = [*(f"fr3_joint{i}" for i in range(1, 8)), "fr3_finger_joint1"]
@@ -59,20 +59,16 @@ class Graph:
             parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
         self._changed = threading.Condition()
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
-        self._thread.start()
+        self._spinner = Spinner(self.node, self._context)
 
     def close(self) -> None:
-        self._executor.shutdown()
-        self._thread.join(WAIT_S)
+        self._spinner.close(WAIT_S)
         self.node.destroy_node()
         self._context.shutdown()
 
     def remove(self, destroy: Callable[..., Any], *entity: Any) -> None:
         """Destroy an entity in the thread that waits for it, which its end would surprise."""
-        self.result(self._executor.create_task(destroy, *entity), "the end of an entity")
+        self.result(self._spinner.executor.create_task(destroy, *entity), "the end of an entity")
 
     def collect(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
         """A list that grows with every message of a topic."""
@@ -91,7 +87,7 @@ class Graph:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not (value := condition()):
-                assert self._thread.is_alive(), "what spins the test's node has ended"
+                assert self._spinner.is_alive, "what spins the test's node has ended"
                 left = deadline - time.monotonic()
                 assert left > 0, f"waited {timeout_s:g} s for {what}"
                 self._changed.wait(min(left, 0.1))

@@ -3,7 +3,6 @@ goes on until the arm rests."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -13,11 +12,11 @@ import rclpy
 from arm import Arm, Sender
 from graph import FakeRobot, Graph
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 
 from groot_ros.nodes.executor.executor_node import ExecutorNode
+from groot_ros.nodes.spinning import Spinner
 
 SIM_ACCELERATION_M_S2 = 4.0
 
@@ -28,16 +27,12 @@ def node(graph: Graph, robot: FakeRobot) -> Iterator[ExecutorNode]:
     context = Context()
     rclpy.init(context=context)
     node = ExecutorNode(context=context, parameter_overrides=[Parameter("watchdog", value=30.0)])
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin, daemon=True)
-    spinner.start()
+    spinner = Spinner(node, context)
     assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
     yield node
     assert graph.transition("/executor", "deactivate")
     assert graph.transition("/executor", "cleanup")
-    executor.shutdown()
-    spinner.join()
+    spinner.close()
     node.destroy_node()
     context.shutdown()
 

@@ -10,12 +10,12 @@ import pytest
 import rclpy
 from graph import WAIT_S
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Int64
 
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import TrafficNode
+from groot_ros.nodes.spinning import Spinner
 from groot_ros.timing.lockstep import Tick
 
 PERIOD_NS = 10_000_000
@@ -47,15 +47,11 @@ class Echo:
 
 @contextmanager
 def spinning(node: TrafficNode, context: Context) -> Iterator[None]:
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
+    spinner = Spinner(node, context)
     try:
         yield
     finally:
-        executor.shutdown()
-        thread.join(WAIT_S)
+        spinner.close(WAIT_S)
         node.destroy_node()
 
 

@@ -12,11 +12,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from groot_ros.errors import UserError
+from groot_ros.nodes.spinning import Spinner
 from groot_ros_msgs.srv import SetInstruction
 
 SERVICE_TIMEOUT_S = 10.0
@@ -52,14 +52,10 @@ class RecorderClient:
         rclpy.init(context=self._context)
         self._node = Node("record_client", context=self._context)
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
-        self._thread.start()
+        self._spinner = Spinner(self._node, self._context)
 
     def close(self) -> None:
-        self._executor.shutdown()
-        self._thread.join(ANSWER_TIMEOUT_S)
+        self._spinner.close(ANSWER_TIMEOUT_S)
         self._node.destroy_node()
         self._context.shutdown()
 
