@@ -36,6 +36,13 @@ OVER_ROS = {"launch", "nodes"}
 AHEAD = -5
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What failed before it passed is told at the end."""
+    if config.pluginmanager.hasplugin("rerunfailures"):
+        config.option.reportchars += "R"
+        config.option.rerun_show_tracebacks = True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """pytest-xdist runs tests over ROS in one process, one after the other."""
