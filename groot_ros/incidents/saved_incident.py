@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.execution.settings import ExecutionSettings
-from groot_ros.chunks.execution.together import BordersOfArms, places_of, robot_borders
+from groot_ros.chunks.execution.together import AnyBorders, places_of, robot_borders
 from groot_ros.chunks.limits.arm_points import ArmPoints, arm_points
 from groot_ros.chunks.limits.watched_points import WatchedPoints
 from groot_ros.errors import UserError
@@ -59,7 +58,7 @@ class SavedIncident:
             period_s=1.0 / rate_hz,
         )
 
-    def borders(self, robot: RobotConfig) -> Borders | BordersOfArms:
+    def borders(self, robot: RobotConfig) -> AnyBorders:
         """What it let pass of a chunk, with a robot file."""
         return robot_borders(
             robot, self._number("longest_chunk"), self._number("workspace_margin")

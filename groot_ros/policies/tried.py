@@ -74,7 +74,9 @@ def continuation_obstacle(policy: PolicyChoice) -> str:
     if policy.policy not in MODELS:
         return f"the {policy.policy} policy makes every chunk anew"
     if policy.policy == "remote" and policy.remote.parts.scheme != "gr00t":
-        return "policies at ws:// cannot continue a chunk"
+        from groot_ros.policies.remote.positronic import PositronicConnection
+
+        return PositronicConnection.no_continuation
     return no_continuation(chosen_codec(policy).codec(load_robot("sim")))
 
 

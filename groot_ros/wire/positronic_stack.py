@@ -9,7 +9,7 @@ has to agree with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from groot_ros.codecs.codec import Codec
@@ -46,6 +46,7 @@ _OURS = {
     JOINT_ROWS,
 }
 MOST_COMPONENTS = 200
+POSE_FIELD = next(key for spec, key in SIGNALS.items() if spec.kind == POSE)
 FITS = {"pad": "pad", "stretch": "stretch"}
 
 Picture = tuple[int, int, str]
@@ -73,14 +74,6 @@ class ClientStack:
     def is_packed(self) -> bool:
         """Whether observations are nested as NVIDIA's."""
         return self.video is not None
-
-
-@dataclass
-class _Read:
-    """What has been read of a tree so far."""
-
-    names: list[str] = field(default_factory=list)
-    args: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def describe(
@@ -114,7 +107,7 @@ def describe(
                 "change_ee_frame",
                 site=site,
                 transform=[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
-                keys=[SIGNALS_POSE, COMMAND],
+                keys=[POSE_FIELD, COMMAND],
             )
         )
     parts += [
@@ -124,12 +117,9 @@ def describe(
     return _sequence(*parts, *([_component("encode_images")] if jpeg else []))
 
 
-SIGNALS_POSE = next(key for spec, key in SIGNALS.items() if spec.kind == POSE)
-
-
 def ee_frames(site: str) -> dict[str, Any]:
     """Where the poses of a server are, as Positronic's clients ask for it."""
-    return {SIGNALS_POSE: {"site": site, "offset": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]}}
+    return {POSE_FIELD: {"site": site, "offset": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]}}
 
 
 def _state_fields(codec: Codec) -> list[str]:
@@ -167,32 +157,32 @@ def _sequence(*parts: dict[str, Any]) -> dict[str, Any]:
 
 def read_stack(tree: Any) -> ClientStack:
     """What a server's description asks of a client; WireError for what no client here can do."""
-    found = _Read()
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for name, args in _components(tree, MOST_COMPONENTS):
         if name not in _OURS:
             raise WireError(
                 f"its client stack has the component {name!r:.60}, which this package does not "
                 "know"
             )
-        found.args.setdefault(name, []).append(args)
-    schedule = found.args.get("chunked_schedule", [{}])[0]
+        found.setdefault(name, []).append(args)
+    schedule = found.get("chunked_schedule", [{}])[0]
     fps = schedule.get("fps", 0.0)
     stack = ClientStack(
         fps=float(fps) if isinstance(fps, int | float) and 0 < fps < 1e6 else 0.0,
-        jpeg="encode_images" in found.args,
+        jpeg="encode_images" in found,
     )
-    if packs := found.args.get("pack_fields"):
-        return _packed(stack, packs, found.args)
+    if packs := found.get("pack_fields"):
+        return _packed(stack, packs, found)
     rows: Literal["poses", "joints"]
-    if poses := found.args.get(POSES):
+    if poses := found.get(POSES):
         if poses[0].get("rotation_rep", "quat") != "quat":
             raise WireError("its client stack reads poses in another rotation than quaternions")
         rows = "poses"
-    elif JOINT_ROWS in found.args:
+    elif JOINT_ROWS in found:
         rows = "joints"
     else:
         raise WireError("its client stack makes commands in a way that this package does not know")
-    return ClientStack(fps=stack.fps, jpeg=stack.jpeg, rows=rows)
+    return replace(stack, rows=rows)
 
 
 def _packed(
@@ -214,9 +204,8 @@ def _packed(
         raise WireError("its client stack packs something else than video, state and language")
     sized = args.get("transform_images", [])
     pictures = {key: _picture(source, sized) for key, source in video.items()}
-    return ClientStack(
-        fps=stack.fps,
-        jpeg=stack.jpeg,
+    return replace(
+        stack,
         video=pictures,
         state=tuple(state),
         actions=tuple(decode),

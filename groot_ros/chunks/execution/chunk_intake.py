@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from groot_ros.chunks.execution.activations import NOBODY, FollowedActivation, name_of
-from groot_ros.chunks.execution.admission import Borders, Bounded, Refused
-from groot_ros.chunks.execution.together import BordersOfArms
+from groot_ros.chunks.execution.admission import Bounded, Refused
+from groot_ros.chunks.execution.together import AnyBorders
 from groot_ros.chunks.message import from_action_chunk, signals_of, track_of
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.observations import SignalStream
@@ -20,9 +20,7 @@ class ChunkIntake:
     the callbacks, which come one after the other.
     """
 
-    def __init__(
-        self, robot: RobotConfig, borders: Borders | BordersOfArms, watchdog_s: float
-    ) -> None:
+    def __init__(self, robot: RobotConfig, borders: AnyBorders, watchdog_s: float) -> None:
         """`borders` are those of the robot (`robot_borders`)."""
         self.following = FollowedActivation()
         self.projected_steps = 0

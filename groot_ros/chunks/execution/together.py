@@ -45,9 +45,12 @@ class BordersOfArms:
         return Bounded(chunk=chunk, projected_steps=count)
 
 
+AnyBorders = Borders | BordersOfArms
+
+
 def robot_borders(
     robot: RobotConfig, longest_s: float = LONGEST_S, margin_m: float = MARGIN_M
-) -> Borders | BordersOfArms:
+) -> AnyBorders:
     """What the values of chunks for a robot may be (see `Borders`)."""
     found = tuple(
         Borders(

@@ -118,6 +118,7 @@ def _wiggled(
     from groot_ros.nodes.clients.operator_node import running_node
     from groot_ros.nodes.clients.wiggle_node import WAY_M, WAY_RAD, WiggleNode, run_wiggle
     from groot_ros.robot.config import robot_path
+    from groot_ros.robot.drafting.seen import AXES
     from groot_ros.signals.kinds import JOINTS
 
     if robot.arms:
@@ -133,9 +134,9 @@ def _wiggled(
         finally:
             node.close()
     report["wiggle"] = asdict(found)
-    scale, unit = (1.0, "rad") if robot.output.commanded.kind == JOINTS else (1e3, "mm")
-    names = robot.joints if robot.output.commanded.kind == JOINTS else ("x", "y", "z")
     if not args.json:
+        of_joints = robot.output.commanded.kind == JOINTS
+        scale, unit, names = (1.0, "rad", robot.joints) if of_joints else (1e3, "mm", AXES)
         print(
             f"the arm moved {scale * found.moved:.3g} of {scale * found.asked:.3g} {unit} along "
             f"{names[found.axis]}, {scale * found.beside:.2g} {unit} beside, "
@@ -211,7 +212,7 @@ def _seen(args: argparse.Namespace) -> list[SeenTopic]:
 
 def _urdf(args: argparse.Namespace, seen: list[SeenTopic]) -> tuple[Urdf | None, str]:
     """The description, of a file or as the robot publishes it, and how the robot file names it."""
-    from groot_ros.robot.drafting.roles import STRING
+    from groot_ros.observation.routes import STRING
     from groot_ros.robot.urdf import load_urdf, parse_urdf
 
     if args.urdf:

@@ -141,8 +141,8 @@ class WiggleNode(OperatorNode):
 
     def _is_known(self, signal: str) -> bool:
         try:
-            self._buffer.newest_state(signal, self._now_ns())
-        except NotReady:
+            self._state(signal)
+        except UserError:
             return False
         return True
 

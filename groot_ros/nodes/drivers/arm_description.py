@@ -8,6 +8,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from groot_ros.chunks.execution.reach import Reach, needs_reach
+from groot_ros.chunks.execution.robot_motion import AnyReach
 from groot_ros.chunks.execution.together import ReachOfArms
 from groot_ros.errors import UserError
 from groot_ros.nodes.qos import LATCHED
@@ -24,7 +25,7 @@ class ArmDescription:
         self._node = node
         self._robot = robot
         self._margin_m = margin_m
-        self._reach: Reach | ReachOfArms | None = None
+        self._reach: AnyReach | None = None
         self._text = ""
         self._subscription = None
         if robot.arms:
@@ -56,7 +57,7 @@ class ArmDescription:
         return points.depth(values) if points else np.zeros((1, 0))
 
     @property
-    def reach(self) -> Reach | ReachOfArms:
+    def reach(self) -> AnyReach:
         """NotReady without a URDF."""
         if self._reach is None:
             raise NotReady(f"no URDF received on {DESCRIPTION_TOPIC} yet")
