@@ -44,6 +44,7 @@ setup(
         "msgpack>=1.0.3",
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
+        "packaging>=24.0",
         "pillow>=10.2",
         "psutil>=5.9",
         "pyarrow>=18",

@@ -28,6 +28,7 @@ ROOMS = [
     "observation",
     "robot.drafting",
     "robot.checking",
+    "doctor",
     "codecs.representations",
     "codecs",
     "chunks",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from groot_ros.cameras.catalog import CAMERA_TYPES
+from groot_ros.files.shell import quoted
 from groot_ros.observation.label_messages import label_types
 from groot_ros.observation.routes import TRANSFORMS
 from groot_ros.observation.signal_messages import signal_readers
@@ -68,7 +69,11 @@ def _stream(
     """Whether it comes, of which type, how often and with which stamps."""
     found = seen.get(absolute(topic))
     if found is None or not (found.publishers or found.count):
-        yield Finding(f"{key}.topic", f"nobody publishes {topic}{_near(topic, types, seen)}")
+        yield Finding(
+            f"{key}.topic",
+            f"nobody publishes {topic}{_near(topic, types, seen)}",
+            command="ros2 topic list -t",
+        )
         return
     if found.type_name not in types:
         yield Finding(
@@ -80,6 +85,7 @@ def _stream(
             f"{key}.topic",
             f"{', '.join(found.publishers)} publishes {topic}, but no message came: check that it "
             "runs and its network",
+            command=f"ros2 topic hz {quoted(absolute(topic))}",
         )
         return
     if found.rate_hz and 1.0 / found.rate_hz > max_age_s:
@@ -222,19 +228,25 @@ def _commands(robot: RobotConfig, seen: Seen) -> Iterator[Finding]:
     for topic, key in topics.items():
         found = seen.get(absolute(topic))
         if found is None or not found.subscribers:
-            yield Finding(key, f"nobody listens to {topic}: start the controller that takes it")
+            yield Finding(
+                key,
+                f"nobody listens to {topic}: start the controller that takes it",
+                command="ros2 topic list -t",
+            )
             continue
         if found.publishers:
             yield Finding(
                 key,
                 f"{', '.join(found.publishers)} publishes {topic} too, where the executor "
                 "commands: stop it, or let a multiplexer choose",
+                command=f"ros2 topic info -v {quoted(absolute(topic))}",
             )
         for node in found.wants_latched:
             yield Finding(
                 key,
                 f"{node} wants {topic} with durability transient_local, which commands do not "
                 "have: it hears nothing, set its subscription to volatile",
+                command=f"ros2 topic info -v {quoted(absolute(topic))}",
             )
 
 

@@ -1,0 +1,1 @@
+"""What would keep groot_ros from working on this machine and in this graph."""
