@@ -21,7 +21,7 @@ from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.writer import INFO, OWN_METADATA, place, write_json, write_parquet
+from groot_ros.data.datasets.writer import INFO, place, write_json, write_own, write_parquet
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.errors import UserError
 
@@ -166,7 +166,7 @@ def _repeat_lists(dataset: Dataset, count: int) -> None:
     own["episodes"] = [
         {"episode_index": index, "source": index, "part": 0} for index in range(count)
     ]
-    write_json(path / OWN_METADATA, own)
+    write_own(path, own)
 
 
 @contextmanager

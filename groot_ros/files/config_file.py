@@ -48,13 +48,13 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def read_json(path: Path, remedy: str) -> Any:
+def read_json(path: Path, remedy: str, most_bytes: int = JSON_BYTES) -> Any:
     """The value of a JSON file; UserError names the file, what is wrong and ends in `remedy`.
 
-    Refused: more than JSON_BYTES, other encodings than UTF-8, a key twice in one object, numbers
+    Refused: more than `most_bytes`, other encodings than UTF-8, a key twice in one object, numbers
     of more than NUMBER_LETTERS digits, nesting that Python's reader cannot follow.
     """
-    return parse_json(read_text(path, JSON_BYTES), str(path), remedy)
+    return parse_json(read_text(path, most_bytes), str(path), remedy)
 
 
 def parse_json(text: str, source: str, remedy: str) -> Any:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from groot_ros.cli import inspect_checkpoint
     from groot_ros.data.bags.files import bags_below
-    from groot_ros.data.datasets.reader import is_dataset
+    from groot_ros.data.datasets.reader import Dataset, is_dataset
     from groot_ros.data.review.inspection import (
         bag_lines,
         dataset_lines,
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.path.exists():
         raise UserError(f"{args.path} does not exist, expected a checkpoint, a bag or a dataset")
     if is_dataset(args.path):
-        reports, lines = [describe_dataset(args.path)], dataset_lines
+        reports, lines = [describe_dataset(Dataset(args.path))], dataset_lines
     elif bags := bags_below(args.path):
         reports, lines = [describe_bag(bag, args.robot) for bag in bags], bag_lines
     else:

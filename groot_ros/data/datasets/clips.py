@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from groot_ros.data.datasets.video import Picture, read_picture, read_pictures
+from groot_ros.data.datasets.video import Picture, read_chosen, read_pictures
 from groot_ros.errors import UserError
 
 
@@ -34,7 +34,12 @@ class Clip:
 
     def picture(self, index: int) -> Picture:
         """Picture (H, W, 3) uint8 RGB of one frame, counted from the clip's first one."""
-        return read_picture(self.path, self.first + index, self.fps)
+        return self.chosen([index])[0]
+
+    def chosen(self, indices: Sequence[int]) -> list[Picture]:
+        """Pictures (H, W, 3) uint8 RGB of some frames, which are faster together."""
+        frames = [self.first + index for index in indices]
+        return read_chosen(self.path, frames, self.fps)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Description:
         robot: name of the robot, None where nobody said.
         statistics: columns in `stats.json`.
         extra: what `info.json` says beyond the format, of other makers.
+        known: statistics of columns whose rows are those of a dataset that exists, by column.
     """
 
     features: Mapping[str, Any]
@@ -26,6 +27,7 @@ class Description:
     robot: str | None
     statistics: tuple[str, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def video_columns(self) -> list[str]:

@@ -19,7 +19,7 @@ from groot_ros.data.datasets.columns import PICTURE_TYPES
 from groot_ros.data.datasets.description import Description
 from groot_ros.data.datasets.parts import STATISTICS_STRIDE
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles, table_columns
-from groot_ros.data.datasets.statistics import PictureStatistics
+from groot_ros.data.datasets.statistics import PictureStatistics, episode_statistics
 from groot_ros.data.datasets.video import Picture, read_pictures
 from groot_ros.data.datasets.video_cuts import cut_video
 from groot_ros.data.datasets.writer import (
@@ -36,7 +36,8 @@ from groot_ros.files.shell import quoted
 Columns = dict[str, NDArray[Any]]
 
 REWARD, DONE = "next.reward", "next.done"
-PICTURE_STATISTICS = ("min", "max", "mean", "std", "count")
+STATISTICS = ("min", "max", "mean", "std", "count")
+"""Of an episode's column, as LeRobot's episodes_stats.jsonl has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,23 +67,24 @@ class Piece:
         return len(self) == self.episode.length
 
 
-def description_of(dataset: Dataset) -> Description:
-    """The description of a dataset that exists, of any maker."""
+def description_of(dataset: Dataset, known: Mapping[str, Any]) -> Description:
+    """The description of a dataset that exists, of any maker; `known` as in a description."""
     info = dataset.info
     numbers = [
         name
         for name, feature in info["features"].items()
         if feature["dtype"] not in (*PICTURE_TYPES, "string") and len(feature["shape"]) == 1
     ]
-    known = DatasetWriterV3(dataset.path, _NOTHING).info()
-    known |= DatasetWriter(dataset.path, _NOTHING).info()
+    ours = DatasetWriterV3(dataset.path, _NOTHING).info()
+    ours |= DatasetWriter(dataset.path, _NOTHING).info()
     return Description(
         features=info["features"],
         modality=dataset.modality if (dataset.path / MODALITY).exists() else None,
         fps=info["fps"],
         robot=info.get("robot_type"),
         statistics=STATISTICS_COLUMNS if dataset.own else tuple(numbers),
-        extra={name: value for name, value in info.items() if name not in known},
+        extra={name: value for name, value in info.items() if name not in ours},
+        known=known,
     )
 
 
@@ -98,8 +100,10 @@ def take(writer: DatasetWriter, piece: Piece, cuts: Path) -> None:
     Rows and videos that stay as they are become other names of the same files, where the disk
     allows it. Parts of videos are kept in the folder `cuts`, so that who was interrupted goes on.
     """
-    index, episode = len(writer.episodes), piece.episode
-    stored = piece.dataset.table(episode)
+    index, episode, is_shared = len(writer.episodes), piece.episode, _is_shared(piece)
+    statistics = _stored_statistics(piece)
+    unread = () if is_shared or not piece.is_whole else _unread(writer, piece, statistics)
+    stored = piece.dataset.table(episode, unread)
     if len(stored) != episode.length:
         raise UserError(
             f"{episode.data} holds {len(stored)} rows of episode {episode.index}, expected "
@@ -108,23 +112,69 @@ def take(writer: DatasetWriter, piece: Piece, cuts: Path) -> None:
     tasks = _tasks(piece)
     for task in tasks:
         writer.task_index(task)
-    table, is_stored = _changed(writer, piece, stored)
+    table, changed = _changed(writer, piece, stored)
     target = writer.data_file(index)
-    if is_stored and episode.data not in piece.dataset.shared_files:
+    if piece.is_whole and not changed and not is_shared:
         place(episode.data, target)
-    elif piece.dataset.own:
-        # As a conversion writes them, byte for byte.
-        write_parquet(target, table_columns(table))
     else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, target)
+        whole = piece.dataset.table(episode).slice(piece.start, len(piece))
+        _write_rows(target, _replaced(whole, table, changed), is_own=bool(piece.dataset.own))
     for column in episode.videos:
         _take_video(piece, column, writer.video_file(index, column), cuts)
     columns = table_columns(table.select([f.name for f in table.schema if _is_numbers(f.type)]))
     for name in writer.description.statistics:
-        if name not in columns:
+        if name not in columns and name not in writer.description.known:
             raise UserError(f"{episode.data} has no column {name} of numbers, which info.json has")
-    writer.note({"tasks": tasks, **episode.extra}, columns, _pictures(writer, piece, index))
+    for name, values in columns.items():
+        if name in changed or name not in statistics:
+            statistics[name] = episode_statistics(values)
+    statistics |= _pictures(writer, piece, index)
+    writer.note({"tasks": tasks, **episode.extra}, len(piece), statistics, columns)
+
+
+def _is_shared(piece: Piece) -> bool:
+    return piece.episode.data in piece.dataset.shared_files
+
+
+def _stored_statistics(piece: Piece) -> dict[str, Any]:
+    """Statistics of an episode's columns of numbers, as far as they are those of the piece."""
+    if not piece.is_whole or piece.measured:
+        return {}
+    stored = piece.dataset.episode_statistics.get(piece.episode.index, {})
+    pictures = piece.episode.pictures
+    return {
+        name: {key: values[key] for key in STATISTICS}
+        for name, values in stored.items()
+        if name not in pictures and _is_complete(values)
+    }
+
+
+def _unread(writer: DatasetWriter, piece: Piece, statistics: Mapping[str, Any]) -> list[str]:
+    """Columns that nobody has to look at: neither do they change nor are they measured."""
+    about = writer.description
+    changing = {*_COUNTED, *about.task_columns}
+    if piece.success is not None:
+        changing |= {REWARD, DONE}
+    measured = set(about.statistics) - about.known.keys()
+    names = (statistics.keys() - changing - measured) | set(piece.episode.stills)
+    return sorted(names)
+
+
+def _write_rows(path: Path, table: pa.Table, *, is_own: bool) -> None:
+    if is_own:
+        # As a conversion writes them, byte for byte.
+        write_parquet(path, table_columns(table))
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
+
+
+def _replaced(table: pa.Table, other: pa.Table, names: Iterable[str]) -> pa.Table:
+    """A table with some columns of another one in the places of its own."""
+    for name in names:
+        place_ = table.column_names.index(name)
+        table = table.set_column(place_, table.schema.field(name), other[name])
+    return table
 
 
 def _is_numbers(kind: pa.DataType) -> bool:
@@ -143,10 +193,10 @@ def _tasks(piece: Piece) -> list[str]:
     return [piece.instruction, *(task for task in tasks[1:] if task != piece.instruction)]
 
 
-def _changed(writer: DatasetWriter, piece: Piece, stored: pa.Table) -> tuple[pa.Table, bool]:
-    """The rows of a piece in the new dataset, and whether they are just what is stored."""
+def _changed(writer: DatasetWriter, piece: Piece, stored: pa.Table) -> tuple[pa.Table, set[str]]:
+    """The rows of a piece in the new dataset, and the columns that are not what is stored."""
     table = stored.slice(piece.start, len(piece))
-    is_stored = piece.is_whole
+    changed = set()
     columns = table_columns(table.select(_present(table, _COUNTED)))
     new = _counted(writer, piece, columns)
     new |= _rewarded(piece, stored)
@@ -157,8 +207,8 @@ def _changed(writer: DatasetWriter, piece: Piece, stored: pa.Table) -> tuple[pa.
         array = pa.array(values).cast(field.type)
         if not table[name].combine_chunks().equals(array):
             table = table.set_column(place_, field, array)
-            is_stored = False
-    return table, is_stored
+            changed.add(name)
+    return table, changed
 
 
 _COUNTED = ("episode_index", "index", "frame_index", "timestamp")
@@ -257,7 +307,7 @@ def _pictures(writer: DatasetWriter, piece: Piece, index: int) -> dict[str, Any]
     for name in writer.description.picture_columns:
         values = stored.get(name, {})
         if _is_complete(values) and piece.is_whole and not piece.pictures:
-            found[name] = {key: values[key] for key in PICTURE_STATISTICS}
+            found[name] = {key: values[key] for key in STATISTICS}
         elif _is_complete(values) or piece.pictures:
             stills = Stills(writer.data_file(index), name, index, len(piece))
             is_still = name in piece.episode.stills
@@ -268,7 +318,7 @@ def _pictures(writer: DatasetWriter, piece: Piece, index: int) -> dict[str, Any]
 
 
 def _is_complete(values: Mapping[str, Any]) -> bool:
-    return all(values.get(key) is not None for key in PICTURE_STATISTICS)
+    return all(values.get(key) is not None for key in STATISTICS)
 
 
 def picture_statistics(pictures: Iterable[Picture]) -> dict[str, Any]:

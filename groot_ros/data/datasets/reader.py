@@ -73,7 +73,8 @@ class EpisodeFiles:
 class Dataset:
     """A dataset that is read, `hf://owner/name` too; UserError where a file is missing or damaged.
 
-    It owns the file of rows that it read last, since v3 keeps many episodes in one.
+    It owns the files of rows that it read last, since v3 keeps many episodes in one: the newest
+    for each choice of columns.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,14 +82,14 @@ class Dataset:
         if not is_dataset(path):
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path
-        self._newest: tuple[tuple[Path, tuple[str, ...]], pa.Table] | None = None
+        self._newest: dict[frozenset[str], tuple[Path, pa.Table]] = {}
         self.info: dict[str, Any] = self.json(INFO)
         checks.check_info(self.info, str(path / INFO))
 
-    def json(self, name: str) -> dict[str, Any]:
-        """A JSON file below the dataset, an object."""
+    def json(self, name: str, most_bytes: int = config_file.JSON_BYTES) -> dict[str, Any]:
+        """A JSON file of at most so many bytes below the dataset, an object."""
         try:
-            content = config_file.read_json(self.path / name, REMEDY)
+            content = config_file.read_json(self.path / name, REMEDY, most_bytes)
         except FileNotFoundError:
             raise UserError(f"{self.path / name} is missing") from None
         if not isinstance(content, dict):
@@ -133,7 +134,8 @@ class Dataset:
         """What groot_ros wrote about the dataset's making; empty for other datasets."""
         if not (self.path / OWN_METADATA).exists():
             return {}
-        own = self.json(OWN_METADATA)
+        # As long as the lists of episodes: it has one of them too.
+        own = self.json(OWN_METADATA, LINES_BYTES)
         checks.check_own(own, str(self.path / OWN_METADATA))
         return own
 
@@ -256,22 +258,19 @@ class Dataset:
             extra=_beyond(row, V3_ENTRY),
         )
 
-    def table(self, episode: EpisodeFiles) -> pa.Table:
-        """An episode's rows as they are stored."""
-        return self._rows(episode, ())
-
-    def _rows(self, episode: EpisodeFiles, left_out: tuple[str, ...]) -> pa.Table:
-        key = episode.data, left_out
-        if self._newest is None or self._newest[0] != key:
-            self._newest = key, read_table(episode.data, left_out)
-        table = self._newest[1]
+    def table(self, episode: EpisodeFiles, left_out: Collection[str] = ()) -> pa.Table:
+        """An episode's rows as they are stored, without some columns."""
+        kind = frozenset(left_out)
+        if kind not in self._newest or self._newest[kind][0] != episode.data:
+            self._newest[kind] = episode.data, read_table(episode.data, kind)
+        table = self._newest[kind][1]
         if not self.is_v3 or len(table) == episode.length or EPISODE not in table.column_names:
             return table
         return table.filter(pc.equal(table[EPISODE], episode.index))
 
     def columns(self, episode: EpisodeFiles) -> dict[str, NDArray[Any]]:
         """Columns (T,) or (T, D) of an episode, without pictures."""
-        return table_columns(self._rows(episode, tuple(self.still_columns)))
+        return table_columns(self.table(episode, self.still_columns))
 
 
 def _beyond(entry: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from groot_ros.model.processing.relative import to_relative
 Array = NDArray[np.float64]
 
 
+COLUMN_STATISTICS = ("mean", "std", "min", "max", "q01", "q99")
+
+
 def column_statistics(values: NDArray[Any]) -> dict[str, list[Any]]:
     """mean, std, min, max, q01 and q99 of each column of rows (T, ...)."""
     values = np.asarray(values, dtype=np.float64)

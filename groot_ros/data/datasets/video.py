@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -120,20 +120,23 @@ def read_pictures(
         raise UserError(f"video {path} cannot be decoded: {error}") from error
 
 
-def read_picture(path: Path, index: int, fps: float) -> Picture:
-    """Picture (H, W, 3) uint8 RGB of one frame, decoding no more than its group of pictures."""
+def read_chosen(path: Path, indices: Sequence[int], fps: float) -> list[Picture]:
+    """Pictures (H, W, 3) uint8 RGB of some frames, decoding no more than their groups."""
     try:
         with av.open(str(path)) as container:
-            stream: Any = container.streams.video[0]
-            due = index / fps
-            container.seek(int(due / stream.time_base), stream=stream)
-            for frame in container.decode(stream):
-                if _is_due(frame, index, fps):
-                    found: Picture = frame.to_ndarray(format="rgb24")
-                    return found
+            return [_sought(container, index, fps) for index in indices]
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be decoded: {error}") from error
-    raise UserError(f"video {path} has no frame {index}")
+
+
+def _sought(container: Any, index: int, fps: float) -> Picture:
+    stream = container.streams.video[0]
+    container.seek(int(index / fps / stream.time_base), stream=stream)
+    for frame in container.decode(stream):
+        if _is_due(frame, index, fps):
+            found: Picture = frame.to_ndarray(format="rgb24")
+            return found
+    raise UserError(f"video {container.name} has no frame {index}")
 
 
 def _is_due(frame: av.VideoFrame, index: int, fps: float) -> bool:

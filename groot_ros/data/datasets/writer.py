@@ -134,6 +134,23 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")
 
 
+def write_own(dataset: Path, content: Mapping[str, Any]) -> None:
+    """Write `groot_ros.json`: a line for each key and for each item of a list.
+
+    A large dataset has thousands of sources, which are slow to lay out and to look through
+    number by number.
+    """
+    lines = ",\n".join(f"{json.dumps(key)}: {_listed(value)}" for key, value in content.items())
+    (dataset / OWN_METADATA).write_text(f"{{\n{lines}\n}}\n")
+
+
+def _listed(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    items = ",\n  ".join(map(json.dumps, value))
+    return f"[\n  {items}\n]"
+
+
 def write_lines(path: Path, lines: Iterable[Any]) -> None:
     """Write one JSON value per line."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +193,7 @@ class DatasetWriter:
         self.episodes: list[dict[str, Any]] = []
         self.statistics: list[dict[str, Any]] = []
         self._columns: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in description.statistics
+            name: [] for name in description.statistics if name not in description.known
         }
 
     def add(self, episode: DatasetEpisode, codec: Codec) -> None:
@@ -190,8 +207,9 @@ class DatasetWriter:
         for key in codec.video.cameras:
             target = self.video_file(episode.index, video_column(key))
             place(video_path(episode.folder, key), target)
-        named = {video_column(key): pictures[key] for key in codec.video.cameras}
-        self.note({"tasks": [episode.instruction]}, columns, named)
+        statistics = {name: episode_statistics(values) for name, values in columns.items()}
+        statistics |= {video_column(key): pictures[key] for key in codec.video.cameras}
+        self.note({"tasks": [episode.instruction]}, len(rows), statistics, columns)
 
     def task_index(self, task: str) -> int:
         """The index of a task, a new one where it was not seen yet."""
@@ -213,17 +231,17 @@ class DatasetWriter:
     def note(
         self,
         entry: Mapping[str, Any],
+        length: int,
+        statistics: Mapping[str, Any],
         columns: Mapping[str, NDArray[Any]],
-        pictures: Mapping[str, Any],
     ) -> None:
         """Count an episode that was written.
 
-        `entry` is what the list of episodes says of it beyond index and length, `columns` those
-        of numbers, `pictures` statistics by video column.
+        `entry` is what the list of episodes says of it beyond index and length, `statistics`
+        are those of its columns. `columns` holds at least the numbers of which the description
+        wants statistics over all episodes, and does not know them.
         """
-        length = len(columns["index"])
-        statistics = {name: episode_statistics(values) for name, values in columns.items()}
-        self.statistics.append(statistics | dict(pictures))
+        self.statistics.append(dict(statistics))
         first = {"episode_index": len(self.episodes), "tasks": entry["tasks"], "length": length}
         self.episodes.append({**first, **entry})
         for name, kept in self._columns.items():
@@ -242,16 +260,20 @@ class DatasetWriter:
         write_json(self.folder / INFO, self.info())
         if self.description.modality is not None:
             write_json(self.folder / MODALITY, self.description.modality)
+        known = self.description.known
         statistics = {
-            name: column_statistics(np.concatenate(values).reshape(self.frames, -1))
-            for name, values in self._columns.items()
+            name: known[name] if name in known else self._statistics(name)
+            for name in self.description.statistics
         }
         write_json(self.folder / STATISTICS, statistics)
         if relative:
             write_json(self.folder / RELATIVE_STATISTICS, relative)
         if own_metadata:
-            write_json(self.folder / OWN_METADATA, own_metadata)
+            write_own(self.folder, own_metadata)
         self.write_episodes()
+
+    def _statistics(self, name: str) -> dict[str, Any]:
+        return column_statistics(np.concatenate(self._columns[name]).reshape(self.frames, -1))
 
     def info(self) -> dict[str, Any]:
         """Content of `meta/info.json`."""

@@ -13,11 +13,14 @@ from groot_ros.data.conversion.assembly import FORMATS, finish_metadata, library
 from groot_ros.data.datasets.edits import EDITS
 from groot_ros.data.datasets.pieces import Piece, description_of, take
 from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset
+from groot_ros.data.datasets.statistics import COLUMN_STATISTICS
 from groot_ros.data.datasets.writer import (
+    ACTION,
     INFO,
     MODALITY,
     OWN_METADATA,
     RELATIVE_STATISTICS,
+    STATE,
     STATISTICS,
     DatasetWriter,
 )
@@ -68,7 +71,7 @@ def rebuild(
     if not pieces:
         raise UserError("no episode would be left: delete the dataset's folder instead")
     first = pieces[0].dataset
-    writer = FORMATS[format_](folder, description_of(first))
+    writer = FORMATS[format_](folder, description_of(first, _known(pieces)))
     for piece in watch(pieces):
         take(writer, piece, cuts)
     own = edited_metadata(pieces)
@@ -106,11 +109,29 @@ def _relative(
     """Statistics of relative actions; they and the envelope stay where all states and actions do,
     unless they are asked for anew."""
     first = pieces[0].dataset
-    if not _are_all_of_one(pieces) or any(piece.measured for piece in pieces):
+    if not _is_as_measured(pieces):
         return finish_metadata(own, writer, carried_codec(own, str(first.path / OWN_METADATA)))
     own["versions"] = library_versions()
     is_there = (first.path / RELATIVE_STATISTICS).exists()
     return first.json(RELATIVE_STATISTICS) if is_there else {}
+
+
+def _is_as_measured(pieces: Sequence[Piece]) -> bool:
+    """Whether what was measured of all states and actions holds on."""
+    return _are_all_of_one(pieces) and not any(piece.measured for piece in pieces)
+
+
+def _known(pieces: Sequence[Piece]) -> dict[str, Any]:
+    """Statistics of the new dataset that are those of the old one: of states and actions."""
+    dataset = pieces[0].dataset
+    if not _is_as_measured(pieces) or not (dataset.path / STATISTICS).exists():
+        return {}
+    stored = dataset.json(STATISTICS)
+    return {
+        name: stored[name]
+        for name in (STATE, ACTION)
+        if isinstance(stored.get(name), dict) and stored[name].keys() >= set(COLUMN_STATISTICS)
+    }
 
 
 def _are_all_of_one(pieces: Sequence[Piece]) -> bool:

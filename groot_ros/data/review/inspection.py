@@ -134,14 +134,13 @@ def bag_lines(report: dict[str, Any]) -> list[str]:
     return lines + [f"problem: {problem}" for problem in report["problems"]]
 
 
-def describe_dataset(path: Path) -> dict[str, Any]:
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Size, tasks, keys with their ranges, and where it comes from."""
-    dataset = Dataset(path)
     statistics = dataset.json(STATISTICS)
     tasks = Counter(task for episode in dataset.episodes for task in episode.tasks)
     own = dataset.own
     return {
-        "dataset": str(path),
+        "dataset": str(dataset.path),
         "format": dataset.info["codebase_version"],
         "fps": dataset.fps,
         "episodes": len(dataset.episodes),

@@ -21,7 +21,7 @@ from groot_ros.data.review.training_warnings import training_warnings
 
 REPORT = "report.html"
 # A page with more pictures than this is slow to open.
-SHOWN_EPISODES = 200
+SHOWN_EPISODES = 100
 THUMBNAIL_PX, POSTER_PX = 112, 220
 JPEG_QUALITY = 80
 
@@ -57,7 +57,7 @@ def write_report(dataset: Dataset) -> None:
     rows = [dataset.columns(episode) for episode in dataset.episodes]
     parts = [
         f"<h1>{escape(dataset.path.name)}</h1>",
-        _summary(describe_dataset(dataset.path)),
+        _summary(describe_dataset(dataset)),
         _warnings(training_warnings(dataset, rows)),
         _histograms(dataset, rows),
         _episodes(dataset),
@@ -116,7 +116,10 @@ def _episodes(dataset: Dataset) -> str:
     own = dataset.own
     parts = ["<h2>Episodes</h2>", _legend()]
     if len(own["sources"]) > SHOWN_EPISODES:
-        parts.append(f"<p>The first {SHOWN_EPISODES} of {len(own['sources'])} are shown.</p>")
+        parts.append(
+            f"<p>The first {SHOWN_EPISODES} of {len(own['sources'])} are shown; all of them by "
+            "<code>groot-ros view</code>.</p>"
+        )
     for number, source in enumerate(own["sources"][:SHOWN_EPISODES]):
         mine = [e["episode_index"] for e in own["episodes"] if e["source"] == number]
         episodes = [dataset.episodes[index] for index in mine]
@@ -179,14 +182,16 @@ def _pictures(dataset: Dataset, episode: EpisodeFiles) -> str:
     for column, clip in episode.videos.items():
         camera = column.rsplit(".", 1)[-1]
         film = f"{quote(str(clip.path.relative_to(dataset.path)))}{_part(clip)}"
-        poster = _inline(clip.picture(episode.length // 2), POSTER_PX)
+        frames = (0, episode.length // 2, episode.length - 1)
+        first, middle, last = clip.chosen(frames)
+        poster = _inline(middle, POSTER_PX)
         video = (
             f"<video controls muted preload='none' width='{POSTER_PX}' poster='{poster}' "
             f"src='{film}'></video>"
         )
         figures.append(_figure(video, f"{camera}, episode {episode.index}"))
-        for name, frame in (("first", 0), ("last", episode.length - 1)):
-            picture = _inline(clip.picture(frame), THUMBNAIL_PX)
+        for name, found in (("first", first), ("last", last)):
+            picture = _inline(found, THUMBNAIL_PX)
             figures.append(_figure(f"<img alt='' src='{picture}'>", f"{camera}, {name}"))
     for column, stills in episode.stills.items():
         picture = _inline(stills.picture(episode.length // 2), POSTER_PX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from arm_bags import INSTRUCTION, ArmBag, conversion, write_bag
 
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import write_own
 from groot_ros.data.editing.choice import Choice
 from groot_ros.data.editing.operations import (
     Target,
@@ -25,6 +27,7 @@ from groot_ros.data.editing.split import by_episodes, by_fractions, by_instructi
 from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
 from groot_ros.data.review.report import REPORT
 from groot_ros.data.review.validate import validate
+from groot_ros.files.config_file import JSON_BYTES
 
 CODEC = "ee_rot6d_joints_rel"
 NAMES = "abcd"
@@ -130,6 +133,20 @@ def test_relabelling_equals_converting_with_other_words(
     assert_same(tmp_path / "new", converted(recordings, tmp_path / "again", choice=choice))
     for video in whole.rglob("*.mp4"):
         assert video.samefile(tmp_path / "new" / video.relative_to(whole))
+    rows = [path.relative_to(whole) for path in sorted(whole.rglob("data/*/*.parquet"))]
+    kept = [path.stem[-1] for path in rows if (tmp_path / "new" / path).samefile(whole / path)]
+    assert kept == ["0", "3"]
+
+
+def test_what_a_large_dataset_says_of_itself_is_read_again(tmp_path: Path, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path / "many")
+    own = Dataset(whole).own
+    many = [{"bag": "b" * JSON_BYTES, "reason": "too many"}]
+    write_own(tmp_path / "many", {**own, "left_out": many})
+    assert Dataset(tmp_path / "many").own == {**own, "left_out": many}
+    # Each source lies on a line of its own, for who looks at the file.
+    lines = (whole / OWN).read_text().splitlines()
+    assert f"  {json.dumps(own['sources'][0])}," in lines
 
 
 def test_new_statistics_are_the_old_ones(tmp_path: Path, whole: Path) -> None:

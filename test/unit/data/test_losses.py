@@ -167,7 +167,7 @@ def test_what_is_left_out_is_in_the_dataset(tmp_path: Path) -> None:
         assert name in failure.sentence
     own = Dataset(tmp_path / "out").own
     assert {Path(entry["bag"]).name for entry in own["left_out"]} == {"bad", "clock"}
-    lines = dataset_lines(describe_dataset(tmp_path / "out"))
+    lines = dataset_lines(describe_dataset(Dataset(tmp_path / "out")))
     assert any("left out: clock: the stamps of" in line for line in lines)
     assert "left out" in (tmp_path / "out" / "report.html").read_text()
 

@@ -13,7 +13,7 @@ import pytest
 from pages import Page, served
 
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.video import VideoWriter, psnr_db, read_picture, read_pictures
+from groot_ros.data.datasets.video import VideoWriter, psnr_db, read_chosen, read_pictures
 from groot_ros.viewer.dataset_subject import DatasetSubject
 
 RIGHT, LEFT, DOWN, END, ENTER = "\ue014", "\ue012", "\ue015", "\ue010", "\ue007"
@@ -160,7 +160,7 @@ def test_a_file_with_several_episodes_is_shown_from_where_each_begins(
     before = Dataset(dataset_v3)
     expected = [before.columns(episode)["action"] for episode in before.episodes]
     column = before.video_columns[0]
-    pictures = [read_picture(e.videos[column].path, 4, before.fps) for e in before.episodes]
+    pictures = [read_chosen(e.videos[column].path, [4], before.fps)[0] for e in before.episodes]
     pack(dataset_v3)
     subject = DatasetSubject(dataset_v3)
     starts_s = []
@@ -169,7 +169,7 @@ def test_a_file_with_several_episodes_is_shown_from_where_each_begins(
         film = subject.films(index)[0]
         starts_s.append(film.start_s)
         frame = round(film.start_s * film.fps) + 4
-        assert psnr_db(read_picture(film.path, frame, film.fps), picture) > 30
+        assert psnr_db(read_chosen(film.path, [frame], film.fps)[0], picture) > 30
     assert starts_s[0] == 0.0 and len(set(starts_s)) == 3
     with served(dataset_v3) as server:
         page = Page(driver, server.url)
