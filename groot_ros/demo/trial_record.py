@@ -43,17 +43,19 @@ def write_trial(trace: Trace, path: Path) -> None:
     """Write a trial as JSON, beside first; times in s from the film's first picture, or the first
     measurement where there is none.
 
-    A chunk has its stamp, when it was published, its steps by signal, and `pixels` (T, 2) of its
-    poses by camera, as shares of the picture's width and height. `views` say where the film shows
-    which part of a camera's picture: from left, top, width and height as shares of the film, and
-    from left, top, right, bottom as shares of the picture. Of the camera that the hand carries
-    they have the `mount` (7,), its optical frame's pose in the frame of the measured poses,
-    `fovy_rad` and `aspect`, width over height: pixels in its picture depend on where the hand is.
+    `joints` names the numbers of joint positions. A chunk has its stamp, when it was published,
+    its steps by signal, and `pixels` (T, 2) of its poses by camera, as shares of the picture's
+    width and height. `views` say where the film shows which part of a camera's picture: from left,
+    top, width and height as shares of the film, and from left, top, right, bottom as shares of the
+    picture. Of the camera that the hand carries they have the `mount` (7,), its optical frame's
+    pose in the frame of the measured poses, `fovy_rad` and `aspect`, width over height: pixels in
+    its picture depend on where the hand is.
     """
     first = trace.pictures.get(CAMERA) or trace.measured
     begin_ns = first[0].stamp_ns if first else 0
     content = {
         "format": FORMAT,
+        "joints": list(ARM_JOINTS),
         "measured": _tracks(
             begin_ns,
             {

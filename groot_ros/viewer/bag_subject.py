@@ -70,6 +70,7 @@ class BagSubject:
         _, problem = self._known_edits()
         return {
             "kind": "bag",
+            "noun": "episode",
             "title": self._root.name,
             "path": shown_path(self._root),
             "facts": [

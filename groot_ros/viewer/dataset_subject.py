@@ -109,6 +109,7 @@ class DatasetSubject:
         ]
         return {
             "kind": "dataset",
+            "noun": "episode",
             "title": self._root.name,
             "path": shown_path(self._root),
             "facts": facts,

@@ -51,6 +51,7 @@ class RunSubject:
         ]
         return {
             "kind": "run",
+            "noun": "trial",
             "title": self._root.name,
             "path": shown_path(self._root),
             "facts": facts,

@@ -14,7 +14,7 @@ from groot_ros.data.review.card import REMEDY
 from groot_ros.demo.trial_record import FORMAT
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
-from groot_ros.signals.signals import ARM, EE_POSE
+from groot_ros.signals.signals import ARM, EE_POSE, JOINT_POSITION
 from groot_ros.viewer.carried_camera import carried_pixels
 from groot_ros.viewer.plots import ChunkLines, Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Json
@@ -46,7 +46,13 @@ def read_trial(path: Path, fps: float) -> RunTrial:
     try:
         if content["format"] != FORMAT:
             raise UserError(f"{path} has format {content['format']}, expected {FORMAT}: {REMEDY}")
-        plots = [plot for name in _names(content) for plot in _plots(name, content)]
+        # Records of before did not name the joints.
+        columns = {**COLUMNS, JOINT_POSITION.name: tuple(map(str, content.get("joints", ())))}
+        plots = [
+            plot
+            for name in _names(content)
+            for plot in _plots(name, content, columns.get(name, ()))
+        ]
         seconds = max([times[-1] for plot in plots if (times := plot.times_s)], default=0.0)
         hand = _track(content["measured"].get(EE_POSE.name))
         times_s = frame_times_s(frame_count(seconds, fps), fps)
@@ -84,19 +90,20 @@ def _names(content: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*content["measured"], *content["commanded"]]))
 
 
-def _plots(name: str, content: Mapping[str, Any]) -> list[Plot]:
+def _plots(name: str, content: Mapping[str, Any], columns: Sequence[str]) -> list[Plot]:
     """A signal measured, commanded (as an action) and as the chunks have it."""
     states, commands = (_track(content[kind].get(name)) for kind in ("measured", "commanded"))
     times_s = np.unique(np.concatenate([states[0], commands[0]]))
     lines: list[Line] = []
     for (known_s, values), is_action in ((states, False), (commands, True)):
         if len(known_s):
-            lines += make_lines(_columns(name, values), _held(known_s, values, times_s), is_action)
+            held = _held(known_s, values, times_s)
+            lines += make_lines(_names_of(columns, values), held, is_action)
     chunks = [
         ChunkLines(
             published_s=float(chunk["published_s"]),
             times_s=_times_s(chunk),
-            lines=make_lines(_columns(name, values), values),
+            lines=make_lines(_names_of(columns, values), values),
         )
         for chunk in content["chunks"]
         if name in chunk["signals"]
@@ -118,10 +125,9 @@ def _rows(values: Any) -> NDArray[np.float64]:
     return found.reshape(len(found), -1)
 
 
-def _columns(name: str, values: NDArray[np.float64]) -> Sequence[str]:
-    known = COLUMNS.get(name, ())
+def _names_of(columns: Sequence[str], values: NDArray[np.float64]) -> Sequence[str]:
     count = values.shape[1]
-    return known if len(known) == count else [str(number + 1) for number in range(count)]
+    return columns if len(columns) == count else [str(number + 1) for number in range(count)]
 
 
 def _held(

@@ -35,3 +35,9 @@ export function element(name, properties = {}, ...children) {
 }
 
 export const byId = (id) => document.getElementById(id);
+
+// Words that name episodes, with what the page calls the things in its list.
+export function called(subject, words) {
+  const { noun } = subject;
+  return words.replaceAll("episode", noun).replaceAll("Episode", noun[0].toUpperCase() + noun.slice(1));
+}

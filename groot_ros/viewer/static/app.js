@@ -1,6 +1,6 @@
 // The page: list on the left, episode on the right, keys.
 
-import { byId, element, get } from "./api.js";
+import { byId, called, element, get } from "./api.js";
 import { Editor } from "./editor.js";
 import { EpisodeList, markJerky } from "./episodes.js";
 import { Overlay } from "./overlay.js";
@@ -56,7 +56,7 @@ class Page {
     history.replaceState(null, "", `#${index}`);
     let episode;
     const path = this.subject.path;
-    if (this.subject.is_slow) byId("summary").textContent = `${path} · reading episode ${index}`;
+    if (this.subject.is_slow) byId("summary").textContent = `${path} · ${called(this.subject, "reading episode")} ${index}`;
     try {
       episode = await get(`/api/episodes/${index}`);
     } catch (error) {
@@ -79,7 +79,7 @@ class Page {
     this.list.update(line);
     this.episode = episode;
     byId("episode").hidden = false;
-    byId("name").textContent = `Episode ${index}${episode.name ? ` · ${episode.name}` : ""}`;
+    byId("name").textContent = called(this.subject, `Episode ${index}`) + (episode.name ? ` · ${episode.name}` : "");
     this.plots.open(episode);
     this.player.open(episode, episode.fps ?? this.subject.fps);
     this.overlay.open(episode.overlay);
@@ -191,7 +191,8 @@ class Page {
         Object.assign(line, values);
         this.list.update(line);
       }
-      byId("summary").textContent = `${this.subject.path} · looking at episodes: ${Math.min(first + FINDINGS_AT_ONCE, missing.length)} of ${missing.length}`;
+      const done = `${Math.min(first + FINDINGS_AT_ONCE, missing.length)} of ${missing.length}`;
+      byId("summary").textContent = `${this.subject.path} · ${called(this.subject, "looking at episodes")}: ${done}`;
     }
     markJerky([...this.lines.values()]);
     for (const line of this.lines.values()) if (line.isJerky) this.list.update(line);
@@ -249,7 +250,13 @@ async function begin() {
     element("dt", { textContent: term }), element("dd", { textContent: text })]);
   byId("facts").replaceChildren(...pairs(subject.facts));
   const unused = [...(subject.is_editable ? [] : ["s f", "d", "[ ]", "i"]), ...(subject.kind === "run" ? [] : ["c"])];
-  byId("keys").replaceChildren(...pairs(KEYS.filter(([key]) => !unused.includes(key))));
+  const keys = KEYS.map(([key, words]) => [key, called(subject, words)]);
+  byId("keys").replaceChildren(...pairs(keys.filter(([key]) => !unused.includes(key))));
+  for (const name of ["aria-label", "title"]) {
+    for (const place of document.querySelectorAll(`[${name}]`)) {
+      place.setAttribute(name, called(subject, place.getAttribute(name)));
+    }
+  }
   const page = new Page(subject, episodes);
   document.body.dataset.ready = "list";
   const asked = Number(location.hash.slice(1));

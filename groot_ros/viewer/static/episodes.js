@@ -1,6 +1,6 @@
 // The list of episodes: thumbnails, badges, filter and order.
 
-import { byId, element } from "./api.js";
+import { byId, called, element } from "./api.js";
 
 // An episode is jerky beside the others when its number is this many times the median.
 const JERKY = 3;
@@ -85,7 +85,7 @@ export class EpisodeList {
   fill(id, choices, chosen) {
     byId(id).replaceChildren(
       ...Object.entries(choices).map(([value, [text]]) =>
-        element("option", { value, textContent: text, selected: value === chosen })),
+        element("option", { value, textContent: called(this.subject, text), selected: value === chosen })),
     );
     byId(id).addEventListener("change", () => this.arrange());
   }
@@ -140,10 +140,13 @@ export class EpisodeList {
       .filter((e) => wanted(e) && words.every((word) => text(e).includes(word)))
       .sort(ORDERS[byId("order").value][1]);
     this.place.replaceChildren(...this.shown.map((episode) => this.rows.get(episode.index)));
-    byId("count").textContent =
-      this.shown.length === this.episodes.length
-        ? `${this.episodes.length} episode${this.episodes.length === 1 ? "" : "s"}`
-        : `${this.shown.length} of ${this.episodes.length} episodes`;
+    const count = this.episodes.length;
+    byId("count").textContent = called(
+      this.subject,
+      this.shown.length === count
+        ? `${count} episode${count === 1 ? "" : "s"}`
+        : `${this.shown.length} of ${count} episodes`,
+    );
   }
 
   choose(index) {

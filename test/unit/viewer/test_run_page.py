@@ -15,6 +15,7 @@ from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.demo.trace import PublishedChunk, Sample, Trace
 from groot_ros.demo.trial_record import write_trial
 from groot_ros.signals.signals import EE_POSE, GRIP, Signals
+from groot_ros.sim.scene import ARM_JOINTS
 from groot_ros.sim.trials import Films, Outcome, Trials, summarize
 from groot_ros.viewer.run_subject import RunSubject
 
@@ -42,6 +43,10 @@ def test_failures_come_first_with_their_films(tmp_path: Path, driver: Any) -> No
         page = Page(driver, server.url)
         assert ["scene 8" in text for text in page.texts("#episodes li")] == [True, False, False]
         page.wait_for_episode(1)
+        assert page.texts("#name") == ["Trial 1 · scene 8"] and page.texts("#count") == [
+            "3 trials"
+        ]
+        assert "pisode" not in page.find("main").text
         assert "did not lift the cube" in "".join(page.texts(".badge"))
         page.press("\ue014")
         times = "return [...document.querySelectorAll('video')].map(v => v.currentTime)"
@@ -61,6 +66,7 @@ def trial_trace() -> Trace:
         trace.measured.append(Sample(stamp_ns, pose))
         trace.commanded.append(Sample(stamp_ns, pose + [0.0, 0.01, *[0.0] * 5]))
         trace.measured_grips.append(Sample(stamp_ns, np.array([tick / 100])))
+        trace.measured_joints.append(Sample(stamp_ns, np.full(len(ARM_JOINTS), tick / 100)))
     for second in (1, 2):
         poses = np.tile([0.5, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0], (16, 1))
         poses[:, 1] = 0.05 * (second - 1) + 0.003 * np.arange(16)
@@ -81,6 +87,7 @@ def test_chunks_lie_over_film_and_plots(tmp_path: Path, driver: Any) -> None:
     y, wanted = (line for line in plots["ee_pose: place"]["lines"] if line["name"] == "y")
     assert (y["is_action"], wanted["is_action"]) == (False, True)
     assert np.allclose(np.subtract(wanted["values"], y["values"]), 0.01)
+    assert [line["name"] for line in plots["joint_position"]["lines"]] == list(ARM_JOINTS)
     assert [chunk["published_s"] for chunk in plots["ee_pose: place"]["chunks"]] == [0.0, 1.0]
     with served(tmp_path) as server:
         page = Page(driver, server.url)
@@ -101,11 +108,11 @@ def test_chunks_lie_over_film_and_plots(tmp_path: Path, driver: Any) -> None:
         assert page.run(drawn)[1] > 20
         titles = page.texts(".plot h3")
         assert titles[0] == "ee_pose: place (commanded dashed, chunks over it)"
-        assert len(titles) == 3
+        assert len(titles) == 4
         # A success has no film, but plots.
         page.press("n", "n")
         page.wait_for_episode(2)
-        assert len(page.texts(".plot h3")) == 3 and not page.find("#chunk").is_displayed()
+        assert len(page.texts(".plot h3")) == 4 and not page.find("#chunk").is_displayed()
         page.press("\ue014")
         assert page.frame() == 1
         # That this test reads the canvas is all there is to complain of.
