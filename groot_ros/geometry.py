@@ -8,8 +8,11 @@ first two rows of the rotation matrix flattened (the convention of GR00T's datas
 from __future__ import annotations
 
 import numpy as np
+
+# Loads its parts as they are used: that of rotations takes half a second, and most processes
+# never need it.
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from groot_ros.errors import UserError
 
@@ -61,7 +64,9 @@ def matrix_to_quat(matrix: ArrayLike) -> Array:
         raise ValueError(f"rotation has shape {matrix.shape}, expected (..., 3, 3)")
     if matrix.size == 0:
         return np.empty((*matrix.shape[:-2], 4))
-    xyzw = Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_quat(canonical=True)
+    xyzw = scipy.spatial.transform.Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_quat(
+        canonical=True
+    )
     return xyzw[:, [3, 0, 1, 2]].reshape(*matrix.shape[:-2], 4)
 
 

@@ -22,7 +22,7 @@ BLACK = 16
 # A real picture never repeats to the last bit, a simulated one does while nothing moves.
 FROZEN_NS = 500_000_000
 MOVED_M, MOVED_RAD = 0.02, 0.05
-SOME = 16
+SOME = 64
 # Whether an arm has moved by a difference so much that its cameras must see it.
 MOVED: Mapping[Kind, Callable[[Array], bool]] = {
     POSE: lambda difference: bool(np.linalg.norm(difference[:3]) > MOVED_M),

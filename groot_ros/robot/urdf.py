@@ -16,8 +16,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from groot_ros.errors import UserError, did_you_mean
 from groot_ros.share import share_file, user_path
@@ -70,7 +70,9 @@ class UrdfJoint:
         """The child link's frame (4, 4) in the joint's frame at a position in rad or m."""
         matrix = np.eye(4)
         if self.type in TURNING:
-            matrix[:3, :3] = Rotation.from_rotvec(position * self.axis).as_matrix()
+            matrix[:3, :3] = scipy.spatial.transform.Rotation.from_rotvec(
+                position * self.axis
+            ).as_matrix()
         elif self.type in SLIDING:
             matrix[:3, 3] = position * self.axis
         return matrix
@@ -251,7 +253,7 @@ def _origin(element: ElementTree.Element | None, joint: str) -> Array:
     matrix = np.eye(4)
     # Roll, pitch and yaw are about fixed axes, in that order.
     rpy = _numbers(element, "rpy", (0.0, 0.0, 0.0), joint)
-    matrix[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix()
+    matrix[:3, :3] = scipy.spatial.transform.Rotation.from_euler("xyz", rpy).as_matrix()
     matrix[:3, 3] = _numbers(element, "xyz", (0.0, 0.0, 0.0), joint)
     return matrix
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from groot_ros.geometry import interpolate_pose
 from groot_ros.signals.space import LinearSpace, PoseSpace, Space
@@ -209,7 +209,11 @@ class Pose(Kind):
         for step in range(values.shape[1]):
             used = weights[:, step] > 0
             xyzw = values[used, step][:, [4, 5, 6, 3]]
-            means.append(Rotation.from_quat(xyzw).mean(weights[used, step]).as_quat())
+            means.append(
+                scipy.spatial.transform.Rotation.from_quat(xyzw)
+                .mean(weights[used, step])
+                .as_quat()
+            )
         return np.concatenate([positions, np.array(means)[:, [3, 0, 1, 2]]], axis=1)
 
     def usable(self, values: Array) -> NDArray[np.bool_]:

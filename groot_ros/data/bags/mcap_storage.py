@@ -225,9 +225,10 @@ class McapFile:
     def steps_back(self) -> Sequence[tuple[int, int]]:
         """Times in ns after and before each step back of the clock, in the order of the file."""
         steps, newest = [], dict[Stream, int]()
-        for stretch in self._stretches:
-            if stretch.offset > self._moved_offset:
-                break
+        stretches = [s for s in self._stretches if s.offset <= self._moved_offset]
+        if not _may_step_back(stretches):
+            return []
+        for stretch in stretches:
             for stream, times in self._times(stretch):
                 before = np.append(newest.get(stream, times[0]), times[:-1])
                 newest[stream] = int(times[-1])
@@ -286,6 +287,16 @@ class McapFile:
             if number in wanted and first_ns <= time_ns <= last_ns:
                 found.append((time_ns, wanted[number], data[begin + MESSAGE.size : place]))
         return found
+
+
+def _may_step_back(stretches: Iterable[Stretch]) -> bool:
+    """Whether by their beginnings and ends a clock may step back in or between them."""
+    newest_ns = 0
+    for stretch in stretches:
+        newest_ns = max(newest_ns, stretch.end_ns)
+        if newest_ns - stretch.start_ns > STEP_BACK_NS:
+            return True
+    return False
 
 
 def _time(item: Raw) -> int:

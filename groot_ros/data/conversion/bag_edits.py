@@ -10,7 +10,6 @@ from pathlib import Path
 from groot_ros.data.bags.episode_info import FAILURE, SUCCESS
 from groot_ros.data.datasets.edits import (
     EDITS,
-    LEFT_OUT,
     Edit,
     EditList,
     EditStore,
@@ -19,9 +18,8 @@ from groot_ros.data.datasets.edits import (
 )
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode
+from groot_ros.data.playback.losses import LEFT_OUT, Ranges
 from groot_ros.errors import UserError
-
-Ranges = tuple[tuple[int, int], ...]
 
 BAG_EDITS = "edits.json"
 EVER_NS = (0, 1 << 62)

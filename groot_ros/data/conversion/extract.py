@@ -12,9 +12,7 @@ from typing import Any
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.clocks import check_clocks, clock_notes, on_bag_clock
-from groot_ros.data.conversion.bag_edits import Ranges
 from groot_ros.data.conversion.idle import moving_range
-from groot_ros.data.datasets.edits import LEFT_OUT
 from groot_ros.data.datasets.parts import PartWriter, load_rows
 from groot_ros.data.datasets.statistics import sign_flips
 from groot_ros.data.playback.episodes import Episode
@@ -26,8 +24,7 @@ from groot_ros.data.playback.frames import (
     take_frames,
 )
 from groot_ros.data.playback.labels import Labels, make_labels
-from groot_ros.data.playback.losses import Drops, Loss
-from groot_ros.data.playback.prefetch import prefetched
+from groot_ros.data.playback.losses import LEFT_OUT, Drops, Loss, Ranges
 from groot_ros.data.playback.replay import (
     SignalReader,
     Source,
@@ -45,8 +42,6 @@ from groot_ros.observation.routes import Route
 from groot_ros.observation.types import ModelInput
 
 DONE = "done.json"
-# Reading the bag and encoding pictures take turns on the interpreter, but mostly run without it.
-FRAMES_AHEAD = 8
 
 NO_COMMAND = "no command yet"
 IDLE = "idle before or after the movement"
@@ -140,10 +135,8 @@ def extract(
     for loss in options.lost:
         drops.add(loss.reason, loss.first_ns, loss.steps, loss.last_ns)
     frames = take_frames(observed, clock, episode.start_ns, drops, episode.stop_ns)
-    labelled = _labelled(frames, signals, source)
-    with prefetched(labelled, FRAMES_AHEAD) as ahead:
-        for frame, obstacle in ahead:
-            extraction.take(frame, obstacle, episode.instruction, progress)
+    for frame, obstacle in _labelled(frames, signals, source):
+        extraction.take(frame, obstacle, episode.instruction, progress)
     extraction.end_part()
     drops.update(extraction.drops)
     extraction.drops = drops

@@ -26,6 +26,9 @@ from groot_ros.data.playback.replay import Source
 from groot_ros.errors import UserError
 from groot_ros.robot.config import RobotConfig
 
+# To tell another process of a single frame takes as long as to decode it.
+FRAMES_AT_ONCE = 10
+
 
 @dataclass(frozen=True)
 class Job:
@@ -130,6 +133,23 @@ def _run_episode(job: Job, progress: Callable[[int], None]) -> Outcome:
         raise
 
 
+def _run_apart(job: Job, tell: Callable[[int], None]) -> list[tuple[Path, Outcome]]:
+    """`run_job` in a process of its own, which tells of several frames at once."""
+    untold = 0
+
+    def count(more: int) -> None:
+        nonlocal untold
+        untold += more
+        if abs(untold) >= FRAMES_AT_ONCE:
+            tell(untold)
+            untold = 0
+
+    try:
+        return run_job(job, count)
+    finally:
+        tell(untold)
+
+
 def run_jobs(
     jobs: Sequence[Job], bags: Sequence[Path], workers: int, progress: Callable[[int], None]
 ) -> Iterator[tuple[Job | Path, list[tuple[Path, Outcome]] | str]]:
@@ -151,7 +171,7 @@ def run_jobs(
         listener.start()
         futures: dict[Future[Any], Job | Path] = {}
         for job in jobs:
-            futures[pool.submit(run_job, job, queue.put)] = job
+            futures[pool.submit(_run_apart, job, queue.put)] = job
         for bag in bags:
             futures[pool.submit(bag_fingerprint, bag)] = bag
         try:

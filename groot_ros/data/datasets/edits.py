@@ -21,8 +21,6 @@ from groot_ros.files.whole_file import write_whole
 from groot_ros.robot.section import Section
 
 EDITS = "meta/edits.json"
-LEFT_OUT = "left out by an edit"
-"""Why steps are dropped that an edit list leaves out."""
 FORMAT = 1
 REMEDY = "mend it, or delete it to begin a new edit list"
 MOST_FRAMES = 1 << 40

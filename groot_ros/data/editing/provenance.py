@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from groot_ros.data.bags.episode_info import FAILURE, SUCCESS
-from groot_ros.data.datasets.edits import LEFT_OUT
 from groot_ros.data.datasets.pieces import Piece
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import sign_flips
 from groot_ros.data.datasets.writer import ACTION, OWN_METADATA, STATE
-from groot_ros.data.playback.losses import Loss
+from groot_ros.data.playback.losses import LEFT_OUT, Loss
 from groot_ros.errors import UserError
 
 

@@ -167,7 +167,8 @@ class SampleTrack(LabelTrack):
 
     def _keep(self, found: Any, time_ns: int) -> None:
         value = np.asarray(found, dtype=np.float64)
-        self._told = self._told | np.isfinite(value)
+        if not self._told.all():
+            self._told = self._told | np.isfinite(value)
         if isinstance(self.source.label, JointLabel):
             value = self._last = np.where(np.isfinite(value), value, self._last)
             if not self._told.all():

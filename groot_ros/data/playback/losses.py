@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
+LEFT_OUT = "left out by an edit"
+"""Why steps are dropped that an edit list leaves out."""
+Ranges = tuple[tuple[int, int], ...]
+"""Times of steps in ns, each from one on and before the other."""
 # Topics of the episodes and their times that are written out for one reason.
 SHOWN = 3
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from groot_ros import geometry
 from groot_ros.codecs.file import CodecFile, Entry
@@ -63,7 +63,7 @@ def _to_matrix(form: ActionFormat, values: Array) -> Array:
         return geometry.pose9_to_matrix(values)
     matrix = np.zeros((*values.shape[:-1], 4, 4))
     matrix[..., :3, :3] = (
-        Rotation.from_rotvec(values[..., 3:].reshape(-1, 3))
+        scipy.spatial.transform.Rotation.from_rotvec(values[..., 3:].reshape(-1, 3))
         .as_matrix()
         .reshape(*values.shape[:-1], 3, 3)
     )
@@ -75,6 +75,6 @@ def _to_matrix(form: ActionFormat, values: Array) -> Array:
 def _from_matrix(form: ActionFormat, matrix: Array) -> Array:
     if form is ActionFormat.XYZ_ROT6D:
         return geometry.matrix_to_pose9(matrix)
-    rotations = Rotation.from_matrix(matrix[..., :3, :3].reshape(-1, 3, 3))
+    rotations = scipy.spatial.transform.Rotation.from_matrix(matrix[..., :3, :3].reshape(-1, 3, 3))
     rotvec = rotations.as_rotvec().reshape(*matrix.shape[:-2], 3)
     return np.concatenate([matrix[..., :3, 3], rotvec], axis=-1)

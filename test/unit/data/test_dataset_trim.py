@@ -14,13 +14,14 @@ from arm_bags import ArmBag, conversion, write_bag
 from groot_ros.data.conversion.bag_edits import read_bag_edits
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
-from groot_ros.data.datasets.edits import EDITS, LEFT_OUT, Edit, EditStore, Entry
+from groot_ros.data.datasets.edits import EDITS, Edit, EditStore, Entry
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
 from groot_ros.data.editing.operations import Target, apply, change
 from groot_ros.data.editing.trim import by_movement, by_time
 from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.losses import LEFT_OUT
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 
