@@ -23,6 +23,7 @@ from groot_ros.robot.commands import Commands, GripCommand
 from groot_ros.robot.labels import GripLabel, JointLabel, PoseLabel
 from groot_ros.robot.lag import Lag
 from groot_ros.robot.limits import Following, Limits, OrientationLimit, PointDistance, WatchedPoint
+from groot_ros.robot.operator import Button, Operator
 from groot_ros.robot.output import Output, ToolKinematics
 from groot_ros.robot.pose_stream import PoseStream
 from groot_ros.robot.robot import RobotConfig
@@ -41,7 +42,13 @@ NAMED = {
     "providers": "DRIVER",
 }
 # Places with the same keys: of a file with arms cameras stand at its top.
-SAME = {"cameras.NAME": "observations.cameras.NAME", "output.grip": "commands.grip"}
+SAME = {
+    "cameras.NAME": "observations.cameras.NAME",
+    "output.grip": "commands.grip",
+    "operator.joint_position": "labels.joint_position",
+    "operator.ee_pose": "labels.ee_pose",
+    "operator.grip": "labels.grip",
+}
 TYPES: Mapping[str, type] = {
     "": RobotConfig,
     "observations.joint_position": JointStream,
@@ -54,6 +61,8 @@ TYPES: Mapping[str, type] = {
     "labels.grip": GripLabel,
     "commands": Commands,
     "commands.grip": GripCommand,
+    "operator": Operator,
+    "operator.button": Button,
     "output": Output,
     "output.kinematics": ToolKinematics,
     "limits": Limits,
@@ -80,8 +89,8 @@ One YAML file describes a robot to every node and to the converter. Files that s
 checked. This page is made from the types and their readers. SI units, radians; a key that is
 not listed is refused. Of two arms and more everything of an arm stands below `arms.ARM`, with
 the same sections as here, and `cameras`, `signals` and `limits.distances` stand at the top.
-`output.grip` has the keys of `commands.grip`. A file of a single arm needs `robot`,
-`base_frame`, `observations` and `output`."""
+`output.grip` has the keys of `commands.grip`, the topics of `operator` those of `labels`. A file
+of a single arm needs `robot`, `base_frame`, `observations` and `output`."""
 
 
 @dataclass

@@ -97,7 +97,7 @@ def _read_only_arm(root: Section) -> RobotConfig:
 
 
 def _read_arms(root: Section) -> RobotConfig:
-    for key in ("observations", "labels", "commands"):
+    for key in ("observations", "labels", "commands", "operator"):
         if key in root:
             raise root.error(key, f"is there beside arms, expected at each of them: arms.*.{key}")
     common = Common(

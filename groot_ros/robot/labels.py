@@ -22,6 +22,8 @@ JOINT_TYPES = (JOINT_STATE, TRAJECTORY, ARRAY)
 POSE_TYPES = (POSE, TRANSFORM, ODOMETRY, TWIST)
 GRIP_TYPES = (FLOAT, BOOL, ARRAY, JOINT_STATE, TRAJECTORY, GRIPPER_COMMAND, REACHED)
 OF_A_JOINT = (JOINT_STATE, TRAJECTORY)
+# The section of the device with which a person moves the robot.
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +41,9 @@ class _Label:
 
     @property
     def place(self) -> str:
-        *arm, _, _ = self.key.split(".")
-        return ".".join([*arm, "labels", self.signal.name])
+        *arm, section, _ = self.key.split(".")
+        whose = OPERATOR if section == OPERATOR else "labels"
+        return ".".join([*arm, whose, self.signal.name])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +101,11 @@ def read_labels(section: Section, commands: Commands, observations: Observations
             raise section.error(
                 "joint_position", "needs observations.joint_position, whose joints it is for"
             )
-        labels[JOINT_POSITION.name] = _joints(part, joints.joints)
+        labels[JOINT_POSITION.name] = read_joint_label(part, joints.joints)
     if "ee_pose" in section:
-        labels[EE_POSE.name] = _pose(section.section("ee_pose"))
+        labels[EE_POSE.name] = read_pose_label(section.section("ee_pose"))
     if "grip" in section:
-        labels[GRIP.name] = _grip(section.section("grip"))
+        labels[GRIP.name] = read_grip_label(section.section("grip"))
     section.finish()
     return labels
 
@@ -151,7 +154,8 @@ def _kind(section: Section, kinds: tuple[str, ...]) -> str:
     return section.choice("type", kinds) if "type" in section else ""
 
 
-def _joints(section: Section, joints: tuple[str, ...]) -> JointLabel:
+def read_joint_label(section: Section, joints: tuple[str, ...]) -> JointLabel:
+    """Commands of an arm's `joints`."""
     names = section.names("joints") if "joints" in section else joints
     if len(names) != len(joints):
         raise section.error(
@@ -170,7 +174,8 @@ def _joints(section: Section, joints: tuple[str, ...]) -> JointLabel:
     return label
 
 
-def _pose(section: Section) -> PoseLabel:
+def read_pose_label(section: Section) -> PoseLabel:
+    """Commands of a hand."""
     linear, angular = section.numbers("scale", "1", 2) if "scale" in section else (1.0, 1.0)
     label = PoseLabel(
         topic=section.topic("topic"),
@@ -184,7 +189,8 @@ def _pose(section: Section) -> PoseLabel:
     return label
 
 
-def _grip(section: Section) -> GripLabel:
+def read_grip_label(section: Section) -> GripLabel:
+    """Commands of a gripper."""
     opened, closed = read_open_closed(section)
     kind = _kind(section, GRIP_TYPES)
     joint = section.text("joint", "the gripper's joint name") if "joint" in section else ""

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from groot_ros.robot.commands import ARRAY, Commands, GripCommand, read_commands
-from groot_ros.robot.labels import Labels, read_labels
+from groot_ros.robot.labels import OPERATOR, Labels, read_labels
 from groot_ros.robot.lag import Lag, read_lag
 from groot_ros.robot.limits import Following, Limits, PointDistance, read_limits
 from groot_ros.robot.observations import Observations
+from groot_ros.robot.operator import Operator, read_operator
 from groot_ros.robot.output import OUTPUT_PROFILES, Output, read_output
 from groot_ros.robot.section import Section
 from groot_ros.signals.signals import SEPARATOR, of_arm
@@ -35,6 +36,8 @@ class RobotConfig:
     output: Output
     labels: Labels = field(default_factory=dict)
     """What a demonstrator commanded, by signal."""
+    operator: Operator | None = None
+    """With what a person takes over from the policy; None where the file does not say."""
     limits: Limits = field(default_factory=Limits)
     lag: Lag | None = None
     """How it follows; None where the file does not say."""
@@ -112,7 +115,7 @@ def described(robot: RobotConfig) -> dict[str, Any]:
     """The values of a robot file for a dataset, of a single arm without what only several have."""
     values = asdict(robot)
     for arm in (values, *values["arms"].values()):
-        del arm["providers"]
+        del arm["providers"], arm["operator"]
     if not robot.arms:
         for key in OF_SEVERAL:
             del values[key]
@@ -158,6 +161,9 @@ def read_arm(
     elif robot.output.kinematics:
         robot = replace(robot, urdf=robot.output.kinematics.urdf)
     _check_output(robot, section)
+    if OPERATOR in section:
+        operator = read_operator(section.section(OPERATOR), observations, robot.output)
+        robot = replace(robot, operator=operator)
     return robot
 
 
