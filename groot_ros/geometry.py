@@ -229,3 +229,17 @@ def quat_to_rotvec(quat: ArrayLike) -> Array:
     angle = 2 * np.arctan2(sine, quat[..., :1])
     near = sine < 1e-12
     return quat[..., 1:] * np.where(near, 2.0, angle / np.where(near, 1.0, sine))
+
+
+def led_by_twist(pose: Array, twist: Array, is_of_tool: bool, seconds: float) -> Array:
+    """The pose (7,) to which a twist leads in some seconds.
+
+    Along the base frame's axes dp = v dt and dR = exp(w dt) R. Along the tool's dR = R exp(w dt)
+    and dp = R v dt, with R in the middle of the time: exact to the second order.
+    """
+    way, turn = twist[:3] * seconds, twist[3:] * seconds
+    rotation = rotvec_to_quat(turn)
+    if not is_of_tool:
+        return np.concatenate([pose[:3] + way, multiply_quats(rotation, pose[3:])])
+    middle = quat_to_matrix(multiply_quats(pose[3:], rotvec_to_quat(turn / 2)))
+    return np.concatenate([pose[:3] + middle @ way, multiply_quats(pose[3:], rotation)])

@@ -185,6 +185,7 @@ class TapedExecutor(ChunkExecutor):
     cancel = _taped(ChunkExecutor.cancel)
     halt = _taped(ChunkExecutor.halt)
     press = _taped(ChunkExecutor.press)
+    forgive = _taped(ChunkExecutor.forgive)
     resume = _taped(ChunkExecutor.resume)
     release = _taped(ChunkExecutor.release)
     clock_set = _taped(ChunkExecutor.clock_set)

@@ -34,6 +34,7 @@ ROOMS = [
     "chunks",
     "chunks.limits",
     "chunks.execution",
+    "chunks.takeover",
     "policy",
     "model.processing",
     "model.networks",

@@ -76,6 +76,11 @@ class FollowedActivation:
             self._release(activation)
         return ends_motion
 
+    def interrupt(self) -> int:
+        """Somebody else moves the robot: what was accepted so far is void; the new era."""
+        self.era += 1
+        return self.era
+
     def _release(self, activation: bytes) -> None:
         self._released[activation] = None
         while len(self._released) > REMEMBERED:

@@ -388,6 +388,10 @@ class ChunkExecutor:
             motion = self._planner.rest(governor.value, time_ns)
         self._timeline = Timeline(Planned(motion), time_ns)
 
+    def forgive(self) -> None:
+        """Chunks that were refused so far do not count."""
+        self._refusals.forgive()
+
     def resume(self) -> str | None:
         """Let chunks move the robot again; the reason why not."""
         self._flood.forget()

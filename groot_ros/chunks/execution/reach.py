@@ -74,6 +74,10 @@ class Reach:
         if self._poses:
             self._poses.begin(joints)
 
+    def followed(self, joints: Array) -> Array:
+        """What chunks hold, (J,) or (7,), where the arm is at joints (J,)."""
+        return self._poses.pose(joints) if self._poses else joints
+
     def fit(self, chunk: Chunk, start: Array, from_s: float) -> Bounded:
         """The chunk as the arm can execute it from its time `from_s` on, when it is at joints
         `start` (J,); Unsolved with the reason where it cannot."""

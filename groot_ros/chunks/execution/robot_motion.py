@@ -76,6 +76,16 @@ def begin_motion(
     motion.start_from(measured, closures, now_ns)
 
 
+def followed(robot: RobotConfig, reach: AnyReach | None, commanded: Array) -> dict[str, Array]:
+    """What chunks hold of each arm by the name of the signal, where the robot is commanded to a
+    value (V,)."""
+    if isinstance(reach, ReachOfArms):
+        arms = zip(robot.followed, robot.arms, strict=True)
+        return {name: reach.followed_of(arm, commanded) for name, arm in arms}
+    value = reach.followed(commanded) if reach else commanded
+    return {robot.followed[0]: value}
+
+
 def fit_ahead(
     motion: ChunkExecutor,
     guard: AbstractContextManager[object],

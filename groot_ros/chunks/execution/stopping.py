@@ -24,6 +24,9 @@ class StopReason(Enum):
     GOVERNED = "the motion led beyond the limits"
     DEACTIVATED = "the executor was deactivated"
     FAILED = "the executor ran into an error"
+    TAKEN_OVER = "the operator takes over"
+    SILENT = "the operator's device is silent"
+    HANDED_BACK = "the operator has handed back"
 
     @property
     def needs_resume(self) -> bool:
@@ -38,8 +41,8 @@ class StopReason(Enum):
 
     @property
     def was_asked_for(self) -> bool:
-        """Whether it is how a run ends in order."""
-        return self in (StopReason.CANCELLED, StopReason.DEACTIVATED)
+        """Whether it is how a run, or whose turn it is, ends in order."""
+        return self in ASKED_FOR
 
 
 LATCHED = {
@@ -49,6 +52,13 @@ LATCHED = {
     StopReason.FAULT,
     StopReason.ESTOP,
     StopReason.FAILED,
+}
+
+ASKED_FOR = {
+    StopReason.CANCELLED,
+    StopReason.DEACTIVATED,
+    StopReason.TAKEN_OVER,
+    StopReason.HANDED_BACK,
 }
 
 KEPT_NEWS = 16

@@ -91,6 +91,11 @@ class ReachOfArms:
         for name, reach in self._reaches.items():
             reach.begin(joints[self._places[name]])
 
+    def followed_of(self, arm: str, joints: Array) -> Array:
+        """What chunks hold of an arm, where all arms are at joints (J,)."""
+        own, reach = joints[self._places[arm]], self._reaches.get(arm)
+        return reach.followed(own) if reach else own
+
     def fit(self, chunk: Chunk, start: Array, from_s: float) -> Bounded:
         """The chunk as the arms can execute it from its time `from_s` on, when they are at joints
         `start` (J,); Unsolved with the reason where one cannot."""

@@ -65,6 +65,8 @@ def _state_line(seen: Any) -> Text:
         return Text("the executor has fallen silent", style="red")
     style = "green" if state.activity == "executing" else "yellow"
     line = Text(state.activity + (" (dry run)" if state.dry_run else ""), style=style)
+    if state.control != "policy":
+        line.append(f"  {state.control} {state.operator_hint}".rstrip(), style="cyan")
     if state.stop_reason:
         line.append(f"  {state.stop_reason}", style="red" if state.needs_resume else "yellow")
     return line

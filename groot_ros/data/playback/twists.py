@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.data.playback.signals import COMMAND_GAP_NS, NO_GAP_NS, Samples, Signal
-from groot_ros.geometry import multiply_quats, quat_to_matrix, rotvec_to_quat
+from groot_ros.geometry import led_by_twist
 from groot_ros.signals.kinds import POSE
 
 Array = NDArray[np.float64]
@@ -56,21 +56,7 @@ class Twists:
                 pose = measured.interpolated(np.array([begin_ns]))[0]
                 moved_ns = begin_ns
             samples.add(begin_ns, pose)
-            pose = _led(pose, twist, is_of_tool, (end_ns - begin_ns) / 1e9)
+            pose = led_by_twist(pose, twist, is_of_tool, (end_ns - begin_ns) / 1e9)
             samples.add(end_ns, pose)
             moved_ns = end_ns if is_moving else moved_ns
         return samples.signal(POSE, NO_GAP_NS)
-
-
-def _led(pose: Array, twist: Array, is_of_tool: bool, seconds: float) -> Array:
-    """The pose (7,) to which a twist leads in some seconds.
-
-    Along the base frame's axes dp = v dt and dR = exp(w dt) R. Along the tool's dR = R exp(w dt)
-    and dp = R v dt, with R in the middle of the time: exact to the second order.
-    """
-    way, turn = twist[:3] * seconds, twist[3:] * seconds
-    rotation = rotvec_to_quat(turn)
-    if not is_of_tool:
-        return np.concatenate([pose[:3] + way, multiply_quats(rotation, pose[3:])])
-    middle = quat_to_matrix(multiply_quats(pose[3:], rotvec_to_quat(turn / 2)))
-    return np.concatenate([pose[:3] + middle @ way, multiply_quats(pose[3:], rotation)])

@@ -11,10 +11,12 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.limits.tool_orientation import ToolOrientation, tool_orientation
+from groot_ros.chunks.takeover.control import Control
 from groot_ros.nodes.messages import to_pose, to_time
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.signals import EE_POSE, of_arm
+from groot_ros_msgs.msg import ExecutorState
 
 Array = NDArray[np.float64]
 
@@ -25,7 +27,7 @@ PREVIOUS = ColorRGBA(r=0.95, g=0.7, b=0.2, a=0.4)
 BOX = ColorRGBA(r=0.3, g=0.8, b=0.4, a=0.15)
 TEXT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 ARROW = Vector3(x=0.03, y=0.004, z=0.006)
-TEXT_HEIGHT_M = 0.04
+TEXT_HEIGHT_M, TURN_HEIGHT_M = 0.04, 1.0
 CONE = ColorRGBA(r=0.3, g=0.8, b=0.4, a=0.5)
 CONE_LENGTH_M, CONE_LINES = 0.1, 24
 
@@ -48,17 +50,20 @@ class ChunkMarkers:
         age_ns = self._node.get_clock().now().nanoseconds - chunk.stamp_ns
         self._joined_step = age_ns / chunk.step_ns
 
-    def publish(self, chunk_id: int, step: float, now_ns: int) -> None:
-        """Show the chunk in execution, `step` steps along; chunk_id 0 for none."""
+    def publish(self, state: ExecutorState, now_ns: int) -> None:
+        """Show the chunk in execution and, where it is not the policy's turn, whose it is."""
         if self._publisher.get_subscription_count() == 0:
             return
         everywhere = Header(stamp=to_time(now_ns), frame_id=self._robot.base_frame)
         markers = [Marker(header=everywhere, action=Marker.DELETEALL)]
         for name, arm in (self._robot.arms or {"": self._robot}).items():
             header = Header(stamp=to_time(now_ns), frame_id=arm.base_frame)
-            own = self._of_arm(header, of_arm(name, EE_POSE.name), chunk_id, step, now_ns)
+            signal = of_arm(name, EE_POSE.name)
+            own = self._of_arm(header, signal, state.chunk_id, state.step, now_ns)
             if box := _workspace(header, arm.limits):
                 own.append(box)
+            if state.control != Control.POLICY.value:
+                own.append(_turn(header, state))
             for marker in own:
                 marker.ns = of_arm(name, marker.ns)
             markers += own
@@ -115,6 +120,15 @@ def _badge(header: Header, pose: Array, age_s: float) -> Marker:
     marker.pose.position.z += TEXT_HEIGHT_M
     marker.scale.z = TEXT_HEIGHT_M
     marker.text = f"pictures {age_s * 1000:.0f} ms old"
+    return marker
+
+
+def _turn(header: Header, state: ExecutorState) -> Marker:
+    """Whose turn it is, above the arm's base."""
+    marker = Marker(header=header, ns="control", type=Marker.TEXT_VIEW_FACING, color=TEXT)
+    marker.pose.orientation.w, marker.pose.position.z = 1.0, TURN_HEIGHT_M
+    marker.scale.z = TEXT_HEIGHT_M
+    marker.text = f"{state.control} {state.operator_hint}".strip()
     return marker
 
 

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution.admission import Bounded, Refused
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.joining import accept_ahead
@@ -25,6 +27,7 @@ from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
+from groot_ros.chunks.takeover.control import STEP_S
 from groot_ros.errors import UserError
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.nodes import parameters
@@ -38,11 +41,12 @@ from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor.executor_reports import executor_state
+from groot_ros.nodes.executor.operator_controls import Hands, OperatorControls
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
 from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
-from groot_ros.observation.fields import NS
+from groot_ros.observation.fields import NS, to_ns
 from groot_ros.observation.routes import Route
 from groot_ros.robot.checks import check_activation, unwatched
 from groot_ros.robot.config import RobotConfig, load_robot
@@ -105,8 +109,8 @@ class ExecutorNode(GuardedLifecycleNode):
         keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
         self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
         self._motion.set_speed_scale(p.speed_scale, 0)
-        borders = robot_borders(self._robot, p.longest_chunk, p.workspace_margin)
-        self._intake = ChunkIntake(self._robot, borders, p.watchdog)
+        self._borders = robot_borders(self._robot, p.longest_chunk, p.workspace_margin)
+        self._intake = ChunkIntake(self._robot, self._borders, p.watchdog)
         self._shadow = Shadow(self._signal)
         self._arm = ArmDescription.for_robot(self, self._robot, p.workspace_margin)
         self._buffer = ObservationBuffer(self._robot, fields=self._robot.moved, cameras=[])
@@ -142,6 +146,16 @@ class ExecutorNode(GuardedLifecycleNode):
         self._setpoints = SetpointPublisher(self, self._robot)
         self._markers = ChunkMarkers(self, self._robot)
         self._resume = self.create_service(Trigger, "~/resume", self._on_resume)
+        hands = Hands(
+            motion=self._motion,
+            lock=self._lock,
+            following=self._intake.following,
+            execute=self._execute_by_hand,
+            measured=self._newest,
+            reach=lambda: self._arm.reach if self._arm else None,
+        )
+        self._operator = OperatorControls(self, self._robot, hands)
+        self._operator_loop = SteppedLoop(1.0 / STEP_S, self._operator.step, self._tick_failed)
         self._state_timer = self.create_timer(STATE_PERIOD_S, self._on_state_timer)
         self._state_loop = SteppedLoop(
             1.0 / STATE_PERIOD_S, self._publish_state, self._tick_failed
@@ -168,6 +182,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if self._black_box:
             self._black_box.begin()
         self._intake.following.forget()
+        self._operator.reset()
         self._inbox: Inbox[ActionChunk] = Inbox()
         loop_class = SteppedLoop if self.lockstep else CommandLoop
         self._loop = loop_class(self._rate_hz, self._tick, self._tick_failed)
@@ -235,6 +250,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if self._arm:
             self._arm.close()
         self.destroy_service(self._resume)
+        self._operator.close()
         for subscription in self._subscriptions_here:
             self.destroy_subscription(subscription)
         self._reports.close()
@@ -253,6 +269,7 @@ class ExecutorNode(GuardedLifecycleNode):
             for message in self._inbox.take(announced):
                 if self.is_active:
                     self._obey(message)
+            self._operator_loop.step(tick.stamp_ns)
             self._loop.step(tick.stamp_ns)
             self._state_loop.step(tick.stamp_ns)
         return True
@@ -277,6 +294,9 @@ class ExecutorNode(GuardedLifecycleNode):
         reason = self._intake.foreign(message, now_ns)
         if reason is None and message.horizon == 0:
             self._cancel(message, now_ns)
+            return
+        if reason is None and self._operator.refusal(to_ns(message.header.stamp)):
+            # It is not its turn, which is no fault of it.
             return
         reason = reason or self._take(message)
         if reason is None:
@@ -314,6 +334,29 @@ class ExecutorNode(GuardedLifecycleNode):
         if self._intake.is_new(message):
             self._report_ended()
             self._reports.forget()
+        keep = partial(self._reports.keep, message)
+        fitted = self._execute(message.chunk_id, bounded, keep)
+        if isinstance(fitted, str):
+            return fitted
+        self._intake.took(message, fitted, self.now_ns())
+        return None
+
+    def _execute_by_hand(self, chunk_id: int, chunk: Chunk) -> str | None:
+        """Hand a chunk of the operator to the motion; the reason when it is refused."""
+        try:
+            bounded = self._borders.bounded(chunk)
+        except Refused as reason:
+            return str(reason)
+        fitted = self._execute(chunk_id, bounded, lambda _: None)
+        return fitted if isinstance(fitted, str) else None
+
+    def _execute(
+        self, chunk_id: int, bounded: Bounded, keep: Callable[[int], None]
+    ) -> Bounded | str:
+        """Hand a chunk to the motion, fitted to the arm; the reason when it is refused.
+
+        `keep` is told how many steps were moved to a border before it is executed.
+        """
         with self._lock:
             now_ns = self.now_ns()
             begins = self._motion.begins_anew
@@ -328,14 +371,13 @@ class ExecutorNode(GuardedLifecycleNode):
             return str(refused)
         chunk = fitted.chunk
         with self._lock:
-            now_ns = self.now_ns()
-            self._reports.keep(message, fitted.projected_steps)
-        reason = accept_ahead(self._motion, self._lock, self.now_ns, message.chunk_id, chunk)
-        if reason is None:
-            self._intake.took(message, fitted, now_ns)
-            self._shadow.add(message.chunk_id, chunk)
-            self._markers.add(message.chunk_id, chunk)
-        return reason
+            keep(fitted.projected_steps)
+        reason = accept_ahead(self._motion, self._lock, self.now_ns, chunk_id, chunk)
+        if reason is not None:
+            return reason
+        self._shadow.add(chunk_id, chunk)
+        self._markers.add(chunk_id, chunk)
+        return fitted
 
     def _start_motion(self, chunk: Chunk, now_ns: int) -> str | None:
         """A motion begins where the robot is."""
@@ -463,6 +505,7 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._motion,
                 self._loop,
                 self._intake.following,
+                self._operator.takeover,
                 self._robot.base_frame,
                 self._dry_run,
                 now_ns,
@@ -472,7 +515,7 @@ class ExecutorNode(GuardedLifecycleNode):
             box.said(STATE_TOPIC, state)
             box.look()
         self._states.publish(state)
-        self._markers.publish(state.chunk_id, state.step, now_ns)
+        self._markers.publish(state, now_ns)
 
     def _tell_stops(self) -> None:
         with self._lock:
@@ -514,6 +557,7 @@ class ExecutorNode(GuardedLifecycleNode):
             "chunks refused": str(self._rejected),
             "steps projected": str(self._intake.projected_steps),
             "follows": self._intake.followed,
+            "control": self._operator.sentence,
             "dry run": str(self._dry_run).lower(),
             "newest incident": self._black_box.newest if self._black_box else "",
             "messages left out of incidents": str(

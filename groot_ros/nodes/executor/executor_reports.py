@@ -12,6 +12,7 @@ from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.running import Execution
 from groot_ros.chunks.message import MAX_NAME_LENGTH, MAX_TEXT_LENGTH
 from groot_ros.chunks.shadow import Disagreement
+from groot_ros.chunks.takeover.control import Control, Takeover
 from groot_ros.nodes.messages import to_time
 from groot_ros.observation.fields import NS, to_ns
 from groot_ros.timing.command_loop import CommandLoop, SteppedLoop
@@ -73,6 +74,7 @@ def executor_state(
     executor: ChunkExecutor,
     loop: CommandLoop | SteppedLoop | None,
     following: FollowedActivation,
+    takeover: Takeover,
     frame: str,
     dry_run: bool,
     now_ns: int,
@@ -89,10 +91,14 @@ def executor_state(
         time_scale=executor.speed_scale,
         speed_scale=executor.speed_scale,
         interventions=executor.interventions,
+        control=takeover.control.value,
+        operator_hint=takeover.hint,
     )
     if loop:
         state.command_rate, state.command_jitter = loop.measured_rate_hz, loop.jitter_s
-    if (progress := executor.progress(now_ns)) and executor.motion:
+    # Steps of the operator's chunks are none of the policy's.
+    is_policy = takeover.control is Control.POLICY
+    if is_policy and (progress := executor.progress(now_ns)) and executor.motion:
         state.chunk_id, state.step = progress.chunk_id, progress.step
         state.time_scale, state.delay = progress.rate, progress.delay_steps
         state.remaining = (executor.motion.active_end_ns - executor.time_ns) / NS

@@ -1,0 +1,1 @@
+"""A person moves the robot in place of the policy."""

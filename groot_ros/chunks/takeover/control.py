@@ -1,0 +1,253 @@
+"""Whose turn it is to move the robot, and the chunks of an operator whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.chunk import Chunk, gripper
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.takeover.device import Device, device_type
+from groot_ros.chunks.takeover.targets import MET, Target, make_target
+from groot_ros.observation.label_messages import Trajectory
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.operator import Operator
+from groot_ros.signals.signals import GRIP, Signals, SignalSpec, of_arm
+from groot_ros.signals.space import Space
+
+Array = NDArray[np.float64]
+
+# A chunk of the operator: so many steps, so far apart; a new one is made every STEP_S.
+STEP_S, STEPS = 0.05, 10
+# A device that says nothing for so long is silent; its last chunk lasts longer.
+SILENT_S = 0.3
+# The way to the target is gone with this time constant, or as fast as FASTEST of the limits allow.
+TAU_S, FASTEST = 0.12, 0.9
+# Steps lead no farther ahead of the arm than it moves in this time: more than a fade takes.
+AHEAD_S = 0.4
+# The operator's velocity grows from rest within this time.
+RAMP_S = 0.6
+
+
+class Control(Enum):
+    """Whose chunks move the robot; the names stand in `executor/state` and in datasets."""
+
+    POLICY = "policy"
+    HANDOVER = "handover"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Way:
+    """Along a displacement w (D,) from a start (V,) as w (1 - exp(-t / tau)), which begins with
+    the velocity w / tau and ends at rest."""
+
+    start: Array
+    way: Array
+    tau_s: float
+
+    def values(self, space: Space, times_s: NDArray[np.floating[Any]]) -> Array:
+        """Values (T, V) at times (T,)."""
+        shares = 1.0 - np.exp(-times_s / self.tau_s)
+        return space.displace(self.start, shares[:, None] * self.way)
+
+
+class ArmByHand:
+    """One arm and the devices that lead it; belongs to the callbacks."""
+
+    def __init__(self, arm: RobotConfig, operator: Operator, name: str) -> None:
+        self.operator = operator
+        self.signal = of_arm(name, arm.output.signal.name)
+        """Which chunks hold of it, by its name."""
+        self.grip = of_arm(name, GRIP.name)
+        self._bounds = Bounds.of(arm.limits, arm.output.signal.kind)
+        self._space = self._bounds.space
+        self._velocity = FASTEST * self._bounds.velocity
+        kind = device_type(operator.motion)[1].name
+        self.target: Target = make_target(operator, kind, self._velocity)
+        self.motion = Device(operator.motion, arm.base_frame, self.target.take)
+        self.devices = [self.motion]
+        self.closure: float | None = None
+        if operator.grip:
+            self.devices.append(Device(operator.grip, arm.base_frame, self._take_grip))
+
+    def _take_grip(self, found: Array | Trajectory) -> None:
+        closure = found.positions[-1] if isinstance(found, Trajectory) else found
+        self.closure = float(np.clip(closure, 0.0, 1.0))
+
+    def is_silent(self, now_ns: int) -> bool:
+        """Whether nothing is heard of the device that leads the arm."""
+        heard_ns = self.motion.heard_ns
+        return heard_ns is None or not -SILENT_S * 1e9 <= now_ns - heard_ns <= SILENT_S * 1e9
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the device was moved by so much that it takes over."""
+        return 0.0 < self.operator.moved < self.target.moved
+
+    def apart(self, here: Array, now_ns: int) -> str:
+        """How far the device is from the arm where it has to meet it, in words; empty once it
+        has."""
+        away = self.target.away(here, now_ns)
+        worst = int(np.argmax(np.abs(away)))
+        if abs(away[worst]) <= MET:
+            return ""
+        joint = getattr(self.operator.motion, "joints", ("",) * len(away))[worst]
+        return f"leader {joint} is {away[worst]:+.2f} from the arm"
+
+    def begin(self, here: Array, now_ns: int) -> None:
+        """The operator leads from now on, the arm is here (V,)."""
+        self.target.begin(here, now_ns)
+        still = np.zeros_like(self._space.difference(here, here))
+        self._led, self._led_ns, self._begun_ns = Way(here, still, TAU_S), now_ns, now_ns
+
+    def steps(self, here: Array, now_ns: int, is_joining: bool) -> Array | None:
+        """Steps (T, V) to where the device leads, within the range and the velocity of the limits;
+        None where the arm waits.
+
+        They go on from the last ones: were each begun where the arm is by now, which is behind by
+        the time of a fade, the fades would swing.
+        """
+        # From rest: what runs away from a fade that begins is caught up with faster than it is.
+        since_s = max(0.0, (now_ns - self._begun_ns) / 1e9)
+        velocity = self._velocity * min(1.0, STEP_S + since_s / RAMP_S)
+        if is_joining and np.any(np.abs(self.target.away(here, now_ns)) > MET):
+            if self.operator.join_speed == 0.0:
+                return None
+            velocity = np.minimum(velocity, self.operator.join_speed * velocity / self._velocity)
+        start = self._start(here, now_ns)
+        target = self.target.at(start, now_ns)
+        if target is None:
+            return None
+        self._led, self._led_ns = self._way(start, self._inside(target), velocity), now_ns
+        return self._led.values(self._space, np.arange(STEPS) * STEP_S)
+
+    def _start(self, here: Array, now_ns: int) -> Array:
+        """Where the last steps lead to by now, but not far ahead of the arm."""
+        passed_s = min(max(0.0, (now_ns - self._led_ns) / 1e9), 2 * STEP_S)
+        due = self._led.values(self._space, np.array([passed_s], dtype=np.float64))[0]
+        way = self._space.difference(due, here)
+        ahead = float((self._space.lengths(way) / (AHEAD_S * self._velocity)).max())
+        return self._space.displace(here, way / max(1.0, ahead))
+
+    def _inside(self, value: Array) -> Array:
+        places = self._space.places(value)
+        inside = np.clip(places, self._bounds.lower, self._bounds.upper)
+        return self._space.displace(value, inside - places)
+
+    def _way(self, start: Array, target: Array, velocity: Array) -> Way:
+        """To the target as fast as the time constant asks for, or the limits allow."""
+        way = self._space.difference(target, start)
+        return Way(start, way, max(TAU_S, float((self._space.lengths(way) / velocity).max())))
+
+
+class Takeover:
+    """Says whose turn it is, and makes the operator's chunks.
+
+    The policy moves the robot until somebody takes over. Then the arm comes to rest, and once the
+    devices of all arms that have one are heard, and a leader has met its arm, the operator moves
+    it. A device that falls silent is joined anew. After the operator has handed back the policy
+    goes on from rest, with what it makes of observations from then on. Belongs to the callbacks;
+    who calls brings the clock.
+    """
+
+    def __init__(self, robot: RobotConfig) -> None:
+        self.control = Control.POLICY
+        self.hint = ""
+        """Why the operator does not lead yet, in words."""
+        self._robot = robot
+        self._has_begun = False
+        self._policy_from_ns: int | None = 0
+        named = robot.arms.items() if robot.arms else [("", robot)]
+        self.arms = [ArmByHand(a, a.operator, name) for name, a in named if a.operator]
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a device was moved by so much that it takes over."""
+        return self.control is Control.POLICY and any(arm.is_moved for arm in self.arms)
+
+    def take_over(self) -> None:
+        """The operator's turn begins, with a handover."""
+        self.control, self._has_begun = Control.HANDOVER, False
+        self.hint = "the arm comes to rest"
+
+    def hand_back(self) -> None:
+        """The policy's turn begins once the arm is at rest."""
+        self.control, self.hint = Control.POLICY, ""
+        self._policy_from_ns = None
+        for arm in self.arms:
+            arm.target.rest()
+
+    def reset(self) -> None:
+        """The policy moves the robot, from whatever it has seen."""
+        self.hand_back()
+        self._policy_from_ns = 0
+
+    def look(self, is_at_rest: bool, now_ns: int) -> None:
+        """Whether the arm is at rest now."""
+        if self._policy_from_ns is None and is_at_rest:
+            self._policy_from_ns = now_ns
+
+    def refusal(self, stamp_ns: int) -> str | None:
+        """Why a chunk of the policy, made of an observation at a time, does not count now."""
+        if self.control is not Control.POLICY:
+            return "the operator moves the robot"
+        if self._policy_from_ns is None:
+            return "the arm comes to rest after the operator has handed back"
+        if stamp_ns < self._policy_from_ns:
+            return "it was made of what was before the operator had handed back"
+        return None
+
+    def chunk(
+        self, here: Mapping[str, Array], is_at_rest: bool, now_ns: int, era: int
+    ) -> Chunk | None:
+        """The operator's next chunk, where the arms are at values by the names of the signals that
+        chunks hold; None while there is nothing to follow."""
+        if self.control is Control.POLICY:
+            return None
+        if silent := next((arm for arm in self.arms if arm.is_silent(now_ns)), None):
+            self.control, self._has_begun = Control.HANDOVER, False
+            device = silent.motion
+            self.hint = device.problem or f"nothing is heard on {device.topic}"
+            return None
+        if not self._has_begun:
+            if not is_at_rest:
+                return None
+            self._begin(here, now_ns)
+        if self.control is Control.HANDOVER:
+            self._join(here, now_ns)
+        return self._made(here, now_ns, era)
+
+    def _begin(self, here: Mapping[str, Array], now_ns: int) -> None:
+        for arm in self.arms:
+            arm.begin(here[arm.signal], now_ns)
+        self._has_begun = True
+
+    def _join(self, here: Mapping[str, Array], now_ns: int) -> None:
+        apart = [arm.apart(here[arm.signal], now_ns) for arm in self.arms]
+        self.hint = ", ".join(filter(None, apart))
+        if not self.hint:
+            self.control = Control.OPERATOR
+
+    def _made(self, here: Mapping[str, Array], now_ns: int, era: int) -> Chunk | None:
+        """One in which arms without a device stay where they are."""
+        led = {arm.signal: arm for arm in self.arms}
+        values: dict[SignalSpec, Array] = {}
+        for name, value in here.items():
+            arm = led.get(name)
+            signal = replace(self._robot.arm_of(name).output.signal, name=name)
+            steps: Array | None = np.repeat(value[None], STEPS, axis=0)
+            if arm:
+                steps = arm.steps(value, now_ns, self.control is Control.HANDOVER)
+            if steps is None:
+                return None
+            values[signal] = steps
+        for arm in self.arms:
+            if arm.closure is not None and self.control is Control.OPERATOR:
+                values[gripper(arm.grip)] = np.full(STEPS, arm.closure)
+        return Chunk(now_ns, round(STEP_S * 1e9), era, signals=Signals.of(values))

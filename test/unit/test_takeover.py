@@ -1,0 +1,354 @@
+"""An operator in place of the policy: smooth both ways, and within the limits whatever is sent."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as trials
+from hypothesis import strategies as st
+
+from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution.admission import Refused
+from groot_ros.chunks.execution.joining import accept_ahead
+from groot_ros.chunks.execution.reach import Reach, needs_reach
+from groot_ros.chunks.execution.robot_motion import (
+    begin_motion,
+    fit_ahead,
+    followed,
+    robot_executor,
+)
+from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.stopping import StopReason
+from groot_ros.chunks.execution.together import robot_borders
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.chunks.limits.pose_chunks import Unsolved
+from groot_ros.chunks.takeover.control import STEP_S, Control, Takeover
+from groot_ros.files.config_file import read_yaml
+from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
+from groot_ros.robot.urdf import load_urdf
+from groot_ros.share import share_file
+from groot_ros.signals.signals import Signals
+
+Array = np.ndarray
+BEGIN_NS = 10**9
+TICK_NS = round(STEP_S * 1e9)
+HOMES = {
+    "sim": np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
+    "so101": np.array([0.0, -1.2, 1.2, 1.0, 0.0]),
+}
+
+
+def sim(**operator: Any) -> RobotConfig:
+    """The simulated arm with another operator."""
+    values = read_yaml(share_file("config/robots/sim.yaml"))
+    values["operator"] = operator or values["operator"]
+    return parse_robot(values, "sim.yaml")
+
+
+POSES = sim(ee_pose={"topic": "hand"})
+ROBOTS = {"twist": sim(), "pose": POSES, "leader": load_robot("so101")}
+
+
+def stamp(now_ns: int, frame: str = "fr3_link0") -> SimpleNamespace:
+    time = SimpleNamespace(sec=now_ns // 10**9, nanosec=now_ns % 10**9)
+    return SimpleNamespace(stamp=time, frame_id=frame)
+
+
+def xyz(values: Any) -> SimpleNamespace:
+    return SimpleNamespace(**dict(zip("xyz", map(float, values), strict=True)))
+
+
+def pose_message(now_ns: int, pose: Any, frame: str = "fr3_link0") -> SimpleNamespace:
+    rotation = SimpleNamespace(**dict(zip("wxyz", map(float, pose[3:]), strict=True)))
+    held = SimpleNamespace(position=xyz(pose[:3]), orientation=rotation)
+    return SimpleNamespace(header=stamp(now_ns, frame), pose=held)
+
+
+def twist_message(now_ns: int, twist: Any, frame: str = "fr3_link0") -> SimpleNamespace:
+    held = SimpleNamespace(linear=xyz(twist[:3]), angular=xyz(twist[3:]))
+    return SimpleNamespace(header=stamp(now_ns, frame), twist=held)
+
+
+def leader_message(now_ns: int, joints: Any) -> SimpleNamespace:
+    names = list(ROBOTS["leader"].joints)
+    return SimpleNamespace(header=stamp(now_ns), name=names, position=[*map(float, joints)])
+
+
+class Stage:
+    """An executor and a takeover over a handed clock; the robot is where it was commanded."""
+
+    def __init__(self, robot: RobotConfig, home: Array) -> None:
+        self.robot = robot
+        self.period_ns = round(1e9 / robot.output.rate_hz)
+        settings = ExecutionSettings(period_s=self.period_ns / 1e9)
+        self.motion = robot_executor(robot, settings)
+        self.takeover = Takeover(robot)
+        self.borders = robot_borders(robot)
+        self.reach = Reach(robot, load_urdf(robot.urdf)) if needs_reach(robot) else None
+        self.now_ns, self.era, self.count = BEGIN_NS, 0, 0
+        self.place, self.commands = home, [home]
+
+    def receive(self, message: Any) -> None:
+        self.takeover.arms[0].motion.receive(message, self.now_ns)
+
+    def execute(self, chunk: Chunk) -> str | None:
+        """As the node does."""
+        self.count += 1
+        try:
+            bounded = self.borders.bounded(chunk)
+            if self.motion.begins_anew:
+                begin_motion(self.motion, self.reach, chunk, self.place, self.now_ns)
+            clock = lambda: self.now_ns  # noqa: E731
+            fitted = fit_ahead(self.motion, nullcontext(), clock, self.reach, bounded)
+        except (Refused, Unsolved) as reason:
+            return str(reason)
+        return accept_ahead(self.motion, nullcontext(), clock, self.count, fitted.chunk)
+
+    def take_over(self) -> None:
+        self._interrupt(StopReason.TAKEN_OVER)
+        self.takeover.take_over()
+
+    def hand_back(self) -> None:
+        self._interrupt(StopReason.HANDED_BACK)
+        self.takeover.hand_back()
+
+    def _interrupt(self, reason: StopReason) -> None:
+        self.motion.resume()
+        self.motion.halt(reason, self.now_ns)
+        self.era += 1
+        self.motion.cancel(self.era, self.now_ns)
+
+    def tick(self) -> None:
+        """One period of the operator's chunks, and the commands in it."""
+        is_at_rest = self.motion.is_at_rest
+        self.takeover.look(is_at_rest, self.now_ns)
+        here = self.place if self.motion.is_idle else self.motion.held
+        values = followed(self.robot, self.reach, here)
+        chunk = self.takeover.chunk(values, is_at_rest, self.now_ns, self.era)
+        if chunk:
+            self.execute(chunk)
+            self.motion.forgive()
+        elif not is_at_rest and self.takeover.control is Control.HANDOVER:
+            self.motion.halt(StopReason.SILENT, self.now_ns)
+        for _ in range(TICK_NS // self.period_ns):
+            self.now_ns += self.period_ns
+            setpoint = self.motion.setpoint(self.now_ns)
+            if setpoint:
+                self.place = setpoint.value
+                self.commands.append(self.place)
+                self.motion.measured(self.place, self.now_ns)
+
+    def policy_chunk(self, way: Array, stamp_ns: int) -> str | None:
+        """A chunk of the policy that leads along a way in a second, where it may."""
+        if reason := self.takeover.refusal(stamp_ns):
+            return reason
+        space = self.robot.output.signal.kind.space
+        steps = space.displace(self.place, np.linspace(0, 1, 16)[:, None] * way)
+        signal = self.robot.output.signal
+        chunk = Chunk(stamp_ns, 10**9 // 15, self.era, signals=Signals.of({signal: steps}))
+        return self.execute(chunk)
+
+    def check(self) -> None:
+        """Commands keep to range, velocity and acceleration of the robot file."""
+        bounds = Bounds.of(self.robot.limits, self.robot.output.signal.kind)
+        commands, period_s = np.array(self.commands), self.period_ns / 1e9
+        ways = bounds.space.difference(commands[1:], commands[:-1])
+        places = bounds.space.places(commands)
+        assert np.all(places >= bounds.lower - 1e-6) and np.all(places <= bounds.upper + 1e-6)
+        speeds = bounds.space.lengths(ways / period_s)
+        assert np.all(speeds <= bounds.velocity * (1 + 1e-6))
+        most = np.maximum(bounds.acceleration, bounds.deceleration)
+        changes = bounds.space.lengths(np.diff(ways, axis=0) / period_s**2)
+        assert np.all(changes <= most * 1.01)
+
+
+def moving_stage(robot: RobotConfig = ROBOTS["twist"]) -> Stage:
+    """A policy moves the simulated arm along y."""
+    stage = Stage(robot, HOMES["sim"])
+    assert stage.policy_chunk(0.1 * np.eye(6)[1], stage.now_ns) is None
+    for _ in range(6):
+        stage.tick()
+    assert stage.takeover.control is Control.POLICY and stage.place[1] > 0.01
+    return stage
+
+
+def steer(stage: Stage, twist: Any, ticks: int) -> None:
+    for _ in range(ticks):
+        stage.receive(twist_message(stage.now_ns, twist))
+        stage.tick()
+
+
+def test_a_twist_takes_over_from_where_the_arm_is_and_hands_back_at_rest() -> None:
+    stage = moving_stage()
+    stage.take_over()
+    assert stage.policy_chunk(np.zeros(6), stage.now_ns) == "the operator moves the robot"
+    steer(stage, [0, 0, 0.1, 0, 0, 0], 40)
+    assert stage.takeover.control is Control.OPERATOR and not stage.takeover.hint
+    assert stage.place[2] == pytest.approx(0.3 + 0.1 * 1.7, abs=0.04)
+    before_ns = stage.now_ns
+    stage.hand_back()
+    assert "comes to rest" in str(stage.policy_chunk(np.zeros(6), stage.now_ns))
+    for _ in range(10):
+        stage.tick()
+    assert stage.motion.is_at_rest
+    assert "before the operator" in str(stage.policy_chunk(np.zeros(6), before_ns))
+    there = stage.place
+    assert stage.policy_chunk(0.1 * np.eye(6)[1], stage.now_ns) is None
+    for _ in range(10):
+        stage.tick()
+    assert stage.place[1] > there[1] + 0.02 and stage.motion.stops.sentence == ""
+    stage.check()
+
+
+def test_a_silent_operator_holds_the_arm_and_may_go_on() -> None:
+    stage = moving_stage()
+    stage.take_over()
+    steer(stage, [0.2, 0, 0, 0, 0, 0], 20)
+    for _ in range(100):
+        stage.tick()
+    assert stage.motion.is_at_rest and not stage.motion.stops.blocked
+    assert stage.takeover.control is Control.HANDOVER
+    assert stage.takeover.hint == "nothing is heard on operator/twist"
+    held = stage.place
+    steer(stage, [-0.2, 0, 0, 0, 0, 0], 20)
+    assert stage.takeover.control is Control.OPERATOR and stage.place[0] < held[0] - 0.05
+    stage.check()
+
+
+def test_a_hand_that_is_elsewhere_leads_by_how_it_moves() -> None:
+    stage = moving_stage(POSES)
+    stage.take_over()
+    hand = np.array([3.0, -2.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    for _ in range(10):
+        stage.receive(pose_message(stage.now_ns, hand))
+        stage.tick()
+    rested = stage.place
+    for _ in range(30):
+        hand[0] += 0.004
+        stage.receive(pose_message(stage.now_ns, hand))
+        stage.tick()
+    for _ in range(20):
+        stage.receive(pose_message(stage.now_ns, hand))
+        stage.tick()
+    np.testing.assert_allclose(stage.place[:3] - rested[:3], [0.12, 0, 0], atol=2e-3)
+    # One that jumps, as a tracker does that had lost it, leads from there.
+    hand[1] += 1.0
+    for _ in range(20):
+        stage.receive(pose_message(stage.now_ns, hand))
+        stage.tick()
+    np.testing.assert_allclose(stage.place[:3] - rested[:3], [0.12, 0, 0], atol=4e-3)
+    stage.check()
+
+
+@pytest.mark.parametrize("join_speed", [0.3, 0.0])
+def test_a_leader_that_is_elsewhere_is_met_slowly_or_waited_for(join_speed: float) -> None:
+    values = read_yaml(share_file("config/robots/so101.yaml"))
+    values["operator"]["join_speed"] = join_speed
+    home = HOMES["so101"]
+    stage = Stage(parse_robot(values, "so101.yaml"), home)
+    stage.take_over()
+    leader = home + [0.6, 0, 0, 0, 0]
+
+    def follow(ticks: int) -> None:
+        for _ in range(ticks):
+            stage.receive(leader_message(stage.now_ns, leader))
+            stage.tick()
+
+    follow(10)
+    assert stage.takeover.control is Control.HANDOVER
+    assert stage.takeover.hint.startswith("leader shoulder_pan is +0.")
+    if join_speed == 0.0:
+        np.testing.assert_array_equal(stage.place, home)
+        leader = home + [0.04, 0, 0, 0, 0]
+    follow(80)
+    assert stage.takeover.control is Control.OPERATOR
+    np.testing.assert_allclose(stage.place, leader, atol=5e-3)
+    commands = np.array(stage.commands)
+    speeds = np.abs(np.diff(commands, axis=0)) / (stage.period_ns / 1e9)
+    is_apart = np.abs(commands[1:, 0] - leader[0]) > 0.06
+    assert join_speed == 0.0 or speeds[is_apart].max() <= join_speed * 1.25
+    stage.check()
+
+
+def test_a_leader_that_is_moved_asks_for_the_turn() -> None:
+    values = read_yaml(share_file("config/robots/so101.yaml"))
+    values["operator"]["moved"] = 0.1
+    stage = Stage(parse_robot(values, "so101.yaml"), HOMES["so101"])
+    for place in (0.0, 0.05):
+        stage.receive(leader_message(stage.now_ns, HOMES["so101"] + place))
+        assert not stage.takeover.is_asked_for
+    stage.receive(leader_message(stage.now_ns, HOMES["so101"] + 0.2))
+    assert stage.takeover.is_asked_for
+    stage.take_over()
+    stage.hand_back()
+    assert not stage.takeover.is_asked_for
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (lambda now: twist_message(now - 10**9, np.ones(6)), "1.00 s old"),
+        (lambda now: twist_message(now, np.ones(6), "world"), "expected 'fr3_link0'"),
+        (lambda now: twist_message(now, np.full(6, np.nan)), "are not finite"),
+    ],
+)
+def test_what_does_not_count_is_named(message: Any, words: str) -> None:
+    stage = moving_stage()
+    stage.take_over()
+    for _ in range(20):
+        stage.receive(message(stage.now_ns))
+        stage.tick()
+    assert words in stage.takeover.hint and stage.motion.is_at_rest
+
+
+numbers = st.one_of(
+    st.floats(-1, 1), st.floats(-1e3, 1e3), st.sampled_from([np.nan, np.inf, 1e308, -1e308, 0.0])
+)
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["send", "send", "send", "quiet", "take", "back", "policy", "stale"]),
+        st.lists(numbers, min_size=7, max_size=7),
+        st.integers(1, 12),
+    ),
+    min_size=3,
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("name", list(ROBOTS))
+@trials(max_examples=12, deadline=None)
+@given(events=events)
+def test_no_command_leaves_the_limits_whatever_the_operator_sends(
+    name: str, events: list[Any]
+) -> None:
+    robot = ROBOTS[name]
+    stage = Stage(robot, HOMES[robot.name if robot.name in HOMES else "sim"])
+    stage.take_over()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for event, values, ticks in events:
+            if event == "take" and stage.takeover.control is Control.POLICY:
+                stage.take_over()
+            elif event == "back" and stage.takeover.control is not Control.POLICY:
+                stage.hand_back()
+            for _ in range(ticks):
+                sent_ns = stage.now_ns - (event == "stale") * 10**9
+                if event in ("send", "stale"):
+                    stage.receive(_message(name, sent_ns, values))
+                elif event == "policy":
+                    size = 6 if name != "leader" else 5
+                    stage.policy_chunk(np.nan_to_num(values[:size]), stage.now_ns)
+                stage.tick()
+    stage.check()
+
+
+def _message(name: str, now_ns: int, values: list[float]) -> Any:
+    if name == "twist":
+        return twist_message(now_ns, values[:6])
+    if name == "pose":
+        return pose_message(now_ns, values)
+    return leader_message(now_ns, values[:5])
