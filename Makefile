@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export TORCH TORCH_INDEX PYTHON
 MINUTES ?= 1
 
-.PHONY: help setup demo learn test test-interop fuzz lint clean
+.PHONY: help setup demo learn test test-interop fuzz lint docs clean
 
 help:
 	@echo "make setup   Python environment in .venv and colcon build; the others do it first."
@@ -23,6 +23,7 @@ help:
 	@echo "make fuzz    hostile input for everything that reads bytes from outside"
 	@echo "             MINUTES=10  of attacks (1)"
 	@echo "make lint    ruff, mypy"
+	@echo "make docs    the documentation as a site, in build/site"
 	@echo "make clean   removes what was built, not .venv"
 
 setup:
@@ -45,6 +46,12 @@ fuzz: setup
 
 lint: setup
 	@source ./env.sh && ruff check . && ruff format --check . && mypy
+
+docs:
+	@python3 -m venv build/docs_env
+	@build/docs_env/bin/pip install --quiet --requirement requirements/docs.txt
+	@NO_MKDOCS_2_WARNING=1 build/docs_env/bin/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 clean:
 	rm -rf build install log fuzz_finds tools/ros2cli_verbs/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

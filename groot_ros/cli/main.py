@@ -35,7 +35,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     for path in sorted(VERBS.glob("[a-z]*.py")):
         name = path.stem.replace("_", "-")
-        summary, text = _documented(path)
+        summary, text = documented(path)
         verb = verbs.add_parser(name, help=summary, description=text)
         if name == named:
             module = importlib.import_module(f"groot_ros.cli.verbs.{path.stem}")
@@ -44,7 +44,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _documented(verb: Path) -> tuple[str, str]:
+def documented(verb: Path) -> tuple[str, str]:
     """The summary of a verb and all that its module says of it, without importing it."""
     with verb.open(encoding="utf-8") as file:
         head = file.read(MOST_TEXT)
