@@ -150,7 +150,8 @@ def _grip_types(label: GripLabel) -> dict[str, LabelType]:
 
 
 def _closure(label: GripLabel, raw: float) -> Array:
-    return np.asarray(label.closure(raw) if np.isfinite(raw) else np.nan)
+    """Below 0 or above 1 where the number is beyond the range."""
+    return np.asarray(label.fraction(raw) if np.isfinite(raw) else np.nan)
 
 
 def _named(joints: Sequence[str], names: Sequence[str], numbers: Sequence[float]) -> Array:

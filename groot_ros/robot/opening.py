@@ -14,7 +14,11 @@ class Opening:
     def closure(self, raw: float) -> float:
         """Closure in [0, 1] of a raw value; NaN stays NaN."""
         # In this order of arguments min and max hand NaN on.
-        return min(max((raw - self.open) / (self.closed - self.open), 0.0), 1.0)
+        return min(max(self.fraction(raw), 0.0), 1.0)
+
+    def fraction(self, raw: float) -> float:
+        """The same of a raw value beyond the range: below 0 or above 1."""
+        return (raw - self.open) / (self.closed - self.open)
 
     def raw(self, closure: float) -> float:
         """Raw value of a closure in [0, 1]."""

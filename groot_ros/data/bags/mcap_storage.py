@@ -232,7 +232,8 @@ class McapFile:
             for stream, times in self._times(stretch):
                 before = np.append(newest.get(stream, times[0]), times[:-1])
                 newest[stream] = int(times[-1])
-                for index in np.flatnonzero(before - times > STEP_BACK_NS):
+                # A time of 0 is none: it is of a recorder that had no clock.
+                for index in np.flatnonzero((before - times > STEP_BACK_NS) & (times > 0)):
                     steps.append((int(times[index]), int(before[index])))
         return joined(steps)
 

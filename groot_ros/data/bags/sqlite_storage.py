@@ -23,7 +23,7 @@ _MESSAGES = "SELECT timestamp, topic_id, data FROM messages WHERE topic_id IN ({
 _STEPS_BACK = (
     "SELECT timestamp, before FROM (SELECT timestamp, LAG(timestamp) OVER "
     "(PARTITION BY topic_id ORDER BY id) AS before FROM messages WHERE id > 0) "
-    "WHERE before - timestamp > ?"
+    "WHERE before - timestamp > ? AND timestamp > 0"
 )
 
 

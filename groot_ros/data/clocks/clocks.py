@@ -32,6 +32,8 @@ CLOCK_OFFSET_S = 1.0
 COMMON_OFFSET_S = STATE_MAX_AGE_S
 # Commands are as small as states and arrive as soon; this is one step and a half at 15 Hz.
 LABEL_OFFSET_S = 0.1
+# No message arrives before its stamp, but clocks that are kept together differ by less.
+AHEAD_S = 0.1
 # As late as makes a live node refuse states, and three steps at 15 Hz.
 FARTHEST_DRIFT_S = STATE_MAX_AGE_S
 # Medians over so many messages of a stream's beginning and end are no accident.
@@ -170,7 +172,7 @@ def clock_notes(
     source: Source, health: Mapping[str, StreamHealth], drifts: Sequence[Drift]
 ) -> Iterator[str]:
     """Sentences about a clock that was taken although it is not the bag's, clocks that drift,
-    messages without a time, and labels whose stamps are further from those of the states than
+    messages without a time, and streams whose stamps are further from those of the others than
     transport explains."""
     stamped = _stamped(source)
     for drift in drifts:
@@ -183,9 +185,30 @@ def clock_notes(
             f"all stamps are {abs(behind_s):.1f} s {side} the bag's clock, as in simulation "
             "time: the difference was taken out"
         )
+    yield from offset_notes(source, health)
     for label in source.labels():
         if label.is_stamped:
             yield from _label_notes(label, stamped, health)
+
+
+def offset_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[str]:
+    """Sentences about pictures and states that arrive before their stamps, or so much later than
+    the others that a live node refuses them."""
+    observed = {topic: stream for topic, stream in _stamped(source).items() if not stream.is_label}
+    found = {topic: health[topic].offset_s() for topic in observed if topic in health}
+    offsets = {topic: offset_s for topic, offset_s in found.items() if offset_s is not None}
+    for topic, offset_s in offsets.items():
+        others = [other_s for other, other_s in offsets.items() if other != topic]
+        ahead_s, behind_s = min(*others, 0.0, 0.0) - offset_s, offset_s - max(*others, 0.0, 0.0)
+        if ahead_s > AHEAD_S or behind_s > COMMON_OFFSET_S:
+            side = "ahead of" if ahead_s > 0 else "behind"
+            most_s = AHEAD_S if ahead_s > 0 else COMMON_OFFSET_S
+            yield (
+                f"the stamps of {topic} are {max(ahead_s, behind_s):.2f} s {side} those of the "
+                f"other streams, measured at their arrival, expected less than {most_s:g} s: if "
+                "they are of another clock, what was seen is put to wrong times; "
+                f"{_by_arrival(observed[topic])}"
+            )
 
 
 def _label_notes(

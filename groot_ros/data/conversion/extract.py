@@ -11,7 +11,7 @@ from typing import Any
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
-from groot_ros.data.clocks.clocks import check_clocks, clock_notes, on_bag_clock
+from groot_ros.data.clocks.clocks import check_clocks, clock_notes, offset_notes, on_bag_clock
 from groot_ros.data.conversion.idle import moving_range
 from groot_ros.data.datasets.parts import PartWriter, load_rows
 from groot_ros.data.datasets.statistics import sign_flips
@@ -24,7 +24,7 @@ from groot_ros.data.playback.frames import (
     take_frames,
 )
 from groot_ros.data.playback.labels import Labels, make_labels
-from groot_ros.data.playback.losses import LEFT_OUT, Drops, Loss, Ranges
+from groot_ros.data.playback.losses import LEFT_OUT, SHOWN, Drops, Loss, Ranges
 from groot_ros.data.playback.replay import (
     SignalReader,
     Source,
@@ -148,7 +148,7 @@ def extract(
     kept = signals.signals()
     if extraction.has_frames:
         extraction.finish(make_labels(source.codec, kept.states, kept.commands))
-    _check(episode, extraction)
+    _check(episode, extraction, list(offset_notes(source, clocks)))
     notes = [
         *episode.notes,
         *clock_notes(source, clocks, drifts),
@@ -231,15 +231,15 @@ def _labelled(
         yield known, obstacle(known, has_command)
 
 
-def _check(episode: Episode, extraction: _Extraction) -> None:
+def _check(episode: Episode, extraction: _Extraction, doubts: Sequence[str]) -> None:
     if extraction.parts:
         return
     by_reason = extraction.drops.by_reason
-    if by_reason:
-        reason, count = max(by_reason.items(), key=lambda item: item[1])
-        why = f"{extraction.drops.steps} steps dropped, {count} because of: {reason}"
-    else:
-        why = "no pictures were recorded"
+    reasons = sorted(by_reason, key=lambda reason: by_reason[reason], reverse=True)
+    why = "no pictures were recorded"
+    if reasons:
+        told = [f"{by_reason[reason]} because of: {reason}" for reason in reasons[:SHOWN]]
+        why = "; ".join([f"{extraction.drops.steps} steps dropped, {told[0]}", *told[1:], *doubts])
     raise BagError(f"episode {episode.name} of bag {episode.bag} is empty: {why}")
 
 

@@ -163,6 +163,8 @@ class SampleTrack(LabelTrack):
     def __init__(self, source: LabelTopic, behind_ns: int = 0) -> None:
         super().__init__(source, behind_ns)
         self._is_held = source.signal.kind.is_decision
+        self.farthest = 0.5
+        """Of a gripper's commands from the middle of its range, in parts of that."""
         self._last: Array = np.full(source.signal.shape, np.nan)
 
     def _keep(self, found: Any, time_ns: int) -> None:
@@ -176,6 +178,9 @@ class SampleTrack(LabelTrack):
         if not self.source.signal.kind.usable(value[None])[0]:
             self._leave_out(NOT_USABLE, time_ns)
             return
+        if self._is_held:
+            self.farthest = max(self.farthest, abs(float(value) - 0.5))
+            value = np.clip(value, 0.0, 1.0)
         self._samples.add(time_ns, value)
         self._begin(time_ns)
 

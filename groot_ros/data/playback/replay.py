@@ -16,7 +16,12 @@ from groot_ros.codecs.parts import REACHED
 from groot_ros.data.bags.reader import Bag
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.key_frames import decode_before
-from groot_ros.data.playback.label_tracks import LabelTopic, LabelTrack, make_track
+from groot_ros.data.playback.label_tracks import (
+    LabelTopic,
+    LabelTrack,
+    SampleTrack,
+    make_track,
+)
 from groot_ros.data.playback.signals import Samples, Signal
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.topics import find_labels, find_streams, is_reached, wanted_labels
@@ -170,6 +175,12 @@ class SignalReader:
             for track in self._tracks
             for reason, count in track.unusable.items()
         }
+
+    @property
+    def beyond(self) -> dict[LabelTopic, float]:
+        """How far from the middle of its range each gripper was commanded; 1 is an end."""
+        tracks = [track for track in self._tracks if isinstance(track, SampleTrack)]
+        return {track.source: 2 * track.farthest for track in tracks}
 
     @property
     def _motions(self) -> list[LabelTrack]:

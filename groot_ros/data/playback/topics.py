@@ -14,7 +14,7 @@ from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.errors import UserError
 from groot_ros.observation.label_messages import label_topics, label_types
-from groot_ros.observation.routes import Route, merged
+from groot_ros.observation.routes import TRANSFORMS, Route, merged
 from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import GRIPPER_COMMAND, GripLabel, Label
@@ -173,6 +173,8 @@ def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") 
             + hint
         )
     if not any(type_name in info.counts for type_name in types):
+        if TRANSFORMS in info.counts:
+            hint = f"; of {name} `tf: LINK` in place of `topic` reads the pose of a link"
         raise BagError(
             f"topic {name} of bag {bag.path} is {' and '.join(info.counts)}, expected "
             f"{' or '.join(types)} for {use}: name another topic in the robot file" + hint

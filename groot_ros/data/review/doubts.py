@@ -18,6 +18,8 @@ from groot_ros.signals.kinds import JOINTS, POSE, Kind
 # Commands that stay the same for longer than FROZEN_S while the arm moves away from them by more
 # than this, in m or rad, were not what moved it.
 FROZEN_S = 1.0
+# Some command a gripper to a little beyond its end; farther the numbers are of another unit.
+FARTHEST = 1.5
 MOVED = {POSE: (0.02, "m"), JOINTS: (0.05, "rad")}
 
 
@@ -80,6 +82,13 @@ def unreadable_notes(signals: SignalReader, health: Mapping[str, StreamHealth]) 
             yield f"{count} packets on {topic} were left out: {reason}"
     for (topic, reason), count in signals.unusable.items():
         yield f"{count} commands on {topic} {reason} and were left out"
+    for source, times in signals.beyond.items():
+        if times > FARTHEST:
+            yield (
+                f"commands on {source.topic} are up to {times:.3g} times as far from the middle "
+                "of the gripper's range as its ends, and count as those: set `open` and `closed` "
+                f"at {source.label.key} of the robot file to the numbers that are sent"
+            )
     for name, label in signals.reached.items():
         if label.topic:
             yield (

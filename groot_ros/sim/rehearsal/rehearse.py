@@ -137,7 +137,7 @@ class _Run:
         if isinstance(found, Trajectory):
             found = found.positions[-1]
         if found is not None and np.isfinite(found):
-            self._commanded_grip = float(found)
+            self._commanded_grip = float(np.clip(found, 0.0, 1.0))
 
     def _pass_time(self, until_ns: int) -> None:
         while self._tick_ns <= until_ns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -102,6 +103,24 @@ def test_labels_a_little_off_are_said(tmp_path: Path, offset_s: float, side: str
     assert len(notes) == bool(side)
     assert not side or f"{abs(offset_s):.2f} s {side}" in notes[0]
     assert "/target_pose" in report.episodes[0].health
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "said"),
+    [(0.15, "0.12 s ahead of"), (-0.15, ""), (0.8, "is empty: .* 0.77 s ahead of")],
+)
+def test_pictures_that_arrive_before_their_stamps_are_said(
+    tmp_path: Path, offset_s: float, said: str
+) -> None:
+    arm, off = ArmBag(seconds=SECONDS), ArmBag(seconds=SECONDS, clock_offset_s=offset_s)
+    usual = [*arm.states(), *arm.commands(), *arm.images(["exterior"])]
+    write_bag(tmp_path / "bag", [*usual, *off.images(["wrist"])])
+    try:
+        text = " ".join(convert(conversion(tmp_path / "bag", tmp_path / "out")).notes)
+    except UserError as error:
+        text = str(error)
+    found = re.search(f"{said} those .* `clock: arrival` at observations.cameras.wrist", text)
+    assert bool(found) == bool(said)
 
 
 def test_a_camera_of_another_clock_counts_by_its_arrival_and_latency(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -322,6 +323,16 @@ def test_trajectories_of_other_joints_or_without_points_say_why_there_is_nothing
     path = write_bag(tmp_path / "few", [*observed(arm), *of(list(JOINTS[:6]), [(0.1, [0.0] * 6)])])
     with pytest.raises(BagError, match=f"{TOPIC} has no joint fr3_joint7, only fr3_joint1, "):
         extracted(path, robot, codec_for(robot), tmp_path / "few_rows")
+
+
+def test_a_gripper_that_is_commanded_in_another_unit_is_told(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    far = arm.maker.float64(128.0)
+    messages = [replace(m, data=far) if "gripper" in m.topic else m for m in arm.messages()]
+    report = convert(conversion(write_bag(tmp_path / "bag", messages), tmp_path / "out"))
+    [note] = report.notes
+    assert "commands on /gripper/command are up to 255 times as far" in note
+    assert "`closed` at commands.grip of the robot file" in note
 
 
 def test_a_leader_that_stands_still_while_the_arm_moves_is_told(tmp_path: Path) -> None:
