@@ -24,13 +24,19 @@ from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.errors import UserError
 from groot_ros.model.processing.processor import Processor
-from groot_ros.training.augmentation import Change
 from groot_ros.training.config import TINY, make_config
-from groot_ros.training.frames import VideoFile
-from groot_ros.training.pictures import PictureSource, VideoPictures, prepare, prepare_pictures
-from groot_ros.training.preparation import Prepared, open_dataset, prepare_training
-from groot_ros.training.samples import Collator, SampleOptions, Samples
-from groot_ros.training.table import Table
+from groot_ros.training.data.augmentation import Change
+from groot_ros.training.data.frames import VideoFile
+from groot_ros.training.data.pictures import (
+    PictureSource,
+    VideoPictures,
+    prepare,
+    prepare_pictures,
+)
+from groot_ros.training.data.samples import Collator, SampleOptions, Samples
+from groot_ros.training.data.source import open_dataset
+from groot_ros.training.data.table import Table
+from groot_ros.training.preparation import Prepared, prepare_training
 
 EPISODES, EPISODE_S = 4, 20.0
 BATCH = 32
@@ -78,7 +84,7 @@ class LoaderBenchmark:
             raise UserError(f"samples is {self.samples}, expected {BATCH} or more")
         with self._dataset() as path:
             prepared = _prepare(path)
-            table, processor = prepared.table, prepared.processor
+            table, processor = prepared.parts[0].table, prepared.parts[0].processor
             baseline = self._rate(prepared, SeekingPictures(table, processor))
             from_videos = self._rate(prepared, VideoPictures(table, processor))
             started_s = time.perf_counter()
@@ -115,9 +121,14 @@ class LoaderBenchmark:
 
     def _rate(self, prepared: Prepared, pictures: PictureSource) -> float:
         options = SampleOptions(count=self.samples)
-        samples = Samples(prepared.table, prepared.processor, prepared.network.config, options)
+        samples = Samples(
+            prepared.parts[0].table,
+            prepared.parts[0].processor,
+            prepared.network.config,
+            options,
+        )
         samples.take_pictures_from(pictures)
-        collate = Collator(prepared.processor, prepared.network.config)
+        collate = Collator(prepared.parts[0].processor, prepared.network.config)
         loader = DataLoader(samples, BATCH, num_workers=self.workers, collate_fn=collate)
         started_s = time.perf_counter()
         for _ in loader:

@@ -23,12 +23,16 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
 
 def open_checkpoint(args: argparse.Namespace, robot: RobotConfig) -> Policy:
     """The checkpoint of `args`, loaded and compared with the robot file."""
-    from groot_ros.policies.checkpoint.folder import checkpoint_codec, find_checkpoint
+    from groot_ros.policies.checkpoint.folder import (
+        checkpoint_codec,
+        checkpoint_codecs,
+        find_checkpoint,
+    )
     from groot_ros.policies.factory import AUTO, PolicyChoice, make_policy
 
     folder = find_checkpoint(args.checkpoint)
     variant = args.variant or AUTO
-    if variant == AUTO and not checkpoint_codec(folder):
+    if variant == AUTO and not checkpoint_codec(folder) and not checkpoint_codecs(folder):
         raise UserError(f"{folder} does not say its variant: name it with --variant")
     choice = PolicyChoice("local", variant, str(folder), device=args.device, seed=NOISE_SEED)
     policy = make_policy(choice, robot)

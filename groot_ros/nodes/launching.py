@@ -24,10 +24,12 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_codec,
+    checkpoint_codecs,
     checkpoint_variant,
     find_checkpoint,
     shipped_checkpoint,
 )
+from groot_ros.policies.factory import AUTO
 from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 
@@ -48,7 +50,7 @@ def fast_dds_profile() -> list[SetEnvironmentVariable]:
 def simulation_checkpoint(variant: str) -> Path:
     """The shipped checkpoint, or a tiny untrained one of another variant, made once per user."""
     shipped = shipped_checkpoint()
-    if variant in ("auto", checkpoint_variant(shipped)):
+    if variant in (AUTO, checkpoint_variant(shipped)):
         return shipped
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groot_ros"
     file = find_codec(variant)
@@ -71,6 +73,8 @@ def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
         return DEFAULT_VARIANT
     # The node reads the codec itself that a checkpoint carries.
     own = checkpoint_codec(folder)
+    if checkpoint_codecs(folder):
+        return AUTO
     return own.name if own else DEFAULT_VARIANT
 
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
-from groot_ros.policies.checkpoint.folder import checkpoint_codec, find_checkpoint
+from groot_ros.policies.checkpoint.folder import (
+    checkpoint_codec,
+    checkpoint_codecs,
+    find_checkpoint,
+)
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policy import Policy
 from groot_ros.robot.config import RobotConfig
@@ -43,11 +47,17 @@ def chosen_codec(choice: PolicyChoice) -> CodecFile:
 
     Of a checkpoint that carries its own, that one under its name, and for `auto`.
     """
-    own = None
+    own, known = None, ""
     if choice.policy == "local" and choice.checkpoints_dir:
-        own = checkpoint_codec(find_checkpoint(choice.checkpoints_dir, choice.checkpoint))
-    if own and choice.variant in (AUTO, own.name):
+        folder = find_checkpoint(choice.checkpoints_dir, choice.checkpoint)
+        own, known = checkpoint_codec(folder, choice.variant), ", ".join(checkpoint_codecs(folder))
+    if own and (known or choice.variant in (AUTO, own.name)):
         return own
+    if choice.variant == AUTO and known:
+        raise UserError(
+            f"variant is auto, but the checkpoint was trained with several robots: name one of "
+            f"{known}"
+        )
     if choice.variant == AUTO:
         whose = "the checkpoint does" if choice.policy == "local" else "a server's model need"
         raise UserError(

@@ -18,6 +18,8 @@ from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.trials import EXECUTED_STEPS
 
+SIMULATED = "sim"
+"""The robot that policies are tried with."""
 # Noise of the policy; the scenes have their own seeds.
 NOISE_SEED = 0
 ANSWER_TIMEOUT_S = 60.0
@@ -29,7 +31,7 @@ def checkpoint_choice(checkpoint: Path | None) -> PolicyChoice:
     UserError for one that does not name its variant.
     """
     folder = find_checkpoint(checkpoint or shipped_checkpoint())
-    variant = checkpoint_variant(folder)
+    variant = checkpoint_variant(folder, SIMULATED)
     if not variant:
         raise UserError(
             f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "
@@ -77,7 +79,7 @@ def continuation_obstacle(policy: PolicyChoice) -> str:
         from groot_ros.policies.remote.positronic import PositronicConnection
 
         return PositronicConnection.no_continuation
-    return no_continuation(chosen_codec(policy).codec(load_robot("sim")))
+    return no_continuation(chosen_codec(policy).codec(load_robot(SIMULATED)))
 
 
 def executed_steps(policy: PolicyChoice, strategy: str) -> int:

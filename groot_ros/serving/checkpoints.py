@@ -26,7 +26,7 @@ class LocalCheckpoints:
         self._default = find_checkpoint(config.checkpoints_dir, config.checkpoint)
         choice = PolicyChoice("local", variant, str(self._default))
         self._variant = chosen_codec(choice)
-        self._robot = _robot(robot, self._default)
+        self._robot = _robot(robot, self._default, self._variant.embodiment_tag)
 
     @property
     def names(self) -> list[str]:
@@ -51,6 +51,6 @@ class LocalCheckpoints:
         return model
 
 
-def _robot(name: str, folder: Path) -> RobotConfig:
-    trained_on = CheckpointFolder(folder).metadata.get("robot", "")
+def _robot(name: str, folder: Path, embodiment: str) -> RobotConfig:
+    trained_on = CheckpointFolder(folder).metadata_of(embodiment).get("robot", "")
     return load_robot(name or (trained_on if trained_on in robot_names() else DEFAULT_ROBOT))

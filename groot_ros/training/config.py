@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
@@ -10,13 +11,14 @@ from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
-from groot_ros.training.augmentation import Augmentation, ColorJitter, join_words
+from groot_ros.training.data.augmentation import Augmentation, ColorJitter, join_words
 
 TINY = "tiny"
 
 
-def _option(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def _option(default: Any, help: str, each: type | None = None) -> Any:
+    """An option of the command line; `each` is what one of several values is."""
+    return field(default=default, metadata={"help": help, "each": each})
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,19 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 class TrainConfig:
     """Options of `groot-ros train`; defaults as in GR00T's own fine-tuning."""
 
-    input_path: str = _option("", "dataset to train on")
+    input_path: str | tuple[str, ...] = _option("", "datasets to train on", str)
+    weights: tuple[float, ...] = _option(
+        (),
+        "shares of the samples that each dataset gives; without, every step counts alike",
+        float,
+    )
     output_path: str = _option("", "folder of experiments")
     exp_name: str = _option("", "name of this run; checkpoints go to OUTPUT_PATH/EXP_NAME")
-    modality_config: str = _option(
+    modality_config: str | tuple[str, ...] = _option(
         "",
-        "how the model sees the dataset, such as ee_rot6d_q_rel, or a codec file; empty: as "
-        "the dataset's codec says",
+        "how the model sees the datasets, such as ee_rot6d_q_rel, or a codec file, one for all or "
+        "each its own; empty: as the dataset's codec says",
+        str,
     )
     base_model: str = _option(
         "nvidia/GR00T-N1.7-3B", "checkpoint folder or name; tiny: a small network from nothing"
@@ -55,7 +63,12 @@ class TrainConfig:
     init_from: str = _option(
         "", "run or checkpoint whose weights are taken in place of base_model's"
     )
-    embodiment: str = _option("new_embodiment", "slot of the per-embodiment weights to train")
+    embodiment: str | tuple[str, ...] = _option(
+        "",
+        "slot of the per-embodiment weights to train, one for all datasets or each its own; "
+        "empty: as the codec says, or new_embodiment",
+        str,
+    )
     num_train_steps: int = _option(10_000, "optimizer steps")
     batch_size: int = _option(64, "samples per optimizer step, over all processes")
     gradient_accumulation_steps: int = _option(1, "parts that a batch is computed in")
@@ -95,7 +108,9 @@ class TrainConfig:
     padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
     validate: bool = _option(True, "check every rule of the dataset's format first")
     keep_statistics: bool = _option(False, "normalise with the base model's ranges")
-    eval_episodes: int = _option(0, "episodes, drawn by the seed, that training is measured with")
+    eval_episodes: int = _option(
+        0, "episodes of each dataset, drawn by the seed, that training is measured with"
+    )
     eval_steps: int = _option(0, "steps between these measurements; 0: as many as save_steps")
     max_memory_gb: float = _option(2.0, "prepared pictures up to this size stay in memory")
     logging_steps: int = _option(50, "steps between progress reports")
@@ -105,6 +120,7 @@ class TrainConfig:
         for name in ("input_path", "output_path", "exp_name"):
             if not getattr(self, name):
                 raise UserError(f"{name} is not given: add --{name} or the key {name} to the YAML")
+        self._check_mixture()
         if self.init_from and self.base_model != TrainConfig.base_model:
             raise UserError(
                 f"--init_from {self.init_from} and --base_model {self.base_model} are both where "
@@ -146,6 +162,36 @@ class TrainConfig:
                 "begins from nothing: leave one of them out"
             )
 
+    def _check_mixture(self) -> None:
+        count = len(_each(self.input_path))
+        for name in ("modality_config", "embodiment"):
+            if (found := len(_each(getattr(self, name)))) not in (1, count):
+                raise UserError(
+                    f"{name} has {found} values for {count} datasets: give one for all or "
+                    "each its own"
+                )
+        if self.weights and len(self.weights) != count:
+            raise UserError(
+                f"weights has {len(self.weights)} numbers for {count} datasets: give one each, or "
+                "none, so that every step counts alike"
+            )
+        for weight in self.weights:
+            if not isinstance(weight, int | float) or not 0 < weight < math.inf:
+                raise UserError(
+                    f"weights has {weight!r}, expected finite numbers above 0: leave a dataset "
+                    "out that is to have no share"
+                )
+
+    @property
+    def inputs(self) -> list[tuple[Path, str, str]]:
+        """Path, modality config and embodiment of each dataset."""
+        paths = _each(self.input_path)
+        configs, embodiments = (
+            _each(value) * (len(paths) if len(_each(value)) == 1 else 1)
+            for value in (self.modality_config, self.embodiment)
+        )
+        return list(zip(map(Path, paths), configs, embodiments, strict=True))
+
     def _check_lora(self) -> None:
         if self.lora_rank < 1 or not 0 <= self.lora_dropout < 1:
             raise UserError(
@@ -175,6 +221,11 @@ class TrainConfig:
     def run_path(self) -> Path:
         """Folder of this run."""
         return Path(self.output_path) / self.exp_name
+
+
+def _each(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """One or several of an option as several."""
+    return (value,) if isinstance(value, str) else value
 
 
 # What a small network needs that learns everything from one dataset.
@@ -227,4 +278,11 @@ def _number(text: str, source: str) -> float:
 def make_config(given: Mapping[str, Any]) -> TrainConfig:
     """The options given over the defaults, which depend on the size of the base model."""
     defaults = TINY_DEFAULTS if given.get("base_model") == TINY else {}
-    return TrainConfig(**{**defaults, **given})
+    return TrainConfig(**{**defaults, **{name: _plain(value) for name, value in given.items()}})
+
+
+def _plain(value: Any) -> Any:
+    """A list as the command line or YAML gives it: one text alone, several, or numbers."""
+    if not isinstance(value, list):
+        return value
+    return value[0] if len(value) == 1 and isinstance(value[0], str) else tuple(value)

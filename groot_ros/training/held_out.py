@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from groot_ros.errors import UserError
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.processing.processor import Processor
-from groot_ros.training.augmentation import Change
+from groot_ros.training.data.augmentation import Change
+from groot_ros.training.data.pictures import VideoPictures
+from groot_ros.training.data.samples import Collator, Inputs
+from groot_ros.training.data.table import POSE_KEY, Table
 from groot_ros.training.module import TrainingModule
-from groot_ros.training.pictures import VideoPictures
-from groot_ros.training.samples import Collator, Inputs
-from groot_ros.training.table import POSE_KEY, Table
 
 Array = NDArray[np.float64]
 Chunks = Mapping[str, Array]
@@ -109,6 +109,7 @@ class HeldOut:
                     "instruction": self._table.task[row],
                     "pictures": pictures(int(row), Change()),
                     "state": self._processor.numbers.encode_state(self._table.observed(int(row))),
+                    "slot": np.int64(self._processor.modality.slot),
                 }
                 for row in self._rows
             ]
@@ -119,6 +120,34 @@ class HeldOut:
     @staticmethod
     def _stack(chunks: list[dict[str, Array]]) -> dict[str, Array]:
         return {key: np.stack([chunk[key] for chunk in chunks]) for key in chunks[0]}
+
+
+class HeldOutOfAll:
+    """Held-out episodes of several datasets by their names; one of them alone is as it is."""
+
+    def __init__(self, parts: Mapping[str, HeldOut]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts.values()))
+
+    @property
+    def shown(self) -> list[dict[str, Any]]:
+        """Some chunks of the newest measurement, of each dataset."""
+        return [chunk for part in self._parts.values() for chunk in part.shown]
+
+    def errors(self, module: TrainingModule) -> dict[str, float]:
+        """Those of each dataset behind its name, and the mean of their `share_of_mean`."""
+        found = {name: part.errors(module) for name, part in self._parts.items()}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        shares = [errors["share_of_mean"] for errors in found.values()]
+        behind = {
+            f"{what}/{name}" if what.count("/") == 0 else what.replace("/", f"/{name}/", 1): value
+            for name, errors in found.items()
+            for what, value in errors.items()
+        }
+        return {"share_of_mean": float(np.mean(shares)), **behind}
 
 
 def shown_chunks(

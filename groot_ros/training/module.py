@@ -15,12 +15,11 @@ from groot_ros.training.config import TrainConfig
 
 
 class TrainingModule(nn.Module):
-    """Flow-matching loss of one embodiment slot; the parameters are the network's."""
+    """Flow-matching loss of a batch of any embodiments; the parameters are the network's."""
 
-    def __init__(self, network: Gr00t, slot: int) -> None:
+    def __init__(self, network: Gr00t) -> None:
         super().__init__()
         self.network = network
-        self.slot = slot
 
     def forward(
         self,
@@ -29,6 +28,7 @@ class TrainingModule(nn.Module):
         patches: Tensor,
         grids: Tensor,
         state: Tensor,
+        slot: Tensor,
         noisy: Tensor,
         velocity: Tensor,
         timestep: Tensor,
@@ -36,8 +36,8 @@ class TrainingModule(nn.Module):
         k: Tensor,
     ) -> dict[str, Tensor]:
         """Loss of B observations with M noises each; noisy and velocity are (B M, H, D)."""
-        batch = self._batch(input_ids, attention_mask, patches, grids, state)
-        slot, context = batch.slot, self.network.context(batch)
+        batch = self._batch(input_ids, attention_mask, patches, grids, state, slot)
+        context = self.network.context(batch)
         repeats = len(noisy) // len(state)
         if repeats > 1:
             context = Context(*(_repeat_tokens(tokens, repeats) for tokens in context))
@@ -57,8 +57,8 @@ class TrainingModule(nn.Module):
         patches: Tensor,
         grids: Tensor,
         state: Tensor,
+        slot: Tensor,
     ) -> Batch:
-        slot = torch.full((len(state),), self.slot, dtype=torch.long, device=state.device)
         rows = [(int(row), int(column)) for row, column in grids.tolist()]
         padded = None if bool(attention_mask.all()) else attention_mask
         return Batch(input_ids, patches, rows, state, slot, padded)

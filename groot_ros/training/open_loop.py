@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
+from groot_ros.model.checkpoint.folder import EMBODIMENTS, CheckpointFolder
 from groot_ros.model.inference.loaded import Groot
+from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import ModelInput
 from groot_ros.policies.checkpoint.folder import find_checkpoint
+from groot_ros.training.data.pictures import VideoPictures
+from groot_ros.training.data.source import open_dataset
+from groot_ros.training.data.table import POSE_KEY, Keys, check_pictures, load_table
 from groot_ros.training.held_out import shown_chunks
-from groot_ros.training.pictures import VideoPictures
-from groot_ros.training.preparation import open_dataset
-from groot_ros.training.table import POSE_KEY, Keys, check_pictures, load_table
 
 Array = NDArray[np.float64]
 
@@ -81,9 +84,15 @@ def _distances(one: Array, other: Array) -> Array:
     return np.asarray(np.linalg.norm(one - other, axis=-1).mean(axis=0))
 
 
-def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) -> Comparison:
-    """Predict at rows spread over a dataset; UserError when checkpoint and dataset differ."""
-    dataset, model = open_dataset(dataset_path), Groot.load(find_checkpoint(checkpoint))
+def compare(
+    checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0, embodiment: str = ""
+) -> Comparison:
+    """Predict at rows spread over a dataset; UserError when checkpoint and dataset differ.
+
+    The embodiment is by default that which learned from the robot of the dataset.
+    """
+    dataset, folder = open_dataset(dataset_path), find_checkpoint(checkpoint)
+    model = Groot.load(folder, embodiment=embodiment or _embodiment(folder, dataset))
     modality = model.modality
     check_pictures(dataset, modality.video_keys)
     keys = Keys(list(modality.state), [action.key for action in modality.actions])
@@ -111,6 +120,34 @@ def compare(checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0) ->
             recorded[key].append(actions[key])
     answers, truth = _stacked(predicted), _stacked(recorded)
     return Comparison(answers, truth, table.names, shown_chunks(table, rows, answers, truth))
+
+
+def _embodiment(folder: Path, dataset: Dataset) -> str | None:
+    """Of several that a checkpoint knows, that of the dataset's robot, or with its very keys."""
+    checkpoint = CheckpointFolder(folder)
+    several = checkpoint.metadata.get(EMBODIMENTS, {})
+    if not several:
+        return None
+    robot = dataset.own.get("robot")
+    of_robot = [tag for tag, own in several.items() if robot and own.get("robot") == robot]
+    fitting = [tag for tag in several if _has_keys(dataset, checkpoint.numbers(tag).modality)]
+    for tags in (of_robot, fitting):
+        if len(tags) == 1:
+            return str(tags[0])
+    raise UserError(
+        f"{folder} was trained with several robots and {dataset.path} does not say which it is "
+        f"of: add --embodiment {' or '.join(several)}"
+    )
+
+
+def _has_keys(dataset: Dataset, modality: Modality) -> bool:
+    """Whether keys and sizes of state and action are in a dataset."""
+    actions = {action.key: action.dim for action in modality.actions}
+    return all(
+        key in dataset.places(group) and dataset.places(group)[key].size == size
+        for group, keys in (("state", modality.state), ("action", actions))
+        for key, size in keys.items()
+    )
 
 
 def _stacked(chunks: Mapping[str, list[Array]]) -> dict[str, Array]:

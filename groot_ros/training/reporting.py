@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from groot_ros.errors import UserError
 from groot_ros.training.config import TrainConfig
-from groot_ros.training.held_out import HeldOut
+from groot_ros.training.held_out import HeldOutOfAll
 from groot_ros.training.preparation import Prepared
 from groot_ros.viewer.training_run import DONE, MEASURED, RUNNING, TrainingRun
 
@@ -58,7 +58,7 @@ class RunReport(TrainerCallback):
         self,
         config: TrainConfig,
         prepared: Prepared,
-        held_out: HeldOut | None,
+        held_out: HeldOutOfAll | None,
         about: Sequence[str],
     ) -> None:
         self._folder = config.run_path
@@ -66,7 +66,7 @@ class RunReport(TrainerCallback):
         self._written_s = -PERIOD_S
         self._run = TrainingRun(
             config=asdict(config),
-            codec=prepared.metadata["variant"],
+            codec=prepared.variants,
             dataset=prepared.metadata["dataset"],
             about=list(about),
             state=RUNNING,

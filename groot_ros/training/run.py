@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from transformers import TrainingArguments
 from transformers.training_args import ParallelMode
 
@@ -19,7 +23,16 @@ from groot_ros.model.processing.processor import Processor
 from groot_ros.training.callbacks import ProgressReport, StopOnSignal
 from groot_ros.training.checkpoints import checkpoints, find_resumable
 from groot_ros.training.config import TrainConfig
-from groot_ros.training.held_out import HeldOut
+from groot_ros.training.data.mixture import Mixture
+from groot_ros.training.data.pictures import (
+    PictureSource,
+    VideoPictures,
+    hold_frames,
+    prepare_pictures,
+)
+from groot_ros.training.data.samples import Collator, SampleOptions, Samples
+from groot_ros.training.data.table import Table
+from groot_ros.training.held_out import HeldOut, HeldOutOfAll
 from groot_ros.training.memory import (
     GB,
     Activations,
@@ -29,11 +42,8 @@ from groot_ros.training.memory import (
     out_of_memory_said,
 )
 from groot_ros.training.module import TrainingModule
-from groot_ros.training.pictures import PictureSource, VideoPictures, hold_frames, prepare_pictures
 from groot_ros.training.preparation import Prepared, prepare_training
 from groot_ros.training.reporting import RunReport, reporters, start_wandb
-from groot_ros.training.samples import Collator, SampleOptions, Samples
-from groot_ros.training.table import Table
 from groot_ros.training.trainer import GrootTrainer
 
 # Fewer are prepared sooner than another process has started.
@@ -51,7 +61,8 @@ def train(config: TrainConfig) -> Path:
             "exp_name"
         )
     if config.validate and resumed is None and arguments.process_index == 0:
-        _validate(Path(config.input_path))
+        for path, _, _ in config.inputs:
+            _validate(path)
     samples = training_samples(config, prepared)
     with out_of_memory_said(config, arguments.device):
         memory = _plan_memory(config, prepared, samples, arguments)
@@ -91,8 +102,8 @@ def _validate(dataset: Path) -> None:
         )
 
 
-def training_samples(config: TrainConfig, prepared: Prepared) -> Samples:
-    """All samples of a training in their order; UserError when there is none."""
+def training_samples(config: TrainConfig, prepared: Prepared) -> Mixture:
+    """All samples of a training in their order; UserError for a dataset that has none."""
     options = SampleOptions(
         config.padding,
         config.noise_samples,
@@ -100,26 +111,42 @@ def training_samples(config: TrainConfig, prepared: Prepared) -> Samples:
         config.num_train_steps * config.batch_size,
         config.augmentation,
     )
-    samples = Samples(prepared.table, prepared.processor, prepared.network.config, options)
-    if not len(samples.rows):
-        raise UserError("every episode is shorter than a chunk: use padding repeat or mask")
-    return samples
+    samples = [
+        Samples(
+            part.table,
+            part.processor,
+            prepared.network.config,
+            # Datasets have noise of their own.
+            replace(options, seed=config.seed + number),
+            part.source.name,
+        )
+        for number, part in enumerate(prepared.parts)
+    ]
+    for one in samples:
+        if not len(one.rows):
+            raise UserError(
+                f"every episode of {one.name} is shorter than a chunk: use padding repeat or mask"
+            )
+    return Mixture(samples, config.weights, config.seed)
 
 
-def hold_pictures(config: TrainConfig, prepared: Prepared, samples: Samples) -> None:
-    """Take all pictures into memory where they fit."""
-    table, processor = prepared.table, prepared.processor
-    picture = samples[0]["pictures"]
-    hold: Callable[[Table, Processor, int], PictureSource] = prepare_pictures
-    if not config.augmentation.is_off:
-        picture, hold = VideoPictures(table, processor).frames(samples.row(0)), hold_frames
-    if picture.nbytes * len(table) <= config.max_memory_gb * GB:
-        workers = min(os.cpu_count() or 1, -(-len(table) // ROWS_PER_PROCESS))
-        samples.take_pictures_from(hold(table, processor, workers))
+def hold_pictures(config: TrainConfig, prepared: Prepared, samples: Mixture) -> None:
+    """Take the pictures of datasets into memory, one after the other while they fit."""
+    free = config.max_memory_gb * GB
+    for part, shown in zip(prepared.parts, samples.parts, strict=True):
+        table, processor = part.table, part.processor
+        picture = shown[0]["pictures"]
+        hold: Callable[[Table, Processor, int], PictureSource] = prepare_pictures
+        if not config.augmentation.is_off:
+            picture, hold = VideoPictures(table, processor).frames(shown.row(0)), hold_frames
+        if (size := picture.nbytes * len(table)) <= free:
+            free -= size
+            workers = min(os.cpu_count() or 1, -(-len(table) // ROWS_PER_PROCESS))
+            shown.take_pictures_from(hold(table, processor, workers))
 
 
 def _plan_memory(
-    config: TrainConfig, prepared: Prepared, samples: Samples, arguments: TrainingArguments
+    config: TrainConfig, prepared: Prepared, samples: Mixture, arguments: TrainingArguments
 ) -> list[str]:
     """The plan in words; UserError when a device of its own cannot hold the training."""
     network, device = prepared.network, arguments.device
@@ -136,22 +163,38 @@ def _plan_memory(
 
 
 def training_activations(
-    config: TrainConfig, prepared: Prepared, samples: Samples, device: torch.device
+    config: TrainConfig, prepared: Prepared, samples: Mixture, device: torch.device
 ) -> Activations:
-    """What the samples keep for their gradients; the network moves to the device."""
+    """What the largest samples keep for their gradients; the network moves to the device."""
     network = prepared.network.to(device)
-    module = TrainingModule(network, prepared.processor.modality.slot).train()
-    collate = Collator(prepared.processor, network.config)
-    return measure_activations(
-        module, lambda count: collate([samples[k] for k in range(count)]), config
-    )
+    module = TrainingModule(network).train()
+    collate = Collator(prepared.parts[0].processor, network.config)
+    measured = [
+        measure_activations(module, partial(_first, collate, part), config)
+        for part in samples.parts
+    ]
+    return max(measured, key=lambda activations: activations.per_sample)
 
 
-def _held_out(prepared: Prepared) -> HeldOut | None:
-    if prepared.held_out is None:
-        return None
-    mean = {key: values.mean(axis=0) for key, values in prepared.table.action.items()}
-    return HeldOut(prepared.held_out, prepared.processor, prepared.network.config, mean)
+def _first(collate: Collator, samples: Samples, count: int) -> dict[str, Tensor]:
+    return collate([samples[k] for k in range(count)])
+
+
+def _held_out(prepared: Prepared) -> HeldOutOfAll | None:
+    parts: dict[str, HeldOut] = {}
+    for part in prepared.parts:
+        if (held_out := part.held_out) is not None:
+            actions = part.table.action
+            mean = {key: values.mean(axis=0) for key, values in actions.items()}
+            measured = HeldOut(held_out, part.processor, prepared.network.config, mean)
+            parts[_unused(part.source.name, parts)] = measured
+    return HeldOutOfAll(parts) if parts else None
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """The name of a dataset, with a number where another one is called so."""
+    numbered = (name if n == 1 else f"{name}_{n}" for n in itertools.count(1))
+    return next(name for name in numbered if name not in taken)
 
 
 def training_arguments(config: TrainConfig) -> TrainingArguments:
@@ -218,14 +261,17 @@ def _sharding_engine() -> str:
     return next((engines[name] for name in engines if os.environ.get(name) == "true"), "")
 
 
-def describe(config: TrainConfig, prepared: Prepared, samples: Samples) -> list[str]:
+def describe(config: TrainConfig, prepared: Prepared, samples: Mixture) -> list[str]:
     """What is about to be trained."""
-    network, modality = prepared.network, prepared.processor.modality
+    network, mixed = prepared.network, len(prepared.parts) > 1
     total = sum(parameter.numel() for parameter in network.parameters())
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    state = "trained before" if prepared.slot_was_trained else "new"
+    lines = [
+        (f"{part.source.name}, {share:.1%} of the samples: " if mixed else "")
+        + f"{len(part.table.files)} episodes, {len(shown.rows)} samples, {part.about}"
+        for part, shown, share in zip(prepared.parts, samples.parts, samples.shares, strict=True)
+    ]
     return [
-        f"{len(prepared.table.files)} episodes, {len(samples.rows)} samples, "
-        f"{prepared.metadata['variant']} on {modality.embodiment} (slot {modality.slot}, {state})",
+        *lines,
         f"{trained / 1e6:.2f} of {total / 1e6:.2f} million parameters are trained",
     ]

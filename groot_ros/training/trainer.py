@@ -14,7 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.fsdp import register_fsdp_forward_method
 from transformers import Trainer, TrainingArguments
@@ -26,11 +26,12 @@ from groot_ros.training.average import WeightAverage
 from groot_ros.training.callbacks import UpdateAverage
 from groot_ros.training.checkpoints import CONFIG_FILE, TRAINED_WEIGHTS, forget_old
 from groot_ros.training.config import TrainConfig
-from groot_ros.training.held_out import HeldOut
+from groot_ros.training.data.mixture import Mixture
+from groot_ros.training.data.samples import Collator
+from groot_ros.training.held_out import HeldOutOfAll
 from groot_ros.training.lora import plain_network
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared
-from groot_ros.training.samples import Collator, Samples
 
 SAVED_PART = ".partial"
 
@@ -42,19 +43,18 @@ class GrootTrainer(Trainer):
         self,
         config: TrainConfig,
         prepared: Prepared,
-        samples: Samples,
-        held_out: HeldOut | None,
+        samples: Mixture,
+        held_out: HeldOutOfAll | None,
         arguments: TrainingArguments,
     ) -> None:
         self._config, self._prepared, self._samples = config, prepared, samples
         self._held_out, self._measured_step = held_out, -1
-        slot = prepared.processor.modality.slot
         network = prepared.network.to(arguments.device)
         self._average = WeightAverage(network, config.ema_decay) if config.ema_decay else None
         super().__init__(
-            model=TrainingModule(network, slot),
+            model=TrainingModule(network),
             args=arguments,
-            data_collator=Collator(prepared.processor, network.config),
+            data_collator=Collator(prepared.parts[0].processor, network.config),
             train_dataset=samples,
             eval_dataset=held_out,
         )
@@ -79,6 +79,17 @@ class GrootTrainer(Trainer):
                 f"checkpoint in {self._config.run_path} is good"
             )
         return loss
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """The loss as if all processes' samples were in one batch.
+
+        Each divides by its own numbers, and gradients are averaged over the processes; chunks of
+        one robot may have more numbers than those of another.
+        """
+        loss: Any = super().compute_loss(model, inputs, *args, **kwargs)
+        return loss * _share(inputs["mask"])
 
     def _averaged(self) -> AbstractContextManager[None]:
         return nullcontext() if self._average is None else self._average.applied()
@@ -169,6 +180,16 @@ class GrootTrainer(Trainer):
             self._average.restart()
         if (folder / TRAINED_WEIGHTS).exists():
             _load(network, load_file(folder / TRAINED_WEIGHTS))
+
+
+def _share(mask: Tensor) -> Tensor | float:
+    """Of the numbers of all processes, as a multiple of an equal share."""
+    if not distributed.is_initialized():
+        return 1.0
+    own = mask.sum()
+    total = own.clone()
+    distributed.all_reduce(total)
+    return own * distributed.get_world_size() / total
 
 
 def _load(network: nn.Module, weights: dict[str, Any]) -> None:

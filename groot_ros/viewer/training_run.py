@@ -12,6 +12,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.shell import quoted
 from groot_ros.files.whole_file import write_whole
+from groot_ros.model.checkpoint.folder import EMBODIMENTS
 from groot_ros.policies.checkpoint.folder import OWN_METADATA, checkpoint_steps
 from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples, freeze
 from groot_ros.viewer.subject import Json, shown_path
@@ -80,13 +81,19 @@ class TrainingRun:
         done = state["global_step"] >= config["num_train_steps"]
         return cls(
             config=config,
-            codec=own["variant"],
+            codec=", ".join(own[EMBODIMENTS]) if EMBODIMENTS in own else own["variant"],
             dataset=own["dataset"],
             state=DONE if done else "as of its newest checkpoint",
             step=state["global_step"],
             log=state["log_history"],
             predictions={},
         )
+
+    @property
+    def _datasets(self) -> list[str]:
+        """Paths of those that are trained on."""
+        paths = self.config["input_path"]
+        return [paths] if isinstance(paths, str) else list(map(str, paths))
 
     def sheet(self, folder: Path) -> Sheet:
         """The page of the run in a folder, with the checkpoints that lie there now."""
@@ -115,7 +122,7 @@ class TrainingRun:
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         config, dataset = self.config, self.dataset
-        yield "dataset", str(config["input_path"])
+        yield "dataset", ", ".join(self._datasets)
         held_out = ", ".join(map(str, dataset.get("held_out", [])))
         yield "episodes", f"{dataset['episodes']}, {dataset['frames']} frames"
         yield (
@@ -199,18 +206,20 @@ class TrainingRun:
 
     def _commands(self, folder: Path, checkpoints: Sequence[Path]) -> Iterator[tuple[str, str]]:
         """What to do next."""
-        run, dataset = (quoted(p) for p in (folder, self.config["input_path"]))
+        run = quoted(folder)
         if self.state != DONE and checkpoints:
             yield (
                 "go on where it ended, if it ended",
                 f"groot-ros train --resume --config {run}/{checkpoints[-1].name}/{CONFIG}",
             )
         if checkpoints:
-            yield (
-                "compare with recorded actions",
-                f"groot-ros evaluate --open-loop --checkpoint {run} --dataset {dataset}",
-            )
-            yield "serve it", f"groot-ros serve {quoted(self.codec)} --checkpoints_dir {run}"
+            for dataset in map(quoted, self._datasets):
+                yield (
+                    "compare with recorded actions",
+                    f"groot-ros evaluate --open-loop --checkpoint {run} --dataset {dataset}",
+                )
+            for codec in self.codec.split(", "):
+                yield "serve it", f"groot-ros serve {quoted(codec)} --checkpoints_dir {run}"
 
 
 def is_training(folder: Path) -> bool:

@@ -12,8 +12,8 @@ from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
-from groot_ros.training.preparation import open_dataset
-from groot_ros.training.table import load_table
+from groot_ros.training.data.source import open_dataset
+from groot_ros.training.data.table import load_table
 
 
 class Surface:

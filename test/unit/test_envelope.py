@@ -28,8 +28,8 @@ from groot_ros.sim.rollout import RolloutConfig, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.tasks import Task
 from groot_ros.training.config import TrainConfig
+from groot_ros.training.data.table import Table, load_table
 from groot_ros.training.preparation import prepare_training
-from groot_ros.training.table import Table, load_table
 
 CODEC = "ee_rot6d_joints"
 TRAINED, HELD_OUT = 12, 3

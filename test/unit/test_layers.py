@@ -63,6 +63,7 @@ ROOMS = [
     "demo",
     "serving",
     "viewer",
+    "training.data",
     "training",
     "benchmarks",
     "benchmarks.gpu",

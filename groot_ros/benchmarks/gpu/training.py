@@ -22,6 +22,8 @@ from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.memory import available_bytes
 from groot_ros.model.inference.device import find_device
 from groot_ros.training.config import TrainConfig, make_config
+from groot_ros.training.data.mixture import Mixture
+from groot_ros.training.data.samples import Collator
 from groot_ros.training.memory import Activations, MemoryPlan, check_memory, plan_memory
 from groot_ros.training.preparation import Prepared, prepare_training
 from groot_ros.training.run import (
@@ -30,7 +32,6 @@ from groot_ros.training.run import (
     training_arguments,
     training_samples,
 )
-from groot_ros.training.samples import Collator, Samples
 from groot_ros.training.trainer import GrootTrainer
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
@@ -168,9 +169,9 @@ def _arguments(config: TrainConfig, workers: int) -> TrainingArguments:
     return arguments
 
 
-def _workers(config: TrainConfig, prepared: Prepared, samples: Samples) -> int:
+def _workers(config: TrainConfig, prepared: Prepared, samples: Mixture) -> int:
     """Loader processes as `train` takes them, fewer where /dev/shm lacks room for batches."""
-    batch = Collator(prepared.processor, prepared.network.config)([samples[0]])
+    batch = Collator(prepared.parts[0].processor, prepared.network.config)([samples[0]])
     size = config.batch_size * sum(tensor.nbytes for tensor in batch.values())
     room = int(shared_memory_bytes() // (PREFETCHED * size))
     return min(config.num_workers, os.cpu_count() or 1, room)

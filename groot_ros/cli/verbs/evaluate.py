@@ -92,6 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--open-loop", action="store_true", help="compare predicted with recorded actions"
     )
     dataset.add_argument("--dataset", type=Path)
+    dataset.add_argument(
+        "--embodiment", default="", help="of a checkpoint that several robots have taught"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -173,7 +176,7 @@ def _open_loop(args: argparse.Namespace) -> int:
     if args.dataset is None:
         raise UserError("--open-loop compares with a dataset: name it with --dataset")
     checkpoint = args.checkpoint or shipped_checkpoint()
-    comparison = compare(checkpoint, args.dataset, args.episodes)
+    comparison = compare(checkpoint, args.dataset, args.episodes, embodiment=args.embodiment)
     args.output.mkdir(parents=True, exist_ok=True)
     write_plot(comparison, args.output / "open_loop.png")
     result = comparison.to_dict()

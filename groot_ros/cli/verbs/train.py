@@ -38,8 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if "_" in option.name:
             names.append(f"--{option.name.replace('_', '-')}")
         default = None if option.default is MISSING else option.default
-        text = f"{option.metadata['help']} (default: {default})".replace(" (default: )", "")
+        text = f"{option.metadata['help']} (default: {default})"
+        text = text.replace(" (default: )", "").replace(" (default: ())", "")
         kind: dict[str, Any] = {"type": type(default)}
+        if each := option.metadata["each"]:
+            kind = {"type": each, "nargs": "+"}
         if isinstance(default, bool):
             kind = {"action": Switch}
         elif option.name == "color_jitter_params":
@@ -54,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     for option in fields(TrainConfig):
         value = getattr(args, option.name)
         if value is not None:
-            given[option.name] = " ".join(value) if isinstance(value, list) else value
+            given[option.name] = value
+    if isinstance(words := given.get("color_jitter_params"), list):
+        given["color_jitter_params"] = " ".join(words)
     config = make_config(given)
     from groot_ros.training.run import train
     from groot_ros.viewer.training_run import REPORT
@@ -66,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
             f"look at it: groot-ros view {quoted(config.run_path)} "
             f"(or open {config.run_path}/{REPORT})"
         )
-        print(
-            f"compare it: groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
-            f"--dataset {quoted(config.input_path)}"
-        )
+        for path, _, _ in config.inputs:
+            print(
+                f"compare it: groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
+                f"--dataset {quoted(path)}"
+            )
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,3 +108,24 @@ def _windows(actions: Array, horizon: int) -> Array:
     """All runs (T - horizon + 1, horizon, D) of actions (T, D)."""
     windows = np.lib.stride_tricks.sliding_window_view(actions, horizon, axis=0)
     return np.moveaxis(windows, -1, 1)
+
+
+def merge_statistics(
+    parts: Sequence[Mapping[str, Any]], shares: Sequence[float]
+) -> dict[str, list[Any]]:
+    """Statistics of a mixture of datasets with these shares of the samples, from those of each.
+
+    As NVIDIA merges those of an embodiment (Isaac-GR00T, `ShardedMixtureDataset`): the variance
+    is that of the mixture, E[x^2] - E[x]^2; the range covers all, and so do the percentiles,
+    which cannot be had from parts.
+    """
+    weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
+    stacked = {name: np.stack([np.asarray(part[name]) for part in parts]) for name in parts[0]}
+    mean = np.tensordot(weights, stacked["mean"], axes=1)
+    squares = np.tensordot(weights, stacked["std"] ** 2 + stacked["mean"] ** 2, axes=1)
+    return {
+        "mean": mean.tolist(),
+        "std": np.sqrt(np.maximum(squares - mean**2, 0.0)).tolist(),
+        **{name: stacked[name].min(axis=0).tolist() for name in ("min", "q01")},
+        **{name: stacked[name].max(axis=0).tolist() for name in ("max", "q99")},
+    }

@@ -20,6 +20,9 @@ from groot_ros.model.processing.state_action import ProcessorConfig, StateAction
 from groot_ros.robot.section import Section
 
 MOST_SLOTS = 4095
+# Of groot_ros.json: the embodiment that was trained, or what it says of each of several.
+EMBODIMENT = "embodiment"
+EMBODIMENTS = "embodiments"
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,17 @@ class CheckpointFolder:
         if not file.exists():
             return {}
         section = Section(read_json(file, "what groot-ros wrote"), str(file))
-        for key in ("variant", "codec", "robot", "base_frame"):
-            if key in section:
-                section.text(key)
-        if "joints" in section:
-            section.texts("joints")
-        if "action_rate_hz" in section:
-            section.number("action_rate_hz", "Hz", 0.1, 1000.0)
-        if "envelope" in section:
-            section.section("envelope")
+        _check_metadata(section)
+        if EMBODIMENTS in section:
+            several = section.section(EMBODIMENTS)
+            for tag in several.values:
+                _check_metadata(several.section(tag))
         return section.values
+
+    def metadata_of(self, embodiment: str) -> dict[str, Any]:
+        """What `groot_ros.json` says of one embodiment, where it tells several apart."""
+        several = self.metadata.get(EMBODIMENTS, {})
+        return {**self.metadata, **several.get(embodiment, {})}
 
     @cached_property
     def slots(self) -> dict[str, int]:
@@ -134,8 +138,12 @@ class CheckpointFolder:
         return [name for name in configs if name in self.statistics]
 
     def choose(self, embodiment: str | None) -> str:
-        """The embodiment to serve, by default the only one; UserError lists the right ones."""
+        """The embodiment to serve, by default the only one or that which was trained.
+
+        UserError lists the right ones.
+        """
         known = self.embodiments
+        embodiment = embodiment or self.metadata.get(EMBODIMENT)
         if embodiment is None and len(known) == 1:
             return known[0]
         if embodiment in known:
@@ -213,3 +221,15 @@ class CheckpointFolder:
             f"{name} not found in {self.path} nor in its processor/ folder: copy it from the "
             "checkpoint's source"
         )
+
+
+def _check_metadata(section: Section) -> None:
+    for key in ("variant", "codec", "robot", "base_frame", EMBODIMENT):
+        if key in section:
+            section.text(key)
+    if "joints" in section:
+        section.texts("joints")
+    if "action_rate_hz" in section:
+        section.number("action_rate_hz", "Hz", 0.1, 1000.0)
+    if "envelope" in section:
+        section.section("envelope")

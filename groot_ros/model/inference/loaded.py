@@ -78,12 +78,13 @@ class Groot:
         number_type = find_dtype(dtype, target)
         mode = find_compile_mode(compile, target)
         checkpoint = CheckpointFolder(Path(folder))
-        processor = checkpoint.processor(checkpoint.choose(embodiment))
+        chosen = checkpoint.choose(embodiment)
+        processor = checkpoint.processor(chosen)
         slot = processor.modality.slot
         network = load_network(checkpoint.path, target, number_type, slot=slot, precision=rope)
         if verify:
             weights.verify(network, checkpoint.path, slot)
-        return cls(network, processor, checkpoint.metadata, mode)
+        return cls(network, processor, checkpoint.metadata_of(chosen), mode)
 
     @property
     def modality(self) -> Modality:

@@ -45,6 +45,8 @@ class CheckpointSpec:
     horizon: int = 16
     metadata: Mapping[str, Any] | None = None
     version: str = "N1.7"
+    embodiments: Sequence[str] = (EMBODIMENT,)
+    """Slots in this order; the first one reads and answers that."""
 
 
 def init_checkpoint(output: Path, spec: CheckpointSpec, seed: int = 0) -> None:
@@ -68,8 +70,8 @@ def init_checkpoint(output: Path, spec: CheckpointSpec, seed: int = 0) -> None:
         output,
         network,
         processor_config(spec, version, backbone),
-        {EMBODIMENT: statistics},
-        {EMBODIMENT: 0},
+        {spec.embodiments[0]: statistics},
+        {name: slot for slot, name in enumerate(spec.embodiments)},
         extra,
     )
 
@@ -109,7 +111,7 @@ def tiny_config(
             "action_horizon": spec.horizon,
             "max_state_dim": STATE_DIM,
             "max_action_dim": ACTION_DIM,
-            "max_num_embodiments": 2,
+            "max_num_embodiments": max(2, len(spec.embodiments)),
             "max_seq_len": 64,
             "hidden_size": WIDTH,
             "input_embedding_dim": WIDTH,
@@ -160,7 +162,7 @@ def processor_config(
     return {
         "processor_class": f"{version.model_type}Processor",
         "processor_kwargs": {
-            "modality_configs": {EMBODIMENT: modality},
+            "modality_configs": {spec.embodiments[0]: modality},
             "use_percentiles": False,
             "clip_outliers": True,
             "image_crop_size": [round(backbone.edge * CROP_FRACTION)] * 2,

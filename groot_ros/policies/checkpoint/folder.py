@@ -12,6 +12,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.hub import local_folder
 from groot_ros.model.checkpoint.files import other_weights
+from groot_ros.model.checkpoint.folder import EMBODIMENTS
 from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
 
@@ -111,15 +112,46 @@ def shipped_checkpoint() -> Path:
     return share_file(SHIPPED)
 
 
-def checkpoint_variant(checkpoint: Path) -> str:
-    """The variant that a checkpoint folder of ours says it was trained as, empty for others."""
+def checkpoint_variant(checkpoint: Path, robot: str = "") -> str:
+    """The variant that a checkpoint folder of ours says it was trained as, empty for others.
+
+    Of one that was trained with several robots the embodiment of this one.
+    """
     section = _own(checkpoint)
+    if EMBODIMENTS in section:
+        several = section.section(EMBODIMENTS)
+        of_robot = [tag for tag in several.values if _robot(several.section(tag)) == robot]
+        return of_robot[0] if len(of_robot) == 1 else ""
     return section.text("variant") if "variant" in section else ""
 
 
-def checkpoint_codec(checkpoint: Path) -> CodecFile | None:
-    """The codec that a checkpoint folder carries, or whose name it says; None for neither."""
-    return carried_codec(_own(checkpoint).values, str(checkpoint / OWN_METADATA))
+def _robot(section: Section) -> str:
+    return section.text("robot") if "robot" in section else ""
+
+
+def checkpoint_codec(checkpoint: Path, variant: str = "") -> CodecFile | None:
+    """The codec that a checkpoint folder carries, or whose name it says; None for neither.
+
+    One that was trained with several robots carries a codec of each: `variant` is then the name
+    of an embodiment, or of a codec that only one of them has.
+    """
+    codecs = checkpoint_codecs(checkpoint)
+    if not codecs:
+        return carried_codec(_own(checkpoint).values, str(checkpoint / OWN_METADATA))
+    if variant in codecs:
+        return codecs[variant]
+    named = [codec for codec in codecs.values() if codec.name == variant]
+    return named[0] if len(named) == 1 else None
+
+
+def checkpoint_codecs(checkpoint: Path) -> dict[str, CodecFile]:
+    """The codec of each embodiment of a checkpoint that was trained with several robots."""
+    own, source = _own(checkpoint), str(checkpoint / OWN_METADATA)
+    if EMBODIMENTS not in own:
+        return {}
+    several = own.section(EMBODIMENTS)
+    codecs = {tag: carried_codec(several.section(tag).values, source) for tag in several.values}
+    return {tag: codec for tag, codec in codecs.items() if codec}
 
 
 def _own(checkpoint: Path) -> Section:

@@ -17,6 +17,7 @@ from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
+from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.inference.loaded import ActionPrefix, Groot
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import Array, ModelInput, ModelOutput, Observation
@@ -108,13 +109,21 @@ def load_model(config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig
             "one made by `groot-ros init-checkpoint`"
         )
     folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
-    groot = Groot.load(folder, config.device, config.dtype, compile=config.compile)
+    groot = Groot.load(
+        folder, config.device, config.dtype, _embodiment(folder, variant), compile=config.compile
+    )
     check_fit(folder, groot.modality, groot.metadata, variant, robot)
     rate_hz = config.action_rate_hz or float(
         groot.metadata.get("action_rate_hz", variant.timing.action_rate_hz)
     )
     timing = Timing(horizon=groot.modality.horizon, step_ns=round(1e9 / rate_hz))
     return LoadedModel(groot, variant.codec(robot, timing), variant, folder)
+
+
+def _embodiment(folder: Path, variant: CodecFile) -> str | None:
+    """That of the codec, where a checkpoint has several of them to choose from."""
+    several = CheckpointFolder(folder).embodiments
+    return variant.embodiment_tag if variant.embodiment_tag in several else None
 
 
 class LocalPolicy:

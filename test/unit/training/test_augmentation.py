@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from groot_ros.errors import UserError
 from groot_ros.model.processing.images import CropConfig, ImagePipeline, PatchConfig
-from groot_ros.training.augmentation import Augmentation, Change, ColorJitter
-from groot_ros.training.pictures import prepare
+from groot_ros.training.data.augmentation import Augmentation, Change, ColorJitter
+from groot_ros.training.data.pictures import prepare
 
 PATCHES = PatchConfig(16, 2, 2, 64**2, 64**2, (0.5,) * 3, (0.5,) * 3)
 IMAGES = ImagePipeline(CropConfig((64, 64), None, 64, 0.75, True, False), PATCHES)

@@ -66,7 +66,7 @@ def test_it_trains_with_a_drafted_codec(foreign: Path, tmp_path: Path) -> None:
     codec = draft(foreign, tmp_path)
     given = options(foreign, tmp_path / "runs", "a", modality_config=codec)
     prepared = prepare_training(make_config(given))
-    table = prepared.table
+    table = prepared.parts[0].table
     state = np.concatenate([lerobot.joints(index) for index in range(2)])
     np.testing.assert_allclose(table.state["joint_position"], state[:, :5])
     np.testing.assert_allclose(table.action["gripper"], state[:, 5:] + 1.0)
@@ -97,7 +97,7 @@ def test_a_codec_that_reads_less_is_trained_with_less(tmp_path: Path) -> None:
     kept = [line for line in lines[: state + 3] if "gripper" not in line] + lines[state + 3 :]
     path.write_text("\n".join(kept))
     given = options(dataset, tmp_path, "a", modality_config=str(path))
-    table = prepare_training(make_config(given)).table
+    table = prepare_training(make_config(given)).parts[0].table
     assert list(table.state) == ["joint_position"]
     assert list(table.action) == ["joint_position", "gripper"]
 

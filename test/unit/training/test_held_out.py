@@ -26,15 +26,19 @@ def prepared(dataset: Path) -> Prepared:
 def test_the_seed_chooses_episodes_that_are_not_trained_on(
     dataset: Path, prepared: Prepared
 ) -> None:
-    assert prepared.held_out is not None
-    held_out = [file.index for file in prepared.held_out.files]
+    assert prepared.parts[0].held_out is not None
+    held_out = [file.index for file in prepared.parts[0].held_out.files]
     assert len(held_out) == 1
-    assert sorted([*held_out, *(file.index for file in prepared.table.files)]) == [0, 1, 2]
+    assert sorted([*held_out, *(file.index for file in prepared.parts[0].table.files)]) == [
+        0,
+        1,
+        2,
+    ]
     assert prepared.metadata["dataset"]["held_out"] == held_out
     found = set()
     for seed in range(8):
         given = options(dataset, Path("unused"), "x", eval_episodes=1, seed=seed)
-        other = prepare_training(make_config(given)).held_out
+        other = prepare_training(make_config(given)).parts[0].held_out
         assert other is not None
         found.add(other.files[0].index)
     assert found == {0, 1, 2}
@@ -44,7 +48,7 @@ class Oracle(TrainingModule):
     """Answers with normalised actions that it was given."""
 
     def __init__(self, prepared: Prepared, answers: torch.Tensor) -> None:
-        super().__init__(prepared.network, prepared.processor.modality.slot)
+        super().__init__(prepared.network)
         self._answers = list(answers)
 
     def actions(self, inputs: object, noise: torch.Tensor) -> torch.Tensor:
@@ -54,9 +58,9 @@ class Oracle(TrainingModule):
 def test_recorded_actions_have_no_error_and_others_their_mean_distance(
     prepared: Prepared,
 ) -> None:
-    table, numbers = prepared.table, prepared.processor.numbers
-    mean = {key: values.mean(axis=0) for key, values in prepared.table.action.items()}
-    measured = HeldOut(table, prepared.processor, prepared.network.config, mean)
+    table, numbers = prepared.parts[0].table, prepared.parts[0].processor.numbers
+    mean = {key: values.mean(axis=0) for key, values in prepared.parts[0].table.action.items()}
+    measured = HeldOut(table, prepared.parts[0].processor, prepared.network.config, mean)
     rows = np.flatnonzero(table.end - np.arange(len(table)) >= 16)
     rows = rows[np.linspace(0, len(rows) - 1, len(measured)).astype(int)]
     chunks = [table.chunk(int(row), 16)[0] for row in rows]

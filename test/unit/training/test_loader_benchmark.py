@@ -9,9 +9,9 @@ from training_options import options
 
 from groot_ros.benchmarks.loader import SeekingPictures
 from groot_ros.cli.main import main
-from groot_ros.training.augmentation import Change
 from groot_ros.training.config import make_config
-from groot_ros.training.pictures import VideoPictures, prepare_pictures
+from groot_ros.training.data.augmentation import Change
+from groot_ros.training.data.pictures import VideoPictures, prepare_pictures
 from groot_ros.training.preparation import prepare_training
 
 
@@ -28,7 +28,7 @@ def test_both_ways_are_measured_in_one_run(
 
 def test_all_ways_show_the_same_pictures(dataset: Path) -> None:
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "x")))
-    table, processor = prepared.table, prepared.processor
+    table, processor = prepared.parts[0].table, prepared.parts[0].processor
     ways = [way(table, processor) for way in (SeekingPictures, VideoPictures)]
     held = prepare_pictures(table, processor, 1)
     for row in (0, 40, 7, len(table) - 1):

@@ -56,22 +56,22 @@ def test_a_checkpoint_is_complete_and_as_large_as_its_base(run: Path, base: Path
 def test_merging_changes_no_answer(dataset: Path, base: Path) -> None:
     given = lora_options(dataset, Path("unused"), base, bf16=False, tune_visual=True)
     prepared = prepare_training(make_config({**given, "eval_episodes": 1}))
-    network, slot = prepared.network, prepared.processor.modality.slot
+    network, (part,) = prepared.network, prepared.parts
     generator = torch.Generator().manual_seed(0)
     for name, parameter in network.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.2, generator=generator)
-    assert prepared.held_out is not None
-    mean = {key: values.mean(axis=0) for key, values in prepared.table.action.items()}
-    held_out = HeldOut(prepared.held_out, prepared.processor, network.config, mean)
+    assert part.held_out is not None
+    mean = {key: values.mean(axis=0) for key, values in part.table.action.items()}
+    held_out = HeldOut(part.held_out, part.processor, network.config, mean)
     plain = plain_network(network, dict(network.named_parameters()), make_config(given))
     assert {name for name, _ in plain.named_parameters()} == set(
         load_file(base / "model.safetensors")
     )
-    answers = [held_out.errors(TrainingModule(chosen.eval(), slot)) for chosen in (network, plain)]
+    answers = [held_out.errors(TrainingModule(chosen.eval())) for chosen in (network, plain)]
     assert answers[0] == pytest.approx(answers[1], rel=1e-4)
     fresh = prepare_training(make_config({**given, "eval_episodes": 1})).network
-    other = held_out.errors(TrainingModule(fresh.eval(), slot))
+    other = held_out.errors(TrainingModule(fresh.eval()))
     assert other["position_error_m"] != pytest.approx(answers[0]["position_error_m"], rel=1e-2)
 
 

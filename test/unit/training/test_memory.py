@@ -10,6 +10,7 @@ from training_options import options
 
 from groot_ros.errors import UserError
 from groot_ros.training.config import make_config
+from groot_ros.training.data.samples import Collator, SampleOptions, Samples
 from groot_ros.training.memory import (
     Activations,
     check_memory,
@@ -20,7 +21,6 @@ from groot_ros.training.memory import (
 )
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.preparation import Prepared, prepare_training
-from groot_ros.training.samples import Collator, SampleOptions, Samples
 
 
 @pytest.fixture
@@ -30,11 +30,14 @@ def prepared(dataset: Path) -> Prepared:
 
 def measured(prepared: Prepared) -> Activations:
     samples = Samples(
-        prepared.table, prepared.processor, prepared.network.config, SampleOptions(count=8)
+        prepared.parts[0].table,
+        prepared.parts[0].processor,
+        prepared.network.config,
+        SampleOptions(count=8),
     )
-    collate = Collator(prepared.processor, prepared.network.config)
+    collate = Collator(prepared.parts[0].processor, prepared.network.config)
     return measure_activations(
-        TrainingModule(prepared.network, 0).train(),
+        TrainingModule(prepared.network).train(),
         lambda count: collate([samples[k] for k in range(count)]),
         make_config(options(Path("d"), Path("o"), "x")),
     )

@@ -17,16 +17,16 @@ from groot_ros.cli.main import main
 from groot_ros.data.datasets.statistics import column_statistics
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
-from groot_ros.training.augmentation import Augmentation, ColorJitter
 from groot_ros.training.average import WeightAverage
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config, read_yaml
+from groot_ros.training.data.augmentation import Augmentation, ColorJitter
+from groot_ros.training.data.pictures import hold_frames, prepare_pictures
+from groot_ros.training.data.samples import Collator, SampleOptions, Samples
 from groot_ros.training.module import TrainingModule
 from groot_ros.training.open_loop import compare
-from groot_ros.training.pictures import hold_frames, prepare_pictures
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
-from groot_ros.training.samples import Collator, SampleOptions, Samples
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,10 @@ def test_few_checkpoints_and_fewer_optimizer_states_are_kept(
 def samples(dataset: Path, **choices: Any) -> Samples:
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "samples")))
     return Samples(
-        prepared.table, prepared.processor, prepared.network.config, SampleOptions(**choices)
+        prepared.parts[0].table,
+        prepared.parts[0].processor,
+        prepared.network.config,
+        SampleOptions(**choices),
     )
 
 
@@ -178,9 +181,16 @@ def test_chunks_past_the_end_are_repeated_masked_or_dropped(dataset: Path) -> No
 def test_held_pictures_are_those_of_the_videos(dataset: Path) -> None:
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "pictures")))
     choices = SampleOptions(count=50)
-    shown = Samples(prepared.table, prepared.processor, prepared.network.config, choices)
+    shown = Samples(
+        prepared.parts[0].table,
+        prepared.parts[0].processor,
+        prepared.network.config,
+        choices,
+    )
     from_videos = [shown[k]["pictures"] for k in range(5)]
-    shown.take_pictures_from(prepare_pictures(prepared.table, prepared.processor, 2))
+    shown.take_pictures_from(
+        prepare_pictures(prepared.parts[0].table, prepared.parts[0].processor, 2)
+    )
     for k, expected in enumerate(from_videos):
         assert torch.equal(shown[k]["pictures"], expected)
 
@@ -192,7 +202,7 @@ def test_changed_pictures_do_not_depend_on_where_they_come_from(dataset: Path) -
     assert torch.equal(from_videos[1], from_videos[3])
     assert not torch.equal(from_videos[1], samples(dataset, count=50)[1]["pictures"])
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "augmented")))
-    shown.take_pictures_from(hold_frames(prepared.table, prepared.processor, 1))
+    shown.take_pictures_from(hold_frames(prepared.parts[0].table, prepared.parts[0].processor, 1))
     for k, expected in enumerate(from_videos[:3]):
         assert torch.equal(shown[k]["pictures"], expected)
 
@@ -214,10 +224,13 @@ def test_a_hidden_state_changes_nothing(dataset: Path) -> None:
     prepared = prepare_training(make_config(given))
     assert prepared.network.config.raw["state_dropout_prob"] == 1.0
     shown = Samples(
-        prepared.table, prepared.processor, prepared.network.config, SampleOptions(count=2)
+        prepared.parts[0].table,
+        prepared.parts[0].processor,
+        prepared.network.config,
+        SampleOptions(count=2),
     )
-    batch = Collator(prepared.processor, prepared.network.config)([shown[0], shown[1]])
-    module = TrainingModule(prepared.network, 0).train()
+    batch = Collator(prepared.parts[0].processor, prepared.network.config)([shown[0], shown[1]])
+    module = TrainingModule(prepared.network).train()
     other = {**batch, "state": -batch["state"]}
     assert torch.equal(module(**batch)["loss"], module(**other)["loss"])
 
@@ -225,16 +238,21 @@ def test_a_hidden_state_changes_nothing(dataset: Path) -> None:
 def test_a_batch_is_what_the_served_network_would_see(dataset: Path) -> None:
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "batch")))
     choices = SampleOptions(count=50, noise_samples=2)
-    shown = Samples(prepared.table, prepared.processor, prepared.network.config, choices)
-    batch = Collator(prepared.processor, prepared.network.config)([shown[0], shown[1]])
+    shown = Samples(
+        prepared.parts[0].table,
+        prepared.parts[0].processor,
+        prepared.network.config,
+        choices,
+    )
+    batch = Collator(prepared.parts[0].processor, prepared.network.config)([shown[0], shown[1]])
     assert batch["noisy"].shape == (4, 16, 16)
-    row, table = shown.row(0), prepared.table
+    row, table = shown.row(0), prepared.parts[0].table
     state = {key: values[row : row + 1] for key, values in table.state.items()}
     expected, _ = table.chunk(row, 16)
     for key, values in expected.items():
         np.testing.assert_array_equal(values[0], table.action[key][row])
     np.testing.assert_array_equal(
-        batch["state"][0].numpy(), prepared.processor.numbers.encode_state(state)
+        batch["state"][0].numpy(), prepared.parts[0].processor.numbers.encode_state(state)
     )
     noise = shown[0]["noise"][0]
     velocity = batch["velocity"][0].numpy()
@@ -244,7 +262,7 @@ def test_a_batch_is_what_the_served_network_would_see(dataset: Path) -> None:
 def test_statistics_of_a_checkpoint_are_those_of_its_dataset(dataset: Path) -> None:
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "statistics")))
     found = prepared.statistics["new_embodiment"]["action"]["grip"]
-    assert found == column_statistics(prepared.table.action["grip"])
+    assert found == column_statistics(prepared.parts[0].table.action["grip"])
 
 
 def test_a_checkpoint_holds_the_average_and_training_its_own_weights(
@@ -290,7 +308,7 @@ def test_statistics_of_the_base_model_are_kept_only_when_asked(
         prepared = prepare_training(make_config({**given, "keep_statistics": keep}))
         found = prepared.statistics["new_embodiment"]["action"]["grip"]["max"]
         assert (found == [7.0]) == keep
-        assert prepared.slot_was_trained
+        assert prepared.parts[0].was_trained
     with pytest.raises(UserError, match="begins from nothing"):
         make_config({**given, "base_model": "tiny", "keep_statistics": True})
     file.write_text(json.dumps({"other": statistics["new_embodiment"]}))

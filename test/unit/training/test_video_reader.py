@@ -9,7 +9,7 @@ import pytest
 from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.errors import UserError
-from groot_ros.training.frames import VideoReader
+from groot_ros.training.data.frames import VideoReader
 
 
 @pytest.fixture

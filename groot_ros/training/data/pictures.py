@@ -17,9 +17,9 @@ from torch import Tensor
 from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.model.processing.images import ImagePipeline
 from groot_ros.model.processing.processor import Processor
-from groot_ros.training.augmentation import Change
-from groot_ros.training.frames import VideoReader
-from groot_ros.training.table import Table
+from groot_ros.training.data.augmentation import Change
+from groot_ros.training.data.frames import VideoReader
+from groot_ros.training.data.table import Table
 
 Picture = NDArray[np.uint8]
 

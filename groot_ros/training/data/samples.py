@@ -1,4 +1,4 @@
-"""Samples of a whole training: which row comes when, with which noise, in which batch."""
+"""Samples of a dataset: which row comes when, with which noise, in which batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch.utils.data import Dataset as TorchDataset
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.flow_matching import noisy_sample, sample_times
 from groot_ros.model.processing.processor import Processor
-from groot_ros.training.augmentation import Augmentation, Change
-from groot_ros.training.pictures import PictureSource, VideoPictures
-from groot_ros.training.table import Table
+from groot_ros.training.data.augmentation import Augmentation, Change
+from groot_ros.training.data.pictures import PictureSource, VideoPictures
+from groot_ros.training.data.table import Table
 
 Sample = dict[str, Any]
 Inputs = dict[str, Tensor]
@@ -43,8 +43,15 @@ class Samples(TorchDataset[Sample]):
     """
 
     def __init__(
-        self, table: Table, processor: Processor, config: Gr00tConfig, options: SampleOptions
+        self,
+        table: Table,
+        processor: Processor,
+        config: Gr00tConfig,
+        options: SampleOptions,
+        name: str = "",
     ) -> None:
+        self.name = name
+        """Of the dataset, in words."""
         self._table, self._processor = table, processor
         self._config, self._options = config, options
         self._pictures: PictureSource = VideoPictures(table, processor)
@@ -95,6 +102,7 @@ class Samples(TorchDataset[Sample]):
             "state": numbers.encode_state(state),
             "actions": actions,
             "mask": mask,
+            "slot": np.int64(self._processor.modality.slot),
             "k": k,
             **self._noise(rng, actions.shape),
         }
@@ -116,24 +124,33 @@ class Samples(TorchDataset[Sample]):
 
 @dataclass(frozen=True)
 class Collator:
-    """Samples -> the arguments of `TrainingModule`; prompts are padded on the left."""
+    """Samples -> the arguments of `TrainingModule`; prompts are padded on the left.
+
+    Pictures and prompts are treated alike for every embodiment of a checkpoint; how many
+    pictures there are, and how large, may differ from sample to sample.
+    """
 
     processor: Processor
     config: Gr00tConfig
 
     def inputs(self, samples: Sequence[Sample]) -> Inputs:
         """What the network sees of the samples."""
-        pictures = torch.cat([sample["pictures"] for sample in samples])
-        patches, grid = self.processor.images.patches(pictures)
-        views = len(samples[0]["pictures"])
-        tokens = [self.processor.images.patches.tokens(grid)] * views
-        ids, mask = self._prompts([sample["instruction"] for sample in samples], tokens)
+        images = self.processor.images.patches
+        parts = [images(sample["pictures"]) for sample in samples]
+        views = [len(sample["pictures"]) for sample in samples]
+        prompts = [
+            self.processor.prompts(sample["instruction"], [images.tokens(grid)] * count)
+            for sample, (_, grid), count in zip(samples, parts, views, strict=True)
+        ]
+        ids, mask = _padded(prompts)
+        grids = [grid for (_, grid), count in zip(parts, views, strict=True) for _ in range(count)]
         return {
             "input_ids": ids,
             "attention_mask": mask,
-            "patches": patches,
-            "grids": torch.tensor([grid] * len(pictures)),
+            "patches": torch.cat([patches for patches, _ in parts]),
+            "grids": torch.tensor(grids),
             "state": _stack(samples, "state"),
+            "slot": _stack(samples, "slot"),
         }
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
@@ -143,14 +160,6 @@ class Collator:
             "mask": _stack(samples, "mask"),
             "k": torch.tensor([sample["k"] for sample in samples]),
         }
-
-    def _prompts(self, instructions: Sequence[str], tokens: list[int]) -> tuple[Tensor, Tensor]:
-        ids = [self.processor.prompts(text, tokens) for text in instructions]
-        length = max(map(len, ids))
-        # Which token fills the padding does not matter: nothing attends to it.
-        padded = [[0] * (length - len(row)) + row for row in ids]
-        mask = [[0] * (length - len(row)) + [1] * len(row) for row in ids]
-        return torch.tensor(padded), torch.tensor(mask)
 
     def _noisy(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
         noise, time = _stack(samples, "noise"), _stack(samples, "time")
@@ -166,3 +175,12 @@ class Collator:
 
 def _stack(samples: Sequence[Sample], key: str) -> Tensor:
     return torch.from_numpy(np.stack([sample[key] for sample in samples]))
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask (B, S)."""
+    length = max(map(len, rows))
+    # Which token fills the padding does not matter: nothing attends to it.
+    padded = [[0] * (length - len(row)) + list(row) for row in rows]
+    mask = [[0] * (length - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(padded), torch.tensor(mask)

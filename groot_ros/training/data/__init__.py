@@ -1,0 +1,1 @@
+"""Datasets as a training takes samples of them."""
