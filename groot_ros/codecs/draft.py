@@ -69,6 +69,10 @@ class Foreign:
     relative: tuple[str, ...] = ()
 
 
+# Column of xyz + wxyz that the sign `reference` keeps from being below 0 (see `xyz_quat`).
+QX, QX_MARGIN = 4, 0.01
+
+
 @dataclass
 class Draft:
     """A codec file under construction: its lines, and what to say of them."""
@@ -197,7 +201,13 @@ def _pose(made: Draft, where: str, seen: Seen) -> tuple[dict[str, object], str]:
     form = POSE_SIZES.get(seen.size, "xyz_rot6d")
     doubt = {"xyz_quat": "wxyz, or order: xyzw", "xyz_rpy": "or xyz_rotvec"}.get(form, "")
     made.guessed.append(f"{where} is {form}" + (f" ({doubt})" if doubt else ""))
-    return {"signal": EE_POSE.name, "as": form}, f"guessed{': ' if doubt else ''}{doubt}"
+    values: dict[str, object] = {"signal": EE_POSE.name, "as": form}
+    if form == "xyz_quat" and len(seen.low) > QX and seen.low[QX] < -QX_MARGIN:
+        values["sign"] = "driver"
+        made.guessed.append(
+            f"{where} has the quaternions' signs as they came: qx goes to {seen.low[QX]:.2f}"
+        )
+    return values, f"guessed{': ' if doubt else ''}{doubt}"
 
 
 def _grip(

@@ -121,6 +121,19 @@ def test_what_a_modality_leaves_out_is_told_by_the_columns(
     assert list(values["video"]) == ["front"]
 
 
+@pytest.mark.parametrize(("least_qx", "sign"), [(0.02, None), (-0.7, "driver"), (None, None)])
+def test_the_sign_of_quaternions_is_that_of_the_statistics(
+    least_qx: float | None, sign: str | None
+) -> None:
+    low = () if least_qx is None else (0.1, 0.1, 0.1, -1.0, least_qx, -1.0, -1.0)
+    pose = Seen(key="ee_pose", size=7, low=low, high=(1.0,) * len(low))
+    foreign = Foreign(
+        name="a", state=[pose], action=[pose], video={"top": None}, language="annotation.task"
+    )
+    values = yaml.safe_load(draft(foreign, None).text)
+    assert values["state"]["ee_pose"].get("sign") == sign
+
+
 def test_what_nothing_tells_is_left_to_fill_in() -> None:
     foreign = Foreign(
         name="007",
