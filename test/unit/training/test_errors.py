@@ -74,7 +74,7 @@ def test_another_rate_than_the_base_models_is_refused(
     file = own_dataset / "meta" / "info.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "fps": 30}))
     given = options(own_dataset, tmp_path, "x", base_model=str(base))
-    with pytest.raises(UserError, match="at 15 Hz, the dataset's at 30 Hz: convert .* --fps 15"):
+    with pytest.raises(UserError, match="at 15 Hz, those of .* at 30 Hz: convert .* --fps 15"):
         prepare_training(make_config(given))
 
 
