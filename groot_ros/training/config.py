@@ -106,6 +106,9 @@ class TrainConfig:
     noise_samples: int = _option(1, "noises and times per observation and step")
     device: str = _option("auto", "auto, cpu or cuda")
     padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
+    intervention_weight: float = _option(
+        1.0, "how many times as often a row comes in which an operator corrected the policy"
+    )
     validate: bool = _option(True, "check every rule of the dataset's format first")
     keep_statistics: bool = _option(False, "normalise with the base model's ranges")
     eval_episodes: int = _option(
@@ -153,6 +156,10 @@ class TrainConfig:
         for name in ("ema_decay", "min_learning_rate"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
+        if not 0 < self.intervention_weight <= 1000:
+            raise UserError(
+                f"intervention_weight is {self.intervention_weight}, expected above 0 to 1000"
+            )
         if self.padding not in ("repeat", "mask", "drop"):
             raise UserError(f"padding is {self.padding!r}, expected repeat, mask or drop")
 

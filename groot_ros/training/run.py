@@ -105,11 +105,12 @@ def _validate(dataset: Path) -> None:
 def training_samples(config: TrainConfig, prepared: Prepared) -> Mixture:
     """All samples of a training in their order; UserError for a dataset that has none."""
     options = SampleOptions(
-        config.padding,
-        config.noise_samples,
-        config.seed,
-        config.num_train_steps * config.batch_size,
-        config.augmentation,
+        padding=config.padding,
+        noise_samples=config.noise_samples,
+        seed=config.seed,
+        intervention_weight=config.intervention_weight,
+        count=config.num_train_steps * config.batch_size,
+        augmentation=config.augmentation,
     )
     samples = [
         Samples(

@@ -58,6 +58,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trim-idle", action="store_true", help="cut what lies before and after the movement"
     )
     parser.add_argument(
+        "--only",
+        choices=["corrections"],
+        default="",
+        help="what an operator did in place of the policy, without what the policy did",
+    )
+    parser.add_argument(
+        "--drop-before-takeover",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="leave out what the policy did before the operator took over (default: 0)",
+    )
+    parser.add_argument(
         "--edits",
         type=Path,
         metavar="EDITS.json",
@@ -124,6 +137,8 @@ def _conversion(args: argparse.Namespace) -> Conversion:
         resume=args.resume,
         append=args.append,
         edits=read_bag_edits(args.edits) if args.edits else None,
+        only=args.only,
+        drop_before_takeover_s=args.drop_before_takeover,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from groot_ros.data.datasets.pieces import CUTS, Piece, take
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import relative_statistics
 from groot_ros.data.datasets.writer import (
+    INTERVENTION,
     DatasetEpisode,
     DatasetWriter,
     describe,
@@ -66,6 +67,9 @@ def assemble(
     dataset of the same recipe, come first.
     """
     about = describe(recipe.codec, recipe.fps, recipe.robot.name)
+    if base and INTERVENTION not in base.info["features"]:
+        kept = {name: f for name, f in about.features.items() if name != INTERVENTION}
+        about = replace(about, features=kept)
     writer = FORMATS[recipe.format](folder, about)
     own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}
     own["left_out"] = list(base.own.get("left_out", [])) if base else []

@@ -57,6 +57,9 @@ class Conversion:
     """Whether `output` is a dataset that the episodes are added to."""
     edits: BagEdits | None = None
     """What is to become of episodes."""
+    only: str = ""
+    drop_before_takeover_s: float = 0.0
+    """Both as in `ExtractOptions`."""
 
 
 def convert(conversion: Conversion, progress: Progress | None = None) -> Report:
@@ -169,7 +172,8 @@ class _Run:
         files = [file for bag in bags for file in bag_files(bag)]
         return {
             "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-            "options": repr((r.robot, r.variant.values, r.fps, c.choice, c.trim_idle, c.edits)),
+            "options": repr((r.robot, r.variant.values, r.fps, c.choice, c.trim_idle, c.edits))
+            + repr((c.only, c.drop_before_takeover_s)),
         }
 
     def _plan(self, bags: Sequence[Path]) -> list[Episode]:
@@ -206,7 +210,13 @@ class _Run:
     ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
         """Work folders and results in the order of the episodes, their bags' fingerprints."""
         recipe = self._recipe
-        options = ExtractOptions(recipe.fps, self._conversion.trim_idle)
+        asked = self._conversion
+        options = ExtractOptions(
+            recipe.fps,
+            asked.trim_idle,
+            only=asked.only,
+            drop_before_takeover_s=asked.drop_before_takeover_s,
+        )
         jobs = [
             Job(episode, recipe.robot, recipe.codec, options, self._work_folder(index))
             for index, episode in enumerate(episodes)

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from groot_ros.chunks.takeover.control import Control
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.clocks import check_clocks, clock_notes, offset_notes, on_bag_clock
@@ -34,6 +37,7 @@ from groot_ros.data.playback.replay import (
 )
 from groot_ros.data.playback.signals import COMMAND_GAP_NS
 from groot_ros.data.playback.stream_health import StreamHealth, check_once
+from groot_ros.data.playback.turns import Turns, governed, read_turns
 from groot_ros.data.review.doubts import WatchedArm, frozen_notes, unreadable_notes
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
@@ -46,6 +50,10 @@ DONE = "done.json"
 NO_COMMAND = "no command yet"
 IDLE = "idle before or after the movement"
 SHORT = "part shorter than the horizon"
+HANDOVER = "handover between policy and operator"
+BEFORE_TAKEOVER = "before the operator took over"
+NO_CORRECTION = "no correction: the operator did not move the robot"
+CORRECTIONS = "corrections"
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,10 @@ class ExtractOptions:
     """Steps about an episode that were left out of the one that it is a part of."""
     left_out_ns: Ranges = ()
     """Steps that an edit list leaves out."""
+    only: str = ""
+    """`corrections`: what the operator did in place of the policy; empty: everything."""
+    drop_before_takeover_s: float = 0.0
+    """So much of what the policy did before the operator took over is left out."""
 
 
 Progress = Callable[[int], None]
@@ -121,7 +133,9 @@ def extract(
     BagError when the bag lacks a topic or no frame can be used.
     """
     source = on_bag_clock(source, episode)
-    extraction = _Extraction(source.codec, options, folder)
+    turns = read_turns(source, episode)
+    source = governed(source, turns)
+    extraction = _Extraction(source.codec, options, folder, turns)
     if options.trim_idle:
         extraction.keep = moving_range(read_signals(source, episode).states)
     buffer = make_buffer(source.robot, source.codec)
@@ -257,7 +271,8 @@ def read_result(folder: Path) -> EpisodeResult | None:
 
 
 class _Extraction:
-    def __init__(self, codec: Codec, options: ExtractOptions, folder: Path) -> None:
+    def __init__(self, codec: Codec, options: ExtractOptions, folder: Path, turns: Turns) -> None:
+        self._turns = turns
         self.drops = Drops()
         self.parts: list[PartResult] = []
         self.keep: tuple[int, int] | None = None
@@ -300,6 +315,9 @@ class _Extraction:
         if any(low <= frame.time_ns < high for low, high in self._options.left_out_ns):
             self.drops.add(LEFT_OUT, frame.time_ns)
             return None
+        if whose := self._not_its_turn(frame.time_ns):
+            self.drops.add(whose, frame.time_ns)
+            return None
         if self.keep and not self.keep[0] <= frame.time_ns <= self.keep[1]:
             self.drops.add(IDLE, frame.time_ns)
             return None
@@ -312,6 +330,19 @@ class _Extraction:
         except UserError as error:
             self.drops.add(str(error), frame.time_ns)
         return None
+
+    def _not_its_turn(self, time_ns: int) -> str:
+        """Why a step is left out for whoever moved the robot; empty where it is not."""
+        options, turns = self._options, self._turns
+        [control] = turns.at(np.array([time_ns]))
+        if control == Control.HANDOVER.value:
+            return HANDOVER
+        if options.only == CORRECTIONS and control != Control.OPERATOR.value:
+            return NO_CORRECTION
+        within_ns = round(options.drop_before_takeover_s * 1e9)
+        if control == Control.POLICY.value and within_ns:
+            return BEFORE_TAKEOVER if turns.is_before_takeover(time_ns, within_ns) else ""
+        return ""
 
     def end_part(self) -> None:
         """Close the running part; one that is shorter than a chunk of actions is dropped."""
@@ -328,7 +359,7 @@ class _Extraction:
     def finish(self, labels: Labels) -> None:
         """Write the rows of all parts, now that every label is known."""
         for writer in self._ended:
-            writer.finish(labels)
+            writer.finish(labels, self._turns)
             flips = _sign_flips(self._codec, writer.folder)
             part = PartResult(writer.folder.name, len(writer), writer.due[0], flips)
             self.parts.append(part)

@@ -22,6 +22,7 @@ from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.labels import Labels, make_labels
 from groot_ros.data.playback.replay import Source, make_buffer, read_signals
 from groot_ros.data.playback.stream_health import StreamHealth
+from groot_ros.data.playback.turns import governed, read_turns
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
 from groot_ros.observation.picture_watch import PictureWatch
@@ -121,6 +122,7 @@ class _Comparison:
         source = on_bag_clock(
             Source(self._bag, self._robot, self._codec, episode.namespace), episode
         )
+        source = governed(source, read_turns(source, episode))
         signals = read_signals(source, episode)
         labels = make_labels(self._codec, signals.states, signals.commands)
         rows = [

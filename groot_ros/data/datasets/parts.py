@@ -16,6 +16,7 @@ from groot_ros.data.datasets.statistics import PictureStatistics
 from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.data.playback.frames import Frame
 from groot_ros.data.playback.labels import Labels
+from groot_ros.data.playback.turns import Turns
 from groot_ros.observation.types import ModelInput
 
 ROWS = "rows.npz"
@@ -34,6 +35,8 @@ class Rows:
     """When the pictures were taken."""
     due_ns: NDArray[np.int64]
     """When the actions are due."""
+    intervention: NDArray[np.bool_]
+    """Whether an operator moved the robot in place of a policy."""
 
     def __len__(self) -> int:
         return len(self.state)
@@ -94,7 +97,7 @@ class PartWriter:
         for writer in self._videos.values():
             writer.close()
 
-    def finish(self, labels: Labels) -> None:
+    def finish(self, labels: Labels, turns: Turns) -> None:
         """Write the rows, the actions taken from the labels; after `close`."""
         due = np.array(self.due, dtype=np.int64)
         np.savez(
@@ -103,6 +106,7 @@ class PartWriter:
             action=labels.columns(due).astype(np.float32),
             stamp_ns=np.array(self.stamps, dtype=np.int64),
             due_ns=due,
+            intervention=turns.corrected(due),
         )
         values = {key: statistics.values() for key, statistics in self._statistics.items()}
         (self.folder / PICTURE_STATISTICS).write_text(json.dumps(values))

@@ -23,6 +23,8 @@ from groot_ros.data.datasets.video import PIXEL_FORMAT
 
 STATE, ACTION = "observation.state", "action"
 STAMP = "stamp_ns"
+# The name that LeRobot gives it.
+INTERVENTION = "intervention"
 CHUNK_EPISODES = 1000
 INFO = "meta/info.json"
 MODALITY = "meta/modality.json"
@@ -80,6 +82,7 @@ def features(codec: Codec, fps: int) -> dict[str, Any]:
         codec.language: "int64",
         "next.reward": "float32",
         "next.done": "bool",
+        INTERVENTION: "bool",
         STAMP: "int64",
     }
     for column, dtype in scalars.items():
@@ -111,6 +114,7 @@ def episode_columns(
         codec.language: task,
         "next.reward": (last & episode.succeeded).astype(np.float32),
         "next.done": last,
+        INTERVENTION: rows.intervention,
         STAMP: rows.stamp_ns,
     }
 
@@ -202,6 +206,8 @@ class DatasetWriter:
         task_index = self.task_index(episode.instruction)
         fps = self.description.fps
         columns = episode_columns(episode, rows, codec, fps, task_index, self.frames)
+        # A dataset of before that is added to has no column of interventions.
+        columns = {k: v for k, v in columns.items() if k in self.description.features}
         write_parquet(self.data_file(episode.index), columns)
         pictures = load_picture_statistics(episode.folder)
         for key in codec.video.cameras:

@@ -30,6 +30,8 @@ class SampleOptions:
     padding: str = "repeat"
     noise_samples: int = 1
     seed: int = 42
+    intervention_weight: float = 1.0
+    """How many times as often as others a row comes in which an operator corrected a policy."""
     count: int = 0
     """Samples of the whole training."""
     augmentation: Augmentation = Augmentation()
@@ -79,8 +81,16 @@ class Samples(TorchDataset[Sample]):
         number, place = divmod(k, len(self._rows))
         if number != self._pass:
             rng = np.random.default_rng((self._options.seed, number))
-            self._pass, self._order = number, rng.permutation(self._rows)
+            self._pass, self._order = number, self._drawn(rng)
         return int(self._order[place])
+
+    def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The rows of a pass: all of them, or drawn by their weights."""
+        corrected = self._table.intervention[self._rows]
+        if self._options.intervention_weight == 1.0 or not corrected.any():
+            return rng.permutation(self._rows)
+        weights = np.where(corrected, self._options.intervention_weight, 1.0)
+        return rng.choice(self._rows, len(self._rows), p=weights / weights.sum())
 
     def where(self, k: int) -> str:
         """Episode and frame of sample k in words."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from groot_ros.data.datasets.columns import Place
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
-from groot_ros.data.datasets.writer import MODALITY
+from groot_ros.data.datasets.writer import INTERVENTION, MODALITY
 from groot_ros.errors import UserError
 
 Array = NDArray[np.float64]
@@ -39,6 +39,8 @@ class Table:
     """Of the columns of every action."""
     pictures: Mapping[str, str]
     """The column of each video key."""
+    intervention: NDArray[np.bool_]
+    """Rows (N,) in which an operator moved the robot in place of a policy."""
 
     def __len__(self) -> int:
         return len(self.episode)
@@ -107,7 +109,14 @@ def load_table(
             for key, place in chosen["action"].items()
         },
         pictures=dataset.picture_columns,
+        intervention=np.concatenate([_interventions(columns) for columns in rows]),
     )
+
+
+def _interventions(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """None in datasets without the column."""
+    nowhere = np.zeros(len(columns["frame_index"]), dtype=bool)
+    return columns.get(INTERVENTION, nowhere).astype(bool).reshape(-1)
 
 
 def check_pictures(dataset: Dataset, keys: Sequence[str]) -> None:

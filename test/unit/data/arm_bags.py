@@ -19,6 +19,7 @@ from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.conversion.convert import Conversion
 from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.turns import STATE_TYPE
 from groot_ros.observation.fields import NS
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.share import share_file
@@ -175,7 +176,13 @@ def full_store() -> Typestore:
         "std_msgs/Header header\nint32 width\nint32 height\nstring encoding\nuint64 pts\n"
         "uint8 flags\nbool is_bigendian\nuint8[] data\n"
     )
-    for text, name in ((event, EVENT), (foxglove, FOXGLOVE), (ffmpeg, FFMPEG)):
+    state = share_file("groot_ros_msgs/msg/ExecutorState.msg").read_text()
+    for text, name in (
+        (event, EVENT),
+        (state, STATE_TYPE),
+        (foxglove, FOXGLOVE),
+        (ffmpeg, FFMPEG),
+    ):
         store.register(get_types_from_msg(text, name))
     return store
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,21 @@ def test_every_pass_shows_every_row_once_in_another_order(dataset: Path) -> None
     first, second = ([shown.row(p * count + k) for k in range(count)] for p in (0, 1))
     assert sorted(first) == sorted(second) == list(range(count))
     assert first != second
+
+
+def test_rows_of_an_operator_come_more_often(dataset: Path) -> None:
+    prepared = prepare_training(make_config(options(dataset, Path("unused"), "weighted")))
+    count = len(prepared.table)
+    corrected = np.arange(count) < count // 4
+    shown = Samples(
+        replace(prepared.table, intervention=corrected),
+        prepared.processor,
+        prepared.network.config,
+        SampleOptions(count=40 * count, intervention_weight=3.0),
+    )
+    drawn = np.array([shown.row(k) for k in range(40 * count)])
+    # A quarter of the rows with a weight of 3: half of what is drawn.
+    assert np.mean(corrected[drawn]) == pytest.approx(0.5, abs=0.03)
 
 
 def test_chunks_past_the_end_are_repeated_masked_or_dropped(dataset: Path) -> None:
