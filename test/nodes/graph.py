@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
+from copied_process import CopiedProcess
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -228,9 +229,7 @@ class NodeProcess:
             arguments += ["-p", f"{key}:={value}"]
         command = node_command(name, *(["--ros-args", *arguments] if arguments else []))
         self.output: list[str] = []
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        self._process = CopiedProcess(command)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from graph import FakeRobot, Graph
+from graph import FakeRobot, Graph, NodeProcess
 from rclpy.action import ActionClient
+from stage import Stage, staged
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
@@ -31,12 +33,47 @@ def with_steps(chunks: list[ActionChunk]) -> list[ActionChunk]:
     return [chunk for chunk in chunks if chunk.horizon > 0]
 
 
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with staged() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def loaded(stage: Stage, tiny_checkpoint: Path) -> NodeProcess:
+    """One process, whose libraries take seconds to import, for all tests but those that end it."""
+    return stage.start("policy_node", checkpoints_dir=tiny_checkpoint)
+
+
 @pytest.fixture
-def policy(graph, robot, start, tiny_checkpoint):
-    return start("policy_node", checkpoints_dir=tiny_checkpoint)
+def graph(stage: Stage) -> Graph:
+    return stage.graph
 
 
-def test_lifecycle_from_configure_to_the_end(graph: Graph, policy) -> None:
+@pytest.fixture
+def robot(stage: Stage) -> FakeRobot:
+    return stage.robot
+
+
+@pytest.fixture
+def policy(graph: Graph, robot: FakeRobot, loaded: NodeProcess) -> Iterator[NodeProcess]:
+    """It is unconfigured, and has said nothing yet."""
+    loaded.output.clear()
+    yield loaded
+    robot.mend()
+    if graph.state("/policy") == "active":
+        assert graph.transition("/policy", "deactivate")
+    if graph.state("/policy") == "inactive":
+        assert graph.transition("/policy", "cleanup")
+
+
+def test_lifecycle_from_configure_to_the_end(tiny_checkpoint: Path) -> None:
+    with staged() as stage:
+        policy = stage.start("policy_node", checkpoints_dir=tiny_checkpoint)
+        live_and_end(stage.graph, policy)
+
+
+def live_and_end(graph: Graph, policy: NodeProcess) -> None:
     chunks = graph.collect(ActionChunk, "/policy/action_chunk")
     reports = graph.collect(ChunkReport, "/policy/chunk_report")
     trajectories = graph.collect(MultiDOFJointTrajectory, "/policy/ee_trajectory")
@@ -93,7 +130,7 @@ def check_trajectory(message: MultiDOFJointTrajectory) -> None:
     assert message.header.frame_id == "fr3_link0"
 
 
-def test_impossible_transitions_leave_the_node_alive(graph: Graph, policy) -> None:
+def test_impossible_transitions_leave_the_node_alive(graph: Graph, policy: NodeProcess) -> None:
     assert not graph.transition("/policy", "activate")
     assert not graph.transition("/policy", "deactivate")
     assert graph.state("/policy") == "unconfigured"
@@ -104,7 +141,7 @@ def test_impossible_transitions_leave_the_node_alive(graph: Graph, policy) -> No
 
 
 def test_a_camera_that_stops_is_named_and_nothing_is_invented(
-    graph: Graph, policy, robot: FakeRobot
+    graph: Graph, policy: NodeProcess, robot: FakeRobot
 ) -> None:
     robot.silent.add("wrist")
     chunks = graph.collect(ActionChunk, "/policy/action_chunk")
@@ -126,7 +163,9 @@ def test_a_camera_that_stops_is_named_and_nothing_is_invented(
     )
 
 
-def test_new_instruction_voids_what_was_made_for_the_old_one(graph: Graph, policy) -> None:
+def test_new_instruction_voids_what_was_made_for_the_old_one(
+    graph: Graph, policy: NodeProcess
+) -> None:
     chunks = graph.collect(ActionChunk, "/policy/action_chunk")
     assert graph.transition("/policy", "configure") and graph.transition("/policy", "activate")
     graph.wait_for(lambda: with_steps(chunks), "a chunk")
@@ -144,7 +183,7 @@ def test_new_instruction_voids_what_was_made_for_the_old_one(graph: Graph, polic
     assert not empty.success and "empty" in empty.message
 
 
-def test_start_stop_and_reset_services(graph: Graph, policy) -> None:
+def test_start_stop_and_reset_services(graph: Graph, policy: NodeProcess) -> None:
     chunks = graph.collect(ActionChunk, "/policy/action_chunk")
     assert graph.transition("/policy", "configure")
     assert not graph.call(Trigger, "/policy/start", Trigger.Request()).success
@@ -167,7 +206,9 @@ def send_goal(graph: Graph, client: ActionClient, seconds: float, feedback: list
     return graph.result(sent, "the goal's answer")
 
 
-def test_run_policy_ends_by_time_by_cancel_and_by_deactivation(graph: Graph, policy) -> None:
+def test_run_policy_ends_by_time_by_cancel_and_by_deactivation(
+    graph: Graph, policy: NodeProcess
+) -> None:
     client = ActionClient(graph.node, RunPolicy, "/policy/run_policy")
     assert graph.transition("/policy", "configure")
     assert client.wait_for_server(60.0)
@@ -207,7 +248,7 @@ MISTAKES = [
 ]
 
 
-def test_mistakes_refuse_configure_in_one_sentence(graph: Graph, policy) -> None:
+def test_mistakes_refuse_configure_in_one_sentence(graph: Graph, policy: NodeProcess) -> None:
     for name, value, sentence in MISTAKES:
         right = graph.get_parameter("/policy", name)
         assert graph.set_parameter("/policy", name, value).successful
@@ -219,8 +260,14 @@ def test_mistakes_refuse_configure_in_one_sentence(graph: Graph, policy) -> None
     assert graph.transition("/policy", "configure")
 
 
-def test_impossible_parameters_are_refused(graph: Graph, start, tiny_checkpoint: Path) -> None:
-    policy = start("policy_node", checkpoints_dir=tiny_checkpoint, replan_rate="fast")
+def test_impossible_parameters_are_refused() -> None:
+    with staged() as stage:
+        scripted = {"policy": "scripted", "variant": "scripted"}
+        policy = stage.start("policy_node", **scripted, replan_rate="fast")
+        refuse_parameters(stage.graph, policy)
+
+
+def refuse_parameters(graph: Graph, policy: NodeProcess) -> None:
     assert not graph.transition("/policy", "configure")
     graph.wait_for(lambda: policy.said("replan_rate is 'fast', expected a float"), "the sentence")
     refused = graph.set_parameter("/policy", "replan_rate", -1.0)
@@ -235,14 +282,15 @@ def test_impossible_parameters_are_refused(graph: Graph, start, tiny_checkpoint:
 
 
 def test_checkpoint_of_another_robot_is_refused_with_a_table(
-    graph: Graph, start, tiny_checkpoint: Path, tmp_path: Path
+    graph: Graph, policy: NodeProcess, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "other"
     shutil.copytree(tiny_checkpoint, folder)
     metadata = json.loads((folder / "groot_ros.json").read_text())
     metadata["joints"] = metadata["joints"][::-1]
     (folder / "groot_ros.json").write_text(json.dumps(metadata))
-    policy = start("policy_node", checkpoints_dir=folder)
+    assert graph.set_parameter("/policy", "checkpoints_dir", str(folder)).successful
     assert not graph.transition("/policy", "configure")
     graph.wait_for(lambda: policy.said("fr3_joint7 fr3_joint6"), "the table's row")
     assert policy.said("what") and policy.said("how to mend it")
+    assert graph.set_parameter("/policy", "checkpoints_dir", str(tiny_checkpoint)).successful
