@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import count
@@ -101,20 +102,35 @@ def collect(collection: Collection) -> Iterator[bool]:
     UserError when the folder is not empty.
     """
     collection.make_folder()
+    workers = min(collection.workers, collection.episodes)
+    if workers <= 1:
+        # To begin another process takes longer than an episode.
+        with closing(_made(collection.cubes)) as simulation:
+            for index in range(collection.episodes):
+                yield _record(collection, simulation, index)
+        return
     # An OpenGL context does not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(max(1, min(collection.workers, collection.episodes))) as pool:
-        yield from pool.imap(partial(_record, collection), range(collection.episodes))
+    with context.Pool(workers) as pool:
+        yield from pool.imap(partial(_record_beside, collection), range(collection.episodes))
+
+
+def _made(cubes: tuple[str, ...]) -> Simulation:
+    return Simulation(SimConfig(world=WorldConfig(cubes=cubes)))
 
 
 @cache
 def _simulation(cubes: tuple[str, ...]) -> Simulation:
-    """A process makes one for all its episodes."""
-    return Simulation(SimConfig(world=WorldConfig(cubes=cubes)))
+    """A process of the pool makes one for all its episodes."""
+    return _made(cubes)
 
 
-def _record(collection: Collection, index: int) -> bool:
-    simulation, scene = _simulation(collection.cubes), collection.scene(index)
+def _record_beside(collection: Collection, index: int) -> bool:
+    return _record(collection, _simulation(collection.cubes), index)
+
+
+def _record(collection: Collection, simulation: Simulation, index: int) -> bool:
+    scene = collection.scene(index)
     simulation.reset(scene, collection.task(index), STARTS[collection.start(index)])
     policy = PerturbedPolicy(ScriptedPolicy(), collection.seed + index)
     info = record_episode(collection.name(index), policy, simulation, OPTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -43,11 +44,27 @@ def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
     The outcomes are the same for any number of workers.
     """
     count = evaluation.trials.count
+    workers = min(evaluation.workers, count)
+    if workers <= 1:
+        # To begin another process takes longer than many a trial.
+        with _one_thread(), closing(_Stage(evaluation)) as stage:
+            yield from map(stage.run, range(count))
+        return
     # An OpenGL context does not survive a fork.
     context = multiprocessing.get_context("spawn")
-    # Sums over several threads differ in their last digits.
-    with context.Pool(min(evaluation.workers, count), torch.set_num_threads, [1]) as pool:
+    with context.Pool(workers, torch.set_num_threads, [1]) as pool:
         yield from pool.imap(partial(_run_trial, evaluation), range(count))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums over several threads differ in their last digits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @cache
@@ -69,6 +86,10 @@ class _Stage:
         self._policy.open()
         world = WorldConfig(cubes=evaluation.trials.cubes)
         self._simulation = Simulation(SimConfig(world=world))
+
+    def close(self) -> None:
+        self._simulation.close()
+        self._policy.close()
 
     def run(self, index: int) -> Outcome:
         evaluation, trials, simulation = (

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 
 # Several commands in one process: each begins with seconds of imports.
 COMMANDS = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
 from groot_ros.cli.main import main
 said = []
-for command in json.loads(sys.argv[1]):
+for token, *command in json.loads(sys.argv[1]):
+    os.environ["HF_TOKEN"] = token
     out, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         code = main(command)
@@ -47,11 +49,12 @@ print(json.dumps(said))
 
 
 def groot_ros(
-    url: str, home: Path, *commands: list[str], token: str = ""
+    url: str, home: Path, *commands: list[str], tokens: Sequence[str] = ()
 ) -> list[tuple[int, str, str]]:
-    """Exit code and output of each command; the hub is at a URL."""
-    own = {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": token}
-    command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    """Exit code and output of each command, with its token if it has one; the hub is at a URL."""
+    own = {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    given = [[token, *words] for token, words in zip_longest(tokens, commands, fillvalue="")]
+    command = [sys.executable, "-c", COMMANDS, json.dumps(given)]
     done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [(code, out, errors) for code, out, errors in json.loads(done.stdout)]
@@ -115,9 +118,10 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     hub = HubServer(tmp_path, token="secret")
     try:
         home, command = tmp_path / "home", ["push", str(small), "me/new"]
-        [(code, _, errors)] = groot_ros(hub.url, home, command)
-        assert code == 2 and "does not let you write to me/new: log in" in errors
-        [(code, said, errors)] = groot_ros(hub.url, home, command, token="secret")
+        refused, done = groot_ros(hub.url, home, command, command, tokens=["", "secret"])
+        assert refused[0] == 2
+        assert "does not let you write to me/new: log in" in refused[2]
+        code, said, errors = done
         assert code == 0, errors
         assert "==> groot-ros inspect hf://me/new" in said
     finally:

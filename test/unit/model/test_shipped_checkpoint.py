@@ -22,6 +22,6 @@ def test_it_is_small_and_whole() -> None:
 def test_it_picks_up_cubes_where_it_has_not_seen_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--episodes=6", "--workers=2", "--json", f"--output={tmp_path}"]
+    arguments = ["--episodes=6", "--workers=1", "--json", f"--output={tmp_path}"]
     assert main(["evaluate", *arguments]) == 0
     assert json.loads(capsys.readouterr().out)["successes"] >= 4

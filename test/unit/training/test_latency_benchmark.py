@@ -17,7 +17,7 @@ from groot_ros.timing.latency import Latency
 
 def test_every_latency_and_strategy_has_a_row() -> None:
     latencies = (Latency(0.1), Latency(0.3, 0.1, 0.2))
-    trials = Trials("pick", 1)
+    trials = Trials("pick", 1, time_limit_s=6.0)
     benchmark = LatencyBenchmark(
         PolicyChoice("scripted", "scripted"), trials, latencies, ("latest", "finish")
     )
