@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export TORCH TORCH_INDEX PYTHON
 MINUTES ?= 1
 
-.PHONY: help setup demo learn test test-interop fuzz lint docs clean
+.PHONY: help setup demo learn test test-fast test-interop fuzz lint docs clean
 
 help:
 	@echo "make setup   Python environment in .venv and colcon build; the others do it first."
@@ -16,6 +16,8 @@ help:
 	@echo "make demo    an expert and a GR00T pick up a cube; writes demo/"
 	@echo "make learn   demonstrations, dataset, training, evaluation; writes learn/"
 	@echo "make test    colcon test, colcon test-result"
+	@echo "make test-fast"
+	@echo "             the tests that tell most for their time, in about a minute"
 	@echo "make test-interop"
 	@echo "             Other people's loaders, clients and servers against ours, in environments"
 	@echo "             of their own under build/interop (3 GB; minutes to tens of minutes to make"
@@ -37,6 +39,9 @@ learn: setup
 
 test: setup
 	@source ./env.sh && scripts/test.sh
+
+test-fast: setup
+	@source ./env.sh && python -m pytest -q -m fast -n auto --maxprocesses 4
 
 test-interop: setup
 	@source ./env.sh && GROOT_ROS_INTEROP=1 python -m pytest -q -rs test/interop

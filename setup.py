@@ -25,8 +25,8 @@ setup(
     maintainer_email="maintainers@example.com",
     license="Apache-2.0",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    # The page of `groot-ros view`.
-    package_data={f"{PACKAGE}.viewer": ["static/*", "static/uplot/*"]},
+    # The types, and the page of `groot-ros view`.
+    package_data={PACKAGE: ["py.typed"], f"{PACKAGE}.viewer": ["static/*", "static/uplot/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),

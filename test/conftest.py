@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from marks import mark_of
 
 from groot_ros.share import share_file
 
@@ -43,17 +44,29 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.rerun_show_tracebacks = True
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For `-m fast` other files are not even imported."""
+    is_other = collection_path.suffix == ".py" and mark_of(collection_path) != "fast"
+    return True if is_other and config.option.markexpr == "fast" else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """pytest-xdist runs tests over ROS in one process, one after the other."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if Path(item.path).parent.name in OVER_ROS:
-                item.add_marker(pytest.mark.xdist_group("ros"))
-                if config.pluginmanager.hasplugin("rerunfailures"):
-                    # Other tests run beside them: a test's own process may be too late to see what
-                    # lasts half a second. What is broken fails twice.
-                    item.add_marker(pytest.mark.flaky(reruns=1))
+    """Marks; pytest-xdist runs tests over ROS in one process, one after the other, and those of
+    any other file in one, which makes what they share. What takes longest begins first."""
+    for item in items:
+        item.add_marker(mark_of(item.path))
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    order = ["ros", "slow"]
+    items.sort(key=lambda item: order.index(m) if (m := mark_of(item.path)) in order else 2)
+    for item in items:
+        is_over_ros = item.path.parent.name in OVER_ROS
+        item.add_marker(pytest.mark.xdist_group("ros" if is_over_ros else item.path.stem))
+        if is_over_ros and config.pluginmanager.hasplugin("rerunfailures"):
+            # Other tests run beside them: a test's own process may be too late to see what
+            # lasts half a second. What is broken fails twice.
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="module", autouse=True)
