@@ -44,11 +44,6 @@ class TrainConfig:
     """Options of `groot-ros train`; defaults as in GR00T's own fine-tuning."""
 
     input_path: str | tuple[str, ...] = _option("", "datasets to train on", str)
-    weights: tuple[float, ...] = _option(
-        (),
-        "shares of the samples that each dataset gives; without, every step counts alike",
-        float,
-    )
     output_path: str = _option("", "folder of experiments")
     exp_name: str = _option("", "name of this run; checkpoints go to OUTPUT_PATH/EXP_NAME")
     modality_config: str | tuple[str, ...] = _option(
@@ -68,6 +63,11 @@ class TrainConfig:
         "slot of the per-embodiment weights to train, one for all datasets or each its own; "
         "empty: as the codec says, or new_embodiment",
         str,
+    )
+    weights: tuple[float, ...] = _option(
+        (),
+        "shares of the samples that each dataset gives; without, every step counts alike",
+        float,
     )
     num_train_steps: int = _option(10_000, "optimizer steps")
     batch_size: int = _option(64, "samples per optimizer step, over all processes")
