@@ -178,7 +178,10 @@ class OperatorControls:
         if not self._node.is_active:
             return
         self._look()
-        if self.takeover.is_asked_for:
+        with self._hands.lock:
+            waits = self._hands.motion.stops.blocked
+        # A leader that is bumped into ends no stop that waits for somebody to look.
+        if self.takeover.is_asked_for and not waits:
             self._tell(self.take_over())
         if self.takeover.control is not Control.POLICY:
             self._lead()
