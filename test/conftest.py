@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from marks import mark_of
 
+import groot_ros.sim  # noqa: F401  chooses MuJoCo's OpenGL, before a test imports MuJoCo itself
 from groot_ros.share import share_file
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
