@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -106,7 +106,8 @@ class Recording:
     """A bag on disk: its files in order, and what a metadata.yaml beside them says.
 
     `path` names it: its folder, or its first file where others lie beside it. `missing` are names
-    in the metadata without a file, `unlisted` files of it that the metadata do not name.
+    in the metadata without a file, `unlisted` files of it that the metadata do not name, `renamed`
+    the name that they have for its only file where that has another one.
     """
 
     path: Path
@@ -114,6 +115,7 @@ class Recording:
     information: Information = Information()
     missing: tuple[str, ...] = ()
     unlisted: tuple[Path, ...] = ()
+    renamed: str = ""
 
     @property
     def has_metadata(self) -> bool:
@@ -125,6 +127,10 @@ def recordings(folder: Path) -> list[Recording]:
     files = storage_files(folder)
     information = read_information(folder)
     listed = _listed(information, files)
+    if only := _renamed(listed, files):
+        others = _grouped([file for file in files if file != only])
+        named = Recording(folder, (only,), information, renamed=next(iter(listed)))
+        return [named, *(Recording(group[0], tuple(group)) for group in others)]
     if listed:
         missing = tuple(name for name, file in listed.items() if file is None)
         mine = tuple(file for file in listed.values() if file)
@@ -148,6 +154,15 @@ def _listed(information: Information, files: Sequence[Path]) -> dict[str, Path |
         or by_name.get(name.removesuffix(COMPRESSED))
         for name in information.files
     }
+
+
+def _renamed(listed: Mapping[str, Path | None], files: Sequence[Path]) -> Path | None:
+    """The only file of its kind, where metadata.yaml names one and that is not there."""
+    if len(listed) != 1 or any(listed.values()):
+        return None
+    suffix = storage_suffix(Path(*listed))
+    alike = [file for file in files if storage_suffix(file) == suffix]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _belongs(file: Path, others: Sequence[Path]) -> bool:

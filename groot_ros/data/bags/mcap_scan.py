@@ -185,14 +185,22 @@ class Scan:
         return Counter({k: n for k, n in total.items() if k in self.channels})
 
 
+class NoMcap(UserError):
+    """A file in which there is nothing that could be saved; `found` is what it is instead."""
+
+    def __init__(self, path: Path, found: str) -> None:
+        super().__init__(f"{path} is no MCAP file: it {found}, restore it from a copy")
+        self.found = found
+
+
 def scan_file(file: BinaryIO, path: Path) -> Scan:
-    """Look through a file; UserError for one in which there is nothing of an MCAP file."""
+    """Look through a file; NoMcap for one in which there is nothing of an MCAP file."""
     source = FileBytes(file.fileno())
     scanner = _Scanner(source)
     scan = scanner.run()
     if not (scan.channels or scan.chunks or scan.runs or (scan.has_magic and scan.has_header)):
         found = "is empty" if source.size == 0 else "holds nothing of one"
-        raise UserError(f"{path} is no MCAP file: it {found}, restore it from a copy")
+        raise NoMcap(path, found)
     return scan
 
 

@@ -30,18 +30,18 @@ from groot_ros.data.bags.mcap_records import (
     decompress,
     parse,
 )
-from groot_ros.data.bags.mcap_scan import Stretch, scan_file
+from groot_ros.data.bags.mcap_scan import NoMcap, Stretch, scan_file
 from groot_ros.data.bags.metadata import CUSTOM_DATA, parse_metadata
 from groot_ros.data.bags.storage import (
     STEP_BACK_NS,
     Damaged,
+    Lost,
     Raw,
     Source,
     Stream,
     joined,
     merged,
 )
-from groot_ros.errors import UserError
 
 # The metadata record in which rosbag2 keeps its own metadata.yaml.
 ROSBAG2 = "rosbag2"
@@ -103,8 +103,8 @@ class McapFile:
     def _scanned(self) -> _Contents:
         try:
             scan = scan_file(self._file, self._path)
-        except UserError as error:
-            raise Damaged(str(error).partition(" is no MCAP file: it ")[2] or str(error)) from None
+        except NoMcap as error:
+            raise Lost(f"is no MCAP file: it {error.found}") from None
         if scan.damage:
             raise Damaged(scan.damage)
         return _Contents(

@@ -23,6 +23,7 @@ from groot_ros.data.bags.metadata import FILE as METADATA
 from groot_ros.data.bags.storage import (
     BagError,
     Damaged,
+    Lost,
     Raw,
     Source,
     StorageFile,
@@ -91,7 +92,16 @@ class Bag:
 
     def _open(self, path: Path, stack: ExitStack) -> StorageFile:
         with readable(self.path, path):
-            return stack.enter_context(opened(path))
+            try:
+                return stack.enter_context(opened(path))
+            except Lost as error:
+                where = f"{path.name} " if path != self.path else ""
+                remedy = "restore it from a copy"
+                if len(self._recording.files) > 1:
+                    remedy += f", or go on without it after `groot-ros repair {quoted(self.path)}`"
+                raise BagError(
+                    f"bag {self.path} cannot be read ({where}{error}): {remedy}"
+                ) from error
 
     def _streams(self) -> Iterator[Stream]:
         for file in self._files:
@@ -128,6 +138,12 @@ class Bag:
             yield (
                 f"{self.timeless} messages were recorded at a time of 0, before /clock had come, "
                 "and are left out"
+            )
+        if self._recording.renamed:
+            yield (
+                f"{METADATA} names {self._recording.renamed}, which is not there: "
+                f"{self._recording.files[0].name}, the only file of its kind, was read; {remedy} "
+                "to write it anew"
             )
         for file in self._recording.unlisted:
             yield f"{METADATA} does not name {file.name}, which belongs to the bag: {remedy}"
@@ -226,9 +242,15 @@ class Bag:
 def _check_complete(recording: Recording) -> None:
     if recording.missing:
         missing = ", ".join(recording.missing)
+        repair = f"`groot-ros repair {quoted(recording.path)}`"
+        remedy = f"put it back, or go on without it after {repair}"
+        if not recording.files:
+            remedy = (
+                f"put it back; if other files in the folder are its own, remove {METADATA} and "
+                f"run {repair}"
+            )
         raise BagError(
-            f"bag {recording.path} lacks {missing}, which its {METADATA} names: put it back, or "
-            f"go on without it after `groot-ros repair {quoted(recording.path)}`"
+            f"bag {recording.path} lacks {missing}, which its {METADATA} names: {remedy}"
         )
 
 

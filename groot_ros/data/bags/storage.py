@@ -20,6 +20,10 @@ class Damaged(Exception):
     """A file that is not whole; what is wrong with it follows the file's name."""
 
 
+class Lost(Damaged):
+    """A file in which there is nothing that repair could save."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """Messages of one type on one topic of a file.

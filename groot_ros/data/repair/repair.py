@@ -145,7 +145,10 @@ def _read(recording: Recording) -> _Content:
         if failures:
             raise failures[0][1]
         missing = ", ".join(recording.missing)
-        raise UserError(f"nothing is left of bag {recording.path}: it lacks {missing}")
+        raise UserError(
+            f"nothing is left of bag {recording.path}, which lacks {missing}: put it back; if "
+            f"other files in the folder are its own, remove {METADATA} and repair it again"
+        )
     for file, _ in failures:
         aside = file.with_name(file.name + DAMAGED)
         file.rename(aside)
@@ -165,6 +168,8 @@ def _differences(recording: Recording, content: _Content) -> Iterator[str]:
         yield f"{name} is missing: left out"
     for file in recording.unlisted:
         yield f"{file.name} taken in"
+    if recording.renamed:
+        yield f"{recording.files[0].name} taken for {recording.renamed}"
     if stated.storage not in STORAGES.values():
         yield f"{METADATA} does not name the storage"
     held: dict[str, int] = {}

@@ -30,6 +30,7 @@ from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import STATE
 from groot_ros.data.repair.repair import repair_bag
+from groot_ros.errors import UserError
 from groot_ros.observation.signal_messages import JOINT_STATE, POSE
 
 SHORT = ArmBag(seconds=0.3)
@@ -451,6 +452,52 @@ def test_a_missing_part_is_named_and_repair_goes_on_without_it(tmp_path: Path) -
     assert 0 < len(rest) < len(whole) and set(rest) < set(whole)
     assert read_metadata(bag)["custom_data"]["instruction"] == "pick"
     assert repair_bag(bag).actions == ()
+
+
+@pytest.mark.parametrize("name", ["bag.MCAP", "other.mcap", "other.db3"])
+def test_the_only_file_of_a_bag_is_read_under_any_name(
+    tmp_path: Path, expected: list[Any], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    is_sqlite = name.endswith(".db3")
+    storage = StoragePlugin.SQLITE3 if is_sqlite else StoragePlugin.MCAP
+    bag = write_bag(tmp_path / "bag", SHORT.messages(), storage)
+    named = "bag.db3" if is_sqlite else "bag.mcap"
+    (bag / named).rename(bag / name)
+    assert read(bag) == expected
+    assert main(["inspect", str(bag)]) == 1
+    assert f"names {named}, which is not there: {name}," in capsys.readouterr().out
+    assert f"{name} taken for {named}" in repair_bag(bag).actions
+    assert main(["inspect", str(bag)]) == 0 and read(bag) == expected
+
+
+def test_of_several_files_under_other_names_none_is_guessed(tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / "bag", SHORT.messages())
+    (bag / "bag.mcap").rename(bag / "one.mcap")
+    write_mcap(bag / "two.mcap", SHORT.messages(), 60 * NS)
+    advice = "lacks bag.mcap.*put it back; if other files .*, remove metadata.yaml and"
+    with pytest.raises(BagError, match=f"{advice} run `groot-ros repair"):
+        Bag(bag)
+    with pytest.raises(UserError, match=f"{advice} repair it again"):
+        repair_bag(bag)
+    forget_metadata(bag)
+    repair_bag(bag)
+    assert find_bags([bag]) == [bag / "one.mcap", bag / "two.mcap"]
+
+
+@pytest.mark.parametrize("content", [b"", b"a text, of which nobody knows how it came here"])
+def test_what_nothing_can_be_saved_of_is_not_sent_to_repair(
+    tmp_path: Path, content: bytes
+) -> None:
+    bag = write_bag(tmp_path / "bag", SHORT.messages())
+    (bag / "bag.mcap").write_bytes(content)
+    with pytest.raises(BagError, match=r"is no MCAP file: it .*\): restore it from a copy$"):
+        Bag(bag)
+    parts = split(tmp_path / "parts")
+    (parts / "parts_1.mcap").write_bytes(content)
+    with pytest.raises(BagError, match="from a copy, or go on without it after `groot-ros repair"):
+        Bag(parts)
+    repair_bag(parts)
+    assert read(parts)
 
 
 def test_parts_of_which_a_crash_left_some_uncompressed(tmp_path: Path) -> None:
