@@ -33,6 +33,7 @@ from groot_ros.data.bags.mcap_records import (
 from groot_ros.data.bags.mcap_scan import NoMcap, Stretch, scan_file
 from groot_ros.data.bags.metadata import CUSTOM_DATA, parse_metadata
 from groot_ros.data.bags.storage import (
+    LATEST_NS,
     STEP_BACK_NS,
     Damaged,
     Lost,
@@ -229,27 +230,30 @@ class McapFile:
         if not _may_step_back(stretches):
             return []
         for stretch in stretches:
-            for stream, times in self._times(stretch):
+            for stream, found in self._times(stretch):
+                # A time of 0 or of another century is none: its recorder had no clock.
+                times = found[(found > 0) & (found < LATEST_NS)].astype(np.int64)
+                if not len(times):
+                    continue
                 before = np.append(newest.get(stream, times[0]), times[:-1])
                 newest[stream] = int(times[-1])
-                # A time of 0 is none: it is of a recorder that had no clock.
-                for index in np.flatnonzero((before - times > STEP_BACK_NS) & (times > 0)):
+                for index in np.flatnonzero(before - times > STEP_BACK_NS):
                     steps.append((int(times[index]), int(before[index])))
         return joined(steps)
 
-    def _times(self, stretch: Stretch) -> Iterator[tuple[Stream, NDArray[np.int64]]]:
+    def _times(self, stretch: Stretch) -> Iterator[tuple[Stream, NDArray[np.uint64]]]:
         """Streams and the times (N,) in ns of their messages in the order of the file."""
         if not stretch.index_length:
             times: dict[Stream, list[int]] = {}
             for time_ns, stream, _ in self._in_file_order(stretch, self._numbers, 0, 2**64):
                 times.setdefault(stream, []).append(time_ns)
             for stream, found in times.items():
-                yield stream, np.array(found, np.int64)
+                yield stream, np.array(found, np.uint64)
             return
         try:
             for opcode, body in _records(self._bytes.read(stretch.end, stretch.index_length)):
                 if opcode == Opcode.MESSAGE_INDEX and len(body) > _INDEX_HEAD - RECORD.size:
-                    entries = np.frombuffer(body, "<i8", offset=_INDEX_HEAD - RECORD.size)
+                    entries = np.frombuffer(body, "<u8", offset=_INDEX_HEAD - RECORD.size)
                     pairs = entries.reshape(-1, 2)
                     stream = self._numbers[int.from_bytes(body[:2], "little")]
                     yield stream, pairs[np.argsort(pairs[:, 1], kind="stable"), 0]

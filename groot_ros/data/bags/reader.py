@@ -21,6 +21,7 @@ from groot_ros.data.bags.files import (
 from groot_ros.data.bags.message_decoder import MessageDecoder, Undecodable
 from groot_ros.data.bags.metadata import FILE as METADATA
 from groot_ros.data.bags.storage import (
+    LATEST_NS,
     BagError,
     Damaged,
     Lost,
@@ -84,8 +85,12 @@ class Bag:
         self.end_ns = max((file.end_ns + 1 for file in filled), default=0)
         self.timeless = 0
         """Messages with a time of 0: a recorder in simulation time that had no clock yet."""
+        self.beyond = 0
+        """Messages whose time is beyond LATEST_NS, which is of no clock."""
         if filled and self.start_ns == 0:
             self.start_ns, self.timeless = self._beginning()
+        if self.start_ns < LATEST_NS < self.end_ns:
+            self.end_ns, self.beyond = self._end()
         self.custom_data: Mapping[str, str] = self._custom_data()
         self.info: EpisodeInfo | None = EpisodeInfo.from_custom_data(self.custom_data)
         self.notes: Sequence[str] = list(self._notes())
@@ -113,6 +118,13 @@ class Bag:
             timeless = sum(1 for _ in self._raw(lambda _: True, 0, 1))
             times_ns = (time_ns for time_ns, *_ in self._raw(lambda _: True, 1, None))
             return next(times_ns, 0), timeless
+
+    def _end(self) -> tuple[int, int]:
+        """Behind the last time that a clock can have had, and how many messages are later."""
+        with readable(self.path):
+            beyond = sum(1 for _ in self._raw(lambda _: True, LATEST_NS, None))
+            times_ns = (time_ns for time_ns, *_ in self._raw(lambda _: True, None, LATEST_NS))
+            return max(times_ns, default=0) + 1, beyond
 
     @property
     def name(self) -> str:
@@ -144,6 +156,11 @@ class Bag:
                 f"{METADATA} names {self._recording.renamed}, which is not there: "
                 f"{self._recording.files[0].name}, the only file of its kind, was read; {remedy} "
                 "to write it anew"
+            )
+        if self.beyond:
+            yield (
+                f"{self.beyond} messages were recorded at a time beyond the year 2100, and are "
+                "left out"
             )
         for file in self._recording.unlisted:
             yield f"{METADATA} does not name {file.name}, which belongs to the bag: {remedy}"
@@ -228,6 +245,8 @@ class Bag:
     def _raw(
         self, is_wanted: Callable[[Stream], bool], start_ns: int | None, stop_ns: int | None
     ) -> Iterator[Raw]:
+        if self.beyond:
+            stop_ns = self.end_ns if stop_ns is None else min(stop_ns, self.end_ns)
         sources = []
         for file in self._files:
             if streams := [stream for stream in file.streams if is_wanted(stream)]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from groot_ros.data.bags.metadata import parse_metadata
-from groot_ros.data.bags.storage import STEP_BACK_NS, Damaged, Raw, Stream, joined
+from groot_ros.data.bags.storage import LATEST_NS, STEP_BACK_NS, Damaged, Raw, Stream, joined
 
 MAGIC = b"SQLite format 3\0"
 # A damaged database is told in a text that is damaged itself, too.
@@ -22,8 +22,9 @@ _MESSAGES = "SELECT timestamp, topic_id, data FROM messages WHERE topic_id IN ({
 # What repair could not tell the place of has a negative number.
 _STEPS_BACK = (
     "SELECT timestamp, before FROM (SELECT timestamp, LAG(timestamp) OVER "
-    "(PARTITION BY topic_id ORDER BY id) AS before FROM messages WHERE id > 0) "
-    "WHERE before - timestamp > ? AND timestamp > 0"
+    "(PARTITION BY topic_id ORDER BY id) AS before FROM messages "
+    "WHERE id > 0 AND timestamp > 0 AND timestamp < ?) "
+    "WHERE before - timestamp > ?"
 )
 
 
@@ -111,7 +112,9 @@ class SqliteFile:
     def steps_back(self) -> Sequence[tuple[int, int]]:
         """Times in ns after and before each step back of the clock, in the order of the file."""
         try:
-            return joined(self._database.execute(_STEPS_BACK, (STEP_BACK_NS,)).fetchall())
+            return joined(
+                self._database.execute(_STEPS_BACK, (LATEST_NS, STEP_BACK_NS)).fetchall()
+            )
         except SQLITE_ERRORS as error:
             raise Damaged(f"cannot be read further ({error})") from error
 

@@ -75,6 +75,9 @@ class StorageFile(Protocol):
     def close(self) -> None: ...
 
 
+# Robots record no later than the year 2100: a time beyond it, like one of 0, is none.
+LATEST_NS = 4_102_444_800 * 10**9
+
 # Publishers and recorders are late by less; a clock that was set back goes back by more.
 STEP_BACK_NS = 500_000_000
 

@@ -16,6 +16,7 @@ from arm_bags import (
     ArmBag,
     Message,
     conversion,
+    full_store,
     grip,
     joints,
     pose,
@@ -23,8 +24,9 @@ from arm_bags import (
     robot_file,
     write_bag,
 )
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import StoragePlugin, Writer
 
+from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets.reader import Dataset
@@ -206,6 +208,32 @@ def test_a_bag_in_simulation_time_is_read_from_its_clock_on(
     np.testing.assert_allclose(columns[STATE][:, 1:4], [position(t) for t in taken_s], atol=1e-5)
     np.testing.assert_allclose(columns[STATE][:, 8:], [joints(t) for t in taken_s], atol=1e-5)
     assert verify(bag, "sim", "ee_quat_joints", tmp_path / "out").is_equal
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_message_of_another_century_is_left_out(tmp_path: Path, storage: StoragePlugin) -> None:
+    """As of a number that was never set; the states around it are none the worse."""
+    arm = replace(ARM, seconds=2.0)
+    odd = next(m for m in arm.messages() if m.topic == "/joint_states" and 1.0 < m.arrival_s < 1.1)
+    bag = tmp_path / "bag"
+    with Writer(bag, version=9, storage_plugin=storage) as writer:
+        connections = {
+            key: writer.add_connection(*key, typestore=full_store())
+            for key in {(m.topic, m.type_name): None for m in arm.messages()}
+        }
+        for m in sorted(arm.messages(), key=lambda m: m.arrival_s):
+            time_ns = 2**62 if m.data == odd.data else BEGIN_NS + round(m.arrival_s * NS)
+            writer.write(connections[m.topic, m.type_name], time_ns, m.data)
+    note = "1 messages were recorded at a time beyond the year 2100, and are left out"
+    described = describe_bag(bag, "sim")
+    assert described["problems"] == [note]
+    assert described["duration_s"] == pytest.approx(2.0, abs=0.05)
+    with open_bag(bag) as opened:
+        assert opened.clock_steps == []
+    report = convert(conversion(bag, tmp_path / "out"))
+    assert report.episodes[0].notes == [note]
+    columns = Dataset(tmp_path / "out").columns(Dataset(tmp_path / "out").episodes[0])
+    assert len(columns[STAMP]) >= 15 * 2.0 - 2
 
 
 def test_a_bag_without_any_time_is_refused(tmp_path: Path) -> None:
