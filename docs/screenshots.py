@@ -1,50 +1,42 @@
-"""Takes the picture of data.md in headless Chromium: `python docs/screenshots.py DATASET`.
+"""Takes the pictures of data.md in headless Chromium: `docs/screenshots.py DATASET RUN`.
 
-Chromium, its driver and selenium are needed; the picture is of the dataset's first episode.
+Chromium, its driver and selenium are needed. DATASET is what `groot-ros convert` made, RUN what
+`groot-ros evaluate --films all` did; shown are the first episode and the first trial.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
-from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
+
+from groot_ros.benchmarks.browser import chromium, served
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1280, 900)
+FRAME = 40
 STILL = "[...document.querySelectorAll('video')].every(v => !v.seeking && v.readyState > 1)"
-FORWARD = "document.querySelector('#seek').value = 40; document.querySelector('#seek')"
+FORWARD = f"document.querySelector('#seek').value = {FRAME}; document.querySelector('#seek')"
 
 
-def main(dataset: str) -> None:
-    command = [sys.executable, "-m", "groot_ros.cli.main", "view", dataset, "--port", "0"]
-    with subprocess.Popen([*command, "--no-browser"], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        found = re.search(r"http://\S+", server.stdout.readline())
-        assert found
-        try:
-            take(found.group(), IMAGES / "view.png")
-        finally:
-            server.terminate()
+def main(dataset: Path, run: Path) -> None:
+    with chromium(*SIZE) as driver:
+        take(driver, dataset, "light", IMAGES / "view.png")
+        take(driver, run, "dark", IMAGES / "view_run.png")
 
 
-def take(url: str, path: Path) -> None:
-    """Write a picture of a page once its films stand still where they should."""
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.binary_location = shutil.which("chromium") or ""
-    # Without it, selenium would look for one in the net.
-    service = webdriver.ChromeService(shutil.which("chromedriver"))
-    with webdriver.Chrome(options=options, service=service) as driver:
+def take(driver: Any, subject: Path, scheme: str, path: Path) -> None:
+    """Write a picture of a page, light or dark, once its films stand still where they should."""
+    with served(subject) as url:
         # A window has a frame, the picture has none.
         size = {"width": SIZE[0], "height": SIZE[1], "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         driver.get(url)
         wait = WebDriverWait(driver, 60)
         wait.until(lambda d: d.execute_script("return document.body.dataset.ready") == "all")
@@ -56,4 +48,4 @@ def take(url: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*map(Path, sys.argv[1:]))

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from groot_ros.benchmarks.browser import chromium, served
 from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import INFO, place, write_json, write_own, write_parquet
 from groot_ros.data.playback.episodes import EpisodeChoice
-from groot_ros.errors import UserError
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_S = 300
 # Seconds until the list is painted, counted by the browser since it was told the address.
 LISTED = """
@@ -79,7 +72,8 @@ class ViewBenchmark:
         with TemporaryDirectory(dir=self.folder) as name:
             dataset = Path(name) / "dataset"
             self._make(Path(name), dataset)
-            with _served(dataset) as url, _browser() as driver:
+            with served(dataset) as url, chromium(1440, 1000) as driver:
+                driver.set_script_timeout(PATIENCE_S)
                 return self._measure(driver, url)
 
     def _make(self, folder: Path, output: Path) -> None:
@@ -167,40 +161,3 @@ def _repeat_lists(dataset: Dataset, count: int) -> None:
         {"episode_index": index, "source": index, "part": 0} for index in range(count)
     ]
     write_own(path, own)
-
-
-@contextmanager
-def _served(dataset: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "groot_ros.cli.main", "view", str(dataset), "--port", "0"]
-    with subprocess.Popen([*command, "--no-browser"], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            found = re.search(r"http://\S+", server.stdout.readline())
-            if found is None:
-                raise UserError("groot-ros view did not begin, see above")
-            yield found.group()
-        finally:
-            server.terminate()
-
-
-@contextmanager
-def _browser() -> Iterator[Any]:
-    program = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    driver = shutil.which("chromedriver")
-    try:
-        from selenium import webdriver
-    except ModuleNotFoundError:
-        driver = None
-    if program is None or driver is None:
-        raise UserError(
-            "the page is measured in Chromium: apt-get install chromium chromium-driver, pip "
-            "install selenium"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    for argument in ("--headless=new", "--disable-gpu", "--window-size=1440,1000", *sandbox):
-        options.add_argument(argument)
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as found:
-        found.set_script_timeout(PATIENCE_S)
-        yield found

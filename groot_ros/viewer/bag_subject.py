@@ -18,7 +18,7 @@ from groot_ros.data.conversion.bag_edits import BagEditStore
 from groot_ros.data.conversion.extract import ExtractOptions, extract
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, list_episodes
 from groot_ros.data.playback.replay import Source
-from groot_ros.data.review.report_svg import timeline
+from groot_ros.data.review.report_svg import legend, timeline
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.robot.config import load_robot
@@ -142,7 +142,7 @@ class BagSubject:
                 {"camera": film.camera, "start_s": 0.0, "is_played": True, "is_there": True}
                 for film in films
             ],
-            "timeline": timeline(source, source["fps"]),
+            "timeline": timeline(source, source["fps"]) + legend(),
         }
 
     def films(self, index: int) -> list[Film]:

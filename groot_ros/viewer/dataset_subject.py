@@ -14,7 +14,7 @@ import numpy as np
 from groot_ros.data.datasets.edits import EditStore
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.writer import ACTION, STATE, STATISTICS
-from groot_ros.data.review.report_svg import timeline
+from groot_ros.data.review.report_svg import legend, timeline
 from groot_ros.data.review.training_warnings import training_warnings
 from groot_ros.errors import UserError
 from groot_ros.files.hub import storage_of
@@ -219,7 +219,9 @@ class DatasetSubject:
             "frames": count,
             "plots": [plot.to_dict() for plot in self._plots(numbers)],
             "films": [_described(film, self._dataset) for film in self.films(index)],
-            "timeline": timeline(source, self._dataset.fps) if source.get("health") else "",
+            "timeline": timeline(source, self._dataset.fps) + legend()
+            if source.get("health")
+            else "",
             "recording": source.get("name", ""),
         }
 

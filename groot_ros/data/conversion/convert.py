@@ -260,8 +260,8 @@ class _Run:
             folder, self._recipe, results, fingerprints, left_out, self._base
         )
         self._report.episodes = [result for _, result in results]
-        write_report(Dataset(folder))
         output = self._conversion.output
+        write_report(Dataset(folder), output.name)
         with waiting_lock(output / "meta") if self._base else nullcontext():
             carry_edits(output, folder)
             put_in_place(folder, output, self._part)

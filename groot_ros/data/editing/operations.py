@@ -174,9 +174,8 @@ def split(
         found = Dataset(dataset)
         for name, episodes in divide(found).items():
             pieces = [Piece.whole(found, episode) for episode in episodes]
-            made[name] = rebuild(
-                folder / name, pieces, format_of(found), folder.parent / CUTS, target.watch
-            )
+            cuts, kind = folder.parent / CUTS, format_of(found)
+            made[name] = rebuild(folder / name, name, pieces, kind, cuts, target.watch)
     return made
 
 
@@ -202,7 +201,8 @@ def _make(
             _check_no_edits(dataset)
         kept, short = long_enough(plan())
         found = format_ or format_of(Dataset(dataset))
-        made = rebuild(folder, kept, found, folder.parent / CUTS, target.watch)
+        cuts = folder.parent / CUTS
+        made = rebuild(folder, output.name, kept, found, cuts, target.watch)
     return replace(made, short=len(short))
 
 

@@ -61,11 +61,12 @@ class Rebuilt:
 
 
 def rebuild(
-    folder: Path, pieces: Sequence[Piece], format_: str, cuts: Path, watch: Watch = iter
+    folder: Path, name: str, pieces: Sequence[Piece], format_: str, cuts: Path, watch: Watch = iter
 ) -> Rebuilt:
     """Write the dataset of pieces into a new folder; UserError for none.
 
-    `format_` is a key of FORMATS. What is common to all is taken from the first piece's dataset.
+    `name` is the one that the folder gets in the end, `format_` a key of FORMATS. What is common
+    to all is taken from the first piece's dataset.
     Parts of videos are kept in the folder `cuts`.
     """
     if not pieces:
@@ -77,8 +78,8 @@ def rebuild(
     own = edited_metadata(pieces)
     relative = _relative(writer, own, pieces) if own else {}
     writer.finish(own, relative)
-    for name in _others(first.path):
-        _copy(first.path / name, folder / name)
+    for other in _others(first.path):
+        _copy(first.path / other, folder / other)
     lost: tuple[str, ...] = ()
     if not own and (first.path / RELATIVE_STATISTICS).exists():
         if _are_all_of_one(pieces):
@@ -86,7 +87,7 @@ def rebuild(
         else:
             lost = (RELATIVE_STATISTICS,)
     if own:
-        write_report(Dataset(folder))
+        write_report(Dataset(folder), name)
     return Rebuilt(episodes=len(writer.episodes), frames=writer.frames, lost=lost)
 
 

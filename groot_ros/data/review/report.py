@@ -16,7 +16,7 @@ from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.writer import ACTION, STATE
 from groot_ros.data.review.inspection import describe_dataset
-from groot_ros.data.review.report_svg import LEGEND, histogram, timeline
+from groot_ros.data.review.report_svg import histogram, legend, timeline
 from groot_ros.data.review.training_warnings import training_warnings
 
 REPORT = "report.html"
@@ -52,11 +52,11 @@ video, img { background: #000; border-radius: 3px; display: block; max-width: 10
 """
 
 
-def write_report(dataset: Dataset) -> None:
-    """Write the report into the dataset's folder."""
+def write_report(dataset: Dataset, title: str) -> None:
+    """Write the report into the dataset's folder, which may get its name only afterwards."""
     rows = [dataset.columns(episode) for episode in dataset.episodes]
     parts = [
-        f"<h1>{escape(dataset.path.name)}</h1>",
+        f"<h1>{escape(title)}</h1>",
         _summary(describe_dataset(dataset)),
         _warnings(training_warnings(dataset, rows)),
         _histograms(dataset, rows),
@@ -65,7 +65,7 @@ def write_report(dataset: Dataset) -> None:
     head = (
         "<meta charset='utf-8'><meta name='viewport' content='width=device-width, "
         "initial-scale=1'><meta name='color-scheme' content='light dark'>"
-        f"<title>{escape(dataset.path.name)}</title><style>{STYLE}</style>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
     )
     path = dataset.path / REPORT
     path.write_text(
@@ -114,7 +114,7 @@ def _histograms(dataset: Dataset, rows: Sequence[dict[str, NDArray[Any]]]) -> st
 
 def _episodes(dataset: Dataset) -> str:
     own = dataset.own
-    parts = ["<h2>Episodes</h2>", _legend()]
+    parts = ["<h2>Episodes</h2>", legend()]
     if len(own["sources"]) > SHOWN_EPISODES:
         parts.append(
             f"<p>The first {SHOWN_EPISODES} of {len(own['sources'])} are shown; all of them by "
@@ -167,13 +167,6 @@ def _health(source: dict[str, Any]) -> str:
 
 def _cell(value: Any) -> str:
     return f"<td>{'–' if value is None else value}</td>"
-
-
-def _legend() -> str:
-    """What the colours of the timelines mean."""
-    square = "<svg width='12' height='12'><rect class='{}' width='12' height='12'/></svg>"
-    entries = (f"<span>{square.format(kind)} {words}</span>" for kind, words in LEGEND.items())
-    return f"<p class='small legend'>{''.join(entries)}</p>"
 
 
 def _pictures(dataset: Dataset, episode: EpisodeFiles) -> str:

@@ -1,4 +1,4 @@
-"""Drawings of a report as inline SVG, coloured by the classes of the page that they are in."""
+"""Drawings of a report as inline SVG, coloured by the classes of their page, and a legend."""
 
 from __future__ import annotations
 
@@ -62,6 +62,13 @@ def timeline(source: dict[str, Any], fps: float) -> str:
         parts.append(_bar(begin_s * scale, min(end_s, duration_s) * scale, len(lines), FRAMES))
     height = (len(lines) + 1) * LINE_HEIGHT
     return _svg(LABEL_WIDTH + LINE_WIDTH, height, "".join(parts))
+
+
+def legend() -> str:
+    """What the colours of timelines mean, as HTML."""
+    square = "<svg width='12' height='12'><rect class='{}' width='12' height='12'/></svg>"
+    entries = (f"<span>{square.format(kind)} {words}</span>" for kind, words in LEGEND.items())
+    return f"<p class='small legend'>{''.join(entries)}</p>"
 
 
 def stretches(

@@ -8,6 +8,9 @@ const COLORS = 10;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// Four digits; what is as good as nothing is nothing.
+const shown = (value) => (Math.abs(value) < 5e-5 ? 0 : value).toPrecision(4);
+
 function titleOf(plot) {
   const isMixed = new Set(plot.lines.map((line) => line.is_action)).size > 1;
   return plot.title + (isMixed ? `${plot.chunks.length ? " (commanded dashed, chunks over it)" : " (action dashed)"}` : plot.lines[0]?.is_action ? " (action)" : "");
@@ -50,7 +53,7 @@ export class Plots {
       width: 1.5,
       dash: line.is_action ? [5, 4] : undefined,
       points: { show: false },
-      value: (_, value) => (value === null || value === undefined ? "–" : value.toPrecision(4)),
+      value: (_, value) => (value === null || value === undefined ? "–" : shown(value)),
     }));
     const options = {
       width: place.clientWidth || 400,
@@ -58,6 +61,13 @@ export class Plots {
       scales: { x: { time: false, range: () => [0, Math.max(seconds, 1e-3)] } },
       axes: [{ ...axis(26), values: (_, ticks) => ticks.map((tick) => `${tick} s`) }, axis(52)],
       series: [{ label: "time", value: (_, value) => (value === null ? "–" : `${value.toFixed(2)} s`) }, ...series],
+      legend: {
+        markers: {
+          // By name, for a scheme of colours that changes.
+          stroke: (_, number) => `var(--c${plot.lines[number - 1].color % COLORS})`,
+          dash: (_, number) => (plot.lines[number - 1].is_action ? "dashed" : "solid"),
+        },
+      },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false, setScale: false } },
       hooks: {
         drawClear: [(drawn) => this.drawBands(drawn)],

@@ -71,8 +71,10 @@ def assert_same(found: Path, expected: Path, known_bags: Iterable[str] = ()) -> 
     mine, theirs = contents(found), contents(expected)
     own, own_expected = (json.loads(files.pop(OWN)) for files in (mine, theirs))
     assert sorted(mine) == sorted(theirs)
-    # Its headings are the name of the folder it is made in.
-    mine[REPORT] = mine[REPORT].replace(f">{found.name}</".encode(), b">dataset</")
+    # Its headings are the name of the dataset.
+    name, other = f">{found.name}</".encode(), f">{expected.name}</".encode()
+    assert mine[REPORT].count(name) == 2
+    mine[REPORT] = mine[REPORT].replace(name, other)
     assert [name for name in mine if mine[name] != theirs[name]] == []
     left_out = [path for path in own["bags"] if path not in own_expected["bags"]]
     assert [Path(path).name for path in left_out] == list(known_bags)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from groot_ros.benchmarks import browser
+from groot_ros.errors import UserError
+
 PATIENCE_S = 60.0
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Server:
@@ -71,28 +71,14 @@ def served(path: Path, *options: str) -> Iterator[Server]:
 
 
 @contextmanager
-def chromium(width: int = 1280, height: int = 1000) -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
     """Headless Chromium; the test is skipped where there is none."""
-    pytest.importorskip("selenium", reason="selenium is not installed")
-    from selenium import webdriver
-
-    program = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("no browser to click in: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage"]
-    if os.geteuid() == 0:
-        arguments.append("--no-sandbox")
-    for argument in [*arguments, f"--window-size={width},{height}"]:
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield found
-    finally:
-        found.quit()
+    with ExitStack() as stack:
+        try:
+            driver = stack.enter_context(browser.chromium(1280, 1000))
+        except UserError as error:
+            pytest.skip(str(error))
+        yield driver
 
 
 class Page:
