@@ -43,7 +43,8 @@ td { font-variant-numeric: tabular-nums }
 .warning { background: var(--doubt-fill); padding: 4px 8px; margin: 4px 0; border-radius: 4px }
 .columns { display: flex; flex-wrap: wrap; gap: 12px; align-items: flex-end } figure { margin: 0 }
 figcaption, .small { font-size: 12px; color: var(--quiet) }
-.wide { overflow-x: auto } svg { display: block } svg text { fill: var(--ink) }
+.wide { overflow-x: auto } .wide td { overflow-wrap: normal }
+svg { display: block } svg text { fill: var(--ink) }
 .full, .frames, .thin, .silent { fill: var(--full) } .frames { fill: var(--accent) }
 .thin { fill: var(--thin) } .silent { fill: var(--silent) }
 .nothing { fill: none; stroke: var(--edge) }

@@ -11,9 +11,13 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 // Four digits; what is as good as nothing is nothing.
 const shown = (value) => (Math.abs(value) < 5e-5 ? 0 : value).toPrecision(4);
 
+// What dashed lines are: of an evaluation, whose plots have chunks, or of a recording.
+const dashedOf = (plot) => (plot.chunks.length ? "commanded" : "action");
+
 function titleOf(plot) {
   const isMixed = new Set(plot.lines.map((line) => line.is_action)).size > 1;
-  return plot.title + (isMixed ? `${plot.chunks.length ? " (commanded dashed, chunks over it)" : " (action dashed)"}` : plot.lines[0]?.is_action ? " (action)" : "");
+  if (!isMixed) return plot.title + (plot.lines[0]?.is_action ? ` (${dashedOf(plot)})` : "");
+  return `${plot.title} (${dashedOf(plot)} dashed${plot.chunks.length ? ", chunks over it" : ""})`;
 }
 
 export class Plots {
@@ -48,7 +52,7 @@ export class Plots {
       size,
     });
     const series = plot.lines.map((line) => ({
-      label: line.name + (line.is_action ? " action" : ""),
+      label: line.name + (line.is_action ? ` ${dashedOf(plot)}` : ""),
       stroke: () => css(`--c${line.color % COLORS}`),
       width: 1.5,
       dash: line.is_action ? [5, 4] : undefined,

@@ -108,6 +108,8 @@ def test_chunks_lie_over_film_and_plots(tmp_path: Path, driver: Any) -> None:
         assert page.run(drawn)[1] > 20
         titles = page.texts(".plot h3")
         assert titles[0] == "ee_pose: place (commanded dashed, chunks over it)"
+        legend = page.texts(".plot:first-child .u-legend .u-label")
+        assert legend == ["time", "x", "y", "z", *(f"{name} commanded" for name in "xyz")]
         assert len(titles) == 4
         # A success has no film, but plots.
         page.press("n", "n")
