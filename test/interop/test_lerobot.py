@@ -14,11 +14,21 @@ import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
 from groot_ros.data.conversion.convert import convert
-from groot_ros.data.datasets.edits import Edit
+from groot_ros.data.datasets.edits import Edit, EditList, Entry
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.editing.choice import Choice
-from groot_ros.data.editing.operations import Target, change, convert_format, delete, merge, split
+from groot_ros.data.editing.operations import (
+    Target,
+    apply,
+    change,
+    convert_format,
+    delete,
+    merge,
+    recompute,
+    relabel,
+    split,
+)
 from groot_ros.data.editing.split import by_fractions
 
 LEROBOT = (
@@ -87,12 +97,33 @@ def divided(folder: Path, output: Path) -> Path:
     return output / "test"
 
 
+def relabelled(folder: Path, output: Path) -> Path:
+    relabel(folder / "v3_0", Choice(episodes="1"), "put it “back”", Target(output=output))
+    return output
+
+
+def measured(folder: Path, output: Path) -> Path:
+    recompute(folder / "v3_0", Target(output=output), pictures=True)
+    return output
+
+
+def applied(folder: Path, output: Path) -> Path:
+    edits = folder / "edits.json"
+    changes = {"0": Edit(discard=True), "1": Edit(start=3, instruction="lift it")}
+    EditList({name: Entry(edit) for name, edit in changes.items()}).write(edits)
+    apply(folder / "v3_0", edits, Target(output=output))
+    return output
+
+
 def from_v21(folder: Path, output: Path) -> Path:
     convert_format(folder / "v21", V3, Target(output=output))
     return output
 
 
-@pytest.mark.parametrize("make", [converted, merged, deleted, trimmed, divided, from_v21])
+MADE = [converted, merged, deleted, trimmed, divided, relabelled, measured, applied, from_v21]
+
+
+@pytest.mark.parametrize("make", MADE)
 def test_lerobots_loader_reads_what_ours_does(
     environment: Any, recorded: Path, tmp_path: Path, make: Callable[[Path, Path], Path]
 ) -> None:
