@@ -55,7 +55,7 @@ def other_node() -> Iterator[Node]:
 def doctor() -> dict[str, Any]:
     command = [sys.executable, "-m", "groot_ros.cli.main", "doctor", "--robot", "sim", "--json"]
     told = subprocess.run(
-        [*command, "--seconds", "3"], capture_output=True, text=True, check=False, timeout=300
+        [*command, "--seconds", "12"], capture_output=True, text=True, check=False, timeout=300
     )
     assert told.returncode == 1, told.stderr
     report: dict[str, Any] = json.loads(told.stdout)

@@ -32,6 +32,8 @@ TAU_S, FASTEST = 0.12, 0.9
 AHEAD_S = 0.4
 # The operator's velocity grows from rest within this time.
 RAMP_S = 0.6
+# Before every stamp, also those of a clock that is wrong.
+LONG_AGO_NS = -(1 << 63)
 
 
 class Control(Enum):
@@ -162,7 +164,7 @@ class Takeover:
         """Why the operator does not lead yet, in words."""
         self._robot = robot
         self._has_begun = False
-        self._policy_from_ns: int | None = 0
+        self._policy_from_ns: int | None = LONG_AGO_NS
         named = robot.arms.items() if robot.arms else [("", robot)]
         self.arms = [ArmByHand(a, a.operator, name) for name, a in named if a.operator]
 
@@ -186,7 +188,7 @@ class Takeover:
     def reset(self) -> None:
         """The policy moves the robot, from whatever it has seen."""
         self.hand_back()
-        self._policy_from_ns = 0
+        self._policy_from_ns = LONG_AGO_NS
 
     def look(self, is_at_rest: bool, now_ns: int) -> None:
         """Whether the arm is at rest now."""

@@ -170,11 +170,12 @@ def test_every_pass_shows_every_row_once_in_another_order(dataset: Path) -> None
 
 def test_rows_of_an_operator_come_more_often(dataset: Path) -> None:
     prepared = prepare_training(make_config(options(dataset, Path("unused"), "weighted")))
-    count = len(prepared.table)
+    part = prepared.parts[0]
+    count = len(part.table)
     corrected = np.arange(count) < count // 4
     shown = Samples(
-        replace(prepared.table, intervention=corrected),
-        prepared.processor,
+        replace(part.table, intervention=corrected),
+        part.processor,
         prepared.network.config,
         SampleOptions(count=40 * count, intervention_weight=3.0),
     )
