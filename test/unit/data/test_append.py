@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
+from dataset_bytes import contents
 
 from groot_ros.data.conversion.append import BEFORE
 from groot_ros.data.conversion.convert import convert
@@ -22,11 +23,6 @@ def make_bags(folder: Path) -> tuple[Path, Path]:
             length_s = 1.5 + 0.3 * (ord(name) - ord("a"))
             write_bag(folder / day / name, ArmBag(seconds=length_s).messages())
     return folder / "monday", folder / "tuesday"
-
-
-def contents(dataset: Path) -> dict[str, bytes]:
-    files = (path for path in dataset.rglob("*") if path.is_file())
-    return {str(path.relative_to(dataset)): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("format_", ["gr00t", "lerobot-v3"])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from arm_bags import ArmBag, conversion, write_bag
+from dataset_bytes import contents
 
 from groot_ros.cli.main import main
 from groot_ros.data.conversion.append import BEFORE
@@ -40,11 +41,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def dataset(base: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(base, tmp_path / "set"))
-
-
-def contents(dataset: Path) -> dict[str, bytes]:
-    files = (path for path in dataset.rglob("*") if path.is_file())
-    return {str(path.relative_to(dataset)): path.read_bytes() for path in files}
 
 
 SLOW = """

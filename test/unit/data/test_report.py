@@ -73,7 +73,9 @@ def test_report_is_one_page_with_pictures(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag <1>", [*arm.states(), *arm.commands(), *kept])
     convert(conversion(tmp_path / "bag <1>", tmp_path / "out"))
     page = _Page()
-    page.feed((tmp_path / "out" / "report.html").read_text())
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert "<title>out</title>" in text and "<h1>out</h1>" in text
+    page.feed(text)
     films = [reference for reference in page.references if not reference.startswith("data:")]
     # Two parts, two cameras, a film and its first and last picture.
     assert len(films) == 2 * 2 and len(page.images) == 2 * 2 * 2
