@@ -58,9 +58,14 @@ class RobotConfig:
     file does not say."""
 
     @property
+    def named_arms(self) -> Mapping[str, RobotConfig]:
+        """The arms by name; of a single one the robot itself, by an empty name."""
+        return self.arms or {"": self}
+
+    @property
     def each_arm(self) -> tuple[RobotConfig, ...]:
         """The arms; of a single one the robot itself."""
-        return tuple(self.arms.values()) or (self,)
+        return tuple(self.named_arms.values())
 
     def arm_of(self, signal: str) -> RobotConfig:
         """The arm that a signal is of; the robot itself where that is not one of several."""

@@ -13,21 +13,22 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.chunks.execution.activations import FollowedActivation
 from groot_ros.chunks.execution.admission import Refused
 from groot_ros.chunks.execution.joining import accept_ahead
 from groot_ros.chunks.execution.reach import Reach, needs_reach
 from groot_ros.chunks.execution.robot_motion import (
     begin_motion,
     fit_ahead,
-    followed,
     robot_executor,
 )
 from groot_ros.chunks.execution.settings import ExecutionSettings
-from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.pose_chunks import Unsolved
-from groot_ros.chunks.takeover.control import STEP_S, Control, Takeover
+from groot_ros.chunks.takeover.control import STEP_S
+from groot_ros.chunks.takeover.teleoperation import ExecutorAccess, Teleoperation
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.files.config_file import read_yaml
 from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
 from groot_ros.robot.urdf import load_urdf
@@ -37,6 +38,7 @@ from groot_ros.signals.signals import Signals
 Array = np.ndarray
 BEGIN_NS = 10**9
 TICK_NS = round(STEP_S * 1e9)
+NOT_ITS_TURN = "it is not its turn"
 HOMES = {
     "sim": np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
     "so101": np.array([0.0, -1.2, 1.2, 1.0, 0.0]),
@@ -87,18 +89,28 @@ class Stage:
         self.period_ns = round(1e9 / robot.output.rate_hz)
         settings = ExecutionSettings(period_s=self.period_ns / 1e9)
         self.motion = robot_executor(robot, settings)
-        self.takeover = Takeover(robot)
         self.borders = robot_borders(robot)
         self.reach = Reach(robot, load_urdf(robot.urdf)) if needs_reach(robot) else None
-        self.now_ns, self.era, self.count = BEGIN_NS, 0, 0
+        self.following = FollowedActivation()
+        access = ExecutorAccess(
+            motion=self.motion,
+            guard=nullcontext(),
+            following=self.following,
+            execute=self.execute,
+            measured=lambda _: self.place,
+            reach=lambda: self.reach,
+            clock=lambda: self.now_ns,
+        )
+        self.operator = Teleoperation(robot, access)
+        self.takeover = self.operator.takeover
+        self.now_ns, self.count = BEGIN_NS, 0
         self.place, self.commands = home, [home]
 
     def receive(self, message: Any) -> None:
         self.takeover.arms[0].motion.receive(message, self.now_ns)
 
-    def execute(self, chunk: Chunk) -> str | None:
+    def execute(self, chunk_id: int, chunk: Chunk) -> str | None:
         """As the node does."""
-        self.count += 1
         try:
             bounded = self.borders.bounded(chunk)
             if self.motion.begins_anew:
@@ -107,34 +119,17 @@ class Stage:
             fitted = fit_ahead(self.motion, nullcontext(), clock, self.reach, bounded)
         except (Refused, Unsolved) as reason:
             return str(reason)
-        return accept_ahead(self.motion, nullcontext(), clock, self.count, fitted.chunk)
+        return accept_ahead(self.motion, nullcontext(), clock, chunk_id, fitted.chunk)
 
     def take_over(self) -> None:
-        self._interrupt(StopReason.TAKEN_OVER)
-        self.takeover.take_over()
+        assert self.operator.take_over() is None
 
     def hand_back(self) -> None:
-        self._interrupt(StopReason.HANDED_BACK)
-        self.takeover.hand_back()
-
-    def _interrupt(self, reason: StopReason) -> None:
-        self.motion.resume()
-        self.motion.halt(reason, self.now_ns)
-        self.era += 1
-        self.motion.cancel(self.era, self.now_ns)
+        assert self.operator.hand_back() is None
 
     def tick(self) -> None:
         """One period of the operator's chunks, and the commands in it."""
-        is_at_rest = self.motion.is_at_rest
-        self.takeover.look(is_at_rest, self.now_ns)
-        here = self.place if self.motion.is_idle else self.motion.held
-        values = followed(self.robot, self.reach, here)
-        chunk = self.takeover.chunk(values, is_at_rest, self.now_ns, self.era)
-        if chunk:
-            self.execute(chunk)
-            self.motion.forgive()
-        elif not is_at_rest and self.takeover.control is Control.HANDOVER:
-            self.motion.halt(StopReason.SILENT, self.now_ns)
+        assert self.operator.step() is None
         for _ in range(TICK_NS // self.period_ns):
             self.now_ns += self.period_ns
             setpoint = self.motion.setpoint(self.now_ns)
@@ -145,13 +140,14 @@ class Stage:
 
     def policy_chunk(self, way: Array, stamp_ns: int) -> str | None:
         """A chunk of the policy that leads along a way in a second, where it may."""
-        if reason := self.takeover.refusal(stamp_ns):
-            return reason
+        if not self.operator.lets(stamp_ns):
+            return NOT_ITS_TURN
         space = self.robot.output.signal.kind.space
         steps = space.displace(self.place, np.linspace(0, 1, 16)[:, None] * way)
-        signal = self.robot.output.signal
-        chunk = Chunk(stamp_ns, 10**9 // 15, self.era, signals=Signals.of({signal: steps}))
-        return self.execute(chunk)
+        signal, era = self.robot.output.signal, self.following.era
+        self.count += 1
+        chunk = Chunk(stamp_ns, 10**9 // 15, era, signals=Signals.of({signal: steps}))
+        return self.execute(self.count, chunk)
 
     def check(self) -> None:
         """Commands keep to range, velocity and acceleration of the robot file."""
@@ -186,17 +182,17 @@ def steer(stage: Stage, twist: Any, ticks: int) -> None:
 def test_a_twist_takes_over_from_where_the_arm_is_and_hands_back_at_rest() -> None:
     stage = moving_stage()
     stage.take_over()
-    assert stage.policy_chunk(np.zeros(6), stage.now_ns) == "the operator moves the robot"
+    assert stage.policy_chunk(np.zeros(6), stage.now_ns) == NOT_ITS_TURN
     steer(stage, [0, 0, 0.1, 0, 0, 0], 40)
     assert stage.takeover.control is Control.OPERATOR and not stage.takeover.hint
     assert stage.place[2] == pytest.approx(0.3 + 0.1 * 1.7, abs=0.04)
     before_ns = stage.now_ns
     stage.hand_back()
-    assert "comes to rest" in str(stage.policy_chunk(np.zeros(6), stage.now_ns))
+    assert stage.policy_chunk(np.zeros(6), stage.now_ns) == NOT_ITS_TURN
     for _ in range(10):
         stage.tick()
     assert stage.motion.is_at_rest
-    assert "before the operator" in str(stage.policy_chunk(np.zeros(6), before_ns))
+    assert stage.policy_chunk(np.zeros(6), before_ns) == NOT_ITS_TURN
     there = stage.place
     assert stage.policy_chunk(0.1 * np.eye(6)[1], stage.now_ns) is None
     for _ in range(10):

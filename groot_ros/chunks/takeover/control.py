@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from groot_ros.chunks.chunk import Chunk, gripper
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.takeover.device import Device, device_type
 from groot_ros.chunks.takeover.targets import MET, Target, make_target
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.observation.label_messages import Trajectory
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.operator import Operator
@@ -30,18 +30,10 @@ SILENT_S = 0.3
 TAU_S, FASTEST = 0.12, 0.9
 # Steps lead no farther ahead of the arm than it moves in this time: more than a fade takes.
 AHEAD_S = 0.4
-# The operator's velocity grows from rest within this time.
-RAMP_S = 0.6
+# The operator's velocity grows from this share of the limits within this time.
+RAMP_S, FIRST_SHARE = 0.6, 0.05
 # Before every stamp, also those of a clock that is wrong.
 LONG_AGO_NS = -(1 << 63)
-
-
-class Control(Enum):
-    """Whose chunks move the robot; the names stand in `executor/state` and in datasets."""
-
-    POLICY = "policy"
-    HANDOVER = "handover"
-    OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
@@ -117,7 +109,7 @@ class ArmByHand:
         """
         # From rest: what runs away from a fade that begins is caught up with faster than it is.
         since_s = max(0.0, (now_ns - self._begun_ns) / 1e9)
-        velocity = self._velocity * min(1.0, STEP_S + since_s / RAMP_S)
+        velocity = self._velocity * min(1.0, FIRST_SHARE + since_s / RAMP_S)
         if is_joining and np.any(np.abs(self.target.away(here, now_ns)) > MET):
             if self.operator.join_speed == 0.0:
                 return None
@@ -165,8 +157,11 @@ class Takeover:
         self._robot = robot
         self._has_begun = False
         self._policy_from_ns: int | None = LONG_AGO_NS
-        named = robot.arms.items() if robot.arms else [("", robot)]
-        self.arms = [ArmByHand(a, a.operator, name) for name, a in named if a.operator]
+        self.arms = [
+            ArmByHand(arm, arm.operator, name)
+            for name, arm in robot.named_arms.items()
+            if arm.operator
+        ]
 
     @property
     def is_asked_for(self) -> bool:
@@ -195,15 +190,11 @@ class Takeover:
         if self._policy_from_ns is None and is_at_rest:
             self._policy_from_ns = now_ns
 
-    def refusal(self, stamp_ns: int) -> str | None:
-        """Why a chunk of the policy, made of an observation at a time, does not count now."""
-        if self.control is not Control.POLICY:
-            return "the operator moves the robot"
-        if self._policy_from_ns is None:
-            return "the arm comes to rest after the operator has handed back"
-        if stamp_ns < self._policy_from_ns:
-            return "it was made of what was before the operator had handed back"
-        return None
+    def lets(self, stamp_ns: int) -> bool:
+        """Whether a chunk of the policy, made of an observation at a time, counts now: not while
+        the operator moves the robot or it comes to rest, nor with what was seen before."""
+        from_ns = self._policy_from_ns
+        return self.control is Control.POLICY and from_ns is not None and stamp_ns >= from_ns
 
     def chunk(
         self, here: Mapping[str, Array], is_at_rest: bool, now_ns: int, era: int

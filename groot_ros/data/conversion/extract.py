@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.chunks.takeover.control import Control
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.clocks import check_clocks, clock_notes, offset_notes, on_bag_clock

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.chunks.takeover.control import Control
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.replay import PREROLL_NS, Source
 from groot_ros.data.playback.signals import Times
@@ -81,9 +81,8 @@ def governed(source: Source, turns: Turns) -> Source:
     if not turns.is_governed:
         return source
     robot = source.robot
-    named = robot.arms.items() if robot.arms else [("", robot)]
     labels: dict[str, Label] = dict(robot.labels)
-    for name, arm in named:
+    for name, arm in robot.named_arms.items():
         own = commanded_labels(arm.commands, arm.observations, f"arms.{name}." if name else "")
         labels |= {of_arm(name, signal): label for signal, label in own.items()}
     return replace(source, robot=replace(robot, labels=labels))

@@ -11,7 +11,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.limits.tool_orientation import ToolOrientation, tool_orientation
-from groot_ros.chunks.takeover.control import Control
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.nodes.messages import to_pose, to_time
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.limits import Limits
@@ -56,7 +56,7 @@ class ChunkMarkers:
             return
         everywhere = Header(stamp=to_time(now_ns), frame_id=self._robot.base_frame)
         markers = [Marker(header=everywhere, action=Marker.DELETEALL)]
-        for name, arm in (self._robot.arms or {"": self._robot}).items():
+        for name, arm in self._robot.named_arms.items():
             header = Header(stamp=to_time(now_ns), frame_id=arm.base_frame)
             signal = of_arm(name, EE_POSE.name)
             own = self._of_arm(header, signal, state.chunk_id, state.step, now_ns)

@@ -28,6 +28,7 @@ from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.takeover.control import STEP_S
+from groot_ros.chunks.takeover.teleoperation import ExecutorAccess
 from groot_ros.errors import UserError
 from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.nodes import parameters
@@ -41,7 +42,7 @@ from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor.executor_reports import executor_state
-from groot_ros.nodes.executor.operator_controls import Hands, OperatorControls
+from groot_ros.nodes.executor.operator_controls import OperatorControls
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
 from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.streams import StreamSubscriptions
@@ -146,15 +147,16 @@ class ExecutorNode(GuardedLifecycleNode):
         self._setpoints = SetpointPublisher(self, self._robot)
         self._markers = ChunkMarkers(self, self._robot)
         self._resume = self.create_service(Trigger, "~/resume", self._on_resume)
-        hands = Hands(
+        access = ExecutorAccess(
             motion=self._motion,
-            lock=self._lock,
+            guard=self._lock,
             following=self._intake.following,
             execute=self._execute_by_hand,
             measured=self._newest,
             reach=lambda: self._arm.reach if self._arm else None,
+            clock=self.now_ns,
         )
-        self._operator = OperatorControls(self, self._robot, hands)
+        self._operator = OperatorControls(self, self._robot, access)
         self._operator_loop = SteppedLoop(1.0 / STEP_S, self._operator.step, self._tick_failed)
         self._state_timer = self.create_timer(STATE_PERIOD_S, self._on_state_timer)
         self._state_loop = SteppedLoop(
@@ -182,7 +184,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if self._black_box:
             self._black_box.begin()
         self._intake.following.forget()
-        self._operator.reset()
+        self._operator.teleoperation.takeover.reset()
         self._inbox: Inbox[ActionChunk] = Inbox()
         loop_class = SteppedLoop if self.lockstep else CommandLoop
         self._loop = loop_class(self._rate_hz, self._tick, self._tick_failed)
@@ -295,7 +297,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if reason is None and message.horizon == 0:
             self._cancel(message, now_ns)
             return
-        if reason is None and self._operator.refusal(to_ns(message.header.stamp)):
+        if reason is None and not self._operator.teleoperation.lets(to_ns(message.header.stamp)):
             # It is not its turn, which is no fault of it.
             return
         reason = reason or self._take(message)
@@ -505,7 +507,7 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._motion,
                 self._loop,
                 self._intake.following,
-                self._operator.takeover,
+                self._operator.teleoperation.takeover,
                 self._robot.base_frame,
                 self._dry_run,
                 now_ns,
@@ -557,7 +559,7 @@ class ExecutorNode(GuardedLifecycleNode):
             "chunks refused": str(self._rejected),
             "steps projected": str(self._intake.projected_steps),
             "follows": self._intake.followed,
-            "control": self._operator.sentence,
+            "control": self._operator.teleoperation.sentence,
             "dry run": str(self._dry_run).lower(),
             "newest incident": self._black_box.newest if self._black_box else "",
             "messages left out of incidents": str(

@@ -12,7 +12,8 @@ from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.running import Execution
 from groot_ros.chunks.message import MAX_NAME_LENGTH, MAX_TEXT_LENGTH
 from groot_ros.chunks.shadow import Disagreement
-from groot_ros.chunks.takeover.control import Control, Takeover
+from groot_ros.chunks.takeover.control import Takeover
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.nodes.messages import to_time
 from groot_ros.observation.fields import NS, to_ns
 from groot_ros.timing.command_loop import CommandLoop, SteppedLoop

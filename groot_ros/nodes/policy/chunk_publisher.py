@@ -54,7 +54,7 @@ class ChunkPublisher:
         self._chunks = self._create(ActionChunk, "action_chunk", CHUNKS)
         self._reports = self._create(ChunkReport, "chunk_report", REPORTS)
         self._pictures = [
-            _Pictures(self._create, arm, name) for name, arm in (robot.arms or {"": robot}).items()
+            _Pictures(self._create, arm, name) for name, arm in robot.named_arms.items()
         ]
 
     def _create(self, kind: type, name: str, qos: QoSProfile) -> Any:

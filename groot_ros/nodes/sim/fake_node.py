@@ -89,7 +89,7 @@ class FakeNode(GuardedLifecycleNode):
     def configure(self) -> None:
         self._settings = p = parameters.read(self, FakeParameters)
         self._robot = robot = load_robot(p.robot)
-        self._robots = dict(robot.arms) or {"": robot}
+        self._robots = dict(robot.named_arms)
         _check_output(robot)
         self._graph = FakeGraph(self, robot_links(robot))
         self._refuse_company()
