@@ -1,11 +1,20 @@
-"""Where files are: those that ship beside the Python code, and those that a user names."""
+"""What is installed: the version, files that ship beside the Python code; and files of a user."""
 
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGE = "groot_ros"
+
+
+def own_version() -> str:
+    """Of groot_ros; unknown where it is not installed as a package."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def share_file(relative: str) -> Path:

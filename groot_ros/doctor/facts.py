@@ -18,7 +18,8 @@ from pathlib import Path
 import psutil
 from packaging.requirements import Requirement
 
-PACKAGE = "groot_ros"
+from groot_ros.share import PACKAGE, own_version
+
 SHARED_MEMORY = Path("/dev/shm")
 PRIORITY = 40
 WAIT_S = 60.0
@@ -113,14 +114,6 @@ def gather_facts() -> Machine:
         ros=_ros(),
         packages=tuple(_packages()),
     )
-
-
-def own_version() -> str:
-    """Of groot_ros; unknown where it is not installed as a package."""
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _packages() -> list[Installed]:

@@ -173,6 +173,11 @@ class RawTopics:
         self._topics.clear()
 
 
+def node_of(end: TopicEndpointInfo) -> str:
+    """The full name of the node that publishes or subscribes there."""
+    return f"{end.node_namespace.rstrip('/')}/{end.node_name}"
+
+
 def message_class(message_type: str) -> type:
     """Python class of a message type such as `std_msgs/msg/String`; UserError if there is none."""
     try:

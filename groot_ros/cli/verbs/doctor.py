@@ -56,9 +56,10 @@ def run(args: argparse.Namespace) -> int:
         of_graph, seen = _listen(args, robot, report)
         found += of_graph
         of_robot += live_findings(robot, seen) if robot else []
-    # What mends the file is checked by the verb that is for it.
-    check = f"groot-ros robot check {quoted(args.robot)}"
-    found += [f if f.command else replace(f, command=check) for f in of_robot]
+    for finding in of_robot:
+        # What mends the file is checked by the verb that is for it.
+        check = finding.command or f"groot-ros robot check {quoted(args.robot)}"
+        found.append(replace(finding, command=check))
     if args.json:
         print(json.dumps(report | {"findings": [asdict(f) for f in found]}, indent=2))
     else:

@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from groot_ros.doctor.facts import gather_facts, own_version
+    from groot_ros.doctor.facts import gather_facts
+    from groot_ros.share import own_version
 
     print(json.dumps(asdict(gather_facts()), indent=2) if args.all else own_version())
     return 0

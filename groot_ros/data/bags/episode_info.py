@@ -7,8 +7,9 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from groot_ros.share import own_version
 
 FORMAT = "1"
 SUCCESS, FAILURE = "success", "failure"
@@ -76,12 +77,8 @@ def _parsed(values: Mapping[str, str], name: str, empty: Any) -> Any:
 
 def software_versions(rmw: str) -> dict[str, str]:
     """What records: groot_ros, the ROS distribution, its middleware and Python."""
-    try:
-        own = version("groot_ros")
-    except PackageNotFoundError:
-        own = "unknown"
     return {
-        "groot_ros": own,
+        "groot_ros": own_version(),
         "ros": os.environ.get("ROS_DISTRO", "unknown"),
         "rmw": rmw,
         "python": platform.python_version(),

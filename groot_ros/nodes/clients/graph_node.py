@@ -9,7 +9,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo, TopicEndpointTypeEnum
 
 from groot_ros.doctor.graph import Endpoint, Mismatch
 from groot_ros.nodes.clients.topic_listener import TopicListener
-from groot_ros.nodes.raw_topics import message_class
+from groot_ros.nodes.raw_topics import message_class, node_of
 
 OWN_MESSAGES = "groot_ros_msgs/msg/"
 
@@ -32,38 +32,33 @@ class GraphNode(TopicListener):
         return [
             Endpoint(
                 topic=topic,
-                node=_node(end),
+                node=node_of(end),
                 type_name=end.topic_type,
                 type_hash=_hash(end),
                 is_publisher=end.endpoint_type == TopicEndpointTypeEnum.PUBLISHER,
             )
-            for topic in self._topic_names()
-            for end in (*self._publisher_ends(topic), *self._subscriber_ends(topic))
+            for topic, *both in self._ends()
+            for ends in both
+            for end in ends
         ]
 
     def mismatches(self) -> list[Mismatch]:
         """Pairs that the middleware does not connect for their quality of service."""
+        own = self.get_fully_qualified_name()
         return [
-            Mismatch(topic=topic, publisher=_node(pub), subscriber=_node(sub), reason=reason)
-            for topic in self._topic_names()
-            for pub in self._publisher_ends(topic)
-            for sub in self._subscriber_ends(topic)
-            if _node(sub) != self.get_fully_qualified_name()
+            Mismatch(topic=topic, publisher=node_of(pub), subscriber=node_of(sub), reason=reason)
+            for topic, publishers, subscribers in self._ends()
+            for pub in publishers
+            for sub in subscribers
+            if node_of(sub) != own
             for reason in _obstacles(pub, sub)
         ]
 
-    def _topic_names(self) -> list[str]:
-        return [name for name, _ in self.get_topic_names_and_types()]
-
-    def _publisher_ends(self, topic: str) -> list[TopicEndpointInfo]:
-        return list(self.get_publishers_info_by_topic(topic))
-
-    def _subscriber_ends(self, topic: str) -> list[TopicEndpointInfo]:
-        return list(self.get_subscriptions_info_by_topic(topic))
-
-
-def _node(end: TopicEndpointInfo) -> str:
-    return f"{end.node_namespace.rstrip('/')}/{end.node_name}"
+    def _ends(self) -> Iterator[tuple[str, list[TopicEndpointInfo], list[TopicEndpointInfo]]]:
+        """Each topic with its publishers and its subscribers."""
+        for topic, _ in self.get_topic_names_and_types():
+            publishers = self.get_publishers_info_by_topic(topic)
+            yield topic, publishers, self.get_subscriptions_info_by_topic(topic)
 
 
 def _hash(end: TopicEndpointInfo) -> str:

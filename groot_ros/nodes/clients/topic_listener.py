@@ -15,7 +15,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from groot_ros.cameras.catalog import CAMERA_TYPES
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.recording.episode_recorder import Arrival
-from groot_ros.nodes.raw_topics import RawTopics, message_class
+from groot_ros.nodes.raw_topics import RawTopics, message_class, node_of
 from groot_ros.robot.drafting.roles import LOOKED_AT
 from groot_ros.robot.drafting.seen import SeenTopic
 
@@ -71,9 +71,8 @@ class TopicListener(Node):
         return list(self.seen.values())
 
     def _nodes(self, ends: list[TopicEndpointInfo]) -> tuple[str, ...]:
-        names = (f"{end.node_namespace.rstrip('/')}/{end.node_name}" for end in ends)
         own = self.get_fully_qualified_name()
-        return tuple(sorted(name for name in names if name != own))
+        return tuple(sorted(name for name in map(node_of, ends) if name != own))
 
     def close(self) -> None:
         self._topics.close()

@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from groot_ros.nodes.drivers.outputs import Command, Output
+from groot_ros.nodes.raw_topics import node_of
 from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.links import Link, robot_links
 
@@ -47,12 +48,12 @@ class FakeGraph:
     def _rivals(self, link: Link) -> list[str]:
         if link.is_action:
             servers = self._others(link.topic + ACTION_STATUS, publish=True)
-            return [f"{_name(info)} serves {link.topic}" for info in servers]
+            return [f"{node_of(info)} serves {link.topic}" for info in servers]
         if not link.is_command:
             publishers = self._others(link.topic, publish=True)
-            return [f"{_name(info)} publishes {link.topic}" for info in publishers]
+            return [f"{node_of(info)} publishes {link.topic}" for info in publishers]
         return [
-            f"{_name(info)} listens to {link.topic}"
+            f"{node_of(info)} listens to {link.topic}"
             for info in self._others(link.topic, publish=False)
             if not info.node_name.startswith(OBSERVERS)
         ]
@@ -69,7 +70,7 @@ class FakeGraph:
         if not ends and (link.is_sent or not link.is_command):
             return [f"nobody {verb} {link.topic} ({link.keys})"]
         return [
-            f"{_name(info)} {verb} {link.topic} as {info.topic_type}, expected {link.kind}"
+            f"{node_of(info)} {verb} {link.topic} as {info.topic_type}, expected {link.kind}"
             for info in ends
             if info.topic_type != link.kind
         ]
@@ -84,10 +85,6 @@ class FakeGraph:
     def _is_fake(self, info: TopicEndpointInfo) -> bool:
         here = info.node_namespace == self._node.get_namespace()
         return bool(here and info.node_name == FAKE)
-
-
-def _name(info: TopicEndpointInfo) -> str:
-    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"
 
 
 class FakeOnlyPublisher:
