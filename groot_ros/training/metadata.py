@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groot_ros.codecs.catalog import OWN_KEY
 from groot_ros.model.checkpoint.folder import EMBODIMENT, EMBODIMENTS
-from groot_ros.training.data.embodiments import by_embodiment
 from groot_ros.training.data.source import Source
 from groot_ros.training.data.table import dataset_hash
 
@@ -17,12 +16,13 @@ from groot_ros.training.data.table import dataset_hash
 OWN_KEYS = ("robot", "base_frame", "joints", "action_rate_hz", "cameras")
 
 
-def training_metadata(sources: Sequence[Source], shares: Sequence[float]) -> dict[str, Any]:
+def training_metadata(
+    embodiments: Mapping[str, Sequence[Source]], sources: Sequence[Source], shares: Sequence[float]
+) -> dict[str, Any]:
     """Content of groot_ros.json: of one embodiment as it is, of several each under its name.
 
-    `shares` are those of the samples that each dataset gives.
+    `shares` are those of the samples that each of the `sources` gives.
     """
-    embodiments = by_embodiment(sources)
     if len(embodiments) == 1:
         (tag,) = embodiments
         known = {**_embodiment(sources[0]), EMBODIMENT: tag}

@@ -96,12 +96,12 @@ def prepare_training(config: TrainConfig) -> Prepared:
     ]
     embodiments = by_embodiment(sources)
     if config.base_model != TINY:
-        return _prepare(config, CheckpointFolder(_base_folder(config)), sources)
+        return _prepare(config, CheckpointFolder(_base_folder(config)), embodiments, sources)
     with TemporaryDirectory() as name:
         folder = Path(name) / TINY
         spec = _tiny_spec([alike[0] for alike in embodiments.values()])
         init_checkpoint(folder, spec, config.seed)
-        prepared = _prepare(config, CheckpointFolder(folder), sources)
+        prepared = _prepare(config, CheckpointFolder(folder), embodiments, sources)
     initialize(prepared.network, torch.Generator().manual_seed(config.seed))
     return prepared
 
@@ -146,26 +146,34 @@ def _shares(config: TrainConfig, sources: Sequence[Source]) -> list[float]:
     return [weight / sum(given) for weight in given]
 
 
-def _prepare(config: TrainConfig, base: CheckpointFolder, sources: Sequence[Source]) -> Prepared:
+def _statistics(
+    config: TrainConfig, base: CheckpointFolder, tag: str, shares: Sequence[tuple[Source, float]]
+) -> Any:
+    """Those of an embodiment, of its datasets with their shares of the samples."""
+    if config.keep_statistics:
+        return _kept_statistics(base, tag)
+    alike = [(source, share) for source, share in shares if source.embodiment == tag]
+    return embodiment_statistics(*zip(*alike, strict=True))
+
+
+def _prepare(
+    config: TrainConfig,
+    base: CheckpointFolder,
+    embodiments: Mapping[str, Sequence[Source]],
+    sources: Sequence[Source],
+) -> Prepared:
     for source in sources:
         _check_rate(base, source)
         _check_horizon(base, source)
-    embodiments, shares = by_embodiment(sources), _shares(config, sources)
+    shares = _shares(config, sources)
     kwargs = dict(base.processor_kwargs)
     modalities = {tag: alike[0].modality for tag, alike in embodiments.items()}
     kwargs["modality_configs"] = {**kwargs.get("modality_configs", {}), **modalities}
     kwargs["use_relative_action"] = True
+    shared = list(zip(sources, shares, strict=True))
     statistics = {
         **base.statistics,
-        **{
-            tag: _kept_statistics(base, tag)
-            if config.keep_statistics
-            else embodiment_statistics(
-                alike,
-                [share for s, share in zip(sources, shares, strict=True) if s.embodiment == tag],
-            )
-            for tag, alike in embodiments.items()
-        },
+        **{tag: _statistics(config, base, tag, shared) for tag in embodiments},
     }
     images, prompts = base.images(), base.prompts()
     processors = {
@@ -196,7 +204,7 @@ def _prepare(config: TrainConfig, base: CheckpointFolder, sources: Sequence[Sour
         statistics=statistics,
         slots={**base.slots, **{tag: base.slot(tag) for tag in embodiments}},
         extra_files=_extra_files([*base.processor_folders, base.tokenizer_folder]),
-        metadata=training_metadata(sources, shares),
+        metadata=training_metadata(embodiments, sources, shares),
     )
 
 
