@@ -20,6 +20,8 @@ from std_msgs.msg import Float64, String
 
 from groot_ros_msgs.msg import ActionChunk
 
+TIMES = 10
+
 
 def test_faults_of_a_graph_are_named_with_the_next_command(graph: Graph) -> None:
     node = graph.node
@@ -31,8 +33,11 @@ def test_faults_of_a_graph_are_named_with_the_next_command(graph: Graph) -> None
     node.create_publisher(ActionChunk, "chunks", 1)
     with other_node() as other:
         other.create_subscription(String, "grip", lambda _: None, 1)
-        report = doctor()
-    assert {node.get_fully_qualified_name(), "/other"} <= set(report["nodes"])
+        everybody = {node.get_fully_qualified_name(), "/other"}
+        # Whoever has just come may not have found all the others.
+        reports = (doctor() for _ in range(TIMES))
+        report = next((r for r in reports if everybody <= set(r["nodes"])), None)
+    assert report, "it has not found the others"
     found = {finding["key"]: finding for finding in report["findings"]}
     assert "est effort publisher and reliable subscription" in found["/camera/image"]["sentence"]
     assert "of different types" in found["/grip"]["sentence"]
@@ -55,7 +60,7 @@ def other_node() -> Iterator[Node]:
 def doctor() -> dict[str, Any]:
     command = [sys.executable, "-m", "groot_ros.cli.main", "doctor", "--robot", "sim", "--json"]
     told = subprocess.run(
-        [*command, "--seconds", "12"], capture_output=True, text=True, check=False, timeout=300
+        [*command, "--seconds", "5"], capture_output=True, text=True, check=False, timeout=300
     )
     assert told.returncode == 1, told.stderr
     report: dict[str, Any] = json.loads(told.stdout)
