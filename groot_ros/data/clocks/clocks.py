@@ -199,7 +199,7 @@ def offset_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator
     offsets = {topic: offset_s for topic, offset_s in found.items() if offset_s is not None}
     for topic, offset_s in offsets.items():
         others = [other_s for other, other_s in offsets.items() if other != topic]
-        ahead_s, behind_s = min(*others, 0.0, 0.0) - offset_s, offset_s - max(*others, 0.0, 0.0)
+        ahead_s, behind_s = min([*others, 0.0]) - offset_s, offset_s - max([*others, 0.0])
         if ahead_s > AHEAD_S or behind_s > COMMON_OFFSET_S:
             side = "ahead of" if ahead_s > 0 else "behind"
             most_s = AHEAD_S if ahead_s > 0 else COMMON_OFFSET_S

@@ -170,10 +170,10 @@ class _Run:
     def _intent(self, bags: Sequence[Path]) -> dict[str, Any]:
         c, r = self._conversion, self._recipe
         files = [file for bag in bags for file in bag_files(bag)]
+        chosen = (c.choice, c.trim_idle, c.edits, c.only, c.drop_before_takeover_s)
         return {
             "bags": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-            "options": repr((r.robot, r.variant.values, r.fps, c.choice, c.trim_idle, c.edits))
-            + repr((c.only, c.drop_before_takeover_s)),
+            "options": repr((r.robot, r.variant.values, r.fps, *chosen)),
         }
 
     def _plan(self, bags: Sequence[Path]) -> list[Episode]:

@@ -23,7 +23,7 @@ from groot_ros.data.datasets.video import PIXEL_FORMAT
 
 STATE, ACTION = "observation.state", "action"
 STAMP = "stamp_ns"
-# The name that LeRobot gives it.
+# The name that LeRobot's rollout with corrections gives it (rollout/strategies/dagger.py).
 INTERVENTION = "intervention"
 CHUNK_EPISODES = 1000
 INFO = "meta/info.json"
