@@ -17,7 +17,7 @@ help:
 	@echo "make learn   demonstrations, dataset, training, evaluation; writes learn/"
 	@echo "make test    colcon test, colcon test-result"
 	@echo "make test-fast"
-	@echo "             the tests that tell most for their time, in about a minute"
+	@echo "             the tests that tell most for their time, in a minute and a half"
 	@echo "make test-interop"
 	@echo "             Other people's loaders, clients and servers against ours, in environments"
 	@echo "             of their own under build/interop (3 GB; minutes to tens of minutes to make"

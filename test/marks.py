@@ -6,7 +6,8 @@ from pathlib import Path
 
 FOLDERS = {"launch": "ros", "nodes": "ros", "interop": "interop"}
 FILES = {"test_gpu.py": "gpu"}
-# Files of test/unit that take longer than two seconds alone. A new one is fast until it is named.
+# Files of test/unit that take seconds, unless they are of the motion or the rooms. A new one is
+# fast until it is named.
 SLOW = frozenset(Path(__file__).with_name("slow_files.txt").read_text().split())
 
 
