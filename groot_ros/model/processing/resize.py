@@ -75,12 +75,26 @@ def _shrink_axis(x: Tensor, dim: int, size: int) -> Tensor:
     return total
 
 
+def _whole(size_in: int, size_out: int) -> int:
+    """How many sources there are for each, 0 where that is no whole number, as OpenCV finds it."""
+    scale = 1.0 / (size_out / size_in)
+    return round(scale) if abs(scale - round(scale)) < np.finfo(np.float64).eps else 0
+
+
+def _shrink_blocks(frames: Tensor, rows: int, columns: int) -> Tensor:
+    """Means of whole blocks, by OpenCV's own path: sums are exact, halves round ties up."""
+    blocks = frames.unflatten(2, (-1, columns)).unflatten(1, (-1, rows)).int()
+    total: Tensor = blocks.sum((2, 4))
+    if (rows, columns) == (2, 2):
+        return ((total + 2) >> 2).to(torch.uint8)
+    scale = np.float32(1.0) / np.float32(rows * columns)
+    return (total.float() * float(scale)).round().to(torch.uint8)
+
+
 def _shrink(frames: Tensor, height: int, width: int) -> Tensor:
-    if (frames.shape[1], frames.shape[2]) == (2 * height, 2 * width):
-        # OpenCV's own path for halves rounds ties up.
-        blocks = frames.unflatten(2, (width, 2)).unflatten(1, (height, 2)).int()
-        out: Tensor = ((blocks.sum((2, 4)) + 2) >> 2).to(torch.uint8)
-        return out
+    rows, columns = _whole(frames.shape[1], height), _whole(frames.shape[2], width)
+    if rows and columns:
+        return _shrink_blocks(frames, rows, columns)
     averaged = _shrink_axis(_shrink_axis(frames.float(), 2, width), 1, height)
     return averaged.round().clamp(0, 255).to(torch.uint8)
 

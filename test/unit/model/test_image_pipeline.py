@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import DATA
 from pictures import SIZES, picture
@@ -54,6 +54,10 @@ def test_pipeline_without_albumentations_is_bit_exact(height: int, width: int) -
 
 
 @settings(max_examples=30, deadline=None)
+@example(384, 384, 64)
+@example(768, 768, 256)
+@example(640, 480, 240)
+@example(490, 490, 10)
 @given(
     height=st.integers(40, 500), width=st.integers(40, 500), edge=st.sampled_from([64, 128, 256])
 )
