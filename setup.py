@@ -42,6 +42,7 @@ setup(
         "matplotlib>=3.6",
         "mcap>=1.6",
         "msgpack>=1.0.3",
+        "msgspec>=0.19",
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
         "packaging>=24.0",

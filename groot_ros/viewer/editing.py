@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from groot_ros.data.datasets.edits import Edit, EditConflict, EditStore, Entry
+from groot_ros.data.datasets.edits import Edit, EditConflict, EditKeys, EditStore, Entry
 from groot_ros.errors import UserError
+from groot_ros.files.typed import KeyPath, typed
 from groot_ros.viewer.subject import Json
 
 FIELDS = frozenset(field.name for field in fields(Edit))
@@ -76,7 +77,7 @@ def _wished(changes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
 def _checked(values: Mapping[str, Any], name: str, frames: int) -> Edit:
     """UserError where an edit is none, or keeps nothing of the episode's frames."""
     source = f"the edit of episode {name}"
-    edit = Edit.from_dict({k: v for k, v in values.items() if v is not None}, source)
+    edit = typed(values, EditKeys, KeyPath(source)).edit
     if (edit.start or 0) >= frames or (edit.end or 0) > frames:
         raise UserError(f"{source} goes from {edit.start} to {edit.end}, it has {frames} frames")
     return edit

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from groot_ros.data.datasets.video import read_video_info
 from groot_ros.data.review.card import EVALUATION, REMEDY
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
-from groot_ros.robot.section import Section
+from groot_ros.files.typed import KeyPath, OpenSection, number, typed, whole
 from groot_ros.sim.trials import ALL, Films
 from groot_ros.viewer.measures import Finding
 from groot_ros.viewer.run_trial import RunTrial, frame_count, read_trial
@@ -24,23 +24,33 @@ CAMERA = "film"
 NOT_DRAWN = "the chunks hold no poses of the hand: they lie over the plots, not over the film"
 
 
+class SceneEntry(OpenSection, frozen=True, kw_only=True):
+    """A trial of an evaluation, as far as it is counted with."""
+
+    scene: Annotated[int, whole(0, MOST_SCENE)]
+    duration_s: Annotated[float, number("s", 0.0)]
+
+
+class EvaluationFile(OpenSection, frozen=True, kw_only=True):
+    """What an evaluation wrote of its trials."""
+
+    scenes: list[SceneEntry]
+
+
 class RunSubject:
     """The folder of an evaluation; the page draws the chunks over the films."""
 
     def __init__(self, path: Path) -> None:
         self._root = path.resolve()
-        self._result = Section(read_json(path / EVALUATION, REMEDY), str(path / EVALUATION))
+        self._values = read_json(path / EVALUATION, REMEDY)
+        file = typed(self._values, EvaluationFile, KeyPath(str(path / EVALUATION)))
         self._trials = [
-            _Trial(
-                scene=entry.integer("scene", 0, MOST_SCENE),
-                values=entry.values,
-                seconds=entry.number("duration_s", "s", 0.0),
-            )
-            for entry in self._result.items("scenes")
+            _Trial(scene=entry.scene, values=values, seconds=entry.duration_s)
+            for entry, values in zip(file.scenes, self._values["scenes"], strict=True)
         ]
 
     def describe(self) -> Json:
-        values = self._result.values
+        values = self._values
         low, high = (100 * bound for bound in values["interval"])
         facts = [
             ["trials", str(len(self._trials))],

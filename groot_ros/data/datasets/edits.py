@@ -11,14 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from groot_ros.data.datasets.writer import INFO
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
 from groot_ros.files.folder_lock import waiting_lock
+from groot_ros.files.typed import FileSection, KeyPath, Misfit, Text, typed, whole
 from groot_ros.files.whole_file import write_whole
-from groot_ros.robot.section import Section
 
 EDITS = "meta/edits.json"
 FORMAT = 1
@@ -47,26 +47,43 @@ class Edit:
         values = {f.name: (getattr(self, f.name), f.default) for f in fields(self)}
         return {name: value for name, (value, default) in values.items() if value is not default}
 
-    @classmethod
-    def from_dict(cls, values: Any, source: str) -> Edit:
-        """UserError names a key that is unknown or amiss; `source` says where it was read."""
-        entry = Section(values, source)
-        edit = cls._read(entry)
-        entry.finish()
-        return edit
 
-    @classmethod
-    def _read(cls, entry: Section) -> Edit:
-        edit = cls(
-            discard="discard" in entry and entry.boolean("discard"),
-            success=entry.boolean("success") if "success" in entry else None,
-            instruction=entry.text("instruction").strip() if "instruction" in entry else None,
-            start=entry.integer("start", 0, MOST_FRAMES) if "start" in entry else None,
-            end=entry.integer("end", 1, MOST_FRAMES) if "end" in entry else None,
+class EditKeys(FileSection, frozen=True, kw_only=True):
+    """An edit as a file or a page says it."""
+
+    discard: bool = False
+    success: bool | None = None
+    instruction: Text | None = None
+    start: Annotated[int, whole(0, MOST_FRAMES)] | None = None
+    end: Annotated[int, whole(1, MOST_FRAMES)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.end is not None and self.end <= (self.start or 0):
+            raise Misfit(f"is {self.end}, expected more than start, {self.start or 0}", "end")
+
+    @property
+    def edit(self) -> Edit:
+        return Edit(
+            discard=self.discard,
+            success=self.success,
+            instruction=self.instruction and self.instruction.strip(),
+            start=self.start,
+            end=self.end,
         )
-        if edit.end is not None and edit.end <= (edit.start or 0):
-            raise entry.error("end", f"is {edit.end}, expected more than start, {edit.start or 0}")
-        return edit
+
+
+class EntryKeys(EditKeys, frozen=True, kw_only=True):
+    """An episode's entry of an edit list."""
+
+    revision: Annotated[int, whole(0, MOST_FRAMES)] = 0
+
+
+class EditFile(FileSection, frozen=True, kw_only=True):
+    """An edit list; see `EditList`."""
+
+    format: Annotated[int, whole(FORMAT, FORMAT)]
+    dataset: str = ""
+    episodes: dict[str, EntryKeys] = {}
 
 
 @dataclass(frozen=True)
@@ -102,18 +119,12 @@ class EditList:
     def read(cls, path: Path) -> EditList:
         """The list in a file; UserError where it is missing or names a key that is amiss."""
         try:
-            content = Section(config_file.read_json(path, REMEDY), str(path))
+            content = config_file.read_json(path, REMEDY)
         except FileNotFoundError:
             raise UserError(f"there is no edit list {path}, expected a JSON file") from None
-        content.integer("format", FORMAT, FORMAT)
-        dataset = content.text("dataset") if content.values.get("dataset") else ""
-        episodes = {}
-        for name, entry in content.part("episodes").sections():
-            revision = entry.integer("revision", 0, MOST_FRAMES) if "revision" in entry else 0
-            episodes[name] = Entry(Edit._read(entry), revision)
-            entry.finish()
-        content.finish()
-        return cls(episodes, dataset)
+        file = typed(content, EditFile, KeyPath(str(path)))
+        entries = {n: Entry(keys.edit, keys.revision) for n, keys in file.episodes.items()}
+        return cls(entries, file.dataset)
 
     def write(self, path: Path) -> None:
         """Write it; a reader sees the old list or the new one."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ from groot_ros.data.datasets.writer import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
 from groot_ros.files.hub import local_folder
-from groot_ros.robot.section import Section
+from groot_ros.files.typed import KeyPath, typed
 
 STATISTICS_PREFIX = "stats/"
 EPISODE = "episode_index"
@@ -38,6 +38,7 @@ V21_ENTRY = (EPISODE, "tasks", "length")
 V3_ENTRY = (*V21_ENTRY, "dataset_", "data/", "videos/", "meta/", STATISTICS_PREFIX)
 REMEDY = "copy the dataset again or convert the bags again"
 LINES_BYTES = 1 << 28
+Line = TypeVar("Line")
 
 
 def is_dataset(path: Path) -> bool:
@@ -84,7 +85,7 @@ class Dataset:
         self.path = path
         self._newest: dict[frozenset[str], tuple[Path, pa.Table]] = {}
         self.info: dict[str, Any] = self.json(INFO)
-        checks.check_info(self.info, str(path / INFO))
+        self._info = typed(self.info, checks.Info, KeyPath(str(path / INFO)))
 
     def json(self, name: str, most_bytes: int = config_file.JSON_BYTES) -> dict[str, Any]:
         """A JSON file of at most so many bytes below the dataset, an object."""
@@ -106,13 +107,16 @@ class Dataset:
         places = ((f"{path} line {n}", line) for n, line in enumerate(text.split("\n"), start=1))
         return [(p, config_file.parse_json(line, p, REMEDY)) for p, line in places if line.strip()]
 
+    def _typed_lines(self, name: str, kind: type[Line]) -> list[Line]:
+        return [typed(line, kind, KeyPath(at)) for at, line in self.lines(name)]
+
     @property
     def is_v3(self) -> bool:
-        return str(self.info.get("codebase_version", "")).startswith("v3")
+        return self._info.is_v3
 
     @property
     def fps(self) -> float:
-        return float(self.info["fps"])
+        return self._info.fps
 
     @property
     def has_modality(self) -> bool:
@@ -126,7 +130,7 @@ class Dataset:
         if not self.has_modality:
             return derived
         modality = self.json(MODALITY)
-        checks.check_modality(modality, str(self.path / MODALITY))
+        typed(modality, checks.ModalityFile, KeyPath(str(self.path / MODALITY)))
         return {**derived, **modality}
 
     @cached_property
@@ -136,7 +140,7 @@ class Dataset:
             return {}
         # As long as the lists of episodes: it has one of them too.
         own = self.json(OWN_METADATA, LINES_BYTES)
-        checks.check_own(own, str(self.path / OWN_METADATA))
+        typed(own, checks.OwnFile, KeyPath(str(self.path / OWN_METADATA)))
         return own
 
     def places(self, group: str) -> dict[str, Place]:
@@ -155,14 +159,11 @@ class Dataset:
     @property
     def still_columns(self) -> list[str]:
         """Of pictures that lie in the tables."""
-        return [n for n, f in self.info["features"].items() if f["dtype"] == "image"]
-
-    def _stills(self, data: Path, index: int, length: int) -> dict[str, Stills]:
-        return {column: Stills(data, column, index, length) for column in self.still_columns}
+        return self._info.of_type("image")
 
     @property
     def video_columns(self) -> list[str]:
-        return [n for n, f in self.info["features"].items() if f["dtype"] == "video"]
+        return self._info.of_type("video")
 
     @cached_property
     def tasks(self) -> dict[int, str]:
@@ -174,7 +175,8 @@ class Dataset:
             if names is None or "task_index" not in table:
                 raise UserError(f"{path} has not the columns task_index and task")
             return dict(zip(table["task_index"], names, strict=True))
-        return dict(checks.task_line(line, at) for at, line in self.lines("meta/tasks.jsonl"))
+        lines = self._typed_lines("meta/tasks.jsonl", checks.TaskLine)
+        return {line.task_index: line.task for line in lines}
 
     @cached_property
     def episodes(self) -> list[EpisodeFiles]:
@@ -195,9 +197,8 @@ class Dataset:
             return {row[EPISODE]: _nested(row) for row in self._v3_rows}
         if not (self.path / EPISODE_STATISTICS).exists():
             return {}
-        lines = [Section(line, at) for at, line in self.lines(EPISODE_STATISTICS)]
-        most = checks.MOST
-        return {e.integer(EPISODE, 0, most): e.section("stats").values for e in lines}
+        lines = self._typed_lines(EPISODE_STATISTICS, checks.StatisticsLine)
+        return {line.episode_index: line.stats for line in lines}
 
     @cached_property
     def shared_files(self) -> set[Path]:
@@ -206,57 +207,37 @@ class Dataset:
         return {path for path, episodes in used.items() if episodes > 1}
 
     def _v21(self, line: Any, source: str) -> EpisodeFiles:
-        index, length, tasks = checks.episode_line(line, source)
-        place: dict[str, Any] = {
-            "episode_chunk": index // self.info["chunks_size"],
-            "episode_index": index,
-            "video_key": "",
+        entry, info = typed(line, checks.EpisodeLine, KeyPath(source)), self._info
+        chunk = entry.episode_index // (info.chunks_size or 1)
+        place = {"episode_chunk": chunk, "episode_index": entry.episode_index}
+        clips = {
+            column: Clip(
+                self.path / info.video(**place, video_key=column), 0, entry.length, self.fps
+            )
+            for column in self.video_columns
         }
-        data = self.path / self.info["data_path"].format(**place)
-        return EpisodeFiles(
-            index,
-            length,
-            tasks,
-            data,
-            {
-                column: Clip(
-                    self.path / self.info["video_path"].format(**place | {"video_key": column}),
-                    0,
-                    length,
-                    self.fps,
-                )
-                for column in self.video_columns
-            },
-            stills=self._stills(data, index, length),
-            extra=_beyond(line, V21_ENTRY),
-        )
+        data = self.path / info.data(**place, video_key="")
+        return self._episode(entry, data, clips, _beyond(line, V21_ENTRY))
 
     def _v3(self, row: dict[str, Any]) -> EpisodeFiles:
-        source = str(self.path / "meta" / "episodes")
-        index, length, tasks = checks.episode_line(row, source)
+        source, info = str(self.path / "meta" / "episodes"), self._info
+        entry = typed(row, checks.EpisodeLine, KeyPath(source))
+        clips = {}
+        for column in self.video_columns:
+            place = checks.file_place(row, f"videos/{column}", source)
+            path = self.path / info.video(**place.fields, video_key=column)
+            start = round(place.from_timestamp * self.fps)
+            clips[column] = Clip(path, start, entry.length, self.fps)
+        place = checks.file_place(row, "data", source)
+        data = self.path / info.data(**place.fields, video_key="")
+        return self._episode(entry, data, clips, _beyond(row, V3_ENTRY))
 
-        def at(pattern: str, prefix: str, video_key: str = "") -> Path:
-            place = checks.v3_place(row, prefix, source)
-            return self.path / pattern.format(**place, video_key=video_key)
-
-        data = at(self.info["data_path"], "data")
-        return EpisodeFiles(
-            index,
-            length,
-            tasks,
-            data,
-            {
-                column: Clip(
-                    at(self.info["video_path"], f"videos/{column}", column),
-                    round(checks.v3_start_s(row, f"videos/{column}", source) * self.fps),
-                    length,
-                    self.fps,
-                )
-                for column in self.video_columns
-            },
-            stills=self._stills(data, index, length),
-            extra=_beyond(row, V3_ENTRY),
-        )
+    def _episode(
+        self, entry: checks.EpisodeLine, data: Path, clips: dict[str, Clip], extra: dict[str, Any]
+    ) -> EpisodeFiles:
+        index, length = entry.episode_index, entry.length
+        stills = {column: Stills(data, column, index, length) for column in self.still_columns}
+        return EpisodeFiles(index, length, entry.tasks, data, clips, stills, extra)
 
     def table(self, episode: EpisodeFiles, left_out: Collection[str] = ()) -> pa.Table:
         """An episode's rows as they are stored, without some columns."""

@@ -12,6 +12,7 @@ import pytest
 from groot_ros.data.datasets import checks
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
+from groot_ros.files.typed import KeyPath, typed
 
 INFO: dict[str, Any] = {
     "codebase_version": "v2.1",
@@ -59,9 +60,9 @@ def changed(edit: Callable[[Any], object]) -> dict[str, Any]:
     ],
 )
 def test_info_names_its_key(edit: Callable[[Any], object], sentence: str) -> None:
-    checks.check_info(INFO, "info.json")
+    typed(INFO, checks.Info, KeyPath("info.json"))
     with pytest.raises(UserError, match=f"^info.json: .*{sentence}"):
-        checks.check_info(changed(edit), "info.json")
+        typed(changed(edit), checks.Info, KeyPath("info.json"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_info_names_its_key(edit: Callable[[Any], object], sentence: str) -> Non
 )
 def test_modality_names_its_key(modality: Any, sentence: str) -> None:
     with pytest.raises(UserError, match=f"modality.json: {sentence}"):
-        checks.check_modality(modality, "modality.json")
+        typed(modality, checks.ModalityFile, KeyPath("modality.json"))
 
 
 def write(folder: Path, name: str, content: bytes) -> Dataset:
