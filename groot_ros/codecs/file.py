@@ -26,9 +26,9 @@ from groot_ros.codecs.representations.base import (
     representation_names,
 )
 from groot_ros.errors import UserError, did_you_mean
+from groot_ros.files.section import Section
 from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.config import RobotConfig
-from groot_ros.robot.section import Section
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import SignalSpec, arm_signal
 

@@ -83,7 +83,13 @@ def numbers(unit: str, length: int) -> Meta:
     return Meta(min_length=length, max_length=length, extra={"unit": unit})
 
 
+def in_unit(unit: str) -> Meta:
+    """Of a list of numbers whose length another key decides."""
+    return Meta(extra={"unit": unit})
+
+
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Positive = Annotated[float, Meta(gt=0, le=LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -172,11 +178,11 @@ def _first_misfit(
     problem = _problem(kind, value)
     if problem is None and not _has_nulls(value):
         return None
-    unit, bare = with_unit(kind, unit), unwrapped(kind)
+    unit = with_unit(kind, unit)
     if isinstance(value, _Todo):
         return path, f"is still {TODO}, fill in {expected(kind, unit)}"
     inside = None
-    for option in options(bare):
+    for option in options(unwrapped(kind)):
         if isinstance(option, type) and issubclass(option, Struct) and isinstance(value, Mapping):
             inside = _in_section(option, value, path, others)
         elif get_origin(option) is dict and isinstance(value, Mapping):
@@ -189,15 +195,18 @@ def _first_misfit(
         return None
     if isinstance(problem, Misfit):
         return _below(path, problem.key) if problem.key else path, problem.problem
-    return path, f"is {shown(value)}, expected {_allowed(bare, kind, value, unit)}"
+    return path, f"is {shown(value)}, expected {_allowed(kind, value, unit)}"
 
 
-def _allowed(bare: Any, kind: Any, value: Any, unit: str) -> str:
-    words = expected(kind, unit)
-    if get_origin(bare) is Literal and isinstance(value, str):
-        near = did_you_mean(value, map(str, get_args(bare)))
-        return f"{words}; {near}" if near else words
-    return words
+def _allowed(kind: Any, value: Any, unit: str) -> str:
+    choices = [
+        str(choice)
+        for option in options(unwrapped(kind))
+        if get_origin(option) is Literal
+        for choice in get_args(option)
+    ]
+    near = did_you_mean(value, choices) if isinstance(value, str) else ""
+    return f"{expected(kind, unit)}; {near}" if near else expected(kind, unit)
 
 
 def _in_section(
@@ -238,6 +247,8 @@ def _in_mapping(kind: Any, values: Mapping[str, Any], path: str) -> tuple[str, s
 
 def _in_list(kind: Any, values: list[Any], path: str, unit: str) -> tuple[str, str] | None:
     """Of a list of sections the place of an item, of plain values that of the list."""
+    if unwrapped(kind) is str:
+        return path, f"is {shown(values)}, expected a list of texts"
     is_nested = any(isinstance(value, Mapping) for value in values)
     found = (
         _first_misfit(kind, value, f"{path}.{index}" if is_nested else path, unit)

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from groot_ros.errors import UserError
-from groot_ros.robot.section import TOPIC, is_topic
+from groot_ros.robot.topic import TOPIC, is_topic
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from groot_ros.robot.section import Section
-from groot_ros.robot.stream_time import (
-    CLOCKS,
-    HEADER,
-    read_latency_s,
-    read_max_age_s,
-)
+from groot_ros.files.typed import Finite, Misfit, numbers, text
+from groot_ros.robot.stream_time import HEADER, MaxAge, TimeKeys
+from groot_ros.robot.topic import Topic
 
 CAMERA_MAX_AGE_S = 0.3
-# What 8UC3 can mean.
-COLOURS = ("rgb8", "bgr8")
 
 
 @dataclass(frozen=True)
@@ -37,35 +32,39 @@ class CameraStream:
     depth_range_m: tuple[float, float] | None = None
 
 
-def read_camera(name: str, section: Section) -> CameraStream:
-    topic = section.topic("topic")
-    stream = CameraStream(
-        topic=topic,
-        key=section.text("key", "a video key") if "key" in section else _video_key(name),
-        compressed=_is_compressed(topic, section),
-        encoding=section.choice("encoding", COLOURS) if "encoding" in section else "",
-        latency_s=read_latency_s(section),
-        max_age_s=read_max_age_s(section, CAMERA_MAX_AGE_S),
-        clock=section.choice("clock", CLOCKS) if "clock" in section else HEADER,
-        depth_range_m=_depth_range_m(section) if "depth_range" in section else None,
-    )
-    section.finish()
-    return stream
+class CameraKeys(TimeKeys, frozen=True, kw_only=True):
+    """A camera of the section `cameras`; see CameraStream."""
 
+    topic: Topic
+    key: Annotated[str, text("a video key")] | None = None
+    compressed: bool | None = None
+    encoding: Literal["rgb8", "bgr8"] | None = None
+    """What 8UC3 means."""
+    max_age: MaxAge = CAMERA_MAX_AGE_S
+    depth_range: Annotated[tuple[Finite, ...], numbers("m", 2)] | None = None
 
-def _depth_range_m(section: Section) -> tuple[float, float]:
-    near_m, far_m = section.numbers("depth_range", "m", 2)
-    if not 0 <= near_m < far_m:
-        raise section.error(
-            "depth_range", f"is [{near_m:g}, {far_m:g}], expected [NEAR, FAR] in m, 0 or more each"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.depth_range and not 0 <= self.depth_range[0] < self.depth_range[1]:
+            near_m, far_m = self.depth_range
+            raise Misfit(
+                f"is [{near_m:g}, {far_m:g}], expected [NEAR, FAR] in m, 0 or more each",
+                "depth_range",
+            )
+
+    def stream(self, name: str) -> CameraStream:
+        """The camera of this name."""
+        is_compressed = self.topic.rsplit("/", 1)[-1] == "compressed"
+        return CameraStream(
+            topic=self.topic,
+            key=self.key or _video_key(name),
+            compressed=is_compressed if self.compressed is None else self.compressed,
+            encoding=self.encoding or "",
+            latency_s=self.latency,
+            max_age_s=self.max_age,
+            clock=self.clock or HEADER,
+            depth_range_m=(self.depth_range[0], self.depth_range[1]) if self.depth_range else None,
         )
-    return near_m, far_m
-
-
-def _is_compressed(topic: str, section: Section) -> bool:
-    if "compressed" in section:
-        return section.boolean("compressed")
-    return topic.rsplit("/", 1)[-1] == "compressed"
 
 
 def _video_key(camera: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from groot_ros.robot.opening import Opening, read_open_closed
-from groot_ros.robot.section import Section
-from groot_ros.robot.stream_time import ARRIVAL, StreamTime, read_time
+from groot_ros.files.typed import FileSection, Misfit, positive, text, whole
+from groot_ros.robot.opening import Opening, OpeningKeys
+from groot_ros.robot.stream_time import ARRIVAL, StreamTime, TimeKeys
+from groot_ros.robot.topic import TOPIC, Topic
 
 FLOAT64, FLOAT32, BOOL, ARRAY = "float64", "float32", "bool", "array"
 GRIPPER_COMMAND, TRAJECTORY = "gripper_command", "trajectory"
 MOST_JOINTS = 100
-GRIP_TYPES = (FLOAT64, FLOAT32, BOOL, ARRAY, GRIPPER_COMMAND, TRAJECTORY)
+GripType = Literal["float64", "float32", "bool", "array", "gripper_command", "trajectory"]
+JointName = Annotated[str, text("the gripper's joint name")]
 
 
 @dataclass(frozen=True)
@@ -54,52 +57,81 @@ class Commands:
     """Of the commanded poses of a bag."""
 
 
-def read_commands(section: Section) -> Commands:
-    pose = section.section("ee_pose") if "ee_pose" in section else None
-    commands = Commands(
-        ee_pose=pose.topic("topic") if pose else None,
-        ee_pose_time=read_time(pose) if pose else StreamTime(),
-        joint_position=_command_topic(section, "joint_position"),
-        grip=read_grip_command(section.section("grip")) if "grip" in section else None,
-        twist=_command_topic(section, "twist"),
-    )
-    if pose:
-        pose.finish()
-    section.finish()
-    return commands
+class TopicKeys(FileSection, frozen=True, kw_only=True):
+    """A topic of commands."""
+
+    topic: Topic
 
 
-def _command_topic(section: Section, key: str) -> str | None:
-    if key not in section:
-        return None
-    command = section.section(key)
-    topic = command.topic("topic")
-    command.finish()
-    return topic
+class PoseCommandKeys(TimeKeys, frozen=True, kw_only=True):
+    """A topic of poses that the arm goes to."""
+
+    topic: Topic
 
 
-def read_grip_command(section: Section) -> GripCommand:
-    opened, closed = read_open_closed(section)
-    kind = section.choice("type", GRIP_TYPES) if "type" in section else GRIP_TYPES[0]
-    in_trajectory, in_array = kind == TRAJECTORY, kind == ARRAY and "index" in section
-    is_of_arm = (in_trajectory or in_array) and "topic" not in section
-    if in_array and not is_of_arm:
-        raise section.error(
-            "index",
-            "is there beside topic, expected one of them: an array on a topic of its own holds "
-            "one number, and that of the arm's joints has no topic here; which number of a longer "
-            "one a demonstrator's is, say with labels.grip.index",
+class GripCommandKeys(OpeningKeys, frozen=True, kw_only=True):
+    """How a gripper is commanded; see GripCommand."""
+
+    topic: Topic | None = None
+    type: GripType = "float64"
+    joint: JointName | None = None
+    """Of a trajectory."""
+    max_effort: Annotated[float, positive("N")] | None = None
+    index: Annotated[int, whole(0, MOST_JOINTS)] | None = None
+    """Of an array of the arm."""
+
+    @property
+    def is_stamped(self) -> bool:
+        return self.type == TRAJECTORY
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        in_trajectory, in_array = self.type == TRAJECTORY, self.index is not None
+        if in_trajectory and not self.joint:
+            raise Misfit("is missing, expected the gripper's joint name", "joint")
+        if self.joint and not in_trajectory:
+            raise Misfit(f"is not a key of type {self.type}, expected it of a trajectory", "joint")
+        if in_array and self.type != ARRAY:
+            raise Misfit(f"is not a key of type {self.type}, expected it of an array", "index")
+        if in_array and self.topic:
+            raise Misfit(
+                "is there beside topic, expected one of them: an array on a topic of its own "
+                "holds one number, and that of the arm's joints has no topic here; which number "
+                "of a longer one a demonstrator's is, say with labels.grip.index",
+                "index",
+            )
+        if not (self.topic or in_trajectory or in_array):
+            raise Misfit(f"is missing, expected {TOPIC}", "topic")
+
+    def command(self, key: str) -> GripCommand:
+        """The command; `key` is its place in the file."""
+        return GripCommand(
+            topic=self.topic or "",
+            open=self.open,
+            closed=self.closed,
+            type=self.type,
+            joint=self.joint or "",
+            max_effort=self.max_effort or 0.0,
+            time=self.time,
+            key=key,
+            index=self.index or 0,
         )
-    command = GripCommand(
-        "" if is_of_arm else section.topic("topic"),
-        opened,
-        closed,
-        kind,
-        section.text("joint", "the gripper's joint name") if in_trajectory else "",
-        section.positive("max_effort", "N") if "max_effort" in section else 0.0,
-        read_time(section, is_stamped=in_trajectory),
-        section.place(""),
-        section.integer("index", 0, MOST_JOINTS) if in_array else 0,
-    )
-    section.finish()
-    return command
+
+
+class CommandKeys(FileSection, frozen=True, kw_only=True):
+    """The section `commands` of an arm; see Commands."""
+
+    ee_pose: PoseCommandKeys | None = None
+    joint_position: TopicKeys | None = None
+    grip: GripCommandKeys | None = None
+    twist: TopicKeys | None = None
+
+    def commands(self, key: str) -> Commands:
+        """The topics; `key` is the section's place in the file."""
+        return Commands(
+            ee_pose=self.ee_pose.topic if self.ee_pose else None,
+            ee_pose_time=self.ee_pose.time if self.ee_pose else StreamTime(),
+            joint_position=self.joint_position.topic if self.joint_position else None,
+            grip=self.grip.command(f"{key}.grip") if self.grip else None,
+            twist=self.twist.topic if self.twist else None,
+        )

@@ -10,21 +10,16 @@ from pathlib import Path
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_yaml
+from groot_ros.files.typed import KeyPath, typed
+from groot_ros.robot.arm_keys import ArmsKeys, OneOfArmsKeys, RobotKeys
 from groot_ros.robot.commands import Commands
-from groot_ros.robot.limits import joined_limits, read_distances
-from groot_ros.robot.observations import (
-    Observations,
-    read_arm_observations,
-    read_cameras,
-    read_observations,
-    read_vectors,
-)
-from groot_ros.robot.output import Output, read_profile, read_rate_hz
+from groot_ros.robot.limits import joined_limits, point_distances
+from groot_ros.robot.observations import Observations, camera_streams, with_signals
+from groot_ros.robot.output import OUTPUT_PROFILES, Output
 from groot_ros.robot.pose_stream import ComputedPose
-from groot_ros.robot.robot import FRAME, NAME, Common, read_arm
+from groot_ros.robot.robot import Common, arm_config
 from groot_ros.robot.robot import RobotConfig as RobotConfig
 from groot_ros.robot.robot import with_max_ages as with_max_ages
-from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import of_arm
@@ -75,65 +70,58 @@ def robot_path(name: str) -> Path:
 
 def parse_robot(values: object, source: str) -> RobotConfig:
     """A robot from the parsed YAML; `source` names the file in errors."""
-    root = Section(values, source)
-    robot = _read_arms(root) if "arms" in root else _read_only_arm(root)
-    robot = replace(
-        robot,
-        untested=root.boolean("untested") if "untested" in root else False,
-        providers=_read_providers(root.part("providers")),
-    )
-    root.finish()
-    return robot
+    place = KeyPath(source)
+    if isinstance(values, Mapping) and values.get("arms") is not None:
+        for key in ("observations", "labels", "commands", "operator"):
+            if values.get(key) is not None:
+                raise place.error(f"is there beside arms, expected at each: arms.*.{key}", key)
+        of_arms = typed(values, ArmsKeys, place)
+        return _with_rest(_several_arms(of_arms, place), of_arms)
+    keys = typed(values, RobotKeys, place)
+    return _with_rest(_only_arm(keys, place), keys)
 
 
-def _read_providers(section: Section) -> dict[str, tuple[str, ...]]:
-    return {str(driver): section.texts(str(driver)) for driver in section.values}
+def _with_rest(robot: RobotConfig, keys: RobotKeys | ArmsKeys) -> RobotConfig:
+    return replace(robot, untested=keys.untested, providers=keys.providers)
 
 
-def _read_only_arm(root: Section) -> RobotConfig:
-    observations = read_observations(root.section("observations"))
-    vectors = read_vectors(root.part("signals"), observations)
-    return read_arm(root, replace(observations, vectors=vectors))
+def _only_arm(keys: RobotKeys, place: KeyPath) -> RobotConfig:
+    observations = with_signals(keys.observations.observations, keys.signals, place / "signals")
+    common = Common(name=keys.robot, base_frame=keys.base_frame, rate_hz=keys.output.rate)
+    return arm_config(keys, observations, common, place)
 
 
-def _read_arms(root: Section) -> RobotConfig:
-    for key in ("observations", "labels", "commands", "operator"):
-        if key in root:
-            raise root.error(key, f"is there beside arms, expected at each of them: arms.*.{key}")
+def _several_arms(keys: ArmsKeys, place: KeyPath) -> RobotConfig:
+    spanning, urdf = keys.output, keys.urdf or ""
     common = Common(
-        name=root.text("robot", NAME),
-        base_frame=root.text("base_frame", FRAME),
-        rate_hz=read_rate_hz(root, "command_rate"),
+        name=keys.robot,
+        base_frame=keys.base_frame,
+        rate_hz=keys.command_rate,
+        profile=spanning.profile if spanning else "",
+        topic=spanning.topic if spanning else "",
     )
-    if "output" in root:
-        output = root.section("output")
-        common = replace(common, profile=read_profile(output), topic=output.topic("topic"))
-        output.finish()
-    urdf = root.text("urdf", "the path of a URDF file") if "urdf" in root else ""
     arms: dict[str, RobotConfig] = {}
-    for name, section in root.section("arms").sections():
+    for name, of_arm_keys in keys.arms.items():
         if not ARM_NAME.fullmatch(name):
-            raise root.error("arms", f"has {name[:40]!r}, expected a name of letters and digits")
-        arm = _read_one_of_arms(section, replace(common, name=f"{common.name}/{name}"))
-        arms[name] = replace(arm, urdf=arm.urdf or urdf)
-        _check_alike(arms, name, section)
+            raise place.error(f"has {name[:40]!r}, expected a name of letters and digits", "arms")
+        own = replace(common, name=f"{common.name}/{name}")
+        arms[name] = _one_of_arms(of_arm_keys, own, urdf, place / "arms" / name)
+        _check_alike(arms, name, place / "arms" / name)
     if not 2 <= len(arms) <= MOST_ARMS:
-        raise root.error(
-            "arms",
+        raise place.error(
             f"has {len(arms)}, expected 2 to {MOST_ARMS}: of a single arm the keys stand at the "
             "top of the file",
+            "arms",
         )
     observations = Observations(
-        cameras=read_cameras(root), arms={name: arm.observations for name, arm in arms.items()}
+        cameras=camera_streams(keys.cameras),
+        arms={name: arm.observations for name, arm in arms.items()},
     )
-    vectors = read_vectors(root.part("signals"), observations)
-    limits = root.part("limits")
-    distances = read_distances(limits.part("distances"), {n: a.limits for n, a in arms.items()})
-    limits.finish()
+    limits = {name: arm.limits for name, arm in arms.items()}
     robot = RobotConfig(
         name=common.name,
         base_frame=common.base_frame,
-        observations=replace(observations, vectors=vectors),
+        observations=with_signals(observations, keys.signals, place / "signals"),
         commands=Commands(),
         output=Output(next(iter(arms.values())).output.profile, common.rate_hz),
         labels={
@@ -145,39 +133,42 @@ def _read_arms(root: Section) -> RobotConfig:
         urdf=urdf,
         arms=arms,
         spanning_topic=common.topic,
-        distances=distances,
+        distances=point_distances(keys.limits.distances, limits, place / "limits" / "distances"),
     )
-    _check_spanning(robot, root)
+    _check_spanning(robot, place)
     return robot
 
 
-def _read_one_of_arms(section: Section, common: Common) -> RobotConfig:
-    observations = read_arm_observations(section.section("observations"))
-    arm = read_arm(section, observations, common)
-    if "placed" in section:
-        placed = section.section("placed")
-        arm = replace(arm, placed=placed.pose())
-        placed.finish()
-    section.finish()
-    return arm
+def _one_of_arms(keys: OneOfArmsKeys, common: Common, urdf: str, place: KeyPath) -> RobotConfig:
+    for key, is_said in (("profile", common.profile), ("topic", common.topic)):
+        is_there = getattr(keys.output, key) is not None
+        if is_there and is_said:
+            problem = "is not a known key of an arm where an output beside arms spans them"
+            raise place.error(problem, f"output.{key}")
+    if not (common.profile or keys.output.profile):
+        profiles = ", ".join(OUTPUT_PROFILES)
+        raise place.error(f"is missing, expected one of {profiles}", "output.profile")
+    arm = arm_config(keys, keys.observations.observations, common, place)
+    placed = keys.placed.pose if keys.placed else None
+    return replace(arm, urdf=arm.urdf or urdf, placed=placed)
 
 
-def _check_alike(arms: Mapping[str, RobotConfig], name: str, section: Section) -> None:
+def _check_alike(arms: Mapping[str, RobotConfig], name: str, place: KeyPath) -> None:
     """Arms move together only in the same way, and each by topics of its own."""
     first, arm = next(iter(arms)), arms[name]
     profile, expected = arm.output.profile, arms[first].output.profile
     if profile != expected:
-        raise section.error(
-            "output.profile", f"is {profile}, expected {expected} like that of arm {first}"
+        raise place.error(
+            f"is {profile}, expected {expected} like that of arm {first}", "output.profile"
         )
     for other, theirs in arms.items():
         if other == name:
             continue
         for topic in _written(arm) & _written(theirs):
-            raise section.error(
-                "output",
+            raise place.error(
                 f"writes {topic} like arm {other}, expected a topic of its own, or one output "
                 "for all arms beside arms",
+                "output",
             )
 
 
@@ -186,26 +177,26 @@ def _written(arm: RobotConfig) -> set[str]:
     return {topic for topic in (arm.output_topic, grip and grip.topic) if topic}
 
 
-def _check_spanning(robot: RobotConfig, root: Section) -> None:
+def _check_spanning(robot: RobotConfig, place: KeyPath) -> None:
     if not robot.spanning_topic:
         return
     profile = robot.output.profile
     if robot.output.commanded.kind != JOINTS:
-        raise root.error(
-            "output.profile",
+        raise place.error(
             f"is {profile}, expected one of joints for an output that spans arms",
+            "output.profile",
         )
     for arm in robot.arms.values():
         if (grip := arm.commands.grip) and grip.is_of_arm:
-            raise root.error(
-                grip.key,
+            raise place.error(
                 "has no topic, expected one of its own where an output spans several arms",
+                grip.key,
             )
     names = [joint for arm in robot.arms.values() for joint in arm.joints]
     twice = next((joint for joint in names if names.count(joint) > 1), None)
     if twice and profile != "joint_stream":
-        raise root.error(
-            "output.topic",
+        raise place.error(
             f"is one trajectory for all arms, which have a joint {twice} each: expected names "
             "that differ, or an output for each arm",
+            "output.topic",
         )

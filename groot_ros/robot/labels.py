@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from groot_ros.robot.commands import FLOAT32, FLOAT64, Commands
+from groot_ros.files.typed import FileSection, Finite, Misfit, Names, numbers, text
+from groot_ros.robot.commands import FLOAT32, FLOAT64, Commands, JointName
 from groot_ros.robot.observations import Observations
-from groot_ros.robot.opening import Opening, read_open_closed
-from groot_ros.robot.section import Section
-from groot_ros.robot.stream_time import StreamTime, read_time
-from groot_ros.robot.streams import read_index
+from groot_ros.robot.opening import Opening, OpeningKeys
+from groot_ros.robot.stream_time import StreamTime, TimeKeys
+from groot_ros.robot.streams import Index
+from groot_ros.robot.topic import TOPIC, Topic
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, SignalSpec
 
 # How messages tell them; where a label does not say, the type of its topic does.
 JOINT_STATE, TRAJECTORY, ARRAY = "joint_state", "trajectory", "array"
 POSE, TRANSFORM, ODOMETRY, TWIST = "pose", "transform", "odometry", "twist"
 FLOAT, BOOL, GRIPPER_COMMAND, REACHED = "float", "bool", "gripper_command", "reached"
-JOINT_TYPES = (JOINT_STATE, TRAJECTORY, ARRAY)
-POSE_TYPES = (POSE, TRANSFORM, ODOMETRY, TWIST)
-GRIP_TYPES = (FLOAT, BOOL, ARRAY, JOINT_STATE, TRAJECTORY, GRIPPER_COMMAND, REACHED)
+JointType = Literal["joint_state", "trajectory", "array"]
+PoseType = Literal["pose", "transform", "odometry", "twist"]
+GripType = Literal[
+    "float", "bool", "array", "joint_state", "trajectory", "gripper_command", "reached"
+]
 OF_A_JOINT = (JOINT_STATE, TRAJECTORY)
 # The section of the device with which a person moves the robot.
 OPERATOR = "operator"
@@ -90,26 +93,6 @@ Labels = Mapping[str, Label]
 """By the name of the signal."""
 
 
-def read_labels(section: Section, commands: Commands, observations: Observations) -> Labels:
-    """Those of a robot file; what it leaves out is what moves the robot, its `commands`."""
-    arm = section.place("").removesuffix("labels")
-    labels: dict[str, Label] = dict(commanded_labels(commands, observations, arm))
-    joints = observations.joint_position
-    if "joint_position" in section:
-        part = section.section("joint_position")
-        if joints is None:
-            raise section.error(
-                "joint_position", "needs observations.joint_position, whose joints it is for"
-            )
-        labels[JOINT_POSITION.name] = read_joint_label(part, joints.joints)
-    if "ee_pose" in section:
-        labels[EE_POSE.name] = read_pose_label(section.section("ee_pose"))
-    if "grip" in section:
-        labels[GRIP.name] = read_grip_label(section.section("grip"))
-    section.finish()
-    return labels
-
-
 def commanded_labels(
     commands: Commands, observations: Observations, arm: str = ""
 ) -> dict[str, Label]:
@@ -150,61 +133,107 @@ def commanded_labels(
     return labels
 
 
-def _kind(section: Section, kinds: tuple[str, ...]) -> str:
-    return section.choice("type", kinds) if "type" in section else ""
+class JointLabelKeys(TimeKeys, frozen=True, kw_only=True):
+    """Commands of an arm's joints; see JointLabel."""
 
+    topic: Topic
+    type: JointType | None = None
+    joints: Names | None = None
+    index: Index | None = None
 
-def read_joint_label(section: Section, joints: tuple[str, ...]) -> JointLabel:
-    """Commands of an arm's `joints`."""
-    names = section.names("joints") if "joints" in section else joints
-    if len(names) != len(joints):
-        raise section.error(
-            "joints",
-            f"has {len(names)} names, expected {len(joints)}, one for each of {', '.join(joints)}",
+    def check_joints(self, joints: tuple[str, ...], key: str) -> None:
+        """Misfit where the names are not as many as an arm's joints; `key` is the label's."""
+        if self.joints and len(self.joints) != len(joints):
+            raise Misfit(
+                f"has {len(self.joints)} names, expected {len(joints)}, one for each of "
+                f"{', '.join(joints)}",
+                f"{key}.joints",
+            )
+
+    def label(self, key: str, joints: tuple[str, ...]) -> JointLabel:
+        """The label at a place in the file, of an arm's `joints`."""
+        return JointLabel(
+            topic=self.topic,
+            key=key,
+            type=self.type or "",
+            time=self.time,
+            joints=tuple(self.joints or joints),
+            index=self.index,
         )
-    label = JointLabel(
-        topic=section.topic("topic"),
-        key=section.place(""),
-        type=_kind(section, JOINT_TYPES),
-        time=read_time(section),
-        joints=names,
-        index=read_index(section),
-    )
-    section.finish()
-    return label
 
 
-def read_pose_label(section: Section) -> PoseLabel:
-    """Commands of a hand."""
-    linear, angular = section.numbers("scale", "1", 2) if "scale" in section else (1.0, 1.0)
-    label = PoseLabel(
-        topic=section.topic("topic"),
-        key=section.place(""),
-        type=_kind(section, POSE_TYPES),
-        time=read_time(section),
-        scale=(linear, angular),
-        link=section.text("link", "the link whose pose it is") if "link" in section else "",
-    )
-    section.finish()
-    return label
+class PoseLabelKeys(TimeKeys, frozen=True, kw_only=True):
+    """Commands of a hand; see PoseLabel."""
+
+    topic: Topic
+    type: PoseType | None = None
+    scale: Annotated[tuple[Finite, ...], numbers("1", 2)] = (1.0, 1.0)
+    link: Annotated[str, text("the link whose pose it is")] | None = None
+
+    def label(self, key: str) -> PoseLabel:
+        """The label at a place in the file."""
+        return PoseLabel(
+            topic=self.topic,
+            key=key,
+            type=self.type or "",
+            time=self.time,
+            scale=(self.scale[0], self.scale[1]),
+            link=self.link or "",
+        )
 
 
-def read_grip_label(section: Section) -> GripLabel:
-    """Commands of a gripper."""
-    opened, closed = read_open_closed(section)
-    kind = _kind(section, GRIP_TYPES)
-    joint = section.text("joint", "the gripper's joint name") if "joint" in section else ""
-    if kind in OF_A_JOINT and not joint:
-        raise section.error("joint", f"is missing, expected a joint's name because type is {kind}")
-    label = GripLabel(
-        topic="" if kind == REACHED else section.topic("topic"),
-        key=section.place(""),
-        type=kind,
-        time=read_time(section),
-        open=opened,
-        closed=closed,
-        joint=joint,
-        index=read_index(section),
-    )
-    section.finish()
-    return label
+class GripLabelKeys(OpeningKeys, frozen=True, kw_only=True):
+    """Commands of a gripper; see GripLabel."""
+
+    topic: Topic | None = None
+    type: GripType | None = None
+    joint: JointName | None = None
+    index: Index | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.type in OF_A_JOINT and not self.joint:
+            problem = f"is missing, expected a joint's name because type is {self.type}"
+            raise Misfit(problem, "joint")
+        if self.type == REACHED and self.topic:
+            raise Misfit(f"is there, but what is {REACHED} has no topic", "topic")
+        if self.type != REACHED and not self.topic:
+            raise Misfit(f"is missing, expected {TOPIC}", "topic")
+
+    def label(self, key: str) -> GripLabel:
+        """The label at a place in the file."""
+        return GripLabel(
+            topic=self.topic or "",
+            key=key,
+            type=self.type or "",
+            time=self.time,
+            open=self.open,
+            closed=self.closed,
+            joint=self.joint or "",
+            index=self.index,
+        )
+
+
+class LabelKeys(FileSection, frozen=True, kw_only=True):
+    """The section `labels` of an arm."""
+
+    joint_position: JointLabelKeys | None = None
+    ee_pose: PoseLabelKeys | None = None
+    grip: GripLabelKeys | None = None
+
+    def labels(self, commands: Commands, observations: Observations, arm: str) -> Labels:
+        """Those of an arm; what it leaves out is what moves the robot, its `commands`.
+
+        Keys of the robot file begin with `arm`.
+        """
+        labels = commanded_labels(commands, observations, arm)
+        place = f"{arm}labels."
+        joints = observations.joint_position
+        if self.joint_position and joints:
+            key = f"{place}{JOINT_POSITION.name}"
+            labels[JOINT_POSITION.name] = self.joint_position.label(key, joints.joints)
+        if self.ee_pose:
+            labels[EE_POSE.name] = self.ee_pose.label(f"{place}{EE_POSE.name}")
+        if self.grip:
+            labels[GRIP.name] = self.grip.label(f"{place}{GRIP.name}")
+        return labels

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from groot_ros.robot.section import Section
+from groot_ros.files.typed import FileSection, number, positive
 
 LONGEST_S = 10.0
+Seconds = Annotated[float, number("s", 0.0, LONGEST_S)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +30,13 @@ class Lag:
         return self.delay_s + self.time_constant_s
 
 
-def read_lag(section: Section) -> Lag:
-    """The lag of a robot; UserError names a mistake."""
+class LagKeys(FileSection, frozen=True, kw_only=True):
+    """The section `lag`; see Lag."""
 
-    def seconds(key: str) -> float:
-        return section.number(key, "s", 0.0, LONGEST_S) if key in section else 0.0
+    delay: Seconds = 0.0
+    time_constant: Seconds = 0.0
+    grip: Annotated[float, positive("s")] | None = None
 
-    lag = Lag(
-        delay_s=seconds("delay"),
-        time_constant_s=seconds("time_constant"),
-        grip_s=section.positive("grip", "s") if "grip" in section else None,
-    )
-    section.finish()
-    return lag
+    @property
+    def lag(self) -> Lag:
+        return Lag(delay_s=self.delay, time_constant_s=self.time_constant, grip_s=self.grip)

@@ -5,29 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 
 from groot_ros.errors import did_you_mean
+from groot_ros.files.config_file import shown
+from groot_ros.files.typed import (
+    FileSection,
+    Finite,
+    KeyPath,
+    Misfit,
+    Names,
+    Positive,
+    in_unit,
+    numbers,
+    positive,
+    text,
+)
 from groot_ros.robot.forward_kinematics import LinkPoint
-from groot_ros.robot.section import Section
 from groot_ros.signals.kinds import JOINTS as JOINTS_KIND
 from groot_ros.signals.signals import of_arm
 
-CARTESIAN = {
-    "linear_velocity": "m/s",
-    "angular_velocity": "rad/s",
-    "linear_acceleration": "m/s^2",
-    "angular_acceleration": "rad/s^2",
-    "linear_jerk": "m/s^3",
-    "angular_jerk": "rad/s^3",
-    "linear_deceleration": "m/s^2",
-    "angular_deceleration": "rad/s^2",
-    "linear_jump": "m",
-    "angular_jump": "rad",
-    "grip_speed": "1/s",
-}
 JOINTS = {
     "joint_lower": "rad",
     "joint_upper": "rad",
@@ -37,15 +36,8 @@ JOINTS = {
     "joint_deceleration": "rad/s^2",
     "joint_jump": "rad",
 }
-FOLLOWING = {
-    "position": ("position_m", "m"),
-    "rotation": ("rotation_rad", "rad"),
-    "joints": ("joints_rad", "rad"),
-    "lag": ("lag_s", "s"),
-    "patience": ("patience_s", "s"),
-}
-RANGE = ("joint_lower", "joint_upper")
-AXES = ("x", "y", "z", "-x", "-y", "-z")
+Axis = Literal["x", "y", "z", "-x", "-y", "-z"]
+AXES: tuple[str, ...] = get_args(Axis)
 # A cone of a right angle is none, and one without an angle leaves no room to brake.
 SHARPEST_RAD, WIDEST_RAD = 0.02, 1.4
 LONGEST_TWIST_RAD = 6.28
@@ -141,94 +133,164 @@ class Limits:
         return getattr(self, low, None), getattr(self, high, None)
 
 
-def read_limits(section: Section, joint_count: int, lag_s: float = Following.lag_s) -> Limits:
-    """The limits of a robot with so many arm joints, `lag_s` behind its commands where
-    `following` does not say otherwise; UserError names a mistake."""
-    values: dict[str, Any] = {}
-    if "workspace" in section:
-        box = section.section("workspace")
-        values["workspace_min"], values["workspace_max"] = _corners(box)
-        box.finish()
-    if "orientation" in section:
-        values["orientation"] = _orientation(section.section("orientation"))
-    workspace = values.get("workspace_min"), values.get("workspace_max")
-    points = section.part("points").sections()
-    values["points"] = tuple(_point(name, point, workspace) for name, point in points)
-    for key, unit in CARTESIAN.items():
-        if key in section:
-            values[key] = section.positive(key, unit)
-    for key, unit in JOINTS.items():
-        if key in section:
-            numbers = section.numbers(key, unit, joint_count)
-            if key not in RANGE and min(numbers) <= 0:
-                raise section.error(key, f"is {list(numbers)}, expected numbers above 0")
-            values[key] = numbers
-    values["following"] = _following(section.part("following"), lag_s)
-    if set(RANGE) <= set(values):
-        _check_range(section, values["joint_lower"], values["joint_upper"])
-    section.finish()
-    return Limits(**values)
+Metres3 = Annotated[tuple[Finite, ...], numbers("m", 3)]
+MetresPerS = Annotated[float, positive("m/s")]
+RadiansPerS = Annotated[float, positive("rad/s")]
+MetresPerS2 = Annotated[float, positive("m/s^2")]
+RadiansPerS2 = Annotated[float, positive("rad/s^2")]
 
 
-def _orientation(section: Section) -> OrientationLimit:
-    axes = {key: section.choice(key, AXES) for key in ("tool_axis", "base_axis")}
-    cone_rad = section.positive("cone", "rad")
-    if not SHARPEST_RAD <= cone_rad <= WIDEST_RAD:
-        raise section.error(
-            "cone", f"is {cone_rad:g} rad, expected {SHARPEST_RAD:g} to {WIDEST_RAD:g}"
-        )
-    twist = None
-    if "twist" in section:
-        low, high = section.numbers("twist", "rad", 2)
-        if not (
-            low < high <= low + LONGEST_TWIST_RAD
-            and low >= -LONGEST_TWIST_RAD
-            and high <= LONGEST_TWIST_RAD
-        ):
-            raise section.error(
-                "twist",
-                f"is [{low:g}, {high:g}] rad, expected a range that is shorter than a turn",
-            )
-        twist = low, high
-    section.finish()
-    return OrientationLimit(cone_rad=cone_rad, twist_rad=twist, **axes)
+class BoxKeys(FileSection, frozen=True, kw_only=True):
+    """A box in m by its corners."""
+
+    min: Metres3
+    max: Metres3
+
+    def __post_init__(self) -> None:
+        _check_box(self.min, self.max)
 
 
-def _following(section: Section, lag_s: float) -> Following:
-    numbers = {"lag_s": lag_s} | {
-        name: section.positive(key, unit)
-        for key, (name, unit) in FOLLOWING.items()
-        if key in section
-    }
-    section.finish()
-    return Following(**numbers)
-
-
-def _check_range(section: Section, lower: Sequence[float], upper: Sequence[float]) -> None:
-    for joint, (low, high) in enumerate(zip(lower, upper, strict=True), start=1):
-        if low >= high:
-            raise section.error(
-                "joint_lower",
-                f"is {low:g} for joint {joint}, expected less than its joint_upper, {high:g}",
-            )
-
-
-def _corners(section: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    low, high = section.numbers("min", "m", 3), section.numbers("max", "m", 3)
+def _check_box(low: tuple[float, ...], high: tuple[float, ...]) -> None:
     if any(a >= b for a, b in zip(low, high, strict=True)):
-        raise section.error("min", f"is {list(low)}, expected less than max on every axis")
-    return low, high
+        raise Misfit(f"is {list(low)}, expected less than max on every axis", "min")
 
 
-def _point(name: str, section: Section, workspace: tuple[Any, Any]) -> WatchedPoint:
-    """A point, in the workspace unless it has a box of its own."""
-    link = section.text("link", "a link of the URDF")
-    xyz = section.numbers("xyz", "m", 3) if "xyz" in section else (0.0, 0.0, 0.0)
-    low, high = _corners(section) if "min" in section or "max" in section else workspace
-    if low is None:
-        raise section.error("", "needs min and max, or limits.workspace")
-    section.finish()
-    return WatchedPoint(name, link, xyz, low=low, high=high)
+class PointKeys(FileSection, frozen=True, kw_only=True):
+    """A point of `limits.points`, in the workspace unless it has a box of its own."""
+
+    link: Annotated[str, text("a link of the URDF")]
+    xyz: Metres3 = (0.0, 0.0, 0.0)
+    min: Metres3 | None = None
+    max: Metres3 | None = None
+
+    def __post_init__(self) -> None:
+        if self.min and self.max:
+            _check_box(self.min, self.max)
+        elif self.min or self.max:
+            missing = "max" if self.min else "min"
+            raise Misfit("is missing, expected a list of 3 numbers in m", missing)
+
+    def point(self, name: str, workspace: BoxKeys | None) -> WatchedPoint:
+        """The point of this name."""
+        box = self if self.min or workspace is None else workspace
+        return WatchedPoint(name, self.link, self.xyz, low=box.min or (), high=box.max or ())
+
+
+class OrientationKeys(FileSection, frozen=True, kw_only=True):
+    """How the tool may be turned; see OrientationLimit."""
+
+    tool_axis: Axis
+    base_axis: Axis
+    cone: Annotated[float, positive("rad")]
+    twist: Annotated[tuple[Finite, ...], numbers("rad", 2)] | None = None
+
+    def __post_init__(self) -> None:
+        if not SHARPEST_RAD <= self.cone <= WIDEST_RAD:
+            problem = f"is {self.cone:g} rad, expected {SHARPEST_RAD:g} to {WIDEST_RAD:g}"
+            raise Misfit(problem, "cone")
+        low, high = self.twist or (-1.0, 1.0)
+        is_short = low < high <= low + LONGEST_TWIST_RAD
+        if not (is_short and low >= -LONGEST_TWIST_RAD and high <= LONGEST_TWIST_RAD):
+            raise Misfit(
+                f"is [{low:g}, {high:g}] rad, expected a range that is shorter than a turn",
+                "twist",
+            )
+
+    @property
+    def limit(self) -> OrientationLimit:
+        twist = (self.twist[0], self.twist[1]) if self.twist else None
+        return OrientationLimit(
+            tool_axis=self.tool_axis,
+            base_axis=self.base_axis,
+            cone_rad=self.cone,
+            twist_rad=twist,
+        )
+
+
+class FollowingKeys(FileSection, frozen=True, kw_only=True):
+    """When a robot does not follow; see Following."""
+
+    position: Annotated[float, positive("m")] = Following.position_m
+    rotation: Annotated[float, positive("rad")] = Following.rotation_rad
+    joints: Annotated[float, positive("rad")] = Following.joints_rad
+    lag: Annotated[float, positive("s")] | None = None
+    """That of the robot's `lag` where it is not said."""
+    patience: Annotated[float, positive("s")] = Following.patience_s
+
+    def following(self, lag_s: float) -> Following:
+        """Of a robot that is `lag_s` behind its commands where nothing else is said."""
+        return Following(
+            position_m=self.position,
+            rotation_rad=self.rotation,
+            joints_rad=self.joints,
+            lag_s=self.lag or lag_s,
+            patience_s=self.patience,
+        )
+
+
+class LimitKeys(FileSection, frozen=True, kw_only=True):
+    """The section `limits` of an arm; see Limits. A list has a number for each of its joints."""
+
+    workspace: BoxKeys | None = None
+    orientation: OrientationKeys | None = None
+    points: dict[str, PointKeys] = {}
+    linear_velocity: MetresPerS | None = None
+    angular_velocity: RadiansPerS | None = None
+    linear_acceleration: MetresPerS2 | None = None
+    angular_acceleration: RadiansPerS2 | None = None
+    linear_jerk: Annotated[float, positive("m/s^3")] | None = None
+    angular_jerk: Annotated[float, positive("rad/s^3")] | None = None
+    linear_deceleration: MetresPerS2 | None = None
+    angular_deceleration: RadiansPerS2 | None = None
+    linear_jump: Annotated[float, positive("m")] | None = None
+    angular_jump: Annotated[float, positive("rad")] | None = None
+    grip_speed: Annotated[float, positive("1/s")] | None = None
+    joint_lower: Annotated[tuple[Finite, ...], in_unit("rad")] | None = None
+    joint_upper: Annotated[tuple[Finite, ...], in_unit("rad")] | None = None
+    joint_velocity: Annotated[tuple[Positive, ...], in_unit("rad/s")] | None = None
+    joint_acceleration: Annotated[tuple[Positive, ...], in_unit("rad/s^2")] | None = None
+    joint_jerk: Annotated[tuple[Positive, ...], in_unit("rad/s^3")] | None = None
+    joint_deceleration: Annotated[tuple[Positive, ...], in_unit("rad/s^2")] | None = None
+    joint_jump: Annotated[tuple[Positive, ...], in_unit("rad")] | None = None
+    following: FollowingKeys = FollowingKeys()
+
+    def __post_init__(self) -> None:
+        for name, point in self.points.items():
+            if point.min is None and self.workspace is None:
+                raise Misfit("needs min and max, or limits.workspace", f"points.{name}")
+
+    def check_joints(self, count: int) -> None:
+        """Misfit where a list is not as long as an arm has joints, or limits are crossed."""
+        for key, unit in JOINTS.items():
+            values = getattr(self, key)
+            if values is not None and len(values) != count:
+                problem = f"is {shown(list(values))}, expected a list of {count} numbers in {unit}"
+                raise Misfit(problem, f"limits.{key}")
+        pairs = zip(self.joint_lower or (), self.joint_upper or (), strict=False)
+        for joint, (low, high) in enumerate(pairs, start=1):
+            if low >= high:
+                raise Misfit(
+                    f"is {low:g} for joint {joint}, expected less than its joint_upper, {high:g}",
+                    "limits.joint_lower",
+                )
+
+    def limits(self, lag_s: float) -> Limits:
+        """The limits of an arm that is `lag_s` behind its commands where `following` does not say
+        otherwise."""
+        plain = {name: getattr(self, name) for name in (*CARTESIAN, *JOINTS)}
+        return Limits(
+            **plain,
+            workspace_min=self.workspace.min if self.workspace else None,
+            workspace_max=self.workspace.max if self.workspace else None,
+            orientation=self.orientation.limit if self.orientation else None,
+            points=tuple(point.point(n, self.workspace) for n, point in self.points.items()),
+            following=self.following.following(lag_s),
+        )
+
+
+CARTESIAN = tuple(
+    name for name in LimitKeys.__struct_fields__ if name.startswith(("linear", "angular", "grip"))
+)
 
 
 def joined_limits(limits: Sequence[tuple[Limits, int]]) -> Limits:
@@ -266,28 +328,40 @@ def joined_limits(limits: Sequence[tuple[Limits, int]]) -> Limits:
     )
 
 
-def read_distances(section: Section, arms: Mapping[str, Limits]) -> tuple[PointDistance, ...]:
-    """How near points of arms may come, which are among `limits.points` of theirs."""
+class DistanceKeys(FileSection, frozen=True, kw_only=True):
+    """Two points of different arms, and how near in m they may come; see PointDistance."""
+
+    points: Names
+    least: Annotated[float, positive("m")]
+
+
+def point_distances(
+    distances: Mapping[str, DistanceKeys], arms: Mapping[str, Limits], place: KeyPath
+) -> tuple[PointDistance, ...]:
+    """How near points of arms may come, which are among `limits.points` of theirs; `place` is that
+    of the distances in the file."""
     known = {
         of_arm(arm, point.name): (arm, point.name)
         for arm, own in arms.items()
         for point in own.points
     }
-    return tuple(_distance(name, part, known) for name, part in section.sections())
+    found = []
+    for name, keys in distances.items():
+        _check_points(keys.points, known, place / name)
+        points = known[keys.points[0]], known[keys.points[1]]
+        found.append(PointDistance(name=name, points=points, least_m=keys.least))
+    return tuple(found)
 
 
-def _distance(name: str, section: Section, known: Mapping[str, tuple[str, str]]) -> PointDistance:
-    names = section.names("points")
+def _check_points(
+    names: Sequence[str], known: Mapping[str, tuple[str, str]], place: KeyPath
+) -> None:
     for point in names:
         if point not in known:
             near = did_you_mean(point, known) or f"there are {', '.join(known) or 'none'}"
-            raise section.error(
-                "points", f"holds {point}, expected limits.points of the arms: {near}"
+            raise place.error(
+                f"holds {point}, expected limits.points of the arms: {near}", "points"
             )
     if len(names) != 2 or known[names[0]][0] == known[names[1]][0]:
-        raise section.error(
-            "points", "expected two points of different arms: [left/tool, right/tool]"
-        )
-    least_m = section.positive("least", "m")
-    section.finish()
-    return PointDistance(name=name, points=(known[names[0]], known[names[1]]), least_m=least_m)
+        problem = "expected two points of different arms: [left/tool, right/tool]"
+        raise place.error(problem, "points")

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from groot_ros.robot.camera_stream import CameraStream, read_camera
-from groot_ros.robot.pose_stream import PoseStream, read_pose
-from groot_ros.robot.section import Section
+from groot_ros.files.typed import FileSection, KeyPath, Misfit
+from groot_ros.robot.camera_stream import CameraKeys, CameraStream
+from groot_ros.robot.pose_stream import PoseKeys, PoseStream
 from groot_ros.robot.streams import (
+    GripKeys,
     GripStream,
+    JointKeys,
     JointStream,
+    VectorKeys,
     VectorStream,
-    read_grip,
-    read_joints,
-    read_vector,
 )
 from groot_ros.signals.signals import ARM, EE_POSE, GRIP, JOINT_POSITION, SignalSpec, of_arm
 
@@ -74,43 +74,42 @@ class Observations:
         return replace(self, cameras=cameras, vectors=vectors, arms=arms, **own)
 
 
-def read_observations(section: Section) -> Observations:
-    """Of the only arm of a robot."""
-    observations = replace(_read_arm(section), cameras=read_cameras(section))
-    section.finish()
-    return observations
+class ObservationKeys(FileSection, frozen=True, kw_only=True):
+    """The section `observations` of an arm; of several arms cameras stand beside them."""
+
+    cameras: dict[str, CameraKeys] = {}
+    joint_position: JointKeys | None = None
+    ee_pose: PoseKeys | None = None
+    grip: GripKeys | None = None
+
+    def __post_init__(self) -> None:
+        if self.ee_pose and self.ee_pose.fk and not self.joint_position:
+            problem = "needs observations.joint_position, by which it is found"
+            raise Misfit(problem, "ee_pose.fk")
+
+    @property
+    def observations(self) -> Observations:
+        joints = self.joint_position.stream if self.joint_position else None
+        return Observations(
+            cameras=camera_streams(self.cameras),
+            joint_position=joints,
+            ee_pose=self.ee_pose.stream(joints.topic if joints else "") if self.ee_pose else None,
+            grip=self.grip.stream if self.grip else None,
+        )
 
 
-def read_cameras(parent: Section) -> dict[str, CameraStream]:
-    return {name: read_camera(name, s) for name, s in parent.part("cameras").sections()}
+def camera_streams(cameras: Mapping[str, CameraKeys]) -> dict[str, CameraStream]:
+    """Cameras by name."""
+    return {name: keys.stream(name) for name, keys in cameras.items()}
 
 
-def read_arm_observations(section: Section) -> Observations:
-    """Of one of several arms, beside which the cameras stand."""
-    if "cameras" in section:
-        raise section.error("cameras", "stands in an arm, expected `cameras` beside `arms`")
-    observations = _read_arm(section)
-    section.finish()
-    return observations
-
-
-def _read_arm(section: Section) -> Observations:
-    joints = read_joints(section) if "joint_position" in section else None
-    joint_topic = joints.topic if joints else ""
-    pose = read_pose(section.section("ee_pose"), joint_topic) if "ee_pose" in section else None
-    return Observations(
-        cameras={},
-        joint_position=joints,
-        ee_pose=pose,
-        grip=read_grip(section.section("grip")) if "grip" in section else None,
-    )
-
-
-def read_vectors(section: Section, observations: Observations) -> dict[str, VectorStream]:
-    vectors = {name: read_vector(part) for name, part in section.sections()}
+def with_signals(
+    observations: Observations, signals: Mapping[str, VectorKeys], place: KeyPath
+) -> Observations:
+    """Those of a robot and its other signals; `place` is theirs in the file."""
     taken = {*(spec.name for spec in ARM), *observations.cameras, *observations.arms}
-    for name in vectors:
+    for name in signals:
         if name in taken or name in observations.signals:
-            raise section.error(name, "is the name of another stream, expected one of its own")
-    section.finish()
-    return vectors
+            raise place.error("is the name of another stream, expected one of its own", name)
+    vectors = {name: keys.stream for name, keys in signals.items()}
+    return replace(observations, vectors=vectors)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from groot_ros.robot.section import Section
+from typing import Annotated
+
+from groot_ros.files.typed import Misfit, number
+from groot_ros.robot.stream_time import TimeKeys
+
+Raw = Annotated[float, number("the raw value's unit")]
 
 
 class Opening:
@@ -25,9 +30,13 @@ class Opening:
         return self.open + closure * (self.closed - self.open)
 
 
-def read_open_closed(section: Section) -> tuple[float, float]:
-    opened = section.number("open", "the raw value's unit") if "open" in section else 0.0
-    closed = section.number("closed", "the raw value's unit") if "closed" in section else 1.0
-    if opened == closed:
-        raise section.error("closed", f"is {closed:g} like open, expected two different values")
-    return opened, closed
+class OpeningKeys(TimeKeys, frozen=True, kw_only=True):
+    """A stream of a gripper's numbers; see Opening."""
+
+    open: Raw = 0.0
+    closed: Raw = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.open == self.closed:
+            raise Misfit(f"is {self.closed:g} like open, expected two different values", "closed")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from groot_ros.files.typed import FileSection, Misfit, number, whole
 from groot_ros.robot.labels import (
+    OPERATOR,
     REACHED,
     GripLabel,
+    GripLabelKeys,
     JointLabel,
+    JointLabelKeys,
     PoseLabel,
-    read_grip_label,
-    read_joint_label,
-    read_pose_label,
+    PoseLabelKeys,
 )
 from groot_ros.robot.observations import Observations
 from groot_ros.robot.output import Output
-from groot_ros.robot.section import Section
+from groot_ros.robot.topic import Topic
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 
 MOST_BUTTONS = 64
@@ -50,34 +53,47 @@ class Operator:
     join_speed: float = 0.3
 
 
-def read_operator(section: Section, observations: Observations, output: Output) -> Operator | None:
-    """The section `operator` of an arm; None where it leads nothing that the output asks for."""
-    joints, motions = observations.joint_position, dict[str, JointLabel | PoseLabel]()
-    if JOINT_POSITION.name in section and joints:
-        part = section.section(JOINT_POSITION.name)
-        motions[JOINT_POSITION.name] = read_joint_label(part, joints.joints)
-    if EE_POSE.name in section:
-        motions[EE_POSE.name] = read_pose_label(section.section(EE_POSE.name))
-    grip = read_grip_label(section.section(GRIP.name)) if GRIP.name in section else None
-    if grip and grip.type == REACHED:
-        raise section.error("grip.type", f"is {REACHED}, expected the type of a topic")
-    button = _button(section.section("button")) if "button" in section else None
-    moved = _number(section, "moved", "rad, m or m/s", Operator.moved)
-    join_speed = _number(section, "join_speed", "rad/s or m/s", Operator.join_speed)
-    section.finish()
-    motion = motions.get(output.signal.name)
-    if motion is None:
-        return None
-    return Operator(motion=motion, grip=grip, button=button, moved=moved, join_speed=join_speed)
+class ButtonKeys(FileSection, frozen=True, kw_only=True):
+    """A button; see Button."""
+
+    topic: Topic
+    index: Annotated[int, whole(0, MOST_BUTTONS - 1)]
+
+    @property
+    def button(self) -> Button:
+        return Button(topic=self.topic, index=self.index)
 
 
-def _number(section: Section, key: str, unit: str, missing: float) -> float:
-    return section.number(key, unit, 0.0, 100.0) if key in section else missing
+class OperatorKeys(FileSection, frozen=True, kw_only=True):
+    """The section `operator` of an arm; see Operator."""
 
+    joint_position: JointLabelKeys | None = None
+    ee_pose: PoseLabelKeys | None = None
+    grip: GripLabelKeys | None = None
+    button: ButtonKeys | None = None
+    moved: Annotated[float, number("rad, m or m/s", 0.0, 100.0)] = Operator.moved
+    join_speed: Annotated[float, number("rad/s or m/s", 0.0, 100.0)] = Operator.join_speed
 
-def _button(section: Section) -> Button:
-    button = Button(
-        topic=section.topic("topic"), index=section.integer("index", 0, MOST_BUTTONS - 1)
-    )
-    section.finish()
-    return button
+    def __post_init__(self) -> None:
+        if self.grip and self.grip.type == REACHED:
+            raise Misfit(f"is {REACHED}, expected the type of a topic", "grip.type")
+
+    def operator(self, observations: Observations, output: Output, arm: str) -> Operator | None:
+        """That of an arm, whose keys begin with `arm`; None where it leads nothing that the output
+        asks for."""
+        joints, place = observations.joint_position, f"{arm}{OPERATOR}."
+        motion: JointLabel | PoseLabel | None = None
+        if output.signal == JOINT_POSITION and self.joint_position and joints:
+            key = f"{place}{JOINT_POSITION.name}"
+            motion = self.joint_position.label(key, joints.joints)
+        if output.signal == EE_POSE and self.ee_pose:
+            motion = self.ee_pose.label(f"{place}{EE_POSE.name}")
+        if motion is None:
+            return None
+        return Operator(
+            motion=motion,
+            grip=self.grip.label(f"{place}{GRIP.name}") if self.grip else None,
+            button=self.button.button if self.button else None,
+            moved=self.moved,
+            join_speed=self.join_speed,
+        )

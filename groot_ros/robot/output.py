@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from groot_ros.robot.commands import Commands, read_grip_command
-from groot_ros.robot.section import Section
+from groot_ros.files.typed import FileSection, number, text
+from groot_ros.robot.commands import GripCommandKeys
+from groot_ros.robot.pose_stream import UrdfPath
+from groot_ros.robot.topic import Topic
 from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, SignalSpec
 
 # Commands per second at least.
 MIN_RATE_HZ = 1.0
 # What the executor sends -> the command whose topic it needs.
-OUTPUT_PROFILES = {
+Profile = Literal["pose", "twist", "joint_trajectory", "jtc_upsampling", "joint_stream"]
+OUTPUT_PROFILES: Mapping[str, str] = {
     "pose": "ee_pose",
     "twist": "twist",
     "joint_trajectory": "joint_position",
@@ -52,54 +56,38 @@ class Output:
         return EE_POSE if self.kinematics else self.commanded
 
 
-def read_rate_hz(section: Section, key: str) -> float:
-    """Commands per second."""
-    return section.number(key, "Hz", MIN_RATE_HZ, 1000.0)
+Rate = Annotated[float, number("Hz", MIN_RATE_HZ, 1000.0)]
 
 
-def read_profile(section: Section) -> str:
-    """A key of OUTPUT_PROFILES."""
-    return section.choice("profile", tuple(OUTPUT_PROFILES))
+class KinematicsKeys(FileSection, frozen=True, kw_only=True):
+    """Where joints for a pose come from; see ToolKinematics."""
+
+    tool: Annotated[str, text("the link at the tool")]
+    urdf: UrdfPath | None = None
+
+    @property
+    def kinematics(self) -> ToolKinematics:
+        return ToolKinematics(self.tool, self.urdf or "")
 
 
-def read_output(
-    section: Section,
-    commands: Commands,
-    rate_hz: float | None = None,
-    spanning: tuple[str, str] | None = None,
-) -> tuple[Output, Commands]:
-    """How the executor commands, and on which topics: those of `commands`, and what the output
-    itself says of them.
+class ArmOutputKeys(FileSection, frozen=True, kw_only=True):
+    """The section `output` of one of several arms, whose rate is said beside them."""
 
-    Of one of several arms the rate is said elsewhere, and so are profile and topic of an output
-    that spans them.
-    """
-    kinematics = None
-    if "kinematics" in section:
-        part = section.section("kinematics")
-        urdf = part.text("urdf", "the path of a URDF file") if "urdf" in part else ""
-        kinematics = ToolKinematics(part.text("tool", "the link at the tool"), urdf)
-        part.finish()
-    output = Output(
-        profile=spanning[0] if spanning else read_profile(section),
-        rate_hz=read_rate_hz(section, "rate") if rate_hz is None else rate_hz,
-        kinematics=kinematics,
-    )
-    topic = spanning[1] if spanning else ""
-    if not spanning and "topic" in section:
-        topic = section.topic("topic")
-    if topic:
-        name = OUTPUT_PROFILES[output.profile]
-        if (other := getattr(commands, name)) not in (None, topic):
-            raise section.error(
-                "topic", f"is {topic}, but commands.{name} is {other}: say it in one place"
-            )
-        named: dict[str, Any] = {name: topic}
-        commands = replace(commands, **named)
-    if "grip" in section:
-        if commands.grip:
-            raise section.error("grip", "is there and commands.grip too: say it in one place")
-        grip = read_grip_command(section.section("grip"))
-        commands = replace(commands, grip=grip)
-    section.finish()
-    return output, commands
+    profile: Profile | None = None
+    topic: Topic | None = None
+    grip: GripCommandKeys | None = None
+    kinematics: KinematicsKeys | None = None
+
+
+class OutputKeys(ArmOutputKeys, frozen=True, kw_only=True):
+    """The section `output` of a single arm; see Output."""
+
+    profile: Profile
+    rate: Rate
+
+
+class SpanningKeys(FileSection, frozen=True, kw_only=True):
+    """The section `output` beside several arms, of one that spans them."""
+
+    profile: Profile
+    topic: Topic

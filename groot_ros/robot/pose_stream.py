@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from groot_ros.robot.section import TOPIC, Section
-from groot_ros.robot.stream_time import STATE_MAX_AGE_S, StreamTime, read_max_age_s, read_time
+from groot_ros.files.typed import FileSection, Finite, Misfit, numbers, text
+from groot_ros.robot.stream_time import STATE_MAX_AGE_S, StateKeys, StreamTime
+from groot_ros.robot.topic import TOPIC, Topic
 from groot_ros.signals.kinds import POSE, Kind
 
 TF, TF_STATIC = "/tf", "/tf_static"
+UrdfPath = Annotated[str, text("the path of a URDF file")]
 
 
 @dataclass(frozen=True)
@@ -44,35 +46,54 @@ class ComputedPose(PoseStream):
     urdf: str = ""
 
 
-def read_pose(section: Section, joint_topic: str) -> PoseStream:
-    """Of a section with `topic`, `tf` or `fk`; `joint_topic` is that of the joints, if any."""
-    ways = [key for key in ("topic", "tf", "fk") if key in section]
-    if not ways:
-        raise section.error("topic", f"is missing, expected {TOPIC}, or one of tf and fk")
-    if len(ways) > 1:
-        raise section.error(ways[1], f"is there beside {ways[0]}, expected one of topic, tf, fk")
-    rest: dict[str, Any] = {
-        "max_age_s": read_max_age_s(section, STATE_MAX_AGE_S),
-        "time": read_time(section),
-        "tool": _tool(section.section("tool")) if "tool" in section else None,
-    }
-    stream: PoseStream
-    if ways == ["tf"]:
-        stream = TransformStream(link=section.text("tf", "the frame of the hand"), **rest)
-    elif ways == ["fk"]:
-        if not joint_topic:
-            raise section.error("fk", "needs observations.joint_position, by which it is found")
-        urdf = section.text("urdf", "the path of a URDF file") if "urdf" in section else ""
-        link = section.text("fk", "the link of the hand")
-        stream = ComputedPose(joint_topic, link=link, urdf=urdf, **rest)
-    else:
-        link = section.text("link", "the link whose pose it is") if "link" in section else ""
-        stream = PoseStream(section.topic("topic"), link=link, **rest)
-    section.finish()
-    return stream
+class FixedPose(FileSection, frozen=True, kw_only=True):
+    """A pose by `xyz` in m and a unit quaternion; none moves or turns."""
+
+    xyz: Annotated[tuple[Finite, ...], numbers("m", 3)] = (0.0, 0.0, 0.0)
+    quat_wxyz: Annotated[tuple[Finite, ...], numbers("1", 4)] = (1.0, 0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if abs(sum(number * number for number in self.quat_wxyz) - 1.0) > 1e-3:
+            raise Misfit("has another length than 1", "quat_wxyz")
+
+    @property
+    def pose(self) -> tuple[float, ...]:
+        """The pose (7,)."""
+        return (*self.xyz, *self.quat_wxyz)
 
 
-def _tool(section: Section) -> tuple[float, ...]:
-    tool = section.pose()
-    section.finish()
-    return tool
+class PoseKeys(StateKeys, frozen=True, kw_only=True):
+    """The pose of the hand by `topic`, `tf` or `fk`; see PoseStream."""
+
+    topic: Topic | None = None
+    tf: Annotated[str, text("the frame of the hand")] | None = None
+    fk: Annotated[str, text("the link of the hand")] | None = None
+    link: Annotated[str, text("the link whose pose it is")] | None = None
+    """Of a topic."""
+    urdf: UrdfPath | None = None
+    """Of fk."""
+    tool: FixedPose | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ways = [key for key in ("topic", "tf", "fk") if getattr(self, key)]
+        if not ways:
+            raise Misfit(f"is missing, expected {TOPIC}, or one of tf and fk", "topic")
+        if len(ways) > 1:
+            raise Misfit(f"is there beside {ways[0]}, expected one of topic, tf, fk", ways[1])
+        for key, way in (("link", "topic"), ("urdf", "fk")):
+            if getattr(self, key) and ways != [way]:
+                raise Misfit(f"is there beside {ways[0]}, expected it beside {way} alone", key)
+
+    def stream(self, joint_topic: str) -> PoseStream:
+        """The stream; `joint_topic` is that of the joints, by which `fk` finds it."""
+        rest: dict[str, Any] = {
+            "max_age_s": self.max_age,
+            "time": self.time,
+            "tool": self.tool.pose if self.tool else None,
+        }
+        if self.tf:
+            return TransformStream(link=self.tf, **rest)
+        if self.fk:
+            return ComputedPose(joint_topic, link=self.fk, urdf=self.urdf or "", **rest)
+        return PoseStream(self.topic or "", link=self.link or "", **rest)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from groot_ros.robot.commands import ARRAY, Commands, GripCommand, read_commands
-from groot_ros.robot.labels import OPERATOR, Labels, read_labels
-from groot_ros.robot.lag import Lag, read_lag
-from groot_ros.robot.limits import Following, Limits, PointDistance, read_limits
+from groot_ros.files.typed import KeyPath
+from groot_ros.robot.arm_keys import ArmKeys
+from groot_ros.robot.commands import ARRAY, Commands, GripCommand
+from groot_ros.robot.labels import Labels
+from groot_ros.robot.lag import Lag
+from groot_ros.robot.limits import Following, Limits, PointDistance
 from groot_ros.robot.observations import Observations
-from groot_ros.robot.operator import Operator, read_operator
-from groot_ros.robot.output import OUTPUT_PROFILES, Output, read_output
-from groot_ros.robot.section import Section
+from groot_ros.robot.operator import Operator
+from groot_ros.robot.output import OUTPUT_PROFILES, ArmOutputKeys, Output
 from groot_ros.signals.signals import SEPARATOR, of_arm
 
-NAME, FRAME = "the robot's name", "a frame name such as fr3_link0"
 OF_SEVERAL = ("arms", "spanning_topic", "distances", "placed")
 """Fields that only robots of several arms have."""
 
@@ -130,8 +130,8 @@ def described(robot: RobotConfig) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """What is said once for several arms; `profile` and `topic` are of an output that spans them,
-    empty where each has its own."""
+    """What is said once for a robot; `profile` and `topic` are of an output that spans several
+    arms, empty where each has its own."""
 
     name: str
     base_frame: str
@@ -140,83 +140,85 @@ class Common:
     topic: str = ""
 
 
-def read_arm(
-    section: Section, observations: Observations, common: Common | None = None
+def arm_config(
+    keys: ArmKeys, observations: Observations, common: Common, place: KeyPath
 ) -> RobotConfig:
-    """A single arm, or one of several that have something in `common`."""
-    joints = observations.joint_position
-    commands = read_commands(section.part("commands"))
-    output, commanded = _output(section, commands, common)
-    lag = read_lag(section.section("lag")) if "lag" in section else None
-    lag_s = lag.total_s if lag else Following.lag_s
-    frame = common.base_frame if common and "base_frame" not in section else None
+    """A single arm, or one of several that have something in `common`, by its keys at a place in
+    the file."""
+    arm = f"{place.path}." if place.path else ""
+    profile = common.profile or keys.output.profile or ""
+    kinematics = keys.output.kinematics.kinematics if keys.output.kinematics else None
+    commands = keys.commands.commands(f"{arm}commands") if keys.commands else Commands()
+    lag = keys.lag.lag if keys.lag else None
+    output = Output(profile, common.rate_hz, kinematics)
     robot = RobotConfig(
-        name=common.name if common else section.text("robot", NAME),
-        spanning_topic=common.topic if common else "",
-        base_frame=frame or section.text("base_frame", FRAME),
+        name=common.name,
+        spanning_topic=common.topic,
+        base_frame=keys.base_frame or common.base_frame,
         observations=observations,
-        commands=commanded,
+        commands=_commanded(keys.output, commands, common, place / "output"),
         output=output,
-        labels=read_labels(section.part("labels"), commands, observations),
-        limits=read_limits(section.part("limits"), len(joints.joints) if joints else 0, lag_s),
+        labels=keys.labels.labels(commands, observations, arm),
+        limits=keys.limits.limits(lag.total_s if lag else Following.lag_s),
         lag=lag,
+        urdf=keys.urdf or (kinematics.urdf if kinematics else ""),
+        operator=keys.operator.operator(observations, output, arm) if keys.operator else None,
     )
-    if "urdf" in section:
-        robot = replace(robot, urdf=section.text("urdf", "the path of a URDF file"))
-    elif robot.output.kinematics:
-        robot = replace(robot, urdf=robot.output.kinematics.urdf)
-    _check_output(robot, section)
-    if OPERATOR in section:
-        operator = read_operator(section.section(OPERATOR), observations, robot.output)
-        robot = replace(robot, operator=operator)
+    _check_output(robot, keys, place)
     return robot
 
 
-def _output(
-    section: Section, commands: Commands, common: Common | None
-) -> tuple[Output, Commands]:
-    if common is None:
-        return read_output(section.section("output"), commands)
-    if not common.profile:
-        return read_output(section.section("output"), commands, common.rate_hz)
-    return read_output(
-        section.part("output"), commands, common.rate_hz, (common.profile, common.topic)
-    )
+def _commanded(
+    keys: ArmOutputKeys, commands: Commands, common: Common, place: KeyPath
+) -> Commands:
+    """The topics of `commands`, and what the output itself says of them."""
+    name = OUTPUT_PROFILES[common.profile or keys.profile or ""]
+    if topic := common.topic or keys.topic:
+        if (other := getattr(commands, name)) not in (None, topic):
+            raise place.error(
+                f"is {topic}, but commands.{name} is {other}: say it in one place", "topic"
+            )
+        named: dict[str, Any] = {name: topic}
+        commands = replace(commands, **named)
+    if keys.grip:
+        if commands.grip:
+            raise place.error("is there and commands.grip too: say it in one place", "grip")
+        commands = replace(commands, grip=keys.grip.command((place / "grip").path))
+    return commands
 
 
-def _check_output(robot: RobotConfig, root: Section) -> None:
+def _check_output(robot: RobotConfig, keys: ArmKeys, place: KeyPath) -> None:
     profile = robot.output.profile
     needed = OUTPUT_PROFILES[profile]
     if getattr(robot.commands, needed) is None:
-        raise root.error(
-            f"commands.{needed}" if "commands" in root else "output.topic",
+        raise place.error(
             f"is missing, expected a topic because output.profile is {profile}",
+            f"commands.{needed}" if keys.commands else "output.topic",
         )
     grip = robot.commands.grip
     if grip and grip.is_of_arm:
-        _check_grip_of_arm(robot, grip, root)
+        _check_grip_of_arm(robot, grip, KeyPath(place.source, grip.key))
     name = robot.output.commanded.name
     if name not in robot.observations.signals:
-        raise root.error(
-            f"observations.{name}",
+        raise place.error(
             f"is missing, expected a topic because output.profile is {profile}: a motion begins "
             "where the robot is",
+            f"observations.{name}",
         )
 
 
-def _check_grip_of_arm(robot: RobotConfig, grip: GripCommand, root: Section) -> None:
+def _check_grip_of_arm(robot: RobotConfig, grip: GripCommand, place: KeyPath) -> None:
     """A gripper without a topic of its own is in messages of a profile with room for it."""
-    key = grip.key.removeprefix(root.place("")).lstrip(".")
     fitting = ("joint_stream",) if grip.type == ARRAY else ("joint_trajectory", "jtc_upsampling")
     if robot.output.profile not in fitting:
-        raise root.error(
-            f"{key}.type",
+        raise place.error(
             f"is {grip.type} without a topic of its own, expected float64 or gripper_command "
             f"because output.profile is {robot.output.profile}",
+            "type",
         )
     count = len(robot.joints)
     if grip.type == ARRAY and grip.index not in (0, count):
-        raise root.error(
-            f"{key}.index",
+        raise place.error(
             f"is {grip.index}, expected 0, before the arm's joints, or {count}, behind them",
+            "index",
         )

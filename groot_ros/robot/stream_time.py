@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from groot_ros.robot.section import Section
+from groot_ros.files.typed import FileSection, Misfit, number, positive
 
 STATE_MAX_AGE_S = 0.2
 # By which time a stream counts.
 HEADER, ARRIVAL = "header", "arrival"
-CLOCKS = (HEADER, ARRIVAL)
+Clock = Literal["header", "arrival"]
+MaxAge = Annotated[float, positive("s")]
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,27 @@ class StreamTime:
         return time_ns - round(self.latency_s * 1e9) if time_ns else 0
 
 
-def read_time(section: Section, is_stamped: bool = True) -> StreamTime:
-    default = HEADER if is_stamped else ARRIVAL
-    clock = section.choice("clock", CLOCKS) if "clock" in section else default
-    if clock == HEADER and not is_stamped:
-        raise section.error("clock", "is header, expected arrival: its messages carry no time")
-    return StreamTime(clock, read_latency_s(section))
+class TimeKeys(FileSection, frozen=True, kw_only=True):
+    """When messages of a stream count; see StreamTime."""
+
+    clock: Clock | None = None
+    latency: Annotated[float, number("s", 0.0, 10.0)] = 0.0
+
+    @property
+    def is_stamped(self) -> bool:
+        """Whether its messages have a header."""
+        return True
+
+    def __post_init__(self) -> None:
+        if self.clock == HEADER and not self.is_stamped:
+            raise Misfit("is header, expected arrival: its messages carry no time", "clock")
+
+    @property
+    def time(self) -> StreamTime:
+        return StreamTime(self.clock or (HEADER if self.is_stamped else ARRIVAL), self.latency)
 
 
-def read_latency_s(section: Section) -> float:
-    return section.number("latency", "s", 0.0, 10.0) if "latency" in section else 0.0
+class StateKeys(TimeKeys, frozen=True, kw_only=True):
+    """Of a stream that says how the robot is."""
 
-
-def read_max_age_s(section: Section, default: float) -> float:
-    return section.positive("max_age", "s") if "max_age" in section else default
+    max_age: MaxAge = STATE_MAX_AGE_S

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from groot_ros.robot.opening import Opening, read_open_closed
-from groot_ros.robot.section import Section
-from groot_ros.robot.stream_time import STATE_MAX_AGE_S, StreamTime, read_max_age_s, read_time
+from groot_ros.files.typed import Misfit, Names, text, whole
+from groot_ros.robot.opening import Opening, OpeningKeys
+from groot_ros.robot.stream_time import STATE_MAX_AGE_S, MaxAge, StateKeys, StreamTime
+from groot_ros.robot.topic import Topic
 from groot_ros.signals.kinds import CLOSURE, JOINTS, VECTOR, Kind
 
 # What vectors are told by, and the names of their numbers; empty where the file names them.
@@ -23,6 +24,8 @@ VECTOR_NAMES: Mapping[str, tuple[str, ...]] = {
 OF_JOINTS = (EFFORT, VELOCITY)
 # Of an array.
 MOST_NUMBERS = 1024
+Index = Annotated[int, whole(0, MOST_NUMBERS)]
+VectorType = Literal["wrench", "twist", "effort", "velocity", "array"]
 
 
 @dataclass(frozen=True)
@@ -72,46 +75,64 @@ class VectorStream:
     time: StreamTime = StreamTime()
 
 
-def read_joints(parent: Section) -> JointStream:
-    section = parent.section("joint_position")
-    stream = JointStream(
-        topic=section.topic("topic"),
-        joints=section.names("joints"),
-        max_age_s=read_max_age_s(section, STATE_MAX_AGE_S),
-        time=read_time(section),
-    )
-    section.finish()
-    return stream
+class JointKeys(StateKeys, frozen=True, kw_only=True):
+    """The joints of an arm; see JointStream."""
+
+    topic: Topic
+    joints: Names
+
+    @property
+    def stream(self) -> JointStream:
+        return JointStream(self.topic, tuple(self.joints), self.max_age, self.time)
 
 
-def read_index(section: Section) -> int | None:
-    """Which number of an array it is; None of one that holds nothing else."""
-    return section.integer("index", 0, MOST_NUMBERS) if "index" in section else None
+class GripKeys(OpeningKeys, frozen=True, kw_only=True):
+    """How far a gripper is closed; see GripStream."""
+
+    topic: Topic
+    joint: Annotated[str, text("a joint name")] | None = None
+    index: Index | None = None
+    max_age: MaxAge = STATE_MAX_AGE_S
+
+    @property
+    def is_stamped(self) -> bool:
+        return self.joint is not None
+
+    @property
+    def stream(self) -> GripStream:
+        return GripStream(
+            topic=self.topic,
+            joint=self.joint,
+            open=self.open,
+            closed=self.closed,
+            max_age_s=self.max_age,
+            time=self.time,
+            index=self.index,
+        )
 
 
-def read_grip(section: Section) -> GripStream:
-    opened, closed = read_open_closed(section)
-    stream = GripStream(
-        topic=section.topic("topic"),
-        joint=section.text("joint", "a joint name") if "joint" in section else None,
-        open=opened,
-        closed=closed,
-        max_age_s=read_max_age_s(section, STATE_MAX_AGE_S),
-        time=read_time(section, is_stamped="joint" in section),
-        index=read_index(section),
-    )
-    section.finish()
-    return stream
+class VectorKeys(StateKeys, frozen=True, kw_only=True):
+    """Another signal; see VectorStream. Arrays have `names`, efforts and velocities `joints`."""
 
+    topic: Topic
+    type: VectorType = "wrench"
+    names: Names | None = None
+    joints: Names | None = None
 
-def read_vector(section: Section) -> VectorStream:
-    kind = section.choice("type", tuple(VECTOR_NAMES)) if "type" in section else WRENCH
-    stream = VectorStream(
-        topic=section.topic("topic"),
-        type=kind,
-        names=VECTOR_NAMES[kind] or section.names("joints" if kind in OF_JOINTS else "names"),
-        max_age_s=read_max_age_s(section, STATE_MAX_AGE_S),
-        time=read_time(section, is_stamped=kind != ARRAY),
-    )
-    section.finish()
-    return stream
+    @property
+    def is_stamped(self) -> bool:
+        return self.type != ARRAY
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key, is_asked in (("names", self.type == ARRAY), ("joints", self.type in OF_JOINTS)):
+            is_there = getattr(self, key) is not None
+            if is_there and not is_asked:
+                raise Misfit(f"is not a key of a signal of type {self.type}", key)
+            if is_asked and not is_there:
+                raise Misfit("is missing, expected a list of names", key)
+
+    @property
+    def stream(self) -> VectorStream:
+        names = VECTOR_NAMES[self.type] or tuple(self.names or self.joints or ())
+        return VectorStream(self.topic, self.type, names, self.max_age, self.time)

@@ -15,7 +15,7 @@ from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.limits.watched_points import PLANNED_M
 from groot_ros.errors import UserError
-from groot_ros.robot.checks import check_activation, unwatched
+from groot_ros.robot.checking.activation import check_activation, unwatched
 from groot_ros.robot.config import load_robot
 from groot_ros.robot.kinematics import tool_kinematics
 from groot_ros.robot.output import Output, ToolKinematics

@@ -16,7 +16,7 @@ from groot_ros.chunks.limits.bounds import refusal
 from groot_ros.chunks.limits.tool_orientation import MARGIN_RAD, ToolOrientation
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
-from groot_ros.robot.checks import check_activation
+from groot_ros.robot.checking.activation import check_activation
 from groot_ros.robot.config import load_robot, robot_path
 from groot_ros.robot.limits import AXES, OrientationLimit
 from groot_ros.signals.signals import EE_POSE, Signals

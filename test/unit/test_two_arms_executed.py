@@ -22,7 +22,7 @@ from groot_ros.chunks.execution.together import ReachOfArms, robot_borders
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.errors import UserError
 from groot_ros.geometry import pose_to_matrix
-from groot_ros.robot.checks import check_activation, unwatched
+from groot_ros.robot.checking.activation import check_activation, unwatched
 from groot_ros.robot.config import RobotConfig, parse_robot
 from groot_ros.robot.kinematics import watched_points
 from groot_ros.robot.urdf import load_urdf

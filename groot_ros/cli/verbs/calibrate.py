@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.calibration.robot_file import settings_for_copy, write_with_settings
     from groot_ros.data.bags.files import find_bags
     from groot_ros.demo.calibration_plot import write_calibration_plot
-    from groot_ros.robot.checks import check_single
+    from groot_ros.robot.checking.activation import check_single
     from groot_ros.robot.config import load_robot, robot_path
 
     _check_paths(args)

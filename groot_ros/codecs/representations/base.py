@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.robot.section import Section
+from groot_ros.files.section import Section
 from groot_ros.signals.kinds import Kind
 from groot_ros.signals.signals import SignalSpec
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from groot_ros.codecs.representations.base import Array, Representation
-from groot_ros.robot.section import Section
+from groot_ros.files.section import Section
 from groot_ros.signals.kinds import CLOSURE
 
 # Between the two answers 0 and 1 of a network.

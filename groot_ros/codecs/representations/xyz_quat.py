@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 
 from groot_ros.codecs.representations.base import Array, Representation
+from groot_ros.files.section import Section
 from groot_ros.geometry import normalize_quat
-from groot_ros.robot.section import Section
 from groot_ros.signals.kinds import POSE, WXYZ_TO_XYZW, XYZW_TO_WXYZ
 from groot_ros.signals.signals import SignalSpec
 

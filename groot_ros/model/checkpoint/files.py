@@ -7,7 +7,7 @@ from pathlib import Path
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
-from groot_ros.robot.section import Section
+from groot_ros.files.section import Section
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"

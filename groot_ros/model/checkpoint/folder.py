@@ -9,6 +9,7 @@ from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
+from groot_ros.files.section import Section
 from groot_ros.model.checkpoint.lerobot import PREPROCESSOR, TYPE, LeRobotFiles
 from groot_ros.model.checkpoint.tokenizer import find_tokenizer, load_tokenizer
 from groot_ros.model.networks.config import Gr00tConfig
@@ -17,7 +18,6 @@ from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.model.processing.processor import Processor
 from groot_ros.model.processing.prompt import PromptProcessor
 from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
-from groot_ros.robot.section import Section
 
 MOST_SLOTS = 4095
 # Of groot_ros.json: the embodiment that was trained, or what it says of each of several.

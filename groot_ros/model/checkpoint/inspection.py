@@ -13,13 +13,13 @@ import torch
 from safetensors import safe_open
 
 from groot_ros.errors import UserError
+from groot_ros.files.section import Section
 from groot_ros.model.checkpoint import weights
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.network import Gr00t
 from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.model.processing.normalization import key_statistics
-from groot_ros.robot.section import Section
 
 HEAD_PARTS = {
     "vl_self_attention": ("action_head.vl_self_attention.",),

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
+from groot_ros.files.section import Section
 from groot_ros.model.networks.n17 import N17
 from groot_ros.model.networks.released import N17_3B
-from groot_ros.robot.section import Section
 
 TYPE = "groot"
 PACK, ENCODE = "groot_n1_7_pack_inputs_v1", "groot_n1_7_vlm_encode_v1"

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import parse_json
+from groot_ros.files.section import Section
 from groot_ros.model.checkpoint.files import INDEX, SINGLE, weight_files
 from groot_ros.model.networks.network import Gr00t
-from groot_ros.robot.section import Section
 
 DTYPES = ("F32", "BF16", "F16")
 LEROBOT_PREFIX = "_groot_model."

@@ -12,9 +12,9 @@ from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
+from groot_ros.files.section import Section
 from groot_ros.model.networks.version import Version
 from groot_ros.model.networks.versions import find_version
-from groot_ros.robot.section import Section
 
 
 @dataclass(frozen=True)

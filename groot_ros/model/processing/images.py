@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from groot_ros.errors import UserError
+from groot_ros.files.section import Section
 from groot_ros.model.processing.resize import resize_antialias, resize_area
-from groot_ros.robot.section import Section
 
 # Of a picture, in pixels: 16 times a full HD one.
 LARGEST_EDGE = 1 << 13

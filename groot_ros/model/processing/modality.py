@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from groot_ros.errors import UserError
-from groot_ros.robot.section import Section
+from groot_ros.files.section import Section
 
 Kind = TypeVar("Kind", bound=enum.Enum)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
-from groot_ros.robot.section import Section
+from groot_ros.files.section import Section
 
 Array = NDArray[np.float64]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
+from groot_ros.files.section import Section
 from groot_ros.model.processing.modality import ActionKey, Modality, ModalityConfig
 from groot_ros.model.processing.normalization import (
     KeyStatistics,
@@ -21,7 +22,6 @@ from groot_ros.model.processing.normalization import (
     key_statistics,
 )
 from groot_ros.model.processing.relative import to_absolute, to_relative
-from groot_ros.robot.section import Section
 
 Array = NDArray[np.float64]
 MOST_NUMBERS = 1 << 12

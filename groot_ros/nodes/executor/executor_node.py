@@ -49,7 +49,7 @@ from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
 from groot_ros.observation.fields import NS, to_ns
 from groot_ros.observation.routes import Route
-from groot_ros.robot.checks import check_activation, unwatched
+from groot_ros.robot.checking.activation import check_activation, unwatched
 from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.robot.output import MIN_RATE_HZ
 from groot_ros.timing.clock_watch import ClockWatch

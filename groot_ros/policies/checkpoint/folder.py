@@ -11,9 +11,9 @@ from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.hub import local_folder
+from groot_ros.files.section import Section
 from groot_ros.model.checkpoint.files import other_weights
 from groot_ros.model.checkpoint.folder import EMBODIMENTS
-from groot_ros.robot.section import Section
 from groot_ros.share import share_file, user_path
 
 SHIPPED = "pretrained/sim_pick"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from groot_ros.errors import UserError
+from groot_ros.robot.checking.activation import check_activation, unwatched
 from groot_ros.robot.checking.description import description_findings
 from groot_ros.robot.checking.finding import Finding
 from groot_ros.robot.checking.units import unit_findings
-from groot_ros.robot.checks import check_activation, unwatched
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import GripLabel
 from groot_ros.robot.pose_stream import TF, TF_STATIC

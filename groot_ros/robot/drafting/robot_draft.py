@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from groot_ros.errors import UserError
-from groot_ros.robot.section import TODO
+from groot_ros.files.typed import TODO
 
 SEEN, GUESSED, ASKED = "seen", "guessed", "asked"
 
