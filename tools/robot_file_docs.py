@@ -23,7 +23,7 @@ from groot_ros.robot.labels import GripLabel, JointLabel, PoseLabel
 from groot_ros.robot.lag import Lag
 from groot_ros.robot.limits import Following, Limits, OrientationLimit, PointDistance, WatchedPoint
 from groot_ros.robot.operator import Button, Operator
-from groot_ros.robot.output import Output, ToolKinematics
+from groot_ros.robot.output import Home, Output, ToolKinematics
 from groot_ros.robot.pose_stream import PoseStream
 from groot_ros.robot.robot import RobotConfig
 from groot_ros.robot.streams import GripStream, JointStream, VectorStream
@@ -51,6 +51,7 @@ TYPES: Mapping[str, type] = {
     "operator": Operator,
     "operator.button": Button,
     "output": Output,
+    "home": Home,
     "output.kinematics": ToolKinematics,
     "limits": Limits,
     "limits.points.NAME": WatchedPoint,

@@ -12,7 +12,7 @@ from groot_ros.robot.lag import LagKeys
 from groot_ros.robot.limits import DistanceKeys, LimitKeys
 from groot_ros.robot.observations import ObservationKeys
 from groot_ros.robot.operator import OperatorKeys
-from groot_ros.robot.output import ArmOutputKeys, OutputKeys, Rate, SpanningKeys
+from groot_ros.robot.output import ArmOutputKeys, HomeKeys, OutputKeys, Rate, SpanningKeys
 from groot_ros.robot.pose_stream import FixedPose, UrdfPath
 from groot_ros.robot.streams import VectorKeys
 
@@ -32,6 +32,7 @@ class ArmKeys(FileSection, frozen=True, kw_only=True):
     lag: LagKeys | None = None
     urdf: UrdfPath | None = None
     operator: OperatorKeys | None = None
+    home: HomeKeys | None = None
 
     def __post_init__(self) -> None:
         observed = self.observations.joint_position
@@ -43,6 +44,8 @@ class ArmKeys(FileSection, frozen=True, kw_only=True):
             if keys and keys.joint_position and observed:
                 keys.joint_position.check_joints(joints, f"{section}.joint_position")
         self.limits.check_joints(len(joints))
+        if self.home:
+            self.home.check(len(joints), self.limits)
 
 
 class OneOfArmsKeys(ArmKeys, frozen=True, kw_only=True):

@@ -72,7 +72,7 @@ def parse_robot(values: object, source: str) -> RobotConfig:
     """A robot from the parsed YAML; `source` names the file in errors."""
     place = KeyPath(source)
     if isinstance(values, Mapping) and values.get("arms") is not None:
-        for key in ("observations", "labels", "commands", "operator"):
+        for key in ("observations", "labels", "commands", "operator", "home"):
             if values.get(key) is not None:
                 raise place.error(f"is there beside arms, expected at each: arms.*.{key}", key)
         of_arms = typed(values, ArmsKeys, place)

@@ -14,7 +14,7 @@ from groot_ros.robot.lag import Lag
 from groot_ros.robot.limits import Following, Limits, PointDistance
 from groot_ros.robot.observations import Observations
 from groot_ros.robot.operator import Operator
-from groot_ros.robot.output import OUTPUT_PROFILES, ArmOutputKeys, Output
+from groot_ros.robot.output import OUTPUT_PROFILES, ArmOutputKeys, Home, Output
 from groot_ros.signals.signals import SEPARATOR, of_arm
 
 OF_SEVERAL = ("arms", "spanning_topic", "distances", "placed")
@@ -38,6 +38,8 @@ class RobotConfig:
     """What a demonstrator commanded, by signal."""
     operator: Operator | None = None
     """With what a person takes over from the policy; None where the file does not say."""
+    home: Home | None = None
+    """Where it waits between two tasks; None where the file does not say."""
     limits: Limits = field(default_factory=Limits)
     lag: Lag | None = None
     """How it follows; None where the file does not say."""
@@ -120,7 +122,7 @@ def described(robot: RobotConfig) -> dict[str, Any]:
     """The values of a robot file for a dataset, of a single arm without what only several have."""
     values = asdict(robot)
     for arm in (values, *values["arms"].values()):
-        del arm["providers"], arm["operator"]
+        del arm["providers"], arm["operator"], arm["home"]
     if not robot.arms:
         for key in OF_SEVERAL:
             del values[key]
@@ -162,6 +164,7 @@ def arm_config(
         limits=keys.limits.limits(lag.total_s if lag else Following.lag_s),
         lag=lag,
         urdf=keys.urdf or (kinematics.urdf if kinematics else ""),
+        home=keys.home.home(output) if keys.home else None,
         operator=keys.operator.operator(observations, output, arm) if keys.operator else None,
     )
     _check_output(robot, keys, place)

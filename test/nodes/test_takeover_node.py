@@ -97,5 +97,10 @@ def test_the_operator_takes_over_and_hands_back(
     graph.wait_for(lambda: robot.pose[2] < rose_to - 0.03, "the policy to go on")
     assert not arm.states[-1].needs_resume
     assert not [r for r in arm.reports if "operator" in r.rejected]
+    assert graph.call(Trigger, "/executor/go_home", Trigger.Request()).success
+    wait_control("home")
+    wait_control("policy")
+    graph.wait_for(lambda: "the arm is home" in arm.states[-1].stop_reason, "the way home")
+    assert np.abs(np.subtract(robot.pose[:3], [0.45, 0.0, 0.35])).max() < 0.02
     arm.moved_until_s()
     assert np.isfinite(robot.pose).all()

@@ -23,17 +23,20 @@ from groot_ros.chunks.execution.robot_motion import (
     robot_executor,
 )
 from groot_ros.chunks.execution.settings import ExecutionSettings
+from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.pose_chunks import Unsolved
-from groot_ros.chunks.takeover.control import STEP_S
+from groot_ros.chunks.takeover.leading import STEP_S
 from groot_ros.chunks.takeover.teleoperation import ExecutorAccess, Teleoperation
 from groot_ros.chunks.takeover.turn import Control
+from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_yaml
 from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
 from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
 from groot_ros.signals.signals import Signals
+from groot_ros.signals.space import PoseSpace
 
 Array = np.ndarray
 BEGIN_NS = 10**9
@@ -103,7 +106,7 @@ class Stage:
         )
         self.operator = Teleoperation(robot, access)
         self.takeover = self.operator.takeover
-        self.now_ns, self.count = BEGIN_NS, 0
+        self.now_ns, self.count, self.refusal = BEGIN_NS, 0, ""
         self.place, self.commands = home, [home]
 
     def receive(self, message: Any) -> None:
@@ -111,6 +114,8 @@ class Stage:
 
     def execute(self, chunk_id: int, chunk: Chunk) -> str | None:
         """As the node does."""
+        if self.refusal:
+            return self.refusal
         try:
             bounded = self.borders.bounded(chunk)
             if self.motion.begins_anew:
@@ -130,6 +135,9 @@ class Stage:
     def tick(self) -> None:
         """One period of the operator's chunks, and the commands in it."""
         assert self.operator.step() is None
+        self.pass_period()
+
+    def pass_period(self) -> None:
         for _ in range(TICK_NS // self.period_ns):
             self.now_ns += self.period_ns
             setpoint = self.motion.setpoint(self.now_ns)
@@ -348,3 +356,93 @@ def _message(name: str, now_ns: int, values: list[float]) -> Any:
     if name == "pose":
         return pose_message(now_ns, values)
     return leader_message(now_ns, values[:5])
+
+
+def go_home(stage: Stage) -> str | None:
+    """Until its turn ends; why it did not get there."""
+    assert stage.operator.go_home() is None
+    for _ in range(200):
+        if problem := stage.operator.step():
+            return problem
+        if stage.takeover.control is not Control.HOME:
+            break
+        stage.pass_period()
+    assert stage.takeover.control is Control.POLICY
+    for _ in range(10):
+        stage.tick()
+    return None
+
+
+@pytest.mark.parametrize("profile", ["pose", "joint_trajectory", "kinematics"])
+def test_the_arm_goes_home_within_its_limits_and_the_policy_goes_on_from_there(
+    profile: str,
+) -> None:
+    values = read_yaml(share_file("config/robots/sim.yaml"))
+    home = dict(values["home"])
+    start = HOMES["sim"]
+    if profile != "pose":
+        values["output"] = {"profile": "joint_trajectory", "rate": 100}
+        start = np.array(home["joints"]) + 0.3
+    if profile == "kinematics":
+        values["output"]["kinematics"] = {"tool": "fr3_hand_tcp"}
+        del values["home"]["pose"]
+    values["urdf"] = str(share_file("urdf/sim_arm.urdf"))
+    stage = Stage(parse_robot(values, "sim.yaml"), start)
+    began_ns = stage.now_ns
+    assert go_home(stage) is None
+    assert stage.motion.is_at_rest and "home" in stage.motion.stops.sentence
+    goal = np.array([*home["pose"]["xyz"], *home["pose"]["quat_wxyz"]])
+    goal = goal if profile == "pose" else np.array(home["joints"])
+    if profile == "kinematics":
+        assert stage.reach
+        goal, place = stage.reach.followed(goal), stage.reach.followed(stage.place)
+        assert np.abs(PoseSpace().difference(place, goal)).max() < 0.01
+    else:
+        assert stage.place == pytest.approx(goal, abs=0.01)
+        stage.check()
+    assert stage.policy_chunk(0.05 * np.eye(6)[1], began_ns) == NOT_ITS_TURN
+    if profile == "pose":
+        assert stage.motion.grip_goals["grip"] == 0.0
+        assert stage.policy_chunk(0.1 * np.eye(6)[1], stage.now_ns) is None
+
+
+def test_an_arm_that_cannot_get_home_says_so_and_ends() -> None:
+    stage = moving_stage()
+    stage.operator.go_home()
+    stage.tick()
+    stage.motion.press(StopReason.ESTOP, True, stage.now_ns)
+    problem = stage.operator.step()
+    assert problem and "did not get home" in problem and "emergency stop" in problem
+    assert stage.takeover.control is Control.POLICY
+    assert "emergency stop" in (stage.operator.go_home() or "")
+    stage.motion.press(StopReason.ESTOP, False, stage.now_ns)
+    stage.refusal = "no way"
+    assert "stays 0." in (problem := go_home(stage) or "") and "no way" in problem
+
+
+def test_home_needs_a_place_in_the_robot_file_and_the_operator_comes_first() -> None:
+    stage = Stage(ROBOTS["leader"], HOMES["so101"])
+    assert "has no home" in (stage.operator.go_home() or "")
+    stage = moving_stage()
+    stage.take_over()
+    assert "hand back first" in (stage.operator.go_home() or "")
+    stage.hand_back()
+    assert stage.operator.go_home() is None and stage.takeover.control is Control.HOME
+    stage.take_over()
+    steer(stage, [0, 0, 0.1, 0, 0, 0], 10)
+    assert stage.takeover.control is Control.OPERATOR
+
+
+@pytest.mark.parametrize(
+    ("home", "words"),
+    [
+        ({"grip": 0.5}, "home has neither joints nor pose"),
+        ({"joints": [0.0, 0.0]}, "home.joints has 2 numbers, expected one for each of 7"),
+        ({"joints": [9.0, 0, 0, -2, 0, 2, 0]}, "home.joints has 9, the limits allow -2.7437"),
+        ({"pose": {"xyz": [0.0, 0.0, 0.3]}}, "home.pose.xyz has 0, the limits allow 0.2 to 0.8"),
+    ],
+)
+def test_a_home_where_the_arm_cannot_be_is_refused(home: dict[str, Any], words: str) -> None:
+    values = read_yaml(share_file("config/robots/sim.yaml")) | {"home": home}
+    with pytest.raises(UserError, match=words):
+        parse_robot(values, "sim.yaml")

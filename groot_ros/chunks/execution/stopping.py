@@ -27,6 +27,8 @@ class StopReason(Enum):
     TAKEN_OVER = "the operator takes over"
     SILENT = "the operator's device is silent"
     HANDED_BACK = "the operator has handed back"
+    GOES_HOME = "the arm is sent home"
+    AT_HOME = "the arm is home"
 
     @property
     def needs_resume(self) -> bool:
@@ -59,6 +61,8 @@ ASKED_FOR = {
     StopReason.DEACTIVATED,
     StopReason.TAKEN_OVER,
     StopReason.HANDED_BACK,
+    StopReason.GOES_HOME,
+    StopReason.AT_HOME,
 }
 
 KEPT_NEWS = 16

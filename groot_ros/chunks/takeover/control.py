@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk, gripper
-from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.takeover.device import Device, device_type
+from groot_ros.chunks.takeover.homing import Homing
+from groot_ros.chunks.takeover.leading import STEP_S, STEPS, LedArm
 from groot_ros.chunks.takeover.targets import MET, Target, make_target
 from groot_ros.chunks.takeover.turn import Control
 from groot_ros.observation.label_messages import Trajectory
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.operator import Operator
 from groot_ros.signals.signals import GRIP, Signals, SignalSpec, of_arm
-from groot_ros.signals.space import Space
 
 Array = NDArray[np.float64]
 
-# A chunk of the operator: so many steps, so far apart; a new one is made every STEP_S.
-STEP_S, STEPS = 0.05, 10
 # A device that says nothing for so long is silent; its last chunk lasts longer.
 SILENT_S = 0.3
-# The way to the target is gone with this time constant, or as fast as FASTEST of the limits allow.
-TAU_S, FASTEST = 0.12, 0.9
-# Steps lead no farther ahead of the arm than it moves in this time: more than a fade takes.
-AHEAD_S = 0.4
-# The operator's velocity grows from this share of the limits within this time.
-RAMP_S, FIRST_SHARE = 0.6, 0.05
 # Before every stamp, also those of a clock that is wrong.
 LONG_AGO_NS = -(1 << 63)
-
-
-@dataclass(frozen=True)
-class Way:
-    """Along a displacement w (D,) from a start (V,) as w (1 - exp(-t / tau)), which begins with
-    the velocity w / tau and ends at rest."""
-
-    start: Array
-    way: Array
-    tau_s: float
-
-    def values(self, space: Space, times_s: NDArray[np.floating[Any]]) -> Array:
-        """Values (T, V) at times (T,)."""
-        shares = 1.0 - np.exp(-times_s / self.tau_s)
-        return space.displace(self.start, shares[:, None] * self.way)
 
 
 class ArmByHand:
@@ -56,14 +32,10 @@ class ArmByHand:
 
     def __init__(self, arm: RobotConfig, operator: Operator, name: str) -> None:
         self.operator = operator
-        self.signal = of_arm(name, arm.output.signal.name)
-        """Which chunks hold of it, by its name."""
+        self.led = LedArm(arm, name)
         self.grip = of_arm(name, GRIP.name)
-        self._bounds = Bounds.of(arm.limits, arm.output.signal.kind)
-        self._space = self._bounds.space
-        self._velocity = FASTEST * self._bounds.velocity
         kind = device_type(operator.motion)[1].name
-        self.target: Target = make_target(operator, kind, self._velocity)
+        self.target: Target = make_target(operator, kind, self.led.velocity)
         self.motion = Device(operator.motion, arm.base_frame, self.target.take)
         self.devices = [self.motion]
         self.closure: float | None = None
@@ -97,47 +69,20 @@ class ArmByHand:
     def begin(self, here: Array, now_ns: int) -> None:
         """The operator leads from now on, the arm is here (V,)."""
         self.target.begin(here, now_ns)
-        still = np.zeros_like(self._space.difference(here, here))
-        self._led, self._led_ns, self._begun_ns = Way(here, still, TAU_S), now_ns, now_ns
+        self.led.begin(here, now_ns)
 
     def steps(self, here: Array, now_ns: int, is_joining: bool) -> Array | None:
         """Steps (T, V) to where the device leads, within the range and the velocity of the limits;
-        None where the arm waits.
-
-        They go on from the last ones: were each begun where the arm is by now, which is behind by
-        the time of a fade, the fades would swing.
-        """
-        # From rest: what runs away from a fade that begins is caught up with faster than it is.
-        since_s = max(0.0, (now_ns - self._begun_ns) / 1e9)
-        velocity = self._velocity * min(1.0, FIRST_SHARE + since_s / RAMP_S)
+        None where the arm waits."""
+        led, operator = self.led, self.operator
+        velocity = led.share(now_ns) * led.velocity
         if is_joining and np.any(np.abs(self.target.away(here, now_ns)) > MET):
-            if self.operator.join_speed == 0.0:
+            if operator.join_speed == 0.0:
                 return None
-            velocity = np.minimum(velocity, self.operator.join_speed * velocity / self._velocity)
-        start = self._start(here, now_ns)
+            velocity = np.minimum(velocity, led.share(now_ns) * operator.join_speed)
+        start = led.start(here, now_ns)
         target = self.target.at(start, now_ns)
-        if target is None:
-            return None
-        self._led, self._led_ns = self._way(start, self._inside(target), velocity), now_ns
-        return self._led.values(self._space, np.arange(STEPS) * STEP_S)
-
-    def _start(self, here: Array, now_ns: int) -> Array:
-        """Where the last steps lead to by now, but not far ahead of the arm."""
-        passed_s = min(max(0.0, (now_ns - self._led_ns) / 1e9), 2 * STEP_S)
-        due = self._led.values(self._space, np.array([passed_s], dtype=np.float64))[0]
-        way = self._space.difference(due, here)
-        ahead = float((self._space.lengths(way) / (AHEAD_S * self._velocity)).max())
-        return self._space.displace(here, way / max(1.0, ahead))
-
-    def _inside(self, value: Array) -> Array:
-        places = self._space.places(value)
-        inside = np.clip(places, self._bounds.lower, self._bounds.upper)
-        return self._space.displace(value, inside - places)
-
-    def _way(self, start: Array, target: Array, velocity: Array) -> Way:
-        """To the target as fast as the time constant asks for, or the limits allow."""
-        way = self._space.difference(target, start)
-        return Way(start, way, max(TAU_S, float((self._space.lengths(way) / velocity).max())))
+        return None if target is None else led.steps(start, target, velocity, now_ns)
 
 
 class Takeover:
@@ -146,14 +91,15 @@ class Takeover:
     The policy moves the robot until somebody takes over. Then the arm comes to rest, and once the
     devices of all arms that have one are heard, and a leader has met its arm, the operator moves
     it. A device that falls silent is joined anew. After the operator has handed back the policy
-    goes on from rest, with what it makes of observations from then on. Belongs to the callbacks;
-    who calls brings the clock.
+    goes on from rest, with what it makes of observations from then on; so it does after a way
+    home. Belongs to the callbacks; who calls brings the clock.
     """
 
     def __init__(self, robot: RobotConfig) -> None:
         self.control = Control.POLICY
         self.hint = ""
-        """Why the operator does not lead yet, in words."""
+        """Why the operator does not lead yet, or why the arm did not get home, in words."""
+        self.homing = Homing(robot)
         self._robot = robot
         self._has_begun = False
         self._policy_from_ns: int | None = LONG_AGO_NS
@@ -171,6 +117,11 @@ class Takeover:
     def take_over(self) -> None:
         """The operator's turn begins, with a handover."""
         self.control, self._has_begun = Control.HANDOVER, False
+        self.hint = "the arm comes to rest"
+
+    def go_home(self) -> None:
+        """The way home begins once the arm is at rest."""
+        self.control, self._has_begun = Control.HOME, False
         self.hint = "the arm comes to rest"
 
     def hand_back(self) -> None:
@@ -201,7 +152,7 @@ class Takeover:
     ) -> Chunk | None:
         """The operator's next chunk, where the arms are at values by the names of the signals that
         chunks hold; None while there is nothing to follow."""
-        if self.control is Control.POLICY:
+        if not self.control.is_of_operator:
             return None
         if silent := next((arm for arm in self.arms if arm.is_silent(now_ns)), None):
             self.control, self._has_begun = Control.HANDOVER, False
@@ -216,20 +167,36 @@ class Takeover:
             self._join(here, now_ns)
         return self._made(here, now_ns, era)
 
+    def chunk_home(
+        self,
+        here: Mapping[str, Array],
+        goal: Mapping[str, Array],
+        is_at_rest: bool,
+        now_ns: int,
+        era: int,
+    ) -> Chunk | None:
+        """The next chunk of the way home, to a goal as in `home_values`; None before it begins."""
+        if not self._has_begun:
+            if not is_at_rest:
+                return None
+            self.homing.begin(here, now_ns)
+            self._has_begun, self.hint = True, ""
+        return self.homing.chunk(here, goal, now_ns, era)
+
     def _begin(self, here: Mapping[str, Array], now_ns: int) -> None:
         for arm in self.arms:
-            arm.begin(here[arm.signal], now_ns)
+            arm.begin(here[arm.led.signal.name], now_ns)
         self._has_begun = True
 
     def _join(self, here: Mapping[str, Array], now_ns: int) -> None:
-        apart = [arm.apart(here[arm.signal], now_ns) for arm in self.arms]
+        apart = [arm.apart(here[arm.led.signal.name], now_ns) for arm in self.arms]
         self.hint = ", ".join(filter(None, apart))
         if not self.hint:
             self.control = Control.OPERATOR
 
     def _made(self, here: Mapping[str, Array], now_ns: int, era: int) -> Chunk | None:
         """One in which arms without a device stay where they are."""
-        led = {arm.signal: arm for arm in self.arms}
+        led = {arm.led.signal.name: arm for arm in self.arms}
         values: dict[SignalSpec, Array] = {}
         for name, value in here.items():
             arm = led.get(name)

@@ -15,6 +15,7 @@ from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.robot_motion import AnyReach, followed
 from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.takeover.control import Takeover
+from groot_ros.chunks.takeover.homing import home_values
 from groot_ros.chunks.takeover.turn import Control
 from groot_ros.observation.buffer import NotReady
 from groot_ros.robot.config import RobotConfig
@@ -45,8 +46,21 @@ class ExecutorAccess:
     clock: Callable[[], int]
 
 
+@dataclass(frozen=True)
+class _Where:
+    """Where the robot is: what is commanded (V,), the same by the names of the signals that chunks
+    hold, whether it rests, and the era of chunks that count now."""
+
+    here: Array
+    reach: AnyReach | None
+    values: dict[str, Array]
+    is_at_rest: bool
+    era: int
+
+
 class Teleoperation:
-    """Takes over and hands back, and lets the operator's chunks be executed meanwhile.
+    """Takes over and hands back, and lets the operator's chunks be executed meanwhile; sends the
+    robot home likewise.
 
     Belongs to the callbacks, which come one after the other.
     """
@@ -65,21 +79,42 @@ class Teleoperation:
 
     def take_over(self) -> str | None:
         """The operator's turn begins; why not."""
-        takeover, motion = self.takeover, self._executor.motion
+        takeover = self.takeover
         if not takeover.arms:
             wanted = self._robot.each_arm[0].output.signal.name
             return (
                 f"not taken over: the robot file has no operator.{wanted}: name the topic of your "
                 "device there, docs/correcting.md says how"
             )
-        if takeover.control is not Control.POLICY:
+        if takeover.control.is_of_operator:
             return None
-        with self._executor.guard:
-            if (refused := motion.resume()) is not None:
-                return refused.replace("not resumed", "not taken over")
-            self._interrupt(StopReason.TAKEN_OVER)
+        if refused := self._resume_for(StopReason.TAKEN_OVER):
+            return refused.replace("not resumed", "not taken over")
         takeover.take_over()
         return None
+
+    def go_home(self) -> str | None:
+        """The way to the home of the robot file begins; why not."""
+        takeover = self.takeover
+        if not takeover.homing.arms:
+            return (
+                "not sent home: the robot file has no home: name the arm's joints or the hand's "
+                "pose there, docs/correcting.md says how"
+            )
+        if takeover.control.is_of_operator:
+            return "not sent home: the operator moves the robot, hand back first"
+        if refused := self._resume_for(StopReason.GOES_HOME):
+            return refused.replace("not resumed", "not sent home")
+        takeover.go_home()
+        return None
+
+    def _resume_for(self, reason: StopReason) -> str | None:
+        """Somebody asks for the robot: it comes to rest for them; why not."""
+        with self._executor.guard:
+            refused = self._executor.motion.resume()
+            if refused is None:
+                self._interrupt(reason)
+        return refused
 
     def hand_back(self) -> str | None:
         """The policy's turn begins; why not."""
@@ -115,34 +150,77 @@ class Teleoperation:
             waits = self._executor.motion.stops.blocked
         # A leader that is bumped into ends no stop that waits for somebody to look.
         refused = self.take_over() if self.takeover.is_asked_for and not waits else None
-        if self.takeover.control is not Control.POLICY:
+        if self.takeover.control.is_of_operator:
             self._lead()
+        elif self.takeover.control is Control.HOME:
+            return self._go_on_home()
         return refused
+
+    def _where(self, now_ns: int) -> _Where:
+        """Where the robot is commanded to, or is where nothing is commanded; NotReady where nobody
+        knows."""
+        motion = self._executor.motion
+        with self._executor.guard:
+            here = self._executor.measured(now_ns) if motion.is_idle else motion.held
+            is_at_rest = motion.is_at_rest
+            if motion.stops.reason in FORGIVEN:
+                motion.resume()
+            era = self._executor.following.era
+        reach = self._executor.reach()
+        return _Where(here, reach, followed(self._robot, reach, here), is_at_rest, era)
 
     def _lead(self) -> None:
         takeover, motion, guard = self.takeover, self._executor.motion, self._executor.guard
         now_ns = self._executor.clock()
         try:
-            with guard:
-                # Where the robot is commanded to, or is where nothing is commanded.
-                here = self._executor.measured(now_ns) if motion.is_idle else motion.held
-                is_at_rest = motion.is_at_rest
-                if motion.stops.reason in FORGIVEN:
-                    motion.resume()
-                era = self._executor.following.era
-            values = followed(self._robot, self._executor.reach(), here)
+            where = self._where(now_ns)
         except NotReady as reason:
             takeover.hint = f"the robot's state is not known: {reason}"
             return
-        chunk = takeover.chunk(values, is_at_rest, now_ns, era)
+        chunk = takeover.chunk(where.values, where.is_at_rest, now_ns, where.era)
         if chunk is None:
-            if not is_at_rest and takeover.control is Control.HANDOVER:
+            if not where.is_at_rest and takeover.control is Control.HANDOVER:
                 with guard:
                     motion.halt(StopReason.SILENT, self._executor.clock())
             return
-        self._count += 1
-        refused = self._executor.execute(self._count, chunk)
-        with guard:
-            motion.forgive()
+        refused = self._execute(chunk)
         if refused or takeover.control is Control.OPERATOR:
             takeover.hint = refused or ""
+
+    def _execute(self, chunk: Chunk) -> str | None:
+        self._count += 1
+        refused = self._executor.execute(self._count, chunk)
+        with self._executor.guard:
+            self._executor.motion.forgive()
+        return refused
+
+    def _go_on_home(self) -> str | None:
+        """Lead the arm on towards its home; why it does not get there."""
+        takeover, motion, now_ns = self.takeover, self._executor.motion, self._executor.clock()
+        with self._executor.guard:
+            stopped = motion.stops.sentence if motion.stops.blocked else ""
+        if stopped:
+            return self._end_homing(stopped)
+        try:
+            where = self._where(now_ns)
+            goal = home_values(self._robot, where.reach, where.here)
+        except NotReady as reason:
+            return self._end_homing(f"the robot's state is not known: {reason}")
+        values = where.values
+        chunk = takeover.chunk_home(values, goal, where.is_at_rest, now_ns, where.era)
+        if chunk is None:
+            return None
+        if takeover.homing.is_home(values, goal):
+            return self._end_homing("")
+        takeover.hint = self._execute(chunk) or ""
+        if away := takeover.homing.stays_away(values, goal, now_ns):
+            return self._end_homing(f"{away}, {takeover.hint}" if takeover.hint else away)
+        return None
+
+    def _end_homing(self, problem: str) -> str | None:
+        """The policy's turn begins; the problem in words."""
+        with self._executor.guard:
+            self._interrupt(StopReason.HANDED_BACK if problem else StopReason.AT_HOME)
+        self.takeover.hand_back()
+        self.takeover.hint = f"the arm did not get home: {problem}" if problem else ""
+        return self.takeover.hint or None

@@ -51,6 +51,7 @@ NO_COMMAND = "no command yet"
 IDLE = "idle before or after the movement"
 SHORT = "part shorter than the horizon"
 HANDOVER = "handover between policy and operator"
+GOING_HOME = "the arm went home"
 BEFORE_TAKEOVER = "before the operator took over"
 NO_CORRECTION = "no correction: the operator did not move the robot"
 CORRECTIONS = "corrections"
@@ -337,6 +338,8 @@ class _Extraction:
         [control] = turns.at(np.array([time_ns]))
         if control == Control.HANDOVER.value:
             return HANDOVER
+        if control == Control.HOME.value:
+            return GOING_HOME
         if options.only == CORRECTIONS and control != Control.OPERATOR.value:
             return NO_CORRECTION
         within_ns = round(options.drop_before_takeover_s * 1e9)

@@ -45,11 +45,12 @@ class Turns:
     def is_before_takeover(self, time_ns: int, within_ns: int) -> bool:
         """Whether somebody took over from the policy so soon after a time."""
         policy = Control.POLICY.value
+        taken = [control.value for control in Control if control.is_of_operator]
         changes = zip(self.times_ns[1:], self.controls[:-1], self.controls[1:], strict=True)
         return any(
             0 <= change_ns - time_ns <= within_ns
             for change_ns, before, after in changes
-            if before == policy != after
+            if before == policy and after in taken
         )
 
 

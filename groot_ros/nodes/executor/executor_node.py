@@ -27,7 +27,7 @@ from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
-from groot_ros.chunks.takeover.control import STEP_S
+from groot_ros.chunks.takeover.leading import STEP_S
 from groot_ros.chunks.takeover.teleoperation import ExecutorAccess
 from groot_ros.errors import UserError
 from groot_ros.incidents.tape import TapedExecutor

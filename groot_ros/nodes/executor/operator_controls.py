@@ -9,10 +9,9 @@ from typing import Any
 from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 
-from groot_ros.chunks.takeover.control import STEP_S
 from groot_ros.chunks.takeover.device import Device
+from groot_ros.chunks.takeover.leading import STEP_S
 from groot_ros.chunks.takeover.teleoperation import ExecutorAccess, Teleoperation
-from groot_ros.chunks.takeover.turn import Control
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
 from groot_ros.nodes.raw_topics import message_class
 from groot_ros.robot.config import RobotConfig
@@ -22,8 +21,8 @@ from groot_ros.robot.operator import Button
 class OperatorControls:
     """Services, devices and button of teleoperation.
 
-    `~/take_over` and `~/hand_back` are there for every robot. Belongs to the node's callbacks,
-    which come one after the other.
+    `~/take_over`, `~/hand_back` and `~/go_home` are there for every robot. Belongs to the node's
+    callbacks, which come one after the other.
     """
 
     def __init__(
@@ -35,6 +34,7 @@ class OperatorControls:
         self._services = [
             node.create_service(Trigger, "~/take_over", self._answer(self.take_over)),
             node.create_service(Trigger, "~/hand_back", self._answer(teleoperation.hand_back)),
+            node.create_service(Trigger, "~/go_home", self._answer(self.go_home)),
         ]
         self._subscriptions = [
             node.create_subscription(
@@ -67,6 +67,12 @@ class OperatorControls:
             return "not taken over: activate the executor first"
         return self.teleoperation.take_over()
 
+    def go_home(self) -> str | None:
+        """The way home begins; why not."""
+        if not self._node.is_active:
+            return "not sent home: activate the executor first"
+        return self.teleoperation.go_home()
+
     def close(self) -> None:
         """Listen to nobody any more."""
         self._node.destroy_timer(self._timer)
@@ -83,8 +89,8 @@ class OperatorControls:
         was_pressed = self._pressed.get(button, True)
         self._pressed[button] = is_pressed
         if is_pressed and not was_pressed:
-            is_policy = self.teleoperation.takeover.control is Control.POLICY
-            self._tell(self.take_over() if is_policy else self.teleoperation.hand_back())
+            leads = self.teleoperation.takeover.control.is_of_operator
+            self._tell(self.teleoperation.hand_back() if leads else self.take_over())
 
     def _tell(self, refused: str | None) -> None:
         if refused:

@@ -1,0 +1,89 @@
+"""Leading one arm to where somebody wants it, in chunks that go on from each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.chunks.limits.bounds import Bounds
+from groot_ros.robot.config import RobotConfig
+from groot_ros.signals.signals import of_arm
+from groot_ros.signals.space import Space
+
+Array = NDArray[np.float64]
+
+# A chunk of whoever leads: so many steps, so far apart; a new one is made every STEP_S.
+STEP_S, STEPS = 0.05, 10
+# The way to the target is gone with this time constant, or as fast as FASTEST of the limits allow.
+TAU_S, FASTEST = 0.12, 0.9
+# Steps lead no farther ahead of the arm than it moves in this time: more than a fade takes.
+AHEAD_S = 0.4
+# The velocity grows from this share of the limits within this time.
+RAMP_S, FIRST_SHARE = 0.6, 0.05
+
+
+@dataclass(frozen=True)
+class Way:
+    """Along a displacement w (D,) from a start (V,) as w (1 - exp(-t / tau)), which begins with
+    the velocity w / tau and ends at rest."""
+
+    start: Array
+    way: Array
+    tau_s: float
+
+    def values(self, space: Space, times_s: NDArray[np.floating[Any]]) -> Array:
+        """Values (T, V) at times (T,)."""
+        shares = 1.0 - np.exp(-times_s / self.tau_s)
+        return space.displace(self.start, shares[:, None] * self.way)
+
+
+class LedArm:
+    """An arm that is led; `velocity` (G,) is the largest.
+
+    Steps go on from the last ones: were each begun where the arm is by now, which is behind by
+    the time of a fade, the fades would swing.
+    """
+
+    def __init__(self, arm: RobotConfig, name: str) -> None:
+        self.signal = replace(arm.output.signal, name=of_arm(name, arm.output.signal.name))
+        """Which chunks hold of it."""
+        self._bounds = Bounds.of(arm.limits, arm.output.signal.kind)
+        self.space = self._bounds.space
+        self.velocity = FASTEST * self._bounds.velocity
+
+    def begin(self, here: Array, now_ns: int) -> None:
+        """It is led from now on, from where it is (V,)."""
+        still = np.zeros_like(self.space.difference(here, here))
+        self._led, self._led_ns, self._begun_ns = Way(here, still, TAU_S), now_ns, now_ns
+
+    def share(self, now_ns: int) -> float:
+        """Of the velocity that it may have by now. From rest: what runs away from a fade that
+        begins is caught up with faster than it is."""
+        since_s = max(0.0, (now_ns - self._begun_ns) / 1e9)
+        return min(1.0, FIRST_SHARE + since_s / RAMP_S)
+
+    def steps(self, start: Array, target: Array, velocity: Array, now_ns: int) -> Array:
+        """Steps (STEPS, V) from a `start` to a target (V,), no faster than (G,)."""
+        self._led, self._led_ns = self._way(start, self._inside(target), velocity), now_ns
+        return self._led.values(self.space, np.arange(STEPS) * STEP_S)
+
+    def start(self, here: Array, now_ns: int) -> Array:
+        """Where the last steps lead to by now, but not far ahead of the arm."""
+        passed_s = min(max(0.0, (now_ns - self._led_ns) / 1e9), 2 * STEP_S)
+        due = self._led.values(self.space, np.array([passed_s], dtype=np.float64))[0]
+        way = self.space.difference(due, here)
+        ahead = float((self.space.lengths(way) / (AHEAD_S * self.velocity)).max())
+        return self.space.displace(here, way / max(1.0, ahead))
+
+    def _inside(self, value: Array) -> Array:
+        places = self.space.places(value)
+        inside = np.clip(places, self._bounds.lower, self._bounds.upper)
+        return self.space.displace(value, inside - places)
+
+    def _way(self, start: Array, target: Array, velocity: Array) -> Way:
+        """To the target as fast as the time constant asks for, or the limits allow."""
+        way = self.space.difference(target, start)
+        return Way(start, way, max(TAU_S, float((self.space.lengths(way) / velocity).max())))
