@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from msgspec import Struct
-from msgspec.structs import FieldInfo, fields
 
-from groot_ros.files.expected import expected, metas, options, unwrapped
+from groot_ros.files.expected import expected, is_section, metas, options, unwrapped
+from groot_ros.files.typed import Field, section_fields
 from groot_ros.robot.arm_keys import ArmsKeys, RobotKeys
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.commands import Commands, GripCommand
@@ -71,7 +71,7 @@ the same sections as here, and `cameras`, `signals` and `limits.distances` stand
 of a single arm needs `robot`, `base_frame`, `observations` and `output`."""
 
 
-Keys = dict[str, FieldInfo]
+Keys = dict[str, Field]
 
 
 def asked() -> dict[str, Keys]:
@@ -86,7 +86,7 @@ def asked() -> dict[str, Keys]:
 
 def sections(kind: type[Struct], place: str) -> Iterator[tuple[str, Keys]]:
     """The keys of a type of section and of those below it; what a user names is NAME."""
-    keys = {field.encode_name: field for field in fields(kind)}
+    keys = {field.key: field for field in section_fields(kind)}
     yield place, keys
     for key, field in keys.items():
         below = f"{place}.{key}" if place else key
@@ -96,11 +96,6 @@ def sections(kind: type[Struct], place: str) -> Iterator[tuple[str, Keys]]:
                 yield from sections(get_args(option)[1], named)
             elif is_section(option):
                 yield from sections(option, below)
-
-
-def is_section(kind: Any) -> bool:
-    """Whether it has keys of its own."""
-    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def value(kind: Any) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from groot_ros.codecs.codec import FPS, HORIZON, Codec, Timing, Video, VideoPart
+from groot_ros.codecs.keys import (
+    EACH_CAMERA,
+    ActionKeys,
+    CodecKeys,
+    EntryKeys,
+    IgnoredKeys,
+    StateKeys,
+)
 from groot_ros.codecs.parts import (
     COMMANDED,
-    LABELS,
     NOW,
     ActionPart,
     Affine,
@@ -18,7 +25,6 @@ from groot_ros.codecs.parts import (
     Part,
     Tool,
 )
-from groot_ros.codecs.pictures import FITS
 from groot_ros.codecs.representations.base import (
     Representation,
     default_name,
@@ -26,17 +32,14 @@ from groot_ros.codecs.representations.base import (
     representation_names,
 )
 from groot_ros.errors import UserError, did_you_mean
-from groot_ros.files.section import Section
+from groot_ros.files.config_file import shown
+from groot_ros.files.typed import KeyPath, typed
 from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import SignalSpec, arm_signal
 
-EACH_CAMERA = "each_camera"
-"""Stands for every camera of the robot file, under its key there."""
-FASTEST_FPS = 240
-# Far more than any model reads or answers.
-MOST_NUMBERS, MOST_STEPS, MOST_PIXELS = 1024, 4096, 8192
+Keys = TypeVar("Keys", bound=EntryKeys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,50 +205,54 @@ def build_cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:
 
 def parse_codec(values: object, name: str, source: str) -> CodecFile:
     """What a codec file says; `name` is the file's, `source` names it in errors."""
-    root = Section(values, source)
-    codec_name = root.text("codec", "the codec's name")
-    state, action = root.section("state"), root.section("action")
+    place = KeyPath(source)
+    keys = typed(values, CodecKeys, place)
     file = CodecFile(
         name=name,
-        codec_name=codec_name,
-        modality_config=root.text("modality_config") if "modality_config" in root else name,
-        state=tuple(_entry(key, section, "state") for key, section in state.sections()),
-        action=tuple(_action(key, section) for key, section in action.sections()),
-        video={key: _video(key, s) for key, s in root.section("video").sections()},
-        language=root.text("language", "an annotation's key") if "language" in root else LANGUAGE,
-        fps=root.integer("fps", 1, FASTEST_FPS) if "fps" in root else FPS,
-        horizon=root.integer("horizon", 1, MOST_STEPS) if "horizon" in root else HORIZON,
-        execute=root.integer("execute", 1, MOST_STEPS) if "execute" in root else 0,
-        embodiment_tag=root.text("embodiment_tag") if "embodiment_tag" in root else "",
-        relative_keys=root.names("relative") if "relative" in root else (),
-        values=root.values,
+        codec_name=keys.codec,
+        modality_config=keys.modality_config or name,
+        state=tuple(_state(k, v, place / "state" / k) for k, v in _entries(values, "state")),
+        action=tuple(_action(k, v, place / "action" / k) for k, v in _entries(values, "action")),
+        video={key: video.part for key, video in keys.video.items()},
+        language=keys.language,
+        fps=keys.fps,
+        horizon=keys.horizon,
+        execute=keys.execute or 0,
+        embodiment_tag=keys.embodiment_tag or "",
+        relative_keys=tuple(keys.relative or ()),
+        values=dict(values) if isinstance(values, Mapping) else {},
     )
-    root.finish()
-    _check(file, root)
+    _check(file, place)
     return file
 
 
-def _check(file: CodecFile, root: Section) -> None:
+def _entries(values: object, group: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """As they were read, since their own types take them again."""
+    assert isinstance(values, Mapping)
+    return [(str(key), entry) for key, entry in values[group].items()]
+
+
+def _check(file: CodecFile, place: KeyPath) -> None:
     for name, group in (("state", file.state), ("action", file.action)):
         keys = [key for entry in group for key in entry_keys(entry)]
         if not keys:
-            raise root.error(name, "is empty, expected a key for each of the model's")
+            raise place.error("is empty, expected a key for each of the model's", name)
         if twice := next((key for key in keys if keys.count(key) > 1), None):
-            raise root.error(f"{name}.{twice}", "is there twice, expected every key once")
+            raise (place / name).error("is there twice, expected every key once", twice)
     if not file.video:
-        raise root.error("video", f"is empty, expected keys of pictures, or {EACH_CAMERA}")
+        raise place.error(f"is empty, expected keys of pictures, or {EACH_CAMERA}", "video")
     if not any(isinstance(entry, Entry) for entry in file.action):
-        raise root.error("action", "is ignored as a whole, expected a signal for the robot")
+        raise place.error("is ignored as a whole, expected a signal for the robot", "action")
     known = [key for entry in file.action for key in entry_keys(entry)]
     for key in file.relative_keys:
         if key not in known:
-            raise root.error("relative", f"holds {key}, expected some of {', '.join(known)}")
+            raise place.error(f"holds {key}, expected some of {', '.join(known)}", "relative")
     for what, histories in (
         ("state", {entry.history for entry in file.state}),
         ("video", {part.history for part in file.video.values()}),
     ):
         if len(histories) > 1:
-            raise root.error(what, "has different histories, expected one for all its keys")
+            raise place.error("has different histories, expected one for all its keys", what)
 
 
 def entry_keys(entry: Entry | Ignored) -> tuple[str, ...]:
@@ -253,75 +260,45 @@ def entry_keys(entry: Entry | Ignored) -> tuple[str, ...]:
     return (isinstance(entry, Entry) and entry.keys) or (entry.key,)
 
 
-def _action(key: str, section: Section) -> Entry | Ignored:
-    if "ignored" not in section or not section.boolean("ignored"):
-        return _entry(key, section, "action")
-    ignored = Ignored(key, section.integer("size", 1, MOST_NUMBERS))
-    section.finish()
-    return ignored
+def _state(key: str, values: Mapping[str, Any], place: KeyPath) -> Entry:
+    form, keys = _entry(values, StateKeys, place)
+    return replace(_made(key, form, keys), history=keys.history)
 
 
-def _entry(key: str, section: Section, group: str) -> Entry:
-    name = section.choice("as", representation_names()) if "as" in section else ""
-    # Without a name the only options there are must do: those of a closure.
-    name = name or ("closure" if "binary" in section else "")
-    affine = section.section("affine") if "affine" in section else None
-    tool = section.section("tool") if "tool" in section else None
-    entry = Entry(
+def _action(key: str, values: Mapping[str, Any], place: KeyPath) -> Entry | Ignored:
+    if values.get("ignored", False) is not False:
+        return Ignored(key, typed(values, IgnoredKeys, place).size)
+    form, keys = _entry(values, ActionKeys, place)
+    return replace(_made(key, form, keys), label=keys.label)
+
+
+def _made(key: str, form: Representation | None, keys: EntryKeys) -> Entry:
+    return Entry(
         key=key,
-        signal=section.text("signal", "the name of a signal of the robot file"),
-        form=representation_class(name).read(section) if name else None,
-        keys=section.names("keys") if "keys" in section else (),
-        unit=section.choice("unit", ("rad", "deg", "percent")) if "unit" in section else "",
-        affine=_affine(affine) if affine else None,
-        tool=_tool(tool) if tool else None,
-        label=_label(section) if group == "action" else COMMANDED,
-        history=_history(section) if group == "state" else NOW,
+        signal=keys.signal,
+        form=form,
+        keys=tuple(keys.keys or ()),
+        unit=keys.unit or "",
+        affine=keys.affine.affine if keys.affine else None,
+        tool=keys.tool.tool if keys.tool else None,
     )
-    section.finish()
-    return entry
 
 
-def _label(section: Section) -> str:
-    return section.choice("label", LABELS) if "label" in section else COMMANDED
-
-
-def _affine(section: Section) -> Affine:
-    affine = Affine(
-        section.number_or_numbers("scale", "1") if "scale" in section else (1.0,),
-        section.number_or_numbers("offset", "the unit") if "offset" in section else (0.0,),
-    )
-    if 0.0 in affine.scale:
-        raise section.error("scale", "holds 0, from which there is no way back")
-    section.finish()
-    return affine
-
-
-def _tool(section: Section) -> Tool:
-    tool = Tool(section.text("of", "the link whose pose the robot tells"), section.pose())
-    section.finish()
-    return tool
-
-
-def _history(section: Section) -> tuple[int, ...]:
-    if "history" not in section:
-        return NOW
-    steps = section.integers("history", -MOST_STEPS, 0)
-    if not steps or steps[-1] != 0 or list(steps) != sorted(set(steps)):
-        raise section.error("history", "expected steps in their order, the last one 0: [-15, 0]")
-    return steps
-
-
-def _video(key: str, section: Section) -> VideoPart:
-    size = section.part("size")
-    given = "size" in section
-    part = VideoPart(
-        camera="" if key == EACH_CAMERA else section.text("camera", "a camera of the robot file"),
-        width=size.integer("width", 1, MOST_PIXELS) if given else VideoPart.width,
-        height=size.integer("height", 1, MOST_PIXELS) if given else VideoPart.height,
-        fit=section.choice("fit", tuple(FITS)) if "fit" in section else VideoPart.fit,
-        history=_history(section),
-    )
-    size.finish()
-    section.finish()
-    return part
+def _entry(
+    values: Mapping[str, Any], kind: type[Keys], place: KeyPath
+) -> tuple[Representation | None, Keys]:
+    """The representation that `as` names, with its options, and the other keys of an entry."""
+    # Without a name the only options there are must do: those of a closure.
+    name = values.get("as")
+    if name is None and values.get("binary") is not None:
+        name = "closure"
+    if name is not None and name not in representation_names():
+        near = did_you_mean(str(name), representation_names())
+        allowed = ", ".join(representation_names()) + (f"; {near}" if near else "")
+        raise place.error(f"is {shown(name)}, expected one of {allowed}", "as")
+    form = None if name is None else representation_class(name)
+    options = [option.name for option in fields(form)] if form else []
+    rest = {key: value for key, value in values.items() if key not in ("as", *options)}
+    keys = typed(rest, kind, place, others=("as", *options))
+    own = {key: value for key, value in values.items() if key in options}
+    return (typed(own, form, place) if form else None), keys

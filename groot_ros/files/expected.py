@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from msgspec import Meta, Struct
@@ -31,6 +32,11 @@ def options(kind: Any) -> list[Any]:
     return [kind]
 
 
+def is_section(kind: Any) -> bool:
+    """Whether it has keys of its own."""
+    return isinstance(kind, type) and (issubclass(kind, Struct) or is_dataclass(kind))
+
+
 def with_unit(kind: Any, unit: str) -> str:
     """The unit that a type says of its numbers; `unit` where it does not."""
     found = [with_unit(option, "") for option in options(kind) if option is not kind]
@@ -54,7 +60,7 @@ def expected(kind: Any, unit: str = "") -> str:
     if bare in PLAIN:
         in_unit = f" in {unit}" if unit and bare in (int, float) else ""
         return PLAIN[bare] + in_unit + _bounds(meta, bare is int)
-    if isinstance(bare, type) and issubclass(bare, Struct):
+    if is_section(bare):
         return "a mapping of keys to values"
     if get_origin(bare) is dict:
         return "a mapping"

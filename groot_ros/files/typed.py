@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
+from dataclasses import MISSING, dataclass, is_dataclass, replace
+from dataclasses import fields as dataclass_fields
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import fields
 
 from groot_ros.errors import UserError, did_you_mean
 from groot_ros.files.config_file import shown
-from groot_ros.files.expected import LARGEST, expected, options, unwrapped, with_unit
+from groot_ros.files.expected import LARGEST, expected, is_section, options, unwrapped, with_unit
 
 Made = TypeVar("Made")
 
@@ -183,7 +184,7 @@ def _first_misfit(
         return path, f"is still {TODO}, fill in {expected(kind, unit)}"
     inside = None
     for option in options(unwrapped(kind)):
-        if isinstance(option, type) and issubclass(option, Struct) and isinstance(value, Mapping):
+        if is_section(option) and isinstance(value, Mapping):
             inside = _in_section(option, value, path, others)
         elif get_origin(option) is dict and isinstance(value, Mapping):
             inside = _in_mapping(get_args(option)[1], value, path)
@@ -209,36 +210,57 @@ def _allowed(kind: Any, value: Any, unit: str) -> str:
     return f"{expected(kind, unit)}; {near}" if near else expected(kind, unit)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A key of a section and the type of its value."""
+
+    key: str
+    type: Any
+    required: bool
+
+
+def section_fields(kind: Any) -> list[Field]:
+    """The keys of a section, or of a dataclass that is made from one."""
+    if not is_dataclass(kind):
+        return [
+            Field(key=field.encode_name, type=field.type, required=field.required)
+            for field in fields(kind)
+        ]
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        Field(key=field.name, type=hints[field.name], required=field.default is MISSING)
+        for field in dataclass_fields(kind)
+    ]
+
+
 def _in_section(
-    kind: type[Struct], values: Mapping[str, Any], path: str, others: Sequence[str]
+    kind: Any, values: Mapping[str, Any], path: str, others: Sequence[str]
 ) -> tuple[str, str] | None:
-    known = fields(kind)
-    names = [field.encode_name for field in known] + list(others)
+    known = section_fields(kind)
+    names = [field.key for field in known] + list(others)
     for field in known:
-        key, value = field.encode_name, values.get(field.encode_name)
+        value, below = values.get(field.key), _below(path, field.key)
         if value is None and field.required:
-            return _below(path, key), _missing(field, values, names)
-        if value is not None and (found := _first_misfit(field.type, value, _below(path, key))):
+            return below, _missing(field, values, names)
+        if value is not None and (found := _first_misfit(field.type, value, below)):
             return found
-    if not kind.__struct_config__.forbid_unknown_fields:
-        return None
     unknown = next((key for key in values if key not in names), None)
-    if unknown is None:
+    if unknown is None or is_dataclass(kind) or issubclass(kind, OpenSection):
         return None
     hint = did_you_mean(unknown, names) or f"allowed here: {', '.join(names)}"
     return _below(path, unknown), f"is not a known key; {hint}"
 
 
-def _missing(field: FieldInfo, values: Mapping[str, Any], names: Sequence[str]) -> str:
+def _missing(field: Field, values: Mapping[str, Any], names: Sequence[str]) -> str:
     others = [key for key in values if key not in names]
-    near = difflib.get_close_matches(field.encode_name, others, n=1)
+    near = difflib.get_close_matches(field.key, others, n=1)
     hint = f"; did you mean it by {near[0][:40]}?" if near else ""
     return f"is missing, expected {expected(field.type, with_unit(field.type, ''))}{hint}"
 
 
 def _in_mapping(kind: Any, values: Mapping[str, Any], path: str) -> tuple[str, str] | None:
     for key, value in values.items():
-        if value is None:
+        if value is None and kind is not Any:
             return _below(path, key), f"is missing, expected {expected(kind)}"
         if found := _first_misfit(kind, value, _below(path, key)):
             return found

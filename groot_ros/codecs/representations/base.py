@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.files.section import Section
 from groot_ros.signals.kinds import Kind
 from groot_ros.signals.signals import SignalSpec
 
@@ -27,7 +26,8 @@ ANGLES = {"rad": 1.0, "deg": math.degrees(1.0)}
 class Representation(ABC):
     """Two directions between a signal's values and columns of numbers; it has no state.
 
-    The class of the module `xyz_quat` is `XyzQuat`, and `as: xyz_quat` names it in a codec file.
+    The class of the module `xyz_quat` is `XyzQuat`, and `as: xyz_quat` names it in a codec file,
+    whose entry may give its fields as options.
     """
 
     kinds: ClassVar[tuple[Kind, ...]]
@@ -38,11 +38,6 @@ class Representation(ABC):
     """Units that a file may ask for, and how many of them are one of ours."""
     measured: ClassVar[slice] = slice(None)
     """The columns that these units are of."""
-
-    @classmethod
-    def read(cls, section: Section) -> Self:
-        """With the options that an entry of a codec file gives it."""
-        return cls()
 
     def names(self, signal: SignalSpec) -> tuple[str, ...]:
         """Names of the columns of a signal."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated
 
 import numpy as np
 
 from groot_ros.codecs.representations.base import Array, Representation
-from groot_ros.files.section import Section
+from groot_ros.files.typed import number
 from groot_ros.signals.kinds import CLOSURE
 
 # Between the two answers 0 and 1 of a network.
@@ -26,11 +26,7 @@ class Closure(Representation):
     kinds = (CLOSURE,)
     is_default = True
     units = {"percent": 100.0}
-    binary: float | None = None
-
-    @classmethod
-    def read(cls, section: Section) -> Self:
-        return cls(section.number("binary", "closure", 0.0, 1.0) if "binary" in section else None)
+    binary: Annotated[float, number("closure", 0.0, 1.0)] | None = None
 
     def columns(self, values: Array) -> Array:
         columns = np.asarray(values, dtype=np.float64)[..., None]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal
 
 import numpy as np
 
 from groot_ros.codecs.representations.base import Array, Representation
-from groot_ros.files.section import Section
 from groot_ros.geometry import normalize_quat
 from groot_ros.signals.kinds import POSE, WXYZ_TO_XYZW, XYZW_TO_WXYZ
 from groot_ros.signals.signals import SignalSpec
@@ -29,17 +28,8 @@ class XyzQuat(Representation):
     """
 
     kinds = (POSE,)
-    order: str = "wxyz"
-    sign: str = "reference"
-
-    @classmethod
-    def read(cls, section: Section) -> Self:
-        return cls(
-            order=section.choice("order", ("wxyz", "xyzw")) if "order" in section else "wxyz",
-            sign=section.choice("sign", ("reference", "driver"))
-            if "sign" in section
-            else "reference",
-        )
+    order: Literal["wxyz", "xyzw"] = "wxyz"
+    sign: Literal["reference", "driver"] = "reference"
 
     def names(self, signal: SignalSpec) -> tuple[str, ...]:
         return ("x", "y", "z", *(f"q{letter}" for letter in self.order))

@@ -12,7 +12,7 @@ from typing import Any
 
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Timing
-from groot_ros.codecs.file import FASTEST_FPS
+from groot_ros.codecs.keys import FASTEST_FPS
 from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.data.bags.files import NO_SPACE, bag_files, find_bags
 from groot_ros.data.bags.reader import open_bag

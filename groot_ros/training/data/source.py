@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from groot_ros.codecs.file import EACH_CAMERA, CodecFile
+from groot_ros.codecs.file import CodecFile
+from groot_ros.codecs.keys import EACH_CAMERA
 from groot_ros.codecs.parts import NOW
 from groot_ros.data.datasets.pairing import file_keys, find_pairing
 from groot_ros.data.datasets.reader import Dataset
