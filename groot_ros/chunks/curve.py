@@ -66,7 +66,14 @@ class Curve:
 
     def at(self, time_s: ArrayLike) -> Array:
         """Values (..., V) at times (...)."""
+        if isinstance(time_s, float) and len(self.knots) > 1:
+            return self._at_one(time_s)
         return self._evaluate(time_s)[0]
+
+    def prepare(self) -> None:
+        """Compute now what the first value would have to wait for."""
+        if len(self.knots) > 1:
+            _ = self._end_rates
 
     def state(self, time_s: ArrayLike) -> tuple[Array, Array]:
         """Values (..., V) and velocities (..., D) at times (...)."""
@@ -75,6 +82,19 @@ class Curve:
         outside = (time_s < 0) | (time_s > self.duration_s)
         velocity = self.space.velocity(way, rate)
         return values, np.where(outside[..., None], 0.0, velocity)
+
+    def _at_one(self, time_s: float) -> Array:
+        """`at` of a single time, several times as fast without arrays; each command needs one."""
+        step_s, last = self.step_s, len(self.knots) - 1
+        position = min(max(time_s / step_s, 0.0), float(last))
+        index = min(int(position), last - 1)
+        u = position - index
+        along = (
+            u * (1 - u) ** 2 * step_s * self.velocities[index]
+            + u**2 * (3 - 2 * u) * self._ways[index]
+            + u**2 * (u - 1) * step_s * self._end_rates[index]
+        )
+        return self.space.displace(self.knots[index], along)
 
     def _evaluate(self, time_s: ArrayLike) -> tuple[Array, Array, Array]:
         if len(self.knots) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,26 +45,26 @@ class SeamMeter:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self.clear()
+        self._commands: deque[tuple[Array, int]] = deque(maxlen=3)
 
     def clear(self) -> None:
         """The next commands have nothing to do with the last ones."""
-        self._value: Array | None = None
-        self._velocity: Array | None = None
-        self._time_ns = 0
+        self._commands.clear()
 
-    def add(self, value: Array, time_ns: int) -> Array | None:
-        """Take a command; its displacement from the extrapolation, None before the third one."""
-        last, velocity, duration_s = self._value, self._velocity, (time_ns - self._time_ns) / 1e9
-        if last is None or duration_s <= 0:
-            self._value, self._velocity, self._time_ns = value, None, time_ns
+    def add(self, value: Array, time_ns: int) -> None:
+        """Take a command."""
+        if self._commands and time_ns <= self._commands[-1][1]:
+            self._commands.clear()
+        self._commands.append((value, time_ns))
+
+    @property
+    def jump(self) -> Array | None:
+        """Displacement of the last command from the extrapolation, None before the third one."""
+        if len(self._commands) < 3:
             return None
-        way = self._space.difference(value, last)
-        self._value, self._velocity, self._time_ns = value, way / duration_s, time_ns
-        if velocity is None:
-            return None
-        expected: Array = self._space.displace(last, velocity * duration_s)
-        return self._space.difference(value, expected)
+        (first, first_ns), (last, last_ns), (value, time_ns) = self._commands
+        way = self._space.difference(last, first) / (last_ns - first_ns) * (time_ns - last_ns)
+        return self._space.difference(value, self._space.displace(last, way))
 
 
 def flips(closures: Array) -> int:

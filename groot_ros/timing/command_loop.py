@@ -16,7 +16,7 @@ import numpy as np
 
 WINDOW = 1000
 # Another thread may hold the interpreter this long; Python's own 5 ms are a whole command period.
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0001
 PRIORITY, NICENESS = 40, -10
 # At 0.5 m/s the arm goes 0.1 mm in this time: so much may a command be too soon after a late one.
 LATENESS_S = 0.0002
@@ -27,6 +27,11 @@ def prefer_this_thread() -> None:
     that holds it."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
+def due_after(due_s: float, period_s: float, made_s: float, spare_s: float) -> float:
+    """When the tick is due after one that was due at a time and made its command at another."""
+    return max(due_s, made_s - spare_s) + period_s
 
 
 class _Loop:
@@ -66,7 +71,7 @@ class SteppedLoop(_Loop):
     def start(self) -> None:
         """Nothing happens before the first step."""
 
-    def mark(self) -> None:
+    def mark(self, spare_s: float) -> None:
         """The times are those that are given."""
 
     def close(self) -> None:
@@ -98,10 +103,11 @@ class SteppedLoop(_Loop):
 class CommandLoop(_Loop):
     """Calls `tick` at a rate in a thread of its own until it is closed.
 
-    A tick that is a little late does not make the next ones late. Beyond that lost time is lost: a
-    tick is a period of motion, so no tick comes sooner after the last one's `mark` than a period
-    less `LATENESS_S`. Where the system allows it (rtprio and nice in limits.conf) the thread is
-    scheduled in real time and the one that starts it is preferred.
+    A tick that is late does not make the next ones late, as far as the motion has time to spare.
+    Beyond that lost time is lost: a tick is a period of motion, so no tick comes sooner after the
+    last one's `mark` than a period less what that has said, or `LATENESS_S`. Where the system
+    allows it (rtprio and nice in limits.conf) the thread is scheduled in real time and the one
+    that starts it is preferred.
     """
 
     def __init__(
@@ -109,7 +115,7 @@ class CommandLoop(_Loop):
     ) -> None:
         super().__init__(rate_hz, tick, failed)
         self._periods_s: deque[float] = deque(maxlen=WINDOW)
-        self._marked_s = 0.0
+        self._marked_s, self._spare_s = 0.0, LATENESS_S
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
 
@@ -118,9 +124,10 @@ class CommandLoop(_Loop):
         prefer_this_thread()
         self._thread.start()
 
-    def mark(self) -> None:
-        """Called from a tick: this is when its command is made."""
-        self._marked_s = time.monotonic()
+    def mark(self, spare_s: float) -> None:
+        """Called from a tick: this is when its command is made; the next one may come by so much
+        sooner than a period later."""
+        self._marked_s, self._spare_s = time.monotonic(), max(spare_s, LATENESS_S)
 
     def close(self) -> None:
         """End the thread; returns when its last tick is over."""
@@ -146,9 +153,9 @@ class CommandLoop(_Loop):
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
         period_s = 1.0 / self.rate_hz
-        due_s = last_s = time.monotonic()
+        last_s = time.monotonic()
+        due_s = last_s + period_s
         while not self._ended.is_set():
-            due_s += period_s
             pause_s = due_s - time.monotonic()
             if pause_s > 0:
                 time.sleep(pause_s)
@@ -156,4 +163,5 @@ class CommandLoop(_Loop):
             self._periods_s.append(now_s - last_s)
             last_s = now_s
             self._do()
-            due_s = max(due_s, max(now_s, self._marked_s) - LATENESS_S)
+            made_s = max(now_s, self._marked_s)
+            due_s = due_after(due_s, period_s, made_s, self._spare_s)

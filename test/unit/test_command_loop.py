@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from groot_ros.timing.command_loop import LATENESS_S, CommandLoop, SteppedLoop
+from groot_ros.timing.command_loop import LATENESS_S, CommandLoop, SteppedLoop, due_after
 
 WAIT_S = 30.0
 
@@ -40,6 +40,15 @@ def test_ticks_come_no_faster_than_the_rate_in_a_thread_of_their_own() -> None:
     # A machine without time to spare is late, and nothing is caught up.
     assert 0.0 < loop.measured_rate_hz <= 1.0 / (1.0 / 500.0 - LATENESS_S)
     assert len(ticks) == count
+
+
+@pytest.mark.parametrize(
+    ("late_s", "spare_s", "next_s"), [(0.03, 0.04, 0.05), (0.03, 0.01, 0.07), (0.0, 0.04, 0.05)]
+)
+def test_lateness_is_made_up_for_as_far_as_there_is_time_to_spare(
+    late_s: float, spare_s: float, next_s: float
+) -> None:
+    assert due_after(1.0, 0.05, 1.0 + late_s, spare_s) == pytest.approx(1.0 + next_s)
 
 
 def test_after_a_tick_that_fails_the_next_ones_come() -> None:

@@ -121,14 +121,22 @@ def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is(
 
 
 @pytest.mark.parametrize("reason", [StopReason.STALE, StopReason.ASTRAY])
+@pytest.mark.parametrize(
+    "before", [None, StopReason.STARVED, StopReason.CLOCK, StopReason.CANCELLED, StopReason.ESTOP]
+)
 def test_no_chunk_goes_on_from_a_stop_of_an_arm_that_nobody_knows_the_place_of(
-    reason: StopReason,
+    reason: StopReason, before: StopReason | None
 ) -> None:
     executor = make(LIMITS, watchdog_s=5.0)
     executor.accept(1, line(speed=0.4, steps=60), 0)
     run(executor, 0, S)
+    admitted = executor.admit(2, line(stamp=S), S)
+    if before:
+        executor.halt(before, S)
     executor.halt(reason, S, "ee_pose: 0.21 s old")
-    assert executor.accept(2, line(stamp=S), S) == executor.stops.sentence
+    executor.resume()
+    refused = executor.accept(2, line(stamp=S), S)
+    assert refused and refused == executor.offer(admitted, S)
     now = S
     while executor.setpoint(now) is not None:
         now += TICK
@@ -157,6 +165,23 @@ def test_after_any_stop_the_arm_goes_on_where_it_is_at_rest(reason: StopReason) 
     commands = [executor.setpoint(2 * S + tick * TICK) for tick in range(100)]
     np.testing.assert_allclose(commands[0].signals["ee_pose"], moved_by_hand, atol=2e-4)
     assert_within(commands, LIMITS)
+
+
+def test_no_command_is_faster_than_allowed_though_it_makes_up_for_a_late_one() -> None:
+    executor = make(LIMITS, watchdog_s=5.0)
+    executor.accept(1, line(speed=0.48, steps=10), 0)
+    period_s, spare_s, places = TICK / S, [], []
+    for tick in range(200):
+        if tick == 100:
+            executor.halt(StopReason.CANCELLED, tick * TICK)
+        spare_s.append(executor.spare_s)
+        setpoint = executor.setpoint(tick * TICK)
+        assert setpoint
+        places.append(setpoint.value[:3])
+    # What is spared at a command shortens the way to the next one.
+    ways = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    assert np.all(ways <= 0.5 * (period_s - np.array(spare_s[:-1])) + 1e-9)
+    assert max(spare_s) > 0.7 * period_s and min(spare_s) < 0.1 * period_s
 
 
 def test_lost_time_delays_the_motion_and_is_never_caught_up() -> None:

@@ -40,6 +40,10 @@ Array = NDArray[np.float64]
 SEAM_COMMANDS = 2
 # In m/s or rad/s: what is slower looks as if it stood.
 SLOWEST = 2e-3
+# Two commands are never nearer than the rest of a period.
+SPARE_SHARE = 0.8
+# Of a stop that nobody remembers the reason of, since somebody has resumed.
+STOPS_FIRST = "the arm comes to rest first, its place was not known for a while"
 # A join is planned as far ahead as the last ones took, with room; that is forgotten slowly.
 LEAD_FACTOR, LEAD_KEPT, LONGEST_LEAD_S = 1.5, 0.9, 1.0
 
@@ -177,15 +181,20 @@ class ChunkExecutor:
     @property
     def _is_lost(self) -> bool:
         """Whether it stops because nobody knows where the robot is: it goes on from rest."""
-        reason = self.stops.reason
-        return self.activity is Activity.STOPPING and reason is not None and reason.ends_commanding
+        return self.activity is Activity.STOPPING and self.stops.is_lost
+
+    def _barred(self, now_ns: int) -> str | None:
+        """Why nothing may be joined now, whatever it is."""
+        until_ns = self._goes_on_until_ns
+        goes_on = until_ns is not None and now_ns < until_ns
+        if self.stops.blocked or self._is_lost or goes_on:
+            return self.stops.sentence or STOPS_FIRST
+        return None
 
     def _void(self, chunk: Chunk, now_ns: int) -> str | None:
         """Why a chunk has nothing to say any more, or nothing may be said now."""
-        until_ns = self._goes_on_until_ns
-        goes_on = until_ns is not None and now_ns < until_ns
-        if (self.stops.blocked or self._is_lost or goes_on) and chunk.epoch >= self.epoch:
-            return self.stops.sentence
+        if (reason := self._barred(now_ns)) and chunk.epoch >= self.epoch:
+            return reason
         return void_reason(chunk, self.epoch, self._consumption, now_ns)
 
     def count_refusal(self, reason: str | None, now_ns: int) -> None:
@@ -211,8 +220,8 @@ class ChunkExecutor:
         timeline, period_ns, chunk = self._timeline, self._period_ns, admitted.chunk
         if timeline is None:
             return "the robot's state is not known"
-        if self.stops.blocked:
-            return self.stops.sentence
+        if reason := self._barred(now_ns):
+            return reason
         lead = 1 + math.ceil(self._lead_s * 1e9 / period_ns)
         waits = self._strategy.waits_for_end and self.activity is Activity.EXECUTING
         if waits:
@@ -325,6 +334,19 @@ class ChunkExecutor:
                 follows = self.offer(waiting, now_ns)
                 if isinstance(follows, Offer):
                     self.commit(follows, follows.join(), now_ns)
+
+    @property
+    def spare_s(self) -> float:
+        """By how much sooner than a period after the last command the next one may come, were
+        somebody to look at their times: no faster than the velocity limits even then."""
+        period_s = self.settings.period_s
+        if self.is_at_rest or self._timeline is None:
+            return SPARE_SHARE * period_s
+        bounds = self._bounds
+        speed = bounds.space.lengths(self._governor.velocity)
+        hardest = np.maximum(bounds.acceleration, bounds.deceleration)
+        share = float(((speed + 2 * period_s * hardest) / bounds.velocity).max())
+        return period_s * min(max(1.0 - share, 0.0), SPARE_SHARE)
 
     def consumed_s(self, stamp_ns: int, now_ns: int) -> float:
         """How much of a chunk's time has passed since its stamp."""
@@ -522,8 +544,10 @@ class ChunkExecutor:
 
     def _measure_seam(self, value: Array) -> None:
         """How far commands jump, were they sent at their times."""
-        jump = self._meter.add(value, self._commands * self._period_ns)
-        if self._running and jump is not None and self._seam_commands > 0:
+        self._meter.add(value, self._commands * self._period_ns)
+        if not self._running or self._seam_commands == 0:
+            return
+        if (jump := self._meter.jump) is not None:
             self._running.note_seam(Jump.of(jump, self._bounds.kind))
             self._seam_commands -= 1
 
@@ -549,7 +573,7 @@ class ChunkExecutor:
         if self.activity is Activity.STOPPING and ended:
             self.activity = Activity.HOLDING
             self._hold_since_ns = now_ns
-            if self.stops.reason and self.stops.reason.ends_commanding:
+            if self.stops.is_lost:
                 self.release(now_ns)
         held_ns = now_ns - self._hold_since_ns
         if self.activity is Activity.HOLDING and held_ns > settings.watchdog_s * 1e9:

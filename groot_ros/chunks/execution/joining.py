@@ -53,7 +53,7 @@ class Offer:
 
     def join(self) -> Joined | None:
         """The motion, None where there is none within the limits; this is what takes its time."""
-        return self.planner.join(
+        joined = self.planner.join(
             self.curve,
             self.from_s,
             self.old,
@@ -62,6 +62,9 @@ class Offer:
             self.blend_s,
             self.speed_scale,
         )
+        if joined:
+            joined.motion.curve.prepare()
+        return joined
 
 
 def accept_ahead(

@@ -91,7 +91,7 @@ class Joined:
             return float(self.times_s[-1] + (passed_s - self.motion.active_s) * self.rate)
         place = passed_s / self.motion.active_s * (len(self.times_s) - 1)
         index = int(place)
-        start, end = self.times_s[index : index + 2]
+        start, end = self.times_s[index : index + 2].tolist()
         return float(start + (place - index) * (end - start))
 
 

@@ -98,6 +98,8 @@ class StopMachine:
     detail: str = ""
 
     def __post_init__(self) -> None:
+        self.is_lost = False
+        """Whether a reason of this stop `ends_commanding`, also one that came later."""
         self._pressed: set[StopReason] = set()
         self._news: deque[Stop] = deque(maxlen=KEPT_NEWS)
 
@@ -117,6 +119,7 @@ class StopMachine:
 
     def stop(self, reason: StopReason, detail: str = "", was_moving: bool = True) -> None:
         """A reason has come up, which may be the one that counts."""
+        self.is_lost = self.is_lost or reason.ends_commanding
         if self.reason is None or (reason.needs_resume and not self.blocked):
             self.reason, self.detail = reason, detail
             self._news.append(Stop(reason, self.sentence, was_moving))
@@ -137,6 +140,7 @@ class StopMachine:
 
     def moving(self) -> None:
         """A motion has begun: a reason that needs no resume is over."""
+        self.is_lost = False
         if not self.blocked:
             self.reason, self.detail = None, ""
 

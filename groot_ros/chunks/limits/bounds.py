@@ -80,6 +80,8 @@ class Bounds:
     def around(self, value: Array) -> Bounds:
         """The same with a range that a value outside lies on the border of."""
         places = self.space.places(value)
+        if (places >= self.lower).all() and (places <= self.upper).all():
+            return self
         return replace(
             self, lower=np.minimum(self.lower, places), upper=np.maximum(self.upper, places)
         )

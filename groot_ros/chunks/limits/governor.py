@@ -44,7 +44,7 @@ class Step:
 
     @property
     def is_intervention(self) -> bool:
-        return bool(np.any(self.correction > INTERVENTION))
+        return bool((self.correction > INTERVENTION).any())
 
 
 class Governor:
@@ -78,7 +78,8 @@ class Governor:
         self._has_begun = True
         self.value = value
         self.velocity = np.zeros_like(self._space.difference(value, value))
-        self._braking = np.zeros_like(self.velocity)
+        self._uncorrected = self._space.lengths(self.velocity)
+        self._braking: Array | None = None
         self._average.start(value)
         self._sent = value
         self._here = self._bounds.around(value)
@@ -100,12 +101,18 @@ class Governor:
                 return self.brake(wanted)
             value = path(share)
             velocity = self._velocity_to(value)
+        self._braking = None
         return self._go_on(value, velocity, share, False, wanted)
 
     def brake(self, wanted: Array | None = None) -> Step:
         """The next command towards rest, whatever the path; `wanted` (V,) is where it led to."""
-        velocity = braked(self.velocity, self._braking, self._period_s)
+        braking = self._braking
+        if braking is None:
+            braking = deceleration(self._here, self.value, self.velocity, self._period_s)
+        velocity = braked(self.velocity, braking, self._period_s)
         value = self._space.displace(self.value, velocity * self._period_s)
+        # Braking before a constraint goes on as it was looked at.
+        self._braking = braking if self._constraints else None
         return self._go_on(value, velocity, 0.0, True, value if wanted is None else wanted)
 
     def _velocity_to(self, value: Array) -> Array:
@@ -118,10 +125,9 @@ class Governor:
         self._depths = [depth_of(constraint, self._sent) for constraint in self._constraints]
         self.value, self.velocity = value, velocity
         self._here = self._bounds.around(value)
-        if not (left_path and self._constraints):
-            # Braking before a constraint goes on as it was looked at.
-            self._braking = deceleration(self._here, value, velocity, self._period_s)
-        correction = self._space.lengths(self._space.difference(wanted, value))
+        correction = self._uncorrected
+        if value is not wanted:
+            correction = self._space.lengths(self._space.difference(wanted, value))
         return Step(self._sent, velocity, share, left_path, correction)
 
     def _slower(self, path: Path, wanted: Array) -> float:
@@ -155,15 +161,15 @@ class Governor:
     def _allows(self, value: Array, velocity: Array) -> bool:
         """Whether a step may be taken, and leads to where braking ends inside."""
         bounds, space, period_s = self._here, self._space, self._period_s
-        if np.any(space.lengths(velocity) > bounds.velocity * (1 + ROUNDING)):
+        if (space.lengths(velocity) > bounds.velocity * (1 + ROUNDING)).any():
             return False
         if not self._may_change(velocity):
             return False
         places = space.places(value)
-        if np.any(places < bounds.lower - INSIDE) or np.any(places > bounds.upper + INSIDE):
+        if (places < bounds.lower - INSIDE).any() or (places > bounds.upper + INSIDE).any():
             return False
         needed = needed_deceleration(bounds, value, velocity, period_s)
-        if np.any(space.lengths(needed) > bounds.deceleration * (1 + ROUNDING)):
+        if (space.lengths(needed) > bounds.deceleration * (1 + ROUNDING)).any():
             return False
         if not self._constraints:
             return True

@@ -395,7 +395,7 @@ class ExecutorNode(GuardedLifecycleNode):
         """Called from the command thread."""
         with self._lock:
             if loop := self._loop:
-                loop.mark()
+                loop.mark(self._motion.spare_s)
             now_ns = self.now_ns()
             due, behind_ns = self._due()
             if due == 0:
