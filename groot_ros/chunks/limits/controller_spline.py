@@ -45,8 +45,8 @@ def interpolated(points: Points, at_s: Array) -> Array:
 
 
 def controller_excess(bounds: Bounds, points: Points) -> float:
-    """The largest velocity or acceleration on the controller's way, as a share of its limit;
-    infinite where that way leaves the range further than its points do."""
+    """The largest velocity, acceleration or jerk on the controller's way, its rest included, as a
+    share of its limit; infinite where that way leaves the range further than its points do."""
     at_s: Array = np.arange(0.0, points.times_s[-1] + CHECK_S / 2, CHECK_S)
     positions = interpolated(points, at_s)
     lowest = np.minimum(bounds.lower, points.positions.min(axis=0))
@@ -60,7 +60,34 @@ def controller_excess(bounds: Bounds, points: Points) -> float:
         np.abs(velocities) / bounds.velocity,
         np.abs(changes) / hardest,
     ]
+    if np.isfinite(bounds.jerk).any():
+        shares.append(_jerks(points, positions) / bounds.jerk)
     return max((float(share.max()) for share in shares if share.size), default=0.0)
+
+
+def _jerks(points: Points, positions: Array) -> Array:
+    """From one acceleration to the next along positions (T, J) `CHECK_S` apart, as a robot's
+    interface looks at them; the arm rests at the end, and before where it begins at rest."""
+    rest = np.repeat(positions[-1:], 3, axis=0)
+    before = np.repeat(positions[:1], 0 if points.velocities[0].any() else 3, axis=0)
+    way = np.concatenate([before, positions, rest])
+    return np.asarray(np.abs(np.diff(way, n=3, axis=0)) / CHECK_S**3)
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """Closures (T,) at times (T,) in s after a stamp, between which the controller goes."""
+
+    stamp_ns: int
+    times_s: Array
+    closures: Array
+
+    def closure(self, now_ns: int) -> float:
+        """Where the controller has the gripper."""
+        rates = monotone_rates(self.times_s, self.closures)
+        points = Points(self.times_s, self.closures[:, None], rates[:, None])
+        at_s = min(max((now_ns - self.stamp_ns) / 1e9, 0.0), float(self.times_s[-1]))
+        return float(interpolated(points, np.array([at_s]))[0, 0])
 
 
 def ramp(times_s: Array, start: float, goal: float | None, speed: float | None) -> Array:

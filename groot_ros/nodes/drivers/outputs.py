@@ -21,6 +21,7 @@ from groot_ros.chunks.execution.robot_motion import limits_of, trajectory_grip
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import (
     Points,
+    Ramp,
     controller_excess,
     monotone_rates,
     ramp,
@@ -216,6 +217,7 @@ class TrajectoryOutput(_Stream):
         self._grip_speed = limits_of(robot).grip_speed
         self._sent: Motion | None = None
         self._sent_grip: float | None = None
+        self._ramp: Ramp | None = None
 
     def send(self, command: Command) -> None:
         """Publish when the motion, or where the gripper goes, is not what was sent last."""
@@ -227,13 +229,19 @@ class TrajectoryOutput(_Stream):
         self._sent, self._sent_grip = command.motion, grip
         self._publisher.publish(self.message(command))
 
+    def cease(self) -> None:
+        """The next motion begins anew, its gripper where it is known to be."""
+        self._ramp = None
+
     def message(self, command: Command) -> JointTrajectory:
         points = trajectory_points(self._bounds, command, _grip_time_s(command, self._grip_speed))
         closures = None
         if self._grip and command.setpoint.closure is not None:
-            closures = ramp(
-                points.times_s, command.setpoint.closure, command.grip_goal, self._grip_speed
-            )
+            # From where the controller has it now, whatever the motion has made of a new goal.
+            stamp_ns, start = command.stamp_ns, command.setpoint.closure
+            start = self._ramp.closure(stamp_ns) if self._ramp else start
+            closures = ramp(points.times_s, start, command.grip_goal, self._grip_speed)
+            self._ramp = Ramp(stamp_ns, points.times_s, closures)
         return trajectory_message(
             command.stamp_ns,
             points,
