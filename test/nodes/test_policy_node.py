@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from graph import FakeRobot, Graph, NodeProcess
 from rclpy.action import ActionClient
 from stage import Stage, staged
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
@@ -210,6 +211,7 @@ def test_run_policy_ends_by_time_by_cancel_and_by_deactivation(
     graph: Graph, policy: NodeProcess
 ) -> None:
     client = ActionClient(graph.node, RunPolicy, "/policy/run_policy")
+    assert graph.set_parameter("/policy", "success_topic", "task_done").successful
     assert graph.transition("/policy", "configure")
     assert client.wait_for_server(60.0)
     assert not send_goal(graph, client, 1.0, []).accepted
@@ -229,6 +231,14 @@ def test_run_policy_ends_by_time_by_cancel_and_by_deactivation(
     answer = graph.result(handle.get_result_async(), "the result")
     assert (answer.result.reason, answer.status) == (RunPolicy.Result.TIMEOUT, 4)
     assert answer.result.elapsed >= 0.5
+
+    done = graph.node.create_publisher(Bool, "task_done", 1)
+    handle = send_goal(graph, client, 0.0, feedback := [])
+    graph.wait_for(lambda: feedback and done.get_subscription_count(), "the task under way")
+    done.publish(Bool(data=True))
+    answer = graph.result(handle.get_result_async(), "the end of a task that is done")
+    assert (answer.result.reason, answer.status) == (RunPolicy.Result.SUCCESS, 4)
+    assert answer.result.message == "task_done says that the task is done"
 
     handle = send_goal(graph, client, 0.0, [])
     assert graph.transition("/policy", "deactivate")

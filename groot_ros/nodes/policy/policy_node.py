@@ -11,12 +11,14 @@ from std_srvs.srv import Trigger
 from groot_ros.chunks.execution.strategies import AUTO, RTC, chosen
 from groot_ros.chunks.message import MAX_TEXT_LENGTH
 from groot_ros.chunks.progress import Progress
+from groot_ros.chunks.takeover.turn import Control
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.policy.chunk_publisher import ChunkPublisher, CodecName
 from groot_ros.nodes.policy.policy_parameters import PolicyParameters
 from groot_ros.nodes.policy.run_policy import RunPolicyServer
+from groot_ros.nodes.policy.task_ends import TaskEnds
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import Ages, ObservationBuffer
 from groot_ros.observation.fields import to_ns
@@ -88,6 +90,7 @@ class PolicyNode(GuardedLifecycleNode):
         self._executor_states = self.create_subscription(
             ExecutorState, p.executor_state_topic, self._on_executor_state, 1
         )
+        self._task_ends = TaskEnds(self, p, robot, self._buffer)
         self._create_services(self._loop)
         self._diagnostics = DiagnosticsPublisher(self, self._status)
 
@@ -123,7 +126,7 @@ class PolicyNode(GuardedLifecycleNode):
             self.create_service(Trigger, "~/start", self._on_start),
             self.create_service(Trigger, "~/stop", self._on_stop),
         ]
-        self._run_policy = RunPolicyServer(self, loop)
+        self._run_policy = RunPolicyServer(self, loop, self._task_ends)
 
     def activate(self) -> None:
         assert self._loop is not None
@@ -140,6 +143,7 @@ class PolicyNode(GuardedLifecycleNode):
     def cleanup(self) -> None:
         if self._streams:
             self._run_policy.close()
+            self._task_ends.close()
             self._diagnostics.close()
             self._streams.close()
             self.destroy_subscription(self._executor_states)
@@ -178,6 +182,8 @@ class PolicyNode(GuardedLifecycleNode):
             self._measured(message)
 
     def _measured(self, message: ExecutorState) -> None:
+        if message.control != Control.POLICY.value:
+            self._task_ends.interrupt()
         if self._loop and message.chunk_id:
             self._loop.measured(
                 bytes(message.activation),

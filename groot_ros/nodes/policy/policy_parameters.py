@@ -89,6 +89,20 @@ class PolicyParameters:
         choices=CHOICES,
         read_only=True,
     )
+    success_topic: str = parameter(
+        "",
+        "Bool: true ends the task of run_policy with SUCCESS; empty: nobody says so",
+        read_only=True,
+    )
+    still_for: float = parameter(
+        0.0,
+        "an arm that has moved and then stands for so long ends the task of run_policy with "
+        "SUCCESS; 0: it does not",
+        "s",
+        0.0,
+        600.0,
+        read_only=True,
+    )
     executor_state_topic: str = topic_parameter(
         "executor/state", "where the executor tells how far it is"
     )

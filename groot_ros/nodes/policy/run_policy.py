@@ -9,19 +9,28 @@ from rclpy.action.server import ServerGoalHandle
 from groot_ros.chunks.message import MAX_TEXT_LENGTH
 from groot_ros.nodes.goals import finish, goal_server
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
+from groot_ros.nodes.policy.task_ends import TaskEnds
 from groot_ros.observation.fields import to_ns
 from groot_ros.policies.inference import InferenceLoop
 from groot_ros_msgs.action import RunPolicy
 
 FEEDBACK_PERIOD_S = 0.2
+# Ends of a task that did not go on until it was over.
+ENDED_EARLY = (
+    RunPolicy.Result.CANCELLED,
+    RunPolicy.Result.STOPPED,
+    RunPolicy.Result.DEACTIVATED,
+    RunPolicy.Result.FAILED,
+)
 
 
 class RunPolicyServer:
     """Serves one goal at a time; a new goal takes the place of the running one."""
 
-    def __init__(self, node: GuardedLifecycleNode, loop: InferenceLoop) -> None:
+    def __init__(self, node: GuardedLifecycleNode, loop: InferenceLoop, ends: TaskEnds) -> None:
         self._node = node
         self._loop = loop
+        self._ends = ends
         self._goal: _Goal | None = None
         self._server = goal_server(node, RunPolicy, "run_policy", self._refusal, self._begin)
         self._timer = node.create_timer(FEEDBACK_PERIOD_S, self._tick)
@@ -41,6 +50,7 @@ class RunPolicyServer:
     def _begin(self, handle: ServerGoalHandle) -> None:
         self._end(RunPolicy.Result.STOPPED, "another goal took its place")
         self._loop.start(handle.request.instruction.strip() or None)
+        self._ends.restart()
         self._goal = _Goal(handle)
 
     def _tick(self) -> None:
@@ -56,6 +66,8 @@ class RunPolicyServer:
             self._end(RunPolicy.Result.FAILED, self._loop.failure)
         elif not self._loop.running:
             self._end(RunPolicy.Result.STOPPED, "stopped by ~/stop")
+        elif reason := self._ends.reason():
+            self._stop_and_end(RunPolicy.Result.SUCCESS, reason)
         elif goal.is_over:
             self._stop_and_end(RunPolicy.Result.TIMEOUT, "the time is over")
         else:
@@ -87,7 +99,7 @@ class RunPolicyServer:
             chunks=self._loop.counts.chunks,
             refused_observations=self._loop.counts.refused,
         )
-        finish(goal.handle, result, reason == RunPolicy.Result.TIMEOUT)
+        finish(goal.handle, result, reason not in ENDED_EARLY)
 
 
 class _Goal:

@@ -1,0 +1,54 @@
+"""When a task is done: somebody says so, or the arm has come to stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.signals.signals import SignalSpec
+
+Array = NDArray[np.float64]
+
+# An arm that strays by less (m, rad) stands still; one that never moved by so much has not begun.
+STILL, BEGUN = 4e-3, 3e-2
+
+
+class Stillness:
+    """Tells when an arm that has moved has been still for `still_s`.
+
+    Belongs to who calls it, who brings the clock.
+    """
+
+    def __init__(self, still_s: float) -> None:
+        self._still_ns = round(still_s * 1e9)
+        self.restart()
+
+    def restart(self) -> None:
+        """The arm has yet to move."""
+        self._first: dict[str, Array] = {}
+        self._held: dict[str, Array] = {}
+        self._since_ns, self._has_begun = 0, False
+
+    def interrupt(self) -> None:
+        """What stood so far does not count."""
+        self._held = {}
+
+    def seen(self, values: Mapping[SignalSpec, Array], now_ns: int) -> bool:
+        """Whether it has been still for long by now; `values` are those of its motions."""
+        now = {spec.name: value for spec, value in values.items()}
+        self._first = self._first or now
+        self._has_begun |= _strayed(values, self._first) > BEGUN
+        if not self._held or _strayed(values, self._held) > STILL:
+            self._held, self._since_ns = now, now_ns
+        return self._has_begun and now_ns - self._since_ns >= self._still_ns
+
+
+def _strayed(values: Mapping[SignalSpec, Array], since: Mapping[str, Array]) -> float:
+    """How far (m, rad) the farthest part is from where it was."""
+    ways = (
+        spec.kind.space.lengths(spec.kind.space.difference(value, since[spec.name]))
+        for spec, value in values.items()
+    )
+    return max(float(way.max()) for way in ways)
