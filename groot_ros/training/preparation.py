@@ -141,7 +141,7 @@ def _tiny_spec(sources: Sequence[Source]) -> CheckpointSpec:
 
 
 def _shares(config: TrainConfig, sources: Sequence[Source]) -> list[float]:
-    """Of the samples that each dataset gives."""
+    """Of the samples that each dataset is to give, by which statistics are weighed."""
     given = config.weights or [len(source.table) for source in sources]
     return [weight / sum(given) for weight in given]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, OpenSection, text, typed
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
@@ -18,6 +19,12 @@ _SHARD = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
+class IndexFile(OpenSection, frozen=True, kw_only=True):
+    """The index of weights: the file of each tensor."""
+
+    weight_map: dict[str, Annotated[str, text("the name of a file")]]
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that the index lists, or `model.safetensors`, or a set of shards.
 
@@ -25,9 +32,10 @@ def weight_files(folder: Path) -> list[Path]:
     names a missing file, or what lies there instead.
     """
     if (folder / INDEX).exists():
-        section = Section(read_json(folder / INDEX, "an index of weights"), str(folder / INDEX))
-        weight_map = section.section("weight_map")
-        return [_listed(folder, weight_map, name) for name in weight_map.values]
+        place = KeyPath(str(folder / INDEX))
+        index = typed(read_json(folder / INDEX, "an index of weights"), IndexFile, place)
+        place = place / "weight_map"
+        return [_listed(folder, name, place / of) for of, name in index.weight_map.items()]
     if (folder / SINGLE).exists():
         return [folder / SINGLE]
     shards = [match for file in folder.iterdir() if (match := _SHARD.fullmatch(file.name))]
@@ -43,10 +51,9 @@ def weight_files(folder: Path) -> list[Path]:
     )
 
 
-def _listed(folder: Path, weight_map: Section, tensor: str) -> Path:
-    name = weight_map.text(tensor, "the name of a file")
+def _listed(folder: Path, name: str, place: KeyPath) -> Path:
     if Path(name).name != name or name == ".." or len(name) > LONGEST_NAME:
-        raise weight_map.error(tensor, f"is {name[:60]!r}, expected the name of a file beside it")
+        raise place.error(f"is {name[:60]!r}, expected the name of a file beside it")
     if not (folder / name).exists():
         raise UserError(f"{name} not found in {folder}: its index names it, copy it there")
     return folder / name

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, OpenSection, Text, number, typed, whole
 from groot_ros.model.checkpoint.lerobot import PREPROCESSOR, TYPE, LeRobotFiles
 from groot_ros.model.checkpoint.tokenizer import find_tokenizer, load_tokenizer
 from groot_ros.model.networks.config import Gr00tConfig
@@ -23,6 +23,26 @@ MOST_SLOTS = 4095
 # Of groot_ros.json: the embodiment that was trained, or what it says of each of several.
 EMBODIMENT = "embodiment"
 EMBODIMENTS = "embodiments"
+Slots = dict[str, Annotated[int, whole(0, MOST_SLOTS)]]
+
+
+class MetadataEntry(OpenSection, frozen=True, kw_only=True):
+    """What `groot_ros.json` of a checkpoint says of an embodiment."""
+
+    variant: Text | None = None
+    codec: Text | None = None
+    robot: Text | None = None
+    base_frame: Text | None = None
+    embodiment: Text | None = None
+    joints: tuple[str, ...] | None = None
+    action_rate_hz: Annotated[float, number("Hz", 0.1, 1000.0)] | None = None
+    envelope: dict[str, Any] | None = None
+
+
+class MetadataFile(MetadataEntry, frozen=True, kw_only=True):
+    """The `groot_ros.json` of a checkpoint, which may be of several embodiments."""
+
+    embodiments: dict[str, MetadataEntry] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,13 +106,9 @@ class CheckpointFolder:
         file = self.path / "groot_ros.json"
         if not file.exists():
             return {}
-        section = Section(read_json(file, "what groot-ros wrote"), str(file))
-        _check_metadata(section)
-        if EMBODIMENTS in section:
-            several = section.section(EMBODIMENTS)
-            for tag in several.values:
-                _check_metadata(several.section(tag))
-        return section.values
+        values = read_json(file, "what groot-ros wrote")
+        typed(values, MetadataFile, KeyPath(str(file)))
+        return values
 
     def metadata_of(self, embodiment: str) -> dict[str, Any]:
         """What `groot_ros.json` says of one embodiment, where it tells several apart."""
@@ -103,13 +119,11 @@ class CheckpointFolder:
     def slots(self) -> dict[str, int]:
         """Slot of each embodiment; the released ones' where the checkpoint does not tell."""
         if self._lerobot:
-            section = Section(self._lerobot.slots, PREPROCESSOR)
-            return {name: section.integer(name, 0, MOST_SLOTS) for name in section.values}
+            return typed(self._lerobot.slots, Slots, KeyPath(PREPROCESSOR))
         for folder in self.processor_folders:
             if (folder / "embodiment_id.json").exists():
                 file = folder / "embodiment_id.json"
-                section = Section(read_json(file, "embodiment slots"), str(file))
-                return {name: section.integer(name, 0, MOST_SLOTS) for name in section.values}
+                return typed(read_json(file, "embodiment slots"), Slots, KeyPath(str(file)))
         return dict(self.config.version.slots)
 
     def slot(self, embodiment: str) -> int:
@@ -128,8 +142,9 @@ class CheckpointFolder:
     @property
     def modality_configs(self) -> dict[str, Any]:
         """Modality configs by embodiment, as they were read."""
-        section = Section(self.processor_kwargs, "processor_config.json", "processor_kwargs")
-        return section.part("modality_configs").values
+        configs = self.processor_kwargs.get("modality_configs")
+        place = KeyPath("processor_config.json", "processor_kwargs.modality_configs")
+        return {} if configs is None else typed(configs, dict[str, Any], place)
 
     @property
     def embodiments(self) -> list[str]:
@@ -221,15 +236,3 @@ class CheckpointFolder:
             f"{name} not found in {self.path} nor in its processor/ folder: copy it from the "
             "checkpoint's source"
         )
-
-
-def _check_metadata(section: Section) -> None:
-    for key in ("variant", "codec", "robot", "base_frame", EMBODIMENT):
-        if key in section:
-            section.text(key)
-    if "joints" in section:
-        section.texts("joints")
-    if "action_rate_hz" in section:
-        section.number("action_rate_hz", "Hz", 0.1, 1000.0)
-    if "envelope" in section:
-        section.section("envelope")

@@ -13,13 +13,12 @@ import torch
 from safetensors import safe_open
 
 from groot_ros.errors import UserError
-from groot_ros.files.section import Section
 from groot_ros.model.checkpoint import weights
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.network import Gr00t
 from groot_ros.model.processing.modality import ModalityConfig
-from groot_ros.model.processing.normalization import key_statistics
+from groot_ros.model.processing.normalization import find_statistics
 
 HEAD_PARTS = {
     "vl_self_attention": ("action_head.vl_self_attention.",),
@@ -84,12 +83,10 @@ def _embodiment(folder: CheckpointFolder, name: str) -> dict[str, Any]:
     if name not in configs:
         return entry
     modality = ModalityConfig.from_dict(configs[name], name)
-    statistics = Section(folder.statistics, "statistics.json").part(name)
 
     def size(group: str, key: str) -> int | None:
-        if key not in statistics.part(group):
-            return None
-        return int(key_statistics(folder.statistics, name, group, key).array("mean").shape[-1])
+        found = find_statistics(folder.statistics, name, group, key)
+        return int(found.array("mean").shape[-1]) if found else None
 
     entry["modality"] = {
         "video": list(modality.video_keys),

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from huggingface_hub import try_to_load_from_cache
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, Names, OpenSection, Text, number, typed, whole
 from groot_ros.model.networks.n17 import N17
 from groot_ros.model.networks.released import N17_3B
 
@@ -30,6 +31,64 @@ LANGUAGE = "task"
 ARM_SIZES = (6, 7, 8)
 LARGEST_EDGE = 1 << 13
 NUMBERS = 1 << 12
+Made = TypeVar("Made")
+
+
+Count = Annotated[int, whole(1, NUMBERS)]
+Edges = Annotated[tuple[Annotated[int, whole(1, LARGEST_EDGE)], ...], Meta(min_length=1)]
+
+
+class StepEntry(OpenSection, frozen=True, kw_only=True):
+    """A step of a saved pipeline: its registered name, values, and file of tensors."""
+
+    registry_name: Text | None = None
+    config: dict[str, Any] = {}
+    state_file: Text | None = None
+
+
+class PipelineFile(OpenSection, frozen=True, kw_only=True):
+    """A pipeline that LeRobot saves with a policy."""
+
+    steps: list[StepEntry]
+
+
+class PackEntry(OpenSection, frozen=True, kw_only=True):
+    """What goes into the network."""
+
+    embodiment_tag: Text
+    action_horizon: Count
+    valid_action_horizon: Count | None = None
+    embodiment_mapping: dict[str, Any] = {}
+    video_modality_keys: Names | None = None
+    use_percentiles: Any = None
+
+
+class DecodeEntry(OpenSection, frozen=True, kw_only=True):
+    """What comes out of it; without keys all is one vector."""
+
+    modality_config: dict[str, Any] | None = None
+    raw_stats: dict[str, Any] | None = None
+    use_relative_action: bool = False
+
+
+class EncodeEntry(OpenSection, frozen=True, kw_only=True):
+    """How pictures are fitted."""
+
+    image_target_size: Edges
+    crop_fraction: Annotated[float, number("shares", 0.01, 1.0)] | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a pipeline, its values and where they stand."""
+
+    place: KeyPath
+    values: Mapping[str, Any]
+    state_file: str
+
+    def typed(self, kind: type[Made]) -> Made:
+        """Its values as a type; UserError names what does not fit."""
+        return typed(self.values, kind, self.place)
 
 
 @dataclass(frozen=True)
@@ -56,40 +115,37 @@ class LeRobotFiles:
         return dict(values)
 
     @cached_property
-    def _before(self) -> dict[str, tuple[Section, str]]:
+    def _before(self) -> dict[str, Step]:
         """The steps before the network."""
         return _steps(self.path, PREPROCESSOR)
 
     @cached_property
-    def _pack(self) -> tuple[Section, Mapping[str, Any]]:
-        """What goes into the network: the step's values and its flat statistics."""
+    def _pack_step(self) -> Step:
         steps = self._before
         if PACK not in steps:
             raise UserError(
                 f"{self.path / PREPROCESSOR} has no step {PACK}, only {', '.join(steps)[:200]}: "
                 "it is no GR00T N1.7 of LeRobot 0.6; older ones are GR00T N1.5, train again"
             )
-        values, state_file = steps[PACK]
-        return values, _tensors(self.path, state_file) if state_file else {}
-
-    @property
-    def _tag(self) -> str:
-        return self._pack[0].text("embodiment_tag")
+        return steps[PACK]
 
     @cached_property
-    def _decode(self) -> Section | None:
+    def _pack(self) -> PackEntry:
+        return self._pack_step.typed(PackEntry)
+
+    @cached_property
+    def _decode(self) -> DecodeEntry | None:
         """The step that tells actions by keys, None where all is one vector."""
-        decode, _ = _steps(self.path, POSTPROCESSOR).get(DECODE, (None, ""))
-        has_keys = decode and "modality_config" in decode and "raw_stats" in decode
+        step = _steps(self.path, POSTPROCESSOR).get(DECODE)
+        decode = step.typed(DecodeEntry) if step else None
+        has_keys = decode and decode.modality_config is not None and decode.raw_stats is not None
         return decode if has_keys else None
 
     @cached_property
     def _groups(self) -> tuple[Mapping[str, Any], Mapping[str, Any], bool]:
         """Modality and statistics of the embodiment, and whether actions may be relative."""
-        (pack, flat), decode = self._pack, self._decode
-        relative = bool(
-            decode and "use_relative_action" in decode and decode.boolean("use_relative_action")
-        )
+        decode = self._decode
+        relative = bool(decode and decode.use_relative_action)
         if self.raw.get("use_relative_actions") and not relative:
             raise UserError(
                 f"{self.path} was trained with LeRobot's generic relative actions, which have no "
@@ -97,16 +153,19 @@ class LeRobotFiles:
                 "LeRobot computes"
             )
         if decode:
-            modality = decode.section("modality_config").values
-            return modality, decode.section("raw_stats").values, relative
-        steps = pack.integer("valid_action_horizon", 1, NUMBERS)
+            return decode.modality_config or {}, decode.raw_stats or {}, relative
+        if (steps := self._pack.valid_action_horizon) is None:
+            place = self._pack_step.place
+            raise place.error("is missing, expected a number of steps", "valid_action_horizon")
+        file = self._pack_step.state_file
+        flat = _tensors(self.path, file) if file else {}
         modality, statistics = _arm(flat, steps, self.path)
         return modality, statistics, False
 
     @cached_property
     def processor_config(self) -> dict[str, Any]:
         """What NVIDIA's processor_config.json would say."""
-        pack, _ = self._pack
+        pack, values = self._pack, self._pack_step.values
         modality, _, relative = self._groups
         now = {"delta_indices": [0]}
         entry = {
@@ -116,12 +175,12 @@ class LeRobotFiles:
         }
         sizes = ("max_state_dim", "max_action_dim", "formalize_language", "clip_outliers")
         kwargs = {
-            "modality_configs": {self._tag: entry},
-            "max_action_horizon": pack.integer("action_horizon", 1, NUMBERS),
+            "modality_configs": {pack.embodiment_tag: entry},
+            "max_action_horizon": pack.action_horizon,
             "use_relative_action": relative,
             # One vector is normalised by its smallest and largest values, whatever the step says.
-            "use_percentiles": bool(self._decode and pack.values.get("use_percentiles")),
-            **{key: pack.values[key] for key in sizes if key in pack},
+            "use_percentiles": bool(self._decode and pack.use_percentiles),
+            **{key: values[key] for key in sizes if values.get(key) is not None},
             **self._images,
         }
         return {"processor_class": f"{N17.model_type}Processor", "processor_kwargs": kwargs}
@@ -129,21 +188,20 @@ class LeRobotFiles:
     @property
     def statistics(self) -> dict[str, Any]:
         """What NVIDIA's statistics.json would say."""
-        return {self._tag: self._groups[1]}
+        return {self._pack.embodiment_tag: self._groups[1]}
 
     @property
     def slots(self) -> dict[str, Any]:
         """What NVIDIA's embodiment_id.json would say."""
-        pack, _ = self._pack
-        return pack.part("embodiment_mapping").values or dict(N17.slots)
+        return self._pack.embodiment_mapping or dict(N17.slots)
 
     @property
     def _cameras(self) -> list[str]:
-        pack, _ = self._pack
-        if "video_modality_keys" in pack:
-            return list(pack.names("video_modality_keys"))
-        features = Section(self.raw, str(self.path / "config.json")).part("input_features")
-        return sorted(str(key)[len(IMAGES) :] for key in features.values if _is_camera(key))
+        if self._pack.video_modality_keys:
+            return list(self._pack.video_modality_keys)
+        place = KeyPath(str(self.path / "config.json"), "input_features")
+        features = typed(self.raw.get("input_features") or {}, dict[str, Any], place)
+        return sorted(key[len(IMAGES) :] for key in features if key.startswith(IMAGES))
 
     @property
     def _images(self) -> dict[str, Any]:
@@ -151,11 +209,11 @@ class LeRobotFiles:
         steps = self._before
         if ENCODE not in steps:
             raise UserError(f"{self.path / PREPROCESSOR} has no step {ENCODE}: copy it again")
-        encode, _ = steps[ENCODE]
+        encode = steps[ENCODE].typed(EncodeEntry)
         keys = ("image_crop_size", "image_target_size", "shortest_image_edge", "crop_fraction")
         flags = ("use_albumentations", "letter_box_transform")
-        values = {key: encode.values.get(key) for key in (*keys, *flags)}
-        edge = encode.integers("image_target_size", 1, LARGEST_EDGE)[0]
+        values = {key: steps[ENCODE].values.get(key) for key in (*keys, *flags)}
+        edge = encode.image_target_size[0]
         if values["use_albumentations"]:
             values["shortest_image_edge"] = values["shortest_image_edge"] or edge
         elif values["shortest_image_edge"] not in (None, edge):
@@ -163,8 +221,8 @@ class LeRobotFiles:
                 f"{self.path} resizes pictures to {values['shortest_image_edge']} and then to "
                 f"{edge} without albumentations, which is not read: expected the same"
             )
-        elif "crop_fraction" in encode:
-            crop = round(edge * encode.number("crop_fraction", "shares", 0.01, 1.0))
+        elif encode.crop_fraction is not None:
+            crop = round(edge * encode.crop_fraction)
             values["image_crop_size"] = [crop, crop]
         return {**values, "interpolation": "bicubic"}
 
@@ -202,10 +260,6 @@ def _arm(flat: Mapping[str, Any], steps: int, path: Path) -> tuple[dict[str, Any
     return modality, statistics
 
 
-def _is_camera(key: object) -> bool:
-    return str(key).startswith(IMAGES)
-
-
 def _base_config(path: Path, base: object) -> Path | None:
     if not isinstance(base, str) or not base:
         return None
@@ -221,16 +275,18 @@ def _cached_config(repository: str) -> Path | None:
     return Path(cached) if isinstance(cached, str) else None
 
 
-def _steps(path: Path, file: str) -> dict[str, tuple[Section, str]]:
-    """The steps of a saved pipeline by their registered names: values, and file of tensors."""
-    root = Section(read_json(path / file, "what LeRobot saves with a policy"), str(path / file))
+def _steps(path: Path, file: str) -> dict[str, Step]:
+    """The steps of a saved pipeline by their registered names."""
+    place = KeyPath(str(path / file))
+    pipeline = typed(
+        read_json(path / file, "what LeRobot saves with a policy"), PipelineFile, place
+    )
     return {
-        step.text("registry_name"): (
-            step.part("config"),
-            step.text("state_file") if "state_file" in step else "",
+        step.registry_name: Step(
+            place / "steps" / str(index) / "config", step.config, step.state_file or ""
         )
-        for step in root.items("steps")
-        if "registry_name" in step
+        for index, step in enumerate(pipeline.steps)
+        if step.registry_name
     }
 
 

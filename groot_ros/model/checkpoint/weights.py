@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import parse_json
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, OpenSection, Text, typed, whole
 from groot_ros.model.checkpoint.files import INDEX, SINGLE, weight_files
 from groot_ros.model.networks.network import Gr00t
 
@@ -28,6 +29,7 @@ MAPPED_BYTES = 128 * 2**20
 # What safetensors itself allows.
 HEADER_BYTES = 100_000_000
 LARGEST = 1 << 62
+Bytes = Annotated[int, whole(0, LARGEST)]
 """Of a length and of a file."""
 SLOT_WEIGHT = re.compile(r"action_head\.(state_encoder|action_encoder|action_decoder)\..*\.[Wb]$")
 
@@ -40,6 +42,14 @@ class Stored:
     name: str
     dtype: str
     shape: tuple[int, ...]
+
+
+class TensorEntry(OpenSection, frozen=True, kw_only=True):
+    """A tensor in the header of a file of weights."""
+
+    dtype: Text
+    shape: tuple[Bytes, ...]
+    data_offsets: tuple[Bytes, ...]
 
 
 def stored_tensors(folder: Path) -> dict[str, Stored]:
@@ -58,14 +68,12 @@ def _header(file: Path) -> dict[str, Stored]:
             if size > min(file.stat().st_size, HEADER_BYTES):
                 raise ValueError("its header is longer than the file")
             text = stream.read(size).decode()
-        header = Section(parse_json(text, "its header", "it is damaged"), "its header")
-        tensors, end = {}, 0
-        for name, entry in header.sections():
-            if name == "__metadata__":
-                continue
-            shape = entry.integers("shape", 0, LARGEST)
-            tensors[name] = Stored(file, name, entry.text("dtype"), shape)
-            end = max((end, *entry.integers("data_offsets", 0, LARGEST)))
+        header = parse_json(text, "its header", "it is damaged")
+        if isinstance(header, dict):
+            header.pop("__metadata__", None)
+        entries = typed(header, dict[str, TensorEntry], KeyPath("its header"))
+        tensors = {n: Stored(file, n, entry.dtype, entry.shape) for n, entry in entries.items()}
+        end = max((place for entry in entries.values() for place in entry.data_offsets), default=0)
         if file.stat().st_size != 8 + size + end:
             raise ValueError(f"{file.stat().st_size} bytes, expected {8 + size + end}")
     except (OSError, ValueError) as error:

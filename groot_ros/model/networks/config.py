@@ -7,46 +7,110 @@ DiT's tokens is that of its attention; the rest is in `Version.defaults`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, Misfit, OpenSection, Text, number, typed, whole
 from groot_ros.model.networks.version import Version
 from groot_ros.model.networks.versions import find_version
 
+# Far above every released network: a number beyond is a mistake that would fill the memory.
+MOST_LAYERS, MOST_HEADS, WIDEST, LONGEST = 256, 1024, 1 << 16, 1 << 20
+Layers = Annotated[int, whole(1, MOST_LAYERS)]
+Heads = Annotated[int, whole(1, MOST_HEADS)]
+Width = Annotated[int, whole(1, WIDEST)]
+Share = Annotated[float, number("", 0.0)]
 
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Size of a stack of attention blocks in the action head."""
 
-    num_layers: int
-    num_attention_heads: int
-    attention_head_dim: int
-    dropout: float
+class TransformerConfig(OpenSection, frozen=True, kw_only=True):
+    """Size of a stack of attention blocks in the action head: one of the `..._cfg`."""
+
+    num_layers: Layers
+    num_attention_heads: Heads
+    attention_head_dim: Width
+    dropout: Annotated[float, number("shares", 0.0, 1.0)]
     final_dropout: bool
+    positional_embeddings: Any = None
+
+    def __post_init__(self) -> None:
+        if self.positional_embeddings is not None:
+            raise Misfit(
+                f"is {shown(self.positional_embeddings)}, expected null: this network is not "
+                "GR00T N1.6 or N1.7",
+                "positional_embeddings",
+            )
 
     @property
     def inner_dim(self) -> int:
         return self.num_attention_heads * self.attention_head_dim
 
-    @classmethod
-    def of(cls, section: Section) -> TransformerConfig:
-        """Read one of the `..._cfg` of `config.json`."""
-        if "positional_embeddings" in section:
-            raise section.error(
-                "positional_embeddings",
-                f"is {shown(section.values['positional_embeddings'])}, expected null: this "
-                "network is not GR00T N1.6 or N1.7",
-            )
-        return cls(
-            num_layers=section.integer("num_layers", 1, MOST_LAYERS),
-            num_attention_heads=section.integer("num_attention_heads", 1, MOST_HEADS),
-            attention_head_dim=section.integer("attention_head_dim", 1, WIDEST),
-            dropout=section.number("dropout", "shares", 0.0, 1.0),
-            final_dropout=section.boolean("final_dropout"),
-        )
+
+class TextEntry(OpenSection, frozen=True, kw_only=True):
+    """What sizes a tensor of a backbone's language model."""
+
+    hidden_size: Width
+    intermediate_size: Annotated[int, whole(1, 4 * WIDEST)]
+    num_hidden_layers: Layers
+    num_attention_heads: Heads
+    num_key_value_heads: Heads
+    vocab_size: Annotated[int, whole(1, 2 * LONGEST)]
+
+
+class VisionEntry(OpenSection, frozen=True, kw_only=True):
+    """What sizes a tensor of a backbone's vision tower, some of one version's only."""
+
+    hidden_size: Width
+    intermediate_size: Annotated[int, whole(1, 4 * WIDEST)]
+    patch_size: Annotated[int, whole(1, 256)]
+    depth: Layers | None = None
+    num_hidden_layers: Layers | None = None
+    num_heads: Heads | None = None
+    num_attention_heads: Heads | None = None
+    temporal_patch_size: Annotated[int, whole(1, 16)] | None = None
+    spatial_merge_size: Annotated[int, whole(1, 16)] | None = None
+    num_position_embeddings: Annotated[int, whole(1, LONGEST)] | None = None
+    num_patches: Annotated[int, whole(1, LONGEST)] | None = None
+    out_hidden_size: Width | None = None
+
+
+class BackboneEntry(OpenSection, frozen=True, kw_only=True):
+    """What is read of a backbone's sizes, or sizes a tensor."""
+
+    image_token_id: Annotated[int, whole(0, LONGEST)]
+    text_config: TextEntry
+    vision_config: VisionEntry
+
+
+class NetworkFile(OpenSection, frozen=True, kw_only=True):
+    """`config.json`, with what its version leaves out."""
+
+    action_horizon: Annotated[int, whole(1, 1 << 12)]
+    max_state_dim: Annotated[int, whole(1, 1 << 12)]
+    max_action_dim: Annotated[int, whole(1, 1 << 12)]
+    state_history_length: Annotated[int, whole(1, 256)]
+    hidden_size: Width
+    input_embedding_dim: Width | None = None
+    backbone_embedding_dim: Width
+    max_seq_len: Annotated[int, whole(1, LONGEST)]
+    max_num_embodiments: Annotated[int, whole(1, 4096)]
+    select_layer: Annotated[int, whole(-LONGEST, LONGEST)]
+    attend_text_every_n_blocks: Layers
+    add_pos_embed: bool
+    use_vlln: bool
+    state_dropout_prob: Share
+    state_additive_noise_scale: Share
+    noise_beta_alpha: Share
+    noise_beta_beta: Share
+    noise_s: Share
+    num_inference_timesteps: Annotated[int, whole(1, 1000)]
+    num_timestep_buckets: Annotated[int, whole(1, LONGEST)]
+    rtc_ramp_rate: Share
+    model_name: Text | None = None
+    diffusion_model_cfg: TransformerConfig
+    vl_self_attention_cfg: dict[str, Any] = {}
+    backbone_config: BackboneEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -84,26 +148,23 @@ class Gr00tConfig:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Gr00tConfig:
         """Read the content of `config.json`; UserError for another version or a missing key."""
-        version = find_version(raw)
-        values = Section({**version.defaults, **raw}, "config.json")
-        _check_dit(values)
-        dit = TransformerConfig.of(values.section("diffusion_model_cfg"))
-        width = "input_embedding_dim"
-        plain: dict[str, Any] = {
-            **{key: values.integer(key, low, high) for key, (low, high) in _WHOLE.items()},
-            **{key: values.number(key, "no unit", low=0.0) for key in _NUMBERS},
-            **{key: values.boolean(key) for key in ("add_pos_embed", "use_vlln")},
-        }
+        version, place = find_version(raw), KeyPath("config.json")
+        _check_dit(raw)
+        file = typed({**version.defaults, **raw}, NetworkFile, place)
+        plain = {key: getattr(file, key) for key in NetworkFile.__struct_fields__ if key in _PLAIN}
+        dit, attention = file.diffusion_model_cfg, file.vl_self_attention_cfg
         config = cls(
             version=version,
             **plain,
-            input_embedding_dim=(
-                values.integer(width, 1, WIDEST) if width in values else dit.inner_dim
-            ),
+            input_embedding_dim=file.input_embedding_dim or dit.inner_dim,
             dit=dit,
-            vl_self_attention=_vl_self_attention(values),
-            model_name=values.text("model_name") if "model_name" in values else "",
-            backbone=_backbone(values, version),
+            vl_self_attention=(
+                typed(attention, TransformerConfig, place / "vl_self_attention_cfg")
+                if attention.get("num_layers", 0) != 0
+                else None
+            ),
+            model_name=file.model_name or "",
+            backbone=_backbone(file, raw, version),
             raw=dict(raw),
         )
         config._check_sizes()
@@ -148,88 +209,26 @@ class Gr00tConfig:
             )
 
 
-# Far above every released network: a number beyond is a mistake that would fill the memory.
-MOST_LAYERS, MOST_HEADS, WIDEST, LONGEST = 256, 1024, 1 << 16, 1 << 20
-_WHOLE = {
-    "action_horizon": (1, 1 << 12),
-    "max_state_dim": (1, 1 << 12),
-    "max_action_dim": (1, 1 << 12),
-    "state_history_length": (1, 256),
-    "hidden_size": (1, WIDEST),
-    "backbone_embedding_dim": (1, WIDEST),
-    "max_seq_len": (1, LONGEST),
-    "max_num_embodiments": (1, 4096),
-    "select_layer": (-LONGEST, LONGEST),
-    "attend_text_every_n_blocks": (1, MOST_LAYERS),
-    "num_inference_timesteps": (1, 1000),
-    "num_timestep_buckets": (1, LONGEST),
-}
-_NUMBERS = (
-    "state_dropout_prob",
-    "state_additive_noise_scale",
-    "noise_beta_alpha",
-    "noise_beta_beta",
-    "noise_s",
-    "rtc_ramp_rate",
-)
-# Of a backbone_config: what is read here, or sizes a tensor.
-_BACKBONE = {"image_token_id": (0, LONGEST)}
-_TEXT = {
-    "hidden_size": (1, WIDEST),
-    "intermediate_size": (1, 4 * WIDEST),
-    "num_hidden_layers": (1, MOST_LAYERS),
-    "num_attention_heads": (1, MOST_HEADS),
-    "num_key_value_heads": (1, MOST_HEADS),
-    "vocab_size": (1, 2 * LONGEST),
-}
-_VISION = {
-    "hidden_size": (1, WIDEST),
-    "intermediate_size": (1, 4 * WIDEST),
-    "patch_size": (1, 256),
-}
-# Of the towers of one version only.
-_VISION_OPTIONAL = {
-    "depth": (1, MOST_LAYERS),
-    "num_hidden_layers": (1, MOST_LAYERS),
-    "num_heads": (1, MOST_HEADS),
-    "num_attention_heads": (1, MOST_HEADS),
-    "temporal_patch_size": (1, 16),
-    "spatial_merge_size": (1, 16),
-    "num_position_embeddings": (1, LONGEST),
-    "num_patches": (1, LONGEST),
-    "out_hidden_size": (1, WIDEST),
-}
+# Of both the file and the network.
+_PLAIN = {field.name for field in fields(Gr00tConfig)} - {"input_embedding_dim", "model_name"}
 
 
-def _check_dit(values: Section) -> None:
-    dit = values.section("diffusion_model_cfg")
-    for name, section in (("use_alternate_vl_dit", values), ("interleave_self_attention", dit)):
-        if not (name in section and section.boolean(name)):
+def _check_dit(raw: Mapping[str, Any]) -> None:
+    dit = raw.get("diffusion_model_cfg")
+    for name, section in (("use_alternate_vl_dit", raw), ("interleave_self_attention", dit)):
+        found = section.get(name) if isinstance(section, Mapping) else True
+        if found is not True:
             raise UserError(
-                f"config.json has {name} {shown(section.values.get(name))}, expected true as in "
-                "every released checkpoint of GR00T N1.6 and N1.7"
+                f"config.json has {name} {shown(found)}, expected true as in every released "
+                "checkpoint of GR00T N1.6 and N1.7"
             )
 
 
-def _vl_self_attention(values: Section) -> TransformerConfig | None:
-    section = values.part("vl_self_attention_cfg")
-    if "num_layers" not in section or section.integer("num_layers", 0, MOST_LAYERS) == 0:
-        return None
-    return TransformerConfig.of(section)
-
-
-def _backbone(values: Section, version: Version) -> Mapping[str, Any]:
-    if "backbone_config" in values:
-        backbone = values.section("backbone_config")
-        text, vision = backbone.section("text_config"), backbone.section("vision_config")
-        for section, sizes in ((backbone, _BACKBONE), (text, _TEXT), (vision, _VISION)):
-            for key, (low, high) in sizes.items():
-                section.integer(key, low, high)
-        for key, (low, high) in _VISION_OPTIONAL.items():
-            if key in vision:
-                vision.integer(key, low, high)
-        return backbone.values
-    name = values.text("model_name") if "model_name" in values else ""
+def _backbone(file: NetworkFile, raw: Mapping[str, Any], version: Version) -> Mapping[str, Any]:
+    if file.backbone_config:
+        sizes: Mapping[str, Any] = raw["backbone_config"]
+        return sizes
+    name = file.model_name or ""
     if name in version.sizes:
         return version.sizes[name]
     raise UserError(

@@ -5,18 +5,64 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from torch import Tensor
 
 from groot_ros.errors import UserError
-from groot_ros.files.section import Section
+from groot_ros.files.typed import (
+    Finite,
+    KeyPath,
+    OpenSection,
+    Positive,
+    number,
+    numbers,
+    typed,
+    whole,
+)
 from groot_ros.model.processing.resize import resize_antialias, resize_area
 
 # Of a picture, in pixels: 16 times a full HD one.
 LARGEST_EDGE = 1 << 13
+
+
+Edge = Annotated[int, whole(1, LARGEST_EDGE)]
+Area = Annotated[int, whole(1, LARGEST_EDGE**2)]
+Size = Annotated[tuple[Edge, ...], Meta(min_length=2, max_length=2)]
+"""Height and width."""
+
+
+class CropKeys(OpenSection, frozen=True, kw_only=True):
+    """What `processor_kwargs` say of pictures; see CropConfig."""
+
+    shortest_image_edge: Edge | None = None
+    crop_fraction: Annotated[float, number("shares", 0.01, 1.0)] | None = None
+    use_albumentations: bool = False
+    image_target_size: Size | None = None
+    image_crop_size: Size | None = None
+    letter_box_transform: bool = False
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+class BudgetKeys(OpenSection, frozen=True, kw_only=True):
+    """The fewest and the most pixels of a picture."""
+
+    shortest_edge: Area
+    longest_edge: Area
+
+
+class PatchKeys(OpenSection, frozen=True, kw_only=True):
+    """`preprocessor_config.json`; see PatchConfig."""
+
+    patch_size: Annotated[int, whole(1, 256)]
+    temporal_patch_size: Annotated[int, whole(1, 16)]
+    merge_size: Annotated[int, whole(1, 16)]
+    size: BudgetKeys
+    image_mean: Annotated[tuple[Finite, ...], numbers("shares of white", 3)]
+    image_std: Annotated[tuple[Positive, ...], numbers("shares of white", 3)]
 
 
 @dataclass(frozen=True)
@@ -42,15 +88,10 @@ class CropConfig:
         """Read `processor_kwargs`; UserError when sizes are missing."""
         # Absent is their default, null is none.
         given = {"shortest_image_edge": 256, "crop_fraction": 0.95, **values}
-        section = Section(given, "processor_config.json", "processor_kwargs")
-        albumentations = _flag(section, "use_albumentations")
-        target, crop = _size(section, "image_target_size"), _size(section, "image_crop_size")
-        edge = fraction = None
-        if "shortest_image_edge" in section:
-            edge = section.integer("shortest_image_edge", 1, LARGEST_EDGE)
-        if "crop_fraction" in section:
-            fraction = section.number("crop_fraction", "shares", 0.01, 1.0)
-        needs_sizes = not albumentations or edge is None or fraction is None
+        keys = typed(given, CropKeys, KeyPath("processor_config.json", "processor_kwargs"))
+        target, crop = _size(keys.image_target_size), _size(keys.image_crop_size)
+        edge, fraction = keys.shortest_image_edge, keys.crop_fraction
+        needs_sizes = not keys.use_albumentations or edge is None or fraction is None
         if needs_sizes and (target is None or crop is None):
             raise UserError(
                 "processor_config.json has no image_target_size and image_crop_size, which its "
@@ -61,13 +102,9 @@ class CropConfig:
             crop_size=crop,
             shortest_edge=edge,
             crop_fraction=fraction,
-            albumentations=albumentations,
-            letter_box=_flag(section, "letter_box_transform"),
-            interpolation=(
-                section.choice("interpolation", ("bilinear", "bicubic"))
-                if "interpolation" in section
-                else "bilinear"
-            ),
+            albumentations=keys.use_albumentations,
+            letter_box=keys.letter_box_transform,
+            interpolation=keys.interpolation,
         )
 
     def __call__(self, frames: Tensor, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
@@ -102,17 +139,8 @@ class CropConfig:
         return resize_area(frames, round(height * scale), round(width * scale))
 
 
-def _flag(section: Section, key: str) -> bool:
-    return key in section and section.boolean(key)
-
-
-def _size(section: Section, key: str) -> tuple[int, int] | None:
-    if key not in section:
-        return None
-    size = section.integers(key, 1, LARGEST_EDGE)
-    if len(size) != 2:
-        raise section.error(key, f"is {list(size)}, expected a height and a width")
-    return size[0], size[1]
+def _size(size: tuple[int, ...] | None) -> tuple[int, int] | None:
+    return (size[0], size[1]) if size else None
 
 
 def _crop(
@@ -162,19 +190,15 @@ class PatchConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PatchConfig:
         """Read `preprocessor_config.json`; UserError names a key that is missing or wrong."""
-        section = Section(values, "preprocessor_config.json")
-        size = section.section("size")
-        std = section.numbers("image_std", "shares of white", 3)
-        if min(std) <= 0:
-            raise section.error("image_std", f"is {list(std)}, expected numbers above 0")
+        keys = typed(values, PatchKeys, KeyPath("preprocessor_config.json"))
         return cls(
-            patch_size=section.integer("patch_size", 1, 256),
-            temporal_patch_size=section.integer("temporal_patch_size", 1, 16),
-            merge_size=section.integer("merge_size", 1, 16),
-            min_pixels=size.integer("shortest_edge", 1, LARGEST_EDGE**2),
-            max_pixels=size.integer("longest_edge", 1, LARGEST_EDGE**2),
-            mean=section.numbers("image_mean", "shares of white", 3),
-            std=std,
+            patch_size=keys.patch_size,
+            temporal_patch_size=keys.temporal_patch_size,
+            merge_size=keys.merge_size,
+            min_pixels=keys.size.shortest_edge,
+            max_pixels=keys.size.longest_edge,
+            mean=keys.image_mean,
+            std=keys.image_std,
         )
 
     def fitted_size(self, height: int, width: int) -> tuple[int, int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta
 
 from groot_ros.errors import UserError
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, Names, OpenSection, Text, typed, whole
 
 Kind = TypeVar("Kind", bound=enum.Enum)
 
@@ -49,9 +51,9 @@ class ActionConfig:
         }
 
     @classmethod
-    def of(cls, section: Section, key: str) -> ActionConfig:
+    def of(cls, entry: ActionConfigEntry, key: str) -> ActionConfig:
         """One of `action_configs`, of the action `key`."""
-        rep = (section.text("rep") if "rep" in section else "ABSOLUTE").upper()
+        rep = entry.rep.upper()
         if rep not in ("RELATIVE", "ABSOLUTE"):
             raise UserError(
                 f"action {key!r} has representation {rep}, expected RELATIVE or ABSOLUTE: no "
@@ -59,9 +61,9 @@ class ActionConfig:
             )
         config = cls(
             relative=rep == "RELATIVE",
-            type=_member(ActionType, section, "type", "NON_EEF", key),
-            format=_member(ActionFormat, section, "format", "DEFAULT", key),
-            state_key=section.text("state_key") if "state_key" in section else None,
+            type=_member(ActionType, entry.type, key),
+            format=_member(ActionFormat, entry.format, key),
+            state_key=entry.state_key,
         )
         if config.relative and config.type is ActionType.EEF and config.format not in POSE_SIZES:
             raise UserError(
@@ -109,6 +111,53 @@ class Modality:
         return len(self.action_delta)
 
 
+# Steps of history or horizon, far above any checkpoint's.
+MOST_STEPS = 1 << 12
+Steps = Annotated[
+    tuple[Annotated[int, whole(-MOST_STEPS, MOST_STEPS)], ...],
+    Meta(min_length=1, max_length=MOST_STEPS),
+]
+
+
+class ActionConfigEntry(OpenSection, frozen=True, kw_only=True):
+    """One of `action_configs`; enums by name or value, in letters of any size."""
+
+    rep: Text = "ABSOLUTE"
+    type: Text = "NON_EEF"
+    format: Text = "DEFAULT"
+    state_key: Text | None = None
+
+
+class GroupEntry(OpenSection, frozen=True, kw_only=True):
+    """What is read or answered: keys, and steps relative to the observation."""
+
+    modality_keys: Names
+    delta_indices: Steps
+
+
+class StateEntry(GroupEntry, frozen=True, kw_only=True):
+    """The state, and which keys are not scaled by their range."""
+
+    sin_cos_embedding_keys: frozenset[str] = frozenset()
+    mean_std_embedding_keys: frozenset[str] = frozenset()
+
+
+class ActionEntry(GroupEntry, frozen=True, kw_only=True):
+    """The actions; without `action_configs` all are absolute."""
+
+    action_configs: tuple[ActionConfigEntry, ...] = ()
+    mean_std_embedding_keys: frozenset[str] = frozenset()
+
+
+class ModalityEntry(OpenSection, frozen=True, kw_only=True):
+    """One entry of `modality_configs`."""
+
+    video: GroupEntry
+    state: StateEntry
+    action: ActionEntry
+    language: GroupEntry
+
+
 @dataclass(frozen=True)
 class ModalityConfig:
     """One entry of `modality_configs`, before statistics give the sizes."""
@@ -128,58 +177,35 @@ class ModalityConfig:
     @classmethod
     def from_dict(cls, values: Any, embodiment: str) -> ModalityConfig:
         """Read the entry of an embodiment; UserError names a key that is missing or wrong."""
-        path = f"processor_kwargs.modality_configs.{embodiment}"
-        root = Section(values, "processor_config.json", path)
-        video, state, action, language = (
-            root.section(name) for name in ("video", "state", "action", "language")
-        )
-        action_keys = _keys(action)
-        configs = action.items("action_configs") if "action_configs" in action else []
-        action_configs = configs or [Section({}, "processor_config.json")] * len(action_keys)
-        if len(action_configs) != len(action_keys):
+        place = KeyPath("processor_config.json", "processor_kwargs.modality_configs") / embodiment
+        entry = typed(values, ModalityEntry, place)
+        state, action = entry.state, entry.action
+        count = len(action.modality_keys)
+        configs = action.action_configs or (ActionConfigEntry(),) * count
+        if len(configs) != count:
             raise UserError(
-                f"modality_configs of {embodiment!r} has {len(action_configs)} action_configs, "
-                f"expected one for each of the {len(action_keys)} action keys"
+                f"modality_configs of {embodiment!r} has {len(configs)} action_configs, "
+                f"expected one for each of the {count} action keys"
             )
         return cls(
-            video_keys=_keys(video),
-            video_delta=_steps(video),
-            state_keys=_keys(state),
-            state_delta=_steps(state),
-            action_keys=action_keys,
-            action_delta=_steps(action),
+            video_keys=entry.video.modality_keys,
+            video_delta=entry.video.delta_indices,
+            state_keys=state.modality_keys,
+            state_delta=state.delta_indices,
+            action_keys=action.modality_keys,
+            action_delta=action.delta_indices,
             action_configs=tuple(
                 ActionConfig.of(config, key)
-                for key, config in zip(action_keys, action_configs, strict=True)
+                for key, config in zip(action.modality_keys, configs, strict=True)
             ),
-            language_key=_keys(language)[0],
-            sin_cos_state=_embedded(state, "sin_cos_embedding_keys"),
-            mean_std_state=_embedded(state, "mean_std_embedding_keys"),
-            mean_std_action=_embedded(action, "mean_std_embedding_keys"),
+            language_key=entry.language.modality_keys[0],
+            sin_cos_state=state.sin_cos_embedding_keys,
+            mean_std_state=state.mean_std_embedding_keys,
+            mean_std_action=action.mean_std_embedding_keys,
         )
 
 
-# Steps of history or horizon, far above any checkpoint's.
-MOST_STEPS = 1 << 12
-
-
-def _keys(section: Section) -> tuple[str, ...]:
-    return section.names("modality_keys")
-
-
-def _steps(section: Section) -> tuple[int, ...]:
-    steps = section.integers("delta_indices", -MOST_STEPS, MOST_STEPS)
-    if not 1 <= len(steps) <= MOST_STEPS:
-        raise section.error("delta_indices", f"has {len(steps)} steps, expected 1 to {MOST_STEPS}")
-    return steps
-
-
-def _embedded(section: Section, key: str) -> frozenset[str]:
-    return frozenset(section.texts(key)) if key in section else frozenset()
-
-
-def _member(kind: type[Kind], section: Section, name: str, default: str, key: str) -> Kind:
-    found = section.text(name) if name in section else default
+def _member(kind: type[Kind], found: str, key: str) -> Kind:
     for member in kind:
         if found.lower() in (member.name.lower(), member.value):
             return member

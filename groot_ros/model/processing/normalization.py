@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import shown
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, typed
 
 Array = NDArray[np.float64]
 
@@ -161,10 +161,22 @@ def key_statistics(
     statistics: Mapping[str, Any], embodiment: str, group: str, key: str
 ) -> KeyStatistics:
     """Statistics of a state, action or relative_action key; UserError when there are none."""
-    found = Section(statistics, "statistics.json").part(embodiment).part(group)
-    if key not in found:
-        raise UserError(
-            f"statistics.json has no {group}.{key} for embodiment {embodiment!r}: fine-tune on "
-            "this embodiment or copy the statistics of the dataset it was trained on"
-        )
-    return KeyStatistics(f"{embodiment}.{group}.{key}", found.section(key).values)
+    if found := find_statistics(statistics, embodiment, group, key):
+        return found
+    raise UserError(
+        f"statistics.json has no {group}.{key} for embodiment {embodiment!r}: fine-tune on "
+        "this embodiment or copy the statistics of the dataset it was trained on"
+    )
+
+
+def find_statistics(
+    statistics: Mapping[str, Any], embodiment: str, group: str, key: str
+) -> KeyStatistics | None:
+    """The same; None when there are none."""
+    values, place = statistics, KeyPath("statistics.json")
+    for name in (embodiment, group, key):
+        if values.get(name) is None:
+            return None
+        place = place / name
+        values = typed(values[name], dict[str, Any], place)
+    return KeyStatistics(f"{embodiment}.{group}.{key}", values)

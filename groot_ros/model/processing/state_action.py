@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
-from groot_ros.files.section import Section
+from groot_ros.files.typed import KeyPath, OpenSection, typed, whole
 from groot_ros.model.processing.modality import ActionKey, Modality, ModalityConfig
 from groot_ros.model.processing.normalization import (
     KeyStatistics,
@@ -28,42 +27,29 @@ MOST_NUMBERS = 1 << 12
 """Of a state, an action or a horizon, far above any checkpoint's."""
 
 
-@dataclass(frozen=True)
-class ProcessorConfig:
+Count = Annotated[int, whole(1, MOST_NUMBERS)]
+
+
+class ProcessorConfig(OpenSection, frozen=True, kw_only=True):
     """`processor_kwargs` of `processor_config.json`, without the modalities and the images.
 
     `clip_outliers` is true where older files leave it out.
     """
 
-    max_state_dim: int
-    max_action_dim: int
-    max_action_horizon: int
-    use_percentiles: bool
-    clip_outliers: bool
-    use_relative_action: bool
-    apply_sincos_state_encoding: bool
-    formalize_language: bool
-    exclude_state: bool
+    max_state_dim: Count
+    max_action_dim: Count
+    max_action_horizon: Count
+    use_percentiles: bool = False
+    clip_outliers: bool = True
+    use_relative_action: bool = False
+    apply_sincos_state_encoding: bool = False
+    formalize_language: bool = True
+    exclude_state: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ProcessorConfig:
         """Read `processor_kwargs`; UserError names a key that is missing or wrong."""
-        section = Section(values, "processor_config.json", "processor_kwargs")
-
-        def flag(key: str, default: bool) -> bool:
-            return section.boolean(key) if key in section else default
-
-        return cls(
-            max_state_dim=section.integer("max_state_dim", 1, MOST_NUMBERS),
-            max_action_dim=section.integer("max_action_dim", 1, MOST_NUMBERS),
-            max_action_horizon=section.integer("max_action_horizon", 1, MOST_NUMBERS),
-            use_percentiles=flag("use_percentiles", False),
-            clip_outliers=flag("clip_outliers", True),
-            use_relative_action=flag("use_relative_action", False),
-            apply_sincos_state_encoding=flag("apply_sincos_state_encoding", False),
-            formalize_language=flag("formalize_language", True),
-            exclude_state=flag("exclude_state", False),
-        )
+        return typed(values, cls, KeyPath("processor_config.json", "processor_kwargs"))
 
 
 class StateActionProcessor:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from groot_ros.codecs.catalog import carried_codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
-from groot_ros.files.config_file import read_json
 from groot_ros.files.hub import local_folder
-from groot_ros.files.section import Section
+from groot_ros.files.json_file import read_json
+from groot_ros.files.typed import KeyPath, typed
 from groot_ros.model.checkpoint.files import other_weights
-from groot_ros.model.checkpoint.folder import EMBODIMENTS
+from groot_ros.model.checkpoint.folder import EMBODIMENTS, MetadataFile
 from groot_ros.share import share_file, user_path
 
 SHIPPED = "pretrained/sim_pick"
@@ -117,16 +118,11 @@ def checkpoint_variant(checkpoint: Path, robot: str = "") -> str:
 
     Of one that was trained with several robots the embodiment of this one.
     """
-    section = _own(checkpoint)
-    if EMBODIMENTS in section:
-        several = section.section(EMBODIMENTS)
-        of_robot = [tag for tag in several.values if _robot(several.section(tag)) == robot]
+    own = typed(_own(checkpoint), MetadataFile, KeyPath(str(checkpoint / OWN_METADATA)))
+    if own.embodiments is not None:
+        of_robot = [tag for tag, entry in own.embodiments.items() if entry.robot == robot]
         return of_robot[0] if len(of_robot) == 1 else ""
-    return section.text("variant") if "variant" in section else ""
-
-
-def _robot(section: Section) -> str:
-    return section.text("robot") if "robot" in section else ""
+    return own.variant or ""
 
 
 def checkpoint_codec(checkpoint: Path, variant: str = "") -> CodecFile | None:
@@ -137,7 +133,7 @@ def checkpoint_codec(checkpoint: Path, variant: str = "") -> CodecFile | None:
     """
     codecs = checkpoint_codecs(checkpoint)
     if not codecs:
-        return carried_codec(_own(checkpoint).values, str(checkpoint / OWN_METADATA))
+        return carried_codec(_own(checkpoint), str(checkpoint / OWN_METADATA))
     if variant in codecs:
         return codecs[variant]
     named = [codec for codec in codecs.values() if codec.name == variant]
@@ -147,15 +143,12 @@ def checkpoint_codec(checkpoint: Path, variant: str = "") -> CodecFile | None:
 def checkpoint_codecs(checkpoint: Path) -> dict[str, CodecFile]:
     """The codec of each embodiment of a checkpoint that was trained with several robots."""
     own, source = _own(checkpoint), str(checkpoint / OWN_METADATA)
-    if EMBODIMENTS not in own:
-        return {}
-    several = own.section(EMBODIMENTS)
-    codecs = {tag: carried_codec(several.section(tag).values, source) for tag in several.values}
+    typed(own, MetadataFile, KeyPath(source))
+    codecs = {t: carried_codec(entry, source) for t, entry in (own.get(EMBODIMENTS) or {}).items()}
     return {tag: codec for tag, codec in codecs.items() if codec}
 
 
-def _own(checkpoint: Path) -> Section:
+def _own(checkpoint: Path) -> dict[str, Any]:
     """What a checkpoint says of itself, nothing where it comes from elsewhere."""
     file = checkpoint / OWN_METADATA
-    values = read_json(file, "copy the checkpoint again") if file.is_file() else {}
-    return Section(values, str(file))
+    return read_json(file, "what groot-ros wrote") if file.is_file() else {}

@@ -43,7 +43,7 @@ class Mixture(TorchDataset[Sample]):
 
     @property
     def shares(self) -> list[float]:
-        """Of the samples that each dataset gives."""
+        """Of the samples that each dataset gives, in whole samples of a block."""
         return [float(count / self._counts.sum()) for count in self._counts]
 
     def turn(self, k: int) -> tuple[int, int]:
