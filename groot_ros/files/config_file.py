@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ DEEPEST = 32
 VALUES = 20_000
 """Of a YAML file, an alias counted as what it stands for."""
 NUMBER_LETTERS = 40
+MANY_DIGITS = re.compile(rf"[0-9]{{{NUMBER_LETTERS + 1}}}")
 ENCODINGS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -60,7 +62,9 @@ def read_json(path: Path, remedy: str, most_bytes: int = JSON_BYTES) -> Any:
 def parse_json(text: str, source: str, remedy: str) -> Any:
     """The value of a JSON text; `source` names it in errors, as for `read_json`."""
     try:
-        value = json.loads(text, object_pairs_hook=_every_key_once, parse_int=_short_integer)
+        # Calling it for every number takes time, and hardly a file needs it.
+        parse_int = _short_integer if MANY_DIGITS.search(text) else None
+        value = json.loads(text, object_pairs_hook=_every_key_once, parse_int=parse_int)
         # An escape such as \ud800 alone is half of a letter, which nothing can print or write.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()

@@ -104,7 +104,10 @@ class DatasetSubject:
             ["format", f"LeRobot {dataset.info.get('codebase_version', '?')}"],
             ["robot", str(own.get("robot") or dataset.info.get("robot_type") or "not named")],
             *([["codec", str(own["codec"])]] if "codec" in own else []),
-            *([task, f"{count} episodes"] for task, count in tasks.most_common(20)),
+            *(
+                [f"task ({n} of {len(dataset.episodes)})", task]
+                for task, n in tasks.most_common(20)
+            ),
             *(["left out", f"{e['bag']}: {e['reason']}"] for e in own.get("left_out", [])),
         ]
         return {

@@ -85,7 +85,7 @@ def _summary(report: dict[str, Any]) -> str:
         ("frames", f"{report['frames']} at {report['fps']:g} Hz, {report['duration_s']:.1f} s"),
         ("robot", report["robot"]),
         ("codec", f"{report['codec']} (variant {report['variant']})"),
-        *((f"task {task!r}", f"{count} episodes") for task, count in report["tasks"].items()),
+        *((f"task ({n} of {report['episodes']})", task) for task, n in report["tasks"].items()),
         *((f"dropped: {why}", f"{count} steps") for why, count in report["dropped"].items()),
         *(("left out", reason) for reason in report["left_out"]),
     ]
@@ -132,7 +132,7 @@ def _episode(dataset: Dataset, source: dict[str, Any], episodes: Sequence[Episod
     dropped = "; ".join(_loss(loss) for loss in source.get("losses", [])) or "none"
     numbers = ", ".join(str(episode.index) for episode in episodes)
     text = (
-        f"{source['instruction']!r}, {source['outcome'] or 'outcome unknown'}, "
+        f"“{source['instruction']}”, {source['outcome'] or 'outcome unknown'}, "
         f"{source['duration_s']:.1f} s, episode {numbers or 'none'} of the dataset; "
         f"dropped: {dropped}; repeated pictures: {source['duplicates']}"
     )

@@ -36,8 +36,8 @@ export function element(name, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-// Words that name episodes, with what the page calls the things in its list.
-export function called(subject, words) {
-  const { noun } = subject;
-  return words.replaceAll("episode", noun).replaceAll("Episode", noun[0].toUpperCase() + noun.slice(1));
+// What the page calls the things in its list: episodes of a dataset, trials of an evaluation.
+export function wordsOf({ noun }) {
+  const One = noun[0].toUpperCase() + noun.slice(1);
+  return { one: noun, many: `${noun}s`, One, Many: `${One}s` };
 }

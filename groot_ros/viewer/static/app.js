@@ -1,6 +1,6 @@
 // The page: list on the left, episode on the right, keys.
 
-import { byId, called, element, get } from "./api.js";
+import { byId, element, get, wordsOf } from "./api.js";
 import { Editor } from "./editor.js";
 import { EpisodeList, markJerky } from "./episodes.js";
 import { Overlay } from "./overlay.js";
@@ -11,11 +11,11 @@ const FINDINGS_AT_ONCE = 25;
 const EDITS_EVERY_MS = 3000;
 const ODD = new Set(["outlier", "jump", "lag", "unreadable"]);
 
-const KEYS = [
+const keysOf = ({ one }) => [
   ["space", "play, pause"],
   ["← →", "one frame back, on (with shift: ten)"],
   ["home end", "first, last frame"],
-  ["n p", "next, previous episode (also ↓ ↑)"],
+  ["n p", `next, previous ${one} (also ↓ ↑)`],
   ["s f", "mark success, failure"],
   ["d", "discard"],
   ["[ ]", "begin, end at this frame"],
@@ -24,9 +24,21 @@ const KEYS = [
   ["/", "filter"],
 ];
 
+// Attributes of elements whose words name what is listed.
+const labelsOf = ({ one, many, One, Many }) => ({
+  filter: { "aria-label": `Filter ${many}` },
+  show: { "aria-label": `Show which ${many}` },
+  order: { "aria-label": `Order of ${many}` },
+  episodes: { "aria-label": Many },
+  episode: { "aria-label": One },
+  previous: { "aria-label": `Previous ${one}`, title: `Previous ${one} (p)` },
+  next: { "aria-label": `Next ${one}`, title: `Next ${one} (n)` },
+});
+
 class Page {
   constructor(subject, episodes) {
     this.subject = subject;
+    this.words = wordsOf(subject);
     this.lines = new Map(episodes.map((episode) => [episode.index, episode]));
     this.plots = new Plots((timeS) => this.player.seek(Math.floor(timeS * this.subject.fps)));
     this.overlay = new Overlay();
@@ -56,7 +68,7 @@ class Page {
     history.replaceState(null, "", `#${index}`);
     let episode;
     const path = this.subject.path;
-    if (this.subject.is_slow) byId("summary").textContent = `${path} · ${called(this.subject, "reading episode")} ${index}`;
+    if (this.subject.is_slow) byId("summary").textContent = `${path} · reading ${this.words.one} ${index}`;
     try {
       episode = await get(`/api/episodes/${index}`);
     } catch (error) {
@@ -79,7 +91,7 @@ class Page {
     this.list.update(line);
     this.episode = episode;
     byId("episode").hidden = false;
-    byId("name").textContent = called(this.subject, `Episode ${index}`) + (episode.name ? ` · ${episode.name}` : "");
+    byId("name").textContent = `${this.words.One} ${index}` + (episode.name ? ` · ${episode.name}` : "");
     this.plots.open(episode);
     this.player.open(episode, episode.fps ?? this.subject.fps);
     this.overlay.open(episode.overlay);
@@ -105,7 +117,8 @@ class Page {
     };
     const facts = [];
     if (measures.lag_s !== null && measures.lag_s !== undefined) {
-      facts.push(`actions lead the state by ${measures.lag_s.toFixed(2)} s`);
+      const leads = measures.lag_s < 0 ? "follow" : "lead";
+      facts.push(`actions ${leads} the state by ${Math.abs(measures.lag_s).toFixed(2)} s`);
     }
     if (measures.jerk !== null && measures.jerk !== undefined) facts.push(`jerk ${measures.jerk.toPrecision(2)}`);
     const rows = findings.map((finding) => element("li", { className: band(finding.kind) }, at(finding)));
@@ -192,7 +205,7 @@ class Page {
         this.list.update(line);
       }
       const done = `${Math.min(first + FINDINGS_AT_ONCE, missing.length)} of ${missing.length}`;
-      byId("summary").textContent = `${this.subject.path} · ${called(this.subject, "looking at episodes")}: ${done}`;
+      byId("summary").textContent = `${this.subject.path} · looking at ${this.words.many}: ${done}`;
     }
     markJerky([...this.lines.values()]);
     for (const line of this.lines.values()) if (line.isJerky) this.list.update(line);
@@ -250,12 +263,10 @@ async function begin() {
     element("dt", { textContent: term }), element("dd", { textContent: text })]);
   byId("facts").replaceChildren(...pairs(subject.facts));
   const unused = [...(subject.is_editable ? [] : ["s f", "d", "[ ]", "i"]), ...(subject.kind === "run" ? [] : ["c"])];
-  const keys = KEYS.map(([key, words]) => [key, called(subject, words)]);
-  byId("keys").replaceChildren(...pairs(keys.filter(([key]) => !unused.includes(key))));
-  for (const name of ["aria-label", "title"]) {
-    for (const place of document.querySelectorAll(`[${name}]`)) {
-      place.setAttribute(name, called(subject, place.getAttribute(name)));
-    }
+  const words = wordsOf(subject);
+  byId("keys").replaceChildren(...pairs(keysOf(words).filter(([key]) => !unused.includes(key))));
+  for (const [id, attributes] of Object.entries(labelsOf(words))) {
+    for (const [name, text] of Object.entries(attributes)) byId(id).setAttribute(name, text);
   }
   const page = new Page(subject, episodes);
   document.body.dataset.ready = "list";

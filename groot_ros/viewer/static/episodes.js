@@ -1,6 +1,6 @@
 // The list of episodes: thumbnails, badges, filter and order.
 
-import { byId, called, element } from "./api.js";
+import { byId, element, wordsOf } from "./api.js";
 
 // An episode is jerky beside the others when its number is this many times the median.
 const JERKY = 3;
@@ -44,13 +44,13 @@ export function markJerky(episodes) {
   for (const episode of episodes) episode.isJerky = episode.measures?.jerk > JERKY * median;
 }
 
-const SHOWN = {
-  all: ["All episodes", () => true],
+const shownOf = ({ many }) => ({
+  all: [`All ${many}`, () => true],
   odd: ["With findings", (e) => kindsOf(e).size > 0],
   failure: ["Failures", (e) => outcomeOf(e) === "failure"],
   edited: ["Edited", isEdited],
   discarded: ["Discarded", (e) => e.edit?.discard === true],
-};
+});
 
 const failed = (e) => (outcomeOf(e) === "failure" ? 0 : 1);
 const measure = (name) => (a, b) => (b.measures?.[name] ?? -1) - (a.measures?.[name] ?? -1);
@@ -66,12 +66,13 @@ const ORDERS = {
 
 export class EpisodeList {
   constructor(subject, episodes, onChoose) {
-    this.subject = subject;
+    this.words = wordsOf(subject);
+    this.wanted = shownOf(this.words);
     this.episodes = episodes;
     this.onChoose = onChoose;
     this.rows = new Map();
     this.place = byId("episodes");
-    this.fill("show", SHOWN, "all");
+    this.fill("show", this.wanted, "all");
     this.fill("order", ORDERS, subject.kind === "run" ? "failures" : "index");
     byId("filter").addEventListener("input", () => this.arrange());
     this.place.addEventListener("click", (event) => {
@@ -85,7 +86,7 @@ export class EpisodeList {
   fill(id, choices, chosen) {
     byId(id).replaceChildren(
       ...Object.entries(choices).map(([value, [text]]) =>
-        element("option", { value, textContent: called(this.subject, text), selected: value === chosen })),
+        element("option", { value, textContent: text, selected: value === chosen })),
     );
     byId(id).addEventListener("change", () => this.arrange());
   }
@@ -133,7 +134,7 @@ export class EpisodeList {
   // Put the rows that are wanted into the wanted order.
   arrange() {
     const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = SHOWN[byId("show").value][1];
+    const wanted = this.wanted[byId("show").value][1];
     const text = (e) =>
       `${e.index} ${e.name} ${e.edit?.instruction ?? e.instruction} ${outcomeOf(e)} ${e.reason ?? ""}`.toLowerCase();
     this.shown = this.episodes
@@ -141,12 +142,9 @@ export class EpisodeList {
       .sort(ORDERS[byId("order").value][1]);
     this.place.replaceChildren(...this.shown.map((episode) => this.rows.get(episode.index)));
     const count = this.episodes.length;
-    byId("count").textContent = called(
-      this.subject,
-      this.shown.length === count
-        ? `${count} episode${count === 1 ? "" : "s"}`
-        : `${this.shown.length} of ${count} episodes`,
-    );
+    const { one, many } = this.words;
+    const all = `${count} ${count === 1 ? one : many}`;
+    byId("count").textContent = this.shown.length === count ? all : `${this.shown.length} of ${all}`;
   }
 
   choose(index) {

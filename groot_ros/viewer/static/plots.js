@@ -56,7 +56,8 @@ export class Plots {
       stroke: () => css(`--c${line.color % COLORS}`),
       width: 1.5,
       dash: line.is_action ? [5, 4] : undefined,
-      points: { show: false },
+      // A line has two ends, a single frame only shows as a point.
+      points: { show: plot.times_s.length === 1 },
       value: (_, value) => (value === null || value === undefined ? "–" : shown(value)),
     }));
     const options = {
