@@ -96,7 +96,18 @@ def relabel_by_table(dataset: Path, table: Path, target: Target) -> Rebuilt:
                     f"{table}, line {number}: expected an episode and an instruction, below a "
                     f"first line {','.join(TABLE_COLUMNS)}"
                 )
-            asked |= dict.fromkeys(indices(episodes, found), Edit(instruction=instruction))
+            edit = Edit(instruction=instruction)
+            for index in sorted(indices(episodes, found)):
+                if asked.setdefault(index, edit) != edit:
+                    raise UserError(
+                        f"{table}, line {number}: episode {index} has another instruction in a "
+                        "line above, expected one"
+                    )
+        if not asked:
+            raise UserError(
+                f"{table} names no episodes, expected them below a first line "
+                f"{','.join(TABLE_COLUMNS)}"
+            )
         return asked
 
     return change(dataset, edits, target)

@@ -37,7 +37,10 @@ def by_fractions(dataset: Dataset, fractions: Mapping[str, float], seed: int) ->
     if seed < 0:
         raise UserError(f"seed is {seed}, expected 0 or more")
     total = sum(fractions.values())
-    if not (min(fractions.values()) > 0 and abs(total - 1) <= 1e-6):
+    for name, share in fractions.items():
+        if share <= 0:
+            raise UserError(f"the share of {name} is {share:g}, expected more than 0")
+    if not abs(total - 1) <= 1e-6:
         raise UserError(f"fractions sum up to {total:g}, expected numbers above 0 that make 1")
     groups = _demonstrations(dataset)
     order = np.random.default_rng(seed).permutation(len(groups))

@@ -119,6 +119,7 @@ def test_a_split_holds_its_parts_alone(apart: Path, tmp_path: Path) -> None:
         (["trim", "--start-s", "0.1", "--end-s", "inf"], "from 0.1 s to inf s, expected"),
         (["split", "--seed", "-1", "--fractions", "a=0.5", "b=0.5"], "seed is -1, expected 0"),
         (["split", "--fractions", "a=nan", "b=0.5"], "sum up to nan, expected numbers above 0"),
+        (["split", "--fractions", "a=1", "b=0"], "the share of b is 0, expected more than 0"),
     ],
     ids=str,
 )
@@ -127,5 +128,24 @@ def test_numbers_that_are_none_are_one_sentence(
 ) -> None:
     verb, *others = options
     command = ["dataset", verb, str(apart), *others, "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("", "names no episodes, expected them below a first line episode,instruction"),
+        ("0,a\n0-1,b", "line 3: episode 0 has another instruction in a line above"),
+        ("0,", "line 2: expected an episode and an instruction"),
+    ],
+    ids=str,
+)
+def test_tables_of_instructions_say_one_thing_of_an_episode(
+    lines: str, sentence: str, apart: Path, tmp_path: Path, capsys: Any
+) -> None:
+    table = tmp_path / "words.csv"
+    table.write_text(f"episode,instruction\n{lines}\n")
+    command = ["dataset", "relabel", str(apart), "--table", str(table), "--dry-run"]
     assert main(command) == 2
     assert sentence in capsys.readouterr().err
