@@ -23,11 +23,9 @@ def codec_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in share_file("config/codecs").glob("*.yaml")))
 
 
-@cache
 def shipped_codecs() -> tuple[CodecFile, ...]:
     """All codec files that ship with the package."""
-    folder = share_file("config/codecs")
-    return tuple(_read(folder / f"{name}.yaml") for name in codec_names())
+    return tuple(map(_shipped, codec_names()))
 
 
 def codec_path(name: str) -> Path:
@@ -42,8 +40,10 @@ def find_codec(name: str) -> CodecFile:
 
     UserError lists the right ones.
     """
+    if name in codec_names():
+        return _shipped(name)
     of_codec = {file.codec_name: file for file in reversed(shipped_codecs())}
-    if found := (of_codec | _by_name()).get(name):
+    if found := of_codec.get(name):
         return found
     if os.path.isfile(path := user_path(name)):
         return _read(path)
@@ -51,6 +51,11 @@ def find_codec(name: str) -> CodecFile:
         f"codec {name!r} is unknown, expected one of {', '.join(codec_names())}, or the path of a "
         "codec file"
     )
+
+
+@cache
+def _shipped(name: str) -> CodecFile:
+    return _read(share_file(f"config/codecs/{name}.yaml"))
 
 
 def _read(path: Path) -> CodecFile:
@@ -64,8 +69,5 @@ def carried_codec(own: Mapping[str, Any], source: str) -> CodecFile | None:
     """
     if OWN_KEY in own:
         return parse_codec(own[OWN_KEY], str(own.get("variant", "auto")), f"codec of {source}")
-    return _by_name().get(str(own.get("variant", "")))
-
-
-def _by_name() -> dict[str, CodecFile]:
-    return {file.name: file for file in shipped_codecs()}
+    variant = str(own.get("variant", ""))
+    return _shipped(variant) if variant in codec_names() else None

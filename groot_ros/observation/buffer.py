@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from groot_ros.cameras.kind import Decode
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.robot.config import RobotConfig
-from groot_ros.signals.signals import Signals
+from groot_ros.signals.signals import Signals, SignalSpec
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -51,14 +52,27 @@ class Ages:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What an observation is made of: signals at `stamp_ns`, pictures not yet decoded."""
+    """What an observation is made of, nothing of it computed before it is wanted.
+
+    `around` has the samples of each signal before and after `stamp_ns`, and the fraction between.
+    """
 
     stamp_ns: int
-    signals: Signals
+    specs: tuple[SignalSpec, ...]
+    around: tuple[tuple[Array, Array, float], ...]
     pictures: dict[str, Decode]
     ages: Ages
     past: Mapping[int, Snapshot] = field(default_factory=dict)
     """Earlier moments by the steps of the buffer's `past_ns`."""
+
+    @cached_property
+    def signals(self) -> Signals:
+        """The signals at `stamp_ns`, each interpolated as its kind is."""
+        values = tuple(
+            spec.kind.interpolate(*samples)
+            for spec, samples in zip(self.specs, self.around, strict=True)
+        )
+        return Signals(self.specs, values)
 
     def observation(self, instruction: str) -> Observation:
         """The observation; UserError when a picture does not decode."""
@@ -236,13 +250,12 @@ class ObservationBuffer:
     def snapshot(self, now_ns: int) -> Snapshot:
         """The streams at the time of the oldest of the cameras' newest pictures.
 
-        Signals are interpolated at that time, each as its kind is. NotReady says which stream is
-        missing or older than its max_age.
+        NotReady says which stream is missing or older than its max_age.
         """
         with self._lock:
             stamp_ns = self._stamp_ns(now_ns)
             pictures = {name: history.values[-1] for name, history in self._cameras.items()}
-            around = [history.around(stamp_ns) for history in self._state.values()]
+            around = tuple(history.around(stamp_ns) for history in self._state.values())
             ages = Ages(
                 by_stream={
                     history.name: (now_ns - history.stamps[-1]) / 1e9
@@ -254,7 +267,7 @@ class ObservationBuffer:
                 step: self._earlier(stamp_ns - ago_ns, ages)
                 for step, ago_ns in self._past_ns.items()
             }
-        return Snapshot(stamp_ns, self._signals(around), pictures, ages, past)
+        return Snapshot(stamp_ns, self._specs, around, pictures, ages, past)
 
     def _earlier(self, time_ns: int, ages: Ages) -> Snapshot:
         """What was newest at a time, with the lock held; before there was anything the oldest."""
@@ -262,15 +275,8 @@ class ObservationBuffer:
             name: history.before(time_ns + self._latency_ns[name])
             for name, history in self._cameras.items()
         }
-        around = [h.around(max(time_ns, h.stamps[0])) for h in self._state.values()]
-        return Snapshot(time_ns, self._signals(around), pictures, ages)
-
-    def _signals(self, around: list[tuple[Array, Array, float]]) -> Signals:
-        values = tuple(
-            spec.kind.interpolate(*samples)
-            for spec, samples in zip(self._specs, around, strict=True)
-        )
-        return Signals(self._specs, values)
+        around = tuple(h.around(max(time_ns, h.stamps[0])) for h in self._state.values())
+        return Snapshot(time_ns, self._specs, around, pictures, ages)
 
     def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
         """The observation of `snapshot`, its pictures decoded."""

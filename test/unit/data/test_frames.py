@@ -12,7 +12,6 @@ from groot_ros.data.playback.frames import Frame, Refusal, StepClock, take_frame
 from groot_ros.data.playback.losses import Drops
 from groot_ros.data.playback.signals import Samples, Signal
 from groot_ros.observation.buffer import Ages, Snapshot
-from groot_ros.signals.signals import Signals
 
 STEP_NS = 66_666_667
 MAX_AGE_NS = 300_000_000
@@ -20,7 +19,7 @@ START_NS = 1_000_000_000_000
 
 
 def snapshot(stamp_ns: int) -> Snapshot:
-    return Snapshot(stamp_ns, Signals(), {}, Ages({}, 0.0))
+    return Snapshot(stamp_ns, (), (), {}, Ages({}, 0.0))
 
 
 def frames(stamps: list[int], period_ns: int, drops: Drops | None = None) -> list[Frame]:
