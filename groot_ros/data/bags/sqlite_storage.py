@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from groot_ros.data.bags.metadata import parse_metadata
-from groot_ros.data.bags.storage import LATEST_NS, STEP_BACK_NS, Damaged, Raw, Stream, joined
+from groot_ros.data.bags.storage import LATEST_NS, STEP_BACK_NS, Damaged, Lost, Raw, Stream, joined
 
 MAGIC = b"SQLite format 3\0"
 # A damaged database is told in a text that is damaged itself, too.
@@ -32,6 +32,8 @@ class SqliteFile:
     """An open sqlite3 file, which is never changed; Damaged where it is not whole."""
 
     def __init__(self, path: Path) -> None:
+        if path.is_file() and path.stat().st_size == 0:
+            raise Lost("is empty")
         with ExitStack() as stack:
             try:
                 self._database = stack.enter_context(closing(_open(path, stack)))

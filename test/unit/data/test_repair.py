@@ -205,6 +205,10 @@ def test_what_is_no_bag_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "a.db3").write_bytes(b"not a database, and long enough to be looked at" * 50)
     assert main(["repair", str(tmp_path)]) == 2
     assert "holds no topics that could be saved" in capsys.readouterr().err
+    # Nobody is sent to repair with what it cannot mend.
+    (tmp_path / "a.db3").write_bytes(b"")
+    assert main(["inspect", str(tmp_path)]) == 2
+    assert "(a.db3 is empty): restore it from a copy" in capsys.readouterr().err
 
 
 def test_a_bag_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
