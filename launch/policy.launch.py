@@ -93,7 +93,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "policy_url",
         default_value="",
-        description="server of policy:=remote: gr00t://host:5555 or ws://host:8000",
+        description="server of policy:=remote: gr00t://host:5555, ws://host:8000 or openpi://host:8000",
     ),
     DeclareLaunchArgument(
         "policy_timeout",

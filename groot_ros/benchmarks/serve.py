@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection as Pipe
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from websockets.sync.client import connect
 
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec
@@ -24,11 +23,10 @@ from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
-from groot_ros.serving.openpi_server import PREFIX, PROMPT, SIGNALS, OpenpiServer
+from groot_ros.serving.openpi_server import OpenpiServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.serving.served import ModelThread, ServedModel
 from groot_ros.signals.signals import EE_POSE, arm_signals
-from groot_ros.wire import numpy_wire
 
 PROTOCOLS = ("gr00t", "positronic", "openpi")
 VARIANT, ROBOT = "ee_rot6d_joints", "sim"
@@ -125,7 +123,7 @@ def _measure(protocol: str, load: Load, clients: int) -> dict[str, Any]:
         pipes = []
         for _ in range(clients):
             mine, yours = context.Pipe()
-            arguments = (protocol, url, load.requests, yours)
+            arguments = (url, load.requests, yours)
             context.Process(target=_ask, args=arguments, daemon=True).start()
             pipes.append(mine)
         for pipe in pipes:
@@ -159,13 +157,10 @@ def _serve(protocol: str, model_s: float, pipe: Pipe) -> None:
             asyncio.run(PositronicServer(model, thread, config).serve(ready))
 
 
-class _Client(Protocol):
-    def ask(self, observation: Observation) -> float:
-        """What the server says it spent on the model and on waiting for it, in s."""
-
-
-def _ask(protocol: str, url: str, requests: int, pipe: Pipe) -> None:
-    client: _Client = _OpenpiClient(url) if protocol == "openpi" else _PolicyClient(url)
+def _ask(url: str, requests: int, pipe: Pipe) -> None:
+    config = RemoteConfig(url, ANSWER_TIMEOUT_S)
+    policy = RemotePolicy(config, find_codec(VARIANT), load_robot(ROBOT))
+    policy.open()
     rng = np.random.default_rng()
     seen = Observation(
         stamp_ns=0,
@@ -174,44 +169,12 @@ def _ask(protocol: str, url: str, requests: int, pipe: Pipe) -> None:
         signals=arm_signals(ee_pose=EE_POSE.blank, joint_position=np.zeros(7), grip=0.0),
     )
     for _ in range(WARM_UP):
-        client.ask(seen)
+        policy.predict(seen)
     pipe.send("warm")
     pipe.recv()
     overheads = []
     for index in range(requests):
         began_s = time.monotonic()
-        model_s = client.ask(replace(seen, stamp_ns=index))
-        overheads.append(time.monotonic() - began_s - model_s)
+        trip = policy.predict(replace(seen, stamp_ns=index)).round_trip
+        overheads.append(time.monotonic() - began_s - trip.server_s)
     pipe.send(overheads)
-
-
-class _PolicyClient:
-    """The policy node's way."""
-
-    def __init__(self, url: str) -> None:
-        config = RemoteConfig(url, ANSWER_TIMEOUT_S)
-        self._policy = RemotePolicy(config, find_codec(VARIANT), load_robot(ROBOT))
-        self._policy.open()
-
-    def ask(self, observation: Observation) -> float:
-        return self._policy.predict(observation).round_trip.server_s
-
-
-class _OpenpiClient:
-    """openpi-client's way."""
-
-    def __init__(self, url: str) -> None:
-        self._socket = connect(url, compression=None, max_size=None).__enter__()
-        self._socket.recv()
-
-    def ask(self, observation: Observation) -> float:
-        request = {
-            **{f"{PREFIX}{name}": image for name, image in observation.images.items()},
-            **{key: observation.signals[spec.name] for spec, key in SIGNALS.items()},
-            PROMPT: observation.instruction,
-        }
-        self._socket.send(numpy_wire.pack(request))
-        message = self._socket.recv()
-        assert isinstance(message, bytes), message
-        timing = numpy_wire.unpack(message)["server_timing"]
-        return float(timing["queue_ms"] + timing["infer_ms"]) / 1e3

@@ -44,8 +44,8 @@ def remote_choice(url: str, codec: str, token_env: str = "") -> PolicyChoice:
     """The model of a server; UserError where the URL or the codec is missing or wrong."""
     if not url:
         raise UserError(
-            "the policy is remote, but no server is named: add --url gr00t://host:5555 or "
-            "--url ws://host:8000"
+            "the policy is remote, but no server is named: add --url gr00t://host:5555, "
+            "--url ws://host:8000 or --url openpi://host:8000"
         )
     if codec == AUTO:
         raise UserError(
@@ -75,10 +75,8 @@ def continuation_obstacle(policy: PolicyChoice) -> str:
     """Why it cannot continue a chunk; empty where it can."""
     if policy.policy not in MODELS:
         return f"the {policy.policy} policy makes every chunk anew"
-    if policy.policy == "remote" and policy.remote.parts.scheme != "gr00t":
-        from groot_ros.policies.remote.positronic import PositronicConnection
-
-        return PositronicConnection.no_continuation
+    if policy.policy == "remote" and policy.remote.no_continuation:
+        return policy.remote.no_continuation
     return no_continuation(chosen_codec(policy).codec(load_robot(SIMULATED)))
 
 

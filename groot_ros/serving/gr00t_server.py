@@ -10,7 +10,6 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import zmq
@@ -83,14 +82,15 @@ class Gr00tServer:
                 await self._reply(envelope, {"error": "the server is busy: wait for an answer"})
                 continue
             body = frames[-1] if 0 < len(frames) <= FRAMES else b""
-            task = asyncio.create_task(self._answer(envelope, body))
-            self._answering[client] = task
-            task.add_done_callback(partial(self._forget, client))
-
-    def _forget(self, client: bytes, _: asyncio.Task[None]) -> None:
-        self._answering.pop(client, None)
+            self._answering[client] = asyncio.create_task(self._answer(envelope, body))
 
     async def _answer(self, envelope: list[bytes], body: bytes) -> None:
+        reply, form = await self._make_reply(body)
+        # Whoever has an answer asks again, perhaps before this task has ended.
+        self._answering.pop(envelope[0], None)
+        await self._reply(envelope, reply, form)
+
+    async def _make_reply(self, body: bytes) -> tuple[Any, Form]:
         form = Form.NPY
         try:
             if self._token and not _same(peek(body, "api_token"), self._token):
@@ -105,7 +105,7 @@ class Gr00tServer:
         except Exception as error:
             logger.exception("a request failed")
             reply = {"error": f"the server failed: {type(error).__name__}: {error}"}
-        await self._reply(envelope, reply, form)
+        return reply, form
 
     async def _reply(self, envelope: list[bytes], reply: Any, form: Form = Form.NPY) -> None:
         await self._socket.send_multipart([*envelope, nvidia_wire.pack(reply, form)])

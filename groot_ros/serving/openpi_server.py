@@ -1,7 +1,6 @@
 """A server for openpi-client: metadata first, then an answer to every observation.
 
-openpi leaves the names of observations to the policy; here they are those that `_meta` sends, and
-those of its DROID example.
+The metadata names what is read and answered.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import asyncio
 import http
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,29 +19,23 @@ from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
 from groot_ros.serving.served import ModelThread, ServedModel
 from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
-from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import Budget, Lease, WireError
-from groot_ros.wire.flat import (
-    check_picture,
-    read_signals,
-    read_text,
+from groot_ros.wire.openpi import (
+    ACTIONS,
+    PREFIX,
+    PROMPT,
+    SIGNALS,
+    TIMING,
+    TOKEN_KIND,
+    to_observation,
 )
 from groot_ros.wire.positronic import to_rows
 
 logger = logging.getLogger(__name__)
 
-TOKEN_KIND = "Api-Key"
-PREFIX = "observation/"
-SIGNALS = {
-    EE_POSE: "observation/ee_pose",
-    JOINT_POSITION: "observation/joint_position",
-    GRIP: "observation/gripper_position",
-}
-PROMPT = "prompt"
 INTERNAL_ERROR = 1011
 
 
@@ -57,7 +50,11 @@ class OpenpiServer:
 
     async def serve(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Answer until cancelled; `ready` gets the URL. UserError when it cannot listen."""
-        await listen(self._session, self._gate, host, port, ready)
+
+        def listening(url: str) -> None:
+            ready(url.replace("ws://", "openpi://"))
+
+        await listen(self._session, self._gate, host, port, listening)
 
     def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
         if urlsplit(request.path).path == "/healthz":
@@ -106,32 +103,11 @@ class OpenpiServer:
         timing = done.timing
         if last_total_s is not None:
             timing["prev_total_ms"] = last_total_s * 1e3
-        return numpy_wire.pack({"actions": to_rows(done.value), "server_timing": timing})
-
-
-def to_observation(message: Any, codec: Codec) -> Observation:
-    """The observation that a client sent; WireError names a value of the wrong kind."""
-    if not isinstance(message, dict):
-        raise WireError("an observation is a map")
-    return Observation(
-        stamp_ns=0,
-        images=_images(message, codec.video.cameras),
-        instruction=read_text(message, PROMPT),
-        signals=read_signals(message, SIGNALS),
-    )
+        return numpy_wire.pack({ACTIONS: to_rows(done.value), TIMING: timing})
 
 
 def _action_names(codec: Codec) -> list[str]:
     return [name for part in codec.action.parts for name in part.signal.columns]
-
-
-def _images(message: Mapping[Any, Any], cameras: Mapping[str, str]) -> dict[str, Any]:
-    images = {}
-    for key, camera in cameras.items():
-        names = [PREFIX + name for name in (key, f"{key}_left", f"{camera}_image", camera)]
-        if found := next((name for name in names if name in message), None):
-            images[camera] = check_picture(found, message[found])
-    return images
 
 
 async def _fail(socket: ServerConnection, error: str) -> None:

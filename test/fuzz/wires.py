@@ -18,13 +18,13 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
-from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policies.remote.connection import RemoteConfig, Unreachable
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
-from groot_ros.serving import openpi_server
 from groot_ros.serving.positronic_settings import Settings
 from groot_ros.signals.signals import arm_signals
 from groot_ros.wire import numpy_wire, nvidia_wire
+from groot_ros.wire import openpi as openpi_messages
 from groot_ros.wire import positronic as positronic_messages
 from groot_ros.wire.bounded import peek
 from groot_ros.wire.gr00t import (
@@ -78,7 +78,6 @@ class Surface:
         steps = codec.decode(output)
         data = {"observation": to_observation(inputs, codec.language, 90)}
         options = {"action_prefix": {k: v[:4] for k, v in output.items()}, "frozen_steps": 2}
-        prefix = openpi_server.PREFIX
         # Through the wire once, so that every array is a map that can be poisoned.
         self._requests: list[tuple[Any, Callable[[bytes], object]]] = [
             (
@@ -92,17 +91,7 @@ class Surface:
                 self._positronic_request,
             ),
             (
-                _tree(
-                    numpy_wire,
-                    {
-                        **{f"{prefix}{n}": image for n, image in self._seen.images.items()},
-                        **{
-                            key: self._seen.signals[spec.name]
-                            for spec, key in openpi_server.SIGNALS.items()
-                        },
-                        openpi_server.PROMPT: "pick",
-                    },
-                ),
+                _tree(numpy_wire, openpi_messages.of_signals(self._seen, codec, 90)),
                 self._openpi_request,
             ),
         ]
@@ -118,9 +107,14 @@ class Surface:
             _tree(numpy_wire, {"status": "ready", "meta": meta}),
             _tree(numpy_wire, {"result": result, "timing": {"served_ms": 1.0}}),
         ]
+        rows = np.concatenate(list(output.values()), axis=1).astype(np.float32)
+        self._openpi_answers = [
+            _tree(numpy_wire, {"reset_pose": [0.0]}),
+            _tree(numpy_wire, {"actions": rows, "server_timing": timing}),
+        ]
 
     def attack(self, rng: Generator) -> None:
-        kind = rng.integers(6)
+        kind = rng.integers(7)
         if kind < 3:
             tree, feed = self._requests[kind]
             feed(_hostile(tree, rng))
@@ -128,6 +122,8 @@ class Surface:
             self._gr00t_client(rng)
         elif kind == 4:
             self._positronic_client(rng)
+        elif kind == 5:
+            self._openpi_client(rng)
         else:
             words = [str(p)[:50] for p in POISONS]
             names = ("fps", "horizon", "image_size", "resize", "action_fps", "x")
@@ -153,7 +149,7 @@ class Surface:
         self._codec.encode(seen)
 
     def _openpi_request(self, message: bytes) -> None:
-        seen = openpi_server.to_observation(numpy_wire.unpack(message), self._codec)
+        seen = openpi_messages.to_observation(numpy_wire.unpack(message), self._codec)
         self._codec.encode(seen)
 
     def _gr00t_client(self, rng: Generator) -> None:
@@ -163,9 +159,11 @@ class Surface:
 
     def _positronic_client(self, rng: Generator) -> None:
         policy = RemotePolicy(RemoteConfig("ws://127.0.0.1:1"), self._variant, self._robot)
-        connection: Any = policy._connection
-        connection.open = lambda _: connection._handshake()
         self._ask(policy, list(self._positronic_answers), rng, None)
+
+    def _openpi_client(self, rng: Generator) -> None:
+        policy = RemotePolicy(RemoteConfig("openpi://127.0.0.1:1"), self._variant, self._robot)
+        self._ask(policy, list(self._openpi_answers), rng, None)
 
     def _ask(
         self, policy: RemotePolicy, trees: list[Any], rng: Generator, seam: str | None
@@ -197,12 +195,20 @@ class _Socket:
     def __init__(self, answers: list[bytes]) -> None:
         self._answers = answers
 
+    is_open = True
+
+    def open(self, *_: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
     def send(self, _: bytes) -> None:
         pass
 
-    def recv(self, timeout: float) -> bytes:
+    def receive(self, _: float) -> bytes:
         if not self._answers:
-            raise TimeoutError
+            raise Unreachable("no answer is left")
         return self._answers.pop(0)
 
 

@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     loop.add_argument("--policy", choices=POLICIES, default="local", help="local: the checkpoint")
     loop.add_argument(
-        "--url", default="", help="--policy remote: gr00t://host:5555 or ws://host:8000"
+        "--url",
+        default="",
+        help="--policy remote: gr00t://host:5555, ws://host:8000 or openpi://host:8000",
     )
     loop.add_argument(
         "--codec", default=VARIANT_AUTO, help="--policy remote: what its model answers in"

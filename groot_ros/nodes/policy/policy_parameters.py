@@ -50,7 +50,7 @@ class PolicyParameters:
     policy_url: str = parameter(
         "",
         "server of a remote policy: gr00t://host:5555 for NVIDIA's protocol, ws://host:8000 for "
-        "Positronic's",
+        "Positronic's, openpi://host:8000 for openpi's",
         read_only=True,
     )
     policy_timeout: float = parameter(

@@ -14,8 +14,8 @@ from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 
-SCHEMES = ("gr00t", "ws", "wss")
-PORTS = {"gr00t": 5555, "ws": 8000, "wss": 443}
+PORTS = {"gr00t": 5555, "ws": 8000, "wss": 443, "openpi": 8000, "openpis": 443}
+"""Where a URL's scheme names a port: gr00t, Positronic's ws and openpi, the last two with TLS."""
 
 
 class Unreachable(UserError):
@@ -41,14 +41,15 @@ class RemoteConfig:
         """The URL taken apart; UserError says what is wrong with it."""
         try:
             parts = urlsplit(self.url)
-            valid = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+            valid = parts.scheme in PORTS and parts.hostname and parts.port != 0
             (parts.hostname or "").encode("idna")
         except ValueError:
             valid = False
         if not valid:
             raise UserError(
                 f"policy_url is {self.url!r}, expected gr00t://host:port of a server for NVIDIA's "
-                "clients, or ws://host:port of one for Positronic's"
+                "clients, ws://host:port of one for Positronic's or openpi://host:port of one for "
+                "openpi's"
             )
         return parts
 
@@ -61,6 +62,12 @@ class RemoteConfig:
         """As it is written in an address, an IPv6 one in brackets."""
         host = self.parts.hostname or ""
         return f"[{host}]" if ":" in host else host
+
+    @property
+    def no_continuation(self) -> str:
+        """Why no server at this URL continues a chunk; empty where that depends on it."""
+        scheme = self.parts.scheme
+        return "" if scheme == "gr00t" else f"policies at {scheme}:// cannot continue a chunk"
 
     @property
     def token(self) -> str:

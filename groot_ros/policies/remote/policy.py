@@ -154,10 +154,15 @@ class RemotePolicy:
 
 
 def _connection(config: RemoteConfig, codec: Callable[[], Codec]) -> Connection:
-    if config.parts.scheme == "gr00t":
+    scheme = config.parts.scheme
+    if scheme == "gr00t":
         from groot_ros.policies.remote.gr00t import Gr00tConnection
 
         return Gr00tConnection(config, codec)
+    if scheme.startswith("openpi"):
+        from groot_ros.policies.remote.openpi import OpenpiConnection
+
+        return OpenpiConnection(config, codec)
     from groot_ros.policies.remote.positronic import PositronicConnection
 
     return PositronicConnection(config, codec)

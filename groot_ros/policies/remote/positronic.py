@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
-
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import to_chunk
@@ -23,8 +20,9 @@ from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote.gr00t_dialects import Nested
+from groot_ros.policies.remote.websocket import WebSocket
 from groot_ros.wire import numpy_wire
-from groot_ros.wire.bounded import JPEG_QUALITY, LIMITS, WireError
+from groot_ros.wire.bounded import JPEG_QUALITY, WireError
 from groot_ros.wire.gr00t import to_observation as to_nested
 from groot_ros.wire.positronic import (
     END_SESSION,
@@ -47,6 +45,7 @@ END_TIMEOUT_S = 0.5
 VERSIONS = (1, 2, 3)
 LONGEST_ID = 200
 OWN = "groot_ros"
+TOKEN_KIND = "Bearer"
 
 
 class PositronicConnection:
@@ -55,34 +54,18 @@ class PositronicConnection:
     def __init__(self, config: RemoteConfig, codec: Callable[[], Codec]) -> None:
         self._config = config
         self._codec = codec
-        self._socket: ClientConnection | None = None
-        self._context = ExitStack()
+        self._socket = WebSocket(config, TOKEN_KIND)
         self._session = Session()
         self._is_waiting = False
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect and wait until the server has loaded its model."""
         self.close()
-        parts, token = self._config.parts, self._config.token
+        parts, config = self._config.parts, self._config
         path = SESSION_PATH if parts.path in ("", "/") else parts.path
         query = f"?{parts.query}" if parts.query else ""
-        try:
-            self._socket = self._context.enter_context(
-                connect(
-                    f"{parts.scheme}://{self._config.host}:{self._config.port}{path}{query}",
-                    open_timeout=timeout_s,
-                    compression=None,
-                    max_size=LIMITS.message_bytes,
-                    additional_headers={"Authorization": f"Bearer {token}"} if token else None,
-                    proxy=None,
-                    close_timeout=1.0,
-                )
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            raise self._refusal(status, bytes(error.response.body or b"")) from None
-        except (OSError, InvalidHandshake, ConnectionClosed) as error:
-            raise self._unreachable(error) from None
+        address = f"{parts.scheme}://{config.host}:{config.port}{path}{query}"
+        self._socket.open(address, timeout_s)
         return self._handshake()
 
     def _handshake(self) -> Handshake:
@@ -96,6 +79,11 @@ class PositronicConnection:
             if isinstance(status, str) and status == "ready" and isinstance(meta, dict):
                 self._session = self._read_session(reply)
                 return self._read_meta(meta)
+            if "status" not in reply:
+                raise UserError(
+                    f"the server {self._config.url} does not speak Positronic's protocol: one of "
+                    f"openpi's is named openpi://{self._config.host}:{self._config.port}"
+                )
         raise Unreachable(
             f"the server {self._config.url} is not ready after {LOADING_TIMEOUT_S} s"
         )
@@ -143,7 +131,9 @@ class PositronicConnection:
             pictures={key: picture for key, picture in stack.video.items() if picture},
         )
 
-    no_continuation = "policies at ws:// cannot continue a chunk"
+    @property
+    def no_continuation(self) -> str:
+        return self._config.no_continuation
 
     def reset(self) -> None:
         """Nothing to tell: neither GR00T nor its codecs remember an episode."""
@@ -199,27 +189,14 @@ class PositronicConnection:
         return Chunk(stamp_ns=stamp_ns, step_ns=step_ns, signals=steps)
 
     def _exchange(self, message: bytes) -> dict[str, Any]:
-        if self._socket is None:
-            raise Unreachable(f"the server {self._config.url} is not connected")
         self._is_waiting = True
-        try:
-            self._socket.send(message)
-        except (ConnectionClosed, OSError) as error:
-            raise self._unreachable(error) from None
+        self._socket.send(message)
         reply = self._receive(self._config.timeout_s)
         self._is_waiting = False
         return reply
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
-        assert self._socket is not None
-        try:
-            message = self._socket.recv(timeout=timeout_s)
-        except TimeoutError:
-            raise Unreachable(
-                f"the server {self._config.url} did not answer in {timeout_s:g} s"
-            ) from None
-        except (ConnectionClosed, OSError) as error:
-            raise self._unreachable(error) from None
+        message = self._socket.receive(timeout_s)
         try:
             reply = numpy_wire.unpack(message) if isinstance(message, bytes) else None
         except WireError as error:
@@ -228,31 +205,16 @@ class PositronicConnection:
             raise UserError(f"the server {self._config.url} speaks another protocol")
         return reply
 
-    def _refusal(self, status: int, body: bytes) -> UserError:
-        url = self._config.url
-        if status in (401, 403):
-            return UserError(
-                f"the server {url} refuses the token: let policy_token_env name the right one"
-            )
-        if status >= 500 or status == 429:
-            return Unreachable(f"the server {url} is not ready (HTTP {status})")
-        said = body.decode(errors="replace").strip()
-        return UserError(f"the server {url} answers with HTTP {status} {said:.100}")
-
-    def _unreachable(self, error: Exception) -> Unreachable:
-        reason = str(error) or type(error).__name__
-        return Unreachable(f"the server {self._config.url} cannot be reached: {reason}")
-
     def close(self) -> None:
         """End the session; a server of protocol 2 or 3 is told and answers when it forgot it."""
         # An answer that is still to come would be taken for the acknowledgement.
-        if self._socket and self._session.session_id and not self._is_waiting:
+        if self._socket.is_open and self._session.session_id and not self._is_waiting:
             end = {SESSION_ID: self._session.session_id, END_SESSION: True}
-            with suppress(ConnectionClosed, OSError):
+            with suppress(Unreachable):
                 self._socket.send(numpy_wire.pack(end))
-                self._socket.recv(timeout=END_TIMEOUT_S)
-        self._context.close()
-        self._socket, self._session, self._is_waiting = None, Session(), False
+                self._socket.receive(END_TIMEOUT_S)
+        self._socket.close()
+        self._session, self._is_waiting = Session(), False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import zmq
 from served_models import GENEROUS_S, RecordingModel, gr00t_server, observation
 
 from groot_ros.errors import UserError
+from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.wire import nvidia_wire
 from groot_ros.wire.gr00t import to_observation
 
@@ -180,6 +182,20 @@ def test_a_client_may_not_fill_the_queue() -> None:
         gate.set()
         assert "ee_pose" in nvidia_wire.unpack(greedy.recv_multipart()[-1])[0]
         greedy.close()
+
+
+def test_a_client_with_its_answer_may_ask_again_at_once() -> None:
+    class Lingering(Gr00tServer):
+        """Still does something after the answer has gone out."""
+
+        async def _reply(self, envelope: list[bytes], *reply: Any) -> None:
+            await super()._reply(envelope, *reply)
+            await asyncio.sleep(0.2)
+
+    with server(RecordingModel(), kind=Lingering) as url:
+        client = Client(url)
+        assert [client.call("ping")["status"] for _ in range(3)] == ["ok"] * 3
+        client.close()
 
 
 def test_pictures_may_come_as_jpeg() -> None:

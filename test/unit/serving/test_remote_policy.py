@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from served_models import (
@@ -39,6 +41,7 @@ from groot_ros.policies.tried import chosen_strategy, remote_choice
 from groot_ros.policy import PolicyLost
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
+from groot_ros.serving.openpi_server import OpenpiServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.trials import Trials
@@ -72,6 +75,15 @@ def positronic_server(model: Any, port: int = 0, token: str = "", **options: Any
 
 
 @contextmanager
+def openpi_server(model: Any, token: str = "") -> Iterator[str]:
+    def serve(thread, ready):
+        return OpenpiServer(model, thread, token).serve("127.0.0.1", 0, ready)
+
+    with running(serve) as url:
+        yield url
+
+
+@contextmanager
 def websocket_server(handler: Callable[[Any], None]) -> Iterator[str]:
     """Anything that talks WebSocket, as its URL."""
     with serve_in_thread(handler, "127.0.0.1", 0) as server:
@@ -88,7 +100,9 @@ def positronic_3(model: Any, **options: Any) -> Any:
     return positronic_server(model, protocol=3, **options)
 
 
-SERVERS = pytest.mark.parametrize("server", [gr00t_server, positronic_server, positronic_3])
+SERVERS = pytest.mark.parametrize(
+    "server", [gr00t_server, positronic_server, positronic_3, openpi_server]
+)
 
 
 def remote(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> RemotePolicy:
@@ -200,9 +214,96 @@ def test_a_chunk_is_continued() -> None:
         np.testing.assert_allclose(actions["ee_pose"], columns, atol=1e-6)
 
 
-def test_a_server_that_cannot_continue_a_chunk_is_known_when_it_is_opened() -> None:
-    with positronic_server(RecordingModel()) as url, opened(url) as policy:
-        assert policy.no_continuation == "policies at ws:// cannot continue a chunk"
+@pytest.mark.parametrize(
+    ("server", "scheme"), [(positronic_server, "ws"), (openpi_server, "openpi")]
+)
+def test_a_server_that_cannot_continue_a_chunk_is_known_when_it_is_opened(
+    server: Any, scheme: str
+) -> None:
+    with server(RecordingModel()) as url, opened(url) as policy:
+        assert policy.no_continuation == f"policies at {scheme}:// cannot continue a chunk"
+
+
+DROID = """
+codec: pi05_droid
+state:
+  joint_position: {signal: joint_position}
+  gripper_position: {signal: grip}
+action:
+  joint_position: {signal: joint_position}
+  gripper_position: {signal: grip}
+video:
+  exterior_image_1_left: {camera: exterior}
+  wrist_image_left: {camera: wrist, size: {width: 112, height: 112}}
+fps: 20
+"""
+
+
+def their_array(array: np.ndarray) -> dict[bytes, Any]:
+    """As openpi's msgpack_numpy has it."""
+    numbers = {b"data": array.tobytes(), b"dtype": array.dtype.str, b"shape": array.shape}
+    return {b"__ndarray__": True, **numbers}
+
+
+@contextmanager
+def their_openpi_server(rows: np.ndarray) -> Iterator[tuple[str, list[Any]]]:
+    """Speaks first, answers the same rows always and an empty prompt with a traceback."""
+    asked: list[Any] = []
+
+    def handler(socket: Any) -> None:
+        socket.send(msgpack.packb({"reset_pose": [0.0]}))
+        with suppress(ConnectionClosed):
+            while True:
+                asked.append(msgpack.unpackb(socket.recv()))
+                if not asked[-1]["prompt"]:
+                    socket.send("Traceback (most recent call last):\n  ...\nKeyError: 'prompt'\n")
+                    return
+                timing = {"infer_ms": 1.5}
+                socket.send(msgpack.packb({"actions": their_array(rows), "server_timing": timing}))
+
+    with websocket_server(handler) as url:
+        yield url.replace("ws://", "openpi://"), asked
+
+
+def test_a_server_of_openpi_reads_and_answers_the_columns_of_the_codec(tmp_path: Path) -> None:
+    codec = tmp_path / "pi05_droid.yaml"
+    codec.write_text(DROID)
+    rows = np.linspace(0.0, 0.5, 80).reshape(10, 8).astype(np.float32)
+    with their_openpi_server(rows) as (url, asked):
+        with opened(url, str(codec)) as policy:
+            chunk = policy.predict(observation())
+            assert (len(chunk), chunk.step_ns) == (10, 50_000_000)
+            np.testing.assert_allclose(chunk.signals["joint_position"], rows[:, :7], atol=1e-7)
+            np.testing.assert_allclose(chunk.signals["grip"], rows[:, 7], atol=1e-7)
+            assert chunk.round_trip.server_s == pytest.approx(0.0015)
+            with pytest.raises(UserError, match="says: KeyError: 'prompt'"):
+                policy.predict(replace(observation(), instruction=""))
+            with pytest.raises(PolicyLost):
+                policy.predict(observation())
+        assert {k: v.get(b"shape") for k, v in asked[0].items() if k != "prompt"} == {
+            "observation/joint_position": [7],
+            "observation/gripper_position": [1],
+            "observation/exterior_image_1_left": [224, 224, 3],
+            "observation/wrist_image_left": [112, 112, 3],
+        }
+        with (
+            opened(url, "ee_rot6d") as policy,
+            pytest.raises(
+                UserError, match=r"8 columns, expected 10 for the codec's .*ee_pose\[9\]"
+            ),
+        ):
+            policy.predict(observation())
+        with pytest.raises(UserError, match="reads no JPEG: set policy_jpeg_quality to 0"):
+            remote(url, jpeg_quality=90).open()
+        with pytest.raises(UserError, match="openpi's is named openpi://127.0.0.1"):
+            remote(url.replace("openpi://", "ws://")).open()
+
+
+def test_a_server_of_positronic_at_openpi_is_named() -> None:
+    with positronic_server(RecordingModel()) as url:
+        session = url.replace("ws://", "openpi://") + "/api/v1/session"
+        with pytest.raises(UserError, match="speaks Positronic's protocol: set policy_url to ws:"):
+            remote(session).open()
 
 
 @pytest.mark.parametrize(

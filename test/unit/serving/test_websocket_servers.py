@@ -51,11 +51,13 @@ def positronic(folder: Folder | None = None, **options: Any) -> Iterator[str]:
 
 @contextmanager
 def openpi(model: RecordingModel | None = None, token: str = "") -> Iterator[str]:
+    """Where openpi's clients, which know no scheme of their own, find the server."""
+
     def serve(thread, ready):
         return OpenpiServer(model or RecordingModel(), thread, token).serve("127.0.0.1", 0, ready)
 
     with running(serve) as url:
-        yield url
+        yield url.replace("openpi://", "ws://")
 
 
 def receive(socket: ClientConnection) -> Any:
