@@ -37,7 +37,8 @@ def robot_names() -> list[str]:
 def load_robot(name_or_path: str | Path) -> RobotConfig:
     """A robot by the name of a shipped file or by path; UserError names key, value and remedy."""
     path = robot_path(str(name_or_path))
-    return _with_files(parse_robot(read_yaml(path), source=path.name), path)
+    robot = parse_robot(read_yaml(path), source=path.name)
+    return replace(_with_files(robot, path), file=str(path))
 
 
 def _with_files(robot: RobotConfig, path: Path) -> RobotConfig:

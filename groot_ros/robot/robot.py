@@ -58,6 +58,8 @@ class RobotConfig:
     providers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Topics and actions by the driver, with its version, at whose end they are; empty where the
     file does not say."""
+    file: str = field(default="", compare=False, repr=False)
+    """Path that it was read from; empty where it was read from no file."""
 
     @property
     def named_arms(self) -> Mapping[str, RobotConfig]:
@@ -122,7 +124,7 @@ def described(robot: RobotConfig) -> dict[str, Any]:
     """The values of a robot file for a dataset, of a single arm without what only several have."""
     values = asdict(robot)
     for arm in (values, *values["arms"].values()):
-        del arm["providers"], arm["operator"], arm["home"]
+        del arm["providers"], arm["operator"], arm["home"], arm["file"]
     if not robot.arms:
         for key in OF_SEVERAL:
             del values[key]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +14,20 @@ import pytest
 from droid_folder import write_droid
 from one_arm import ONE_ARM
 
-from groot_ros.cli.main import main
+from groot_ros.cli.main import main, parse
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.factory import PolicyChoice, make_policy
-from groot_ros.robot.config import load_robot
+from groot_ros.policies.remote.connection import Handshake
+from groot_ros.policies.remote.handshake import check_remote_fit
+from groot_ros.robot.config import load_robot, robot_path
 from groot_ros.signals.signals import arm_signals
 
 ROBOT = load_robot("sim")
+HISTORIES = ("history of state", "history of video")
+LAUNCHED = Path(__file__).parents[2] / "launch" / "policy.launch.py"
+LAUNCH_ARGUMENTS = set(re.findall(r'"([a-z_]+)"', LAUNCHED.read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +111,105 @@ def test_another_robot_is_refused_with_a_table(checkpoints: Path) -> None:
         policy.open()
     rows = str(caught.value).splitlines()
     assert [row.split("  ")[1] for row in rows[2:]] == ["cameras", "joints", "base frame"]
+    assert_commands(rows[2:])
+
+
+def test_a_checkpoint_of_a_robot_that_does_not_ship_says_what_it_was_made_for(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my checkpoint"
+    shutil.copytree(checkpoints / "ee_rot6d", folder)
+    own = folder / "groot_ros.json"
+    own.write_text(json.dumps(json.loads(own.read_text()) | {"robot": "lab"}))
+    file = tmp_path / "my robot.yaml"
+    file.write_text(robot_path("ur5e").read_text().replace("robot: ur5e", "robot: mine"))
+    for variant, remedy in (("ee_rot6d", "groot-ros inspect "), ("ee", f"robot:='{file}' ")):
+        with pytest.raises(UserError) as caught:
+            make_policy(PolicyChoice("local", variant, str(folder)), load_robot(file)).open()
+        rows = str(caught.value).splitlines()[2:]
+        assert any(remedy in row for row in rows)
+        assert_commands(rows)
+
+
+def assert_commands(rows: list[str]) -> None:
+    """The last column of each is a command that the launch file or the verb takes."""
+    for row in rows:
+        command = shlex.split(re.search(r"(groot-ros|ros2 launch) .*", row)[0])  # type: ignore[index]
+        if command[0] == "groot-ros":
+            parse(command[1:])
+            continue
+        assert command[:4] == ["ros2", "launch", "groot_ros", "policy.launch.py"]
+        given = dict(argument.split(":=", 1) for argument in command[4:])
+        assert set(given) <= LAUNCH_ARGUMENTS, row
+        load_robot(given["robot"])
+        if given["variant"] != "auto":
+            find_codec(given["variant"])
+
+
+@pytest.mark.parametrize(
+    ("handshake", "variant", "robot", "kinds", "remedy"),
+    [
+        (
+            Handshake(description={"variant": "ee_rot6d", "codec": "ee_rot6d"}),
+            "ee",
+            "sim",
+            ["codec"],
+            "robot:=sim policy:=remote policy_url:=gr00t://box:5555 variant:=ee_rot6d",
+        ),
+        (
+            Handshake(description={"base_frame": "world", "robot": "franka"}),
+            "ee",
+            "sim",
+            ["base frame"],
+            "robot:=franka policy:=remote",
+        ),
+        (
+            Handshake(description={"base_frame": "world", "joints": ["a"], "robot": "lab"}),
+            "ee_rot6d_joints",
+            "sim",
+            ["joints", "base frame"],
+            "groot-ros robot check sim",
+        ),
+        (
+            Handshake(
+                description={},
+                state_keys=("ee_pose", "grip"),
+                action_keys=("ee_pose", "grip"),
+                video_keys=("exterior_image_1", "wrist_image"),
+                relative=False,
+            ),
+            "joints_rel",
+            "sim",
+            ["state", "action", "actions"],
+            "variant:=ee",
+        ),
+        (
+            Handshake(
+                description={},
+                state_keys=("arm",),
+                action_keys=("arm",),
+                video_keys=("top",),
+                state_history=(-1, 0),
+                video_history=(-1, 0),
+                pictures={"wrist_image": (1, 2, "crop")},
+            ),
+            "ee",
+            "sim",
+            ["state", "action", "cameras", "picture wrist_image", *HISTORIES],
+            "groot-ros codec show ee",
+        ),
+    ],
+)
+def test_what_mends_a_server_that_does_not_fit_is_a_command(
+    handshake: Handshake, variant: str, robot: str, kinds: list[str], remedy: str
+) -> None:
+    file, config = find_codec(variant), load_robot(robot)
+    with pytest.raises(UserError) as caught:
+        check_remote_fit("gr00t://box:5555", handshake, file, file.codec(config), config)
+    rows = str(caught.value).splitlines()[2:]
+    assert [row.split("  ")[1] for row in rows] == kinds
+    assert all(remedy in row for row in rows)
+    assert_commands(rows)
 
 
 def test_without_a_checkpoint_there_is_one_sentence() -> None:

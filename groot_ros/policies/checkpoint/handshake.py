@@ -41,7 +41,10 @@ def check_fit(
     """
     codec, remedy = variant.codec(robot), _command(folder, modality, metadata, robot)
     rows = list(_modality_differences(modality, variant, codec, remedy))
-    rows += metadata_differences(metadata, codec, robot, remedy)
+    named = "auto" if carried_codec(metadata, str(folder)) else quoted(variant.name)
+    options = f"variant:={named} checkpoints_dir:={quoted(folder)}"
+    other_robot = robot_remedy(metadata, options, f"groot-ros inspect {quoted(folder)}")
+    rows += metadata_differences(metadata, codec, robot, remedy, other_robot)
     if rows:
         raise UserError(
             f"the checkpoint does not fit variant {variant.name} and robot {robot.name}:\n"
@@ -53,7 +56,7 @@ def _command(
     folder: Path, modality: Modality, metadata: Mapping[str, Any], robot: RobotConfig
 ) -> str:
     """What to run instead: the checkpoint's own codec, or the draft of one."""
-    name = robot.name if robot.name in robot_names() else "YOUR_ROBOT.yaml"
+    name = robot_argument(robot)
     if carried_codec(metadata, str(folder)):
         return (
             "ros2 launch groot_ros policy.launch.py variant:=auto "
@@ -63,6 +66,22 @@ def _command(
         f"groot-ros codec draft --checkpoint {quoted(folder)} --embodiment "
         f"{modality.embodiment} --robot {name} --output mine.yaml"
     )
+
+
+def robot_argument(robot: RobotConfig) -> str:
+    """How a command names a robot, as a shell takes it."""
+    return robot.name if robot.name in robot_names() else quoted(robot.file or "YOUR_ROBOT.yaml")
+
+
+def robot_remedy(metadata: Mapping[str, Any], options: str, otherwise: str) -> str:
+    """The launch with the robot that a model says it was made for, where that one ships.
+
+    `otherwise` is the command that tells what robot it was.
+    """
+    made_for = metadata.get("robot")
+    if made_for not in robot_names():
+        return otherwise
+    return f"ros2 launch groot_ros policy.launch.py robot:={made_for} {options}"
 
 
 def _modality_differences(
@@ -96,11 +115,15 @@ def _modality_differences(
 
 
 def metadata_differences(
-    metadata: Mapping[str, Any], codec: Codec, robot: RobotConfig, other_variant: str
+    metadata: Mapping[str, Any],
+    codec: Codec,
+    robot: RobotConfig,
+    other_variant: str,
+    other_robot: str,
 ) -> Iterator[Difference]:
     """How what groot_ros.json or a server of this package tells differs from what is here.
 
-    `other_variant` mends another codec.
+    `other_variant` mends another codec, `other_robot` another robot.
     """
     joints = codec.state.joints
     for what, key, ours in (
@@ -112,7 +135,6 @@ def metadata_differences(
             continue
         theirs = metadata[key] if isinstance(metadata[key], str) else " ".join(metadata[key])
         if theirs != ours:
-            other_robot = "use the robot file it was made for"
             remedy = other_variant if key == "codec" else other_robot
             yield Difference(what, theirs, ours, remedy)
 

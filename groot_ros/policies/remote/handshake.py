@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from groot_ros.codecs.catalog import codec_names, shipped_codecs
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.policies.checkpoint.handshake import (
     Difference,
     format_table,
     history_differences,
     metadata_differences,
+    robot_argument,
+    robot_remedy,
 )
 from groot_ros.policies.remote.connection import Handshake
 from groot_ros.robot.config import RobotConfig
-
-OTHER_VARIANT = "choose the variant that the server serves"
 
 
 def check_remote_fit(
@@ -26,21 +28,62 @@ def check_remote_fit(
 
     Only what the server tells is compared.
     """
-    rows = list(_differences(handshake, variant, codec))
-    rows += metadata_differences(handshake.description, codec, robot, OTHER_VARIANT)
-    if rows:
-        raise UserError(
-            f"the server {url} does not fit variant {variant.name} and robot {robot.name}:\n"
-            + format_table(rows)
-        )
+
+    def differences(other_variant: str = "", other_robot: str = "") -> list[Difference]:
+        return [
+            *_differences(handshake, variant, codec, other_variant),
+            *metadata_differences(told, codec, robot, other_variant, other_robot),
+        ]
+
+    told = handshake.description
+    if not differences():
+        return
+    options = _server(url, str(told.get("variant", variant.name)))
+    rows = differences(
+        _other_variant(url, handshake, variant, robot),
+        robot_remedy(told, options, f"groot-ros robot check {robot_argument(robot)}"),
+    )
+    raise UserError(
+        f"the server {url} does not fit variant {variant.name} and robot {robot.name}:\n"
+        + format_table(rows)
+    )
 
 
-def _differences(handshake: Handshake, variant: CodecFile, codec: Codec) -> Iterator[Difference]:
+def _other_variant(url: str, handshake: Handshake, variant: CodecFile, robot: RobotConfig) -> str:
+    """The launch with the shipped variant that the server serves; a codec file to begin with
+    where none is known to be it."""
+    told = handshake.description.get("variant")
+    fitting = [told] if told in codec_names() else []
+    if not fitting and handshake.state_keys is not None:
+        fitting = [file.name for file in shipped_codecs() if _serves(file, robot, handshake)]
+    if not fitting or fitting[0] == variant.name:
+        return f"groot-ros codec show {variant.name if variant.name in codec_names() else 'ee'}"
+    return f"ros2 launch groot_ros policy.launch.py robot:={robot_argument(robot)} " + _server(
+        url, fitting[0]
+    )
+
+
+def _serves(file: CodecFile, robot: RobotConfig, handshake: Handshake) -> bool:
+    try:
+        codec = file.codec(robot)
+    # Of other arms, or signals that this robot has not.
+    except UserError:
+        return False
+    return not list(_differences(handshake, file, codec, ""))
+
+
+def _server(url: str, variant: str) -> str:
+    return f"policy:=remote policy_url:={quoted(url)} variant:={quoted(variant)}"
+
+
+def _differences(
+    handshake: Handshake, variant: CodecFile, codec: Codec, remedy: str
+) -> Iterator[Difference]:
     features = codec.features
-    for what, told, ours, remedy in (
-        ("state", handshake.state_keys, [f.key for f in features.state], OTHER_VARIANT),
-        ("action", handshake.action_keys, [f.key for f in features.action], OTHER_VARIANT),
-        ("cameras", handshake.video_keys, features.video, "name the cameras in the robot file"),
+    for what, told, ours in (
+        ("state", handshake.state_keys, [f.key for f in features.state]),
+        ("action", handshake.action_keys, [f.key for f in features.action]),
+        ("cameras", handshake.video_keys, features.video),
     ):
         if told is not None and set(told) != set(ours):
             yield Difference(what, _words(told), _words(ours), remedy)
@@ -51,16 +94,12 @@ def _differences(handshake: Handshake, variant: CodecFile, codec: Codec) -> Iter
                 f"picture {key}",
                 "{}x{} {}".format(*theirs),
                 f"{part.width}x{part.height} {part.fit}",
-                "set video.size and fit in the codec file",
+                remedy,
             )
     if handshake.relative not in (None, variant.relative):
         words = {True: "relative", False: "absolute"}
-        yield Difference(
-            "actions", words[not variant.relative], words[variant.relative], OTHER_VARIANT
-        )
-    yield from history_differences(
-        handshake.state_history, handshake.video_history, codec, OTHER_VARIANT
-    )
+        yield Difference("actions", words[not variant.relative], words[variant.relative], remedy)
+    yield from history_differences(handshake.state_history, handshake.video_history, codec, remedy)
 
 
 def _words(keys: Iterable[str]) -> str:
