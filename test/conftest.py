@@ -35,6 +35,7 @@ settings.load_profile("patient")
 collect_ignore = [] if os.environ.get("GROOT_ROS_INTEROP") else ["interop"]
 
 OVER_ROS = {"launch", "nodes"}
+ROS_GROUPS = 2
 AHEAD = -5
 
 
@@ -53,18 +54,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks; pytest-xdist runs tests over ROS in one process, one after the other, and those of
-    any other file in one, which makes what they share. What takes longest begins first."""
+    """Marks; pytest-xdist runs the tests of a file in one process, which makes what they share,
+    and those over ROS, which wait for most of their time, in two. What takes longest begins
+    first."""
     for item in items:
         item.add_marker(mark_of(item.path))
     if not config.pluginmanager.hasplugin("xdist"):
         return
     order = ["ros", "slow"]
     items.sort(key=lambda item: order.index(m) if (m := mark_of(item.path)) in order else 2)
+    over_ros = sorted({item.path for item in items if item.path.parent.name in OVER_ROS})
+    groups = {path: f"ros {number % ROS_GROUPS}" for number, path in enumerate(over_ros)}
     for item in items:
-        is_over_ros = item.path.parent.name in OVER_ROS
-        item.add_marker(pytest.mark.xdist_group("ros" if is_over_ros else item.path.stem))
-        if is_over_ros and config.pluginmanager.hasplugin("rerunfailures"):
+        item.add_marker(pytest.mark.xdist_group(groups.get(item.path, item.path.stem)))
+        if item.path in groups and config.pluginmanager.hasplugin("rerunfailures"):
             # Other tests run beside them: a test's own process may be too late to see what
             # lasts half a second. What is broken fails twice.
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -60,16 +60,21 @@ def groot_ros(
     return [(code, out, errors) for code, out, errors in json.loads(done.stdout)]
 
 
-def test_a_checkpoint_is_fetched_once_and_used_from_the_cache(
+def test_a_checkpoint_is_fetched_once_and_used_from_the_cache_without_a_network(
     hub: HubServer, tmp_path: Path
 ) -> None:
     addresses = ("hf://me/pick", "hf://me/run@main/checkpoint-7")
+    commands = [["inspect", address, "--json"] for address in addresses]
+    others = [["inspect", "hf://me/other"], ["push", str(SHIPPED), "me/new"]]
+    fetched = groot_ros(hub.url, tmp_path, *commands)
     # The second time the hub cannot be reached any more.
-    for url in (hub.url, NOBODY):
-        commands = [["inspect", address, "--json"] for address in addresses]
-        for code, out, errors in groot_ros(url, tmp_path, *commands):
-            assert code == 0, errors
-            assert json.loads(out)["parameters"]["total"] > 3e6
+    *cached, absent, pushed = groot_ros(NOBODY, tmp_path, *commands, *others)
+    for code, out, errors in [*fetched, *cached]:
+        assert code == 0, errors
+        assert json.loads(out)["parameters"]["total"] > 3e6
+    assert absent[0] == pushed[0] == 2
+    assert "model me/other is not in the cache and the hub cannot be reached" in absent[2]
+    assert "me/new cannot be written" in pushed[2]
 
 
 MISSING = {
@@ -99,15 +104,6 @@ def test_what_is_not_there_is_one_sentence(hub: HubServer, tmp_path: Path) -> No
     said = groot_ros(hub.url, tmp_path, *(["inspect", address] for address in MISSING))
     for sentence, (code, _, errors) in zip(MISSING.values(), said, strict=True):
         assert code == 2 and sentence in errors
-
-
-def test_without_a_network_the_sentence_says_what_to_do(tmp_path: Path) -> None:
-    fetched, pushed = groot_ros(
-        NOBODY, tmp_path, ["inspect", "hf://me/pick"], ["push", str(SHIPPED), "me/new"]
-    )
-    assert fetched[0] == pushed[0] == 2
-    assert "model me/pick is not in the cache and the hub cannot be reached" in fetched[2]
-    assert "me/new cannot be written" in pushed[2]
 
 
 def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
