@@ -125,20 +125,21 @@ def test_checkpoints_of_a_training_carry_the_envelope(demonstrations: Demonstrat
     assert prepare_training(config).metadata["envelope"] == dataset.own["envelope"]
 
 
-def test_a_trained_policy_gives_no_alarm_while_it_works() -> None:
-    """The checkpoint that ships with the package."""
+def test_a_trained_policy_works_without_an_alarm() -> None:
+    """The checkpoint that ships with the package, where it has not seen the cube."""
     config = LocalPolicyConfig(str(share_file("pretrained/sim_pick")), seed=0)
     policy = LocalPolicy(config, find_codec("ee_rot6d_joints_rel"), load_robot("sim"))
     policy.open()
-    simulation, verdicts = Simulation(), []
-    for seed in range(6):
+    simulation, verdicts, successes = Simulation(), [], 0
+    for seed in range(60_000, 60_004):
         simulation.reset(seed, Task("pick"))
         episode = run_episode(
             policy, simulation, RolloutConfig(executed_steps=4, time_limit_s=12.0)
         )
         verdicts += [moment.chunk.verdict for moment in episode.moments]
+        successes += episode.succeeded
     simulation.close()
-    assert len(verdicts) >= 100
+    assert successes >= 3 and len(verdicts) >= 60
     assert [verdict for verdict in verdicts if verdict.grade is not Grade.OK] == []
 
 
