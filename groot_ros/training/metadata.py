@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groot_ros.codecs.catalog import OWN_KEY
-from groot_ros.model.checkpoint.folder import EMBODIMENT, EMBODIMENTS
+from groot_ros.model.checkpoint.metadata import EMBODIMENT, EMBODIMENTS
 from groot_ros.training.data.source import Source
 from groot_ros.training.data.table import dataset_hash
 

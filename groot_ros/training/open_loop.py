@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
-from groot_ros.model.checkpoint.folder import EMBODIMENTS, CheckpointFolder
+from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.model.checkpoint.metadata import EMBODIMENTS
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import ModelInput

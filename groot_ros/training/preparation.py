@@ -13,8 +13,9 @@ import torch
 
 from groot_ros.errors import UserError
 from groot_ros.files.hub import is_hub_address
-from groot_ros.model.checkpoint.folder import EMBODIMENTS, CheckpointFolder
+from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network
+from groot_ros.model.checkpoint.metadata import EMBODIMENTS
 from groot_ros.model.networks.network import Gr00t
 from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.model.processing.processor import Processor

@@ -12,7 +12,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.shell import quoted
 from groot_ros.files.whole_file import write_whole
-from groot_ros.model.checkpoint.folder import EMBODIMENTS
+from groot_ros.model.checkpoint.metadata import EMBODIMENTS
 from groot_ros.policies.checkpoint.folder import OWN_METADATA, checkpoint_steps
 from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples, freeze
 from groot_ros.viewer.subject import Json, shown_path

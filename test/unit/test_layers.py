@@ -176,8 +176,10 @@ def test_only_the_model_imports_torch() -> None:
         ("import groot_ros.nodes.executor.executor_node", TORCH_PACKAGES),
         ("from groot_ros.cli.main import parse; parse(['validate', 'x'])", HEAVY_PACKAGES),
         ("import groot_ros.benchmarks.gpu.check", HEAVY_PACKAGES),
+        ("import groot_ros.viewer.app, groot_ros.viewer.training_run", TORCH_PACKAGES),
+        ("import groot_ros.policies.checkpoint.folder", TORCH_PACKAGES),
     ],
-    ids=["executor_node", "groot-ros", "gpu_check"],
+    ids=["executor_node", "groot-ros", "gpu_check", "viewer", "find_checkpoint"],
 )
 def test_it_starts_without_what_it_may_never_need(start: str, heavy: set[str]) -> None:
     process = subprocess.run(

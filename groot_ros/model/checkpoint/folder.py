@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from groot_ros.errors import UserError
 from groot_ros.files.json_file import read_json
-from groot_ros.files.typed import KeyPath, OpenSection, Text, number, typed, whole
+from groot_ros.files.typed import KeyPath, typed, whole
 from groot_ros.model.checkpoint.lerobot import PREPROCESSOR, TYPE, LeRobotFiles
+from groot_ros.model.checkpoint.metadata import EMBODIMENT, EMBODIMENTS, MetadataFile
 from groot_ros.model.checkpoint.tokenizer import find_tokenizer, load_tokenizer
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.processing.images import ImagePipeline
@@ -20,29 +21,7 @@ from groot_ros.model.processing.prompt import PromptProcessor
 from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
 
 MOST_SLOTS = 4095
-# Of groot_ros.json: the embodiment that was trained, or what it says of each of several.
-EMBODIMENT = "embodiment"
-EMBODIMENTS = "embodiments"
 Slots = dict[str, Annotated[int, whole(0, MOST_SLOTS)]]
-
-
-class MetadataEntry(OpenSection, frozen=True, kw_only=True):
-    """What `groot_ros.json` of a checkpoint says of an embodiment."""
-
-    variant: Text | None = None
-    codec: Text | None = None
-    robot: Text | None = None
-    base_frame: Text | None = None
-    embodiment: Text | None = None
-    joints: tuple[str, ...] | None = None
-    action_rate_hz: Annotated[float, number("Hz", 0.1, 1000.0)] | None = None
-    envelope: dict[str, Any] | None = None
-
-
-class MetadataFile(MetadataEntry, frozen=True, kw_only=True):
-    """The `groot_ros.json` of a checkpoint, which may be of several embodiments."""
-
-    embodiments: dict[str, MetadataEntry] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from groot_ros.files.hub import local_folder
 from groot_ros.files.json_file import read_json
 from groot_ros.files.typed import KeyPath, typed
 from groot_ros.model.checkpoint.files import other_weights
-from groot_ros.model.checkpoint.folder import EMBODIMENTS, MetadataFile
+from groot_ros.model.checkpoint.metadata import EMBODIMENTS, MetadataFile
 from groot_ros.share import share_file, user_path
 
 SHIPPED = "pretrained/sim_pick"
