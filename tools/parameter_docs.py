@@ -10,6 +10,7 @@ from groot_ros.nodes.policy.policy_parameters import PolicyParameters
 from groot_ros.nodes.recorder.recorder_node import RecorderParameters
 from groot_ros.nodes.sim.fake_node import FakeParameters
 from groot_ros.nodes.sim.sim_node import SimParameters
+from groot_ros.nodes.sim.simulator_node import SimulatorParameters
 
 NODES = {
     "policy_node": PolicyParameters,
@@ -17,6 +18,7 @@ NODES = {
     "recorder_node": RecorderParameters,
     "sim_node": SimParameters,
     "fake_node": FakeParameters,
+    "SimulatorNode": SimulatorParameters,
 }
 HEADING = (
     "| parameter | default | unit | allowed | fixed | meaning |",

@@ -92,6 +92,13 @@ CLOCK_ARGUMENTS = [
         choices=BOOLEAN,
         description="take time from the /clock of another simulator; the robot sim does anyway",
     ),
+    DeclareLaunchArgument(
+        "lockstep",
+        default_value="false",
+        choices=BOOLEAN,
+        description="take time from a simulator of yours that waits for these nodes, a "
+        "SimulatorNode; the robot sim does anyway",
+    ),
 ]
 
 
@@ -101,13 +108,14 @@ def is_true(context: LaunchContext, argument: str) -> bool:
 
 
 def choose_clock(context: LaunchContext) -> None:
-    """Set `use_sim_time`, and `lockstep`: whether the simulated arm's clock waits for the nodes.
+    """Set `use_sim_time`, and `lockstep`: whether the simulator's clock waits for the nodes.
 
     The robot `sim` lives in simulated time whoever starts it, unless `real_time` says otherwise;
     a fake one lives on the wall clock.
     """
     arguments = context.launch_configurations
     simulated = arguments["robot"] == "sim" or is_true(context, "sim")
+    simulated = simulated or is_true(context, "lockstep")
     simulated = simulated and arguments.get("fake", "false") != "true"
     lockstep = simulated and not is_true(context, "real_time")
     arguments["lockstep"] = str(lockstep).lower()

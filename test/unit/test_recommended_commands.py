@@ -14,7 +14,10 @@ import pytest
 from groot_ros.cli.main import parse
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(page for folder in ("docs", "examples") for page in sorted((ROOT / folder).rglob("*.md"))),
+]
 COMMAND = re.compile(r"groot-ros ([a-z][a-z_-]+)((?: [^`;:,()]*)?)")
 FENCED = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`(groot-ros [^`]+)`")

@@ -57,18 +57,24 @@ class SceneNode(OperatorNode, TrafficNode):
         self.transition("executor", DEACTIVATE)
 
     def set_scene(self, scene: int, task: Task, start: str = "random") -> None:
+        """Begin an episode of the simulated arm, as `show_scene` does, and say what is to be
+        done."""
+        self.clock.stop_at(self.clock.now_ns)
+        self.set_parameter("sim", "start", start)
+        self.tell("sim/set_task", task.instruction)
+        self.show_scene(scene)
+        self.tell("policy/set_instruction", task.instruction)
+
+    def show_scene(self, scene: int) -> None:
         """Begin an episode of the simulator while nothing moves the arm; the clock stands then."""
         self.clock.stop_at(self.clock.now_ns)
         self.set_parameter("sim", "seed", scene)
-        self.set_parameter("sim", "start", start)
-        self.tell("sim/set_task", task.instruction)
         self.trigger("sim/reset")
         self.clock.stop_at(self.clock.next_ns + SETTLE_NS)
         if not self.spin_until(
             lambda: self._scene == scene and not self.succeeded, SERVICE_WAIT_S
         ):
             raise UserError(f"the simulator did not show scene {scene}: see its output")
-        self.tell("policy/set_instruction", task.instruction)
 
     def change_task(self, task: Task) -> None:
         """Ask for something else in the scene as it is; what was done before counts no more."""
