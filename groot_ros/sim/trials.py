@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
+from groot_ros.files.config_file import read_json
 from groot_ros.sim.scene import check_cubes
 from groot_ros.sim.tasks import Change, Kind, Task
+from groot_ros.trials.statistics import compare, trials_for_interval, wilson_interval
 
 Array = NDArray[np.float64]
 
-# Quantile of the normal distribution for intervals of 95 %.
-Z_95 = 1.959964
 # Other than the scenes of demonstrations and those that recipes were chosen with; these chose only
 # that chunks of ee_*_traj are executed whole, as their codec files say.
 FIRST_SCENE = 60_000
@@ -152,14 +151,6 @@ def explain_failure(task: Task, cubes: dict[str, Array], positions: Array, grips
     return "did not lift the cube" if closed.any() else "did not close the gripper"
 
 
-def wilson_interval(successes: int, count: int) -> tuple[float, float]:
-    """95 % interval of a success rate (Wilson 1927), in [0, 1]."""
-    share, z2 = successes / count, Z_95 * Z_95
-    center = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z_95 / (1 + z2 / count) * sqrt(share * (1 - share) / count + z2 / (4 * count * count))
-    return max(0.0, center - half), min(1.0, center + half)
-
-
 def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Numbers of all trials."""
     times_s = [outcome.duration_s for outcome in outcomes if outcome.succeeded]
@@ -172,6 +163,7 @@ def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "successes": len(times_s),
         "episodes": len(outcomes),
         "interval": [round(bound, 3) for bound in interval],
+        "episodes_needed": trials_for_interval(len(times_s), len(outcomes)),
         "mean_time_s": _mean(times_s),
         "flips": _mean([outcome.flips for outcome in outcomes]),
         "jerk_m_s3": _mean([outcome.jerk_m_s3 for outcome in outcomes]),
@@ -190,6 +182,30 @@ def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
             for outcome in outcomes
         ],
     }
+
+
+def compared(folder: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier evaluation in a folder against a result, in the scenes of both; UserError where
+    they share none."""
+    path = folder / "evaluation.json"
+    try:
+        before = read_json(path, "evaluate again")
+    except FileNotFoundError:
+        raise UserError(f"{path} not found: name a folder of groot-ros evaluate") from None
+    a, b = _by_scene(before), _by_scene(result)
+    if not (both := sorted(a.keys() & b.keys())):
+        raise UserError(
+            f"{folder} holds other scenes or instructions: evaluate with the same --seed, --cubes "
+            "and --task"
+        )
+    comparison = compare([a[scene] for scene in both], [b[scene] for scene in both])
+    words = comparison.sentence(str(folder), "this one")
+    return {**comparison.to_dict(), "with": str(folder), "words": words}
+
+
+def _by_scene(result: Mapping[str, Any]) -> dict[tuple[int, str], bool]:
+    """Successes by scene and instruction."""
+    return {(s["scene"], s["instruction"]): s["succeeded"] for s in result.get("scenes", [])}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -21,6 +21,7 @@ ROOMS = [
     "share",
     "geometry",
     "files",
+    "trials",
     "timing",
     "signals",
     "robot",

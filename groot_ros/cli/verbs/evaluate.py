@@ -30,6 +30,7 @@ from groot_ros.sim.trials import (
     Films,
     Outcome,
     Trials,
+    compared,
     summarize,
 )
 
@@ -89,6 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loop.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
     )
+    loop.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FOLDER",
+        help="another evaluation in the same scenes, to compare with (McNemar)",
+    )
     dataset = parser.add_argument_group("against a dataset")
     dataset.add_argument(
         "--open-loop", action="store_true", help="compare predicted with recorded actions"
@@ -121,6 +128,8 @@ def _closed_loop(args: argparse.Namespace) -> int:
         "strategy": strategy,
         **summarize(trials, outcomes),
     }
+    if args.compare:
+        result["comparison"] = compared(args.compare, result)
     title = (
         f"{policy.variant}, {args.task}, {strategy}: {result['successes']} of {result['episodes']}"
     )
@@ -135,6 +144,10 @@ def _closed_loop(args: argparse.Namespace) -> int:
         print(f"  {failed} {failure}")
     low, high = result["interval"]
     print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
+    if (more := result["episodes_needed"] - result["episodes"]) > 0:
+        print(f"  {more} more episodes would know the rate to 10 points")
+    if args.compare:
+        print(f"  {result['comparison']['words']}")
     if result["mean_time_s"] is not None:
         print(f"  mean time to success {result['mean_time_s']:.1f} s")
     print(f"  the gripper was told to open or to close {result['flips']:.1f} times an episode")

@@ -1,29 +1,17 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from groot_ros.errors import UserError
 from groot_ros.sim.tasks import Task
-from groot_ros.sim.trials import Trials, explain_failure, wilson_interval
+from groot_ros.sim.trials import Trials, compared, explain_failure
 
 CUBES = {"red": np.array([0.5, 0.0, 0.02]), "blue": np.array([0.4, 0.15, 0.02])}
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_rate_and_is_symmetric(case: tuple[int, int]) -> None:
-    successes, count = case
-    low, high = wilson_interval(successes, count)
-    assert 0 <= low <= successes / count + 1e-12
-    assert successes / count - 1e-12 <= high <= 1
-    mirrored = wilson_interval(count - successes, count)
-    assert mirrored == pytest.approx((1 - high, 1 - low))
-
-
-def test_the_interval_of_a_known_case() -> None:
-    # 45 of 50, from the tables of the score interval.
-    assert wilson_interval(45, 50) == pytest.approx((0.786, 0.957), abs=1e-3)
 
 
 def test_each_cube_has_its_turn_and_another_one_after_a_swap() -> None:
@@ -46,3 +34,17 @@ def test_failures_have_names(kind, place, grip, failure) -> None:
     positions = np.array([[0.45, 0.1, 0.3], [*place, 0.02]])
     grips = np.array([0.0, grip])
     assert explain_failure(Task(kind, "red"), CUBES, positions, grips) == failure
+
+
+def test_an_evaluation_is_compared_in_the_scenes_of_both(tmp_path: Path) -> None:
+    def result(scenes: range, done: bool) -> dict[str, Any]:
+        outcomes = [{"scene": i, "instruction": "pick", "succeeded": done} for i in scenes]
+        return {"scenes": outcomes}
+
+    (tmp_path / "evaluation.json").write_text(json.dumps(result(range(8), False)))
+    found = compared(tmp_path, result(range(2, 10), True))
+    assert (found["pairs"], found["only_second"], found["p_value"]) == (6, 6, 0.0312)
+    with pytest.raises(UserError, match="other scenes"):
+        compared(tmp_path, result(range(20, 22), True))
+    with pytest.raises(UserError, match=r"evaluation.json not found"):
+        compared(tmp_path / "none", result(range(2), True))

@@ -11,8 +11,9 @@ from groot_ros.benchmarks.latency import LatencyBenchmark
 from groot_ros.cli.main import main
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.policies.tried import chosen_strategy, executed_steps
-from groot_ros.sim.trials import Trials, wilson_interval
+from groot_ros.sim.trials import Trials
 from groot_ros.timing.latency import Latency
+from groot_ros.trials.statistics import wilson_interval
 
 
 def test_every_latency_and_strategy_has_a_row() -> None:

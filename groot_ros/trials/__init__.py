@@ -1,0 +1,1 @@
+"""What trials of policies say: intervals, comparisons, how many are missing."""
