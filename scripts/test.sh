@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # colcon test and its result. colcon calls a run in which no test ran a success; this does not.
-# Where pytest-xdist is installed, tests over ROS run in two rows beside the other tests; as they
-# wait for most of their time, there is one process more than there are cores.
+# Where pytest-xdist is installed, tests over ROS run in two rows beside the other tests; as these
+# leave a part of a core idle, there is one process more than there are cores.
 set -uo pipefail
 
 pytest_args=()

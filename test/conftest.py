@@ -55,8 +55,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks; pytest-xdist runs the tests of a file in one process, which makes what they share,
-    and those over ROS, which wait for most of their time, in two. What takes longest begins
-    first."""
+    and those over ROS, which also wait, in two. What takes longest begins first."""
     for item in items:
         item.add_marker(mark_of(item.path))
     if not config.pluginmanager.hasplugin("xdist"):

@@ -102,14 +102,14 @@ def test_what_would_be_refused_is_told_with_its_reason(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    robot = changed(r"workspace: {min: \[[^]]*\]", "workspace: {min: [0.3, -0.5, 0.4]")
+    robot = changed(r"workspace: {min: \[[^]]*\]", "workspace: {min: [0.3, -0.5, 0.34]")
     output = tmp_path / "picture.svg"
     assert replay(incident, "--robot", robot, "--output", output, "--json") == 0
     said = json.loads(capsys.readouterr().out)
     assert said["different"] == 0
     assert len(said["recorded"]["refused"]) < said["recorded"]["chunks"] - 10
     assert len(said["changed"]["refused"]) == said["changed"]["chunks"]
-    assert "has z = 0.300 m, allowed 0.4" in said["changed"]["refused"][0]
+    assert "has z = 0.300 m, allowed 0.34" in said["changed"]["refused"][0]
     assert output.read_text().startswith("<?xml")
 
 

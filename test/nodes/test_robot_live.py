@@ -72,6 +72,7 @@ def test_what_is_wrong_with_the_file_of_a_running_robot_stops_the_wiggle(
     values["observations"]["cameras"]["wrist"]["topic"] = "wrist/image"
     values["observations"]["grip"]["joint"] = "finger"
     values["limits"]["joint_upper"][3] = -2.9
+    del values["home"]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(values))
     checked = groot_ros("robot", "check", str(path), "--wiggle", "--yes", *LISTEN)

@@ -252,7 +252,7 @@ def test_a_hand_that_is_elsewhere_leads_by_how_it_moves() -> None:
 @pytest.mark.parametrize("join_speed", [0.3, 0.0])
 def test_a_leader_that_is_elsewhere_is_met_slowly_or_waited_for(join_speed: float) -> None:
     values = read_yaml(share_file("config/robots/so101.yaml"))
-    values["operator"]["join_speed"] = join_speed
+    values["operator"] = {**values["operator"], "join_speed": join_speed}
     home = HOMES["so101"]
     stage = Stage(parse_robot(values, "so101.yaml"), home)
     stage.take_over()
@@ -281,7 +281,7 @@ def test_a_leader_that_is_elsewhere_is_met_slowly_or_waited_for(join_speed: floa
 
 def test_a_leader_that_is_moved_asks_for_the_turn() -> None:
     values = read_yaml(share_file("config/robots/so101.yaml"))
-    values["operator"]["moved"] = 0.1
+    values["operator"] = {**values["operator"], "moved": 0.1}
     stage = Stage(parse_robot(values, "so101.yaml"), HOMES["so101"])
     for place in (0.0, 0.05):
         stage.receive(leader_message(stage.now_ns, HOMES["so101"] + place))
