@@ -16,7 +16,7 @@ import numpy as np
 
 WINDOW = 1000
 # Another thread may hold the interpreter this long; Python's own 5 ms are a whole command period.
-SWITCH_INTERVAL_S = 0.0001
+SWITCH_INTERVAL_S = 0.0005
 PRIORITY, NICENESS = 40, -10
 # At 0.5 m/s the arm goes 0.1 mm in this time: so much may a command be too soon after a late one.
 LATENESS_S = 0.0002
