@@ -1,4 +1,4 @@
-"""Files that a command writes at its end, looked at before its work begins."""
+"""Places that a command writes to at its end, looked at before its work begins."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def check_folder(path: Path) -> None:
         raise UserError(
             f"{path} cannot be written: there is no folder {path.parent}, make it first"
         )
+
+
+def check_disk(folder: Path | None) -> None:
+    """UserError for a folder that a measurement shall work in and that is not there; None is a
+    temporary one."""
+    if folder and not folder.is_dir():
+        raise UserError(f"output {folder} is no folder: make it first, or leave it out")

@@ -57,8 +57,9 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("subject", ["convert", "recorder", "view"])
 def test_a_folder_that_is_not_there_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    subject: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["benchmark", "convert", "--output", str(tmp_path / "no")]) == 2
+    assert main(["benchmark", subject, "--output", str(tmp_path / "no")]) == 2
     assert "is no folder: make it first" in capsys.readouterr().err

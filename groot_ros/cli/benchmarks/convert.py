@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.output_files import check_disk
 from groot_ros.errors import UserError
 
 HELP = "speed and memory of bags to a dataset"
@@ -28,8 +29,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     from groot_ros.benchmarks.convert import ConvertBenchmark
     from groot_ros.benchmarks.convert_memory import EPISODE_S, MemoryBenchmark
 
-    if args.output and not args.output.is_dir():
-        raise UserError(f"output {args.output} is no folder: make it first, or leave it out")
+    check_disk(args.output)
     if not args.memory:
         return ConvertBenchmark(
             args.bags, args.seconds, args.workers, args.pictures, args.output

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.output_files import check_disk
+
 HELP = "loss and load of recording raw cameras"
 
 
@@ -18,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     from groot_ros.nodes.benchmarks.recorder import Load, run
 
+    check_disk(args.output)
     return run(Load(args.cameras, args.seconds), args.output)
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.output_files import check_disk
 from groot_ros.errors import UserError
 
 HELP = "the page of a large dataset, in Chromium"
@@ -23,6 +24,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
     if args.episodes < 20 or args.frames < 60 or args.seeks < 1:
         raise UserError("expected at least 20 --episodes of 60 --frames, and 1 of --seeks")
+    check_disk(args.output)
     return ViewBenchmark(args.episodes, args.frames, args.seeks, args.output).run()
 
 
