@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -24,7 +25,7 @@ def cut_video(clip: Clip, target: Path) -> bool:
 
     They are, bit for bit, where the part begins with a key frame and no packet in it depends on
     a later one. Otherwise its pictures are encoded again, each once. UserError where a frame is
-    missing or the video is damaged.
+    missing or the video is damaged, OSError where the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -33,6 +34,8 @@ def cut_video(clip: Clip, target: Path) -> bool:
         _encode(clip, target)
         return False
     except (av.FFmpegError, IndexError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
         raise UserError(f"video {clip.path} cannot be cut: {error}") from error
 
 
