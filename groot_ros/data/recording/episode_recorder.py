@@ -96,7 +96,7 @@ class EpisodeRecorder:
         self._number = -1
         self._annotated: set[tuple[str, str]] = set()
         self.reports: list[TopicReport] = []
-        options.output.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
 
     def interrupted(self) -> list[Path]:
         """Bags that an earlier recorder did not finish."""
@@ -139,6 +139,7 @@ class EpisodeRecorder:
         """Begin an episode, `name` or the next number."""
         if self.episode:
             raise UserError(f"{self.episode.info.episode} is being recorded: stop it first")
+        self._make_folder()
         if (free := self.free_bytes) < self._options.least_free_bytes + LEAST_FREE_BYTES:
             raise UserError(
                 f"{self._options.output} has {free / 1e9:.1f} GB left on its disk, expected more "
@@ -155,6 +156,16 @@ class EpisodeRecorder:
             for arrival in source.latched or ():
                 self._write(episode, source.topic, arrival._replace(log_ns=now_ns))
         return episode
+
+    def _make_folder(self) -> None:
+        """Make the folder, again where somebody has moved it away since the last episode."""
+        try:
+            self._options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"output {self._options.output} cannot be written ({error.strerror}): give a "
+                "folder of yours"
+            ) from error
 
     def _next_name(self) -> str:
         """A number that no bag in the folder has and none had since the recorder was made."""
@@ -273,7 +284,9 @@ class EpisodeRecorder:
 
     @property
     def free_bytes(self) -> int:
-        return shutil.disk_usage(self._options.output).free
+        folder = self._options.output.absolute()
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        return shutil.disk_usage(there).free
 
     @property
     def buffered_bytes(self) -> int:

@@ -121,13 +121,7 @@ class RecorderNode(GuardedLifecycleNode):
             namespace=self.get_namespace(),
             versions=software_versions(rclpy.get_rmw_implementation_identifier()),
         )
-        try:
-            recorder = EpisodeRecorder(options, context, self._expected, self.now_ns())
-        except OSError as error:
-            raise UserError(
-                f"output {options.output} cannot be written ({error.strerror}): give a folder of "
-                "yours"
-            ) from error
+        recorder = EpisodeRecorder(options, context, self._expected, self.now_ns())
         for part in recorder.interrupted():
             self.get_logger().warning(
                 f"{part} was not finished: `groot-ros repair {quoted(part)}` makes it readable"

@@ -125,6 +125,26 @@ def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
         recorder.close(60)
 
 
+def test_a_folder_that_is_moved_away_is_made_again(tmp_path: Path) -> None:
+    recorder = make(tmp_path / "bags")
+    (tmp_path / "bags").rename(tmp_path / "moved")
+    assert recorder.free_bytes > 0
+    episode = recorder.start(0, "pick")
+    receive(recorder, 0, 10)
+    recorder.stop(10, "stopped")
+    recorder.close(60)
+    assert episode.saved and messages(episode) == 10
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    recorder = make(tmp_path / "bags")
+    (tmp_path / "bags").rmdir()
+    (tmp_path / "bags").write_text("")
+    with pytest.raises(UserError, match="bags cannot be written .File exists.: give a folder"):
+        recorder.start(0, "pick")
+    recorder.close(60)
+
+
 def test_latched_messages_are_in_every_bag(recorder: EpisodeRecorder) -> None:
     latched = replace(JOINTS, name="/latched")
     recorder.add_topic(latched, True, 0)
