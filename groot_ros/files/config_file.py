@@ -19,6 +19,7 @@ DEEPEST = 32
 VALUES = 20_000
 """Of a YAML file, an alias counted as what it stands for."""
 NUMBER_LETTERS = 40
+HALF_LETTER = re.compile(r"[\ud800-\udfff]")
 MANY_DIGITS = re.compile(rf"[0-9]{{{NUMBER_LETTERS + 1}}}")
 ENCODINGS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
@@ -169,6 +170,10 @@ class _YamlLoader(yaml.SafeLoader):
             raise self._error(
                 keys, f"is a number of {len(node.value)} digits, at most {NUMBER_LETTERS} are read"
             )
+        # An escape such as \ud800 alone is half of a letter, which nothing can print or write.
+        if HALF_LETTER.search(node.value):
+            line = node.start_mark.line + 1
+            raise self._error(keys, f"holds half of a letter in line {line}, expected whole ones")
 
     def _check_mapping(self, node: yaml.MappingNode, keys: Sequence[str]) -> None:
         lines: dict[str, int] = {}

@@ -45,6 +45,8 @@ HARM = [
     (SIM + "\n? [a, b]\n: 3\n", "that is no text"),
     (SIM + "\n---\nrobot: other\n", "is not valid YAML"),
     (SIM.replace("robot: sim", "robot: \x07"), "is not valid YAML"),
+    (SIM.replace("robot: sim", 'robot: "\\ud800"'), "robot holds half of a letter in line"),
+    (SIM + '\n"\\udfff": 1\n', "the file holds half of a letter in line"),
     (SIM + "\nx: " + "y" * (1 << 20), "has more than 1048576 bytes"),
     ("- a\n" * 30_000, "holds more than 20000 values"),
     (SIM.replace("limits:", "limts:"), "limts is not a known key; did you mean limits"),
