@@ -129,13 +129,21 @@ def to_steps(result: Any) -> tuple[Signals, float]:
         raise WireError(f"the result has commands {', '.join(sorted(kinds)) or 'none'}")
     values = _stack([numbers for _, numbers in commands])
     grips = [entry.get(TARGET_GRIP) for entry in entries]
-    grip = None if None in grips else _stack([np.atleast_1d(g) for g in grips])[:, 0]
+    grip = None if any(g is None for g in grips) else _closures(grips)
     # The entry that closes the chunk tells the duration of a single step; a cut chunk ends early.
     timed = entries if len(entries) > 1 else result
     step_s = _step_s([entry.get(TIMESTAMP) for entry in timed])
     if kinds == {"joint_pos"}:
         return arm_signals(joint_position=values, grip=grip), step_s
     return arm_signals(ee_pose=_poses(values), grip=grip), step_s
+
+
+def _closures(values: list[Any]) -> Array:
+    """A closure (T,) of each step's number, alone or in an array."""
+    columns = _stack([np.atleast_1d(value) for value in values])
+    if columns.shape[1:] != (1,):
+        raise WireError("a gripper of the result is no number")
+    return np.asarray(columns[:, 0])
 
 
 def _command(steps: Signals, index: int) -> dict[str, Any]:

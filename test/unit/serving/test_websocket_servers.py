@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from groot_ros.serving.openpi_server import OpenpiServer
 from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.wire import numpy_wire
-from groot_ros.wire.bounded import LIMITS
+from groot_ros.wire.bounded import LIMITS, WireError
 from groot_ros.wire.positronic import to_flat, to_steps
 
 
@@ -383,3 +383,16 @@ def test_models_of_joint_actions_answer_with_joints() -> None:
 def test_what_clients_report_of_themselves_is_plain_data() -> None:
     with positronic() as url, session(url) as socket:
         json.dumps(until_ready(socket)["meta"])
+
+
+@pytest.mark.parametrize("grip", [[], [0.1, 0.2], np.zeros(0), "shut", {}, np.zeros((1, 1))])
+def test_a_gripper_that_is_no_number_is_refused(grip: object) -> None:
+    command = {"type": "joint_pos", "positions": [0.0] * 7}
+    entries = [
+        {"robot_command": command, "target_grip": grip, "timestamp": 0.1 * i} for i in range(2)
+    ]
+    with pytest.raises(WireError):
+        to_steps(entries)
+    for entry in entries:
+        entry["target_grip"] = np.array([0.5])
+    np.testing.assert_array_equal(to_steps(entries)[0]["grip"], [0.5, 0.5])
