@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from groot_ros.data.datasets.clips import Clip
+from groot_ros.data.datasets.scheduling import unhurried
 from groot_ros.data.datasets.video import GROUP_OF_PICTURES, OPTIONS
 from groot_ros.errors import UserError
 
@@ -86,7 +87,7 @@ def _encode(clip: Clip, target: Path) -> None:
                 f"video {clip.path} has to be encoded again to be cut between its key frames, and "
                 f"this build of PyAV has no encoder for {codec}: cut at a key frame"
             )
-        with av.open(str(target), "w", format="mp4") as output:
+        with unhurried() as calm, av.open(str(target), "w", format="mp4") as output:
             rate = Fraction(clip.fps).limit_denominator(1001)
             made: Any = output.add_stream(encoder, rate=rate, options=dict(QUALITY[encoder]))
             made.width, made.height, made.pix_fmt = stream.width, stream.height, stream.pix_fmt
@@ -98,6 +99,8 @@ def _encode(clip: Clip, target: Path) -> None:
                 frame.pts, frame.time_base = count - 1, 1 / rate
                 frame.pict_type = av.video.frame.PictureType.NONE
                 output.mux(made.encode(frame))
+                if count == 1:
+                    calm()
             output.mux(made.encode(None))
     if count != clip.frames:
         raise UserError(
