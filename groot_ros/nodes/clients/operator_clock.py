@@ -122,8 +122,11 @@ class LockstepOperatorClock:
         tick = self._member.newest
         if tick is None or self._stop_ns is None or tick.stamp_ns < self._stop_ns:
             return False
+        # A clock that has not heard of this node yet goes on without it.
         others = tick.members - {self._name}
-        return all(self._handled_ns.get(name) == tick.stamp_ns for name in others)
+        return self._name in tick.members and all(
+            self._handled_ns.get(name) == tick.stamp_ns for name in others
+        )
 
     def _on_report(self, message: LockstepReport) -> None:
         self._handled_ns[message.node] = to_ns(message.stamp)

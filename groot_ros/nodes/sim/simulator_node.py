@@ -43,8 +43,8 @@ class SimulatorParameters:
 
     seed: int = parameter(0, "scene of the next reset; each reset goes one on", low=0)
     real_time_factor: float = parameter(
-        0.0,
-        "simulated time per time at most; 0: as the machine can",
+        1.0,
+        "simulated time per time at most; 0: as fast as the machine can",
         "",
         0.0,
         100.0,
