@@ -119,11 +119,12 @@ def typed(values: Any, kind: type[Made], place: KeyPath, others: Iterable[str] =
     read = _read(values)
     try:
         made = msgspec.convert(_without_nulls(read), kind, dec_hook=_own_type)
-        if not _has_nulls(read):
-            return made
-    except msgspec.ValidationError:
-        pass
-    if found := _first_misfit(kind, read, place.path, others=tuple(others)):
+    except msgspec.ValidationError as error:
+        found = _first_misfit(kind, read, place.path, others=tuple(others))
+        path, problem = found or (place.path, f"does not fit: {error}")
+        raise KeyPath(place.source, path).error(problem) from None
+    # Names of one's own cannot be missing, keys of a section can.
+    if _has_nulls(read) and (found := _first_misfit(kind, read, place.path)):
         path, problem = found
         raise KeyPath(place.source, path).error(problem)
     return made

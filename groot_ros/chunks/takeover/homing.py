@@ -93,9 +93,5 @@ class Homing:
         return f"it stays {away:.3f} m or rad away"
 
     def _away(self, here: Mapping[str, Array], goal: Mapping[str, Array]) -> float:
-        ways = (
-            arm.space.lengths(arm.space.difference(goal[name], here[name]))
-            for arm in self.arms.values()
-            for name in [arm.signal.name]
-        )
-        return max(float(way.max()) for way in ways)
+        names = {arm.signal.name: arm for arm in self.arms.values()}
+        return max(arm.distance(here[name], goal[name]) for name, arm in names.items())

@@ -51,12 +51,16 @@ class LedArm:
         self.signal = replace(arm.output.signal, name=of_arm(name, arm.output.signal.name))
         """Which chunks hold of it."""
         self._bounds = Bounds.of(arm.limits, arm.output.signal.kind)
-        self.space = self._bounds.space
+        self._space = self._bounds.space
         self.velocity = FASTEST * self._bounds.velocity
+
+    def distance(self, here: Array, there: Array) -> float:
+        """How far (m, rad) it is from one value (V,) to another, by what is farthest."""
+        return float(self._space.lengths(self._space.difference(there, here)).max())
 
     def begin(self, here: Array, now_ns: int) -> None:
         """It is led from now on, from where it is (V,)."""
-        still = np.zeros_like(self.space.difference(here, here))
+        still = np.zeros_like(self._space.difference(here, here))
         self._led, self._led_ns, self._begun_ns = Way(here, still, TAU_S), now_ns, now_ns
 
     def share(self, now_ns: int) -> float:
@@ -68,22 +72,22 @@ class LedArm:
     def steps(self, start: Array, target: Array, velocity: Array, now_ns: int) -> Array:
         """Steps (STEPS, V) from a `start` to a target (V,), no faster than (G,)."""
         self._led, self._led_ns = self._way(start, self._inside(target), velocity), now_ns
-        return self._led.values(self.space, np.arange(STEPS) * STEP_S)
+        return self._led.values(self._space, np.arange(STEPS) * STEP_S)
 
     def start(self, here: Array, now_ns: int) -> Array:
         """Where the last steps lead to by now, but not far ahead of the arm."""
         passed_s = min(max(0.0, (now_ns - self._led_ns) / 1e9), 2 * STEP_S)
-        due = self._led.values(self.space, np.array([passed_s], dtype=np.float64))[0]
-        way = self.space.difference(due, here)
-        ahead = float((self.space.lengths(way) / (AHEAD_S * self.velocity)).max())
-        return self.space.displace(here, way / max(1.0, ahead))
+        due = self._led.values(self._space, np.array([passed_s], dtype=np.float64))[0]
+        way = self._space.difference(due, here)
+        ahead = float((self._space.lengths(way) / (AHEAD_S * self.velocity)).max())
+        return self._space.displace(here, way / max(1.0, ahead))
 
     def _inside(self, value: Array) -> Array:
-        places = self.space.places(value)
+        places = self._space.places(value)
         inside = np.clip(places, self._bounds.lower, self._bounds.upper)
-        return self.space.displace(value, inside - places)
+        return self._space.displace(value, inside - places)
 
     def _way(self, start: Array, target: Array, velocity: Array) -> Way:
         """To the target as fast as the time constant asks for, or the limits allow."""
-        way = self.space.difference(target, start)
-        return Way(start, way, max(TAU_S, float((self.space.lengths(way) / velocity).max())))
+        way = self._space.difference(target, start)
+        return Way(start, way, max(TAU_S, float((self._space.lengths(way) / velocity).max())))
