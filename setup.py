@@ -80,7 +80,7 @@ setup(
             "executor_node = groot_ros.nodes.executor.executor_node:main",
             "fake_node = groot_ros.nodes.sim.fake_node:main",
             "policy_node = groot_ros.nodes.policy.policy_node:main",
-            "policy_server = groot_ros.cli.verbs.serve:main",
+            "policy_server = groot_ros.cli.main:policy_server",
             "recorder_node = groot_ros.nodes.recorder.recorder_node:main",
             "sim_node = groot_ros.nodes.sim.sim_node:main",
         ],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from groot_ros.cli.main import VERBS, documented
+from groot_ros.cli.main import documented, import_verb, verb_files
 
 INTRODUCTION = """# Command line
 
@@ -30,16 +29,15 @@ def page() -> str:
     os.environ["COLUMNS"] = "100"
     lines = [INTRODUCTION.rstrip("\n")]
     with mock.patch("os.cpu_count", return_value=PROCESSORS):
-        for path in sorted(VERBS.glob("[a-z]*.py")):
-            lines += section(parser_of(path), 2)
+        for name, path in verb_files().items():
+            lines += section(parser_of(name, path), 2)
     return "\n".join(lines).replace(str(PROCESSORS), "one per processor") + "\n"
 
 
-def parser_of(path: Path) -> argparse.ArgumentParser:
+def parser_of(name: str, path: Path) -> argparse.ArgumentParser:
     """That of a verb, by its module."""
-    name = path.stem.replace("_", "-")
     parser = argparse.ArgumentParser(prog=f"groot-ros {name}", description=documented(path)[1])
-    importlib.import_module(f"groot_ros.cli.verbs.{path.stem}").add_arguments(parser)
+    import_verb(path).add_arguments(parser)
     return parser
 
 

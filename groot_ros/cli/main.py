@@ -1,7 +1,7 @@
 """groot-ros: the tools that need no running robot.
 
-A verb is a module of `verbs/`: its docstring begins with "`groot-ros VERB`: " and says the rest of
-the help, `add_arguments(parser)` adds its options, `run(args)` returns the exit code.
+A verb is a module in a room of `verbs/`: its docstring begins with "`groot-ros VERB`: " and says
+the rest of the help, `add_arguments(parser)` adds its options, `run(args)` returns the exit code.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from groot_ros.errors import UserError
 
@@ -33,15 +34,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for path in sorted(VERBS.glob("[a-z]*.py")):
-        name = path.stem.replace("_", "-")
+    for name, path in verb_files().items():
         summary, text = documented(path)
         verb = verbs.add_parser(name, help=summary, description=text)
         if name == named:
-            module = importlib.import_module(f"groot_ros.cli.verbs.{path.stem}")
+            module = import_verb(path)
             module.add_arguments(verb)
             verb.set_defaults(run=module.run)
     return parser.parse_args(arguments)
+
+
+def verb_files() -> dict[str, Path]:
+    """The modules of the verbs by name, in alphabetical order."""
+    paths = VERBS.glob("*/[a-z]*.py")
+    return dict(sorted((path.stem.replace("_", "-"), path) for path in paths))
+
+
+def import_verb(path: Path) -> ModuleType:
+    """One of `verb_files`."""
+    return importlib.import_module(f"groot_ros.cli.verbs.{path.parent.name}.{path.stem}")
 
 
 def documented(verb: Path) -> tuple[str, str]:
@@ -75,6 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = error.filename or "the output"
         print(f"groot-ros: {where} cannot be written ({error.strerror})", file=sys.stderr)
         return USER_ERROR
+
+
+def policy_server() -> int:
+    """Entry point of `ros2 run groot_ros policy_server`."""
+    return main(["serve", *sys.argv[1:]])
 
 
 def _open_missing() -> None:

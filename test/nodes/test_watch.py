@@ -9,7 +9,7 @@ from typing import Any
 from builtin_interfaces.msg import Duration
 from rich.console import Console
 
-from groot_ros.cli.verbs.watch import page
+from groot_ros.cli.verbs.running.watch import page
 from groot_ros.nodes.clients.watch_node import Seen
 from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 

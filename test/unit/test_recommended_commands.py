@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from groot_ros.cli.main import parse
+from groot_ros.cli.main import parse, verb_files
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -98,16 +98,13 @@ def test_each_line_of_a_code_block_is_accepted() -> None:
 
 
 def test_each_mention_names_a_verb_and_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    verbs = {
-        path.stem.replace("_", "-") for path in (ROOT / "groot_ros/cli/verbs").glob("[a-z]*.py")
-    }
     mentions = [
         (place, verb, words)
         for place, text in sentences()
         for verb, words in COMMAND.findall(" ".join(text.split()))
         if verb not in PROSE
     ]
-    assert {verb for _, verb, _ in mentions} <= verbs
+    assert {verb for _, verb, _ in mentions} <= set(verb_files())
     for place, verb, words in mentions:
         known = list(parsers(verb, monkeypatch))
         options = {option for parser in known for option in parser._option_string_actions}

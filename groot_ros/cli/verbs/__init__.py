@@ -1,1 +1,1 @@
-"""The verbs of `groot-ros`, a module each."""
+"""The verbs of `groot-ros`, a module each, in rooms by subject."""

@@ -11,7 +11,7 @@ import pytest
 from checkpoints import observation
 from one_arm import ONE_ARM
 
-from groot_ros.cli.verbs import init_checkpoint
+from groot_ros.cli.verbs.training import init_checkpoint
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot

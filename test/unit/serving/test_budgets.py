@@ -127,7 +127,7 @@ def test_many_small_values_are_counted() -> None:
 # A model whose answer takes longer than anybody waits.
 SLOW_SERVER = """
 import argparse, asyncio, contextlib, sys
-from groot_ros.cli.verbs import serve
+from groot_ros.cli.verbs.running import serve
 from groot_ros.benchmarks.serve import StandInModel
 
 args = argparse.Namespace(

@@ -44,7 +44,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(experiment: Path, protocol: str, *options: str) -> Iterator[str]:
     what = [VARIANT, "--protocol", protocol] if protocol else []
-    command = [sys.executable, "-m", "groot_ros.cli.verbs.serve", *what, "--port", "0"]
+    command = [sys.executable, "-m", "groot_ros.cli.main", "serve", *what, "--port", "0"]
     command += ["--checkpoints_dir", str(experiment), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

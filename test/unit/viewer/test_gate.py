@@ -15,7 +15,7 @@ import pytest
 from pages import PATIENCE_S, Server, served
 
 from groot_ros.cli.main import parse
-from groot_ros.cli.verbs.view import run
+from groot_ros.cli.verbs.data.view import run
 from groot_ros.errors import UserError
 
 EDIT = json.dumps({"changes": {"success": {"was": None, "now": True}}})

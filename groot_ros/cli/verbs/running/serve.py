@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from groot_ros.errors import UserError
@@ -215,19 +214,3 @@ async def _answer(
         from groot_ros.serving.openpi_server import OpenpiServer
 
         await OpenpiServer(served, thread, token).serve(args.host, args.port, ready)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of `ros2 run groot_ros policy_server`."""
-    parser = argparse.ArgumentParser(prog="policy_server", description=__doc__)
-    add_arguments(parser)
-    args = parser.parse_args(arguments)
-    try:
-        return run(args)
-    except UserError as error:
-        print(f"policy_server: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

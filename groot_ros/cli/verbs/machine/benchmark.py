@@ -1,7 +1,7 @@
 """`groot-ros benchmark`: measure time and memory.
 
 For the model PyTorch and transformers are enough:
-`python -m groot_ros.cli.verbs.benchmark model`.
+`python -m groot_ros.cli.main benchmark model`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import importlib
 import json
 import pkgutil
-import sys
 
 from groot_ros.cli import benchmarks
 
@@ -33,9 +32,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         args.subject.report(args, result)
     return int(hasattr(args.subject, "is_bad") and args.subject.is_bad(result))
-
-
-if __name__ == "__main__":
-    own_parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(own_parser)
-    sys.exit(run(own_parser.parse_args()))

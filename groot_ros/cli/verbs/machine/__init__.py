@@ -1,0 +1,1 @@
+"""Verbs of `groot-ros` for this machine and this installation."""

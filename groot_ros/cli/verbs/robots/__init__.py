@@ -1,0 +1,1 @@
+"""Verbs of `groot-ros` for robot and codec files."""

@@ -1,0 +1,1 @@
+"""Verbs of `groot-ros` for robots, real or simulated, at work."""

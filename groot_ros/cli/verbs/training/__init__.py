@@ -1,0 +1,1 @@
+"""Verbs of `groot-ros` for training, and what its checkpoints can do."""
