@@ -13,6 +13,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from groot_ros.errors import UserError
@@ -36,8 +37,9 @@ INACTIVE, ACTIVE = State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE
 
 @contextmanager
 def running_node(make: Callable[[], N]) -> Iterator[N]:
-    """A node in a process that is not a node otherwise; whoever has it spins it."""
-    rclpy.init()
+    """A node in a process that is not a node otherwise; whoever has it spins it, also while it
+    ends what it began after a KeyboardInterrupt."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = make()
     try:
         yield node

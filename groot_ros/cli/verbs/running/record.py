@@ -7,13 +7,9 @@ Success and failure end the episode that is recorded.
 from __future__ import annotations
 
 import argparse
-import select
 import sys
-import termios
 import time
-import tty
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from groot_ros.cli.keys import pressed, single_keys
 from groot_ros.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,7 +74,7 @@ class Keyboard:
     def loop(self) -> None:
         """Until q is pressed."""
         while True:
-            with _single_keys(), Live(console=self._console, auto_refresh=False) as live:
+            with single_keys(), Live(console=self._console, auto_refresh=False) as live:
                 key = self._wait(live)
             if key == "q":
                 return
@@ -87,7 +84,7 @@ class Keyboard:
         """Show the status and serve keys until one comes that needs the terminal: i or q."""
         while True:
             live.update(self.screen(), refresh=True)
-            key = _pressed(REFRESH_S)
+            key = pressed(REFRESH_S)
             if key in ("i", "q"):
                 return key
             if key in KEYS:
@@ -150,21 +147,3 @@ def topic_table(status: RecorderStatus) -> Table:
 def _cells(topic: TopicStatus) -> list[str]:
     keys = ("rate_hz", "age_s", "clock_offset_s", "messages", "dropped")
     return [topic.name, *(topic.values.get(key, "") for key in keys), topic.problem]
-
-
-@contextmanager
-def _single_keys() -> Iterator[None]:
-    """Keys arrive without Enter and are not shown."""
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
-def _pressed(timeout_s: float) -> str:
-    """The key that is pressed within a time, or an empty string."""
-    if select.select([sys.stdin], [], [], timeout_s)[0]:
-        return sys.stdin.read(1)
-    return ""

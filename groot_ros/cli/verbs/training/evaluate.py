@@ -37,7 +37,10 @@ from groot_ros.sim.trials import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--checkpoint", type=Path, help="folder of groot-ros train (default: the shipped one)"
+        "--checkpoint",
+        type=Path,
+        nargs="+",
+        help="folder of groot-ros train (default: the shipped one); several with --robot",
     )
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument(
@@ -96,6 +99,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="another evaluation in the same scenes, to compare with (McNemar)",
     )
+    trials = parser.add_argument_group("on a robot, whose policy and executor nodes run")
+    trials.add_argument("--robot", help="robot file: name of a shipped one, or a path")
+    trials.add_argument(
+        "--trials", type=int, default=20, help="scenes for each checkpoint (%(default)s)"
+    )
+    trials.add_argument("--instruction", default="", help="what to do (default: the policy's)")
+    trials.add_argument(
+        "--scenes", type=Path, metavar="FILE", help="what to lay out, a line for every scene"
+    )
+    trials.add_argument(
+        "--time-limit", type=float, default=60.0, metavar="S", help="of a trial (%(default)s)"
+    )
     dataset = parser.add_argument_group("against a dataset")
     dataset.add_argument(
         "--open-loop", action="store_true", help="compare predicted with recorded actions"
@@ -107,6 +122,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.robot:
+        from groot_ros.cli.robot_trials import run_robot_trials
+
+        return run_robot_trials(args)
+    if args.checkpoint and len(args.checkpoint) > 1:
+        raise UserError(
+            "several checkpoints take turns on a robot: name it with --robot, or evaluate one at "
+            "a time and compare with --compare"
+        )
+    args.checkpoint = args.checkpoint[0] if args.checkpoint else None
     return _open_loop(args) if args.open_loop else _closed_loop(args)
 
 
