@@ -29,6 +29,7 @@ from groot_ros.training.data.augmentation import Change
 from groot_ros.training.data.frames import VideoFile
 from groot_ros.training.data.pictures import (
     PictureSource,
+    Rows,
     VideoPictures,
     prepare,
     prepare_pictures,
@@ -48,12 +49,15 @@ class SeekingPictures:
     def __init__(self, table: Table, processor: Processor) -> None:
         self._table, self._processor = table, processor
 
-    def __call__(self, row: int, change: Change) -> Tensor:
+    def __call__(self, rows: Rows, change: Change) -> Tensor:
+        frames = [frame for row in rows for frame in self._frames(int(row))]
+        return prepare(self._processor.images, np.stack(frames), change)
+
+    def _frames(self, row: int) -> list[NDArray[np.uint8]]:
         videos = self._table.files[self._table.episode[row]].pictures
         index = int(self._table.frame[row])
         columns = [self._table.pictures[key] for key in self._processor.modality.video_keys]
-        frames = [self._frame(videos[column], index) for column in columns]
-        return prepare(self._processor.images, np.stack(frames), change)
+        return [self._frame(videos[column], index) for column in columns]
 
     @staticmethod
     def _frame(clip: Clip | Stills, index: int) -> NDArray[np.uint8]:

@@ -97,6 +97,16 @@ class CodecFile:
         return bool(self.relative_keys)
 
     @property
+    def state_history(self) -> tuple[int, ...]:
+        """The steps at which all of the state is read, the last one 0."""
+        return self.state[0].history
+
+    @property
+    def video_history(self) -> tuple[int, ...]:
+        """The steps at which all pictures are read, the last one 0."""
+        return next(iter(self.video.values())).history
+
+    @property
     def timing(self) -> Timing:
         return Timing(self.horizon, 1_000_000_000 // self.fps)
 

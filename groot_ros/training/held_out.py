@@ -96,7 +96,7 @@ class HeldOut:
             moved = {name: tensor.to(device) for name, tensor in inputs.items()}
             answers.append(module.actions(moved, part.to(device)).float().cpu().numpy())
         decode = self._processor.numbers.decode_actions
-        states = [self._table.observed(int(row)) for row in self._rows]
+        states = [self._state(int(row)) for row in self._rows]
         chunks = [decode(a, s) for a, s in zip(np.concatenate(answers), states, strict=True)]
         return self._stack(chunks)
 
@@ -104,18 +104,24 @@ class HeldOut:
         if not self._inputs:
             collator = Collator(self._processor, self._config)
             pictures = VideoPictures(self._table, self._processor)
+            modality = self._processor.modality
             samples = [
                 {
                     "instruction": self._table.task[row],
-                    "pictures": pictures(int(row), Change()),
-                    "state": self._processor.numbers.encode_state(self._table.observed(int(row))),
-                    "slot": np.int64(self._processor.modality.slot),
+                    "pictures": pictures(
+                        self._table.moments(int(row), modality.video_delta), Change()
+                    ),
+                    "state": self._processor.numbers.encode_state(self._state(int(row))),
+                    "slot": np.int64(modality.slot),
                 }
                 for row in self._rows
             ]
             starts = range(0, len(samples), BATCH)
             self._inputs = [collator.inputs(samples[start : start + BATCH]) for start in starts]
         return self._inputs
+
+    def _state(self, row: int) -> dict[str, Array]:
+        return self._table.observed(row, self._processor.modality.state_delta)
 
     @staticmethod
     def _stack(chunks: list[dict[str, Array]]) -> dict[str, Array]:

@@ -20,7 +20,7 @@ from groot_ros.observation.types import ModelInput
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.training.data.pictures import VideoPictures
 from groot_ros.training.data.source import open_dataset
-from groot_ros.training.data.table import POSE_KEY, Keys, check_pictures, load_table
+from groot_ros.training.data.table import POSE_KEY, Keys, Table, check_pictures, load_table
 from groot_ros.training.held_out import shown_chunks
 
 Array = NDArray[np.float64]
@@ -108,19 +108,24 @@ def compare(
     predicted: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
     recorded: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
     for row in rows:
-        views = pictures.frames(int(row))[:, None]
-        inputs = ModelInput(
-            video=dict(zip(modality.video_keys, views, strict=True)),
-            state=table.observed(int(row)),
-            language=table.task[row],
-        )
-        answer = model.predict(inputs, seed=seed)
+        answer = model.predict(_inputs(table, pictures, modality, int(row)), seed=seed)
         actions, _ = table.chunk(int(row), modality.horizon)
         for key in predicted:
             predicted[key].append(answer[key])
             recorded[key].append(actions[key])
     answers, truth = _stacked(predicted), _stacked(recorded)
     return Comparison(answers, truth, table.names, shown_chunks(table, rows, answers, truth))
+
+
+def _inputs(table: Table, pictures: VideoPictures, modality: Modality, row: int) -> ModelInput:
+    """What a model sees at a row."""
+    frames = pictures.frames(table.moments(row, modality.video_delta))
+    views = len(modality.video_keys)
+    return ModelInput(
+        video={key: frames[view::views] for view, key in enumerate(modality.video_keys)},
+        state=table.observed(row, modality.state_delta),
+        language=table.task[row],
+    )
 
 
 def _embodiment(folder: Path, dataset: Dataset) -> str | None:

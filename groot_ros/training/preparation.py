@@ -137,6 +137,8 @@ def _tiny_spec(sources: Sequence[Source]) -> CheckpointSpec:
         language_key=first.language_key,
         workspace=Workspace(np.repeat(ANY_RANGE, 3, axis=1), np.repeat(ANY_RANGE, joints, axis=1)),
         horizon=max(source.horizon for source in sources),
+        state_history=first.codec.state_history,
+        video_history=first.codec.video_history,
         embodiments=[source.embodiment for source in sources],
     )
 
@@ -166,6 +168,7 @@ def _prepare(
     for source in sources:
         _check_rate(base, source)
         _check_horizon(base, source)
+        _check_state_history(base, source)
     shares = _shares(config, sources)
     kwargs = dict(base.processor_kwargs)
     modalities = {tag: alike[0].modality for tag, alike in embodiments.items()}
@@ -248,6 +251,17 @@ def _check_horizon(base: CheckpointFolder, source: Source) -> None:
             f"chunks of {source.dataset.path} have {source.horizon} steps, but {base.path.name} "
             f"answers with at most {base.config.action_horizon}: take a base model with a longer "
             "action_horizon"
+        )
+
+
+def _check_state_history(base: CheckpointFolder, source: Source) -> None:
+    """Its length is in the sizes of the state encoder's weights; that of pictures is free."""
+    ours, theirs = len(source.codec.state_history), base.config.state_history_length
+    if ours != theirs:
+        raise UserError(
+            f"codec {source.codec.name} reads the state at {ours} steps, but {base.path.name} at "
+            f"{theirs}: give a codec file with as many in the `history` of its state as "
+            "--modality_config, or take a base model with that state_history_length"
         )
 
 

@@ -9,7 +9,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import TrainingArguments
 from transformers.training_args import ParallelMode
@@ -23,6 +25,7 @@ from groot_ros.model.processing.processor import Processor
 from groot_ros.training.callbacks import ProgressReport, StopOnSignal
 from groot_ros.training.checkpoints import checkpoints, find_resumable
 from groot_ros.training.config import TrainConfig
+from groot_ros.training.data.augmentation import Change
 from groot_ros.training.data.mixture import Mixture
 from groot_ros.training.data.pictures import (
     PictureSource,
@@ -136,11 +139,12 @@ def hold_pictures(config: TrainConfig, prepared: Prepared, samples: Mixture) -> 
     free = config.max_memory_gb * GB
     for part, shown in zip(prepared.parts, samples.parts, strict=True):
         table, processor = part.table, part.processor
-        picture = shown[0]["pictures"]
+        videos, row = VideoPictures(table, processor), np.array([shown.row(0)])
+        pictures: NDArray[np.uint8] | Tensor = videos(row, Change())
         hold: Callable[[Table, Processor, int], PictureSource] = prepare_pictures
         if not config.augmentation.is_off:
-            picture, hold = VideoPictures(table, processor).frames(shown.row(0)), hold_frames
-        if (size := picture.nbytes * len(table)) <= free:
+            pictures, hold = videos.frames(row), hold_frames
+        if (size := pictures.nbytes * len(table)) <= free:
             free -= size
             workers = min(os.cpu_count() or 1, -(-len(table) // ROWS_PER_PROCESS))
             shown.take_pictures_from(hold(table, processor, workers))

@@ -37,6 +37,8 @@ def checkpoint_spec(variant: CodecFile, robot: RobotConfig) -> CheckpointSpec:
         language_key=features.language,
         workspace=Workspace(*_central_half(robot)),
         horizon=codec.timing.horizon,
+        state_history=codec.state.history,
+        video_history=codec.video.history,
         metadata={
             "format": 1,
             "variant": variant.name,

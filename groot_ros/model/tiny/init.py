@@ -43,6 +43,8 @@ class CheckpointSpec:
     language_key: str
     workspace: Workspace
     horizon: int = 16
+    state_history: Sequence[int] = (0,)
+    video_history: Sequence[int] = (0,)
     metadata: Mapping[str, Any] | None = None
     version: str = "N1.7"
     embodiments: Sequence[str] = (EMBODIMENT,)
@@ -109,6 +111,7 @@ def tiny_config(
             "backbone_config": backbone,
             "select_layer": 2,
             "action_horizon": spec.horizon,
+            "state_history_length": len(spec.state_history),
             "max_state_dim": STATE_DIM,
             "max_action_dim": ACTION_DIM,
             "max_num_embodiments": max(2, len(spec.embodiments)),
@@ -150,8 +153,14 @@ def processor_config(
 ) -> dict[str, Any]:
     """`processor_config.json` of the tiny network."""
     modality = {
-        "video": {"delta_indices": [0], "modality_keys": list(spec.video_keys)},
-        "state": {"delta_indices": [0], "modality_keys": list(spec.state)},
+        "video": {
+            "delta_indices": list(spec.video_history),
+            "modality_keys": list(spec.video_keys),
+        },
+        "state": {
+            "delta_indices": list(spec.state_history),
+            "modality_keys": list(spec.state),
+        },
         "action": {
             "delta_indices": list(range(spec.horizon)),
             "modality_keys": [key.key for key in spec.actions],

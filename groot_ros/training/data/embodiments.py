@@ -28,6 +28,7 @@ def _check_alike(tag: str, one: Source, other: Source) -> None:
     for what, ours, theirs in (
         ("numbers", one.sizes, other.sizes),
         ("pictures", one.video_keys, other.video_keys),
+        ("history", _history(one), _history(other)),
         ("actions", _actions(one), _actions(other)),
         ("steps per second", one.dataset.fps, other.dataset.fps),
         ("joints", *(_joints(source, one, other) for source in (one, other))),
@@ -44,6 +45,10 @@ def _check_alike(tag: str, one: Source, other: Source) -> None:
 def _actions(source: Source) -> dict[str, Any]:
     configs = {action.key: action.config.to_dict() for action in source.actions}
     return {"horizon": source.horizon, **configs}
+
+
+def _history(source: Source) -> dict[str, Any]:
+    return {"state": source.codec.state_history, "video": source.codec.video_history}
 
 
 def _joints(source: Source, one: Source, other: Source) -> Any:

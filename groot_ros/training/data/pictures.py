@@ -22,31 +22,38 @@ from groot_ros.training.data.frames import VideoReader
 from groot_ros.training.data.table import Table
 
 Picture = NDArray[np.uint8]
+Rows = NDArray[np.int64]
 
 
 class PictureSource(Protocol):
-    """Gives the pictures (V, H, W, 3) of a row, changed and as large as the network sees them."""
+    """Gives the pictures (T * V, H, W, 3) of T rows, as the network sees them.
 
-    def __call__(self, row: int, change: Change) -> Tensor: ...
+    Rows come one after the other, the V views of each side by side, all changed alike.
+    """
+
+    def __call__(self, rows: Rows, change: Change) -> Tensor: ...
 
 
 class VideoPictures:
-    """Pictures of a row (V, H, W, 3), decoded when asked for."""
+    """Pictures that are decoded when asked for."""
 
     def __init__(self, table: Table, processor: Processor) -> None:
         self._table, self._processor = table, processor
         self._reader = VideoReader()
 
-    def frames(self, row: int) -> Picture:
-        """Pictures (V, H, W, 3) as they are in the videos."""
+    def frames(self, rows: Rows) -> Picture:
+        """Pictures (T * V, H, W, 3) as they are in the videos."""
+        return np.stack([picture for row in rows for picture in self._views(int(row))])
+
+    def _views(self, row: int) -> list[Picture]:
         table = self._table
         videos = table.files[table.episode[row]].pictures
         columns = [table.pictures[key] for key in self._processor.modality.video_keys]
         index = int(table.frame[row])
-        return np.stack([self._reader.frame(videos[column], index) for column in columns])
+        return [self._reader.frame(videos[column], index) for column in columns]
 
-    def __call__(self, row: int, change: Change) -> Tensor:
-        return prepare(self._processor.images, self.frames(row), change)
+    def __call__(self, rows: Rows, change: Change) -> Tensor:
+        return prepare(self._processor.images, self.frames(rows), change)
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,8 @@ class PreparedPictures:
 
     pictures: Tensor
 
-    def __call__(self, row: int, change: Change) -> Tensor:
-        return self.pictures[row]
+    def __call__(self, rows: Rows, change: Change) -> Tensor:
+        return self.pictures[rows].flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,9 @@ class HeldFrames:
     frames: Picture
     images: ImagePipeline
 
-    def __call__(self, row: int, change: Change) -> Tensor:
-        return prepare(self.images, self.frames[row], change)
+    def __call__(self, rows: Rows, change: Change) -> Tensor:
+        frames = self.frames[rows]
+        return prepare(self.images, frames.reshape(-1, *frames.shape[2:]), change)
 
 
 def prepare(images: ImagePipeline, frames: Picture, change: Change) -> Tensor:

@@ -100,19 +100,20 @@ class Samples(TorchDataset[Sample]):
 
     def __getitem__(self, k: int) -> Sample:
         row, table, numbers = self.row(k), self._table, self._processor.numbers
-        state = table.observed(row)
-        chunk, real = table.chunk(row, self._processor.modality.horizon)
+        modality = self._processor.modality
+        state = table.observed(row, modality.state_delta)
+        chunk, real = table.chunk(row, modality.horizon)
         actions, mask = numbers.encode_actions(chunk, state)
         if self._options.padding == "mask":
             mask[real:] = 0.0
         rng = np.random.default_rng((self._options.seed, 1, k))
         return {
             "instruction": table.task[row],
-            "pictures": self._pictures(row, self._change(k)),
+            "pictures": self._pictures(table.moments(row, modality.video_delta), self._change(k)),
             "state": numbers.encode_state(state),
             "actions": actions,
             "mask": mask,
-            "slot": np.int64(self._processor.modality.slot),
+            "slot": np.int64(modality.slot),
             "k": k,
             **self._noise(rng, actions.shape),
         }

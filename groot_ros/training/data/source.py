@@ -11,7 +11,6 @@ import numpy as np
 
 from groot_ros.codecs.file import CodecFile
 from groot_ros.codecs.keys import EACH_CAMERA
-from groot_ros.codecs.parts import NOW
 from groot_ros.data.datasets.pairing import file_keys, find_pairing
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, relative_statistics
@@ -65,10 +64,16 @@ class Source:
     @property
     def modality(self) -> dict[str, Any]:
         """The embodiment's entry of `modality_configs`."""
-        actions = self.actions
+        actions, codec = self.actions, self.codec
         return {
-            "video": {"delta_indices": [0], "modality_keys": self.video_keys},
-            "state": {"delta_indices": [0], "modality_keys": list(self.table.state)},
+            "video": {
+                "delta_indices": list(codec.video_history),
+                "modality_keys": self.video_keys,
+            },
+            "state": {
+                "delta_indices": list(codec.state_history),
+                "modality_keys": list(self.table.state),
+            },
             "action": {
                 "delta_indices": list(range(self.horizon)),
                 "modality_keys": [action.key for action in actions],
@@ -98,7 +103,6 @@ def open_source(
     """
     dataset = open_dataset(path)
     codec = find_pairing(dataset, modality_config)
-    _check_history(codec)
     check_pictures(dataset, _video_keys(dataset, codec))
     table, held_out = _split(dataset, codec, eval_episodes, seed)
     return Source(
@@ -118,16 +122,6 @@ def open_dataset(path: Path) -> Dataset:
             f"{path} has no {MODALITY}, which names its columns: convert the bags again"
         )
     return dataset
-
-
-def _check_history(codec: CodecFile) -> None:
-    histories = {entry.history for entry in codec.state}
-    histories |= {part.history for part in codec.video.values()}
-    if histories - {NOW}:
-        raise UserError(
-            f"codec {codec.name} reads a history, with which groot-ros train cannot train: give "
-            "a copy of the codec file without `history` as --modality_config"
-        )
 
 
 def _video_keys(dataset: Dataset, codec: CodecFile) -> list[str]:

@@ -25,13 +25,14 @@ POSE_KEY = "ee_pose"
 class Table:
     """State and action {key: (N, D)} of N rows, their episode (N,), frame (N,) and task (N,).
 
-    `end` (N,) is the row after the last one of the row's episode.
+    `start` (N,) is the first row of the row's episode, `end` (N,) the one after its last.
     """
 
     state: Mapping[str, Array]
     action: Mapping[str, Array]
     episode: NDArray[np.int64]
     frame: NDArray[np.int64]
+    start: NDArray[np.int64]
     end: NDArray[np.int64]
     task: tuple[str, ...]
     files: tuple[EpisodeFiles, ...]
@@ -45,9 +46,15 @@ class Table:
     def __len__(self) -> int:
         return len(self.episode)
 
-    def observed(self, row: int) -> dict[str, Array]:
-        """State {key: (1, D)} of a row."""
-        return {key: values[row : row + 1] for key, values in self.state.items()}
+    def moments(self, row: int, steps: Sequence[int]) -> NDArray[np.int64]:
+        """The rows (T,) at steps from a row, 0 or negative, before an episode its first row."""
+        first = int(self.start[row])
+        return np.array([max(row + step, first) for step in steps])
+
+    def observed(self, row: int, steps: Sequence[int]) -> dict[str, Array]:
+        """State {key: (T, D)} at steps from a row."""
+        rows = self.moments(row, steps)
+        return {key: values[rows] for key, values in self.state.items()}
 
     def spread_rows(self, horizon: int, count: int) -> NDArray[np.int64]:
         """At most so many rows, evenly spread, with a whole chunk behind each; maybe none."""
@@ -101,6 +108,7 @@ def load_table(
         },
         episode=np.repeat(np.arange(len(files)), lengths),
         frame=np.concatenate([columns["frame_index"] for columns in rows]),
+        start=np.repeat(np.cumsum(lengths) - lengths, lengths),
         end=np.repeat(np.cumsum(lengths), lengths),
         task=_tasks(dataset, tasks),
         files=tuple(files),

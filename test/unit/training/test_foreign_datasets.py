@@ -102,17 +102,6 @@ def test_a_codec_that_reads_less_is_trained_with_less(tmp_path: Path) -> None:
     assert list(table.action) == ["joint_position", "gripper"]
 
 
-def test_a_codec_with_a_history_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
-    dataset = lerobot.write(tmp_path / "so101", FLAVOURS["v2.1"])
-    path = Path(draft(dataset, tmp_path))
-    text = path.read_text().replace("camera: wrist,", "camera: wrist, history: [-15, 0],")
-    assert "history" in text
-    path.write_text(text)
-    given = options(dataset, tmp_path, "a", modality_config=str(path))
-    with pytest.raises(UserError, match="reads a history, .* without `history` as --modality"):
-        prepare_training(make_config(given))
-
-
 def test_without_a_codec_the_sentence_says_how_to_draft_one(tmp_path: Path) -> None:
     dataset = lerobot.write(tmp_path / "so101", FLAVOURS["v2.1"])
     for config in ("", "joints", "ee_rot6d_q_rel"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from training_options import options
@@ -32,8 +33,10 @@ def test_all_ways_show_the_same_pictures(dataset: Path) -> None:
     ways = [way(table, processor) for way in (SeekingPictures, VideoPictures)]
     held = prepare_pictures(table, processor, 1)
     for row in (0, 40, 7, len(table) - 1):
-        first, second = (way(row, Change()) for way in ways)
-        assert torch.equal(first, second) and torch.equal(first, held(row, Change()))
+        rows = np.array([row, 3])
+        first, second = (way(rows, Change()) for way in ways)
+        assert len(first) == 4
+        assert torch.equal(first, second) and torch.equal(first, held(rows, Change()))
 
 
 def test_too_few_samples_are_refused(dataset: Path) -> None:
