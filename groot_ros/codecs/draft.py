@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import yaml
 
 from groot_ros.codecs.codec import FPS, HORIZON, VideoPart
+from groot_ros.codecs.keys import FILL_IN
 from groot_ros.codecs.parts import NOW
+from groot_ros.codecs.pose_frame import PoseFrame, pose_link
 from groot_ros.codecs.representations.base import representation_class
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 
-FILL_IN = "FILL_IN"
-"""Stands where a person has to name something."""
 # Joints turn by less than this; what goes further is no rad.
 MOST_RAD = 2.2 * math.pi
 # What LeRobot's grippers stray from 0 to 100.
@@ -53,7 +53,9 @@ class Seen:
 class Foreign:
     """What a checkpoint or a dataset of others reads and answers, keys in their order.
 
-    `video` is by key, sizes (width, height) in pixels or None.
+    `video` is by key, sizes (width, height) in pixels or None. What is known of an embodiment
+    beside its files: the `frame` of its poses, above which answer its gripper closes
+    (`grip_threshold`), which of two motions its makers follow, how many steps they execute.
     """
 
     name: str
@@ -67,6 +69,10 @@ class Foreign:
     video_history: tuple[int, ...] = NOW
     embodiment_tag: str = ""
     relative: tuple[str, ...] = ()
+    frame: PoseFrame | None = None
+    grip_threshold: float | None = None
+    followed: str = ""
+    execute: int = 0
 
 
 # Column of xyz + wxyz that the sign `reference` keeps from being below 0 (see `xyz_quat`).
@@ -100,14 +106,15 @@ def draft(foreign: Foreign, robot: RobotConfig | None) -> Draft:
     made.add("codec", _plain(foreign.name), indent="")
     made.lines.append("state:")
     for seen in _joined(foreign.state):
-        values, comment = _entry(made, "state", seen, robot)
+        values, comment = _entry(made, "state", seen, robot, foreign)
         if foreign.state_history != NOW:
             values |= {"history": list(foreign.state_history)}
         made.add(seen.key, values, comment)
     made.lines.append("action:")
     followed = _followed(foreign.action, robot)
     for seen in _joined(foreign.action):
-        _add_action(made, seen, robot, followed)
+        _add_action(made, seen, robot, foreign, followed)
+    _say_followed(made, foreign, robot, followed)
     made.lines.append("video:")
     taken: set[str] = set()
     for key, size in foreign.video.items():
@@ -132,6 +139,8 @@ def _add_times(made: Draft, foreign: Foreign) -> None:
     if foreign.horizon is None:
         made.guessed.append(f"horizon: {HORIZON}, as of the shipped codecs")
     made.add("horizon", foreign.horizon or HORIZON, indent="")
+    if foreign.execute:
+        made.add("execute", foreign.execute, indent="")
 
 
 def _joined(group: Sequence[Seen]) -> Iterator[Seen]:
@@ -167,7 +176,7 @@ def _kind(seen: Seen, robot: RobotConfig | None) -> str:
 
 
 def _entry(
-    made: Draft, group: str, seen: Seen, robot: RobotConfig | None
+    made: Draft, group: str, seen: Seen, robot: RobotConfig | None, foreign: Foreign
 ) -> tuple[dict[str, object], str]:
     """The values of an entry, and a comment where they are doubtful."""
     where, signal = f"{group}.{seen.key}", _kind(seen, robot)
@@ -175,8 +184,10 @@ def _entry(
         made.unknown.append(f"{where}: which signal its {seen.size} numbers are")
         return {"signal": FILL_IN}, f"{seen.size} numbers: name a signal of the robot file"
     if signal == EE_POSE.name:
-        return _pose(made, where, seen)
+        return _pose(made, where, seen, robot, foreign.frame)
     values: dict[str, object] = {"signal": signal}
+    if signal == GRIP.name and foreign.grip_threshold is not None:
+        return values | ({"binary": foreign.grip_threshold} if group == "action" else {}), ""
     if signal == GRIP.name:
         return _grip(made, where, seen, values)
     spec, comment = None, ""
@@ -192,22 +203,59 @@ def _entry(
     return values, comment
 
 
-def _pose(made: Draft, where: str, seen: Seen) -> tuple[dict[str, object], str]:
+def _pose(
+    made: Draft, where: str, seen: Seen, robot: RobotConfig | None, frame: PoseFrame | None
+) -> tuple[dict[str, object], str]:
     if seen.form == "xyz_rpy_keys":
         made.guessed.append(f"{where}: x to yaw are roll, pitch, yaw about fixed axes in rad")
         return {"signal": EE_POSE.name, "as": "xyz_rpy", "keys": list(SPREAD)}, "or xyz_rotvec"
     if seen.form:
-        return {"signal": EE_POSE.name, "as": seen.form}, "of which link? see `tool`"
+        values: dict[str, object] = {"signal": EE_POSE.name, "as": seen.form}
+        if frame is None:
+            made.unknown.append(f"{where}: of which link its poses are; see `tool`")
+            return values, "of which link? see `tool`"
+        return _framed(made, where, values, robot, frame)
     form = POSE_SIZES.get(seen.size, "xyz_rot6d")
     doubt = {"xyz_quat": "wxyz, or order: xyzw", "xyz_rpy": "or xyz_rotvec"}.get(form, "")
     made.guessed.append(f"{where} is {form}" + (f" ({doubt})" if doubt else ""))
-    values: dict[str, object] = {"signal": EE_POSE.name, "as": form}
+    values = {"signal": EE_POSE.name, "as": form}
     if form == "xyz_quat" and len(seen.low) > QX and seen.low[QX] < -QX_MARGIN:
         values["sign"] = "driver"
         made.guessed.append(
             f"{where} has the quaternions' signs as they came: qx goes to {seen.low[QX]:.2f}"
         )
     return values, f"guessed{': ' if doubt else ''}{doubt}"
+
+
+def _framed(
+    made: Draft,
+    where: str,
+    values: dict[str, object],
+    robot: RobotConfig | None,
+    frame: PoseFrame,
+) -> tuple[dict[str, object], str]:
+    """The values with the tool of a known frame."""
+    link = frame.link_of(robot)
+    tool = {"of": link, "quat_wxyz": list(frame.quat_wxyz)}
+    if link == FILL_IN:
+        assert robot
+        made.unknown.append(f"{where}: which link of {robot.name} is {frame.words}")
+        return values | {"tool": tool}, f"name the link that is {frame.words}"
+    if robot and not pose_link(robot, EE_POSE.name):
+        made.unknown.append(
+            f"{where}: of which link {EE_POSE.name} of {robot.name} is the pose, of which {link} "
+            "is taken: add `link` to it in the robot file"
+        )
+    return values | {"tool": tool}, frame.words
+
+
+def _say_followed(made: Draft, foreign: Foreign, robot: RobotConfig | None, followed: str) -> None:
+    """Where the robot follows another motion than the checkpoint's makers do, how to have that."""
+    if robot and followed and foreign.followed and followed != foreign.followed:
+        made.guessed.append(
+            f"the makers of {foreign.embodiment_tag} follow {foreign.followed}: draft for a copy "
+            "of the robot file with an output of joints, without `kinematics`, to do so, too"
+        )
 
 
 def _grip(
@@ -236,7 +284,9 @@ def _followed(group: Sequence[Seen], robot: RobotConfig | None) -> str:
     return robot.output.signal.name if robot else JOINT_POSITION.name
 
 
-def _add_action(made: Draft, seen: Seen, robot: RobotConfig | None, followed: str) -> None:
+def _add_action(
+    made: Draft, seen: Seen, robot: RobotConfig | None, foreign: Foreign, followed: str
+) -> None:
     signal = _kind(seen, robot)
     is_other = followed and signal in (EE_POSE.name, JOINT_POSITION.name) and signal != followed
     if is_other or not signal:
@@ -245,7 +295,7 @@ def _add_action(made: Draft, seen: Seen, robot: RobotConfig | None, followed: st
         size = _size(seen, signal, robot)
         made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
         return
-    values, comment = _entry(made, "action", seen, robot)
+    values, comment = _entry(made, "action", seen, robot, foreign)
     made.add(seen.key, values, comment)
 
 

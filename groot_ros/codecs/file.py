@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from groot_ros.codecs.codec import FPS, HORIZON, Codec, Timing, Video, VideoPart
 from groot_ros.codecs.keys import (
     EACH_CAMERA,
@@ -25,6 +27,7 @@ from groot_ros.codecs.parts import (
     Part,
     Tool,
 )
+from groot_ros.codecs.pose_frame import pose_link
 from groot_ros.codecs.representations.base import (
     Representation,
     default_name,
@@ -34,12 +37,15 @@ from groot_ros.codecs.representations.base import (
 from groot_ros.errors import UserError, did_you_mean
 from groot_ros.files.config_file import shown
 from groot_ros.files.typed import KeyPath, typed
+from groot_ros.geometry import matrix_to_pose, pose_to_matrix
 from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.kinds import JOINTS
 from groot_ros.signals.signals import SignalSpec, arm_signal
 
 Keys = TypeVar("Keys", bound=EntryKeys)
+IDENTITY = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +158,7 @@ def build_part(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) ->
         keys=entry.keys,
         unit=entry.unit,
         affine=entry.affine,
-        tool=_checked_tool(file, entry, signal, robot, group),
+        tool=_placed_tool(file, entry, signal, robot, group),
         label=entry.label,
         history=entry.history,
     )
@@ -177,17 +183,34 @@ def _spec(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Sign
     )
 
 
-def _checked_tool(
+def _placed_tool(
     file: CodecFile, entry: Entry, signal: SignalSpec, robot: RobotConfig, group: str
 ) -> Tool | None:
-    tool, kinematics = entry.tool, robot.arm_of(signal.name).output.kinematics
-    link = signal.link or (kinematics.tool if kinematics else "")
-    if tool and link and tool.of != link:
+    """The tool in the link whose pose the robot tells, placed by its URDF where in another."""
+    tool, arm, link = entry.tool, robot.arm_of(signal.name), pose_link(robot, signal.name)
+    if tool is None or not link or tool.of == link:
+        return tool
+    what = f"codec {file.name}: {group}.{entry.key}.tool"
+    told = f"{signal.name} of robot {robot.name} is the pose of {link}"
+    if not arm.urdf:
         raise UserError(
-            f"codec {file.name}: {group}.{entry.key}.tool is in link {tool.of}, but {signal.name} "
-            f"of robot {robot.name} is the pose of {link}: give the tool's pose in {link}"
+            f"{what} is in link {tool.of}, but {told} and the robot file names no urdf, which "
+            f"would tell where the one is in the other: name it, or give the tool's pose in {link}"
         )
-    return tool
+    try:
+        offset = load_urdf(arm.urdf).fixed(link, tool.of)
+    except UserError as error:
+        raise UserError(f"{what}: {error}; {told}, in which it can also be given") from None
+    if offset is None:
+        raise UserError(
+            f"{what} is in link {tool.of}, but {told}, and a joint moves between the two: give "
+            f"the tool's pose in {link}"
+        )
+    # The robot file may move the pose in its link.
+    stream = robot.observations.signals.get(signal.name)
+    moved = getattr(stream, "tool", None) or IDENTITY
+    placed = np.linalg.inv(pose_to_matrix(np.array(moved))) @ offset @ tool.matrix
+    return Tool(link, tuple(matrix_to_pose(placed).tolist()))
 
 
 def build_cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:

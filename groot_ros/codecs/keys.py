@@ -12,6 +12,8 @@ from groot_ros.files.typed import FileSection, Finite, Misfit, Names, Text, in_u
 from groot_ros.observation.types import LANGUAGE
 from groot_ros.robot.pose_stream import FixedPose
 
+FILL_IN = "FILL_IN"
+"""Stands in a draft where a person has to name something."""
 EACH_CAMERA = "each_camera"
 """Stands for every camera of the robot file, under its key there."""
 FASTEST_FPS = 240
@@ -49,7 +51,12 @@ class AffineKeys(FileSection, frozen=True, kw_only=True):
 class ToolKeys(FixedPose, frozen=True, kw_only=True):
     """The pose of the codec's frame in a link; see Tool."""
 
-    of: Annotated[str, text("the link whose pose the robot tells")]
+    of: Annotated[str, text("a link that is fixed to the one whose pose the robot tells")]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.of == FILL_IN:
+            raise Misfit("is still to be filled in, expected a link of the robot", "of")
 
     @property
     def tool(self) -> Tool:

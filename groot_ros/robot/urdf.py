@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -114,6 +114,19 @@ class Urdf:
             joints.append(self._above[link])
             link = joints[-1].parent
         return joints[::-1]
+
+    def fixed(self, link: str, other: str) -> Array | None:
+        """The frame (4, 4) of `other` in `link`, None where a joint moves between the two.
+
+        UserError names the nearest link where one is unknown.
+        """
+        one, two = self.chain(link), self.chain(other)
+        while one and two and one[0] is two[0]:
+            one, two = one[1:], two[1:]
+        if any(joint.is_moving for joint in (*one, *two)):
+            return None
+        ways = [reduce(np.matmul, [j.origin for j in way], np.eye(4)) for way in (one, two)]
+        return np.asarray(np.linalg.inv(ways[0]) @ ways[1])
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ ROBOT = load_robot("sim")
 DROID = yaml.safe_load("""
 codec: droid
 state:
-  eef_9d: {signal: ee_pose, as: xyz_rot6d, tool: {of: hand, xyz: [0, 0, 0.1]}}
+  eef_9d: {signal: ee_pose, as: xyz_rot6d, tool: {of: fr3_hand_tcp, xyz: [0, 0, 0.1]}}
   gripper_position: {signal: grip}
   joint_position: {signal: joint_position, unit: rad, history: [0]}
 action:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -12,7 +13,11 @@ from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import codec_names, find_codec
 from groot_ros.codecs.draft import Foreign, Seen, draft
 from groot_ros.codecs.file import parse_codec
+from groot_ros.codecs.representations.closure import Closure
+from groot_ros.geometry import pose_to_matrix
 from groot_ros.robot.config import load_robot
+from groot_ros.robot.kinematics import pose_kinematics
+from groot_ros.robot.urdf import load_urdf
 
 DROID = Path(__file__).parents[1] / "data" / "gr00t_n17_droid"
 
@@ -65,8 +70,69 @@ def test_a_draft_of_a_checkpoint_fits_its_robot(
         "wrist_image_left": "wrist",
     }
     assert find_codec(str(path)).relative_keys == ("eef_9d", "joint_position")
+    assert find_codec(str(path)).execute == 15
+    assert codec.action.parts[1].representation == Closure(binary=0.5)
+    assert "of oxe_droid_relative_eef_relative_joint follow joint_position" in said
     assert main(["codec", "check", str(path), "--robot", "franka"]) == 0
     assert "makes no dataset" in capsys.readouterr().out
+
+
+# Means of state in the statistics of NVIDIA's sample of DROID (Isaac-GR00T, commit 679ba74b,
+# demo_data/droid_sample/meta/stats.json): the two rows of the rotation and the joints.
+DROID_ROWS = [[-0.0419, 0.1662, -0.5074], [0.4715, -0.0129, -0.0812]]
+DROID_JOINTS = [0.0771, 0.4735, -0.0498, -1.7333, -0.0970, 2.2583, -0.1533]
+
+
+def test_droids_poses_are_those_of_frankas_flange_turned_as_nvidia_turns_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "droid.yaml"
+    assert main(["codec", "draft", "--checkpoint", str(DROID), "--output", str(path)]) == 0
+    path.write_text(path.read_text().replace("FILL_IN", "wrist"))
+    robot = load_robot("franka")
+    pose = find_codec(str(path)).codec(robot).state.parts[0]
+    arm = load_urdf(robot.urdf)
+    joints = np.random.default_rng(0).uniform(-1.0, 1.0, (5, 7))
+    told, flange = (
+        pose_kinematics(robot, link, arm).poses(joints)[:, 0]
+        for link in ("fr3_hand_tcp", "fr3_link8")
+    )
+    # droid_frame.py: the rotation is that of the pose times this.
+    turned = np.array([[0, 0, -1], [-1, 0, 0], [0, 1, 0]])
+    columns = pose.columns(told)
+    np.testing.assert_allclose(columns[:, :3], flange[:, :3], atol=1e-9)
+    rows = (pose_to_matrix(flange)[:, :3, :3] @ turned)[:, :2].reshape(5, 6)
+    np.testing.assert_allclose(columns[:, 3:], rows, atol=1e-6)
+    back = pose_to_matrix(pose.values(columns))
+    np.testing.assert_allclose(back, pose_to_matrix(told), atol=1e-6)
+
+    def alike(link: str) -> float:
+        frame = pose_to_matrix(pose_kinematics(robot, link, arm).poses(DROID_JOINTS)[0])[:3, :3]
+        found, seen = (frame @ turned)[:2].ravel(), np.ravel(DROID_ROWS)
+        return float(found @ seen / np.linalg.norm(found) / np.linalg.norm(seen))
+
+    assert alike("fr3_link8") > 0.95 and alike("fr3_hand_tcp") < 0.7
+
+
+def test_where_the_flange_is_has_to_be_said_of_robots_without_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "droid.yaml"
+    command = ["codec", "draft", "--checkpoint", str(DROID), "--robot", "xarm6"]
+    assert main([*command, "--output", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "not known: state.eef_9d: which link of xarm6 is Franka's flange" in said
+    assert main(["codec", "check", str(path), "--robot", "xarm6"]) == 2
+    assert "tool.of is still to be filled in, expected a link" in capsys.readouterr().err
+    text = path.read_text()
+    path.write_text(text.replace("FILL_IN", "link6"))
+    capsys.readouterr()
+    main(["codec", "check", str(path), "--robot", "xarm6"])
+    assert "tool" not in capsys.readouterr().out
+    for link, problem in ("link3", "a joint moves between the two"), ("link7", "no link 'link7'"):
+        path.write_text(text.replace("FILL_IN", link))
+        assert main(["codec", "check", str(path), "--robot", "xarm6"]) == 1
+        assert problem in capsys.readouterr().out
 
 
 def foreign_dataset(path: Path, **files: object) -> Path:

@@ -8,25 +8,47 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.draft import Foreign, Seen
+from groot_ros.codecs.pose_frame import PoseFrame
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.processing.modality import ActionFormat, ModalityConfig
 from groot_ros.policies.checkpoint.folder import find_checkpoint
+from groot_ros.signals.signals import JOINT_POSITION
 
 
 @dataclass(frozen=True)
 class _Taught:
-    """What the files do not tell of the data that an embodiment was taught with.
+    """What the files do not tell of the data that an embodiment was taught with; see Foreign.
 
-    Steps per second; width and height of its pictures in pixels.
+    `fps` steps per second; `size` width and height of its pictures in pixels.
     """
 
-    fps: int
-    size: tuple[int, int]
+    fps: int | None = None
+    size: tuple[int, int] | None = None
+    frame: PoseFrame | None = None
+    grip_threshold: float | None = None
+    followed: str = ""
+    execute: int = 0
 
 
-# Source: DROID, Khazatsky et al. 2024: 15 Hz, pictures of 320 x 180 in its released episodes.
-TAUGHT = {"oxe_droid_relative_eef_relative_joint": _Taught(15, (320, 180))}
+# Sources: DROID, Khazatsky et al. 2024: 15 Hz, pictures of 320 x 180 in its released episodes.
+# NVIDIA/Isaac-GR00T, gr00t/data/state_action/droid_frame.py: a rotation behind that of the pose;
+# examples/DROID/main_gr00t.py: joints are followed, 15 steps, the gripper closes above 0.5.
+# Positronic 0.4.1, drivers/roboarm/models.py: DROID's poses are those of panda_link8.
+TAUGHT = {
+    "oxe_droid_relative_eef_relative_joint": _Taught(
+        fps=15,
+        size=(320, 180),
+        frame=PoseFrame(
+            links=("fr3_link8", "panda_link8"),
+            quat_wxyz=(0.5, 0.5, -0.5, -0.5),
+            words="Franka's flange, turned as DROID's poses are",
+        ),
+        grip_threshold=0.5,
+        followed=JOINT_POSITION.name,
+        execute=15,
+    )
+}
 FORMS = {ActionFormat.XYZ_ROT6D: "xyz_rot6d", ActionFormat.XYZ_ROTVEC: "xyz_rotvec"}
 
 
@@ -58,20 +80,23 @@ def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
         if action.relative
     )
     rate_hz = folder.metadata.get("action_rate_hz")
-    taught = TAUGHT.get(tag)
-    taught_fps = taught.fps if taught else None
+    taught = TAUGHT.get(tag, _Taught())
     return Foreign(
         name=path.resolve().name,
         state=[_seen(key, forms, statistics.get("state", {})) for key in config.state_keys],
         action=[_seen(key, forms, statistics.get("action", {})) for key in config.action_keys],
-        video=dict.fromkeys(config.video_keys, taught.size if taught else None),
+        video=dict.fromkeys(config.video_keys, taught.size),
         language=config.language_key,
-        fps=taught_fps if rate_hz is None else round(float(rate_hz)),
+        fps=taught.fps if rate_hz is None else round(float(rate_hz)),
         horizon=len(config.action_delta),
         state_history=config.state_delta,
         video_history=config.video_delta,
         embodiment_tag=tag,
         relative=relative,
+        frame=taught.frame,
+        grip_threshold=taught.grip_threshold,
+        followed=taught.followed,
+        execute=taught.execute,
     )
 
 
