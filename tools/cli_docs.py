@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+from groot_ros.cli.command import add_command
 from groot_ros.cli.main import documented, import_verb, verb_files
 
 INTRODUCTION = """# Command line
@@ -37,7 +38,7 @@ def page() -> str:
 def parser_of(name: str, path: Path) -> argparse.ArgumentParser:
     """That of a verb, by its module."""
     parser = argparse.ArgumentParser(prog=f"groot-ros {name}", description=documented(path)[1])
-    import_verb(path).add_arguments(parser)
+    add_command(parser, import_verb(path).COMMAND)
     return parser
 
 

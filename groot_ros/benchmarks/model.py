@@ -41,8 +41,8 @@ TIMED = (
 CROP = {"use_albumentations": True, "shortest_image_edge": EDGE, "crop_fraction": 0.95}
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Measured:
     """What is measured, how often, and on what."""
 
     config: str = "full"
@@ -203,7 +203,7 @@ class Stages:
 class Benchmark:
     """A network with random weights, loaded as a checkpoint is, and inputs for it."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Measured) -> None:
         self.options = options
         self.device = find_device(options.device)
         dtype = find_dtype(options.dtype, self.device)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print what the checkpoint in the folder `args.path` holds."""
+def tell(path: Path, *, reads_weights: bool, as_json: bool) -> int:
+    """Print what the checkpoint in a folder holds."""
     from groot_ros.model.checkpoint.inspection import inspect_checkpoint, inspect_weights
     from groot_ros.policies.checkpoint.folder import find_checkpoint
 
-    folder = find_checkpoint(args.path)
+    folder = find_checkpoint(path)
     report = inspect_checkpoint(folder)
-    if args.weights:
+    if reads_weights:
         report["weights"] = inspect_weights(folder)
-    if args.json:
+    if as_json:
         print(json.dumps(report, indent=2))
     else:
         print("\n".join(_lines(report)))

@@ -1,7 +1,7 @@
 """groot-ros: the tools that need no running robot.
 
 A verb is a module in a room of `verbs/`: its docstring begins with "`groot-ros VERB`: " and says
-the rest of the help, `add_arguments(parser)` adds its options, `run(args)` returns the exit code.
+the rest of the help, its `COMMAND` says the options and what is done with them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from groot_ros.cli.command import add_command, asked
 from groot_ros.errors import UserError
 
 VERBS = Path(__file__).parent / "verbs"
@@ -26,8 +27,12 @@ CLOSED_PIPE = 141
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """What a command line asks for; of all verbs only the one that it names is imported."""
+def parse(arguments: Sequence[str]) -> Callable[[], int]:
+    """What does that which a command line asks for, and returns the exit code.
+
+    Of all verbs only the one that it names is imported. UserError where options contradict one
+    another.
+    """
     parser = argparse.ArgumentParser(
         prog="groot-ros",
         description="Record, convert, train and run GR00T on a ROS 2 arm.",
@@ -38,10 +43,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         summary, text = documented(path)
         verb = verbs.add_parser(name, help=summary, description=text)
         if name == named:
-            module = import_verb(path)
-            module.add_arguments(verb)
-            verb.set_defaults(run=module.run)
-    return parser.parse_args(arguments)
+            add_command(verb, import_verb(path).COMMAND)
+    return asked(parser.parse_args(arguments))
 
 
 def verb_files() -> dict[str, Path]:
@@ -66,9 +69,8 @@ def documented(verb: Path) -> tuple[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; exit code 2 and one sentence for a user's mistake."""
     _open_missing()
-    args = parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = int(args.run(args))
+        status = parse(sys.argv[1:] if arguments is None else arguments)()
         sys.stdout.flush()
         return status
     except UserError as error:

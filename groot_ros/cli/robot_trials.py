@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groot_ros.cli.keys import pressed, single_keys
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import folder_lock
+from groot_ros.options import option
 from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.trials.session import FAILURE, FILE, SUCCESS, Plan, Session, Trial
 
@@ -27,34 +28,49 @@ class Stopped(Exception):
     """Whoever tries has had enough for now."""
 
 
-def run_robot_trials(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class RobotTrials:
+    """How trials on a robot are made."""
+
+    robot: str = option("robot file: name of a shipped one, or a path", default="")
+    trials: int = option("scenes for each checkpoint (%(default)s)", default=20)
+    instruction: str = option("what to do (default: the policy's)", default="")
+    scenes: Path | None = option(
+        "what to lay out, a line for every scene", default=None, metavar="FILE"
+    )
+    time_limit: float = option("of a trial (%(default)s)", default=60.0, metavar="S")
+
+
+def run_robot_trials(
+    options: RobotTrials, checkpoints: Sequence[Path], output: Path, *, as_json: bool
+) -> int:
     """Run the trials that are left, tell what they say."""
-    robot = load_robot(args.robot)
+    robot = load_robot(options.robot)
     plan = Plan(
         robot=robot.name,
-        instruction=args.instruction,
-        policies=tuple(str(path) for path in args.checkpoint or [""]),
-        scenes=args.trials,
+        instruction=options.instruction,
+        policies=tuple(map(str, checkpoints)) or ("",),
+        scenes=options.trials,
         seed=time.time_ns() % 2**31,
     )
-    scenes = _scenes(args.scenes)
-    args.output.mkdir(parents=True, exist_ok=True)
-    with folder_lock(args.output):
-        session = Session.opened(plan, args.output)
+    scenes = _scenes(options.scenes)
+    output.mkdir(parents=True, exist_ok=True)
+    with folder_lock(output):
+        session = Session.opened(plan, output)
         session.write()
         try:
             with single_keys():
-                _try_all(session, robot, scenes, args.time_limit)
+                _try_all(session, robot, scenes, options.time_limit)
         except (Stopped, KeyboardInterrupt):
             left = len(list(session.left()))
             total = left + len(session.trials)
             print(f"\nstopped with {left} of {total} trials left: the same command goes on")
-    if args.json:
+    if as_json:
         print(json.dumps(session.summary(), indent=2))
         return 0
     for line in session.sentences():
         print(line)
-    print(f"wrote {args.output / FILE}")
+    print(f"wrote {output / FILE}")
     return 0
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groot_ros.errors import UserError
+from groot_ros.options import group, option
 
 CHUNK_LATENCY_S = 0.06
 
@@ -19,9 +20,16 @@ class Latency:
     What is drawn depends on `seed` and on how many were drawn since the episode began.
     """
 
-    chunk_s: float = CHUNK_LATENCY_S
-    jitter_s: float = 0.0
-    loss: float = 0.0
+    chunk_s: float = option(
+        "a chunk comes so long after its pictures were taken (%(default)s)",
+        default=CHUNK_LATENCY_S,
+        flags=("--latency",),
+        metavar="S",
+    )
+    jitter_s: float = option(
+        "how far that strays (%(default)s)", default=0.0, flags=("--jitter",), metavar="S"
+    )
+    loss: float = option("share of chunks that never come (%(default)s)", default=0.0)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -42,9 +50,16 @@ class SimulatedTime:
     `real_time` the wall clock counts and latency is what the machine makes of it.
     """
 
-    latency: Latency = Latency()
-    real_time_factor: float = 0.0
-    real_time: bool = False
+    latency: Latency = group(Latency())
+    real_time_factor: float = option(
+        "through the nodes: simulated time per time at most, 0: as the machine can (%(default)s)",
+        default=0.0,
+        metavar="X",
+    )
+    real_time: bool = option(
+        "through the nodes: on the wall clock, where latency is what the machine makes of it",
+        default=False,
+    )
 
     @property
     def launch_arguments(self) -> dict[str, str]:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
+from groot_ros.options import option
 from groot_ros.training.data.augmentation import Augmentation, ColorJitter, join_words
 
 TINY = "tiny"
-
-
-def _option(default: Any, help: str, each: type | None = None) -> Any:
-    """An option of the command line; `each` is what one of several values is."""
-    return field(default=default, metadata={"help": help, "each": each})
 
 
 @dataclass(frozen=True)
@@ -43,81 +39,96 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 class TrainConfig:
     """Options of `groot-ros train`; defaults as in GR00T's own fine-tuning."""
 
-    input_path: str | tuple[str, ...] = _option("", "datasets to train on", str)
-    output_path: str = _option("", "folder of experiments")
-    exp_name: str = _option("", "name of this run; checkpoints go to OUTPUT_PATH/EXP_NAME")
-    modality_config: str | tuple[str, ...] = _option(
-        "",
+    input_path: str | tuple[str, ...] = option("datasets to train on", default="")
+    output_path: str = option("folder of experiments", default="")
+    exp_name: str = option("name of this run; checkpoints go to OUTPUT_PATH/EXP_NAME", default="")
+    modality_config: str | tuple[str, ...] = option(
         "how the model sees the datasets, such as ee_rot6d_q_rel, or a codec file, one for all or "
         "each its own; empty: as the dataset's codec says",
-        str,
+        default="",
     )
-    base_model: str = _option(
-        "nvidia/GR00T-N1.7-3B", "checkpoint folder or name; tiny: a small network from nothing"
+    base_model: str = option(
+        "checkpoint folder or name; tiny: a small network from nothing",
+        default="nvidia/GR00T-N1.7-3B",
     )
-    init_from: str = _option(
-        "", "run or checkpoint whose weights are taken in place of base_model's"
+    init_from: str = option(
+        "run or checkpoint whose weights are taken in place of base_model's", default=""
     )
-    embodiment: str | tuple[str, ...] = _option(
-        "",
+    embodiment: str | tuple[str, ...] = option(
         "slot of the per-embodiment weights to train, one for all datasets or each its own; "
         "empty: as the codec says, or new_embodiment",
-        str,
+        default="",
     )
-    weights: tuple[float, ...] = _option(
-        (),
+    weights: tuple[float, ...] = option(
         "shares of the samples that each dataset gives; without, every step counts alike",
-        float,
+        default=(),
     )
-    num_train_steps: int = _option(10_000, "optimizer steps")
-    batch_size: int = _option(64, "samples per optimizer step, over all processes")
-    gradient_accumulation_steps: int = _option(1, "parts that a batch is computed in")
-    learning_rate: float = _option(1e-4, "highest learning rate")
-    weight_decay: float = _option(1e-5, "of matrices; biases and norms have none")
-    adam_beta2: float = _option(0.999, "decay of the second moment")
-    warmup_ratio: float = _option(0.05, "share of the steps until the highest learning rate")
-    min_learning_rate: float = _option(0.0, "last learning rate, as a share of the highest")
-    max_grad_norm: float = _option(1.0, "gradients are clipped to this norm")
-    ema_decay: float = _option(0.0, "checkpoints hold a moving average of the weights; 0: off")
-    save_steps: int = _option(1000, "steps between checkpoints")
-    save_total_limit: int = _option(5, "checkpoints to keep")
-    optimizer_states: int = _option(2, "newest checkpoints that training can resume from")
-    num_workers: int = _option(8, "processes that load data, at most one per core")
-    seed: int = _option(42, "of order, noise and first weights")
-    optim: str = _option("adamw_torch", f"optimizer: {', '.join(OPTIMIZERS)}")
-    bf16: bool = _option(True, "compute and hold frozen weights in bfloat16")
-    tune_llm: bool = _option(False, "train the language model")
-    tune_visual: bool = _option(False, "train the vision tower")
-    tune_projector: bool = _option(True, "train state and action encoders and the decoder")
-    tune_diffusion_model: bool = _option(True, "train the DiT")
-    tune_vlln: bool = _option(True, "train norm and self-attention between backbone and DiT")
-    tune_top_llm_layers: int = _option(0, "train only the last so many text layers")
-    lora: bool = _option(False, "train small matrices beside those of backbone and head (peft)")
-    lora_rank: int = _option(32, "size of the small matrices")
-    lora_alpha: int = _option(16, "the small matrices count lora_alpha / lora_rank")
-    lora_dropout: float = _option(0.1, "share of their inputs that is hidden")
-    gradient_checkpointing: bool = _option(False, "compute activations twice to save memory")
-    state_dropout_prob: float = _option(0.0, "probability that a sample's state is hidden")
-    random_crop: bool = _option(True, "crop at random places as large as for inference")
-    random_rotation_angle: float = _option(0.0, "degrees that pictures turn by at most")
-    color_jitter_params: str = _option(
-        "", "such as: brightness 0.3 contrast 0.4 saturation 0.5 hue 0.08"
+    num_train_steps: int = option("optimizer steps", default=10_000)
+    batch_size: int = option("samples per optimizer step, over all processes", default=64)
+    gradient_accumulation_steps: int = option("parts that a batch is computed in", default=1)
+    learning_rate: float = option("highest learning rate", default=1e-4)
+    weight_decay: float = option("of matrices; biases and norms have none", default=1e-5)
+    adam_beta2: float = option("decay of the second moment", default=0.999)
+    warmup_ratio: float = option(
+        "share of the steps until the highest learning rate", default=0.05
     )
-    noise_samples: int = _option(1, "noises and times per observation and step")
-    device: str = _option("auto", "auto, cpu or cuda")
-    padding: str = _option("repeat", "chunks past the end: repeat the last action, mask, drop")
-    intervention_weight: float = _option(
-        1.0, "how many times as often a row comes in which an operator corrected the policy"
+    min_learning_rate: float = option("last learning rate, as a share of the highest", default=0.0)
+    max_grad_norm: float = option("gradients are clipped to this norm", default=1.0)
+    ema_decay: float = option(
+        "checkpoints hold a moving average of the weights; 0: off", default=0.0
     )
-    validate: bool = _option(True, "check every rule of the dataset's format first")
-    keep_statistics: bool = _option(False, "normalise with the base model's ranges")
-    eval_episodes: int = _option(
-        0, "episodes of each dataset, drawn by the seed, that training is measured with"
+    save_steps: int = option("steps between checkpoints", default=1000)
+    save_total_limit: int = option("checkpoints to keep", default=5)
+    optimizer_states: int = option("newest checkpoints that training can resume from", default=2)
+    num_workers: int = option("processes that load data, at most one per core", default=8)
+    seed: int = option("of order, noise and first weights", default=42)
+    optim: str = option(f"optimizer: {', '.join(OPTIMIZERS)}", default="adamw_torch")
+    bf16: bool = option("compute and hold frozen weights in bfloat16", default=True)
+    tune_llm: bool = option("train the language model", default=False)
+    tune_visual: bool = option("train the vision tower", default=False)
+    tune_projector: bool = option("train state and action encoders and the decoder", default=True)
+    tune_diffusion_model: bool = option("train the DiT", default=True)
+    tune_vlln: bool = option(
+        "train norm and self-attention between backbone and DiT", default=True
     )
-    eval_steps: int = _option(0, "steps between these measurements; 0: as many as save_steps")
-    max_memory_gb: float = _option(2.0, "prepared pictures up to this size stay in memory")
-    logging_steps: int = _option(50, "steps between progress reports")
-    resume: bool = _option(False, "go on from the newest checkpoint of this run")
+    tune_top_llm_layers: int = option("train only the last so many text layers", default=0)
+    lora: bool = option(
+        "train small matrices beside those of backbone and head (peft)", default=False
+    )
+    lora_rank: int = option("size of the small matrices", default=32)
+    lora_alpha: int = option("the small matrices count lora_alpha / lora_rank", default=16)
+    lora_dropout: float = option("share of their inputs that is hidden", default=0.1)
+    gradient_checkpointing: bool = option(
+        "compute activations twice to save memory", default=False
+    )
+    state_dropout_prob: float = option("probability that a sample's state is hidden", default=0.0)
+    random_crop: bool = option("crop at random places as large as for inference", default=True)
+    random_rotation_angle: float = option("degrees that pictures turn by at most", default=0.0)
+    color_jitter_params: str = option(
+        "such as: brightness 0.3 contrast 0.4 saturation 0.5 hue 0.08",
+        default="",
+        metavar=("NAME", "VALUE"),
+    )
+    noise_samples: int = option("noises and times per observation and step", default=1)
+    device: str = option("auto, cpu or cuda", default="auto")
+    padding: str = option(
+        "chunks past the end: repeat the last action, mask, drop", default="repeat"
+    )
+    intervention_weight: float = option(
+        "how many times as often a row comes in which an operator corrected the policy",
+        default=1.0,
+    )
+    validate: bool = option("check every rule of the dataset's format first", default=True)
+    keep_statistics: bool = option("normalise with the base model's ranges", default=False)
+    eval_episodes: int = option(
+        "episodes of each dataset, drawn by the seed, that training is measured with", default=0
+    )
+    eval_steps: int = option(
+        "steps between these measurements; 0: as many as save_steps", default=0
+    )
+    max_memory_gb: float = option("prepared pictures up to this size stay in memory", default=2.0)
+    logging_steps: int = option("steps between progress reports", default=50)
+    resume: bool = option("go on from the newest checkpoint of this run", default=False)
 
     def __post_init__(self) -> None:
         for name in ("input_path", "output_path", "exp_name"):
@@ -260,7 +271,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = config_file.read_yaml(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist, expected a YAML file of options") from None
-    known = {option.name for option in fields(TrainConfig)}
+    known = {field.name for field in fields(TrainConfig)}
     keys = values if isinstance(values, dict) else [values]
     unknown = {config_file.shown(key) for key in keys if key not in known}
     if unknown:
@@ -268,9 +279,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     jitter = values.get("color_jitter_params")
     if isinstance(jitter, dict):
         values["color_jitter_params"] = join_words(jitter)
-    for option in fields(TrainConfig):
-        if isinstance(option.default, float) and isinstance(values.get(option.name), str):
-            values[option.name] = _number(values[option.name], f"{path}: {option.name}")
+    for field in fields(TrainConfig):
+        if isinstance(field.default, float) and isinstance(values.get(field.name), str):
+            values[field.name] = _number(values[field.name], f"{path}: {field.name}")
     return dict(values)
 
 

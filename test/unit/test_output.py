@@ -17,13 +17,12 @@ def command(tmp_path: Path) -> list[str]:
     script = tmp_path / "prints.py"
     script.write_text(
         "import sys\n"
-        "from argparse import Namespace\n"
         "from groot_ros.cli import main as cli\n"
-        "def run(args):\n"
+        "def run():\n"
         "    print('done')\n"
         "    print('told', file=sys.stderr)\n"
         "    return 0\n"
-        "cli.parse = lambda arguments: Namespace(run=run)\n"
+        "cli.parse = lambda arguments: run\n"
         "sys.exit(cli.main([]))\n"
     )
     return [sys.executable, str(script)]

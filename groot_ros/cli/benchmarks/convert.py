@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.common_options import json_option
 from groot_ros.cli.output_files import check_disk
+from groot_ros.cli.subject import subject
 from groot_ros.errors import UserError
+from groot_ros.options import option
 
-HELP = "speed and memory of bags to a dataset"
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark convert`."""
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bags", type=int, default=2, help="two cameras each (default: 2)")
-    parser.add_argument("--pictures", choices=["raw", "jpeg"], default="raw")
-    parser.add_argument("--seconds", type=float, default=30.0, help="per bag (default: 30)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
-    parser.add_argument(
-        "--memory",
-        action="store_true",
-        help="what memory grows by, in a bag of --seconds with small JPEG",
+    bags: int = option("two cameras each (default: 2)", default=2)
+    pictures: str = option(default="raw", choices=("raw", "jpeg"))
+    seconds: float = option("per bag (default: 30)", default=30.0)
+    workers: int = option("processes (default: 2)", default=2)
+    memory: bool = option(
+        "what memory grows by, in a bag of --seconds with small JPEG", default=False
     )
-    parser.add_argument("--output", type=Path, help="folder on the disk to measure")
+    output: Path | None = option("folder on the disk to measure", default=None)
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks.convert import ConvertBenchmark
     from groot_ros.benchmarks.convert_memory import EPISODE_S, MemoryBenchmark
 
-    check_disk(args.output)
-    if not args.memory:
+    check_disk(options.output)
+    if not options.memory:
         return ConvertBenchmark(
-            args.bags, args.seconds, args.workers, args.pictures, args.output
+            options.bags, options.seconds, options.workers, options.pictures, options.output
         ).run()
-    if args.seconds < 20 * EPISODE_S:
+    if options.seconds < 20 * EPISODE_S:
         raise UserError(f"--memory needs --seconds {20 * EPISODE_S:g} or more, such as 7200")
-    return MemoryBenchmark(args.seconds, args.output).run()
+    return MemoryBenchmark(options.seconds, options.output).run()
 
 
-def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
-    if args.memory:
+def report(options: Options, result: dict[str, Any]) -> None:
+    if options.memory:
         print(
             f"{result['seconds']:g} s, {result['messages']} messages in {result['chunks']} "
             f"chunks: {result['peak_rss_bytes'] / 1e6:.0f} MB of memory, "
@@ -49,7 +52,7 @@ def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
         )
         return
     print(
-        f"{args.bags} bags of {args.seconds:g} s: {result['frames_per_s']:.0f} frames/s, "
+        f"{options.bags} bags of {options.seconds:g} s: {result['frames_per_s']:.0f} frames/s, "
         f"{result['realtime_factor']:.1f} times real time\n"
         f"{result['elapsed_s']:.1f} s, {result['times_bare']:.2f} times the "
         f"{result['bare_s']:.1f} s that decoding, fitting and encoding the pictures alone "
@@ -57,3 +60,6 @@ def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
         f"{result['bare_cpu_s']:.1f} s\n"
         f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, load {result['load_average']:.1f}"
     )
+
+
+COMMAND = subject("speed and memory of bags to a dataset", Options, measure, report)

@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.execution.strategies import AUTO, CHOICES
+from groot_ros.cli.common_options import json_option
+from groot_ros.cli.subject import subject
 from groot_ros.errors import UserError
+from groot_ros.options import option
+from groot_ros.sim.tasks import Kind
 from groot_ros.sim.trials import FIRST_SCENE, Trials
 
-HELP = "success, time, flips and jerk of a checkpoint over latencies and strategies"
 LATENCIES_S = (0.2, 0.4, 0.6)
 STRATEGIES = (AUTO, "latest")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, help="default: the shipped one")
-    parser.add_argument("--task", choices=["reach", "pick"], default="pick")
-    parser.add_argument("--cubes", nargs="+", default=["red"], metavar="COLOR")
-    parser.add_argument("--episodes", type=int, default=20, help="of each case (default: 20)")
-    parser.add_argument(
-        "--seed", type=int, default=FIRST_SCENE, help="scene of the first episode (%(default)s)"
-    )
-    parser.add_argument(
-        "--latencies", type=float, nargs="+", default=LATENCIES_S, metavar="S", help="%(default)s"
-    )
-    parser.add_argument(
-        "--strategies", nargs="+", choices=CHOICES, default=STRATEGIES, help="%(default)s"
-    )
-    parser.add_argument("--jitter", type=float, default=0.0, metavar="S", help="+- (default: 0)")
-    parser.add_argument(
-        "--loss", type=float, default=0.0, help="share of chunks that never come (default: 0)"
-    )
-    parser.add_argument(
-        "--executed-steps",
-        type=int,
-        default=0,
-        help="of a chunk until the next inference; 0: it begins when the last one has ended "
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark latency`."""
+
+    checkpoint: Path | None = option("default: the shipped one", default=None)
+    task: Kind = option(default="pick")
+    cubes: tuple[str, ...] = option(default=("red",), metavar="COLOR")
+    episodes: int = option("of each case (default: 20)", default=20)
+    seed: int = option("scene of the first episode (%(default)s)", default=FIRST_SCENE)
+    latencies: tuple[float, ...] = option("%(default)s", default=LATENCIES_S, metavar="S")
+    strategies: tuple[str, ...] = option("%(default)s", default=STRATEGIES, choices=CHOICES)
+    jitter: float = option("+- (default: 0)", default=0.0, metavar="S")
+    loss: float = option("share of chunks that never come (default: 0)", default=0.0)
+    executed_steps: int = option(
+        "of a chunk until the next inference; 0: it begins when the last one has ended "
         "(default: 0)",
+        default=0,
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    workers: int = option("processes (default: 1)", default=1)
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks.latency import LatencyBenchmark
     from groot_ros.cli.progress import with_progress
     from groot_ros.policies.tried import checkpoint_choice, chosen_strategy
@@ -51,31 +48,31 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
     for name in ("workers", "executed_steps"):
         least = int(name == "workers")
-        if getattr(args, name) < least:
+        if getattr(options, name) < least:
             option = name.replace("_", "-")
-            raise UserError(f"{option} is {getattr(args, name)}, expected {least} or more")
-    policy = checkpoint_choice(args.checkpoint)
-    strategies = [chosen_strategy(asked, policy) for asked in args.strategies]
+            raise UserError(f"{option} is {getattr(options, name)}, expected {least} or more")
+    policy = checkpoint_choice(options.checkpoint)
+    strategies = [chosen_strategy(asked, policy) for asked in options.strategies]
     benchmark = LatencyBenchmark(
         policy,
-        Trials(args.task, args.episodes, args.seed, tuple(args.cubes)),
-        tuple(Latency(latency_s, args.jitter, args.loss) for latency_s in args.latencies),
+        Trials(options.task, options.episodes, options.seed, options.cubes),
+        tuple(Latency(latency_s, options.jitter, options.loss) for latency_s in options.latencies),
         tuple(dict.fromkeys(strategies)),
-        args.executed_steps,
-        args.workers,
+        options.executed_steps,
+        options.workers,
     )
     for _ in with_progress(benchmark.steps(), "trying", benchmark.count):
         pass
     return benchmark.result()
 
 
-def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(options: Options, result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    late = f"+- {args.jitter * 1e3:g} ms, {args.loss:.0%} lost"
+    late = f"+- {options.jitter * 1e3:g} ms, {options.loss:.0%} lost"
     columns = ("latency \\[ms]", "strategy", "success", "95 % interval", "time \\[s]", "flips")
-    table = Table(*columns, "jerk \\[m/s^3]", title=f"{result['variant']}, {args.task}, {late}")
+    table = Table(*columns, "jerk \\[m/s^3]", title=f"{result['variant']}, {options.task}, {late}")
     for row in result["rows"]:
         low, high = row["interval"]
         table.add_row(
@@ -92,3 +89,11 @@ def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
 
 def _told(number: float | None) -> str:
     return "" if number is None else f"{number:.1f}"
+
+
+COMMAND = subject(
+    "success, time, flips and jerk of a checkpoint over latencies and strategies",
+    Options,
+    measure,
+    report,
+)

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from typing import Any
 
-HELP = "GR00T, random weights, beside its plain form"
+from groot_ros.cli.common_options import FLOATS, device_option, json_option
+from groot_ros.cli.subject import subject
+from groot_ros.options import option
+
 CONFIGS = ["full", "mid", "tiny", "full_n16", "mid_n16", "tiny_n16"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", choices=CONFIGS, default="full")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
-    parser.add_argument("--compile", choices=["auto", "off", "default", "max"], default="auto")
-    parser.add_argument("--repeats", type=int, default=10, help="measured runs (default: 10)")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark model`."""
+
+    config: str = option(default="full", choices=CONFIGS)
+    device: str = device_option()
+    dtype: str = option(default="bfloat16", choices=FLOATS)
+    compile: str = option(default="auto", choices=("auto", "off", "default", "max"))
+    repeats: int = option("measured runs (default: 10)", default=10)
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    from groot_ros.benchmarks.model import Benchmark, Options
+def measure(options: Options) -> dict[str, Any]:
+    from groot_ros.benchmarks.model import Benchmark, Measured
 
-    options = Options(args.config, args.device, args.dtype, args.compile, args.repeats)
-    return Benchmark(options).run()
+    measured = Measured(
+        config=options.config,
+        device=options.device,
+        dtype=options.dtype,
+        compile=options.compile,
+        repeats=options.repeats,
+    )
+    return Benchmark(measured).run()
 
 
-def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(_: Options, result: dict[str, Any]) -> None:
     from groot_ros.benchmarks.model import EDGE, TIMED, VIEWS
 
     print(
@@ -39,3 +52,6 @@ def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
     for name in ("peak_memory_bytes", "load_peak_bytes", "weights_bytes"):
         print(f"  {name:<20} {result[name] / 1e9:9.2f} GB")
     print(f"  parameters           {result['parameters']:,}")
+
+
+COMMAND = subject("GR00T, random weights, beside its plain form", Options, measure, report)

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from typing import Any
 
-HELP = "random damage to bags, repaired and counted"
+from groot_ros.cli.common_options import json_option
+from groot_ros.cli.subject import subject
+from groot_ros.options import option
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--damages", type=int, default=10_000, help="default: 10000")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--first", type=int, default=0, help="its number (default: 0)")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark repair`."""
+
+    damages: int = option("default: 10000", default=10_000)
+    seed: int = option("default: 0", default=0)
+    first: int = option("its number (default: 0)", default=0)
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks.repair import RepairBenchmark
     from groot_ros.cli.progress import with_progress
 
-    benchmark = RepairBenchmark(args.damages, args.seed, args.first)
-    for _ in with_progress(benchmark.steps(), "damages", args.damages):
+    benchmark = RepairBenchmark(options.damages, options.seed, options.first)
+    for _ in with_progress(benchmark.steps(), "damages", options.damages):
         pass
     return benchmark.result()
 
 
-def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(options: Options, result: dict[str, Any]) -> None:
     outcomes = ", ".join(f"{count} {name}" for name, count in result["outcomes"].items())
     print(
-        f"{args.damages} damages, {outcomes}: {result['messages_after_repair']} messages "
+        f"{options.damages} damages, {outcomes}: {result['messages_after_repair']} messages "
         f"after repair, {result['messages_of_an_independent_reader']} by other readers before"
     )
     for fault in result["faults"]:
@@ -37,3 +43,6 @@ def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
 def is_bad(result: dict[str, Any]) -> bool:
     """Whether something that was whole is lost, or a traceback came."""
     return bool(result["faults"])
+
+
+COMMAND = subject("random damage to bags, repaired and counted", Options, measure, report, is_bad)

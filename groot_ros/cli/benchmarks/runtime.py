@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.execution.strategies import STRATEGIES
+from groot_ros.cli.common_options import json_option
 from groot_ros.cli.output_files import check_picture
+from groot_ros.cli.subject import subject
+from groot_ros.options import option
 
-HELP = "executor and policy node with a late policy"
 ROWS = {
     "seam_mm_p95": "seam jump p95 [mm]",
     "seam_deg_p95": "seam jump p95 [deg]",
@@ -28,32 +30,34 @@ ROWS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=30.0, help="per strategy (default: 30)")
-    parser.add_argument("--latency", type=float, default=0.15, help="s, mean (default: 0.15)")
-    parser.add_argument("--jitter", type=float, default=0.05, help="s, +- (default: 0.05)")
-    parser.add_argument(
-        "--lost", type=float, default=0.0, help="share of inferences that give no chunk"
-    )
-    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
-    parser.add_argument("--plot", type=Path, help="write a picture of the commands")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark runtime`."""
+
+    seconds: float = option("per strategy (default: 30)", default=30.0)
+    latency: float = option("s, mean (default: 0.15)", default=0.15)
+    jitter: float = option("s, +- (default: 0.05)", default=0.05)
+    lost: float = option("share of inferences that give no chunk", default=0.0)
+    strategies: tuple[str, ...] = option(default=tuple(STRATEGIES), choices=tuple(STRATEGIES))
+    plot: Path | None = option("write a picture of the commands", default=None)
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    if args.plot:
-        check_picture(args.plot)
+def measure(options: Options) -> dict[str, Any]:
+    if options.plot:
+        check_picture(options.plot)
     from groot_ros.nodes.benchmarks.runtime import Load, run
 
-    load = Load(args.seconds, args.latency, args.jitter, args.lost)
-    result, recordings = run(load, args.strategies)
-    if args.plot:
+    load = Load(options.seconds, options.latency, options.jitter, options.lost)
+    result, recordings = run(load, list(options.strategies))
+    if options.plot:
         from groot_ros.benchmarks.runtime_plot import write_plot
 
-        write_plot(recordings, args.plot)
+        write_plot(recordings, options.plot)
     return result
 
 
-def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(_: Options, result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -68,3 +72,6 @@ def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
         cells = [f"{numbers[key]:.3g}" for numbers in strategies.values()]
         table.add_row(name.replace("[", r"\["), *cells)
     Console().print(table)
+
+
+COMMAND = subject("executor and policy node with a late policy", Options, measure, report)

@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import repeat
 from typing import Any
 
-HELP = "every kind of chunk against the limits"
+from groot_ros.cli.common_options import json_option
+from groot_ros.cli.subject import subject
+from groot_ros.options import option
+
 SEED = 20261126
 TRIAL = 5000
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--commands", type=int, default=1_000_000, help="default: 1000000")
-    parser.add_argument("--robots", nargs="+", help="robot files (default: all shipped ones)")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"default: {SEED}")
-    parser.add_argument(
-        "--live", type=float, default=30.0, help="s of nodes beside busy processes; 0: none"
-    )
-    parser.add_argument("--busy", type=int, default=8, help="busy processes (default: 8)")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark safety`."""
+
+    commands: int = option("default: 1000000", default=1_000_000)
+    robots: tuple[str, ...] = option("robot files (default: all shipped ones)", default=())
+    seed: int = option(f"default: {SEED}", default=SEED)
+    live: float = option("s of nodes beside busy processes; 0: none", default=30.0)
+    busy: int = option("busy processes (default: 8)", default=8)
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+def measure(options: Options) -> dict[str, Any]:
     from groot_ros.robot.config import robot_names
 
-    robots = args.robots or robot_names()
-    share = -(-args.commands // len(robots))
+    robots = options.robots or robot_names()
+    share = -(-options.commands // len(robots))
     # Robots are independent of each other, and so are their results of how many run at once.
     with ProcessPoolExecutor(min(len(robots), os.cpu_count() or 1)) as pool:
-        every = pool.map(_simulated, robots, repeat(share), repeat(args.seed))
+        every = pool.map(_simulated, robots, repeat(share), repeat(options.seed))
         found = dict(zip(robots, every, strict=True))
     result: dict[str, Any] = {
-        "seed": args.seed,
+        "seed": options.seed,
         "commands": sum(findings["commands"] for findings in found.values()),
         "robots": found,
     }
-    if args.live > 0:
+    if options.live > 0:
         from groot_ros.nodes.benchmarks.safety import live
 
-        result["live"] = live(args.live, args.busy)
+        result["live"] = live(options.live, options.busy)
     safe = all(findings["safe"] for findings in found.values())
     safe = safe and result.get("live", {}).get("jump_mm", 0.0) <= 0.1
     result["safe"] = safe
@@ -73,7 +77,7 @@ def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
     return {**asdict(findings), "safe": findings.is_safe}
 
 
-def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(_: Options, result: dict[str, Any]) -> None:
     for name, found in result["robots"].items():
         print(
             f"{name}: {found['commands']} commands of {found['chunks']} chunks, "
@@ -88,3 +92,6 @@ def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
             "motions begun where the robot was"
         )
     print("safe" if result["safe"] else "NOT safe: a limit was exceeded")
+
+
+COMMAND = subject("every kind of chunk against the limits", Options, measure, report, is_bad)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from typing import Any
 
-HELP = "round trips over loopback without the model"
+from groot_ros.cli.common_options import json_option
+from groot_ros.cli.subject import subject
+from groot_ros.options import option
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--requests", type=int, default=200, help="per client (default: 200)")
-    parser.add_argument(
-        "--model-time", type=float, default=0.015, help="s, of the stand-in (default: 0.015)"
-    )
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="default: 1 4")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark serve`."""
+
+    requests: int = option("per client (default: 200)", default=200)
+    model_time: float = option("s, of the stand-in (default: 0.015)", default=0.015)
+    clients: tuple[int, ...] = option("default: 1 4", default=(1, 4))
+    json: bool = json_option()
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks import serve
 
-    return serve.measure(serve.Load(args.requests, args.model_time, tuple(args.clients)))
+    return serve.measure(serve.Load(options.requests, options.model_time, options.clients))
 
 
-def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(_: Options, result: dict[str, Any]) -> None:
     conditions = result["conditions"]
     print(
         f"two 224x224 cameras, {conditions['requests_per_client']} requests per client, model "
@@ -33,3 +37,6 @@ def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
         for row in rows:
             p50, p99 = row["overhead_ms_p50"], row["overhead_ms_p99"]
             print(f"  {protocol:<11} {row['clients']} clients: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+
+
+COMMAND = subject("round trips over loopback without the model", Options, measure, report)

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.common_options import json_option
 from groot_ros.cli.output_files import check_picture
-
-HELP = "whether the nodes grow in a day's work"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--minutes", type=float, default=60.0, help="default: 60")
-    parser.add_argument("--sample", type=float, default=5.0, help="s between samples (default: 5)")
-    parser.add_argument(
-        "--event", type=float, default=8.0, help="s of work between two events (default: 8)"
-    )
-    parser.add_argument(
-        "--kills", type=int, default=3, help="how often the policy is killed (default: 3)"
-    )
-    parser.add_argument("--plot", type=Path, help="write a picture of the samples")
+from groot_ros.cli.subject import subject
+from groot_ros.options import option
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    if args.plot:
-        check_picture(args.plot)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark soak`."""
+
+    minutes: float = option("default: 60", default=60.0)
+    sample: float = option("s between samples (default: 5)", default=5.0)
+    event: float = option("s of work between two events (default: 8)", default=8.0)
+    kills: int = option("how often the policy is killed (default: 3)", default=3)
+    plot: Path | None = option("write a picture of the samples", default=None)
+    json: bool = json_option()
+
+
+def measure(options: Options) -> dict[str, Any]:
+    if options.plot:
+        check_picture(options.plot)
     from groot_ros.nodes.benchmarks.soak import UNITS, Load, run
 
     load = Load(
-        seconds=args.minutes * 60, sample_s=args.sample, event_s=args.event, kills=args.kills
+        seconds=options.minutes * 60,
+        sample_s=options.sample,
+        event_s=options.event,
+        kills=options.kills,
     )
     result, samples = run(load)
-    if args.plot:
+    if options.plot:
         from groot_ros.benchmarks.soak_plot import write_plot
 
-        write_plot(samples.lives(), UNITS, args.plot)
+        write_plot(samples.lives(), UNITS, options.plot)
     return result
 
 
@@ -44,7 +48,7 @@ def is_bad(result: dict[str, Any]) -> bool:
     return bool(result["growing"])
 
 
-def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(_: Options, result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -66,3 +70,6 @@ def report(_: argparse.Namespace, result: dict[str, Any]) -> None:
     console.print(table)
     console.print(", ".join(f"{count} x {name}" for name, count in result["happened"].items()))
     console.print("GROWS: " + ", ".join(result["growing"]) if result["growing"] else "flat")
+
+
+COMMAND = subject("whether the nodes grow in a day's work", Options, measure, report, is_bad)

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.common_options import json_option
 from groot_ros.cli.output_files import check_disk
+from groot_ros.cli.subject import subject
 from groot_ros.errors import UserError
-
-HELP = "the page of a large dataset, in Chromium"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--episodes", type=int, default=1000, help="default: 1000")
-    parser.add_argument("--frames", type=int, default=300, help="per episode (default: 300)")
-    parser.add_argument("--seeks", type=int, default=50, help="default: 50")
-    parser.add_argument("--output", type=Path, help="folder on the disk to measure")
+from groot_ros.options import option
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros benchmark view`."""
+
+    episodes: int = option("default: 1000", default=1000)
+    frames: int = option("per episode (default: 300)", default=300)
+    seeks: int = option("default: 50", default=50)
+    output: Path | None = option("folder on the disk to measure", default=None)
+    json: bool = json_option()
+
+
+def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks.view import ViewBenchmark
 
-    if args.episodes < 20 or args.frames < 60 or args.seeks < 1:
+    if options.episodes < 20 or options.frames < 60 or options.seeks < 1:
         raise UserError("expected at least 20 --episodes of 60 --frames, and 1 of --seeks")
-    check_disk(args.output)
-    return ViewBenchmark(args.episodes, args.frames, args.seeks, args.output).run()
+    check_disk(options.output)
+    return ViewBenchmark(options.episodes, options.frames, options.seeks, options.output).run()
 
 
-def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
+def report(options: Options, result: dict[str, Any]) -> None:
     seek, opened = result["seek_ms"], result["open_ms"]
     print(
         f"{result['episodes']} episodes of {result['frames_per_episode']} frames, "
@@ -37,3 +42,6 @@ def report(args: argparse.Namespace, result: dict[str, Any]) -> None:
         f"{result['seeks']} seeks take {seek['median']:.0f} ms (95 % {seek['p95']:.0f}, worst "
         f"{seek['worst']:.0f}); load {result['load_average']:.1f}"
     )
+
+
+COMMAND = subject("the page of a large dataset, in Chromium", Options, measure, report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from checkpoints import observation
 from one_arm import ONE_ARM
 
-from groot_ros.cli.verbs.training import init_checkpoint
+from groot_ros.cli.main import parse
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
@@ -20,9 +19,7 @@ from groot_ros.robot.config import load_robot
 
 
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    init_checkpoint.add_arguments(parser)
-    return init_checkpoint.run(parser.parse_args(arguments))
+    return parse(["init-checkpoint", *arguments])()
 
 
 @pytest.mark.parametrize("variant", ONE_ARM)

@@ -21,8 +21,7 @@ from groot_ros.model.networks.network import Gr00t
 
 
 def run(*arguments: str) -> int:
-    args = parse(arguments)
-    return args.run(args)
+    return parse(arguments)()
 
 
 def test_what_a_checkpoint_says(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,16 +126,13 @@ def test_many_small_values_are_counted() -> None:
 
 # A model whose answer takes longer than anybody waits.
 SLOW_SERVER = """
-import argparse, asyncio, contextlib, sys
+import asyncio, contextlib, sys
 from groot_ros.cli.verbs.running import serve
 from groot_ros.benchmarks.serve import StandInModel
 
-args = argparse.Namespace(
-    protocol=sys.argv[1], host="127.0.0.1", port=0, variant="any", checkpoints_dir="any",
-    allow_kill=False, compress_images=False,
-)
+options = serve.Options(protocol=sys.argv[1], port=0, variant="any", checkpoints_dir="any")
 with contextlib.suppress(asyncio.CancelledError):
-    asyncio.run(serve._serve(args, StandInModel(3600.0), ""))
+    asyncio.run(serve._serve(options, StandInModel(3600.0), ""))
 """
 
 

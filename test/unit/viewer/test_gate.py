@@ -15,7 +15,6 @@ import pytest
 from pages import PATIENCE_S, Server, served
 
 from groot_ros.cli.main import parse
-from groot_ros.cli.verbs.data.view import run
 from groot_ros.errors import UserError
 
 EDIT = json.dumps({"changes": {"success": {"was": None, "now": True}}})
@@ -183,4 +182,4 @@ def test_what_cannot_be_shown_is_named(tmp_path: Path, name: str) -> None:
         "bags": "name it with --robot",
     }
     with pytest.raises(UserError, match=sentences[name]):
-        run(parse(["view", str(tmp_path / name), "--no-browser"]))
+        parse(["view", str(tmp_path / name), "--no-browser"])()

@@ -2,53 +2,62 @@
 
 from __future__ import annotations
 
-import argparse
-import os
+from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import workers_option
 from groot_ros.cli.progress import with_progress
-from groot_ros.cli.time_options import add_time_options, chosen_time
 from groot_ros.files.shell import quoted
+from groot_ros.options import group, option
+from groot_ros.sim.tasks import Kind
+from groot_ros.timing.latency import SimulatedTime
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", choices=["reach", "pick"], required=True)
-    parser.add_argument("--episodes", type=int, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder for the bags")
-    parser.add_argument(
-        "--cubes",
-        nargs="+",
-        default=["red"],
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros collect`."""
+
+    task: Kind = option()
+    episodes: int = option()
+    output: Path = option("folder for the bags")
+    cubes: tuple[str, ...] = option(
+        "colors on the table, mostly from left to right; each has its turn",
+        default=("red",),
         metavar="COLOR",
-        help="colors on the table, mostly from left to right; each has its turn",
     )
-    parser.add_argument("--seed", type=int, default=1000, help="scene of the first episode")
-    parser.add_argument(
-        "--via",
-        choices=["inprocess", "ros"],
+    seed: int = option("scene of the first episode", default=1000)
+    via: str = option(
+        "inprocess: without ROS; ros: through nodes and recorder",
         default="inprocess",
-        help="inprocess: without ROS; ros: through nodes and recorder",
+        choices=("inprocess", "ros"),
     )
-    add_time_options(parser.add_argument_group("with --via ros"), real_time_factor=0.0)
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (inprocess)"
-    )
+    time: SimulatedTime = group(title="with --via ros")
+    workers: int = workers_option("processes (inprocess)")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.sim.collection import Collection, collect
 
     collection = Collection(
-        args.task, args.episodes, args.output, tuple(args.cubes), args.seed, args.workers
+        kind=options.task,
+        episodes=options.episodes,
+        output=options.output,
+        cubes=options.cubes,
+        seed=options.seed,
+        workers=options.workers,
     )
-    if args.via == "ros":
+    if options.via == "ros":
         from groot_ros.nodes.clients.live_collection import collect_live
 
-        recording = collect_live(collection, chosen_time(args))
+        recording = collect_live(collection, options.time)
     else:
         recording = collect(collection)
     outcomes = list(with_progress(recording, "recording", collection.episodes))
     succeeded = sum(outcomes)
-    print(f"wrote {args.output}: {len(outcomes)} bags, {succeeded} with success")
-    print(f"look at them: groot-ros view {quoted(args.output)} --robot sim")
+    print(f"wrote {options.output}: {len(outcomes)} bags, {succeeded} with success")
+    print(f"look at them: groot-ros view {quoted(options.output)} --robot sim")
     return 0
+
+
+COMMAND = Command(options=Options, run=run)

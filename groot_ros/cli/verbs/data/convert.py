@@ -2,106 +2,86 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    json_option,
+    robot_option,
+    workers_option,
+)
 from groot_ros.files.shell import quoted
+from groot_ros.options import option, repeated
 
 if TYPE_CHECKING:
     from groot_ros.data.conversion.convert import Conversion
     from groot_ros.data.conversion.outcome import Report
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--bags",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="PATH",
-        help="bags, or folders of bags",
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros convert`."""
+
+    bags: tuple[Path, ...] = option("bags, or folders of bags", metavar="PATH")
+    robot: str = robot_option()
+    codec: str = option("codec or variant, such as ee_rot6d_joints")
+    output: Path = option("folder to write")
+    fps: int | None = option("frames per second (default: the codec's)", default=None)
+    instruction: str = option("the task in words, for all episodes", default="")
+    instruction_topic: str = option(
+        "std_msgs/String topic with the task", default="", metavar="TOPIC"
     )
-    parser.add_argument("--robot", required=True, help="robot name or file")
-    parser.add_argument("--codec", required=True, help="codec or variant, such as ee_rot6d_joints")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write")
-    parser.add_argument("--fps", type=int, help="frames per second (default: the codec's)")
-    parser.add_argument("--instruction", default="", help="the task in words, for all episodes")
-    parser.add_argument(
-        "--instruction-topic",
+    episodes: Path | None = option(
+        "columns bag, instruction, start_s, end_s, success", default=None, metavar="TABLE.csv"
+    )
+    range: tuple[str, ...] = repeated(
+        "an episode in seconds since the bag began; may be repeated", metavar="START:END"
+    )
+    namespace: str = option("of the robot's relative topics", default="")
+    only_success: bool = option(
+        "leave out episodes that were not marked as a success", default=False
+    )
+    trim_idle: bool = option("cut what lies before and after the movement", default=False)
+    only: str = option(
+        "what an operator did in place of the policy, without what the policy did",
         default="",
-        metavar="TOPIC",
-        help="std_msgs/String topic with the task",
+        choices=("corrections",),
     )
-    parser.add_argument(
-        "--episodes",
-        type=Path,
-        metavar="TABLE.csv",
-        help="columns bag, instruction, start_s, end_s, success",
-    )
-    parser.add_argument(
-        "--range",
-        action="append",
-        default=[],
-        metavar="START:END",
-        help="an episode in seconds since the bag began; may be repeated",
-    )
-    parser.add_argument("--namespace", default="", help="of the robot's relative topics")
-    parser.add_argument(
-        "--only-success",
-        action="store_true",
-        help="leave out episodes that were not marked as a success",
-    )
-    parser.add_argument(
-        "--trim-idle", action="store_true", help="cut what lies before and after the movement"
-    )
-    parser.add_argument(
-        "--only",
-        choices=["corrections"],
-        default="",
-        help="what an operator did in place of the policy, without what the policy did",
-    )
-    parser.add_argument(
-        "--drop-before-takeover",
-        type=float,
+    drop_before_takeover: float = option(
+        "leave out what the policy did before the operator took over (default: 0)",
         default=0.0,
         metavar="SECONDS",
-        help="leave out what the policy did before the operator took over (default: 0)",
     )
-    parser.add_argument(
-        "--edits",
-        type=Path,
+    edits: Path | None = option(
+        "edit list, by the names of episodes or that of a dataset of these bags",
+        default=None,
         metavar="EDITS.json",
-        help="edit list, by the names of episodes or that of a dataset of these bags",
     )
-    parser.add_argument(
-        "--relative",
-        choices=["se3", "elementwise"],
+    relative: str = option(
+        "relative actions of _rel variants (default: se3)",
         default="se3",
-        help="relative actions of _rel variants (default: se3)",
+        choices=("se3", "elementwise"),
     )
-    parser.add_argument("--format", choices=["gr00t", "lerobot-v3"], default="gr00t")
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per CPU)"
+    format: str = option(default="gr00t", choices=("gr00t", "lerobot-v3"))
+    workers: int = workers_option("processes (default: one per CPU)")
+    resume: bool = option("go on with an interrupted run", default=False)
+    append: bool = option(
+        "add to the dataset --output, whose episodes stay as they are; bags that it has already "
+        "are left out",
+        default=False,
     )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument(
-        "--append",
-        action="store_true",
-        help="add to the dataset --output, whose episodes stay as they are; bags that it has "
-        "already are left out",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    json: bool = json_option()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.cli.convert_progress import convert_with_progress
     from groot_ros.data.conversion.convert import convert
 
-    conversion = _conversion(args)
-    if args.json:
+    conversion = _conversion(options)
+    if options.json:
         report = convert(conversion)
         print(json.dumps(report.to_dict(), indent=2))
     else:
@@ -110,35 +90,35 @@ def run(args: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _conversion(args: argparse.Namespace) -> Conversion:
+def _conversion(options: Options) -> Conversion:
     from groot_ros.data.conversion.bag_edits import read_bag_edits
     from groot_ros.data.conversion.convert import Conversion
     from groot_ros.data.playback.episodes import EpisodeChoice, parse_range, read_table
 
     choice = EpisodeChoice(
-        instruction=args.instruction,
-        instruction_topic=args.instruction_topic,
-        ranges=tuple(parse_range(text) for text in args.range),
-        table=read_table(args.episodes) if args.episodes else {},
-        namespace=args.namespace,
+        instruction=options.instruction,
+        instruction_topic=options.instruction_topic,
+        ranges=tuple(parse_range(text) for text in options.range),
+        table=read_table(options.episodes) if options.episodes else {},
+        namespace=options.namespace,
     )
     return Conversion(
-        bags=args.bags,
-        robot=args.robot,
-        codec=args.codec,
-        output=args.output,
-        fps=args.fps,
+        bags=options.bags,
+        robot=options.robot,
+        codec=options.codec,
+        output=options.output,
+        fps=options.fps,
         choice=choice,
-        only_success=args.only_success,
-        trim_idle=args.trim_idle,
-        relative=args.relative,
-        format=args.format,
-        workers=args.workers,
-        resume=args.resume,
-        append=args.append,
-        edits=read_bag_edits(args.edits) if args.edits else None,
-        only=args.only,
-        drop_before_takeover_s=args.drop_before_takeover,
+        only_success=options.only_success,
+        trim_idle=options.trim_idle,
+        relative=options.relative,
+        format=options.format,
+        workers=options.workers,
+        resume=options.resume,
+        append=options.append,
+        edits=read_bag_edits(options.edits) if options.edits else None,
+        only=options.only,
+        drop_before_takeover_s=options.drop_before_takeover,
     )
 
 
@@ -162,3 +142,6 @@ def _print(report: Report) -> None:
         print(f"  left out: {failure.sentence}")
     print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
     print(f"look at it: groot-ros view {quoted(report.output)} (or open {report.output}/{REPORT})")
+
+
+COMMAND = Command(options=Options, run=run)

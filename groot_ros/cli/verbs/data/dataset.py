@@ -6,13 +6,16 @@ which stays until the new one is whole.
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from groot_ros.cli.command import Actions, Command
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
+from groot_ros.options import argument, group, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,137 +31,201 @@ if TYPE_CHECKING:
 FLAGS = ("failure", "no-success", "dropped", "note", "repeated")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(
-        title="actions", metavar="ACTION", required=True, dest="action"
-    )
-    merge = actions.add_parser("merge", help="several datasets to one, in their order")
-    merge.add_argument("datasets", type=Path, nargs="+", metavar="DATASET")
-    _add_split(actions.add_parser("split", help="one dataset to several"))
-    delete = actions.add_parser("delete", help="leave episodes out")
-    relabel = actions.add_parser("relabel", help="give episodes another instruction")
-    trim = actions.add_parser("trim", help="cut the ends of episodes")
-    stats = actions.add_parser("stats", help="make statistics anew from the rows")
-    convert = actions.add_parser("convert", help="write LeRobot v2.1 or v3")
-    apply = actions.add_parser("apply", help="carry out an edit list, of the viewer or by hand")
-    for action in (delete, relabel, trim, stats, convert, apply):
-        action.add_argument("dataset", type=Path)
-    for action in (delete, relabel, trim):
-        _add_choice(action.add_argument_group("which episodes (default: all)"))
-    for action in (merge, delete, relabel, trim, stats, convert, apply):
-        action.add_argument("--output", type=Path, help="folder to write (default: in place)")
-    for action in (merge, delete, relabel, trim, apply):
-        _add_dry_run(action)
-    words = relabel.add_mutually_exclusive_group(required=True)
-    words.add_argument("--instruction", help="the task in words")
-    words.add_argument(
-        "--table",
-        type=Path,
-        metavar="TABLE.csv",
-        help="columns episode (such as 3 or 5-9), instruction",
-    )
-    trim.add_argument("--start-s", "--start_s", type=float, help="keep what is from this time on")
-    trim.add_argument("--end-s", "--end_s", type=float, help="keep what is before this time")
-    trim.add_argument(
-        "--idle", action="store_true", help="cut what lies before and after the movement"
-    )
-    stats.add_argument(
-        "--pictures", action="store_true", help="all pictures too, not only where they are missing"
-    )
-    convert.add_argument("--format", choices=["gr00t", "lerobot-v3"], required=True)
-    apply.add_argument(
-        "edits", type=Path, nargs="?", help="edit list (default: meta/edits.json of the dataset)"
-    )
+def dry_run_option() -> Any:
+    """Of an action that can be tried."""
+    return option("only say what would be made", default=False, flags=("--dry-run", "--dry_run"))
 
 
-def _add_split(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", type=Path)
-    how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument(
-        "--fractions",
-        nargs="+",
+@dataclass(frozen=True, kw_only=True)
+class One:
+    """Of an action on a dataset."""
+
+    dataset: Path = argument()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which of its episodes are meant."""
+
+    episodes: str = option("indices and ranges, such as 0,3,5-9", default="")
+    with_instruction: str = option(
+        "of this task",
+        default="",
+        flags=("--with-instruction", "--with_instruction"),
+        metavar="TEXT",
+    )
+    flag: str = option("of which report.html says so", default="", choices=FLAGS)
+
+    @property
+    def choice(self) -> Choice:
+        from groot_ros.data.editing.choice import Choice
+
+        return Choice(episodes=self.episodes, instruction=self.with_instruction, flag=self.flag)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Where the result goes."""
+
+    output: Path | None = option("folder to write (default: in place)", default=None)
+
+    @property
+    def target(self) -> Target:
+        from groot_ros.data.editing.operations import Target
+
+        return Target(output=self.output, watch=_watch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried(Written):
+    """Where it goes, if it is to be made."""
+
+    dry_run: bool = dry_run_option()
+
+    @property
+    def target(self) -> Target:
+        return replace(super().target, dry_run=self.dry_run)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Several:
+    """Of an action on more datasets."""
+
+    datasets: tuple[Path, ...] = argument(metavar="DATASET")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Some(One):
+    """Of an action on some episodes of a dataset."""
+
+    chosen: Chosen = group(title="which episodes (default: all)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge(Tried, Several):
+    """Of `groot-ros dataset merge`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split(One):
+    """Of `groot-ros dataset split`."""
+
+    fractions: tuple[str, ...] = option(
+        "random shares of the demonstrations, such as train=0.9 val=0.1",
+        default=(),
         metavar="NAME=SHARE",
-        help="random shares of the demonstrations, such as train=0.9 val=0.1",
+        one_of="how",
     )
-    how.add_argument(
-        "--episodes", nargs="+", metavar="NAME=EPISODES", help="such as train=0-89 val=90-99"
+    episodes: tuple[str, ...] = option(
+        "such as train=0-89 val=90-99", default=(), metavar="NAME=EPISODES", one_of="how"
     )
-    how.add_argument(
-        "--by-instruction", "--by_instruction", action="store_true", help="one for each"
+    by_instruction: bool = option(
+        "one for each",
+        default=False,
+        flags=("--by-instruction", "--by_instruction"),
+        one_of="how",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random shares (default: 0)")
-    parser.add_argument(
-        "--output", type=Path, required=True, help="folder to make, with a dataset for each NAME"
+    seed: int = option("of the random shares (default: 0)", default=0)
+    output: Path = option("folder to make, with a dataset for each NAME")
+    dry_run: bool = dry_run_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delete(Tried, Some):
+    """Of `groot-ros dataset delete`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relabel(Tried, Some):
+    """Of `groot-ros dataset relabel`."""
+
+    instruction: str = option("the task in words", default="", one_of="words")
+    table: Path | None = option(
+        "columns episode (such as 3 or 5-9), instruction",
+        default=None,
+        metavar="TABLE.csv",
+        one_of="words",
     )
-    _add_dry_run(parser)
 
 
-def _add_choice(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--episodes", default="", help="indices and ranges, such as 0,3,5-9")
-    group.add_argument(
-        "--with-instruction", "--with_instruction", default="", metavar="TEXT", help="of this task"
+@dataclass(frozen=True, kw_only=True)
+class Trim(Tried, Some):
+    """Of `groot-ros dataset trim`."""
+
+    start_s: float | None = option(
+        "keep what is from this time on", default=None, flags=("--start-s", "--start_s")
     )
-    group.add_argument("--flag", default="", choices=FLAGS, help="of which report.html says so")
+    end_s: float | None = option(
+        "keep what is before this time", default=None, flags=("--end-s", "--end_s")
+    )
+    idle: bool = option("cut what lies before and after the movement", default=False)
 
 
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dry-run", "--dry_run", action="store_true", help="only say what would be made"
+@dataclass(frozen=True, kw_only=True)
+class Stats(Written, One):
+    """Of `groot-ros dataset stats`."""
+
+    pictures: bool = option("all pictures too, not only where they are missing", default=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert(Written, One):
+    """Of `groot-ros dataset convert`."""
+
+    format: str = option(choices=("gr00t", "lerobot-v3"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply(Tried, One):
+    """Of `groot-ros dataset apply`."""
+
+    edits: Path | None = argument(
+        "edit list (default: meta/edits.json of the dataset)", default=None
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    try:
-        return _run(args)
-    except KeyboardInterrupt:
-        print(
-            "interrupted, the dataset is as it was: the same command goes on with the parts of "
-            "videos that are there already",
-            file=sys.stderr,
-        )
-        raise
+def _editing(action: Callable[[Any], Rebuilt]) -> Callable[[Any], int]:
+    """An action that makes one dataset, with what is said of the result."""
+
+    def edit(options: Any) -> int:
+        local = _fetched(options)
+        _say(action(local), options.output or _place(local), local.target.dry_run)
+        return 0
+
+    return _resumable(edit)
 
 
-def _fetch(args: argparse.Namespace) -> None:
+def _resumable(run: Callable[[Any], int]) -> Callable[[Any], int]:
+    def guarded(options: Any) -> int:
+        try:
+            return run(options)
+        except KeyboardInterrupt:
+            print(
+                "interrupted, the dataset is as it was: the same command goes on with the parts "
+                "of videos that are there already",
+                file=sys.stderr,
+            )
+            raise
+
+    return guarded
+
+
+def _place(options: One | Merge) -> Path:
+    """The dataset whose place a result takes."""
+    return options.datasets[0] if isinstance(options, Merge) else options.dataset
+
+
+def _fetched(options: Any) -> Any:
     """Datasets at the hub are read from its cache, and nothing takes their place."""
     from groot_ros.files.hub import is_hub_address, local_folder
 
-    named = args.datasets if args.action == "merge" else [args.dataset]
-    if args.output is None and is_hub_address(named[0]):
-        raise UserError(f"{named[0]} is at the hub, where nothing is written: give --output")
-    found = [local_folder(path, "dataset") for path in named]
-    if args.action == "merge":
-        args.datasets = found
-    else:
-        args.dataset = found[0]
-
-
-def _run(args: argparse.Namespace) -> int:
-    _fetch(args)
-    if args.action == "split":
-        return _split(args)
-    made = {
-        "merge": _merge,
-        "delete": _delete,
-        "relabel": _relabel,
-        "trim": _trim,
-        "stats": _stats,
-        "convert": _convert,
-        "apply": _apply,
-    }[args.action](args)
-    output = args.output or (args.datasets[0] if args.action == "merge" else args.dataset)
-    _say(made, output, args)
-    return 0
-
-
-def _target(args: argparse.Namespace) -> Target:
-    from groot_ros.data.editing.operations import Target
-
-    return Target(
-        output=getattr(args, "output", None),
-        dry_run=getattr(args, "dry_run", False),
-        watch=_watch,
-    )
+    place = _place(options)
+    if options.output is None and is_hub_address(place):
+        raise UserError(f"{place} is at the hub, where nothing is written: give --output")
+    if isinstance(options, Merge):
+        found = tuple(local_folder(path, "dataset") for path in options.datasets)
+        return replace(options, datasets=found)
+    return replace(options, dataset=local_folder(place, "dataset"))
 
 
 def _watch(pieces: Sequence[Piece]) -> Iterable[Piece]:
@@ -167,86 +234,82 @@ def _watch(pieces: Sequence[Piece]) -> Iterable[Piece]:
     return with_progress(pieces, "episodes", len(pieces))
 
 
-def _choice(args: argparse.Namespace) -> Choice:
-    from groot_ros.data.editing.choice import Choice
-
-    return Choice(episodes=args.episodes, instruction=args.with_instruction, flag=args.flag)
-
-
-def _merge(args: argparse.Namespace) -> Rebuilt:
+def _merge(options: Merge) -> Rebuilt:
     from groot_ros.data.editing.operations import merge
 
-    return merge(args.datasets, _target(args))
+    return merge(options.datasets, options.target)
 
 
-def _delete(args: argparse.Namespace) -> Rebuilt:
+def _delete(options: Delete) -> Rebuilt:
     from groot_ros.data.editing.operations import delete
 
-    choice = _choice(args)
+    choice = options.chosen.choice
     if not choice:
         raise UserError("delete needs --episodes, --with-instruction or --flag")
-    return delete(args.dataset, choice, _target(args))
+    return delete(options.dataset, choice, options.target)
 
 
-def _relabel(args: argparse.Namespace) -> Rebuilt:
+def _relabel(options: Relabel) -> Rebuilt:
     from groot_ros.data.editing.operations import relabel, relabel_by_table
 
-    choice = _choice(args)
-    if args.table is None:
-        return relabel(args.dataset, choice, args.instruction, _target(args))
+    choice = options.chosen.choice
+    if options.table is None:
+        return relabel(options.dataset, choice, options.instruction, options.target)
     if choice:
         raise UserError("--table says which episodes are meant: give it alone")
-    return relabel_by_table(args.dataset, args.table, _target(args))
+    return relabel_by_table(options.dataset, options.table, options.target)
 
 
-def _trim(args: argparse.Namespace) -> Rebuilt:
+def _trim(options: Trim) -> Rebuilt:
     from groot_ros.data.editing.operations import change
     from groot_ros.data.editing.trim import by_movement, by_time
 
-    by_clock = args.start_s is not None or args.end_s is not None
-    if by_clock == args.idle:
+    by_clock = options.start_s is not None or options.end_s is not None
+    if by_clock == options.idle:
         raise UserError("trim needs either --idle, or --start-s, --end-s or both")
-    choice = _choice(args)
+    choice = options.chosen.choice
 
     def edits(dataset: Dataset) -> dict[int, Edit]:
         chosen = choice.of(dataset)
-        if args.idle:
+        if options.idle:
             found = by_movement(dataset, chosen)
         else:
-            found = by_time(dataset, chosen, args.start_s or 0.0, args.end_s)
+            found = by_time(dataset, chosen, options.start_s or 0.0, options.end_s)
         return {e.index: edit for e, edit in zip(chosen, found, strict=True)}
 
-    return change(args.dataset, edits, _target(args))
+    return change(options.dataset, edits, options.target)
 
 
-def _stats(args: argparse.Namespace) -> Rebuilt:
+def _stats(options: Stats) -> Rebuilt:
     from groot_ros.data.editing.operations import recompute
 
-    return recompute(args.dataset, _target(args), pictures=args.pictures)
+    return recompute(options.dataset, options.target, pictures=options.pictures)
 
 
-def _convert(args: argparse.Namespace) -> Rebuilt:
+def _convert(options: Convert) -> Rebuilt:
     from groot_ros.data.editing.operations import convert_format
 
-    return convert_format(args.dataset, args.format, _target(args))
+    return convert_format(options.dataset, options.format, options.target)
 
 
-def _apply(args: argparse.Namespace) -> Rebuilt:
+def _apply(options: Apply) -> Rebuilt:
     from groot_ros.data.editing.operations import apply
 
-    return apply(args.dataset, args.edits, _target(args))
+    return apply(options.dataset, options.edits, options.target)
 
 
-def _split(args: argparse.Namespace) -> int:
-    from groot_ros.data.editing.operations import split
+def _split(options: Split) -> int:
+    from groot_ros.data.editing.operations import Target, split
 
-    made = split(args.dataset, lambda dataset: _parts(dataset, args), args.output, _target(args))
+    local = _fetched(options)
+    target = Target(output=options.output, dry_run=options.dry_run, watch=_watch)
+    made = split(local.dataset, lambda dataset: _parts(dataset, options), options.output, target)
     for name, part in made.items():
-        _say(part, args.output / name, args)
+        _say(part, options.output / name, options.dry_run)
     return 0
 
 
-def _parts(dataset: Dataset, args: argparse.Namespace) -> Parts:
+def _parts(dataset: Dataset, options: Split) -> Parts:
     from groot_ros.data.editing.split import (
         by_episodes,
         by_fractions,
@@ -254,27 +317,53 @@ def _parts(dataset: Dataset, args: argparse.Namespace) -> Parts:
         named_values,
     )
 
-    if args.by_instruction:
+    if options.by_instruction:
         return by_instruction(dataset)
-    if args.episodes:
-        return by_episodes(dataset, named_values(args.episodes, "train=0-89"))
+    if options.episodes:
+        return by_episodes(dataset, named_values(options.episodes, "train=0-89"))
     shares = {}
-    for name, text in named_values(args.fractions, "train=0.9").items():
+    for name, text in named_values(options.fractions, "train=0.9").items():
         try:
             shares[name] = float(text)
         except ValueError:
             raise UserError(f"the share of {name} is {text!r}, expected a number") from None
-    return by_fractions(dataset, shares, args.seed)
+    return by_fractions(dataset, shares, options.seed)
 
 
-def _say(made: Rebuilt, output: Path, args: argparse.Namespace) -> None:
+def _say(made: Rebuilt, output: Path, dry_run: bool) -> None:
     if made.short:
         print(f"  {made.short} trimmed episodes left out: shorter than a chunk of actions")
     for name in made.lost:
         print(f"  {name} left out: nobody knows how another maker made it")
     size = f"{made.episodes} episodes, {made.frames} frames"
-    if getattr(args, "dry_run", False):
+    if dry_run:
         print(f"would write {output}: {size}")
         return
     print(f"wrote {output}: {size}")
     print(f"look at it: groot-ros view {quoted(output)}")
+
+
+COMMAND = Actions(
+    commands={
+        "merge": Command(
+            options=Merge, run=_editing(_merge), summary="several datasets to one, in their order"
+        ),
+        "split": Command(options=Split, run=_resumable(_split), summary="one dataset to several"),
+        "delete": Command(options=Delete, run=_editing(_delete), summary="leave episodes out"),
+        "relabel": Command(
+            options=Relabel, run=_editing(_relabel), summary="give episodes another instruction"
+        ),
+        "trim": Command(options=Trim, run=_editing(_trim), summary="cut the ends of episodes"),
+        "stats": Command(
+            options=Stats, run=_editing(_stats), summary="make statistics anew from the rows"
+        ),
+        "convert": Command(
+            options=Convert, run=_editing(_convert), summary="write LeRobot v2.1 or v3"
+        ),
+        "apply": Command(
+            options=Apply,
+            run=_editing(_apply),
+            summary="carry out an edit list, of the viewer or by hand",
+        ),
+    }
+)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    json_option,
+)
 from groot_ros.errors import UserError
+from groot_ros.options import argument, option
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path",
-        type=Path,
-        help="folder of a checkpoint, a bag or a dataset; hf://OWNER/NAME of a checkpoint at the "
-        "hub, hf://datasets/OWNER/NAME of a dataset",
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros inspect`."""
+
+    path: Path = argument(
+        "folder of a checkpoint, a bag or a dataset; hf://OWNER/NAME of a checkpoint at the "
+        "hub, hf://datasets/OWNER/NAME of a dataset"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--weights",
-        action="store_true",
-        help="read a checkpoint's weights: checksums, untrained slots",
+    json: bool = json_option()
+    weights: bool = option(
+        "read a checkpoint's weights: checksums, untrained slots", default=False
     )
-    parser.add_argument(
-        "--robot", default="", help="check that a bag has the topics of this robot name or file"
-    )
+    robot: str = option("check that a bag has the topics of this robot name or file", default="")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.cli import inspect_checkpoint
     from groot_ros.data.bags.files import bags_below
     from groot_ros.data.datasets.reader import Dataset, is_dataset
@@ -39,17 +41,20 @@ def run(args: argparse.Namespace) -> int:
     )
     from groot_ros.files.hub import local_folder
 
-    args.path = local_folder(args.path, "model")
-    if not args.path.exists():
-        raise UserError(f"{args.path} does not exist, expected a checkpoint, a bag or a dataset")
-    if is_dataset(args.path):
-        reports, lines = [describe_dataset(Dataset(args.path))], dataset_lines
-    elif bags := bags_below(args.path):
-        reports, lines = [describe_bag(bag, args.robot) for bag in bags], bag_lines
+    path = local_folder(options.path, "model")
+    if not path.exists():
+        raise UserError(f"{path} does not exist, expected a checkpoint, a bag or a dataset")
+    if is_dataset(path):
+        reports, lines = [describe_dataset(Dataset(path))], dataset_lines
+    elif bags := bags_below(path):
+        reports, lines = [describe_bag(bag, options.robot) for bag in bags], bag_lines
     else:
-        return inspect_checkpoint.run(args)
-    if args.json:
+        return inspect_checkpoint.tell(path, reads_weights=options.weights, as_json=options.json)
+    if options.json:
         print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
     else:
         print("\n".join(line for report in reports for line in lines(report)))
     return 1 if any(report.get("problems") for report in reports) else 0
+
+
+COMMAND = Command(options=Options, run=run)

@@ -5,17 +5,23 @@ With a card that says robot, codec, data and success. Others then use it as hf:/
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="folder of a checkpoint, a run or a dataset")
-    parser.add_argument("repo", metavar="OWNER/NAME", help="where to")
-    parser.add_argument("--private", action="store_true", help="for yourself alone")
+from groot_ros.cli.command import Command
+from groot_ros.options import argument, option
 
 
-def run(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros push`."""
+
+    path: Path = argument("folder of a checkpoint, a run or a dataset")
+    repo: str = argument("where to", metavar="OWNER/NAME")
+    private: bool = option("for yourself alone", default=False)
+
+
+def run(options: Options) -> int:
     from groot_ros.data.datasets.reader import is_dataset
     from groot_ros.data.review.card import checkpoint_card, dataset_card
     from groot_ros.files.hub import Kind, push_folder
@@ -23,16 +29,21 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.policies.checkpoint.folder import find_checkpoint
     from groot_ros.training.checkpoints import STATE_FILES
 
-    kind: Kind = "dataset" if is_dataset(args.path) else "model"
+    kind: Kind = "dataset" if is_dataset(options.path) else "model"
     if kind == "dataset":
-        folder, card = args.path, dataset_card(args.path)
+        folder, card = options.path, dataset_card(options.path)
         left_out: tuple[str, ...] = ()
     else:
-        folder = find_checkpoint(args.path)
+        folder = find_checkpoint(options.path)
         card = checkpoint_card(folder, CheckpointFolder(folder).metadata)
         left_out = STATE_FILES
-    page = push_folder(folder, args.repo, kind, card, is_private=args.private, left_out=left_out)
+    page = push_folder(
+        folder, options.repo, kind, card, is_private=options.private, left_out=left_out
+    )
     print(f"wrote {page}")
     prefix = "hf://datasets/" if kind == "dataset" else "hf://"
-    print(f"==> groot-ros inspect {prefix}{args.repo}")
+    print(f"==> groot-ros inspect {prefix}{options.repo}")
     return 0
+
+
+COMMAND = Command(options=Options, run=run)

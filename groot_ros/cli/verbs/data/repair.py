@@ -6,21 +6,26 @@ removed.
 
 from __future__ import annotations
 
-import argparse
 import errno
+from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Command
 from groot_ros.errors import UserError
+from groot_ros.options import argument
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="folder of a bag")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros repair`."""
+
+    bags: tuple[Path, ...] = argument("folder of a bag", metavar="BAG")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.data.repair.repair import repair_bag
 
-    for bag in args.bags:
+    for bag in options.bags:
         try:
             repaired = repair_bag(bag)
         except OSError as error:
@@ -33,3 +38,6 @@ def run(args: argparse.Namespace) -> int:
         done = "; ".join(repaired.actions) or "nothing to repair"
         print(f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {done}")
     return 0
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    json_option,
+)
+from groot_ros.options import argument
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros validate`."""
+
+    dataset: Path = argument()
+    json: bool = json_option()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.data.review.validate import validate
 
-    found = validate(args.dataset)
-    if args.json:
+    found = validate(options.dataset)
+    if options.json:
         print(json.dumps(asdict(found), indent=2))
         return found.exit_code
     for problem in found.problems:
@@ -27,3 +35,6 @@ def run(args: argparse.Namespace) -> int:
     verdict = f"{len(found.problems)} problems" if found.problems else "valid"
     print(f"{found.path}: {found.episodes} episodes, {found.frames} frames, {verdict}")
     return found.exit_code
+
+
+COMMAND = Command(options=Options, run=run)

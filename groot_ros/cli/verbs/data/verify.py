@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    json_option,
+    robot_option,
+)
+from groot_ros.options import option
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bag", type=Path, required=True)
-    parser.add_argument("--robot", required=True, help="robot name or file")
-    parser.add_argument("--codec", required=True, help="codec or variant of the dataset")
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros verify`."""
+
+    bag: Path = option()
+    robot: str = robot_option()
+    codec: str = option("codec or variant of the dataset")
+    dataset: Path = option()
+    json: bool = json_option()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.data.conversion.verify import TOLERANCE, verify
 
-    found = verify(args.bag, args.robot, args.codec, args.dataset)
-    if args.json:
+    found = verify(options.bag, options.robot, options.codec, options.dataset)
+    if options.json:
         print(json.dumps({**asdict(found), "equal": found.is_equal}, indent=2))
         return found.exit_code
     print(f"{found.rows} rows of {found.episodes} episodes come from {found.bag}")
@@ -33,3 +42,6 @@ def run(args: argparse.Namespace) -> int:
     verdict = "equal" if found.is_equal else "DIFFERENT"
     print(f"dataset and live observations are {verdict} (limit {TOLERANCE:g})")
     return found.exit_code
+
+
+COMMAND = Command(options=Options, run=run)

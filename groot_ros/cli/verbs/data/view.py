@@ -6,18 +6,20 @@ Episodes with what is odd about them, films in step with plots. Nothing leaves t
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
 import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groot_ros.cli.command import Command
 from groot_ros.errors import UserError
 from groot_ros.files.hub import local_folder
+from groot_ros.options import argument, option
 
 if TYPE_CHECKING:
     from groot_ros.viewer.sheet import Sheet
@@ -26,28 +28,27 @@ if TYPE_CHECKING:
 LIBRARIES = ("starlette", "uvicorn")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path", type=Path, help="a dataset, a bag, a folder of bags, a training or an evaluation"
-    )
-    parser.add_argument("--robot", default="", help="of bags: robot name or file")
-    parser.add_argument(
-        "--codec",
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros view`."""
+
+    path: Path = argument("a dataset, a bag, a folder of bags, a training or an evaluation")
+    robot: str = option("of bags: robot name or file", default="")
+    codec: str = option(
+        "of bags: the codec with which a conversion is tried (%(default)s)",
         default="ee_rot6d_joints",
-        help="of bags: the codec with which a conversion is tried (%(default)s)",
     )
-    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (%(default)s)")
-    parser.add_argument(
-        "--host",
+    port: int = option("0 takes a free one (%(default)s)", default=8765)
+    host: str = option(
+        "address to listen on; with one that others reach, a token is needed (%(default)s)",
         default="127.0.0.1",
-        help="address to listen on; with one that others reach, a token is needed (%(default)s)",
     )
-    parser.add_argument(
-        "--no-browser", "--no_browser", action="store_true", help="only print the URL"
+    no_browser: bool = option(
+        "only print the URL", default=False, flags=("--no-browser", "--no_browser")
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     try:
         from groot_ros.viewer.app import make_app, make_sheet_app
         from groot_ros.viewer.serve import is_local, listening, serve
@@ -56,25 +57,25 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise UserError(f"{error.name} is not installed: pip install 'groot_ros[view]'") from None
 
-    path = local_folder(args.path, "dataset")
+    path = local_folder(options.path, "dataset")
     read = _sheet(path)
-    subject = None if read else _subject(path, args.robot, args.codec)
-    token = "" if is_local(args.host) else secrets.token_urlsafe(16)
-    place = listening(args.host, args.port)
-    any_address = args.host in ("0.0.0.0", "::")
-    names = {args.host, socket.gethostname(), socket.getfqdn()} if token else {args.host}
+    subject = None if read else _subject(path, options.robot, options.codec)
+    token = "" if is_local(options.host) else secrets.token_urlsafe(16)
+    place = listening(options.host, options.port)
+    any_address = options.host in ("0.0.0.0", "::")
+    names = {options.host, socket.gethostname(), socket.getfqdn()} if token else {options.host}
     if read:
         app = make_sheet_app(read, names, token, any_address)
     else:
         assert subject
         app = make_app(subject, names, token, any_address)
-    name = socket.gethostname() if any_address else args.host
+    name = socket.gethostname() if any_address else options.host
     shown = f"[{name}]" if ":" in name else name
     url = f"http://{shown}:{place.getsockname()[1]}/" + (f"?token={token}" if token else "")
 
     def ready() -> None:
-        print(f"{args.path} at {url} (Ctrl-C ends it)", flush=True)
-        if not args.no_browser and _has_screen():
+        print(f"{options.path} at {url} (Ctrl-C ends it)", flush=True)
+        if not options.no_browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     serve(app, place, ready)
@@ -132,3 +133,6 @@ def _subject(path: Path, robot: str, codec: str) -> Subject:
 def _has_screen() -> bool:
     """Without one, webbrowser would open a browser of the terminal in this very terminal."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+COMMAND = Command(options=Options, run=run)

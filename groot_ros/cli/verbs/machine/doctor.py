@@ -6,12 +6,16 @@ compares a robot file with both. Every finding ends with the next command.
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    json_option,
+)
 from groot_ros.files.shell import quoted
+from groot_ros.options import option
 
 if TYPE_CHECKING:
     from groot_ros.robot.checking.finding import Finding
@@ -21,18 +25,17 @@ if TYPE_CHECKING:
 LISTEN_S = 5.0
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--robot", help="robot name or file, to be compared with the graph")
-    parser.add_argument(
-        "--seconds", type=float, default=LISTEN_S, help="listen to the graph (%(default)s)"
-    )
-    parser.add_argument(
-        "--no-graph", action="store_true", help="look at the machine alone, join no graph"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros doctor`."""
+
+    robot: str = option("robot name or file, to be compared with the graph", default="")
+    seconds: float = option("listen to the graph (%(default)s)", default=LISTEN_S)
+    no_graph: bool = option("look at the machine alone, join no graph", default=False)
+    json: bool = json_option()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.doctor.facts import gather_facts
     from groot_ros.doctor.machine import machine_findings
     from groot_ros.robot.checking.live import live_findings
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     facts = gather_facts()
     found = machine_findings(facts)
     report: dict[str, Any] = {"machine": asdict(facts)}
-    if not args.json:
+    if not options.json:
         gpus = ", ".join(facts.gpu.devices) or "no GPU"
         print(
             f"groot_ros {facts.version}, Python {facts.python}, "
@@ -50,17 +53,17 @@ def run(args: argparse.Namespace) -> int:
             f"torch {facts.gpu.torch or 'missing'}, {gpus}, {facts.cpus} processors, "
             f"{facts.memory / 1e9:.0f} GB"
         )
-    robot = load_robot(args.robot) if args.robot else None
+    robot = load_robot(options.robot) if options.robot else None
     of_robot = file_findings(robot) if robot else []
-    if not args.no_graph and not facts.ros.problem:
-        of_graph, seen = _listen(args, robot, report)
+    if not options.no_graph and not facts.ros.problem:
+        of_graph, seen = _listen(options, robot, report)
         found += of_graph
         of_robot += live_findings(robot, seen) if robot else []
     for finding in of_robot:
         # What mends the file is checked by the verb that is for it.
-        check = finding.command or f"groot-ros robot check {quoted(args.robot)}"
+        check = finding.command or f"groot-ros robot check {quoted(options.robot)}"
         found.append(replace(finding, command=check))
-    if args.json:
+    if options.json:
         print(json.dumps(report | {"findings": [asdict(f) for f in found]}, indent=2))
     else:
         print("\n".join(map(str, found)) or "nothing wrong was found")
@@ -68,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _listen(
-    args: argparse.Namespace, robot: RobotConfig | None, report: dict[str, Any]
+    options: Options, robot: RobotConfig | None, report: dict[str, Any]
 ) -> tuple[list[Finding], dict[str, SeenTopic]]:
     """What is wrong in the graph beside the robot's own streams, and what was seen of all."""
     from groot_ros.doctor.graph import graph_findings
@@ -77,16 +80,19 @@ def _listen(
     from groot_ros.robot.checking.live import absolute
     from groot_ros.robot.checking.of_file import topics_of
 
-    if not args.json:
-        print(f"listening to the graph for {args.seconds:g} s")
+    if not options.json:
+        print(f"listening to the graph for {options.seconds:g} s")
     with running_node(GraphNode) as node:
         node.subscribe_own()
-        seen = {topic.name: topic for topic in node.listen(args.seconds)}
+        seen = {topic.name: topic for topic in node.listen(options.seconds)}
         endpoints, mismatches = node.endpoints(), node.mismatches()
         own_node = node.get_fully_qualified_name()
     own = {absolute(topic) for topic in topics_of(robot)} if robot else set()
     others = [topic for name, topic in seen.items() if name not in own]
     report["nodes"] = sorted({endpoint.node for endpoint in endpoints} - {own_node})
-    if not args.json:
+    if not options.json:
         print(f"other nodes: {', '.join(report['nodes']) or 'none'}")
     return graph_findings(endpoints, mismatches, others, own_node), seen
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+
+from groot_ros.cli.command import Command
+from groot_ros.options import option
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="also Python, ROS 2, the GPU and the versions of all packages, as JSON",
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros version`."""
+
+    all: bool = option(
+        "also Python, ROS 2, the GPU and the versions of all packages, as JSON", default=False
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.doctor.facts import gather_facts
     from groot_ros.share import own_version
 
-    print(json.dumps(asdict(gather_facts()), indent=2) if args.all else own_version())
+    print(json.dumps(asdict(gather_facts()), indent=2) if options.all else own_version())
     return 0
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    bags_option,
+    json_option,
+    robot_option,
+)
 from groot_ros.cli.output_files import check_folder, check_picture
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
+from groot_ros.options import option
 
 if TYPE_CHECKING:
     from groot_ros.calibration.calibrate import Calibration, Row
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--bags", type=Path, nargs="+", required=True, help="bags or folders of bags"
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros calibrate`."""
+
+    bags: tuple[Path, ...] = bags_option()
+    robot: str = robot_option()
+    output: Path | None = option(
+        "robot file to write: the given one with what was found", default=None
     )
-    parser.add_argument("--robot", required=True, help="robot name or file")
-    parser.add_argument(
-        "--output", type=Path, help="robot file to write: the given one with what was found"
+    picture: Path = option(
+        "picture of what was compared and found (%(default)s)", default=Path("calibration.png")
     )
-    parser.add_argument(
-        "--picture",
-        type=Path,
-        default=Path("calibration.png"),
-        help="picture of what was compared and found (%(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    json: bool = json_option()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.calibration.calibrate import calibrate
     from groot_ros.calibration.recording import read_recording
     from groot_ros.calibration.robot_file import settings_for_copy, write_with_settings
@@ -45,33 +49,34 @@ def run(args: argparse.Namespace) -> int:
     from groot_ros.robot.checking.activation import check_single
     from groot_ros.robot.config import load_robot, robot_path
 
-    _check_paths(args)
-    robot, bags = load_robot(args.robot), find_bags(args.bags)
+    _check_paths(options)
+    robot, bags = load_robot(options.robot), find_bags(options.bags)
     check_single(robot, "calibrate measures one arm")
     reading = (read_recording(bag, robot) for bag in bags)
     found = calibrate(robot, list(with_progress(reading, "reading", len(bags))))
-    write_calibration_plot(found, args.picture)
-    if args.output:
-        source = robot_path(args.robot)
-        settings = {**found.settings, **settings_for_copy(source, args.output)}
-        write_with_settings(source, settings, args.output)
-    if args.json:
-        print(json.dumps(_as_json(found, args), indent=2))
+    write_calibration_plot(found, options.picture)
+    if options.output:
+        source = robot_path(options.robot)
+        settings = {**found.settings, **settings_for_copy(source, options.output)}
+        write_with_settings(source, settings, options.output)
+    if options.json:
+        print(json.dumps(_as_json(found, options), indent=2))
         return 0
     print("\n".join(_table(found.rows)))
-    print(f"wrote {args.picture}: what was compared, the best lag, the fit")
-    print("\n".join(_next(found, args)))
+    print(f"wrote {options.picture}: what was compared, the best lag, the fit")
+    print("\n".join(_next(found, options)))
     return 0
 
 
-def _check_paths(args: argparse.Namespace) -> None:
+def _check_paths(options: Options) -> None:
     """Before minutes of reading."""
-    check_picture(args.picture)
-    if args.output:
-        check_folder(args.output)
-        if args.output.exists():
+    check_picture(options.picture)
+    if options.output:
+        check_folder(options.output)
+        if options.output.exists():
             raise UserError(
-                f"{args.output} exists already and is never overwritten: choose another --output"
+                f"{options.output} exists already and is never overwritten: choose another "
+                "--output"
             )
 
 
@@ -89,30 +94,33 @@ def _estimated(row: Row) -> str:
     return f"{value:6d} ms  [{low}, {high}]"
 
 
-def _next(found: Calibration, args: argparse.Namespace) -> Iterator[str]:
+def _next(found: Calibration, options: Options) -> Iterator[str]:
     from groot_ros.calibration.robot_file import setting_lines
 
-    robot = args.robot
+    robot: str | Path = options.robot
     if not found.settings:
         yield "nothing to set: the robot file says it already, or nothing could be estimated"
-    elif args.output:
-        robot = args.output
-        yield f"wrote {args.output} with {', '.join(found.settings)}"
+    elif options.output:
+        robot = options.output
+        yield f"wrote {options.output} with {', '.join(found.settings)}"
     else:
         yield "to set in the robot file (--output FILE writes a copy of it with them):"
         yield from (f"  {line}" for line in setting_lines(found.settings))
-    bags = shlex.join(map(str, args.bags))
+    bags = shlex.join(map(str, options.bags))
     yield "next:"
     yield (
         f"  groot-ros convert --bags {bags} --robot {quoted(robot)} --codec CODEC --output DATASET"
     )
 
 
-def _as_json(found: Calibration, args: argparse.Namespace) -> dict[str, Any]:
+def _as_json(found: Calibration, options: Options) -> dict[str, Any]:
     return {
-        "robot": args.robot,
+        "robot": options.robot,
         "rows": [asdict(row) for row in found.rows],
         "settings": found.settings,
-        "picture": str(args.picture),
-        "output": str(args.output) if args.output else None,
+        "picture": str(options.picture),
+        "output": str(options.output) if options.output else None,
     }
+
+
+COMMAND = Command(options=Options, run=run)

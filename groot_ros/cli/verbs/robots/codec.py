@@ -5,40 +5,54 @@ A file says how signals become a model's columns and back; see docs/codecs.md.
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Actions, Command
+from groot_ros.cli.common_options import (
+    json_option,
+    robot_option,
+)
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
+from groot_ros.options import argument, option
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(
-        title="actions", metavar="ACTION", required=True, dest="action"
-    )
-    actions.add_parser("list", help="the codec files that ship with the package")
-    show = actions.add_parser("show", help="print a codec file, or what it makes for a robot")
-    check = actions.add_parser("check", help="whether a codec file fits a robot file")
-    for part in (show, check):
-        part.add_argument("codec", help="name of a shipped codec, or the path of a file")
-    show.add_argument("--robot", default="", help="robot name or file: names of the columns")
-    check.add_argument("--robot", required=True, help="robot name or file")
-    check.add_argument("--json", action="store_true", help="print one JSON object")
-    draft = actions.add_parser("draft", help="write a codec file for somebody else's keys")
-    source = draft.add_mutually_exclusive_group(required=True)
-    source.add_argument("--checkpoint", type=Path, help="folder of a GR00T checkpoint")
-    source.add_argument("--dataset", type=Path, help="folder of a dataset")
-    draft.add_argument("--embodiment", default="", help="of a checkpoint that knows several")
-    draft.add_argument("--robot", default="", help="robot name or file that it is to fit")
-    draft.add_argument("--output", type=Path, help="file to write (default: print it)")
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Of `groot-ros codec show`."""
+
+    codec: str = argument("name of a shipped codec, or the path of a file")
+    robot: str = option("robot name or file: names of the columns", default="")
 
 
-def run(args: argparse.Namespace) -> int:
-    return {"list": _list, "show": _show, "check": _check, "draft": _draft}[args.action](args)
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Of `groot-ros codec check`."""
+
+    codec: str = argument("name of a shipped codec, or the path of a file")
+    robot: str = robot_option()
+    json: bool = json_option()
 
 
-def _list(_: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """Of `groot-ros codec draft`, from a checkpoint or a dataset."""
+
+    checkpoint: Path | None = option("folder of a GR00T checkpoint", default=None, one_of="source")
+    dataset: Path | None = option("folder of a dataset", default=None, one_of="source")
+    embodiment: str = option("of a checkpoint that knows several", default="")
+    robot: str = option("robot name or file that it is to fit", default="")
+    output: Path | None = option("file to write (default: print it)", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """Of `groot-ros codec list`, which takes none."""
+
+
+def _list(_: Listed) -> int:
     from groot_ros.codecs.catalog import codec_path, shipped_codecs
 
     for file in shipped_codecs():
@@ -47,14 +61,14 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _show(args: argparse.Namespace) -> int:
+def _show(options: Shown) -> int:
     from groot_ros.codecs.catalog import codec_path, find_codec
     from groot_ros.robot.config import load_robot
 
-    if not args.robot:
-        print(codec_path(args.codec).read_text(), end="")
+    if not options.robot:
+        print(codec_path(options.codec).read_text(), end="")
         return 0
-    codec = find_codec(args.codec).codec(load_robot(args.robot))
+    codec = find_codec(options.codec).codec(load_robot(options.robot))
     for group, features in (("state", codec.features.state), ("action", codec.features.action)):
         print(group)
         for feature in features:
@@ -65,13 +79,13 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(args: argparse.Namespace) -> int:
+def _check(options: Checked) -> int:
     from groot_ros.codecs.catalog import find_codec
     from groot_ros.codecs.check import mismatches
     from groot_ros.data.playback.topics import wanted_labels
     from groot_ros.robot.config import load_robot
 
-    file, robot = find_codec(args.codec), load_robot(args.robot)
+    file, robot = find_codec(options.codec), load_robot(options.robot)
     found = mismatches(file, robot)
     note = ""
     if not found:
@@ -79,7 +93,7 @@ def _check(args: argparse.Namespace) -> int:
             wanted_labels(robot, file.codec(robot))
         except UserError as error:
             note = str(error)
-    if args.json:
+    if options.json:
         print(
             json.dumps(
                 {"codec": file.name, "robot": robot.name, "problems": found, "no_dataset": note},
@@ -93,31 +107,54 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _draft(args: argparse.Namespace) -> int:
+def _draft(options: Drafted) -> int:
     from groot_ros.codecs.draft import draft
     from groot_ros.robot.config import load_robot
 
-    robot = load_robot(args.robot) if args.robot else None
-    if args.checkpoint:
+    robot = load_robot(options.robot) if options.robot else None
+    if options.checkpoint:
         from groot_ros.policies.checkpoint.codec_draft import foreign_checkpoint
 
-        foreign = foreign_checkpoint(args.checkpoint, args.embodiment)
+        foreign = foreign_checkpoint(options.checkpoint, options.embodiment)
     else:
+        assert options.dataset
         from groot_ros.data.review.codec_draft import foreign_dataset
 
-        foreign = foreign_dataset(args.dataset)
+        foreign = foreign_dataset(options.dataset)
     made = draft(foreign, robot)
     said = [f"guessed: {line}" for line in made.guessed]
     said += [f"not known: {line}" for line in made.unknown]
-    if args.output is None:
+    if options.output is None:
         print(made.text + "".join(f"# {line}\n" for line in said), end="")
         return 0
-    if args.output.exists():
-        raise UserError(f"{args.output} is there already: remove it or name another --output")
-    args.output.write_text(made.text, encoding="utf-8")
-    print("\n".join([f"wrote {args.output}", *said]))
+    if options.output.exists():
+        raise UserError(f"{options.output} is there already: remove it or name another --output")
+    options.output.write_text(made.text, encoding="utf-8")
+    print("\n".join([f"wrote {options.output}", *said]))
     print(
-        f"==> groot-ros codec check {quoted(args.output)} "
-        f"--robot {quoted(args.robot or 'YOUR_ROBOT')}"
+        f"==> groot-ros codec check {quoted(options.output)} "
+        f"--robot {quoted(options.robot or 'YOUR_ROBOT')}"
     )
     return 0
+
+
+COMMAND = Actions(
+    commands={
+        "list": Command(
+            options=Listed, run=_list, summary="the codec files that ship with the package"
+        ),
+        "show": Command(
+            options=Shown,
+            run=_show,
+            summary="print a codec file, or what it makes for a robot",
+        ),
+        "check": Command(
+            options=Checked, run=_check, summary="whether a codec file fits a robot file"
+        ),
+        "draft": Command(
+            options=Drafted,
+            run=_draft,
+            summary="write a codec file for somebody else's keys",
+        ),
+    }
+)

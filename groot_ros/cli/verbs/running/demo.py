@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from groot_ros.cli.time_options import add_time_options, chosen_time
+from groot_ros.cli.command import Command
 from groot_ros.demo.trace import Summary, Trace, summarize
+from groot_ros.options import group, option
 from groot_ros.policies.checkpoint.folder import checkpoint_variant, shipped_checkpoint
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.robot.config import load_robot
+from groot_ros.timing.latency import SimulatedTime
 
 LEAST_MOVED_M = 0.05
 NOISE_SEED = 0
 NAMES = {"scripted": "scripted", "local": "groot"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the results")
-    parser.add_argument(
-        "--seconds", type=float, default=40.0, help="of each policy's time at most"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="scene")
-    add_time_options(parser, real_time_factor=1.0)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros demo`."""
+
+    output: Path = option("folder of the results", default=Path("demo"))
+    seconds: float = option("of each policy's time at most", default=40.0)
+    seed: int = option("scene", default=0)
+    time: SimulatedTime = group(SimulatedTime(real_time_factor=1.0))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Run both policies; 1 when a node died, nothing was executed or the cube was not lifted."""
     from groot_ros.demo.plots import write_chunk_plot
     from groot_ros.nodes.clients.ros2_process import enter_private_domain
 
     console = Console()
-    args.output.mkdir(parents=True, exist_ok=True)
+    options.output.mkdir(parents=True, exist_ok=True)
     enter_private_domain()
     problems: list[str] = []
     traces = []
@@ -45,34 +48,34 @@ def run(args: argparse.Namespace) -> int:
         PolicyChoice("scripted", "scripted"),
         PolicyChoice("local", checkpoint_variant(shipped), str(shipped), seed=NOISE_SEED),
     ):
-        console.print(f"running {NAMES[policy.policy]} for at most {args.seconds:g} s")
-        traces.append(_run_policy(policy, args, problems))
+        console.print(f"running {NAMES[policy.policy]} for at most {options.seconds:g} s")
+        traces.append(_run_policy(policy, options, problems))
     console.print("drawing chunks.png")
-    write_chunk_plot(traces, args.output / "chunks.png")
+    write_chunk_plot(traces, options.output / "chunks.png")
     summaries = [summarize(trace) for trace in traces]
     console.print(_table(summaries))
-    console.print(f"{args.output}/ has the films, chunks.png and the bags")
+    console.print(f"{options.output}/ has the films, chunks.png and the bags")
     problems += [problem for summary in summaries for problem in _problems(summary)]
     for problem in problems:
         console.print(f"[red]{problem}[/red]")
     return 1 if problems else 0
 
 
-def _run_policy(policy: PolicyChoice, args: argparse.Namespace, problems: list[str]) -> Trace:
+def _run_policy(policy: PolicyChoice, options: Options, problems: list[str]) -> Trace:
     from groot_ros.demo.film import write_film
     from groot_ros.nodes.clients.ros2_process import DIED, policy_launch, ros2_process
     from groot_ros.nodes.clients.witness_node import watch_run
 
     name = NAMES[policy.policy]
     trace = Trace(name)
-    bag, incidents = (args.output / f"{name}_{part}" for part in ("bag", "incidents"))
+    bag, incidents = (options.output / f"{name}_{part}" for part in ("bag", "incidents"))
     for folder in (bag, incidents):
         shutil.rmtree(folder, ignore_errors=True)
-    log, bag_log = (args.output / f"{part}.log" for part in (name, f"{name}_bag"))
-    timing = chosen_time(args)
+    log, bag_log = (options.output / f"{part}.log" for part in (name, f"{name}_bag"))
+    timing = options.time
     launch = policy_launch(
         policy,
-        seed=str(args.seed),
+        seed=str(options.seed),
         black_box="true",
         incident_folder=str(incidents.resolve()),
         **timing.launch_arguments,
@@ -82,12 +85,12 @@ def _run_policy(policy: PolicyChoice, args: argparse.Namespace, problems: list[s
         ros2_process(launch, log) as alive,
         ros2_process(record, bag_log),
     ):
-        watch_run(load_robot("sim"), trace, alive, args.seconds, timing.real_time)
+        watch_run(load_robot("sim"), trace, alive, options.seconds, timing.real_time)
     if DIED in log.read_text():
         problems.append(f"{name}: a node died, see {log}")
     if not bag.exists():
         problems.append(f"{name}: no bag was recorded, see {bag_log}")
-    write_film(trace, args.output / f"{name}.mp4")
+    write_film(trace, options.output / f"{name}.mp4")
     return trace
 
 
@@ -122,3 +125,6 @@ def _table(summaries: list[Summary]) -> Table:
 
 def _milliseconds(pair: tuple[float, float]) -> str:
     return f"{pair[0] * 1000:.0f} / {pair[1] * 1000:.0f}"
+
+
+COMMAND = Command(options=Options, run=run)

@@ -6,10 +6,10 @@ Success and failure end the episode that is recorded.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from groot_ros.cli.command import Command
 from groot_ros.cli.keys import pressed, single_keys
 from groot_ros.errors import UserError
+from groot_ros.options import option
 
 if TYPE_CHECKING:
     from groot_ros.nodes.clients.record_client import RecorderClient, RecorderStatus, TopicStatus
@@ -43,19 +45,22 @@ HELP = "  ".join(
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recorder", default="/recorder", help="its node (default: /recorder)")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros record`."""
+
+    recorder: str = option("its node (default: /recorder)", default="/recorder")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     if not sys.stdin.isatty():
         raise UserError(
             "groot-ros record needs a terminal for its keys: without one, call the recorder's "
-            f"services, such as `ros2 service call {args.recorder}/start std_srvs/srv/Trigger`"
+            f"services, such as `ros2 service call {options.recorder}/start std_srvs/srv/Trigger`"
         )
     from groot_ros.nodes.clients.record_client import RecorderClient
 
-    client = RecorderClient(args.recorder)
+    client = RecorderClient(options.recorder)
     try:
         Keyboard(client, Console()).loop()
     finally:
@@ -147,3 +152,6 @@ def topic_table(status: RecorderStatus) -> Table:
 def _cells(topic: TopicStatus) -> list[str]:
     keys = ("rate_hz", "age_s", "clock_offset_s", "messages", "dropped")
     return [topic.name, *(topic.values.get(key, "") for key in keys), topic.problem]
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groot_ros.cli.checkpoint_options import add_checkpoint_options, open_checkpoint
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    Loading,
+    json_option,
+)
 from groot_ros.cli.output_files import check_picture
 from groot_ros.cli.replay_report import again_sentence, other_sentence
 from groot_ros.errors import UserError
+from groot_ros.options import argument, group, option
 
 if TYPE_CHECKING:
     from groot_ros.incidents.made_again import MadeAgain
@@ -18,26 +23,29 @@ if TYPE_CHECKING:
     from groot_ros.incidents.what_if import Made
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "incident", type=Path, nargs="?", help="folder that the executor saved; the newest one"
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros replay`."""
+
+    incident: Path | None = argument(
+        "folder that the executor saved; the newest one", default=None
     )
-    parser.add_argument("--checkpoint", type=Path, help="take its chunks, not the recorded ones")
-    parser.add_argument("--robot", help="robot name or file with other limits")
-    add_checkpoint_options(parser)
-    parser.add_argument(
-        "--output", type=Path, help="picture to write, .png, .svg or .pdf (INCIDENT.png)"
+    checkpoint: Path | None = option("take its chunks, not the recorded ones", default=None)
+    robot: str = option("robot name or file with other limits", default="")
+    loading: Loading = group()
+    output: Path | None = option(
+        "picture to write, .png, .svg or .pdf (INCIDENT.png)", default=None
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    json: bool = json_option()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.demo.replay_plot import Shown, write_replay_plot
     from groot_ros.incidents.made_again import make_again
     from groot_ros.incidents.saved_incident import SavedIncident
 
-    saved = SavedIncident.read(args.incident or _newest())
-    output = args.output or Path(f"{saved.name}.png")
+    saved = SavedIncident.read(options.incident or _newest())
+    output = options.output or Path(f"{saved.name}.png")
     check_picture(output)
     made = make_again(saved.recording)
     recorded = made.recorded
@@ -46,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
             f"{saved.path} holds no commands, the arm was at rest all the time: look at its "
             "messages as in any bag"
         )
-    sentence, other = again_sentence(made), _other(args, saved)
-    changed = _changed(args)
+    sentence, other = again_sentence(made), _other(options, saved)
+    changed = _changed(options)
     result = sentence
     if other:
         result = other_sentence(recorded, other.course, changed)
@@ -55,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     course = other.course if other else None
     shown = Shown(saved.name, event, result, saved.event_ns, recorded, changed, course)
     write_replay_plot(shown, output)
-    if args.json:
+    if options.json:
         print(json.dumps(_summary(saved, made, other, output), indent=2))
     else:
         print("\n".join(_lines(saved, sentence, result, other, output)))
@@ -72,26 +80,26 @@ def _newest() -> Path:
     return incidents[-1]
 
 
-def _other(args: argparse.Namespace, saved: SavedIncident) -> Made | None:
+def _other(options: Options, saved: SavedIncident) -> Made | None:
     """The incident with what is changed; None where nothing is."""
     from groot_ros.incidents.what_if import what_if
     from groot_ros.robot.config import load_robot
 
-    if not args.robot and not args.checkpoint:
+    if not options.robot and not options.checkpoint:
         return None
-    robot = load_robot(args.robot) if args.robot else saved.robot
+    robot = load_robot(options.robot) if options.robot else saved.robot
     saved.check(robot)
-    if not args.checkpoint:
+    if not options.checkpoint:
         return what_if(saved, robot)
-    policy = open_checkpoint(args, robot)
+    policy = options.loading.open(options.checkpoint, robot)
     try:
         return what_if(saved, robot, policy)
     finally:
         policy.close()
 
 
-def _changed(args: argparse.Namespace) -> str:
-    given = (args.checkpoint, args.robot)
+def _changed(options: Options) -> str:
+    given = (options.checkpoint, options.robot)
     return " and ".join(Path(name).name for name in given if name)
 
 
@@ -128,3 +136,6 @@ def _summary(
                 "stops": [stop.sentence for stop in course.stops],
             }
     return summary
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -10,9 +9,16 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    device_option,
+    dtype_option,
+)
 from groot_ros.errors import UserError
+from groot_ros.options import argument, option
 
 if TYPE_CHECKING:
     from groot_ros.serving.served import Checkpoints, ModelThread
@@ -22,103 +28,97 @@ GRACE_S = 1.5
 PROTOCOLS = ("positronic", "gr00t", "openpi")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "variant", nargs="?", help="what the checkpoint was trained with, such as ee_rot6d"
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros serve`."""
+
+    variant: str = argument("what the checkpoint was trained with, such as ee_rot6d", default="")
+    native: bool = option(
+        "no codec: the checkpoint's own keys, for NVIDIA's clients and simulators (gr00t)",
+        default=False,
     )
-    parser.add_argument(
-        "--native",
-        action="store_true",
-        help="no codec: the checkpoint's own keys, for NVIDIA's clients and simulators (gr00t)",
-    )
-    parser.add_argument("--embodiment", default="", help="--native: of a checkpoint with several")
-    parser.add_argument(
-        "--checkpoints_dir",
-        "--checkpoints-dir",
-        required=True,
+    embodiment: str = option("--native: of a checkpoint with several", default="")
+    checkpoints_dir: str = option(
+        "folder of a checkpoint, or of an experiment with checkpoint-N inside",
+        flags=("--checkpoints_dir", "--checkpoints-dir"),
         metavar="DIR",
-        help="folder of a checkpoint, or of an experiment with checkpoint-N inside",
     )
-    parser.add_argument("--checkpoint", default="", metavar="ID", help="N of it (default: latest)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
-    parser.add_argument(
-        "--protocol", choices=PROTOCOLS, help="default: positronic, gr00t with --native"
+    checkpoint: str = option("N of it (default: latest)", default="", metavar="ID")
+    host: str = option("address to listen on", default="127.0.0.1")
+    port: int = option("0 takes a free one", default=8000)
+    protocol: str = option(
+        "default: positronic, gr00t with --native", default="", choices=PROTOCOLS
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--dtype", choices=["auto", "float32", "bfloat16", "float16"], default="auto"
+    device: str = device_option()
+    dtype: str = dtype_option()
+    robot: str = option("robot file (default: the checkpoint's, else franka)", default="")
+    action_rate: float = option("Hz (default: the checkpoint's, else 15)", default=0.0)
+    auth_token_env: str | None = option(
+        "variable with the token that clients must send", default=None, metavar="NAME"
     )
-    parser.add_argument(
-        "--robot", default="", help="robot file (default: the checkpoint's, else franka)"
+    allow_kill: bool = option("gr00t: clients may end the server", default=False)
+    compress_images: bool = option(
+        "positronic: ask clients for JPEG, for thin links", default=False
     )
-    parser.add_argument(
-        "--action-rate", type=float, default=0.0, help="Hz (default: the checkpoint's, else 15)"
-    )
-    parser.add_argument(
-        "--auth-token-env", metavar="NAME", help="variable with the token that clients must send"
-    )
-    parser.add_argument(
-        "--allow-kill", action="store_true", help="gr00t: clients may end the server"
-    )
-    parser.add_argument(
-        "--compress-images",
-        action="store_true",
-        help="positronic: ask clients for JPEG, for thin links",
-    )
-    parser.add_argument(
-        "--positronic-version",
-        type=int,
-        choices=[1, 3],
+    positronic_version: Literal[1, 3] = option(
+        "of Positronic's protocol: 1 for every client, 3 for those since 0.4 (%(default)s)",
         default=1,
-        help="of Positronic's protocol: 1 for every client, 3 for those since 0.4 (%(default)s)",
     )
-    parser.add_argument(
-        "--ee-site",
+    ee_site: str = option(
+        "positronic: where the checkpoint's poses are in the client's robot model, such as "
+        "gripper (default: the client's choice, which warns)",
         default="",
         metavar="NAME",
-        help="positronic: where the checkpoint's poses are in the client's robot model, such as "
-        "gripper (default: the client's choice, which warns)",
     )
 
+    @property
+    def spoken(self) -> str:
+        """The protocol, also where nobody names one."""
+        return self.protocol or ("gr00t" if self.native else "positronic")
 
-def run(args: argparse.Namespace) -> int:
+
+def run(options: Options) -> int:
     from groot_ros.policies.checkpoint.local import LocalPolicyConfig
     from groot_ros.serving.checkpoints import LocalCheckpoints
 
-    _check(args)
-    token = _token(args.auth_token_env)
+    _check(options)
+    token = _token(options.auth_token_env)
     config = LocalPolicyConfig(
-        args.checkpoints_dir, args.checkpoint, args.device, args.dtype, args.action_rate
+        options.checkpoints_dir,
+        options.checkpoint,
+        options.device,
+        options.dtype,
+        options.action_rate,
     )
-    checkpoints = None if args.native else LocalCheckpoints(config, args.variant, args.robot)
+    checkpoints = (
+        None if options.native else LocalCheckpoints(config, options.variant, options.robot)
+    )
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     # Which connections open and close is of no interest to an operator.
     logging.getLogger("websockets").setLevel(logging.WARNING)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_serve(args, checkpoints, token))
+        asyncio.run(_serve(options, checkpoints, token))
     # Taking torch apart takes seconds, in which no timer runs any more.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Set the protocol; UserError where options contradict one another."""
-    args.protocol = args.protocol or ("gr00t" if args.native else "positronic")
-    if args.native and (args.variant or args.protocol != "gr00t"):
+def _check(options: Options) -> None:
+    """UserError where options contradict one another."""
+    if options.native and (options.variant or options.spoken != "gr00t"):
         raise UserError(
             "--native serves the checkpoint's own keys in the protocol gr00t: leave out the "
             "variant and --protocol"
         )
-    if not args.native and not args.variant:
+    if not options.native and not options.variant:
         raise UserError(
             "the variant is missing: name a codec or the path of a codec file, auto for the one "
             "that the checkpoint carries, or --native for none"
         )
-    if args.protocol != "positronic" and (args.positronic_version != 1 or args.ee_site):
+    if options.spoken != "positronic" and (options.positronic_version != 1 or options.ee_site):
         raise UserError("--positronic-version and --ee-site are of --protocol positronic alone")
-    if args.embodiment and not args.native:
+    if options.embodiment and not options.native:
         raise UserError("--embodiment is of --native alone: a codec has its own embodiment")
 
 
@@ -135,7 +135,7 @@ def _token(variable: str | None) -> str:
     return token
 
 
-async def _serve(args: argparse.Namespace, checkpoints: Checkpoints | None, token: str) -> None:
+async def _serve(options: Options, checkpoints: Checkpoints | None, token: str) -> None:
     from groot_ros.serving.served import ModelThread
 
     task = asyncio.current_task()
@@ -150,9 +150,9 @@ async def _serve(args: argparse.Namespace, checkpoints: Checkpoints | None, toke
     thread = ModelThread()
     try:
         if checkpoints:
-            await _answer(args, checkpoints, thread, token)
+            await _answer(options, checkpoints, thread, token)
         else:
-            await _answer_native(args, thread, token)
+            await _answer_native(options, thread, token)
         # A client ended it, which may do so.
         _exit_soon()
     finally:
@@ -166,51 +166,54 @@ def _exit_soon() -> None:
     timer.start()
 
 
-async def _answer_native(args: argparse.Namespace, thread: ModelThread, token: str) -> None:
+async def _answer_native(options: Options, thread: ModelThread, token: str) -> None:
     from groot_ros.policies.checkpoint.folder import find_checkpoint
     from groot_ros.serving.gr00t_server import Gr00tServer
     from groot_ros.serving.native import NativeModel
 
-    folder = find_checkpoint(args.checkpoints_dir, args.checkpoint)
+    folder = find_checkpoint(options.checkpoints_dir, options.checkpoint)
 
     def load() -> NativeModel:
-        return NativeModel.load(folder, args.device, args.dtype, args.embodiment)
+        return NativeModel.load(folder, options.device, options.dtype, options.embodiment)
 
     def ready(url: str) -> None:
         print(f"serving {folder} in its own keys at {url}", flush=True)
 
     served = (await thread.run(load)).value
-    server = Gr00tServer(served, thread, token, args.allow_kill)
-    await server.serve(args.host, args.port, ready)
+    server = Gr00tServer(served, thread, token, options.allow_kill)
+    await server.serve(options.host, options.port, ready)
 
 
 async def _answer(
-    args: argparse.Namespace, checkpoints: Checkpoints, thread: ModelThread, token: str
+    options: Options, checkpoints: Checkpoints, thread: ModelThread, token: str
 ) -> None:
     def ready(url: str) -> None:
-        print(f"serving {args.variant} from {args.checkpoints_dir} at {url}", flush=True)
+        print(f"serving {options.variant} from {options.checkpoints_dir} at {url}", flush=True)
 
-    if args.protocol == "positronic":
+    if options.spoken == "positronic":
         from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 
         config = ServerConfig(
-            args.checkpoints_dir,
-            args.host,
-            args.port,
+            options.checkpoints_dir,
+            options.host,
+            options.port,
             token,
-            args.compress_images,
-            args.positronic_version,
-            args.ee_site,
+            options.compress_images,
+            options.positronic_version,
+            options.ee_site,
         )
         await PositronicServer(checkpoints, thread, config).serve(ready)
         return
     served = (await thread.run(lambda: checkpoints.load(checkpoints.default))).value
-    if args.protocol == "gr00t":
+    if options.spoken == "gr00t":
         from groot_ros.serving.gr00t_server import Gr00tServer
 
-        server = Gr00tServer(served, thread, token, args.allow_kill)
-        await server.serve(args.host, args.port, ready)
+        server = Gr00tServer(served, thread, token, options.allow_kill)
+        await server.serve(options.host, options.port, ready)
     else:
         from groot_ros.serving.openpi_server import OpenpiServer
 
-        await OpenpiServer(served, thread, token).serve(args.host, args.port, ready)
+        await OpenpiServer(served, thread, token).serve(options.host, options.port, ready)
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from groot_ros.cli.command import Command
+from groot_ros.options import option
 
 PERIOD_S = 0.25
 SILENT_S = 1.0
@@ -25,21 +28,24 @@ BUDGET = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: Ctrl-C")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros watch`."""
+
+    seconds: float = option("end after so long; 0: Ctrl-C", default=0.0)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Show the page until Ctrl-C."""
     from groot_ros.nodes.clients.operator_node import running_node
     from groot_ros.nodes.clients.watch_node import WatchNode
 
-    end_s = time.monotonic() + args.seconds
+    end_s = time.monotonic() + options.seconds
     with (
         running_node(WatchNode) as node,
         Live(page(node.seen), console=Console(), auto_refresh=False) as live,
     ):
-        while args.seconds == 0 or time.monotonic() < end_s:
+        while options.seconds == 0 or time.monotonic() < end_s:
             node.spin_for(PERIOD_S)
             live.update(page(node.seen), refresh=True)
     return 0
@@ -124,3 +130,6 @@ def _budget(reports: Iterable[Any]) -> Text:
     for key, name, color in BUDGET:
         line.append(f"{name} {means[key] * 1e3:.1f} ms  ", style=color)
     return line
+
+
+COMMAND = Command(options=Options, run=run)

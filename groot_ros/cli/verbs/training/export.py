@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    FLOATS,
+)
+from groot_ros.options import option
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder to write")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="bfloat16")
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros export`."""
+
+    checkpoint: Path = option()
+    output: Path = option("folder to write")
+    dtype: str = option(default="bfloat16", choices=FLOATS)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.policies.checkpoint.folder import find_checkpoint
     from groot_ros.training.export import export_checkpoint
 
-    folder = find_checkpoint(str(args.checkpoint), "")
-    size = export_checkpoint(Path(folder), args.output, args.dtype)
-    print(f"wrote {args.output}: {size / 1e6:.1f} MB")
+    folder = find_checkpoint(str(options.checkpoint), "")
+    size = export_checkpoint(Path(folder), options.output, options.dtype)
+    print(f"wrote {options.output}: {size / 1e6:.1f} MB")
     return 0
+
+
+COMMAND = Command(options=Options, run=run)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from groot_ros.cli.command import Command
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.options import option
 from groot_ros.robot.config import load_robot
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--size", choices=["tiny"], default="tiny")
-    parser.add_argument("--variant", required=True, help="such as ee_rot6d_joints")
-    parser.add_argument("--robot", default="sim", help="robot name or file (default: sim)")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write")
-    parser.add_argument("--gr00t", choices=["N1.7", "N1.6"], default="N1.7", help="version")
-    parser.add_argument("--seed", type=int, default=0)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros init-checkpoint`."""
+
+    size: str = option(default="tiny", choices=("tiny",))
+    variant: str = option("such as ee_rot6d_joints")
+    robot: str = option("robot name or file (default: sim)", default="sim")
+    output: Path = option("folder to write")
+    gr00t: str = option("version", default="N1.7", choices=("N1.7", "N1.6"))
+    seed: int = option(default=0)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     from groot_ros.model.tiny.for_robot import checkpoint_spec
     from groot_ros.model.tiny.init import init_checkpoint
 
-    spec = checkpoint_spec(find_codec(args.variant), load_robot(args.robot))
-    init_checkpoint(args.output, replace(spec, version=args.gr00t), args.seed)
-    print(f"wrote {args.output}: untrained weights, for trying the loop and for training")
+    spec = checkpoint_spec(find_codec(options.variant), load_robot(options.robot))
+    init_checkpoint(options.output, replace(spec, version=options.gr00t), options.seed)
+    print(f"wrote {options.output}: untrained weights, for trying the loop and for training")
     return 0
+
+
+COMMAND = Command(options=Options, run=run)

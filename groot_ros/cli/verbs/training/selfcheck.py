@@ -6,31 +6,40 @@ memory, times and versions. With the same files two machines differ by rounding 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint or of some")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--embodiment", default="", help="default: the first with statistics")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument(
-        "--dtype", choices=["auto", "float32", "bfloat16", "float16"], default="auto"
-    )
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import (
+    device_option,
+    dtype_option,
+    json_option,
+)
+from groot_ros.options import argument, option
 
 
-def run(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros selfcheck`."""
+
+    checkpoint: Path = argument("folder of a checkpoint or of some")
+    json: bool = json_option()
+    embodiment: str = option("default: the first with statistics", default="")
+    device: str = device_option()
+    dtype: str = dtype_option()
+
+
+def run(options: Options) -> int:
     from groot_ros.model.inference.selfcheck import selfcheck
     from groot_ros.policies.checkpoint.folder import find_checkpoint
 
-    folder = find_checkpoint(args.checkpoint)
+    folder = find_checkpoint(options.checkpoint)
     print(f"reading {folder}: minutes for a released one", file=sys.stderr)
-    report = selfcheck(folder, args.device, args.dtype, args.embodiment)
-    print(json.dumps(report, indent=2) if args.json else "\n".join(_lines(report)))
+    report = selfcheck(folder, options.device, options.dtype, options.embodiment)
+    print(json.dumps(report, indent=2) if options.json else "\n".join(_lines(report)))
     return 1 if "refused" in report else 0
 
 
@@ -65,3 +74,6 @@ def _lines(report: dict[str, Any]) -> list[str]:
         versions,
         "==> groot-ros selfcheck CHECKPOINT --json is what to post or compare",
     ]
+
+
+COMMAND = Command(options=Options, run=run)

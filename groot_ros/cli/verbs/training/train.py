@@ -4,63 +4,40 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import MISSING, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.arguments import add_options, add_settings, given_settings, read_options
+from groot_ros.cli.command import Command
 from groot_ros.files.shell import quoted
+from groot_ros.options import option
+from groot_ros.training.config import TrainConfig, make_config, read_yaml
 
 
-class Switch(argparse.BooleanOptionalAction):
-    """`--name` and `--no-name`, or `--name=True` and `--name=False` as Positronic's tools say."""
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros train`: what a file says, and what was given over it."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.nargs = "?"
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
-    ) -> None:
-        words = {"true": True, "false": False}
-        if values is not None and str(values).lower() not in words:
-            parser.error(f"argument {option}: {values!r} is neither True nor False")
-        given = values is None or words[str(values).lower()]
-        setattr(namespace, self.dest, given != str(option).startswith("--no-"))
+    config: Path | None = option("options by name", default=None, metavar="FILE.yaml")
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help="options by name")
-    # transformers and torch take seconds to import; the names of the options need neither.
-    from groot_ros.training.config import TrainConfig
-
-    for option in fields(TrainConfig):
-        names = [f"--{option.name}"]
-        if "_" in option.name:
-            names.append(f"--{option.name.replace('_', '-')}")
-        default = None if option.default is MISSING else option.default
-        text = f"{option.metadata['help']} (default: {default})"
-        text = text.replace(" (default: )", "").replace(" (default: ())", "")
-        kind: dict[str, Any] = {"type": type(default)}
-        if each := option.metadata["each"]:
-            kind = {"type": each, "nargs": "+"}
-        if isinstance(default, bool):
-            kind = {"action": Switch}
-        elif option.name == "color_jitter_params":
-            kind = {"nargs": "+", "metavar": ("NAME", "VALUE")}
-        parser.add_argument(*names, dest=option.name, default=None, help=text, **kind)
+def add(parser: argparse.ArgumentParser, cls: type[Options]) -> None:
+    """Also those of a training itself, which the file may say as well."""
+    add_options(parser, cls)
+    add_settings(parser, TrainConfig)
 
 
-def run(args: argparse.Namespace) -> int:
-    from groot_ros.training.config import TrainConfig, make_config, read_yaml
+def read(cls: type[Options], namespace: argparse.Namespace) -> Options:
+    given = given_settings(TrainConfig, namespace)
+    return replace(read_options(cls, namespace), given=given)
 
-    given = read_yaml(args.config) if args.config else {}
-    for option in fields(TrainConfig):
-        value = getattr(args, option.name)
-        if value is not None:
-            given[option.name] = value
-    if isinstance(words := given.get("color_jitter_params"), list):
-        given["color_jitter_params"] = " ".join(words)
-    config = make_config(given)
+
+def run(options: Options) -> int:
+    file = read_yaml(options.config) if options.config else {}
+    config = make_config({**file, **options.given})
     from groot_ros.training.run import train
     from groot_ros.viewer.training_run import REPORT
 
@@ -77,3 +54,6 @@ def run(args: argparse.Namespace) -> int:
                 f"--dataset {quoted(path)}"
             )
     return 0
+
+
+COMMAND = Command(options=Options, run=run, add=add, read=read)
