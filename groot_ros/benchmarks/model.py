@@ -170,7 +170,9 @@ class Stages:
             found["features"] = serving.features(found["prompt"], found["images"])
 
         def head() -> None:
-            serving.denoise(found["features"], found["prompt"], self.state, self.noise, None)
+            serving.denoise(
+                found["features"], found["prompt"], state=self.state, noise=self.noise, prefix=None
+            )
 
         stages = (preprocess, vision, language, head)
         times = {stage.__name__: self.time_ms(stage) for stage in stages}
@@ -213,7 +215,7 @@ class Benchmark:
             random_checkpoint(self.config, dtype, Path(folder))
             memory.reset_peak()
             before = memory.resident_bytes()
-            weights.load(self.network, Path(folder), self.device, dtype, SLOT)
+            weights.load(self.network, Path(folder), device=self.device, dtype=dtype, slot=SLOT)
             self.load_peak_bytes = memory.peak_bytes() - before
         self.network.eval().requires_grad_(False)
         self.plain = plain_network(self.network, self.config)

@@ -150,7 +150,13 @@ class _Clip:
             self.end_ns - lags_s[0] * NS <= self.hand.times_ns[-1]
         )
         begin_ns, end_ns = self.begin_ns[known], self.end_ns[known]
-        return _Clip(begin_ns, end_ns, self.change[known], self.hand, self.grip)
+        return _Clip(
+            begin_ns=begin_ns,
+            end_ns=end_ns,
+            change=self.change[known],
+            hand=self.hand,
+            grip=self.grip,
+        )
 
     def shown(self, lag_s: float) -> Shown:
         """The whole clip and the fit of each window, to be drawn."""

@@ -152,7 +152,9 @@ class _Reader(StateCollector):
         moving = commanded_labels(robot.commands, robot.observations)
         for spec, wanted in labelled(replace(robot, labels={**robot.labels, **moving})).items():
             for label in filter(None, (wanted, robot.labels.get(spec.name))):
-                found = held_label(self._bag, robot, spec, _bare(label), self._namespace)
+                found = held_label(
+                    self._bag, robot, spec=spec, label=_bare(label), namespace=self._namespace
+                )
                 if found:
                     yield make_track(found, behind_ns)
                     break

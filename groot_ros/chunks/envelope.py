@@ -252,11 +252,11 @@ def _value_excess(where: _Where, values: Array, channel: Channel) -> Excess:
 
 
 def _step_excess(where: _Where, steps: Array, channel: Channel) -> Excess:
-    return _factor_excess(where, steps, channel.step, STEP_GRADES, "changes")
+    return _factor_excess(where, steps, limit=channel.step, grades=STEP_GRADES, verb="changes")
 
 
 def _jerk_excess(where: _Where, jerks: Array, channel: Channel) -> Excess:
-    return _factor_excess(where, jerks, channel.jerk, JERK_GRADES, "trembles")
+    return _factor_excess(where, jerks, limit=channel.jerk, grades=JERK_GRADES, verb="trembles")
 
 
 def _factor_excess(

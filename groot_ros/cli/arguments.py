@@ -42,7 +42,7 @@ def add_options(parser: Container, cls: type[DataclassInstance], default: Any = 
             if option.one_of not in exclusive:
                 exclusive[option.one_of] = parser.add_mutually_exclusive_group(required=True)
             place = exclusive[option.one_of]
-        _add(place, field.name, option, kind, value)
+        _add(place, field.name, option=option, kind=kind, value=value)
 
 
 def read_options(cls: type[O], namespace: argparse.Namespace) -> O:

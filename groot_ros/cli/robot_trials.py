@@ -101,7 +101,9 @@ def _try_all(session: Session, robot: RobotConfig, scenes: list[str], time_limit
                 node.load(policy)
                 loaded = policy
             print(f"trial {number} of {len(session.trials) + len(left)}", end="", flush=True)
-            trial = _judged(node, session, robot, _words(scenes, scene), time_limit_s)
+            trial = _judged(
+                node, session, robot=robot, scene=_words(scenes, scene), time_limit_s=time_limit_s
+            )
             session.add(replace(trial, scene=scene, policy=policy))
             left = left[1:]
         _send_home(node, robot)

@@ -106,19 +106,19 @@ def draft(foreign: Foreign, robot: RobotConfig | None) -> Draft:
     made.add("codec", _plain(foreign.name), indent="")
     made.lines.append("state:")
     for seen in _joined(foreign.state):
-        values, comment = _entry(made, "state", seen, robot, foreign)
+        values, comment = _entry(made, "state", seen=seen, robot=robot, foreign=foreign)
         if foreign.state_history != NOW:
             values |= {"history": list(foreign.state_history)}
         made.add(seen.key, values, comment)
     made.lines.append("action:")
     followed = _followed(foreign.action, robot)
     for seen in _joined(foreign.action):
-        _add_action(made, seen, robot, foreign, followed)
+        _add_action(made, seen, robot=robot, foreign=foreign, followed=followed)
     _say_followed(made, foreign, robot, followed)
     made.lines.append("video:")
     taken: set[str] = set()
     for key, size in foreign.video.items():
-        _add_video(made, key, size, foreign.video_history, robot, taken)
+        _add_video(made, key, size=size, history=foreign.video_history, robot=robot, taken=taken)
     made.add("language", foreign.language, indent="")
     _add_times(made, foreign)
     if foreign.embodiment_tag:
@@ -184,7 +184,7 @@ def _entry(
         made.unknown.append(f"{where}: which signal its {seen.size} numbers are")
         return {"signal": FILL_IN}, f"{seen.size} numbers: name a signal of the robot file"
     if signal == EE_POSE.name:
-        return _pose(made, where, seen, robot, foreign.frame)
+        return _pose(made, where, seen=seen, robot=robot, frame=foreign.frame)
     values: dict[str, object] = {"signal": signal}
     if signal == GRIP.name and foreign.grip_threshold is not None:
         return values | ({"binary": foreign.grip_threshold} if group == "action" else {}), ""
@@ -214,7 +214,7 @@ def _pose(
         if frame is None:
             made.unknown.append(f"{where}: of which link its poses are; see `tool`")
             return values, "of which link? see `tool`"
-        return _framed(made, where, values, robot, frame)
+        return _framed(made, where, values=values, robot=robot, frame=frame)
     form = POSE_SIZES.get(seen.size, "xyz_rot6d")
     doubt = {"xyz_quat": "wxyz, or order: xyzw", "xyz_rpy": "or xyz_rotvec"}.get(form, "")
     made.guessed.append(f"{where} is {form}" + (f" ({doubt})" if doubt else ""))
@@ -295,7 +295,7 @@ def _add_action(
         size = _size(seen, signal, robot)
         made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
         return
-    values, comment = _entry(made, "action", seen, robot, foreign)
+    values, comment = _entry(made, "action", seen=seen, robot=robot, foreign=foreign)
     made.add(seen.key, values, comment)
 
 

@@ -124,12 +124,12 @@ class CodecFile:
         ]
         state = tuple(build_part(self, entry, robot, "state") for entry in self.state)
         return Codec(
-            self.codec_name,
-            ObservationPart(state),
-            ActionPart(tuple(action)),
-            Video(build_cameras(self, robot)),
-            timing or self.timing,
-            self.language,
+            name=self.codec_name,
+            state=ObservationPart(state),
+            action=ActionPart(tuple(action)),
+            video=Video(build_cameras(self, robot)),
+            timing=timing or self.timing,
+            language=self.language,
         )
 
 
@@ -158,7 +158,7 @@ def build_part(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) ->
         keys=entry.keys,
         unit=entry.unit,
         affine=entry.affine,
-        tool=_placed_tool(file, entry, signal, robot, group),
+        tool=_placed_tool(file, entry, signal=signal, robot=robot, group=group),
         label=entry.label,
         history=entry.history,
     )
@@ -222,7 +222,13 @@ def build_cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:
     for key, part in file.video.items():
         if key == EACH_CAMERA:
             found |= {
-                stream.key: VideoPart(name, part.width, part.height, part.fit, part.history)
+                stream.key: VideoPart(
+                    camera=name,
+                    width=part.width,
+                    height=part.height,
+                    fit=part.fit,
+                    history=part.history,
+                )
                 for name, stream in cameras.items()
             }
         elif part.camera in cameras:

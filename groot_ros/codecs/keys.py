@@ -117,7 +117,13 @@ class VideoKeys(FileSection, frozen=True, kw_only=True):
     @property
     def part(self) -> VideoPart:
         size = self.size
-        return VideoPart(self.camera or "", size.width, size.height, self.fit, self.history)
+        return VideoPart(
+            camera=self.camera or "",
+            width=size.width,
+            height=size.height,
+            fit=self.fit,
+            history=self.history,
+        )
 
 
 class CodecKeys(FileSection, frozen=True, kw_only=True):

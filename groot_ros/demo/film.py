@@ -70,9 +70,13 @@ def frames(trace: Trace) -> Iterator[Image]:
         newest = bisect.bisect_right(published, picture.stamp_ns) - 1
         chunk = trace.chunks[newest] if newest >= 0 else None
         nearest = max(0, bisect.bisect_right(wrist_stamps, picture.stamp_ns) - 1)
-        small = _exterior_view(picture.image, SMALL, WHOLE, chunk, picture.stamp_ns)
+        small = _exterior_view(
+            picture.image, SMALL, part=WHOLE, published=chunk, time_ns=picture.stamp_ns
+        )
         hand = _scaled(wrist[nearest].image, SMALL) if wrist else np.zeros_like(small)
-        large = _exterior_view(picture.image, LARGE, ZOOM, chunk, picture.stamp_ns)
+        large = _exterior_view(
+            picture.image, LARGE, part=ZOOM, published=chunk, time_ns=picture.stamp_ns
+        )
         views = np.hstack([large, np.vstack([small, hand])])
         yield np.vstack([_bar(trace, picture, exterior[0]), views])
 

@@ -47,8 +47,15 @@ def _draw(axis: Axes, trace: Trace, channel: int) -> None:
     commanded = trace.commanded_grips if grip else trace.commanded
     measured = trace.measured_grips if grip else trace.measured
     index = 0 if grip else channel
-    _line(axis, commanded, index, start_ns, COMMANDED, "executed (commanded)")
-    _line(axis, measured, index, start_ns, MEASURED, "measured")
+    _line(
+        axis,
+        commanded,
+        channel=index,
+        start_ns=start_ns,
+        color=COMMANDED,
+        label="executed (commanded)",
+    )
+    _line(axis, measured, channel=index, start_ns=start_ns, color=MEASURED, label="measured")
 
 
 def _line(

@@ -63,7 +63,14 @@ def _seconds(episode: Rehearsed, time_ns: int) -> float:
 def _draw_channel(axis: Axes, episode: Rehearsed, column: int) -> None:
     for chunk in episode.chunks:
         color = KINDS["refused"] if chunk.refused else PREDICTED
-        draw_steps(axis, chunk.chunk, episode.signal, column, episode.start_ns, color)
+        draw_steps(
+            axis,
+            chunk.chunk,
+            signal=episode.signal,
+            column=column,
+            begin_ns=episode.start_ns,
+            color=color,
+        )
     times_s = [_seconds(episode, time_ns) for time_ns in episode.times_ns]
     for rows, color in ((episode.demonstrated, DEMONSTRATED), (episode.executed, EXECUTED)):
         axis.plot(times_s, [row[column] for row in rows], color=color, linewidth=1.3)

@@ -83,7 +83,9 @@ def _draw_channel(axis: Axes, shown: Shown, column: int) -> None:
     signal = shown.recorded.signal
     for course, color in ((shown.other, WOULD_PREDICT), (shown.recorded, PREDICTED)):
         for chunk in course.chunks if course else ():
-            draw_steps(axis, chunk, signal, column, shown.event_ns, color)
+            draw_steps(
+                axis, chunk, signal=signal, column=column, begin_ns=shown.event_ns, color=color
+            )
     # A refused chunk may lie far away: the motion is what is looked at.
     axis.autoscale(False)
     low, high = np.inf, -np.inf

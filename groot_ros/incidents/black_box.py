@@ -194,7 +194,8 @@ class BlackBox:
         messages, tape = self._messages.taken(), self._tape.taken()
         incident = self._incident(events, messages, tape, now_ns)
         self._incidents_come += 1
-        self._writer.submit(self._write, incident, self._urdf, messages, tape)
+        urdf = self._urdf
+        self._writer.submit(lambda: self._write(incident, urdf, messages, tape))
 
     def _incident(
         self,
@@ -250,7 +251,7 @@ class BlackBox:
         path = self._folder.new(incident)
         writer = BagWriter(path, compress=True)
         try:
-            self._fill(writer, incident, urdf, messages, tape)
+            self._fill(writer, incident, urdf=urdf, messages=messages, tape=tape)
             writer.finish()
         except BaseException:
             writer.abandon()

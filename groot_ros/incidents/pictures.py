@@ -48,7 +48,17 @@ class PictureKeeper:
     def _message(self, kind: str, data: bytes) -> Any:
         text = find_definition(kind).text
         try:
-            return self._decoder.decode(Stream("", kind, "cdr", 0, text, "ros2msg"), data)
+            return self._decoder.decode(
+                Stream(
+                    topic="",
+                    type_name=kind,
+                    encoding="cdr",
+                    count=0,
+                    schema=text,
+                    schema_encoding="ros2msg",
+                ),
+                data,
+            )
         except Undecodable as error:
             raise UserError(str(error)) from error
 

@@ -46,11 +46,23 @@ class StreamSubscriptions:
             for route in stream_store.routes(buffer):
                 if route.is_camera:
                     self._cameras.append(
-                        CameraSubscription(node, route, buffer, picture_came, reliability)
+                        CameraSubscription(
+                            node,
+                            route,
+                            buffer=buffer,
+                            stored=picture_came,
+                            reliability=reliability,
+                        )
                     )
                 else:
                     self._states.append(
-                        StateSubscription(node, route, buffer, self._receive, reliability)
+                        StateSubscription(
+                            node,
+                            route,
+                            buffer=buffer,
+                            receive=self._receive,
+                            reliability=reliability,
+                        )
                     )
             stack.pop_all()
         if self._cameras or any(state.has_choice for state in self._states):

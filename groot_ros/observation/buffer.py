@@ -267,7 +267,14 @@ class ObservationBuffer:
                 step: self._earlier(stamp_ns - ago_ns, ages)
                 for step, ago_ns in self._past_ns.items()
             }
-        return Snapshot(stamp_ns, self._specs, around, pictures, ages, past)
+        return Snapshot(
+            stamp_ns=stamp_ns,
+            specs=self._specs,
+            around=around,
+            pictures=pictures,
+            ages=ages,
+            past=past,
+        )
 
     def _earlier(self, time_ns: int, ages: Ages) -> Snapshot:
         """What was newest at a time, with the lock held; before there was anything the oldest."""
@@ -276,7 +283,9 @@ class ObservationBuffer:
             for name, history in self._cameras.items()
         }
         around = tuple(h.around(max(time_ns, h.stamps[0])) for h in self._state.values())
-        return Snapshot(time_ns, self._specs, around, pictures, ages)
+        return Snapshot(
+            stamp_ns=time_ns, specs=self._specs, around=around, pictures=pictures, ages=ages
+        )
 
     def observe(self, now_ns: int, instruction: str) -> tuple[Observation, Ages]:
         """The observation of `snapshot`, its pictures decoded."""

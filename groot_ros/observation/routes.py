@@ -106,7 +106,16 @@ def routes(buffer: Sink, behind_ns: int = 0) -> list[Route]:
         time = _Time(StreamTime(camera.clock), behind_ns)
         store = partial(_store_image, buffer, name, camera, time, decoder)
         kind = expected_type(camera)
-        topics.append(Route(camera.topic, kind, (name,), store, decoder, camera.clock))
+        topics.append(
+            Route(
+                topic=camera.topic,
+                type_name=kind,
+                streams=(name,),
+                store=store,
+                decoder=decoder,
+                clock=camera.clock,
+            )
+        )
     return topics
 
 
@@ -198,7 +207,7 @@ def _store_transforms(
         pose = from_transform(told.transform)
         if stamp_ns and POSE.usable(pose[None])[0]:
             parent, child = told.header.frame_id.lstrip("/"), told.child_frame_id.lstrip("/")
-            tree.add(parent, child, stamp_ns, pose, is_static)
+            tree.add(parent, child, time_ns=stamp_ns, pose=pose, is_static=is_static)
     if is_static:
         return
     try:

@@ -81,13 +81,13 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
         from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
 
         config = LocalPolicyConfig(
-            choice.checkpoints_dir,
-            choice.checkpoint,
-            choice.device,
-            choice.dtype,
-            choice.action_rate_hz,
-            choice.seed,
-            choice.compile,
+            checkpoints_dir=choice.checkpoints_dir,
+            checkpoint=choice.checkpoint,
+            device=choice.device,
+            dtype=choice.dtype,
+            action_rate_hz=choice.action_rate_hz,
+            seed=choice.seed,
+            compile=choice.compile,
         )
         return LocalPolicy(config, chosen_codec(choice), robot)
     if choice.policy == "remote":

@@ -29,7 +29,9 @@ def arm_kinematics(
         raise _unknown(robot, "base_frame", robot.base_frame, urdf.links)
     grip = robot.observations.grip
     held = {grip.joint: grip.open} if grip and grip.joint in known else {}
-    return ForwardKinematics(urdf, joints.joints, robot.base_frame, points, held)
+    return ForwardKinematics(
+        urdf, joints.joints, base_frame=robot.base_frame, points=points, held=held
+    )
 
 
 def watched_points(robot: RobotConfig, urdf: Urdf) -> ForwardKinematics:

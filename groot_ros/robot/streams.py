@@ -135,4 +135,6 @@ class VectorKeys(StateKeys, frozen=True, kw_only=True):
     @property
     def stream(self) -> VectorStream:
         names = VECTOR_NAMES[self.type] or tuple(self.names or self.joints or ())
-        return VectorStream(self.topic, self.type, names, self.max_age, self.time)
+        return VectorStream(
+            topic=self.topic, type=self.type, names=names, max_age_s=self.max_age, time=self.time
+        )

@@ -241,16 +241,21 @@ def _joint(element: ElementTree.Element) -> UrdfJoint:
     limit = element.find("limit")
     has_range = kind in ("revolute", "prismatic")
     return UrdfJoint(
-        name,
-        kind,
-        _link_of(element, "parent", name),
-        _link_of(element, "child", name),
-        _origin(element.find("origin"), name),
-        axis / (length or 1.0),
-        _numbers(limit, "lower", (0.0,), name, NO_LIMIT)[0] if has_range else None,
-        _numbers(limit, "upper", (0.0,), name, NO_LIMIT)[0] if has_range else None,
-        _mimic(element.find("mimic"), name),
-        _numbers(limit, "velocity", (0.0,), name, NO_LIMIT)[0] or None,
+        name=name,
+        type=kind,
+        parent=_link_of(element, "parent", name),
+        child=_link_of(element, "child", name),
+        origin=_origin(element.find("origin"), name),
+        axis=axis / (length or 1.0),
+        lower=_numbers(limit, "lower", missing=(0.0,), joint=name, largest=NO_LIMIT)[0]
+        if has_range
+        else None,
+        upper=_numbers(limit, "upper", missing=(0.0,), joint=name, largest=NO_LIMIT)[0]
+        if has_range
+        else None,
+        mimic=_mimic(element.find("mimic"), name),
+        velocity=_numbers(limit, "velocity", missing=(0.0,), joint=name, largest=NO_LIMIT)[0]
+        or None,
     )
 
 

@@ -54,7 +54,7 @@ class OpenpiServer:
         def listening(url: str) -> None:
             ready(url.replace("ws://", "openpi://"))
 
-        await listen(self._session, self._gate, host, port, listening)
+        await listen(self._session, self._gate, host=host, port=port, ready=listening)
 
     def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
         if urlsplit(request.path).path == "/healthz":

@@ -86,7 +86,9 @@ class PositronicServer:
         """Load the default model, then answer until cancelled; `ready` gets the URL."""
         async with self._slot.use(self._checkpoints.default, _nobody):
             pass
-        await listen(self._session, self._gate, self._config.host, self._config.port, ready)
+        await listen(
+            self._session, self._gate, host=self._config.host, port=self._config.port, ready=ready
+        )
 
     def _gate(self, connection: ServerConnection, request: Request) -> Response | None:
         if not is_authorized(request, TOKEN_KIND, self._config.token):
@@ -145,7 +147,9 @@ class PositronicServer:
                     end = {SESSION_ID: session_id, END_SESSION: True}
                     await socket.send(numpy_wire.pack(end))
                     return
-                answer = await self._answer(message, model, codec, settings, session_id)
+                answer = await self._answer(
+                    message, model, codec=codec, settings=settings, session_id=session_id
+                )
                 await socket.send(answer)
 
     async def _answer(
@@ -215,7 +219,7 @@ def _stack(codec: Codec, settings: Settings, config: ServerConfig) -> dict[str, 
     """What a client builds in front of the connection."""
     if config.protocol == NATIVE:
         fps, jpeg = codec.timing.action_rate_hz, config.compress_images
-        return describe(codec, fps, settings.horizon, jpeg, config.ee_site)
+        return describe(codec, fps, horizon_s=settings.horizon, jpeg=jpeg, site=config.ee_site)
     width, height = codec.video.size
     size = {"width": width, "height": height}
     return {

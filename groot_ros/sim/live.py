@@ -44,14 +44,14 @@ class State:
 def measure(simulation: Simulation, stamp_ns: int) -> State:
     """The robot as it is now."""
     return State(
-        stamp_ns,
-        simulation.joint_position,
-        simulation.joint_velocity,
-        simulation.finger_position,
-        simulation.finger_velocity,
-        simulation.ee_pose,
-        simulation.succeeded,
-        simulation.configuration,
+        stamp_ns=stamp_ns,
+        joint_position=simulation.joint_position,
+        joint_velocity=simulation.joint_velocity,
+        finger_position=simulation.finger_position,
+        finger_velocity=simulation.finger_velocity,
+        ee_pose=simulation.ee_pose,
+        succeeded=simulation.succeeded,
+        configuration=simulation.configuration,
     )
 
 

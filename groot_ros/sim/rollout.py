@@ -319,7 +319,9 @@ class _Acting:
             self._signal = signal
             self.executor = self._make_executor()
         if self.executor.begins_anew:
-            begin_motion(self.executor, None, chunk, self._measured(), now_ns)
+            begin_motion(
+                self.executor, None, chunk=chunk, measured=self._measured(), now_ns=now_ns
+            )
         self.executor.accept(made.chunk_id, chunk, now_ns)
 
     def _measured(self) -> NDArray[np.float64]:

@@ -115,14 +115,14 @@ class _Stage:
         if record := evaluation.films.record(scene):
             write_trial(trace, record)
         return Outcome(
-            scene,
-            episode.instruction,
-            episode.succeeded,
-            episode.duration_s,
-            "" if episode.succeeded else self._explain(episode, cubes, index),
-            simulation.render("exterior"),
-            trace.flips,
-            trace.jerk_m_s3,
+            scene=scene,
+            instruction=episode.instruction,
+            succeeded=episode.succeeded,
+            duration_s=episode.duration_s,
+            failure="" if episode.succeeded else self._explain(episode, cubes, index),
+            picture=simulation.render("exterior"),
+            flips=trace.flips,
+            jerk_m_s3=trace.jerk_m_s3,
         )
 
     def _explain(self, episode: Episode, cubes: dict[str, np.ndarray], index: int) -> str:

@@ -26,9 +26,9 @@ def export_checkpoint(folder: Path, output: Path, dtype: str) -> int:
     save_checkpoint(
         output,
         load_network(folder, dtype=DTYPES[dtype]),
-        checkpoint.processor_config,
-        checkpoint.statistics,
-        checkpoint.slots,
-        files,
+        processor_config=checkpoint.processor_config,
+        statistics=checkpoint.statistics,
+        slots=checkpoint.slots,
+        extra_files=files,
     )
     return sum(file.stat().st_size for file in output.iterdir())

@@ -36,14 +36,20 @@ class TrainingModule(nn.Module):
         k: Tensor,
     ) -> dict[str, Tensor]:
         """Loss of B observations with M noises each; noisy and velocity are (B M, H, D)."""
-        batch = self._batch(input_ids, attention_mask, patches, grids, state, slot)
+        batch = self._batch(
+            input_ids, attention_mask, patches=patches, grids=grids, state=state, slot=slot
+        )
         context = self.network.context(batch)
         repeats = len(noisy) // len(state)
         if repeats > 1:
             context = Context(*(_repeat_tokens(tokens, repeats) for tokens in context))
             state, slot, mask = (x.repeat_interleave(repeats, 0) for x in (state, slot, mask))
         sample = NoisySample(noisy, velocity, timestep)
-        return {"loss": self.network.action_head.loss(sample, mask, state, context, slot)}
+        return {
+            "loss": self.network.action_head.loss(
+                sample, mask, state=state, context=context, slot=slot
+            )
+        }
 
     @torch.no_grad()
     def actions(self, inputs: Mapping[str, Tensor], noise: Tensor) -> Tensor:
@@ -61,7 +67,14 @@ class TrainingModule(nn.Module):
     ) -> Batch:
         rows = [(int(row), int(column)) for row, column in grids.tolist()]
         padded = None if bool(attention_mask.all()) else attention_mask
-        return Batch(input_ids, patches, rows, state, slot, padded)
+        return Batch(
+            input_ids=input_ids,
+            patches=patches,
+            grids=rows,
+            state=state,
+            slot=slot,
+            attention_mask=padded,
+        )
 
 
 def _repeat_tokens(tokens: Tokens, repeats: int) -> Tokens:

@@ -92,7 +92,13 @@ class Prepared:
 def prepare_training(config: TrainConfig) -> Prepared:
     """Load base model and datasets; UserError says what does not fit and how to mend it."""
     sources = [
-        open_source(path, modality_config, embodiment, config.eval_episodes, config.seed)
+        open_source(
+            path,
+            modality_config,
+            embodiment=embodiment,
+            eval_episodes=config.eval_episodes,
+            seed=config.seed,
+        )
         for path, modality_config, embodiment in config.inputs
     ]
     embodiments = by_embodiment(sources)
@@ -187,9 +193,9 @@ def _prepare(
             StateActionProcessor(
                 ProcessorConfig.from_dict(kwargs),
                 ModalityConfig.from_dict(modality, tag),
-                statistics,
-                tag,
-                base.slot(tag),
+                statistics=statistics,
+                embodiment=tag,
+                slot=base.slot(tag),
             ),
         )
         for tag, modality in modalities.items()

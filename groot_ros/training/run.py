@@ -75,7 +75,9 @@ def train(config: TrainConfig) -> Path:
             print(f"watch it: groot-ros view {quoted(config.run_path)}", flush=True)
         hold_pictures(config, prepared, samples)
         held_out = _held_out(prepared)
-        trainer = GrootTrainer(config, prepared, samples, held_out, arguments)
+        trainer = GrootTrainer(
+            config, prepared, samples=samples, held_out=held_out, arguments=arguments
+        )
         for callback in list(trainer.callback_handler.callbacks):
             if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
                 trainer.remove_callback(callback)
@@ -119,10 +121,10 @@ def training_samples(config: TrainConfig, prepared: Prepared) -> Mixture:
         Samples(
             part.table,
             part.processor,
-            prepared.network.config,
+            config=prepared.network.config,
             # Datasets have noise of their own.
-            replace(options, seed=config.seed + number),
-            part.source.name,
+            options=replace(options, seed=config.seed + number),
+            name=part.source.name,
         )
         for number, part in enumerate(prepared.parts)
     ]
@@ -160,10 +162,10 @@ def _plan_memory(
     free = available_bytes(device) + held
     is_alone = arguments.parallel_mode == ParallelMode.NOT_DISTRIBUTED
     if is_alone:
-        check_memory(network, config, Activations(0, 0), share, free)
+        check_memory(network, config, activations=Activations(0, 0), samples=share, free=free)
     activations = training_activations(config, prepared, samples, device)
     if is_alone:
-        check_memory(network, config, activations, share, free)
+        check_memory(network, config, activations=activations, samples=share, free=free)
     return describe_memory(network, config, activations, share)
 
 

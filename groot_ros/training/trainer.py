@@ -162,10 +162,10 @@ class GrootTrainer(Trainer):
             save_checkpoint(
                 folder,
                 network,
-                prepared.processor_config,
-                prepared.statistics,
-                prepared.slots,
-                files,
+                processor_config=prepared.processor_config,
+                statistics=prepared.statistics,
+                slots=prepared.slots,
+                extra_files=files,
             )
         if self._average is not None or self._config.lora:
             own = {name: all_weights[name].detach().cpu().contiguous() for name in trained}

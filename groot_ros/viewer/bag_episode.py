@@ -122,7 +122,8 @@ def read_episode(
 
 def _tracks(bag: Bag, robot: RobotConfig, namespace: str, behind_ns: int) -> list[LabelTrack]:
     found = (
-        held_label(bag, robot, spec, label, namespace) for spec, label in labelled(robot).items()
+        held_label(bag, robot, spec=spec, label=label, namespace=namespace)
+        for spec, label in labelled(robot).items()
     )
     return [make_track(topic, behind_ns) for topic in found if topic]
 

@@ -173,15 +173,30 @@ class BagSubject:
                     converted = self._convert(source, episode, folder / "part")
                 except UserError as error:
                     refused = str(error)
-            read = read_episode(bag, self._robot, episode, folder, behind_ns, self._fps)
-        return read, converted or _unconverted(episode, read, self._codec_name, refused, self._fps)
+            read = read_episode(
+                bag,
+                self._robot,
+                episode=episode,
+                folder=folder,
+                behind_ns=behind_ns,
+                fps=self._fps,
+            )
+        return read, converted or _unconverted(
+            episode, read, codec=self._codec_name, refused=refused, fps=self._fps
+        )
 
     def _convert(self, source: Source, episode: Episode, folder: Path) -> Json:
         """What a conversion says of an episode; BagError where it leaves it out."""
         folder.mkdir()
         told = replace(episode, instruction=episode.instruction or UNKNOWN)
         try:
-            found = extract(source, told, ExtractOptions(self._fps), folder, lambda _: None)
+            found = extract(
+                source,
+                told,
+                options=ExtractOptions(self._fps),
+                folder=folder,
+                progress=lambda _: None,
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return {**found.to_dict(), "fps": self._fps}

@@ -53,10 +53,12 @@ def checkpoint(setting: Setting, version: str) -> Iterator[Result]:
     save_checkpoint(
         folder,
         network,
-        _processor_config(spec, config.version, config),
-        {EMBODIMENT: tabletop_statistics(spec.state, spec.actions, spec.horizon, spec.workspace)},
-        {EMBODIMENT: 0},
-        _extra_files(spec, config.version),
+        processor_config=_processor_config(spec, config.version, config),
+        statistics={
+            EMBODIMENT: tabletop_statistics(spec.state, spec.actions, spec.horizon, spec.workspace)
+        },
+        slots={EMBODIMENT: 0},
+        extra_files=_extra_files(spec, config.version),
     )
     size = sum(file.stat().st_size for file in folder.iterdir())
     yield Result(

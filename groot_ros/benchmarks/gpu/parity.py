@@ -34,7 +34,9 @@ def compare(setting: Setting, versions: Sequence[str], sizes: Sequence[str]) -> 
         for size in sizes:
             expected = _on_cpu(setting, version, size)
             for dtype in DTYPES:
-                for result in _on_device(setting, version, size, dtype, expected):
+                for result in _on_device(
+                    setting, version, size=size, dtype=dtype, expected=expected
+                ):
                     problems += _problems(result)
                     yield result
     if problems:
@@ -87,7 +89,9 @@ def outputs(stages: Stages, frames: list[np.ndarray]) -> dict[str, Tensor]:
         "patches": patches,
         "vision": torch.cat([level for image in images for level in image.levels]),
         "language": features,
-        "actions": serving.denoise(features, prompt, stages.state, stages.noise, None),
+        "actions": serving.denoise(
+            features, prompt, state=stages.state, noise=stages.noise, prefix=None
+        ),
     }
     return {name: tensor.float().cpu() for name, tensor in found.items()}
 

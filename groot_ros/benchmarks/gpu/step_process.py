@@ -66,7 +66,9 @@ def run(step: Step, setting: Setting, limit_s: float, start: Any) -> Finished:
     finally:
         _end(process)
     seconds = round(time.monotonic() - started_s, 2)
-    return _finished(step, lines, log, seconds, timed_out, process.exitcode)
+    return _finished(
+        step, lines, log=log, seconds=seconds, timed_out=timed_out, exit_code=process.exitcode
+    )
 
 
 def _end(process: Any) -> None:

@@ -78,7 +78,9 @@ def measure(setting: Setting, method: str) -> Iterator[Result]:
     activations = training_activations(config, prepared, samples, device)
     _check_fit(config, prepared, activations, free)
     failures = []
-    for size in _batch_sizes(setting, config, prepared, activations, free):
+    for size in _batch_sizes(
+        setting, config, prepared=prepared, activations=activations, free=free
+    ):
         plan = plan_memory(prepared.network, config, activations.of(size))
         case = {"model": N17, "method": method, "batch": size}
         planned = {**_described(plan, prepared), "prepared in": (round(prepared_s, 2), "s")}
@@ -98,7 +100,7 @@ def _check_fit(
     config: TrainConfig, prepared: Prepared, activations: Activations, free: float
 ) -> None:
     try:
-        check_memory(prepared.network, config, activations, 1, free)
+        check_memory(prepared.network, config, activations=activations, samples=1, free=free)
     except UserError as error:
         raise Skip(str(error)) from None
 
@@ -136,7 +138,7 @@ def _run(config: TrainConfig, prepared: Prepared, steps: int) -> dict[str, tuple
     arguments = _arguments(config, workers)
     forget_peak(arguments.device)
     times = StepTimes(arguments.device, steps)
-    trainer = GrootTrainer(config, prepared, samples, None, arguments)
+    trainer = GrootTrainer(config, prepared, samples=samples, held_out=None, arguments=arguments)
     trainer.add_callback(times)
     try:
         trainer.train()

@@ -127,7 +127,7 @@ class Borders:
         def projected(spec: SignalSpec, values: Array) -> Array:
             bounds = self._bounds if spec.name == self.signal.name else _unbounded(spec.kind)
             inside, outside = spec.kind.project(
-                values, bounds.lower, bounds.upper, self.margin_m, spec.name
+                values, bounds.lower, bounds.upper, margin=self.margin_m, signal=spec.name
             )
             moved[outside] = True
             if spec.name == self.signal.name and self._tool:

@@ -155,7 +155,9 @@ class ChunkExecutor:
 
     def accept(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
         """Take a chunk while time stands still; the reason when it is refused."""
-        return accept_ahead(self, nullcontext(), lambda: now_ns, chunk_id, chunk)
+        return accept_ahead(
+            self, nullcontext(), clock=lambda: now_ns, chunk_id=chunk_id, chunk=chunk
+        )
 
     def admit(self, chunk_id: int, chunk: Chunk, now_ns: int) -> Admitted | str:
         """A chunk has come; the reason when it may not be executed."""
@@ -233,7 +235,7 @@ class ChunkExecutor:
         steps, step_s = chunk.signals[self.settings.signal.name], chunk.step_ns / 1e9
         curve = self._planner.inside(chunk.curve or self._planner.curve(steps, step_s))
         from_s = self._consumption.between_s(chunk.stamp_ns, due_ns)
-        offer = self._offer(admitted, curve, max(from_s, 0.0), lead, now_ns)
+        offer = self._offer(admitted, curve, from_s=max(from_s, 0.0), lead=lead, now_ns=now_ns)
         gap = self._gap(offer)
         return gap_refusal(gap, self._bounds) or offer
 
@@ -244,17 +246,17 @@ class ChunkExecutor:
         assert timeline
         at_ns = timeline.now_ns + lead * self._period_ns
         return Offer(
-            admitted,
-            self._planner,
-            curve,
-            from_s,
-            timeline.at(at_ns).motion,
-            self._velocity_before(timeline, at_ns, lead),
-            at_ns,
-            self.settings.blend_s,
-            self.speed_scale * admitted.chunk.verdict.speed * admitted.chunk.speed,
-            self._version,
-            now_ns,
+            admitted=admitted,
+            planner=self._planner,
+            curve=curve,
+            from_s=from_s,
+            old=timeline.at(at_ns).motion,
+            velocity=self._velocity_before(timeline, at_ns, lead),
+            at_ns=at_ns,
+            blend_s=self.settings.blend_s,
+            speed_scale=self.speed_scale * admitted.chunk.verdict.speed * admitted.chunk.speed,
+            version=self._version,
+            made_ns=now_ns,
         )
 
     def _velocity_before(self, timeline: Timeline, at_ns: int, lead: int) -> Array:
@@ -280,14 +282,14 @@ class ChunkExecutor:
             return "it cannot be joined to the motion within the limits", False
         admitted = offer.admitted
         running = Running(
-            admitted.chunk_id,
-            admitted.chunk,
-            offer.curve,
-            joined,
-            admitted.arrived_ns,
-            offer.from_s * 1e9 / admitted.chunk.step_ns,
-            Jump.of(self._gap(offer), self._bounds.kind),
-            Jump(),
+            chunk_id=admitted.chunk_id,
+            chunk=admitted.chunk,
+            curve=offer.curve,
+            joined=joined,
+            arrived_ns=admitted.arrived_ns,
+            joined_step=offer.from_s * 1e9 / admitted.chunk.step_ns,
+            gap=Jump.of(self._gap(offer), self._bounds.kind),
+            seam=Jump(),
         )
         self._plan(running, now_ns)
         return None, False
@@ -327,7 +329,7 @@ class ChunkExecutor:
         at_ns = timeline.now_ns + self._period_ns
         from_s = running.step_at(at_ns) * running.chunk.step_ns / 1e9
         admitted = Admitted(running.chunk_id, running.chunk, running.arrived_ns)
-        offer = self._offer(admitted, running.curve, from_s, 1, now_ns)
+        offer = self._offer(admitted, running.curve, from_s=from_s, lead=1, now_ns=now_ns)
         if joined := offer.join():
             self._plan(replace(running, joined=joined), now_ns)
             if waiting:
@@ -438,12 +440,12 @@ class ChunkExecutor:
             return None
         since_ns = min(max(0, now_ns - self._last_ns), self._period_ns)
         return Progress(
-            now_ns,
-            running.chunk_id,
-            self.epoch,
-            running.step_at(timeline.now_ns + since_ns),
-            running.joined.rate,
-            running.joined_step,
+            stamp_ns=now_ns,
+            chunk_id=running.chunk_id,
+            epoch=self.epoch,
+            step=running.step_at(timeline.now_ns + since_ns),
+            rate=running.joined.rate,
+            delay_steps=running.joined_step,
         )
 
     @property

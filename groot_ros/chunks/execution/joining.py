@@ -56,11 +56,11 @@ class Offer:
         joined = self.planner.join(
             self.curve,
             self.from_s,
-            self.old,
-            self.velocity,
-            self.at_ns,
-            self.blend_s,
-            self.speed_scale,
+            old=self.old,
+            velocity=self.velocity,
+            at_ns=self.at_ns,
+            blend_s=self.blend_s,
+            speed_scale=self.speed_scale,
         )
         if joined:
             joined.motion.curve.prepare()

@@ -171,7 +171,9 @@ class Planner:
                 break
             fade = make_fade(self.bounds, gap, blend_s, share)
             times_s = self._times_s(curve.duration_s, from_s, rate, fade if waits else None)
-            values, active_s = self._faded(curve, times_s, old, velocity, at_ns, fade)
+            values, active_s = self._faded(
+                curve, times_s, old=old, velocity=velocity, at_ns=at_ns, fade=fade
+            )
             found = self._excess(values, velocity)
             joined = Joined(
                 Motion(self._through(values, velocity), at_ns, active_s),

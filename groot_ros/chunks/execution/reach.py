@@ -91,7 +91,7 @@ class Reach:
         if self._poses is None:
             wanted = chunk.signals[self._signal.name]
             first = min(int(from_s / step_s), len(chunk) - 1)
-            joints = self._contained(wanted, step_s, start, first, 1)
+            joints = self._contained(wanted, step_s, start=start, first=first, parts=1)
             moved = int(np.any(joints != wanted, axis=1).sum())
             return Bounded(
                 chunk=chunk.replaced({self._signal.name: joints}), projected_steps=moved
@@ -102,7 +102,7 @@ class Reach:
         curve = path.curve
         first = min(int(from_s / curve.step_s), len(curve.knots) - 1)
         parts = round(step_s / curve.step_s)
-        knots = self._contained(curve.knots, curve.step_s, start, first, parts)
+        knots = self._contained(curve.knots, curve.step_s, start=start, first=first, parts=parts)
         moved = int(np.any(knots != curve.knots, axis=1)[::parts].sum())
         if knots is not curve.knots:
             curve = Curve.through(LinearSpace(), knots, curve.step_s)

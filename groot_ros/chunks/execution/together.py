@@ -100,7 +100,8 @@ class ReachOfArms:
         """The chunk as the arms can execute it from its time `from_s` on, when they are at joints
         `start` (J,); Unsolved with the reason where one cannot."""
         fitted = [
-            self._fitted(name, arm, chunk, start, from_s) for name, arm in self._robot.arms.items()
+            self._fitted(name, arm, chunk=chunk, start=start, from_s=from_s)
+            for name, arm in self._robot.arms.items()
         ]
         chunks = [bounded.chunk for bounded in fitted]
         commanded = self._robot.output.commanded

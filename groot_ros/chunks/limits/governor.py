@@ -102,7 +102,7 @@ class Governor:
             value = path(share)
             velocity = self._velocity_to(value)
         self._braking = None
-        return self._go_on(value, velocity, share, False, wanted)
+        return self._go_on(value, velocity, share=share, left_path=False, wanted=wanted)
 
     def brake(self, wanted: Array | None = None) -> Step:
         """The next command towards rest, whatever the path; `wanted` (V,) is where it led to."""
@@ -113,7 +113,9 @@ class Governor:
         value = self._space.displace(self.value, velocity * self._period_s)
         # Braking before a constraint goes on as it was looked at.
         self._braking = braking if self._constraints else None
-        return self._go_on(value, velocity, 0.0, True, value if wanted is None else wanted)
+        return self._go_on(
+            value, velocity, share=0.0, left_path=True, wanted=value if wanted is None else wanted
+        )
 
     def _velocity_to(self, value: Array) -> Array:
         return self._space.difference(value, self.value) / self._period_s
@@ -128,7 +130,13 @@ class Governor:
         correction = self._uncorrected
         if value is not wanted:
             correction = self._space.lengths(self._space.difference(wanted, value))
-        return Step(self._sent, velocity, share, left_path, correction)
+        return Step(
+            value=self._sent,
+            velocity=velocity,
+            share=share,
+            left_path=left_path,
+            correction=correction,
+        )
 
     def _slower(self, path: Path, wanted: Array) -> float:
         """The largest share of the period's path that is allowed, -1 for none."""

@@ -167,7 +167,13 @@ class Teleoperation:
                 motion.resume()
             era = self._executor.following.era
         reach = self._executor.reach()
-        return _Where(here, reach, followed(self._robot, reach, here), is_at_rest, era)
+        return _Where(
+            here=here,
+            reach=reach,
+            values=followed(self._robot, reach, here),
+            is_at_rest=is_at_rest,
+            era=era,
+        )
 
     def _lead(self) -> None:
         takeover, motion, guard = self.takeover, self._executor.motion, self._executor.guard
@@ -207,7 +213,9 @@ class Teleoperation:
         except NotReady as reason:
             return self._end_homing(f"the robot's state is not known: {reason}")
         values = where.values
-        chunk = takeover.chunk_home(values, goal, where.is_at_rest, now_ns, where.era)
+        chunk = takeover.chunk_home(
+            values, goal, is_at_rest=where.is_at_rest, now_ns=now_ns, era=where.era
+        )
         if chunk is None:
             return None
         if takeover.homing.is_home(values, goal):

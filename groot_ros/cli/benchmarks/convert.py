@@ -35,7 +35,11 @@ def measure(options: Options) -> dict[str, Any]:
     check_disk(options.output)
     if not options.memory:
         return ConvertBenchmark(
-            options.bags, options.seconds, options.workers, options.pictures, options.output
+            bags=options.bags,
+            seconds=options.seconds,
+            workers=options.workers,
+            pictures=options.pictures,
+            folder=options.output,
         ).run()
     if options.seconds < 20 * EPISODE_S:
         raise UserError(f"--memory needs --seconds {20 * EPISODE_S:g} or more, such as 7200")

@@ -54,12 +54,14 @@ def measure(options: Options) -> dict[str, Any]:
     policy = checkpoint_choice(options.checkpoint)
     strategies = [chosen_strategy(asked, policy) for asked in options.strategies]
     benchmark = LatencyBenchmark(
-        policy,
-        Trials(options.task, options.episodes, options.seed, options.cubes),
-        tuple(Latency(latency_s, options.jitter, options.loss) for latency_s in options.latencies),
-        tuple(dict.fromkeys(strategies)),
-        options.executed_steps,
-        options.workers,
+        policy=policy,
+        trials=Trials(options.task, options.episodes, options.seed, options.cubes),
+        latencies=tuple(
+            Latency(latency_s, options.jitter, options.loss) for latency_s in options.latencies
+        ),
+        strategies=tuple(dict.fromkeys(strategies)),
+        executed_steps=options.executed_steps,
+        workers=options.workers,
     )
     for _ in with_progress(benchmark.steps(), "trying", benchmark.count):
         pass

@@ -45,4 +45,10 @@ def is_bad(result: dict[str, Any]) -> bool:
     return bool(result["faults"])
 
 
-COMMAND = subject("random damage to bags, repaired and counted", Options, measure, report, is_bad)
+COMMAND = subject(
+    "random damage to bags, repaired and counted",
+    Options,
+    measure=measure,
+    report=report,
+    is_bad=is_bad,
+)

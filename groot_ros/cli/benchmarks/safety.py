@@ -66,11 +66,11 @@ def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
     findings = Findings()
     while findings.commands < commands:
         trial = Trial(
-            robot.limits,
-            robot.output.commanded,
-            len(robot.joints),
-            1.0 / robot.output.rate_hz,
-            seed,
+            limits=robot.limits,
+            signal=robot.output.commanded,
+            joints=len(robot.joints),
+            period_s=1.0 / robot.output.rate_hz,
+            seed=seed,
         )
         findings.add(trial.run(min(TRIAL, commands - findings.commands)))
         seed += 1
@@ -94,4 +94,10 @@ def report(_: Options, result: dict[str, Any]) -> None:
     print("safe" if result["safe"] else "NOT safe: a limit was exceeded")
 
 
-COMMAND = subject("every kind of chunk against the limits", Options, measure, report, is_bad)
+COMMAND = subject(
+    "every kind of chunk against the limits",
+    Options,
+    measure=measure,
+    report=report,
+    is_bad=is_bad,
+)

@@ -72,4 +72,10 @@ def report(_: Options, result: dict[str, Any]) -> None:
     console.print("GROWS: " + ", ".join(result["growing"]) if result["growing"] else "flat")
 
 
-COMMAND = subject("whether the nodes grow in a day's work", Options, measure, report, is_bad)
+COMMAND = subject(
+    "whether the nodes grow in a day's work",
+    Options,
+    measure=measure,
+    report=report,
+    is_bad=is_bad,
+)

@@ -136,7 +136,9 @@ def recordings(folder: Path) -> list[Recording]:
         mine = tuple(file for file in listed.values() if file)
         rest = [file for file in files if file not in mine]
         more = tuple(file for file in rest if mine and _belongs(file, mine))
-        named = Recording(folder, mine, information, missing, more)
+        named = Recording(
+            path=folder, files=mine, information=information, missing=missing, unlisted=more
+        )
         others = _grouped([file for file in rest if file not in more])
         return [named, *(Recording(group[0], tuple(group)) for group in others)]
     groups = _grouped(files)

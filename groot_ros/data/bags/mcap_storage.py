@@ -72,14 +72,14 @@ class McapFile:
         for number, channel in sorted(contents.channels.items()):
             schema = contents.schemas.get(channel.schema_id)
             self._numbers[number] = Stream(
-                channel.topic,
-                schema.name if schema else "",
-                channel.message_encoding,
-                contents.counts[number],
-                schema.data.decode(errors="replace") if schema else "",
-                schema.encoding if schema else "",
-                channel.metadata.get("offered_qos_profiles", ""),
-                channel.metadata.get("topic_type_hash", ""),
+                topic=channel.topic,
+                type_name=schema.name if schema else "",
+                encoding=channel.message_encoding,
+                count=contents.counts[number],
+                schema=schema.data.decode(errors="replace") if schema else "",
+                schema_encoding=schema.encoding if schema else "",
+                qos=channel.metadata.get("offered_qos_profiles", ""),
+                digest=channel.metadata.get("topic_type_hash", ""),
             )
         self.start_ns = min((stretch.start_ns for stretch in filled), default=0)
         self.end_ns = max((stretch.end_ns for stretch in filled), default=0)
@@ -109,12 +109,12 @@ class McapFile:
         if scan.damage:
             raise Damaged(scan.damage)
         return _Contents(
-            scan.schemas,
-            scan.channels,
-            scan.stretches,
-            scan.counts,
-            scan.metadata,
-            scan.metadata_indexes,
+            schemas=scan.schemas,
+            channels=scan.channels,
+            stretches=scan.stretches,
+            counts=scan.counts,
+            metadata=scan.metadata,
+            metadata_indexes=scan.metadata_indexes,
         )
 
     def _indexed(self) -> _Contents | None:

@@ -146,11 +146,11 @@ def parse_metadata(text: str) -> Information:
             counts[topic["name"], topic["type"]] = int(entry["message_count"])
             qos[topic["name"]] = read_qos(topic.get("offered_qos_profiles"))
         return Information(
-            str(information.get("storage_identifier") or ""),
-            tuple(PurePath(str(name)).name for name in names),
-            counts,
-            {str(key): str(value) for key, value in custom.items()},
-            qos,
+            storage=str(information.get("storage_identifier") or ""),
+            files=tuple(PurePath(str(name)).name for name in names),
+            counts=counts,
+            custom_data={str(key): str(value) for key, value in custom.items()},
+            qos=qos,
         )
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

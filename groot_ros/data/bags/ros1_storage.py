@@ -29,7 +29,14 @@ class Ros1File:
         for connection in self._reader.connections:
             counts[_key(connection)] += connection.msgcount
         self._unique = {
-            (topic, kind, schema): Stream(topic, kind, ENCODING, count, schema, "ros1msg")
+            (topic, kind, schema): Stream(
+                topic=topic,
+                type_name=kind,
+                encoding=ENCODING,
+                count=count,
+                schema=schema,
+                schema_encoding="ros1msg",
+            )
             for (topic, kind, schema), count in counts.items()
         }
         self._streams = {c.id: self._unique[_key(c)] for c in self._reader.connections}

@@ -61,7 +61,14 @@ class SqliteFile:
         for number, name, kind, encoding, count, _, _, profiles, type_hash in rows:
             schema_encoding, text = definitions.get(kind, ("", ""))
             self._numbers[number] = Stream(
-                name, kind, encoding, count, text, schema_encoding, profiles, type_hash
+                topic=name,
+                type_name=kind,
+                encoding=encoding,
+                count=count,
+                schema=text,
+                schema_encoding=schema_encoding,
+                qos=profiles,
+                digest=type_hash,
             )
         filled = [row for row in rows if row[4]]
         self.start_ns = min((row[5] for row in filled), default=0)

@@ -141,7 +141,9 @@ class BagWriter:
         """Write the index and metadata.yaml and give the bag its final name."""
         self._close_file()
         topics = [topic for topic, _ in self._definitions.values()]
-        write_metadata(self.part, "mcap", topics, self._files, self._custom_data)
+        write_metadata(
+            self.part, "mcap", topics=topics, files=self._files, custom_data=self._custom_data
+        )
         (self.part / RESERVE_FILE).unlink(missing_ok=True)
         self.part.rename(self.path)
         return self.path

@@ -90,7 +90,9 @@ def stamps_behind_ns(bag: Bag, streams: Mapping[str, Route], start_ns: int, stop
 def _behind_ns(bag: Bag, stamped: Mapping[str, _Stamped], start_ns: int, stop_ns: int) -> int:
     offsets = {}
     types = {topic: stream.type_name for topic, stream in stamped.items()}
-    for topic, first in first_stamps(bag, types, PROBED, start_ns, stop_ns).items():
+    for topic, first in first_stamps(
+        bag, types, count=PROBED, start_ns=start_ns, stop_ns=stop_ns
+    ).items():
         delays = [arrival_ns - stamp_ns for arrival_ns, stamp_ns in first if stamp_ns]
         if delays:
             offsets[topic] = float(np.median(delays)) / NS

@@ -86,7 +86,14 @@ class _Run:
         self._report = Report(str(output))
         if not output.name:
             raise UserError(f"output '{output}' has no name: give a folder that is to be made")
-        self._recipe = Recipe(robot, variant, codec, fps, c.relative, c.format)
+        self._recipe = Recipe(
+            robot=robot,
+            variant=variant,
+            codec=codec,
+            fps=fps,
+            relative=c.relative,
+            format=c.format,
+        )
         self._part = output.with_name(f"{output.name}.part")
         self._base: Dataset | None = None
         self._fingerprints: dict[Path, str] = {}
@@ -218,7 +225,13 @@ class _Run:
             drop_before_takeover_s=asked.drop_before_takeover_s,
         )
         jobs = [
-            Job(episode, recipe.robot, recipe.codec, options, self._work_folder(index))
+            Job(
+                episode=episode,
+                robot=recipe.robot,
+                codec=recipe.codec,
+                options=options,
+                folder=self._work_folder(index),
+            )
             for index, episode in enumerate(episodes)
         ]
         if edits := self._conversion.edits:
@@ -257,7 +270,12 @@ class _Run:
         shutil.rmtree(folder, ignore_errors=True)
         left_out = [asdict(failure) for failure in self._report.failures]
         self._report.frames = assemble(
-            folder, self._recipe, results, fingerprints, left_out, self._base
+            folder,
+            self._recipe,
+            episodes=results,
+            fingerprints=fingerprints,
+            left_out=left_out,
+            base=self._base,
         )
         self._report.episodes = [result for _, result in results]
         output = self._conversion.output

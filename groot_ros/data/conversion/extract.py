@@ -149,7 +149,9 @@ def extract(
     drops = Drops()
     for loss in options.lost:
         drops.add(loss.reason, loss.first_ns, loss.steps, loss.last_ns)
-    frames = take_frames(observed, clock, episode.start_ns, drops, episode.stop_ns)
+    frames = take_frames(
+        observed, clock, start_ns=episode.start_ns, drops=drops, stop_ns=episode.stop_ns
+    )
     for frame, obstacle in _labelled(frames, signals, source):
         extraction.take(frame, obstacle, episode.instruction, progress)
     extraction.end_part()
@@ -170,7 +172,7 @@ def extract(
         *unreadable_notes(signals, health),
         *frozen_notes(extraction.watched, kept.commands),
     ]
-    result = _result(episode, extraction, clock, clocks, notes)
+    result = _result(episode, extraction, clock=clock, health=clocks, notes=notes)
     write_result(folder, result)
     return result
 

@@ -115,7 +115,9 @@ def _run_episode(job: Job, progress: Callable[[int], None]) -> Outcome:
         beside.mkdir(parents=True)
         with open_bag(job.episode.bag) as bag:
             source = Source(bag, job.robot, job.codec, job.episode.namespace)
-            result = extract(source, job.episode, job.options, beside, progress)
+            result = extract(
+                source, job.episode, options=job.options, folder=beside, progress=progress
+            )
         beside.rename(job.folder)
         return result
     except BagError as error:

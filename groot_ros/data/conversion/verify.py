@@ -77,7 +77,9 @@ def verify(bag_path: Path, robot: str, codec_name: str, dataset_path: Path) -> V
     with open_bag(bag_path) as bag:
         result = Verification(str(dataset_path), str(bag_path))
         for source, episodes in _of_bag(dataset, bag).items():
-            _Comparison(dataset, codec, load_robot(robot), bag, result).run(source, episodes)
+            _Comparison(dataset, codec, robot=load_robot(robot), bag=bag, result=result).run(
+                source, episodes
+            )
     return result
 
 
@@ -112,11 +114,11 @@ class _Comparison:
     def run(self, source_index: int, episodes: list[tuple[EpisodeFiles, Any]]) -> None:
         origin = self._dataset.own["sources"][source_index]
         episode = Episode(
-            self._bag.path,
-            origin["name"],
-            origin["start_ns"],
-            origin["stop_ns"],
-            origin["instruction"],
+            bag=self._bag.path,
+            name=origin["name"],
+            start_ns=origin["start_ns"],
+            stop_ns=origin["stop_ns"],
+            instruction=origin["instruction"],
             namespace=origin["namespace"],
         )
         source = on_bag_clock(

@@ -237,7 +237,15 @@ class Dataset:
     ) -> EpisodeFiles:
         index, length = entry.episode_index, entry.length
         stills = {column: Stills(data, column, index, length) for column in self.still_columns}
-        return EpisodeFiles(index, length, entry.tasks, data, clips, stills, extra)
+        return EpisodeFiles(
+            index=index,
+            length=length,
+            tasks=entry.tasks,
+            data=data,
+            videos=clips,
+            stills=stills,
+            extra=extra,
+        )
 
     def table(self, episode: EpisodeFiles, left_out: Collection[str] = ()) -> pa.Table:
         """An episode's rows as they are stored, without some columns."""

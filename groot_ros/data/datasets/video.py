@@ -90,11 +90,11 @@ def read_video_info(path: Path) -> VideoInfo:
                 if packet.pts is not None and packet.time_base is not None
             )
             return VideoInfo(
-                stream.codec_context.name,
-                stream.width,
-                stream.height,
-                float(stream.average_rate or 0),
-                tuple(times),
+                codec=stream.codec_context.name,
+                width=stream.width,
+                height=stream.height,
+                fps=float(stream.average_rate or 0),
+                times_s=tuple(times),
             )
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be read: {error}") from error

@@ -205,7 +205,9 @@ class DatasetWriter:
         rows = load_rows(episode.folder)
         task_index = self.task_index(episode.instruction)
         fps = self.description.fps
-        columns = episode_columns(episode, rows, codec, fps, task_index, self.frames)
+        columns = episode_columns(
+            episode, rows, codec=codec, fps=fps, task_index=task_index, first_index=self.frames
+        )
         # A dataset of before that is added to has no column of interventions.
         columns = {k: v for k, v in columns.items() if k in self.description.features}
         write_parquet(self.data_file(episode.index), columns)

@@ -186,7 +186,9 @@ def split(
         for name, episodes in divide(found).items():
             pieces = [Piece.whole(found, episode) for episode in episodes]
             cuts, kind = folder.parent / CUTS, format_of(found)
-            made[name] = rebuild(folder / name, name, pieces, kind, cuts, target.watch)
+            made[name] = rebuild(
+                folder / name, name, pieces=pieces, format_=kind, cuts=cuts, watch=target.watch
+            )
     return made
 
 
@@ -213,7 +215,9 @@ def _make(
         kept, short = long_enough(plan())
         found = format_ or format_of(Dataset(dataset))
         cuts = folder.parent / CUTS
-        made = rebuild(folder, output.name, kept, found, cuts, target.watch)
+        made = rebuild(
+            folder, output.name, pieces=kept, format_=found, cuts=cuts, watch=target.watch
+        )
     return replace(made, short=len(short))
 
 

@@ -181,7 +181,13 @@ def _whole(bag: Bag, choice: EpisodeChoice) -> Episode:
     namespace = choice.namespace or info.namespace
     instruction = choice.instruction or info.instruction or bag.custom_data.get("instruction", "")
     return Episode(
-        bag.path, bag.name, bag.start_ns, bag.end_ns, instruction, info.outcome, namespace
+        bag=bag.path,
+        name=bag.name,
+        start_ns=bag.start_ns,
+        stop_ns=bag.end_ns,
+        instruction=instruction,
+        outcome=info.outcome,
+        namespace=namespace,
     )
 
 

@@ -30,7 +30,9 @@ def picture_period_ns(bag: Bag, streams: dict[str, Route], start_ns: int) -> int
     """Median time between pictures of the slowest camera, from its first ones; 0 for fewer."""
     periods = [0]
     types = {topic: route.type_name for topic, route in streams.items() if route.is_camera}
-    for topic, first in first_stamps(bag, types, PROBED_PICTURES, start_ns, bag.end_ns).items():
+    for topic, first in first_stamps(
+        bag, types, count=PROBED_PICTURES, start_ns=start_ns, stop_ns=bag.end_ns
+    ).items():
         by_header = streams[topic].clock == HEADER
         stamps = [stamp_ns if by_header else arrival_ns for arrival_ns, stamp_ns in first]
         if len(stamps) > 1:

@@ -64,7 +64,7 @@ def unreadable_streams(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator
 def unreadable_labels(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[str]:
     """Commands of which no message can be used, and why; those that the bag lacks are left out."""
     for spec, label in labelled(robot).items():
-        if (found := held_label(bag, robot, spec, label, namespace)) is None:
+        if (found := held_label(bag, robot, spec=spec, label=label, namespace=namespace)) is None:
             continue
         if obstacle := bag.obstacle(found.topic):
             yield f"{label.key}: {found.topic} cannot be read, {obstacle}"

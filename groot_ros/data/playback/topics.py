@@ -50,7 +50,7 @@ def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str,
                 else ""
             )
             use = f"the robot file's {' and '.join(route.streams)}"
-            _check(bag, name, route.types, use, hint)
+            _check(bag, name, types=route.types, use=use, hint=hint)
     return found
 
 
@@ -83,14 +83,14 @@ def find_labels(bag: Bag, robot: RobotConfig, codec: Codec, namespace: str) -> l
     hint = "; without commands choose a codec that ends in _traj, which learns what was reached"
     found = []
     for spec, label in wanted_labels(robot, codec).items():
-        if topic := held_label(bag, robot, spec, label, namespace):
+        if topic := held_label(bag, robot, spec=spec, label=label, namespace=namespace):
             found.append(topic)
         elif not is_reached(label):
             types, use = tuple(label_types(label)), f"the labels of codec {codec.name}"
             name = absolute(label.topic, namespace)
             is_jointless = isinstance(label, GripLabel) and label.key == label.place
             joint = _joint_hint(bag, name, label.key) if is_jointless else ""
-            _check(bag, name, types, use, joint + hint)
+            _check(bag, name, types=types, use=use, hint=joint + hint)
     return found
 
 

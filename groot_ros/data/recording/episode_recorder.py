@@ -128,7 +128,7 @@ class EpisodeRecorder:
 
     def _write(self, episode: Episode, topic: Topic, arrival: Arrival) -> None:
         log_ns, publish_ns, _, data = arrival
-        if self._writer.write(episode.bag, topic, log_ns, publish_ns, data):
+        if self._writer.write(episode.bag, topic, log_ns=log_ns, publish_ns=publish_ns, data=data):
             episode.messages += 1
         else:
             episode.overflow += 1

@@ -197,7 +197,14 @@ def _write(
         topic if not (qos := stated.qos.get(topic.name)) else topic.offered(qos)
         for topic in content.topics.values()
     ]
-    write_metadata(folder, storage, topics, files, custom_data, compression)
+    write_metadata(
+        folder,
+        storage,
+        topics=topics,
+        files=files,
+        custom_data=custom_data,
+        compression=compression,
+    )
     content.actions.append(f"{METADATA} written")
 
 

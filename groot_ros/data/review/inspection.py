@@ -98,7 +98,7 @@ def _missing_labels(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[st
         if is_reached(label):
             continue
         topic, is_motion = absolute(label.topic, namespace), label.topic in motions
-        if held_label(bag, robot, spec, label, namespace):
+        if held_label(bag, robot, spec=spec, label=label, namespace=namespace):
             held.add(is_motion)
         elif topic not in bag.topics:
             problems[is_motion].append(f"{label.key}: topic {topic} is not in the bag")

@@ -40,7 +40,13 @@ def histogram(values: NDArray[Any]) -> str:
     counts, _ = np.histogram(values, bins=BINS, range=(low, high))
     width = WIDTH / BINS
     bars = "".join(
-        _rectangle(index * width, HEIGHT * (1 - height), width - 1, HEIGHT * height, FRAMES)
+        _rectangle(
+            index * width,
+            HEIGHT * (1 - height),
+            width=width - 1,
+            height=HEIGHT * height,
+            kind=FRAMES,
+        )
         for index, height in enumerate(counts / max(1, counts.max()))
         if height > 0
     )
@@ -114,7 +120,7 @@ def _span_s(part: dict[str, Any], source: dict[str, Any], fps: float) -> tuple[f
 
 def _bar(begin: float, end: float, number: int, kind: str) -> str:
     x, y = LABEL_WIDTH + begin, number * LINE_HEIGHT + 2
-    return _rectangle(x, y, end - begin, LINE_HEIGHT - 4, kind)
+    return _rectangle(x, y, width=end - begin, height=LINE_HEIGHT - 4, kind=kind)
 
 
 def _label(text: str, number: int) -> str:

@@ -160,9 +160,9 @@ class CheckpointFolder:
         numbers = StateActionProcessor(
             ProcessorConfig.from_dict(kwargs),
             ModalityConfig.from_dict(configs[embodiment], embodiment),
-            self.statistics,
-            embodiment,
-            self.slot(embodiment),
+            statistics=self.statistics,
+            embodiment=embodiment,
+            slot=self.slot(embodiment),
         )
         self._check_sizes(numbers)
         return numbers

@@ -38,7 +38,7 @@ def load_network(
     target = torch.device(device)
     _check_memory(network, target, dtype)
     try:
-        weights.load(network, folder, target, dtype, slot)
+        weights.load(network, folder, device=target, dtype=dtype, slot=slot)
     except torch.OutOfMemoryError:
         raise out_of_memory(target) from None
     return network.eval()

@@ -55,19 +55,25 @@ class TritonKernels:
     def linear(self, x: Tensor, matrix: Matrix, activation: str = "") -> Tensor:
         blocks = self._plan(matrix, whole=True)
         out = x.new_empty(len(x), len(matrix.weight))
-        self._product(x, matrix, out, blocks, activation)
+        self._product(x, matrix, out=out, blocks=blocks, kind=activation)
         return out
 
     def partial(self, x: Tensor, matrix: Matrix) -> Sums:
         blocks = self._plan(matrix, whole=False)
         shape = blocks.splits, len(x), len(matrix.weight)
         parts = torch.empty(shape, dtype=torch.float32, device=x.device)
-        self._product(x, matrix, parts, blocks, "")
+        self._product(x, matrix, out=parts, blocks=blocks, kind="")
         return Sums(parts, matrix.bias)
 
     def _plan(self, matrix: Matrix, whole: bool) -> Blocks:
         columns, depth = matrix.weight.shape
-        return plan(columns, depth, whole, self._multiprocessors, self._shared_bytes)
+        return plan(
+            columns,
+            depth,
+            whole=whole,
+            multiprocessors=self._multiprocessors,
+            shared_bytes=self._shared_bytes,
+        )
 
     def _product(self, x: Tensor, matrix: Matrix, out: Tensor, blocks: Blocks, kind: str) -> None:
         columns, depth = matrix.weight.shape

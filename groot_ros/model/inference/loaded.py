@@ -116,9 +116,9 @@ class Groot:
             actions = self.serving.actions(
                 frames,
                 inputs.language,
-                self.processor.numbers.encode_state(state),
-                self._noise(noise, seed),
-                self._prefix(prefix, state),
+                state=self.processor.numbers.encode_state(state),
+                noise=self._noise(noise, seed),
+                prefix=self._prefix(prefix, state),
             )
         except torch.OutOfMemoryError:
             raise out_of_memory(self.serving.device) from None

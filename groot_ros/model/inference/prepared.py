@@ -87,7 +87,9 @@ class Serving:
         """Normalised actions (H, D) for frames (h, w, 3), a state (T, D) and noise (H, D)."""
         images = self.encode(frames)
         prompt = self.prompt(instruction, tuple(image.grid for image in images))
-        return self.denoise(self.features(prompt, images), prompt, state, noise, prefix)
+        return self.denoise(
+            self.features(prompt, images), prompt, state=state, noise=noise, prefix=prefix
+        )
 
     def encode(self, frames: Sequence[Frame]) -> list[EncodedImage]:
         """Each frame encoded; only those that differ from the last ones are computed."""

@@ -111,7 +111,9 @@ class ActionHead(nn.Module):
         state_token = self.encode_state(state, slot)
         if self.training:
             state_token = self._disturb(state_token)
-        velocity = self.velocity(sample.noisy, sample.timestep, state_token, context, slot)
+        velocity = self.velocity(
+            sample.noisy, sample.timestep, state_token=state_token, context=context, slot=slot
+        )
         return masked_loss(velocity, sample.velocity, mask)
 
     def _disturb(self, state_token: Tensor) -> Tensor:
@@ -140,6 +142,8 @@ class ActionHead(nn.Module):
         steps = self.config.num_inference_timesteps
         for bucket in buckets(steps, self.config.num_timestep_buckets):
             timestep = torch.full((len(noise),), bucket, device=noise.device)
-            velocity = self.velocity(actions, timestep, state_token, context, slot)
+            velocity = self.velocity(
+                actions, timestep, state_token=state_token, context=context, slot=slot
+            )
             actions = actions + velocity * strength / steps
         return actions

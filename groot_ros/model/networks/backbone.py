@@ -129,7 +129,13 @@ class Backbone(nn.Module, ABC):
         """Positions and masks of token ids (B, S) with image tokens for `grids`, in order."""
         cosine, sine = self.rotary(input_ids, grids, attention_mask)
         image_index = (input_ids == self.config.image_token_id).flatten().nonzero()[:, 0]
-        return PromptLayout(input_ids, cosine, sine, image_index, attention_mask)
+        return PromptLayout(
+            input_ids=input_ids,
+            cosine=cosine,
+            sine=sine,
+            image_index=image_index,
+            attention_mask=attention_mask,
+        )
 
     def vision(self, patches: Tensor, grids: Sequence[Grid]) -> list[Tensor]:
         """Levels (N, D) of the image tokens, the final one first, of patches in image order."""

@@ -82,9 +82,9 @@ class AlternateVLDiT(nn.Module):
             DiTBlock(
                 dim,
                 config.num_attention_heads,
-                context_dim if index % 2 == 0 else dim,
-                config.dropout,
-                config.final_dropout,
+                context_dim=context_dim if index % 2 == 0 else dim,
+                dropout=config.dropout,
+                final_dropout=config.final_dropout,
             )
             for index in range(config.num_layers)
         ]

@@ -72,9 +72,13 @@ class Gr00t(nn.Module):
 
     def loss(self, batch: Batch, sample: NoisySample, mask: Tensor) -> Tensor:
         """Training loss for noisy actions of the batch; mask (B, H, D)."""
-        return self.action_head.loss(sample, mask, batch.state, self.context(batch), batch.slot)
+        return self.action_head.loss(
+            sample, mask, state=batch.state, context=self.context(batch), slot=batch.slot
+        )
 
     def actions(self, batch: Batch, noise: Tensor, prefix: Prefix | None = None) -> Tensor:
         """Normalised actions (B, H, D) from noise of the same shape, in the plain way."""
         context = self.context(batch)
-        return self.action_head.sample(noise, batch.state, context, batch.slot, prefix)
+        return self.action_head.sample(
+            noise, batch.state, context=context, slot=batch.slot, prefix=prefix
+        )

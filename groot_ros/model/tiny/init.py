@@ -71,10 +71,10 @@ def init_checkpoint(output: Path, spec: CheckpointSpec, seed: int = 0) -> None:
     save_checkpoint(
         output,
         network,
-        processor_config(spec, version, backbone),
-        {spec.embodiments[0]: statistics},
-        {name: slot for slot, name in enumerate(spec.embodiments)},
-        extra,
+        processor_config=processor_config(spec, version, backbone),
+        statistics={spec.embodiments[0]: statistics},
+        slots={name: slot for slot, name in enumerate(spec.embodiments)},
+        extra_files=extra,
     )
 
 

@@ -18,9 +18,13 @@ from groot_ros.robot.config import RobotConfig
 class PathPolicyParameters(PolicyParameters):
     """Parameters of the policy node and what happens to its inferences, in lockstep or not."""
 
-    latency: float = parameter(0.15, "mean duration of an inference", "s", 0.0, 10.0)
-    jitter: float = parameter(0.05, "how far it strays to both sides", "s", 0.0, 10.0)
-    loss: float = parameter(0.0, "share of inferences that give no chunk", "", 0.0, 0.99)
+    latency: float = parameter(0.15, "mean duration of an inference", unit="s", low=0.0, high=10.0)
+    jitter: float = parameter(
+        0.05, "how far it strays to both sides", unit="s", low=0.0, high=10.0
+    )
+    loss: float = parameter(
+        0.0, "share of inferences that give no chunk", unit="", low=0.0, high=0.99
+    )
 
 
 class PathPolicyNode(PolicyNode):

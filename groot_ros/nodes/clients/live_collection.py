@@ -36,7 +36,7 @@ def collect_live(collection: Collection, timing: SimulatedTime | None = None) ->
         for index in range(collection.episodes):
             if not alive():
                 raise UserError(f"the nodes have ended, see {collection.output / LOGS}")
-            yield _record(node, collection, index, options, alive)
+            yield _record(node, collection, index=index, options=options, alive=alive)
     missing = [
         name
         for name in map(BAG.format, range(collection.episodes))

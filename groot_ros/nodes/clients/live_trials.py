@@ -64,7 +64,7 @@ def run_trials(
             if not alive():
                 raise UserError(f"the nodes have ended, see {log}")
             trace = Trace(policy.policy)
-            yield _run_trial(witness, trace, trials, index, films, alive)
+            yield _run_trial(witness, trace, trials=trials, index=index, films=films, alive=alive)
 
 
 def _run_trial(
@@ -97,14 +97,14 @@ def _run_trial(
         write_trial(trace, record)
     pictures = trace.pictures.get("exterior")
     return Outcome(
-        scene,
-        task.instruction,
-        succeeded,
-        duration_s,
-        "" if succeeded else _explain(trace, task, trials, scene),
-        pictures[-1].image if pictures else None,
-        trace.flips,
-        trace.jerk_m_s3,
+        scene=scene,
+        instruction=task.instruction,
+        succeeded=succeeded,
+        duration_s=duration_s,
+        failure="" if succeeded else _explain(trace, task, trials, scene),
+        picture=pictures[-1].image if pictures else None,
+        flips=trace.flips,
+        jerk_m_s3=trace.jerk_m_s3,
     )
 
 

@@ -245,9 +245,9 @@ class TrajectoryOutput(_Stream):
         return trajectory_message(
             command.stamp_ns,
             points,
-            self._with_velocities,
-            list(self._robot.joints),
-            (self._grip, closures),
+            with_velocities=self._with_velocities,
+            names=list(self._robot.joints),
+            grip=(self._grip, closures),
         )
 
 

@@ -59,7 +59,9 @@ class ChunkMarkers:
         for name, arm in self._robot.named_arms.items():
             header = Header(stamp=to_time(now_ns), frame_id=arm.base_frame)
             signal = of_arm(name, EE_POSE.name)
-            own = self._of_arm(header, signal, state.chunk_id, state.step, now_ns)
+            own = self._of_arm(
+                header, signal, chunk_id=state.chunk_id, step=state.step, now_ns=now_ns
+            )
             if box := _workspace(header, arm.limits):
                 own.append(box)
             if state.control != Control.POLICY.value:

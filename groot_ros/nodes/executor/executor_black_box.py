@@ -130,7 +130,9 @@ class ExecutorBlackBox:
             if route.is_camera:
                 camera = observed.cameras[route.streams[0]]
                 pace = Paced(1.0 / pictures_hz)
-                self._cameras.append(KeptCamera(self._node, route, camera, self._writer, pace))
+                self._cameras.append(
+                    KeptCamera(self._node, route, camera=camera, writer=self._writer, pace=pace)
+                )
             else:
                 self._states.append(self._subscribe_state(route))
 

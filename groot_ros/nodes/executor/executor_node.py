@@ -128,7 +128,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if isinstance(self._motion, TapedExecutor):
             urdf = self._arm.text if self._arm else str
             self._black_box = ExecutorBlackBox(
-                self, self._robot, p, self._motion, self._lock, urdf
+                self, self._robot, p=p, executor=self._motion, guard=self._lock, urdf=urdf
             )
         if unknown:
             self.get_logger().warning(unknown)
@@ -366,7 +366,9 @@ class ExecutorNode(GuardedLifecycleNode):
                 return reason
         try:
             reach = self._arm.reach if self._arm else None
-            fitted = fit_ahead(self._motion, self._lock, self.now_ns, reach, bounded)
+            fitted = fit_ahead(
+                self._motion, self._lock, clock=self.now_ns, reach=reach, bounded=bounded
+            )
         except (NotReady, Unsolved) as refused:
             with self._lock:
                 self._motion.count_refusal(str(refused), self.now_ns())
@@ -374,7 +376,9 @@ class ExecutorNode(GuardedLifecycleNode):
         chunk = fitted.chunk
         with self._lock:
             keep(fitted.projected_steps)
-        reason = accept_ahead(self._motion, self._lock, self.now_ns, chunk_id, chunk)
+        reason = accept_ahead(
+            self._motion, self._lock, clock=self.now_ns, chunk_id=chunk_id, chunk=chunk
+        )
         if reason is not None:
             return reason
         self._shadow.add(chunk_id, chunk)
@@ -388,7 +392,7 @@ class ExecutorNode(GuardedLifecycleNode):
             reach = self._arm.reach if self._arm else None
         except NotReady as reason:
             return f"the robot's state is not known: {reason}"
-        begin_motion(self._motion, reach, chunk, measured, now_ns)
+        begin_motion(self._motion, reach, chunk=chunk, measured=measured, now_ns=now_ns)
         return None
 
     def _tick(self) -> None:
@@ -416,7 +420,16 @@ class ExecutorNode(GuardedLifecycleNode):
             self._cease()
         elif motion:
             stamp_ns = now_ns - behind_ns
-            self._send(Command(setpoint, motion, stamp_ns, time_ns, measured, grip_goals))
+            self._send(
+                Command(
+                    setpoint=setpoint,
+                    motion=motion,
+                    stamp_ns=stamp_ns,
+                    time_ns=time_ns,
+                    measured=measured,
+                    grip_goals=grip_goals,
+                )
+            )
         self._report_ended()
         if measured is not None and self._dry_run:
             self._reports.compared(self._shadow.measured(now_ns, measured), now_ns)
@@ -506,11 +519,11 @@ class ExecutorNode(GuardedLifecycleNode):
             state = executor_state(
                 self._motion,
                 self._loop,
-                self._intake.following,
-                self._operator.teleoperation.takeover,
-                self._robot.base_frame,
-                self._dry_run,
-                now_ns,
+                following=self._intake.following,
+                takeover=self._operator.teleoperation.takeover,
+                frame=self._robot.base_frame,
+                dry_run=self._dry_run,
+                now_ns=now_ns,
             )
         self._tell_stops()
         if box := self._black_box:

@@ -60,15 +60,20 @@ class ExecutorParameters:
         5, "so many refused chunks in a row stop the arm until ~/resume", low=1, read_only=True
     )
     longest_chunk: float = parameter(
-        LONGEST_S, "chunks that last longer are refused", "s", 0.1, 60.0, read_only=True
+        LONGEST_S,
+        "chunks that last longer are refused",
+        unit="s",
+        low=0.1,
+        high=60.0,
+        read_only=True,
     )
     workspace_margin: float = parameter(
         MARGIN_M,
         "steps so far outside the workspace are moved to its border; what is farther out refuses "
         "the chunk",
-        "m",
-        0.0,
-        0.1,
+        unit="m",
+        low=0.0,
+        high=0.1,
         read_only=True,
     )
     estop_topic: str = topic_parameter("emergency_stop", "Bool: true stops the arm until ~/resume")
@@ -103,25 +108,25 @@ class ExecutorParameters:
     incident_disk: float = parameter(
         2.0,
         "what incidents may take on the disk; the oldest ones are deleted first",
-        "GB",
-        0.05,
-        1000.0,
+        unit="GB",
+        low=0.05,
+        high=1000.0,
         read_only=True,
     )
     incident_memory: int = parameter(
         256,
         "what the messages of the last 30 s may take; the oldest ones go first, pictures apart "
         "from the others",
-        "MiB",
-        16,
-        65536,
+        unit="MiB",
+        low=16,
+        high=65536,
         read_only=True,
     )
     incident_pictures: float = parameter(
         5.0,
         "pictures of each camera that are kept per second, as JPEG",
-        "Hz",
-        0.0,
-        30.0,
+        unit="Hz",
+        low=0.0,
+        high=30.0,
         read_only=True,
     )

@@ -188,12 +188,12 @@ class PolicyNode(GuardedLifecycleNode):
             self._loop.measured(
                 bytes(message.activation),
                 Progress(
-                    to_ns(message.header.stamp),
-                    message.chunk_id,
-                    message.epoch,
-                    message.step,
-                    message.time_scale,
-                    message.delay,
+                    stamp_ns=to_ns(message.header.stamp),
+                    chunk_id=message.chunk_id,
+                    epoch=message.epoch,
+                    step=message.step,
+                    rate=message.time_scale,
+                    delay_steps=message.delay,
                 ),
             )
 
@@ -267,21 +267,21 @@ def _codec_name(p: PolicyParameters, robot: RobotConfig) -> CodecName:
 
 def _choice(p: PolicyParameters) -> PolicyChoice:
     return PolicyChoice(
-        p.policy,
-        p.variant,
-        p.checkpoints_dir,
-        p.checkpoint,
-        p.device,
-        p.dtype,
-        p.action_rate,
+        policy=p.policy,
+        variant=p.variant,
+        checkpoints_dir=p.checkpoints_dir,
+        checkpoint=p.checkpoint,
+        device=p.device,
+        dtype=p.dtype,
+        action_rate_hz=p.action_rate,
         seed=p.seed if p.seed >= 0 else None,
         compile=p.compile,
         remote=RemoteConfig(
-            p.policy_url,
-            p.policy_timeout,
-            p.policy_jpeg_quality,
-            p.policy_token_env,
-            p.action_rate,
+            url=p.policy_url,
+            timeout_s=p.policy_timeout,
+            jpeg_quality=p.policy_jpeg_quality,
+            token_env=p.policy_token_env,
+            action_rate_hz=p.action_rate,
         ),
     )
 

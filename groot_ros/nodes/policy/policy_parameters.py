@@ -54,10 +54,20 @@ class PolicyParameters:
         read_only=True,
     )
     policy_timeout: float = parameter(
-        2.0, "a server that needs longer to answer is lost", "s", 0.05, 180.0, read_only=True
+        2.0,
+        "a server that needs longer to answer is lost",
+        unit="s",
+        low=0.05,
+        high=180.0,
+        read_only=True,
     )
     policy_jpeg_quality: int = parameter(
-        0, "of the pictures sent to a server; 0 sends them as they are", "", 0, 95, read_only=True
+        0,
+        "of the pictures sent to a server; 0 sends them as they are",
+        unit="",
+        low=0,
+        high=95,
+        read_only=True,
     )
     policy_token_env: str = parameter(
         "", "environment variable with the token that a server wants", read_only=True
@@ -66,9 +76,9 @@ class PolicyParameters:
     replan_rate: float = parameter(
         0.0,
         "inferences per second at most; 0 starts one as soon as the last has ended",
-        "Hz",
-        0.0,
-        100.0,
+        unit="Hz",
+        low=0.0,
+        high=100.0,
     )
     replan_steps: int = parameter(
         0,
@@ -78,9 +88,9 @@ class PolicyParameters:
     replan_remaining: float = parameter(
         0.0,
         "begin an inference when less of the last chunk is left; 0: at once",
-        "s",
-        0.0,
-        60.0,
+        unit="s",
+        low=0.0,
+        high=60.0,
     )
     strategy: str = parameter(
         AUTO,
@@ -98,9 +108,9 @@ class PolicyParameters:
         0.0,
         "an arm that has moved and then stands for so long ends the task of run_policy with "
         "SUCCESS; 0: it does not",
-        "s",
-        0.0,
-        600.0,
+        unit="s",
+        low=0.0,
+        high=600.0,
         read_only=True,
     )
     executor_state_topic: str = topic_parameter(
@@ -117,17 +127,17 @@ class PolicyParameters:
     state_max_age: float = parameter(
         0.0,
         "oldest joint, pose or grip state that is used; 0 takes the robot file's",
-        "s",
-        0.0,
-        10.0,
+        unit="s",
+        low=0.0,
+        high=10.0,
         read_only=True,
     )
     camera_max_age: float = parameter(
         0.0,
         "oldest picture that is used; 0 takes the robot file's",
-        "s",
-        0.0,
-        10.0,
+        unit="s",
+        low=0.0,
+        high=10.0,
         read_only=True,
     )
     seed: int = parameter(
@@ -140,15 +150,25 @@ class PolicyParameters:
     latency: float = parameter(
         CHUNK_LATENCY_S,
         "in lockstep: a chunk comes so long after its pictures were taken",
-        "s",
-        0.0,
-        10.0,
+        unit="s",
+        low=0.0,
+        high=10.0,
         read_only=True,
     )
     jitter: float = parameter(
-        0.0, "in lockstep: how far that strays to both sides", "s", 0.0, 10.0, read_only=True
+        0.0,
+        "in lockstep: how far that strays to both sides",
+        unit="s",
+        low=0.0,
+        high=10.0,
+        read_only=True,
     )
     loss: float = parameter(
-        0.0, "in lockstep: share of chunks that never come", "", 0.0, 0.99, read_only=True
+        0.0,
+        "in lockstep: share of chunks that never come",
+        unit="",
+        low=0.0,
+        high=0.99,
+        read_only=True,
     )
     lockstep: bool = lockstep_parameter()

@@ -32,7 +32,9 @@ class RunPolicyServer:
         self._loop = loop
         self._ends = ends
         self._goal: _Goal | None = None
-        self._server = goal_server(node, RunPolicy, "run_policy", self._refusal, self._begin)
+        self._server = goal_server(
+            node, RunPolicy, name="run_policy", refusal=self._refusal, begin=self._begin
+        )
         self._timer = node.create_timer(FEEDBACK_PERIOD_S, self._tick)
 
     def close(self) -> None:

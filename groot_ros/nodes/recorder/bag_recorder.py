@@ -84,7 +84,11 @@ class BagRecorder:
     def _received(self, name: str, arrival: Arrival) -> None:
         topic = self._topics[name]
         if not self._writer.write(
-            self._bag, topic, arrival.log_ns, arrival.publish_ns, arrival.data
+            self._bag,
+            topic,
+            log_ns=arrival.log_ns,
+            publish_ns=arrival.publish_ns,
+            data=arrival.data,
         ):
             self.lost += 1
 

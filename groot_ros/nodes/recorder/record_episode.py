@@ -43,7 +43,7 @@ class RecordEpisodeServer:
         self._handle: ServerGoalHandle | None = None
         self._episode: Episode | None = None
         self._server = goal_server(
-            node, RecordEpisode, "record_episode", self._refusal, self._begin
+            node, RecordEpisode, name="record_episode", refusal=self._refusal, begin=self._begin
         )
         self._timer = node.create_timer(PERIOD_S, self._tick)
 

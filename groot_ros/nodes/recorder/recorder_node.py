@@ -69,10 +69,20 @@ class RecorderParameters:
         read_only=True,
     )
     buffer: int = parameter(
-        512, "messages that may wait for a slow disk", "MiB", 16, 65536, read_only=True
+        512,
+        "messages that may wait for a slow disk",
+        unit="MiB",
+        low=16,
+        high=65536,
+        read_only=True,
     )
     min_disk_space: float = parameter(
-        1.0, "the episode is stopped when less is left", "GB", 0.0, 1000.0, read_only=True
+        1.0,
+        "the episode is stopped when less is left",
+        unit="GB",
+        low=0.0,
+        high=1000.0,
+        read_only=True,
     )
     lockstep: bool = lockstep_parameter()
 

@@ -53,23 +53,23 @@ class FakeParameters:
         read_only=True,
     )
     image_width: int = parameter(
-        640, "width of the test pattern", "pixels", 16, 3840, read_only=True
+        640, "width of the test pattern", unit="pixels", low=16, high=3840, read_only=True
     )
     image_height: int = parameter(
-        480, "height of the test pattern", "pixels", 16, 2160, read_only=True
+        480, "height of the test pattern", unit="pixels", low=16, high=2160, read_only=True
     )
     image_rate: float = parameter(
-        30.0, "pictures per second and camera", "Hz", 0.1, 120.0, read_only=True
+        30.0, "pictures per second and camera", unit="Hz", low=0.1, high=120.0, read_only=True
     )
     state_rate: float = parameter(
-        100.0, "joint states and poses per second", "Hz", 1.0, 1000.0, read_only=True
+        100.0, "joint states and poses per second", unit="Hz", low=1.0, high=1000.0, read_only=True
     )
     lag: float = parameter(
         0.0,
         "time constant with which the arm follows; 0: that of the robot file, or 0.04",
-        "s",
-        0.0,
-        1.0,
+        unit="s",
+        low=0.0,
+        high=1.0,
         read_only=True,
     )
 
@@ -131,7 +131,9 @@ class FakeNode(GuardedLifecycleNode):
             begun = starting_state(user_path(p.pictures), self._robot)
             start = begun.arms[name] if isinstance(begun, ArmsState) else begun
         lag = replace(robot.lag or LAG, time_constant_s=p.lag) if p.lag else None
-        self._arms[name] = FakeArm(robot, start, self.now_ns(), kinematics, lag)
+        self._arms[name] = FakeArm(
+            robot, start, now_ns=self.now_ns(), kinematics=kinematics, lag=lag
+        )
         if kinematics is None and start.joints is not None and start.pose is not None:
             self.get_logger().info(
                 "the robot file has no urdf, or does not say which link is the tool "

@@ -82,10 +82,20 @@ class SimParameters:
         read_only=True,
     )
     state_latency: float = parameter(
-        0.0, "how late states are published in simulated time", "s", 0.0, 10.0, read_only=True
+        0.0,
+        "how late states are published in simulated time",
+        unit="s",
+        low=0.0,
+        high=10.0,
+        read_only=True,
     )
     camera_latency: float = parameter(
-        0.0, "how late pictures are published in simulated time", "s", 0.0, 10.0, read_only=True
+        0.0,
+        "how late pictures are published in simulated time",
+        unit="s",
+        low=0.0,
+        high=10.0,
+        read_only=True,
     )
     gui: bool = parameter(False, "open a window with the scene", read_only=True)
 

@@ -45,9 +45,9 @@ class SimulatorParameters:
     real_time_factor: float = parameter(
         1.0,
         "simulated time per time at most; 0: as fast as the machine can",
-        "",
-        0.0,
-        100.0,
+        unit="",
+        low=0.0,
+        high=100.0,
         read_only=True,
     )
 

@@ -44,7 +44,9 @@ def check_fit(
     named = "auto" if carried_codec(metadata, str(folder)) else quoted(variant.name)
     options = f"variant:={named} checkpoints_dir:={quoted(folder)}"
     other_robot = robot_remedy(metadata, options, f"groot-ros inspect {quoted(folder)}")
-    rows += metadata_differences(metadata, codec, robot, remedy, other_robot)
+    rows += metadata_differences(
+        metadata, codec, robot=robot, other_variant=remedy, other_robot=other_robot
+    )
     if rows:
         raise UserError(
             f"the checkpoint does not fit variant {variant.name} and robot {robot.name}:\n"

@@ -112,7 +112,7 @@ def load_model(config: LocalPolicyConfig, variant: CodecFile, robot: RobotConfig
     groot = Groot.load(
         folder, config.device, config.dtype, _embodiment(folder, variant), compile=config.compile
     )
-    check_fit(folder, groot.modality, groot.metadata, variant, robot)
+    check_fit(folder, groot.modality, metadata=groot.metadata, variant=variant, robot=robot)
     rate_hz = config.action_rate_hz or float(
         groot.metadata.get("action_rate_hz", variant.timing.action_rate_hz)
     )

@@ -32,7 +32,9 @@ def check_remote_fit(
     def differences(other_variant: str = "", other_robot: str = "") -> list[Difference]:
         return [
             *_differences(handshake, variant, codec, other_variant),
-            *metadata_differences(told, codec, robot, other_variant, other_robot),
+            *metadata_differences(
+                told, codec, robot=robot, other_variant=other_variant, other_robot=other_robot
+            ),
         ]
 
     told = handshake.description

@@ -73,9 +73,9 @@ class RemotePolicy:
         check_remote_fit(
             self._config.url,
             handshake,
-            self._variant,
-            self._variant.codec(self._robot),
-            self._robot,
+            variant=self._variant,
+            codec=self._variant.codec(self._robot),
+            robot=self._robot,
         )
         self._codec = self._variant.codec(self._robot, self._timing(handshake))
         self._monitor = self._monitor_of(handshake)

@@ -35,7 +35,14 @@ def live_findings(robot: RobotConfig, seen: Seen) -> list[Finding]:
     found: list[Finding] = []
     for name, camera in robot.observations.cameras.items():
         key = f"cameras.{name}"
-        found += _stream(key, camera.topic, CAMERA_TYPES, camera.max_age_s, camera.clock, seen)
+        found += _stream(
+            key,
+            camera.topic,
+            types=CAMERA_TYPES,
+            max_age_s=camera.max_age_s,
+            clock=camera.clock,
+            seen=seen,
+        )
     for arm in robot.each_arm:
         for name, stream in arm.observations.signals.items():
             found += _signal(arm, f"observations.{name}", stream, seen)
@@ -131,7 +138,9 @@ def _signal(robot: RobotConfig, key: str, stream: SignalStream, seen: Seen) -> I
     is_tf = isinstance(stream, TransformStream)
     types = [TRANSFORMS] if is_tf else list(signal_readers(stream, robot.base_frame))
     clock = stream.time.clock if not is_tf else ""
-    yield from _stream(key, stream.topic, types, stream.max_age_s, clock, seen)
+    yield from _stream(
+        key, stream.topic, types=types, max_age_s=stream.max_age_s, clock=clock, seen=seen
+    )
     found = seen.get(absolute(stream.topic))
     if found is None or found.type_name not in types or not found.count:
         return

@@ -46,7 +46,7 @@ def draft_grip(draft: RobotDraft, seen: Sequence[SeenTopic], urdf: Urdf | None) 
         draft.see(f"{key}.topic", topic.name, f"{topic.rate_hz:.0f} Hz")
     if joint:
         draft.see(f"{key}.joint", joint)
-    _draft_ends(draft, key, joint or (topic.name if topic else ""), topic, urdf)
+    _draft_ends(draft, key, name=joint or (topic.name if topic else ""), topic=topic, urdf=urdf)
     return topic.numbers.get(joint or "0", ()) if topic else ()
 
 

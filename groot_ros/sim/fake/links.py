@@ -108,7 +108,23 @@ def _commands(robot: RobotConfig) -> list[Link]:
         ("twist", TWIST),
     ):
         if topic := getattr(commands, name):
-            links.append(Link(topic, kind, f"commands.{name}", True, name == sent))
+            links.append(
+                Link(
+                    topic=topic,
+                    kind=kind,
+                    keys=f"commands.{name}",
+                    is_command=True,
+                    is_sent=name == sent,
+                )
+            )
     if (grip := commands.grip) and not grip.is_of_arm:
-        links.append(Link(grip.topic, GRIPS[grip.type], grip.key, True, True))
+        links.append(
+            Link(
+                topic=grip.topic,
+                kind=GRIPS[grip.type],
+                keys=grip.key,
+                is_command=True,
+                is_sent=True,
+            )
+        )
     return links

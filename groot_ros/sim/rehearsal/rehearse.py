@@ -127,7 +127,9 @@ class _Run:
         not closed."""
         if (label := labelled(self._robot).get(GRIP)) is None:
             return None
-        return held_label(bag, self._robot, GRIP, label, self._episode.namespace)
+        return held_label(
+            bag, self._robot, spec=GRIP, label=label, namespace=self._episode.namespace
+        )
 
     def _command_grip(self, grip: LabelTopic, message: Any) -> None:
         try:

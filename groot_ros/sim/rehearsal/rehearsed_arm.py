@@ -73,8 +73,12 @@ class RehearsedArm:
             inside = bounded(outcome.chunk)
             if self.motion.begins_anew:
                 here = self._arm.state.signals[self._signal.name]
-                begin_motion(self.motion, self._reach, inside.chunk, here, now_ns)
-            fitted = fit_ahead(self.motion, nullcontext(), lambda: now_ns, self._reach, inside)
+                begin_motion(
+                    self.motion, self._reach, chunk=inside.chunk, measured=here, now_ns=now_ns
+                )
+            fitted = fit_ahead(
+                self.motion, nullcontext(), clock=lambda: now_ns, reach=self._reach, bounded=inside
+            )
         except (Refused, Unsolved) as reason:
             outcome.refused = str(reason)
             self.motion.count_refusal(outcome.refused, now_ns)

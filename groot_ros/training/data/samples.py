@@ -127,7 +127,11 @@ class Samples(TorchDataset[Sample]):
     def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, Any]:
         config, count = self._config, self._options.noise_samples
         times = sample_times(
-            rng, count, config.noise_beta_alpha, config.noise_beta_beta, config.noise_s
+            rng,
+            count,
+            alpha=config.noise_beta_alpha,
+            beta=config.noise_beta_beta,
+            scale=config.noise_s,
         )
         noise = rng.standard_normal((count, *shape), dtype=np.float32)
         return {"noise": noise, "time": times}

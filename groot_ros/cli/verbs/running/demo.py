@@ -85,7 +85,13 @@ def _run_policy(policy: PolicyChoice, options: Options, problems: list[str]) -> 
         ros2_process(launch, log) as alive,
         ros2_process(record, bag_log),
     ):
-        watch_run(load_robot("sim"), trace, alive, options.seconds, timing.real_time)
+        watch_run(
+            load_robot("sim"),
+            trace,
+            alive=alive,
+            seconds=options.seconds,
+            real_time=timing.real_time,
+        )
     if DIED in log.read_text():
         problems.append(f"{name}: a node died, see {log}")
     if not bag.exists():

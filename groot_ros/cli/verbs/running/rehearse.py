@@ -62,7 +62,7 @@ def run(options: Options) -> int:
     policy = options.loading.open(options.checkpoint, robot)
     conditions = Conditions(options.latency, strategy, options.instruction)
     options.output.mkdir(parents=True, exist_ok=True)
-    episodes = _episodes(policy, robot, bags, conditions, options.output)
+    episodes = _episodes(policy, robot, bags=bags, conditions=conditions, output=options.output)
     rehearsed = list(with_progress(episodes, "rehearsing", len(bags)))
     policy.close()
     result = {

@@ -61,12 +61,20 @@ def run(options: Options) -> int:
         result = other_sentence(recorded, other.course, changed)
     event = saved.incident.events[0].sentence if saved.incident.events else ""
     course = other.course if other else None
-    shown = Shown(saved.name, event, result, saved.event_ns, recorded, changed, course)
+    shown = Shown(
+        name=saved.name,
+        event=event,
+        result=result,
+        event_ns=saved.event_ns,
+        recorded=recorded,
+        changed=changed,
+        other=course,
+    )
     write_replay_plot(shown, output)
     if options.json:
         print(json.dumps(_summary(saved, made, other, output), indent=2))
     else:
-        print("\n".join(_lines(saved, sentence, result, other, output)))
+        print("\n".join(_lines(saved, sentence, result=result, other=other, output=output)))
     return 0 if made.different == 0 else 1
 
 

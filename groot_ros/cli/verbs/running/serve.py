@@ -84,11 +84,11 @@ def run(options: Options) -> int:
     _check(options)
     token = _token(options.auth_token_env)
     config = LocalPolicyConfig(
-        options.checkpoints_dir,
-        options.checkpoint,
-        options.device,
-        options.dtype,
-        options.action_rate,
+        checkpoints_dir=options.checkpoints_dir,
+        checkpoint=options.checkpoint,
+        device=options.device,
+        dtype=options.dtype,
+        action_rate_hz=options.action_rate,
     )
     checkpoints = (
         None if options.native else LocalCheckpoints(config, options.variant, options.robot)
@@ -194,13 +194,13 @@ async def _answer(
         from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 
         config = ServerConfig(
-            options.checkpoints_dir,
-            options.host,
-            options.port,
-            token,
-            options.compress_images,
-            options.positronic_version,
-            options.ee_site,
+            checkpoints_dir=options.checkpoints_dir,
+            host=options.host,
+            port=options.port,
+            token=token,
+            compress_images=options.compress_images,
+            protocol=options.positronic_version,
+            ee_site=options.ee_site,
         )
         await PositronicServer(checkpoints, thread, config).serve(ready)
         return

@@ -131,7 +131,7 @@ def _closed_loop(options: Options) -> int:
     films = Films(options.output, closed.films)
     films.clear()
     strategy = chosen_strategy(closed.strategy, policy)
-    tried = _trials(closed, policy, trials, strategy, films)
+    tried = _trials(closed, policy, trials=trials, strategy=strategy, films=films)
     outcomes = list(with_progress(tried, "trying", trials.count))
     result = {
         "variant": policy.variant,
@@ -187,11 +187,21 @@ def _trials(
     if options.via == "ros":
         from groot_ros.nodes.clients.live_trials import run_trials
 
-        return run_trials(policy, trials, films, steps, timing, strategy)
+        return run_trials(
+            policy, trials, films=films, replan_steps=steps, timing=timing, strategy=strategy
+        )
     from groot_ros.training.closed_loop import Evaluation, evaluate
 
     return evaluate(
-        Evaluation(policy, trials, steps, options.workers, films, timing.latency, strategy)
+        Evaluation(
+            policy=policy,
+            trials=trials,
+            executed_steps=steps,
+            workers=options.workers,
+            films=films,
+            latency=timing.latency,
+            strategy=strategy,
+        )
     )
 
 
