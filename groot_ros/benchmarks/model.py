@@ -20,10 +20,10 @@ from groot_ros.benchmarks.model_configs import CONFIGS
 from groot_ros.model.checkpoint import memory, weights
 from groot_ros.model.inference.compilation import CompileMode, find_compile_mode
 from groot_ros.model.inference.device import find_device, find_dtype
-from groot_ros.model.inference.prepared import Serving
+from groot_ros.model.inference.prepared import PreparedNetwork
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.flow_matching import buckets
-from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.networks.network import Batch, Network
 
 VIEWS, EDGE, TEXT_TOKENS = 2, 256, 20
 SLOT = 0
@@ -71,7 +71,7 @@ class RandomWeights:
     Matrices have the spread that keeps signals about as large as they are, norms are 1.
     """
 
-    def __init__(self, network: Gr00t, dtype: torch.dtype, device: torch.device | str) -> None:
+    def __init__(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
         self.shapes = {name: p.shape for name, p in network.named_parameters()}
         self.dtype = dtype
         # No size of a layer divides it, so that rows of a matrix differ.
@@ -91,22 +91,22 @@ class RandomWeights:
 
 def random_checkpoint(config: Gr00tConfig, dtype: torch.dtype, folder: Path) -> None:
     """Write random weights in the layout of a checkpoint."""
-    tensor = RandomWeights(Gr00t.on_meta(config), dtype, "cpu")
+    tensor = RandomWeights(Network.on_meta(config), dtype, "cpu")
     sizes = {name: shape.numel() * dtype.itemsize for name, shape in tensor.shapes.items()}
     weights.write(folder, sizes, tensor)
 
 
-def random_network(config: Gr00tConfig, dtype: torch.dtype, device: torch.device) -> Gr00t:
+def random_network(config: Gr00tConfig, dtype: torch.dtype, device: torch.device) -> Network:
     """A network with random weights, made on the device itself."""
-    network = Gr00t.on_meta(config)
+    network = Network.on_meta(config)
     tensor = RandomWeights(network, dtype, device)
     weights.assign(network, {name: tensor(name) for name in tensor.shapes})
     return network.eval().requires_grad_(False)
 
 
-def plain_network(network: Gr00t, config: Gr00tConfig) -> Gr00t:
+def plain_network(network: Network, config: Gr00tConfig) -> Network:
     """The network with all slots, sharing the memory of one with a single slot."""
-    plain = Gr00t.on_meta(config)
+    plain = Network.on_meta(config)
     shared = {
         name: tensor.expand(config.max_num_embodiments, *tensor.shape[1:])
         if weights.SLOT_WEIGHT.match(name)
@@ -119,14 +119,14 @@ def plain_network(network: Gr00t, config: Gr00tConfig) -> Gr00t:
 
 
 class Stages:
-    """One observation after another through `Serving`, timed stage by stage."""
+    """One observation after another through `PreparedNetwork`, timed stage by stage."""
 
-    def __init__(self, network: Gr00t, mode: CompileMode) -> None:
+    def __init__(self, network: Network, mode: CompileMode) -> None:
         self.config = network.config
         self.images = self.config.version.images(CROP, self.config.backbone, ())
         self.prompt = FixedPrompt(self.config)
-        self.serving = Serving(network, self.images, self.prompt, mode)
-        self.device = self.serving.device
+        self.prepared = PreparedNetwork(network, self.images, self.prompt, mode)
+        self.device = self.prepared.device
         self._generator = np.random.default_rng(0)
         shape = self.config.action_horizon, self.config.max_action_dim
         self.noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
@@ -156,7 +156,7 @@ class Stages:
 
         `backbone` is vision and language model together.
         """
-        frames, serving = self.frames(), self.serving
+        frames, serving = self.frames(), self.prepared
         found: dict[str, Any] = {}
 
         def preprocess() -> None:
@@ -183,21 +183,21 @@ class Stages:
 
     def actions(self, frames: list[np.ndarray]) -> Tensor:
         """Normalised actions (H, D)."""
-        return self.serving.actions(frames, "", self.state, self.noise)
+        return self.prepared.actions(frames, "", self.state, self.noise)
 
     def start(self) -> Tensor:
         """The noise as the network takes it (1, H, D)."""
-        return self.noise[None].to(self.device, self.serving.dtype)
+        return self.noise[None].to(self.device, self.prepared.dtype)
 
     def batch(self, frames: list[np.ndarray]) -> Batch:
         """The observation for the plain network."""
-        patches, grids = self.serving.patches(frames)
+        patches, grids = self.prepared.patches(frames)
         ids = self.prompt("", [self.images.patches.tokens(grid) for grid in grids])
         return Batch(
             input_ids=torch.tensor([ids], device=self.device),
             patches=patches,
             grids=grids,
-            state=torch.from_numpy(self.state)[None].to(self.device, self.serving.dtype),
+            state=torch.from_numpy(self.state)[None].to(self.device, self.prepared.dtype),
             slot=torch.tensor([SLOT], device=self.device),
         )
 
@@ -210,7 +210,7 @@ class Benchmark:
         self.device = find_device(options.device)
         dtype = find_dtype(options.dtype, self.device)
         self.config = Gr00tConfig.from_dict(CONFIGS[options.config])
-        self.network = Gr00t.on_meta(self.config.single_slot())
+        self.network = Network.on_meta(self.config.single_slot())
         with tempfile.TemporaryDirectory() as folder:
             random_checkpoint(self.config, dtype, Path(folder))
             memory.reset_peak()
@@ -247,7 +247,7 @@ class Benchmark:
         head, plain, serving = (
             self.network.action_head,
             self.plain.action_head,
-            self.stages.serving,
+            self.stages.prepared,
         )
         steps = self.config.num_inference_timesteps
         batch = self.stages.batch(self.stages.frames())
@@ -266,7 +266,7 @@ class Benchmark:
 
         hidden = torch.zeros(
             1, self.config.action_horizon, self.config.hidden_size, device=self.device
-        ).to(self.stages.serving.dtype)
+        ).to(self.stages.prepared.dtype)
         everything = self._median(lambda: head.model.keys_values(masked))
         pieces = {
             "keys_values_once": (steps - 1) * everything,

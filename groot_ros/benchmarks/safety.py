@@ -88,7 +88,7 @@ def measure(
 
 
 @dataclass
-class Trial:
+class LimitTrial:
     """One arm for a while: chunks, stops, resumes, delays, all from a seed."""
 
     limits: Limits

@@ -38,7 +38,7 @@ ANSWER_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
-class Load:
+class ServeLoad:
     """How much is asked: requests per client, the model's time, how many clients at once."""
 
     requests: int = 200
@@ -93,7 +93,7 @@ def modality_of(codec: Codec) -> Modality:
     )
 
 
-def measure(load: Load) -> dict[str, Any]:
+def measure(load: ServeLoad) -> dict[str, Any]:
     """Overheads of every protocol, in ms, and the conditions of the measurement."""
     result: dict[str, Any] = {
         "conditions": {
@@ -113,7 +113,7 @@ def measure(load: Load) -> dict[str, Any]:
     return result
 
 
-def _measure(protocol: str, load: Load, clients: int) -> dict[str, Any]:
+def _measure(protocol: str, load: ServeLoad, clients: int) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     server = context.Process(target=_serve, args=(protocol, load.model_s, there), daemon=True)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from groot_ros.calibration.gripper import Closing, find_closing
 from groot_ros.calibration.latency import Shown, age, camera_lag, pose_lag
 from groot_ros.calibration.matching import Estimate, Matched, NotEstimable
-from groot_ros.calibration.recording import Recording
+from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.calibration.response import Response, find_response
 from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
@@ -61,7 +61,7 @@ class Calibration:
         return {key: value for key, (value, now_s) in found.items() if value != now_s}
 
 
-def calibrate(robot: RobotConfig, recordings: Sequence[Recording]) -> Calibration:
+def calibrate(robot: RobotConfig, recordings: Sequence[CalibrationRecording]) -> Calibration:
     """Estimate what recordings of a robot tell.
 
     UserError where they show nothing at all of what would be needed.
@@ -72,7 +72,7 @@ def calibrate(robot: RobotConfig, recordings: Sequence[Recording]) -> Calibratio
 @dataclass
 class _Calibrator:
     robot: RobotConfig
-    recordings: Sequence[Recording]
+    recordings: Sequence[CalibrationRecording]
     _reasons: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Calibration:
@@ -242,7 +242,7 @@ def _hand_kinematics(robot: RobotConfig) -> ForwardKinematics | None:
     return watched_points(robot, load_urdf(robot.urdf)) if robot.limits.points else None
 
 
-def _hand(recording: Recording, kinematics: ForwardKinematics | None) -> Signal | None:
+def _hand(recording: CalibrationRecording, kinematics: ForwardKinematics | None) -> Signal | None:
     joints = recording.states.get("joint_position")
     if kinematics is None or joints is None or len(joints) == 0:
         return None

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from groot_ros.calibration.latency import Shown
 from groot_ros.calibration.matching import RESAMPLED, Estimate, NotEstimable
-from groot_ros.calibration.recording import Recording
+from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.data.playback.signals import Signal
 from groot_ros.observation.fields import NS
 
@@ -54,7 +54,7 @@ class _Stroke:
     shown: Shown
 
 
-def find_closing(recordings: Sequence[Recording]) -> Closing:
+def find_closing(recordings: Sequence[CalibrationRecording]) -> Closing:
     """The closing time of the gripper; NotEstimable says why not."""
     strokes = [stroke for recording in recordings for stroke in _strokes(recording)]
     if len(strokes) < LEAST_CLOSINGS:
@@ -79,7 +79,7 @@ def _median(values: Array) -> Estimate:
     return Estimate.of(float(np.median(values)), again)
 
 
-def _strokes(recording: Recording) -> Iterator[_Stroke]:
+def _strokes(recording: CalibrationRecording) -> Iterator[_Stroke]:
     command, grip = recording.commands.get("grip"), recording.states.get("grip")
     if not command or not grip:
         return

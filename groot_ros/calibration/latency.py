@@ -41,7 +41,7 @@ from groot_ros.calibration.matching import (
     speeds_window,
     steps_window,
 )
-from groot_ros.calibration.recording import Recording
+from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.data.playback.signals import Signal
 from groot_ros.geometry import rotation_angle
 from groot_ros.observation.fields import NS
@@ -70,7 +70,7 @@ class Shown:
 
 
 def camera_lag(
-    recordings: Sequence[Recording], hands: Sequence[Signal | None], camera: str
+    recordings: Sequence[CalibrationRecording], hands: Sequence[Signal | None], camera: str
 ) -> tuple[Matched, Shown]:
     """How much later the pictures of a camera are than the hand; NotEstimable says why not."""
     clips = [
@@ -109,7 +109,7 @@ class _Clip:
     grip: Signal | None
 
     @classmethod
-    def of(cls, recording: Recording, hand: Signal, camera: str) -> _Clip | None:
+    def of(cls, recording: CalibrationRecording, hand: Signal, camera: str) -> _Clip | None:
         changes, grip = recording.changes.get(camera), recording.states.get("grip")
         if changes is None or len(changes) < 2 or len(hand) < 2:
             return None
@@ -168,7 +168,7 @@ class _Clip:
         return Shown(times_s=(self.end_ns - self.end_ns[0]) / NS, seen=rate, told=told)
 
 
-def pose_lag(recordings: Sequence[Recording]) -> Matched:
+def pose_lag(recordings: Sequence[CalibrationRecording]) -> Matched:
     """How much later the measured pose is than the joints; NotEstimable says why not."""
     both = [
         (states["ee_pose"], states["joint_position"])
@@ -211,7 +211,7 @@ def _earlier(times_ns: NDArray[np.int64], lags_s: Array) -> NDArray[np.int64]:
     return np.asarray(shifted.ravel())
 
 
-def age(recordings: Sequence[Recording], stream: str) -> Estimate | None:
+def age(recordings: Sequence[CalibrationRecording], stream: str) -> Estimate | None:
     """Median of arrival minus stamp of a stream, and between which 95 % of its messages are; None
     without stamps that are of the bag's clock."""
     found = [recording.ages_s[stream] for recording in recordings if stream in recording.ages_s]

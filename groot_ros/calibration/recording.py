@@ -19,7 +19,7 @@ from groot_ros.data.clocks.breaks import find_breaks
 from groot_ros.data.clocks.clocks import stamps_behind_ns
 from groot_ros.data.playback.label_tracks import LabelTrack, make_track
 from groot_ros.data.playback.replay import StateCollector
-from groot_ros.data.playback.signals import NO_GAP_NS, Samples, Signal
+from groot_ros.data.playback.signals import NO_GAP_NS, Signal, SignalSamples
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.topics import held_label, held_streams, labelled
 from groot_ros.errors import UserError
@@ -43,7 +43,7 @@ PICTURE_WIDTH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class CalibrationRecording:
     """One bag; times are those of each stream's clock, no latency taken off."""
 
     states: Mapping[str, Signal]
@@ -56,7 +56,7 @@ class Recording:
     """By stream: arrival minus stamp (N,) of the messages that have one."""
 
 
-def read_recording(path: Path, robot: RobotConfig) -> Recording:
+def read_recording(path: Path, robot: RobotConfig) -> CalibrationRecording:
     """The streams of a robot file that a bag has; BagError where it is damaged or a stream is on
     another clock than the others."""
     with open_bag(path) as bag:
@@ -81,7 +81,7 @@ class _Reader(StateCollector):
         self._bag = bag
         self._namespace = bag.info.namespace if bag.info else "/"
         self._pictures: dict[str, NDArray[np.float32]] = {}
-        self._changes: dict[str, Samples] = defaultdict(Samples)
+        self._changes: dict[str, SignalSamples] = defaultdict(SignalSamples)
         self._health: dict[str, StreamHealth] = {}
 
     def add_image(self, camera: str, stamp_ns: int, decode: Decode) -> None:
@@ -95,7 +95,7 @@ class _Reader(StateCollector):
             self._changes[camera].add(stamp_ns, float(cv2.absdiff(picture, before).mean()))
         self._pictures[camera] = picture
 
-    def read(self) -> Recording:
+    def read(self) -> CalibrationRecording:
         bag = self._bag
         start_ns, stop_ns = bag.start_ns, min(bag.end_ns, bag.start_ns + LONGEST_NS)
         behind_ns = stamps_behind_ns(bag, self._streams(0), start_ns, stop_ns)
@@ -118,7 +118,7 @@ class _Reader(StateCollector):
             for stream in streams[topic].streams
         }
         states = _signals(self.samples)
-        return Recording(
+        return CalibrationRecording(
             states=states,
             changes=_signals(self._changes),
             commands={
@@ -170,7 +170,7 @@ def staircase(command: Signal) -> Signal:
     return Signal(times_ns, values, command.kind)
 
 
-def _signals(samples: Mapping[str, Samples]) -> dict[str, Signal]:
+def _signals(samples: Mapping[str, SignalSamples]) -> dict[str, Signal]:
     """What was kept, but for samples that say nothing."""
     found = {}
     for name, kept in samples.items():

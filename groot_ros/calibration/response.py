@@ -37,7 +37,7 @@ from groot_ros.calibration.matching import (
     cut,
     drawn_anew,
 )
-from groot_ros.calibration.recording import Recording
+from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.data.playback.signals import Signal
 from groot_ros.observation.fields import NS
 from groot_ros.signals.kinds import JOINTS, POSE, Kind
@@ -89,7 +89,7 @@ class _Run:
     least_way: float
 
     @classmethod
-    def of(cls, recording: Recording, signal: str) -> _Run | None:
+    def of(cls, recording: CalibrationRecording, signal: str) -> _Run | None:
         command, state = recording.commands.get(signal), recording.states.get(signal)
         if not command or not state:
             return None
@@ -171,7 +171,7 @@ def _staircase_means(command: Signal, begin_ns: int, end_ns: int) -> Array:
     return np.asarray(np.diff(at_edges, axis=0) / GRID_S)
 
 
-def find_response(recordings: Sequence[Recording], signal: str) -> Response:
+def find_response(recordings: Sequence[CalibrationRecording], signal: str) -> Response:
     """Delay and time constant of ee_pose or joint_position as measured behind as commanded, both
     by the clocks of their streams; NotEstimable says why not."""
     runs = [run for recording in recordings if (run := _Run.of(recording, signal))]

@@ -11,7 +11,7 @@ from rich.text import Text
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.conversion.extract import EpisodeResult
 from groot_ros.data.conversion.jobs import Failure
-from groot_ros.data.conversion.outcome import Progress, Report
+from groot_ros.data.conversion.outcome import ConversionProgress, Report
 
 
 class _Speed(TextColumn):
@@ -21,7 +21,7 @@ class _Speed(TextColumn):
         return super().render(task)
 
 
-class _BarProgress(Progress):
+class _BarProgress(ConversionProgress):
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
         self._episodes = bar.add_task("episodes", speed="")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from groot_ros.demo.trace import Picture, PublishedChunk, Sample, Trace
 from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
-from groot_ros.sim.rollout import SETTLE_S, Episode
+from groot_ros.sim.rollout import SETTLE_S, SimulatedEpisode
 from groot_ros.sim.scene import CAMERAS
 from groot_ros.sim.simulation import Simulation
 
 PICTURE_RATE_HZ = 15.0
 
 
-def episode_trace(policy: str, episode: Episode) -> Trace:
+def episode_trace(policy: str, episode: SimulatedEpisode) -> Trace:
     """Chunks of an episode, and what was commanded and measured; without pictures."""
     trace = Trace(policy, episode.instruction)
     if episode.succeeded:
@@ -36,7 +36,7 @@ def episode_trace(policy: str, episode: Episode) -> Trace:
     return trace
 
 
-def add_pictures(trace: Trace, episode: Episode, simulation: Simulation) -> None:
+def add_pictures(trace: Trace, episode: SimulatedEpisode, simulation: Simulation) -> None:
     """Pictures that the simulation in which an episode was run draws now."""
     rate_hz = simulation.config.control_rate_hz
     stride = round(rate_hz / PICTURE_RATE_HZ)

@@ -67,7 +67,7 @@ class Tick:
 
 
 @dataclass
-class Episode:
+class SimulatedEpisode:
     """What happened: success in the simulator's own state, when, and every inference.
 
     `configurations` are those of the simulation before each command; `strategy` is the one that
@@ -100,7 +100,7 @@ def run_episode(
     simulation: Simulation,
     config: RolloutConfig | None = None,
     change: Change | None = None,
-) -> Episode:
+) -> SimulatedEpisode:
     """Run a policy on the task of a simulation that was just reset, until success or the limit.
 
     After a `change` only its task counts.
@@ -136,11 +136,11 @@ class _Rollout:
         self._shutter = Shutter(config.image_rate_hz)
         self._picture: tuple[Observation, NDArray[np.float64]] | None = None
         strategy = chosen(config.strategy, policy.no_continuation)
-        self._episode = Episode(simulation.task.instruction, strategy)
+        self._episode = SimulatedEpisode(simulation.task.instruction, strategy)
         self._thinking = _Thinking(policy, simulation, config, self._episode)
         self._acting = _Acting(simulation, self._episode.strategy)
 
-    def run(self) -> Episode:
+    def run(self) -> SimulatedEpisode:
         episode, simulation = self._episode, self._simulation
         while self._now_ns < round(SETTLE_S * 1e9):
             self._look()
@@ -196,7 +196,11 @@ class _Thinking:
     """The policy's side: what the policy node does."""
 
     def __init__(
-        self, policy: Policy, simulation: Simulation, config: RolloutConfig, episode: Episode
+        self,
+        policy: Policy,
+        simulation: Simulation,
+        config: RolloutConfig,
+        episode: SimulatedEpisode,
     ) -> None:
         self._policy = policy
         self._simulation = simulation

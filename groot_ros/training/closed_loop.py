@@ -18,7 +18,7 @@ from groot_ros.demo.trial_record import write_trial
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import EE_POSE, GRIP
-from groot_ros.sim.rollout import Episode, RolloutConfig, run_episode
+from groot_ros.sim.rollout import RolloutConfig, SimulatedEpisode, run_episode
 from groot_ros.sim.simulation import SimConfig, Simulation
 from groot_ros.sim.trials import EXECUTED_STEPS, Films, Outcome, Trials, explain_failure
 from groot_ros.sim.world import WorldConfig
@@ -125,7 +125,7 @@ class _Stage:
             jerk_m_s3=trace.jerk_m_s3,
         )
 
-    def _explain(self, episode: Episode, cubes: dict[str, np.ndarray], index: int) -> str:
+    def _explain(self, episode: SimulatedEpisode, cubes: dict[str, np.ndarray], index: int) -> str:
         seen = [moment.observation.signals for moment in episode.moments]
         positions = np.array([signals[EE_POSE.name][:3] for signals in seen])
         grips = np.array([signals[GRIP.name] for signals in seen])

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from groot_ros.errors import UserError
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.training.config import TrainConfig
 
 BASE, ADAPTER = ".base_layer", ".lora_"
 
 
-def adapted_layers(network: Gr00t, config: TrainConfig) -> dict[str, nn.Linear]:
+def adapted_layers(network: Network, config: TrainConfig) -> dict[str, nn.Linear]:
     """The matrices of backbone and head that get small ones beside them, by name."""
     head, backbone = network.action_head, network.backbone
     parts: list[nn.Module] = [backbone.language_model.layers]
@@ -29,7 +29,7 @@ def adapted_layers(network: Gr00t, config: TrainConfig) -> dict[str, nn.Linear]:
     }
 
 
-def add_adapters(network: Gr00t, config: TrainConfig) -> None:
+def add_adapters(network: Network, config: TrainConfig) -> None:
     """Put small matrices, drawn from the seed, beside the adapted layers.
 
     These are frozen, as is the rest of the backbone; other parts of the head stay as they are.
@@ -53,7 +53,7 @@ def add_adapters(network: Gr00t, config: TrainConfig) -> None:
         parameter.requires_grad_(True)
 
 
-def _trained_whole(network: Gr00t, layers: Mapping[str, nn.Linear]) -> list[nn.Parameter]:
+def _trained_whole(network: Network, layers: Mapping[str, nn.Linear]) -> list[nn.Parameter]:
     adapted = {id(parameter) for layer in layers.values() for parameter in layer.parameters()}
     return [
         parameter
@@ -62,7 +62,7 @@ def _trained_whole(network: Gr00t, layers: Mapping[str, nn.Linear]) -> list[nn.P
     ]
 
 
-def trained_numbers(network: Gr00t, config: TrainConfig) -> int:
+def trained_numbers(network: Network, config: TrainConfig) -> int:
     """How many numbers --lora would train of a network that has no small matrices yet."""
     layers = adapted_layers(network, config)
     small = sum(config.lora_rank * (x.in_features + x.out_features) for x in layers.values())
@@ -70,7 +70,7 @@ def trained_numbers(network: Gr00t, config: TrainConfig) -> int:
 
 
 @torch.no_grad()
-def plain_network(network: Gr00t, weights: Mapping[str, Tensor], config: TrainConfig) -> Gr00t:
+def plain_network(network: Network, weights: Mapping[str, Tensor], config: TrainConfig) -> Network:
     """A network with these weights, by the names in `network`; small matrices are added in."""
     plain: dict[str, Tensor] = {}
     for name, weight in weights.items():
@@ -82,7 +82,7 @@ def plain_network(network: Gr00t, weights: Mapping[str, Tensor], config: TrainCo
             change = config.lora_alpha / config.lora_rank * (weights[up] @ weights[down])
             value = (value + change).to(value.dtype)
         plain[name.replace(BASE, "")] = value
-    result = Gr00t.on_meta(network.config, network.backbone.precision)
+    result = Network.on_meta(network.config, network.backbone.precision)
     result.load_state_dict(plain, strict=False, assign=True)
     result.backbone.tie()
     return result

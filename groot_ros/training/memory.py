@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from groot_ros.errors import UserError
 from groot_ros.model.networks.layers import SelfAttentionBlock
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.training.config import OPTIMIZERS, TINY, TrainConfig
 from groot_ros.training.lora import trained_numbers
 
@@ -33,7 +33,7 @@ def halve_frozen(network: nn.Module) -> None:
             parameter.data = parameter.data.to(torch.bfloat16)
 
 
-def recompute_activations(network: Gr00t) -> None:
+def recompute_activations(network: Network) -> None:
     """Keep only the inputs of layers and compute the rest again for the gradients."""
     head, backbone = network.action_head, cast(Any, network.backbone)
     layers = [*backbone.language_model.layers, *head.model.blocks]
@@ -62,7 +62,7 @@ class MemoryPlan:
         return f"{self.total / GB:.2f} GB ({parts})"
 
 
-def plan_memory(network: Gr00t, config: TrainConfig, activations: float) -> MemoryPlan:
+def plan_memory(network: Network, config: TrainConfig, activations: float) -> MemoryPlan:
     """What training this network takes; `activations` in bytes, see `activation_bytes`."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     numbers = sum(parameter.numel() for parameter in trained)
@@ -75,7 +75,7 @@ def plan_memory(network: Gr00t, config: TrainConfig, activations: float) -> Memo
     )
 
 
-def plan_with_lora(network: Gr00t, config: TrainConfig, activations: float) -> MemoryPlan:
+def plan_with_lora(network: Network, config: TrainConfig, activations: float) -> MemoryPlan:
     """What the same training would take with SAVING; adapters are small beside all weights."""
     total = sum(parameter.numel() for parameter in network.parameters())
     trained = trained_numbers(network, config)
@@ -134,7 +134,7 @@ def _kept_bytes(module: nn.Module, inputs: Mapping[str, Tensor]) -> int:
 
 
 def check_memory(
-    network: Gr00t, config: TrainConfig, activations: Activations, samples: int, free: float
+    network: Network, config: TrainConfig, activations: Activations, samples: int, free: float
 ) -> None:
     """UserError with the way out when a training with so many samples at once does not fit."""
     plan = plan_memory(network, config, activations.of(samples))
@@ -146,7 +146,7 @@ def check_memory(
     )
 
 
-def _way_out(network: Gr00t, config: TrainConfig, activations: Activations, free: float) -> str:
+def _way_out(network: Network, config: TrainConfig, activations: Activations, free: float) -> str:
     one = activations.of(1)
     eight_bit = replace(config, optim="adamw8bit") if find_spec("bitsandbytes") else config
     choices = {
@@ -164,7 +164,7 @@ def _way_out(network: Gr00t, config: TrainConfig, activations: Activations, free
 
 
 def describe_memory(
-    network: Gr00t, config: TrainConfig, activations: Activations, samples: int
+    network: Network, config: TrainConfig, activations: Activations, samples: int
 ) -> list[str]:
     """The plan, and whether a usual GPU has room for it."""
     kept = activations.of(samples)

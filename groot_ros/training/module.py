@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from groot_ros.model.networks.dit import Context, Tokens
 from groot_ros.model.networks.flow_matching import NoisySample
-from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.networks.network import Batch, Network
 from groot_ros.training.config import TrainConfig
 
 
 class TrainingModule(nn.Module):
     """Flow-matching loss of a batch of any embodiments; the parameters are the network's."""
 
-    def __init__(self, network: Gr00t) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
@@ -85,7 +85,7 @@ def _repeat_tokens(tokens: Tokens, repeats: int) -> Tokens:
     )
 
 
-def choose_trainable(network: Gr00t, config: TrainConfig) -> None:
+def choose_trainable(network: Network, config: TrainConfig) -> None:
     """Freeze everything but the chosen parts."""
     network.requires_grad_(False)
     head, backbone = network.action_head, network.backbone
@@ -111,7 +111,7 @@ def choose_trainable(network: Gr00t, config: TrainConfig) -> None:
         part.requires_grad_(False)
 
 
-def set_state_dropout(network: Gr00t, probability: float) -> None:
+def set_state_dropout(network: Network, probability: float) -> None:
     """Hide the state of that share of the samples; checkpoints say so, too."""
     raw = {**network.config.raw, "state_dropout_prob": probability}
     network.config = replace(network.config, state_dropout_prob=probability, raw=raw)

@@ -29,7 +29,7 @@ SHOWN_CHUNKS = 5
 
 
 @dataclass(frozen=True)
-class Comparison:
+class OpenLoopComparison:
     """Chunks (C, H, D) of actions by key, predicted and recorded; `names` of their columns.
 
     `shown` are some of them as `shown_chunks` has them.
@@ -87,7 +87,7 @@ def _distances(one: Array, other: Array) -> Array:
 
 def compare(
     checkpoint: Path, dataset_path: Path, chunks: int, seed: int = 0, embodiment: str = ""
-) -> Comparison:
+) -> OpenLoopComparison:
     """Predict at rows spread over a dataset; UserError when checkpoint and dataset differ.
 
     The embodiment is by default that which learned from the robot of the dataset.
@@ -114,7 +114,9 @@ def compare(
             predicted[key].append(answer[key])
             recorded[key].append(actions[key])
     answers, truth = _stacked(predicted), _stacked(recorded)
-    return Comparison(answers, truth, table.names, shown_chunks(table, rows, answers, truth))
+    return OpenLoopComparison(
+        answers, truth, table.names, shown_chunks(table, rows, answers, truth)
+    )
 
 
 def _inputs(table: Table, pictures: VideoPictures, modality: Modality, row: int) -> ModelInput:
@@ -160,7 +162,7 @@ def _stacked(chunks: Mapping[str, list[Array]]) -> dict[str, Array]:
     return {key: np.stack(values) for key, values in chunks.items()}
 
 
-def write_plot(comparison: Comparison, path: Path) -> None:
+def write_plot(comparison: OpenLoopComparison, path: Path) -> None:
     """Draw mean errors per step, and some chunks over the recorded actions, a row per channel."""
     from matplotlib.figure import Figure
 

@@ -16,7 +16,7 @@ from groot_ros.files.hub import is_hub_address
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network
 from groot_ros.model.checkpoint.metadata import EMBODIMENTS
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.model.processing.processor import Processor
 from groot_ros.model.processing.state_action import ProcessorConfig, StateActionProcessor
@@ -75,7 +75,7 @@ class Part:
 class Prepared:
     """A network, its datasets, and the small files of its checkpoints."""
 
-    network: Gr00t
+    network: Network
     parts: Sequence[Part]
     processor_config: Mapping[str, Any]
     statistics: Mapping[str, Any]
@@ -218,7 +218,7 @@ def _prepare(
     )
 
 
-def _network(config: TrainConfig, base: CheckpointFolder) -> Gr00t:
+def _network(config: TrainConfig, base: CheckpointFolder) -> Network:
     """The base model's network with the chosen parts to train."""
     network = load_network(base.path, "cpu")
     set_state_dropout(network, config.state_dropout_prob)

@@ -7,7 +7,7 @@ from pathlib import Path
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.shell import quoted
-from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples
+from groot_ros.viewer.sheet import Chart, Sheet, SheetCurve, chunk_samples
 from groot_ros.viewer.subject import Json, shown_path
 
 FILE = "open_loop.json"
@@ -27,7 +27,7 @@ def read_comparison(folder: Path) -> Sheet:
 def _sheet(folder: Path, content: Json) -> Sheet:
     channels = content["channels"]
     curves = [
-        Curve(name=name, values=channel["mae_per_step"]) for name, channel in channels.items()
+        SheetCurve(name=name, values=channel["mae_per_step"]) for name, channel in channels.items()
     ]
     charts = [_over_steps("Mean absolute error of each number", curves)]
     if content["position_error_m"] is not None:
@@ -36,7 +36,7 @@ def _sheet(folder: Path, content: Json) -> Sheet:
             "mean of what was recorded": content["mean_position_error_per_step_m"],
         }
         lines = [
-            Curve(name=name, values=[1000 * v for v in values], is_dashed=name != "predicted")
+            SheetCurve(name=name, values=[1000 * v for v in values], is_dashed=name != "predicted")
             for name, values in errors.items()
         ]
         charts.append(_over_steps("Mean distance from the recorded position, mm", lines))
@@ -59,6 +59,6 @@ def _sheet(folder: Path, content: Json) -> Sheet:
     )
 
 
-def _over_steps(title: str, curves: list[Curve]) -> Chart:
+def _over_steps(title: str, curves: list[SheetCurve]) -> Chart:
     steps = list(range(len(curves[0].values)))
     return Chart(title=title, steps=steps, curves=curves, steps_name="step of the chunk", marks={})

@@ -22,7 +22,7 @@ PAGE = STATIC / "sheet.html"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class SheetCurve:
     """A number over steps; None is a gap."""
 
     name: str
@@ -36,7 +36,7 @@ class Chart:
 
     title: str
     steps: Sequence[float]
-    curves: Sequence[Curve]
+    curves: Sequence[SheetCurve]
     steps_name: str = "step"
     marks: Mapping[str, float]
     is_logarithmic: bool = False
@@ -94,7 +94,7 @@ def _chunk_charts(part: Mapping[str, Any]) -> list[Chart]:
             title=title,
             steps=list(range(len(part["predicted"]))),
             curves=[
-                Curve(
+                SheetCurve(
                     name=f"{name} recorded" if is_dashed else name,
                     values=[row[names.index(name)] for row in rows],
                     is_dashed=is_dashed,

@@ -14,7 +14,7 @@ from groot_ros.files.shell import quoted
 from groot_ros.files.whole_file import write_whole
 from groot_ros.model.checkpoint.metadata import EMBODIMENTS
 from groot_ros.policies.checkpoint.folder import OWN_METADATA, checkpoint_steps
-from groot_ros.viewer.sheet import Chart, Curve, Sheet, chunk_samples, freeze
+from groot_ros.viewer.sheet import Chart, Sheet, SheetCurve, chunk_samples, freeze
 from groot_ros.viewer.subject import Json, shown_path
 
 FILE, REPORT = "training.json", "report.html"
@@ -175,7 +175,7 @@ class TrainingRun:
                 title=title,
                 steps=sorted(rows),
                 curves=[
-                    Curve(
+                    SheetCurve(
                         name=name,
                         values=[
                             scale * rows[step].get(key, float("nan")) for step in sorted(rows)

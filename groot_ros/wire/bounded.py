@@ -27,7 +27,7 @@ class WireError(UserError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class WireLimits:
     """What one message may hold."""
 
     message_bytes: int = 32 << 20
@@ -47,7 +47,7 @@ class Limits:
     """What all requests of a server take at once."""
 
 
-LIMITS = Limits()
+LIMITS = WireLimits()
 
 
 class Budget:
@@ -82,7 +82,7 @@ class Budget:
 class Lease:
     """What one message may hold, taken from its server's budget until the end of `with`."""
 
-    def __init__(self, budget: Budget | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(self, budget: Budget | None = None, limits: WireLimits = LIMITS) -> None:
         self.limits = limits
         self._budget = budget
         self._taken = 0
@@ -274,7 +274,7 @@ def reshaped(pictures: NDArray[np.uint8], shape: Any) -> NDArray[np.uint8]:
         ) from None
 
 
-def _jpeg_size(file: Any, limits: Limits) -> tuple[int, int]:
+def _jpeg_size(file: Any, limits: WireLimits) -> tuple[int, int]:
     if not isinstance(file, bytes):
         raise WireError(f"a JPEG picture is a {type(file).__name__}, expected bytes")
     with _jpeg(file) as picture:

@@ -12,7 +12,7 @@ import torch
 
 from groot_ros.model.checkpoint.load import save_checkpoint
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.versions import named_version
 from groot_ros.model.tiny.backbones import BACKBONES
 from groot_ros.model.tiny.init import WIDTH, CheckpointSpec, tiny_config
@@ -39,7 +39,7 @@ def write_droid(folder: Path, video_history: Sequence[int] = (0,)) -> Path:
     sizes = backbone.config(WIDTH, tokenizer.get_vocab_size(), tokenizer.token_to_id)
     nothing = CheckpointSpec({}, [], [], "", Workspace(np.zeros((2, 3)), np.zeros((2, 7))), 40)
     raw = dict(tiny_config(nothing, version, sizes, backbone.vl_layers).raw)
-    network = Gr00t(Gr00tConfig.from_dict(raw | {key: released[key] for key in SIZES}))
+    network = Network(Gr00tConfig.from_dict(raw | {key: released[key] for key in SIZES}))
     initialize(network, torch.Generator().manual_seed(0))
     extra = {"tokenizer.json": tokenizer.to_str(), **backbone.extra_files}
     save_checkpoint(folder, network, processor, {DROID: _statistics()}, {DROID: 24}, extra)

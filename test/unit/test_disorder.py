@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.benchmarks.safety import STOPS, S, Trial
+from groot_ros.benchmarks.safety import STOPS, LimitTrial, S
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.joining import Joined, Offer
 from groot_ros.chunks.execution.stopping import StopReason
@@ -16,7 +16,7 @@ from groot_ros.signals.signals import Signals
 PRESSES = (StopReason.ESTOP, StopReason.FAULT)
 
 
-class Disorder(Trial):
+class Disorder(LimitTrial):
     """Buttons that stay pressed, clocks that are set, errors, chunks of other times and epochs,
     ids that come twice, joins that are late, forgotten or committed twice."""
 

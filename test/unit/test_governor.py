@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.benchmarks.safety import Trial, measure
+from groot_ros.benchmarks.safety import LimitTrial, measure
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.governor import Governor, Step
 from groot_ros.geometry import rotvec_to_quat
@@ -134,7 +134,9 @@ def test_chunks_of_every_kind_stops_and_delays_against_a_robot_file(robot: str) 
     joints = config.observations.joint_position
     assert joints
     period_s = 1.0 / config.output.rate_hz
-    trial = Trial(config.limits, config.output.commanded, len(joints.joints), period_s, seed=7)
+    trial = LimitTrial(
+        config.limits, config.output.commanded, len(joints.joints), period_s, seed=7
+    )
     found = trial.run(600)
     assert found.is_safe, found
     assert found.commands >= 600

@@ -19,12 +19,12 @@ import torch
 
 from groot_ros.benchmarks.gpu import files, inference, page, parity, step_process
 from groot_ros.benchmarks.gpu.check import MEASURED, Check
-from groot_ros.benchmarks.gpu.record import Outcome, Record, Result, read
+from groot_ros.benchmarks.gpu.record import Record, Result, StepOutcome, read
 from groot_ros.benchmarks.gpu.steps import N16, N17, STEPS, Setting, Step, choose
 from groot_ros.benchmarks.model_configs import CONFIGS
 from groot_ros.errors import UserError
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.tiny.tokenizer import tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -162,13 +162,13 @@ def test_names_of_steps_are_checked_and_bring_what_they_need() -> None:
 def test_the_full_checkpoint_takes_the_tiny_tokenizer_and_keeps_its_shapes(name: str) -> None:
     raw = CONFIGS[Setting(device="cuda", folder=Path(), small=False).config(name)]
     full, own = (Gr00tConfig.from_dict(c) for c in (raw, files.with_tiny_tokens(raw, name)))
-    shapes = [{n: p.shape for n, p in Gr00t.on_meta(c).named_parameters()} for c in (full, own)]
+    shapes = [{n: p.shape for n, p in Network.on_meta(c).named_parameters()} for c in (full, own)]
     assert shapes[0] == shapes[1]
     assert own.backbone["image_token_id"] < tiny_tokenizer(own.version.prompt).get_vocab_size()
 
 
 def test_a_changed_network_is_no_parity(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    def changed(setting: Setting, version: str, dtype: str, size: str = "full") -> Gr00t:
+    def changed(setting: Setting, version: str, dtype: str, size: str = "full") -> Network:
         network = inference.build(setting, version, dtype, size)
         if dtype == "bfloat16":
             layer = network.backbone.language_model.layers[0]
@@ -206,8 +206,10 @@ def test_the_page_shows_what_was_measured_and_what_was_not(tmp_path: Path) -> No
     values = {"vision": (2.5, "ms"), "vision p95": (3.0, "ms"), "memory": (5.81, "GB")}
     case = {"model": "N1.7", "dtype": "bfloat16", "compile": "default", "uncompiled": ""}
     outcomes = [
-        Outcome(step="n17", title="", status="ok", results=(Result(case=case, values=values),)),
-        Outcome(step="resume", title="", status="timed out", reason="ended after 60 s"),
+        StepOutcome(
+            step="n17", title="", status="ok", results=(Result(case=case, values=values),)
+        ),
+        StepOutcome(step="resume", title="", status="timed out", reason="ended after 60 s"),
     ]
     machine = {"card": "NVIDIA H100", "torch": "2.13.0", "driver": "580.1"}
     record = Record(

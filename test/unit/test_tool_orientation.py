@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groot_ros.benchmarks.safety import Trial
+from groot_ros.benchmarks.safety import LimitTrial
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.admission import Borders
 from groot_ros.chunks.limits.bounds import refusal
@@ -110,7 +110,7 @@ def test_no_command_leaves_cone_and_twist(
     config = load_robot(robot)
     limit = replace(LIMIT, cone_rad=cone, twist_rad=LIMIT.twist_rad if twists else None)
     limits = replace(config.limits, orientation=limit)
-    trial = Trial(limits, EE_POSE, 7, 1.0 / config.output.rate_hz, seed=seed)
+    trial = LimitTrial(limits, EE_POSE, 7, 1.0 / config.output.rate_hz, seed=seed)
     found = trial.run(300)
     assert found.is_safe, found
 

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from groot_ros.benchmarks.gpu import step_process
-from groot_ros.benchmarks.gpu.record import OK, SKIPPED, Outcome, Record
+from groot_ros.benchmarks.gpu.record import OK, SKIPPED, Record, StepOutcome
 from groot_ros.benchmarks.gpu.steps import MACHINE, Setting, Step, choose
 from groot_ros.errors import UserError
 
@@ -95,11 +95,11 @@ class Check:
             reason = f": {outcome.reason}" if outcome.reason else ""
             print(f"    {outcome.status} after {outcome.seconds:.0f} s{reason}", flush=True)
 
-    def _keep(self, outcome: Outcome) -> None:
+    def _keep(self, outcome: StepOutcome) -> None:
         self.record.outcomes.append(outcome)
         self.record.write(self.output)
 
-    def _attempt(self, step: Step) -> Outcome:
+    def _attempt(self, step: Step) -> StepOutcome:
         done = {outcome.step for outcome in self.record.outcomes if outcome.status == OK}
         if missing := [name for name in step.needs if name not in done]:
             return _skipped(step, f"it needs the step {missing[0]}, which did not end well")
@@ -112,8 +112,8 @@ class Check:
         return step_process.run(step, self._setting, limit_s, self._start).outcome
 
 
-def _skipped(step: Step, reason: str) -> Outcome:
-    return Outcome(step=step.name, title=step.title, status=SKIPPED, reason=reason)
+def _skipped(step: Step, reason: str) -> StepOutcome:
+    return StepOutcome(step=step.name, title=step.title, status=SKIPPED, reason=reason)
 
 
 def default_output(record: Record) -> Path:

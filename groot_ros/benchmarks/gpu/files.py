@@ -25,7 +25,7 @@ from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.model.checkpoint.load import save_checkpoint
 from groot_ros.model.inference.device import find_device
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.version import Version
 from groot_ros.model.tiny.backbones import BACKBONES
 from groot_ros.model.tiny.for_robot import checkpoint_spec
@@ -45,7 +45,7 @@ def checkpoint(setting: Setting, version: str) -> Iterator[Result]:
     spec = replace(checkpoint_spec(find_codec(VARIANT), load_robot(ROBOT)), version=version)
     raw = with_tiny_tokens(CONFIGS[setting.config(version)], version)
     config = Gr00tConfig.from_dict(raw)
-    numbers = sum(parameter.numel() for parameter in Gr00t.on_meta(config).parameters())
+    numbers = sum(parameter.numel() for parameter in Network.on_meta(config).parameters())
     check_disk(setting.folder, torch.bfloat16.itemsize * numbers)
     started_s = time.perf_counter()
     network = random_network(config, torch.bfloat16, find_device(setting.device))

@@ -27,7 +27,7 @@ def compare(setting: Setting, versions: Sequence[str]) -> Iterator[Result]:
     mode = find_compile_mode(setting.mode("default"), find_device(setting.device))
     for version in versions:
         stages = Stages(build(setting, version, "bfloat16"), CompileMode.OFF)
-        plain = stages.serving.denoiser
+        plain = stages.prepared.denoiser
         arguments = head_arguments(stages)
         heads = {
             "PyTorch's": compile_stage(plain, mode, "action head", stages.device),
@@ -55,7 +55,7 @@ def _run(
 @torch.inference_mode()
 def head_arguments(stages: Stages) -> list[Tensor]:
     """What a `Denoiser` is called with for a random observation."""
-    serving = stages.serving
+    serving = stages.prepared
     patches, grids = serving.patches(stages.frames())
     prompt = serving.prompt("", grids)
     start = stages.start()

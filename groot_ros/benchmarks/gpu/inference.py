@@ -18,7 +18,7 @@ from groot_ros.model.checkpoint.memory import available_bytes
 from groot_ros.model.inference.compilation import find_compile_mode
 from groot_ros.model.inference.device import find_device, find_dtype
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.networks.network import Batch, Network
 
 REPEATS, WARM_UPS = 20, 3
 BATCHES = (1, 2, 4, 8)
@@ -29,7 +29,7 @@ ROOM = 1.2
 def stages(setting: Setting, version: str, runs: Sequence[tuple[str, str]]) -> Iterator[Result]:
     """Each stage and the whole, for (number type, compile mode) after the other."""
     failures = []
-    network: Gr00t | None = None
+    network: Network | None = None
     for dtype, name in runs:
         mode = setting.mode(name)
         if network is None or next(network.parameters()).dtype is not find_dtype(
@@ -41,7 +41,7 @@ def stages(setting: Setting, version: str, runs: Sequence[tuple[str, str]]) -> I
         timed = Stages(network, find_compile_mode(mode, find_device(setting.device)))
         case = {"model": version, "dtype": dtype, "compile": mode}
         values = _time(timed, setting.repeats(REPEATS))
-        failed = timed.serving.failures
+        failed = timed.prepared.failures
         failures += failed
         yield Result(case={**case, "uncompiled": "; ".join(failed)}, values=values)
         del timed
@@ -49,13 +49,13 @@ def stages(setting: Setting, version: str, runs: Sequence[tuple[str, str]]) -> I
         raise RuntimeError("; ".join(failures))
 
 
-def build(setting: Setting, version: str, dtype: str, size: str = "full") -> Gr00t:
+def build(setting: Setting, version: str, dtype: str, size: str = "full") -> Network:
     """A network for one embodiment with random weights; Skip where its device has no room."""
     device = find_device(setting.device)
     number_type = find_dtype(dtype, device)
     config = Gr00tConfig.from_dict(CONFIGS[setting.config(version, size)]).single_slot()
     forget_peak(device)
-    numbers = sum(parameter.numel() for parameter in Gr00t.on_meta(config).parameters())
+    numbers = sum(parameter.numel() for parameter in Network.on_meta(config).parameters())
     needed, free = ROOM * number_type.itemsize * numbers, available_bytes(device)
     if free < needed:
         raise Skip(
@@ -95,7 +95,7 @@ def batches(setting: Setting) -> Iterator[Result]:
 
 @torch.inference_mode()
 def _time_batch(
-    timed: Stages, network: Gr00t, count: int, setting: Setting
+    timed: Stages, network: Network, count: int, setting: Setting
 ) -> dict[str, tuple[float, str]]:
     batch = repeated(timed.batch(timed.frames()), count)
     noise = timed.start().repeat(count, 1, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.benchmarks.gpu.check import MEASURED
-from groot_ros.benchmarks.gpu.record import OK, Outcome, Record, Result, read
+from groot_ros.benchmarks.gpu.record import OK, Record, Result, StepOutcome, read
 from groot_ros.errors import UserError
 
 INTRODUCTION = """# Measured on GPUs
@@ -153,7 +153,7 @@ def _cell(result: Result, name: str) -> str:
     return f"{text} {unit}".strip()
 
 
-def _reasons(outcomes: Iterable[Outcome]) -> list[str]:
+def _reasons(outcomes: Iterable[StepOutcome]) -> list[str]:
     lines = [_row(["step", "", "why"]), "|---|---|---|"]
     return lines + [_row([o.step, o.status, o.reason.replace("|", "/")]) for o in outcomes]
 

@@ -70,7 +70,7 @@ def _on_device(
         eager = eager or found
         changed = (found["actions"] - eager["actions"]).abs().max().item()
         case = {"model": version, "size": size, "dtype": dtype, "compile": mode}
-        uncompiled = "; ".join(stages.serving.failures)
+        uncompiled = "; ".join(stages.prepared.failures)
         yield Result(
             case={**case, "uncompiled": uncompiled},
             values={**differences(found, cpu), "changed by graphs": (changed, "")},
@@ -80,7 +80,7 @@ def _on_device(
 @torch.inference_mode()
 def outputs(stages: Stages, frames: list[np.ndarray]) -> dict[str, Tensor]:
     """What each stage makes of the pictures, in float32 on the CPU."""
-    serving = stages.serving
+    serving = stages.prepared
     patches, grids = serving.patches(frames)
     images = serving.encode_patches(patches, grids)
     prompt = serving.prompt("", grids)

@@ -51,7 +51,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class StepOutcome:
     """What became of a step; the results are those that it had until then."""
 
     step: str
@@ -70,7 +70,7 @@ class Record:
     started: str
     commit: str
     machine: dict[str, Any] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[StepOutcome] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -87,7 +87,7 @@ def read(path: Path) -> Record:
     """A record that was written."""
     content = json.loads(path.read_text())
     outcomes = [
-        Outcome(**{**outcome, "results": tuple(map(Result.of, outcome["results"]))})
+        StepOutcome(**{**outcome, "results": tuple(map(Result.of, outcome["results"]))})
         for outcome in content["outcomes"]
     ]
     own = ("dry_run", "started", "commit", "machine")

@@ -20,9 +20,9 @@ from groot_ros.benchmarks.gpu.record import (
     OK,
     SKIPPED,
     TIMED_OUT,
-    Outcome,
     Result,
     Skip,
+    StepOutcome,
 )
 from groot_ros.benchmarks.gpu.steps import Setting, Step
 from groot_ros.errors import UserError
@@ -41,7 +41,7 @@ PATIENCE_S = 10.0
 class Finished:
     """A step's outcome and the facts that it told."""
 
-    outcome: Outcome
+    outcome: StepOutcome
     facts: dict[str, Any]
 
 
@@ -139,7 +139,7 @@ def _finished(
         status, reason = TIMED_OUT, f"ended after {seconds:.0f} s"
     else:
         status, reason = FAILED, _death(exit_code, log)
-    outcome = Outcome(
+    outcome = StepOutcome(
         step=step.name,
         title=step.title,
         status=status,

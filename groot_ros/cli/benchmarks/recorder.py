@@ -23,10 +23,10 @@ class Options:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    from groot_ros.nodes.benchmarks.recorder import Load, run
+    from groot_ros.nodes.benchmarks.recorder import RecorderLoad, run
 
     check_disk(options.output)
-    return run(Load(options.cameras, options.seconds), options.output)
+    return run(RecorderLoad(options.cameras, options.seconds), options.output)
 
 
 def report(options: Options, result: dict[str, Any]) -> None:

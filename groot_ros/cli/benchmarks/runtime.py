@@ -46,9 +46,9 @@ class Options:
 def measure(options: Options) -> dict[str, Any]:
     if options.plot:
         check_picture(options.plot)
-    from groot_ros.nodes.benchmarks.runtime import Load, run
+    from groot_ros.nodes.benchmarks.runtime import RuntimeLoad, run
 
-    load = Load(options.seconds, options.latency, options.jitter, options.lost)
+    load = RuntimeLoad(options.seconds, options.latency, options.jitter, options.lost)
     result, recordings = run(load, list(options.strategies))
     if options.plot:
         from groot_ros.benchmarks.runtime_plot import write_plot

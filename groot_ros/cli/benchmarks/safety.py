@@ -59,13 +59,13 @@ def is_bad(result: dict[str, Any]) -> bool:
 
 def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
     """Trials of a robot file until there were so many commands."""
-    from groot_ros.benchmarks.safety import Findings, Trial
+    from groot_ros.benchmarks.safety import Findings, LimitTrial
     from groot_ros.robot.config import load_robot
 
     robot = load_robot(name)
     findings = Findings()
     while findings.commands < commands:
-        trial = Trial(
+        trial = LimitTrial(
             limits=robot.limits,
             signal=robot.output.commanded,
             joints=len(robot.joints),

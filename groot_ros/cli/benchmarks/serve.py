@@ -23,7 +23,7 @@ class Options:
 def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks import serve
 
-    return serve.measure(serve.Load(options.requests, options.model_time, options.clients))
+    return serve.measure(serve.ServeLoad(options.requests, options.model_time, options.clients))
 
 
 def report(_: Options, result: dict[str, Any]) -> None:

@@ -27,9 +27,9 @@ class Options:
 def measure(options: Options) -> dict[str, Any]:
     if options.plot:
         check_picture(options.plot)
-    from groot_ros.nodes.benchmarks.soak import UNITS, Load, run
+    from groot_ros.nodes.benchmarks.soak import UNITS, SoakLoad, run
 
-    load = Load(
+    load = SoakLoad(
         seconds=options.minutes * 60,
         sample_s=options.sample,
         event_s=options.event,

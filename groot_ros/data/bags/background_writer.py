@@ -15,7 +15,7 @@ from groot_ros.data.bags.writer import BagWriter
 FLUSH_PERIOD_S = 0.25
 
 
-class Bag:
+class BackgroundBag:
     """A bag on the background thread; `failure` says why no more is written, if so."""
 
     def __init__(self, path: Path, compress: bool = False) -> None:
@@ -33,7 +33,7 @@ class Bag:
         return self.writer
 
 
-Message = tuple[Bag, Topic, int, int, bytes]
+Message = tuple[BackgroundBag, Topic, int, int, bytes]
 
 
 class BackgroundWriter:
@@ -47,7 +47,7 @@ class BackgroundWriter:
         self._queue: SimpleQueue[Message | Callable[[], None] | None] = SimpleQueue()
         # Two counters because each must be changed by one thread alone.
         self._accepted_bytes = self._written_bytes = 0
-        self._open: set[Bag] = set()
+        self._open: set[BackgroundBag] = set()
         self._thread = threading.Thread(target=self._run, name="bag writer", daemon=True)
         self._thread.start()
 
@@ -55,7 +55,9 @@ class BackgroundWriter:
     def buffered_bytes(self) -> int:
         return self._accepted_bytes - self._written_bytes
 
-    def write(self, bag: Bag, topic: Topic, log_ns: int, publish_ns: int, data: bytes) -> bool:
+    def write(
+        self, bag: BackgroundBag, topic: Topic, log_ns: int, publish_ns: int, data: bytes
+    ) -> bool:
         """Hand over a message; False when the buffer is full because the disk is too slow."""
         if self.buffered_bytes + len(data) > self._buffer_bytes:
             return False
@@ -63,7 +65,7 @@ class BackgroundWriter:
         self._queue.put((bag, topic, log_ns, publish_ns, data))
         return True
 
-    def open(self, bag: Bag, custom_data: dict[str, str]) -> None:
+    def open(self, bag: BackgroundBag, custom_data: dict[str, str]) -> None:
         """Create a bag."""
 
         def work() -> None:
@@ -72,7 +74,7 @@ class BackgroundWriter:
 
         self.submit(bag, work)
 
-    def submit(self, bag: Bag, work: Callable[[], None]) -> None:
+    def submit(self, bag: BackgroundBag, work: Callable[[], None]) -> None:
         """Do something with a bag; what it raises becomes its failure."""
 
         def guarded() -> None:
@@ -84,7 +86,7 @@ class BackgroundWriter:
 
         self._queue.put(guarded)
 
-    def release(self, bag: Bag, work: Callable[[], None]) -> None:
+    def release(self, bag: BackgroundBag, work: Callable[[], None]) -> None:
         """Do something with a bag that is written no more."""
 
         def last() -> None:
@@ -116,7 +118,9 @@ class BackgroundWriter:
                 self._flush()
                 flushed_s = time.monotonic()
 
-    def _write(self, bag: Bag, topic: Topic, log_ns: int, publish_ns: int, data: bytes) -> None:
+    def _write(
+        self, bag: BackgroundBag, topic: Topic, log_ns: int, publish_ns: int, data: bytes
+    ) -> None:
         if bag.writer and not bag.failure:
             try:
                 if not bag.writer.knows(topic.name):
@@ -134,7 +138,7 @@ class BackgroundWriter:
             except OSError as error:
                 self._fail(bag, error)
 
-    def _fail(self, bag: Bag, error: Exception) -> None:
+    def _fail(self, bag: BackgroundBag, error: Exception) -> None:
         is_expected = isinstance(error, OSError | ValueError)
         reason = error if is_expected else f"{type(error).__name__}: {error}"
         bag.failure = bag.failure or f"{bag.path.name} cannot be written: {reason}"

@@ -102,7 +102,7 @@ def _base_and_number(path: Path) -> tuple[str, int | None]:
 
 
 @dataclass(frozen=True)
-class Recording:
+class BagOnDisk:
     """A bag on disk: its files in order, and what a metadata.yaml beside them says.
 
     `path` names it: its folder, or its first file where others lie beside it. `missing` are names
@@ -122,29 +122,29 @@ class Recording:
         return self.path.is_dir() and (self.path / METADATA).exists()
 
 
-def recordings(folder: Path) -> list[Recording]:
+def recordings(folder: Path) -> list[BagOnDisk]:
     """The bags whose files lie right in a folder, those of metadata.yaml first."""
     files = storage_files(folder)
     information = read_information(folder)
     listed = _listed(information, files)
     if only := _renamed(listed, files):
         others = _grouped([file for file in files if file != only])
-        named = Recording(folder, (only,), information, renamed=next(iter(listed)))
-        return [named, *(Recording(group[0], tuple(group)) for group in others)]
+        named = BagOnDisk(folder, (only,), information, renamed=next(iter(listed)))
+        return [named, *(BagOnDisk(group[0], tuple(group)) for group in others)]
     if listed:
         missing = tuple(name for name, file in listed.items() if file is None)
         mine = tuple(file for file in listed.values() if file)
         rest = [file for file in files if file not in mine]
         more = tuple(file for file in rest if mine and _belongs(file, mine))
-        named = Recording(
+        named = BagOnDisk(
             path=folder, files=mine, information=information, missing=missing, unlisted=more
         )
         others = _grouped([file for file in rest if file not in more])
-        return [named, *(Recording(group[0], tuple(group)) for group in others)]
+        return [named, *(BagOnDisk(group[0], tuple(group)) for group in others)]
     groups = _grouped(files)
     if len(groups) == 1:
-        return [Recording(folder, tuple(groups[0]), information)]
-    return [Recording(group[0], tuple(group)) for group in groups]
+        return [BagOnDisk(folder, tuple(groups[0]), information)]
+    return [BagOnDisk(group[0], tuple(group)) for group in groups]
 
 
 def _listed(information: Information, files: Sequence[Path]) -> dict[str, Path | None]:
@@ -252,7 +252,7 @@ class _Contents:
         return follows and 0 <= self.start_ns - earlier.end_ns <= SEAM_NS
 
 
-def recording_at(path: Path) -> Recording:
+def recording_at(path: Path) -> BagOnDisk:
     """The bag that a path names: a folder, a file, or the first file of several of one bag."""
     if path.is_dir():
         found = recordings(path)
@@ -269,11 +269,11 @@ def recording_at(path: Path) -> Recording:
         if (_base_and_number(file)[0], storage_suffix(file)) == mine
     ]
     if path not in beside or len(beside) == 1:
-        return Recording(path, (path,))
+        return BagOnDisk(path, (path,))
     index = beside.index(path)
     newest = _Contents.of(path)
     if index and newest.is_of(_Contents.of(beside[index - 1])):
-        return Recording(path, (path,))
+        return BagOnDisk(path, (path,))
     files = [path]
     for file in beside[index + 1 :]:
         contents = _Contents.of(file)
@@ -281,7 +281,7 @@ def recording_at(path: Path) -> Recording:
             break
         files.append(file)
         newest = contents
-    return Recording(path, tuple(files))
+    return BagOnDisk(path, tuple(files))
 
 
 def find_bags(paths: Sequence[Path]) -> list[Path]:

@@ -13,7 +13,7 @@ from typing import Any
 from groot_ros.data.bags.episode_info import EpisodeInfo
 from groot_ros.data.bags.files import (
     NO_SPACE,
-    Recording,
+    BagOnDisk,
     bag_name,
     opened,
     recording_at,
@@ -258,7 +258,7 @@ class Bag:
         self._stack.close()
 
 
-def _check_complete(recording: Recording) -> None:
+def _check_complete(recording: BagOnDisk) -> None:
     if recording.missing:
         missing = ", ".join(recording.missing)
         repair = f"`groot-ros repair {quoted(recording.path)}`"

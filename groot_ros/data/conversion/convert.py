@@ -22,7 +22,7 @@ from groot_ros.data.conversion.assembly import FORMATS, Recipe, assemble
 from groot_ros.data.conversion.bag_edits import BagEdits, Carried
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions
 from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
-from groot_ros.data.conversion.outcome import Progress, Report
+from groot_ros.data.conversion.outcome import ConversionProgress, Report
 from groot_ros.data.datasets.edits import carry_edits
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
@@ -62,16 +62,16 @@ class Conversion:
     """Both as in `ExtractOptions`."""
 
 
-def convert(conversion: Conversion, progress: Progress | None = None) -> Report:
+def convert(conversion: Conversion, progress: ConversionProgress | None = None) -> Report:
     """Write the dataset; UserError before anything is written when that cannot be.
 
     Works in `<output>.part`, which an interrupted run leaves behind for `resume`.
     """
-    return _Run(conversion, progress or Progress()).run()
+    return _Run(conversion, progress or ConversionProgress()).run()
 
 
 class _Run:
-    def __init__(self, conversion: Conversion, progress: Progress) -> None:
+    def __init__(self, conversion: Conversion, progress: ConversionProgress) -> None:
         self._progress = progress
         self._conversion = c = conversion
         robot, variant, output = load_robot(c.robot), find_codec(c.codec), c.output

@@ -62,7 +62,7 @@ class Report:
         }
 
 
-class Progress:
+class ConversionProgress:
     """Told what happens during a conversion; a display of it is a subclass."""
 
     def plan(self, episodes: int, frames: int) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.data.bags.storage import BagError
-from groot_ros.data.playback.signals import NO_GAP_NS, Samples, Signal
+from groot_ros.data.playback.signals import NO_GAP_NS, Signal, SignalSamples
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.twists import Twists
 from groot_ros.errors import UserError
@@ -70,7 +70,7 @@ class LabelTrack(ABC):
         self.unusable: Counter[str] = Counter()
         """Messages that are no command, by what they are."""
         self._behind_ns = behind_ns
-        self._samples = Samples()
+        self._samples = SignalSamples()
         """Times of commands and of messages that are none, of some tracks with the values."""
         self._is_held = True
         """Whether a command counts until the next one."""
@@ -208,7 +208,7 @@ class TrajectoryTrack(LabelTrack):
         kind = self.source.signal.kind
         if kind.is_decision:
             return self._goals()
-        samples, ends_ns = Samples(), [begun_ns for begun_ns, _ in self._begun[1:]]
+        samples, ends_ns = SignalSamples(), [begun_ns for begun_ns, _ in self._begun[1:]]
         here = self._measured(states)
         for (begun_ns, found), end_ns in zip(self._begun, [*ends_ns, None], strict=True):
             times_ns, positions = _joined(begun_ns, found, here)
@@ -234,7 +234,7 @@ class TrajectoryTrack(LabelTrack):
         return np.where(np.isfinite(found.positions[0]), there, here)
 
     def _goals(self) -> Signal:
-        samples = Samples()
+        samples = SignalSamples()
         begins_ns = [begun_ns for begun_ns, _ in self._begun]
         for (begun_ns, found), end_ns in zip(self._begun, [*begins_ns[1:], None], strict=True):
             times_ns = [begun_ns, *(begun_ns + found.times_ns[:-1])]

@@ -22,7 +22,7 @@ from groot_ros.data.playback.label_tracks import (
     SampleTrack,
     make_track,
 )
-from groot_ros.data.playback.signals import Samples, Signal
+from groot_ros.data.playback.signals import Signal, SignalSamples
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.topics import find_labels, find_streams, is_reached, wanted_labels
 from groot_ros.observation.buffer import ObservationBuffer
@@ -107,7 +107,7 @@ class StateCollector:
     robot: RobotConfig
     fields: tuple[str, ...]
     cameras: tuple[str, ...] = ()
-    samples: dict[str, Samples] = field(default_factory=lambda: defaultdict(Samples))
+    samples: dict[str, SignalSamples] = field(default_factory=lambda: defaultdict(SignalSamples))
 
     def add(self, name: str, stamp_ns: int, value: NDArray[np.float64]) -> None:
         self.samples[name].add(stamp_ns, value)

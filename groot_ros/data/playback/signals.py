@@ -21,7 +21,7 @@ NO_GAP_NS = 2**62
 
 
 @dataclass
-class Samples:
+class SignalSamples:
     """Samples as they come, without the weight of an object for each."""
 
     _times_ns: array[int] = field(default_factory=lambda: array("q"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.data.playback.signals import COMMAND_GAP_NS, NO_GAP_NS, Samples, Signal
+from groot_ros.data.playback.signals import COMMAND_GAP_NS, NO_GAP_NS, Signal, SignalSamples
 from groot_ros.geometry import led_by_twist
 from groot_ros.signals.kinds import POSE
 
@@ -45,7 +45,7 @@ class Twists:
 
     def poses(self, measured: Signal) -> Signal:
         """Poses over time; a motion after a rest begins at the pose `measured` then."""
-        samples = Samples()
+        samples = SignalSamples()
         pose: Array | None = None
         moved_ns = 0
         for begin_ns, end_ns, twist, is_of_tool in self._segments():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from groot_ros.data.bags.background_writer import BackgroundWriter, Bag
+from groot_ros.data.bags.background_writer import BackgroundBag, BackgroundWriter
 from groot_ros.data.bags.cdr import header_stamp_ns
 from groot_ros.data.bags.episode_info import EpisodeInfo
 from groot_ros.data.bags.message_definitions import find_definition
@@ -43,11 +43,11 @@ class Arrival(NamedTuple):
 
 
 @dataclass
-class Episode:
+class RecordedEpisode:
     """An episode that is recorded or was; `saved` once its bag has its final name."""
 
     info: EpisodeInfo
-    bag: Bag
+    bag: BackgroundBag
     started_ns: int
     messages: int = 0
     overflow: int = 0
@@ -91,8 +91,8 @@ class EpisodeRecorder:
         self.health = RecordingHealth(expected, now_ns)
         self._sources: dict[str, _Source] = {}
         self._writer = BackgroundWriter(options.buffer_bytes)
-        self.episode: Episode | None = None
-        self.last: Episode | None = None
+        self.episode: RecordedEpisode | None = None
+        self.last: RecordedEpisode | None = None
         self._number = -1
         self._annotated: set[tuple[str, str]] = set()
         self.reports: list[TopicReport] = []
@@ -126,7 +126,7 @@ class EpisodeRecorder:
         if self.episode:
             self._write(self.episode, source.topic, arrival)
 
-    def _write(self, episode: Episode, topic: Topic, arrival: Arrival) -> None:
+    def _write(self, episode: RecordedEpisode, topic: Topic, arrival: Arrival) -> None:
         log_ns, publish_ns, _, data = arrival
         if self._writer.write(episode.bag, topic, log_ns=log_ns, publish_ns=publish_ns, data=data):
             episode.messages += 1
@@ -135,7 +135,9 @@ class EpisodeRecorder:
             lost = f"{episode.overflow} messages lost because the disk is too slow"
             self.health.flag("recorder", Problem("overflow", lost))
 
-    def start(self, now_ns: int, instruction: str, note: str = "", name: str = "") -> Episode:
+    def start(
+        self, now_ns: int, instruction: str, note: str = "", name: str = ""
+    ) -> RecordedEpisode:
         """Begin an episode, `name` or the next number."""
         if self.episode:
             raise UserError(f"{self.episode.info.episode} is being recorded: stop it first")
@@ -147,7 +149,9 @@ class EpisodeRecorder:
             )
         name = name or self._next_name()
         info = replace(self._context, episode=name, instruction=instruction, note=note)
-        episode = Episode(info, Bag(self._options.output / name, self._options.compress), now_ns)
+        episode = RecordedEpisode(
+            info, BackgroundBag(self._options.output / name, self._options.compress), now_ns
+        )
         self._writer.open(episode.bag, info.to_custom_data())
         self.health.begin(now_ns)
         self._annotated.clear()
@@ -174,7 +178,7 @@ class EpisodeRecorder:
         self._number = max([self._number, *used]) + 1
         return f"episode_{self._number:06d}"
 
-    def stop(self, now_ns: int, reason: str) -> Episode:
+    def stop(self, now_ns: int, reason: str) -> RecordedEpisode:
         """End the episode; its bag gets its final name in the background."""
         episode = self._running()
         self._describe(episode, now_ns)
@@ -184,12 +188,12 @@ class EpisodeRecorder:
         self._writer.release(episode.bag, lambda: self._finish(episode))
         return episode
 
-    def _running(self) -> Episode:
+    def _running(self) -> RecordedEpisode:
         if self.episode is None:
             raise UserError("no episode is being recorded: start one first")
         return self.episode
 
-    def _describe(self, episode: Episode, now_ns: int) -> None:
+    def _describe(self, episode: RecordedEpisode, now_ns: int) -> None:
         """Put the health so far into the episode's information."""
         reports = self.health.reports(now_ns)
         episode.info = replace(
@@ -198,7 +202,7 @@ class EpisodeRecorder:
             health={r.topic: r.values() for r in reports if r.expected or r.counts.messages},
         )
 
-    def _finish(self, episode: Episode) -> None:
+    def _finish(self, episode: RecordedEpisode) -> None:
         """On the writer's thread: complete the bag, or save what a full disk left of it."""
         bag, custom_data = episode.bag, episode.info.to_custom_data()
         try:
@@ -223,7 +227,7 @@ class EpisodeRecorder:
                 f"`groot-ros repair {quoted(bag.writer.part)}` ({error})"
             )
 
-    def discard(self) -> Episode:
+    def discard(self) -> RecordedEpisode:
         """Delete the episode that is recorded, else the last one."""
         episode = self.episode or self._last()
         self.health.end()
@@ -232,24 +236,24 @@ class EpisodeRecorder:
         self._writer.release(episode.bag, lambda: _delete(episode))
         return episode
 
-    def _last(self) -> Episode:
+    def _last(self) -> RecordedEpisode:
         if self.last is None:
             raise UserError("no episode has been recorded since the node was configured")
         return self.last
 
-    def mark(self, outcome: str) -> Episode:
+    def mark(self, outcome: str) -> RecordedEpisode:
         """Set the outcome of the episode that is recorded, else of the last one."""
         episode = self.episode or self._last()
         self._change(episode, replace(episode.info, outcome=outcome))
         return episode
 
-    def set_instruction(self, instruction: str) -> Episode | None:
+    def set_instruction(self, instruction: str) -> RecordedEpisode | None:
         """Change the instruction of the episode that is recorded."""
         if self.episode:
             self._change(self.episode, replace(self.episode.info, instruction=instruction))
         return self.episode
 
-    def _change(self, episode: Episode, info: EpisodeInfo) -> None:
+    def _change(self, episode: RecordedEpisode, info: EpisodeInfo) -> None:
         episode.info = info
         self._writer.submit(episode.bag, lambda: _annotate(episode, info.to_custom_data()))
 
@@ -269,7 +273,7 @@ class EpisodeRecorder:
         self._annotate_new_flags(episode, now_ns)
         return ""
 
-    def _annotate_new_flags(self, episode: Episode, now_ns: int) -> None:
+    def _annotate_new_flags(self, episode: RecordedEpisode, now_ns: int) -> None:
         """A crash later must not take the flags with it."""
         kinds = self.health.flag_kinds
         if kinds - self._annotated:
@@ -297,14 +301,14 @@ class EpisodeRecorder:
         return self._writer.close(timeout_s)
 
 
-def _annotate(episode: Episode, values: dict[str, str]) -> None:
+def _annotate(episode: RecordedEpisode, values: dict[str, str]) -> None:
     if episode.saved:
         set_custom_data(episode.bag.path, values)
     elif episode.bag.writer and not episode.bag.failure:
         episode.bag.writer.annotate(values)
 
 
-def _delete(episode: Episode) -> None:
+def _delete(episode: RecordedEpisode) -> None:
     if episode.saved:
         shutil.rmtree(episode.bag.path)
     elif episode.bag.writer:

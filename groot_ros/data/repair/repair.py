@@ -11,7 +11,7 @@ import zstandard
 
 from groot_ros.data.bags.files import (
     COMPRESSED,
-    Recording,
+    BagOnDisk,
     is_compressed,
     opened,
     part_number,
@@ -97,7 +97,7 @@ def repair_bag(path: Path, custom_data: Mapping[str, str] | None = None) -> Repa
     return Repaired(results[0].path if own else path, messages, seconds, tuple(actions))
 
 
-def _repair_loose(recording: Recording) -> Repaired:
+def _repair_loose(recording: BagOnDisk) -> Repaired:
     """Files that lie among those of other recordings, which need no metadata.yaml."""
     content = _Content()
     for file in recording.files:
@@ -105,7 +105,7 @@ def _repair_loose(recording: Recording) -> Repaired:
     return content.summary(recording.path)
 
 
-def _repair_folder(recording: Recording, custom_data: Mapping[str, str]) -> Repaired:
+def _repair_folder(recording: BagOnDisk, custom_data: Mapping[str, str]) -> Repaired:
     folder = final = recording.path
     if folder.name.endswith(PART_SUFFIX):
         final = folder.with_name(folder.name.removesuffix(PART_SUFFIX))
@@ -130,7 +130,7 @@ def _repair_folder(recording: Recording, custom_data: Mapping[str, str]) -> Repa
     return content.summary(final)
 
 
-def _read(recording: Recording) -> _Content:
+def _read(recording: BagOnDisk) -> _Content:
     """Repair and read every file; one of which nothing can be saved is set aside, if another is
     left."""
     content, failures = _Content(), list[tuple[Path, UserError]]()
@@ -156,7 +156,7 @@ def _read(recording: Recording) -> _Content:
     return content
 
 
-def _differences(recording: Recording, content: _Content) -> Iterator[str]:
+def _differences(recording: BagOnDisk, content: _Content) -> Iterator[str]:
     """What metadata.yaml says otherwise than the files."""
     stated = recording.information
     if stated.problem:

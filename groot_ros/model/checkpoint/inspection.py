@@ -16,7 +16,7 @@ from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import weights
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.model.processing.normalization import find_statistics
 
@@ -39,7 +39,7 @@ def inspect_checkpoint(path: Path) -> dict[str, Any]:
     folder = CheckpointFolder(path)
     config = folder.config
     stored = weights.stored_tensors(path)
-    network = Gr00t.on_meta(config)
+    network = Network.on_meta(config)
     weights.plan(network, stored, slot=None)
     return {
         "path": str(path),
@@ -62,7 +62,7 @@ def _names(folder: CheckpointFolder) -> list[str]:
     return sorted({*configs, *folder.slots}, key=lambda name: (folder.slots.get(name, -1), name))
 
 
-def _parameters(network: Gr00t) -> dict[str, int]:
+def _parameters(network: Network) -> dict[str, int]:
     names = network.backbone.names
     parts = {"vision": names.vision, "language_model": (names.text,), **HEAD_PARTS}
     counts = dict.fromkeys([*parts, "other"], 0)
@@ -118,7 +118,7 @@ def _images(folder: CheckpointFolder) -> dict[str, Any]:
     }
 
 
-def _memory(config: Gr00tConfig, network: Gr00t, folder: CheckpointFolder) -> dict[str, Any]:
+def _memory(config: Gr00tConfig, network: Network, folder: CheckpointFolder) -> dict[str, Any]:
     total = sum(p.numel() for p in network.parameters())
     slots = sum(
         p.numel() for name, p in network.named_parameters() if weights.SLOT_WEIGHT.match(name)
@@ -169,7 +169,7 @@ def inspect_weights(path: Path) -> dict[str, Any]:
     """Read every weight once: checksums, and which embodiment slots were ever trained."""
     folder = CheckpointFolder(path)
     stored = weights.stored_tensors(path)
-    plan = weights.plan(Gr00t.on_meta(folder.config), stored, slot=None)
+    plan = weights.plan(Network.on_meta(folder.config), stored, slot=None)
     checksums = {}
     for name, tensor in weights.read(plan):
         if not tensor.float().sum().isfinite() and not tensor.isfinite().all():

@@ -14,7 +14,7 @@ from groot_ros.errors import UserError
 from groot_ros.model.checkpoint import weights
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.memory import available_bytes
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.rope import RopePrecision
 
 
@@ -25,7 +25,7 @@ def load_network(
     *,
     slot: int | None = None,
     precision: RopePrecision = RopePrecision.FLOAT32,
-) -> Gr00t:
+) -> Network:
     """The network of a checkpoint folder, with every weight from its files.
 
     With `slot` only that embodiment's weights are read and kept: for serving. UserError names
@@ -34,7 +34,7 @@ def load_network(
     config = CheckpointFolder(folder).config
     if slot is not None:
         config = config.single_slot()
-    network = Gr00t.on_meta(config, precision)
+    network = Network.on_meta(config, precision)
     target = torch.device(device)
     _check_memory(network, target, dtype)
     try:
@@ -44,7 +44,7 @@ def load_network(
     return network.eval()
 
 
-def _check_memory(network: Gr00t, device: torch.device, dtype: torch.dtype) -> None:
+def _check_memory(network: Network, device: torch.device, dtype: torch.dtype) -> None:
     numbers = sum(parameter.numel() for parameter in network.parameters())
     needed, free = numbers * dtype.itemsize, available_bytes(device)
     if needed <= free:
@@ -69,7 +69,7 @@ def out_of_memory(device: torch.device) -> UserError:
 
 def save_checkpoint(
     folder: Path,
-    network: Gr00t,
+    network: Network,
     processor_config: Mapping[str, Any],
     statistics: Mapping[str, Any],
     slots: Mapping[str, int],

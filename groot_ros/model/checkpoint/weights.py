@@ -19,7 +19,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import parse_json
 from groot_ros.files.typed import KeyPath, OpenSection, Text, typed, whole
 from groot_ros.model.checkpoint.files import INDEX, SINGLE, weight_files
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 
 DTYPES = ("F32", "BF16", "F16")
 LEROBOT_PREFIX = "_groot_model."
@@ -91,7 +91,7 @@ class Plan:
     slot: int | None
 
 
-def plan(network: Gr00t, stored: Mapping[str, Stored], slot: int | None) -> Plan:
+def plan(network: Network, stored: Mapping[str, Stored], slot: int | None) -> Plan:
     """Match every parameter with a stored tensor; UserError holds the table of differences.
 
     Not read: the tied output head, text layers above those of the network, and, with `slot`,
@@ -122,7 +122,7 @@ def plan(network: Gr00t, stored: Mapping[str, Stored], slot: int | None) -> Plan
     return Plan({name: stored[name] for name in expected}, slot)
 
 
-def _unused(name: str, network: Gr00t) -> bool:
+def _unused(name: str, network: Network) -> bool:
     names = network.backbone.names
     layer = names.text_layer(name)
     return name == names.head or (layer is not None and layer >= network.config.select_layer)
@@ -147,7 +147,7 @@ def _table(problems: list[tuple[str, str, str]]) -> str:
 
 
 def load(
-    network: Gr00t, folder: Path, device: torch.device, dtype: torch.dtype, slot: int | None
+    network: Network, folder: Path, device: torch.device, dtype: torch.dtype, slot: int | None
 ) -> None:
     """Fill a network built on the meta device, tensor by tensor, straight to device and dtype."""
     assigned: dict[str, Tensor] = {}
@@ -162,7 +162,7 @@ def load(
     assign(network, assigned)
 
 
-def assign(network: Gr00t, tensors: Mapping[str, Tensor]) -> None:
+def assign(network: Network, tensors: Mapping[str, Tensor]) -> None:
     """Give a network built on the meta device its weights, the tied head left out."""
     names = network.backbone.names
     head = {names.head: tensors[names.embedding]}
@@ -170,7 +170,7 @@ def assign(network: Gr00t, tensors: Mapping[str, Tensor]) -> None:
     network.backbone.tie()
 
 
-def verify(network: Gr00t, folder: Path, slot: int | None) -> None:
+def verify(network: Network, folder: Path, slot: int | None) -> None:
     """Read the files again and compare every parameter in memory; UserError names the others."""
     parameters = dict(network.named_parameters())
     different = [
@@ -218,7 +218,7 @@ def _groups(names: list[str], stored: Mapping[str, Stored]) -> Iterator[list[str
         yield group
 
 
-def save(network: Gr00t, folder: Path) -> None:
+def save(network: Network, folder: Path) -> None:
     """Write the weights, the tied head left out."""
     tensors = dict(network.named_parameters())
     sizes = {name: tensor.nbytes for name, tensor in tensors.items()}

@@ -15,7 +15,7 @@ GRAPHS_KEPT = 16
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedCall:
     """A recorded call: the tensors it reads and those it writes, each always in one place."""
 
     graph: torch.cuda.CUDAGraph
@@ -32,7 +32,7 @@ class GraphedStage:
 
     def __init__(self, stage: Callable[..., Any]) -> None:
         self._stage = stage
-        self._recordings: dict[Any, Recording] = {}
+        self._recordings: dict[Any, RecordedCall] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         given = list(tensors(arguments))
@@ -50,7 +50,7 @@ class GraphedStage:
         # The next replay overwrites the outputs.
         return rebuilt(recording.outputs, iter([t.clone() for t in tensors(recording.outputs)]))
 
-    def _record(self, arguments: tuple[Any, ...], given: list[Tensor]) -> Recording:
+    def _record(self, arguments: tuple[Any, ...], given: list[Tensor]) -> RecordedCall:
         inputs = [tensor.clone() for tensor in given]
         own = rebuilt(arguments, iter(inputs))
         stream = torch.cuda.Stream()
@@ -62,7 +62,7 @@ class GraphedStage:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = self._stage(*own)
-        return Recording(graph, inputs, outputs)
+        return RecordedCall(graph, inputs, outputs)
 
 
 def tensors(value: Any) -> Iterator[Tensor]:

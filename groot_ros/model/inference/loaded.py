@@ -17,9 +17,9 @@ from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network, out_of_memory
 from groot_ros.model.inference.compilation import CompileMode, find_compile_mode
 from groot_ros.model.inference.device import find_device, find_dtype
-from groot_ros.model.inference.prepared import Serving
-from groot_ros.model.networks.flow_matching import Prefix
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.inference.prepared import PreparedNetwork
+from groot_ros.model.networks.flow_matching import NormalizedPrefix
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.rope import RopePrecision
 from groot_ros.model.processing.modality import Modality
 from groot_ros.model.processing.processor import Processor
@@ -47,12 +47,12 @@ class Groot:
 
     def __init__(
         self,
-        network: Gr00t,
+        network: Network,
         processor: Processor,
         metadata: Mapping[str, Any] | None = None,
         mode: CompileMode = CompileMode.OFF,
     ) -> None:
-        self.serving = Serving(network, processor.images, processor.prompts, mode)
+        self.prepared = PreparedNetwork(network, processor.images, processor.prompts, mode)
         self.processor = processor
         self.metadata = metadata or {}
         """Content of groot_ros.json: variant, robot, joints, step rate; empty when absent."""
@@ -94,7 +94,7 @@ class Groot:
     @property
     def noise_shape(self) -> tuple[int, int]:
         """Shape of the noise that denoising starts from: all steps, all dimensions."""
-        config = self.serving.network.config
+        config = self.prepared.network.config
         return config.action_horizon, config.max_action_dim
 
     @torch.inference_mode()
@@ -113,7 +113,7 @@ class Groot:
         """
         frames, state = self.processor.frames(inputs), self.processor.state(inputs)
         try:
-            actions = self.serving.actions(
+            actions = self.prepared.actions(
                 frames,
                 inputs.language,
                 state=self.processor.numbers.encode_state(state),
@@ -121,7 +121,7 @@ class Groot:
                 prefix=self._prefix(prefix, state),
             )
         except torch.OutOfMemoryError:
-            raise out_of_memory(self.serving.device) from None
+            raise out_of_memory(self.prepared.device) from None
         answer = actions.float().cpu().numpy()
         if not np.all(np.isfinite(answer)):
             raise UserError(
@@ -151,7 +151,9 @@ class Groot:
             raise ValueError(f"noise has shape {tuple(given.shape)}, expected {self.noise_shape}")
         return given
 
-    def _prefix(self, prefix: ActionPrefix | None, state: Mapping[str, Array]) -> Prefix | None:
+    def _prefix(
+        self, prefix: ActionPrefix | None, state: Mapping[str, Array]
+    ) -> NormalizedPrefix | None:
         if prefix is None:
             return None
         steps = len(next(iter(prefix.actions.values())))
@@ -162,8 +164,8 @@ class Groot:
             )
         encoded, _ = self.processor.numbers.encode_actions(prefix.actions, state)
         rate = prefix.ramp_rate
-        return Prefix(
+        return NormalizedPrefix(
             actions=torch.from_numpy(encoded[:steps])[None],
             frozen_steps=prefix.frozen_steps,
-            ramp_rate=self.serving.network.config.rtc_ramp_rate if rate is None else rate,
+            ramp_rate=self.prepared.network.config.rtc_ramp_rate if rate is None else rate,
         )

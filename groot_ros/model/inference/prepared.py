@@ -14,8 +14,8 @@ from groot_ros.model.inference.compilation import Compiled, CompileMode, compile
 from groot_ros.model.inference.denoiser import Denoiser
 from groot_ros.model.inference.fused_denoiser import denoising_stage
 from groot_ros.model.networks.backbone import Grid, PromptLayout
-from groot_ros.model.networks.flow_matching import Prefix
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.flow_matching import NormalizedPrefix
+from groot_ros.model.networks.network import Network
 from groot_ros.model.processing.images import ImagePipeline
 
 Frame = NDArray[np.uint8]
@@ -39,7 +39,7 @@ class Prompt:
     image_index: Tensor
 
 
-class Serving:
+class PreparedNetwork:
     """A network that answers one observation at a time.
 
     Pictures that come again bit by bit are not encoded again, a prompt's tokens and positions
@@ -49,7 +49,7 @@ class Serving:
 
     def __init__(
         self,
-        network: Gr00t,
+        network: Network,
         images: ImagePipeline,
         tokenize: Callable[[str, Sequence[int]], list[int]],
         mode: CompileMode = CompileMode.OFF,
@@ -82,7 +82,7 @@ class Serving:
         instruction: str,
         state: NDArray[np.float32],
         noise: Tensor,
-        prefix: Prefix | None = None,
+        prefix: NormalizedPrefix | None = None,
     ) -> Tensor:
         """Normalised actions (H, D) for frames (h, w, 3), a state (T, D) and noise (H, D)."""
         images = self.encode(frames)
@@ -136,7 +136,7 @@ class Serving:
         prompt: Prompt,
         state: NDArray[np.float32],
         noise: Tensor,
-        prefix: Prefix | None,
+        prefix: NormalizedPrefix | None,
     ) -> Tensor:
         """Normalised actions (H, D) from features (1, S, D), a state (T, D) and noise (H, D)."""
         start = noise[None].to(self.device, self.dtype)

@@ -10,7 +10,7 @@ from groot_ros.model.networks.dit import AlternateVLDiT, Context, SelfAttentionT
 from groot_ros.model.networks.embodiment import ActionEncoder, CategorySpecificMLP
 from groot_ros.model.networks.flow_matching import (
     NoisySample,
-    Prefix,
+    NormalizedPrefix,
     buckets,
     masked_loss,
 )
@@ -133,7 +133,7 @@ class ActionHead(nn.Module):
         state: Tensor,
         context: Context,
         slot: Tensor,
-        prefix: Prefix | None = None,
+        prefix: NormalizedPrefix | None = None,
     ) -> Tensor:
         """Denoise (B, H, D) in Euler steps, computing everything anew in each."""
         state_token = self.encode_state(state, slot)

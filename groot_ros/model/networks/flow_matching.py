@@ -43,7 +43,7 @@ def buckets(steps: int, num_buckets: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Prefix:
+class NormalizedPrefix:
     """Actions of the chunk in execution that a new chunk must continue.
 
     actions (B, P, D), normalised, in the reference of the NEW observation: step 0 is the new

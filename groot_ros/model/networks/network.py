@@ -13,7 +13,7 @@ from groot_ros.model.networks.action_head import ActionHead
 from groot_ros.model.networks.backbone import Backbone, Grid
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.dit import Context
-from groot_ros.model.networks.flow_matching import NoisySample, Prefix
+from groot_ros.model.networks.flow_matching import NoisySample, NormalizedPrefix
 from groot_ros.model.networks.rope import RopePrecision
 
 
@@ -34,7 +34,7 @@ class Batch:
     attention_mask: Tensor | None = None
 
 
-class Gr00t(nn.Module):
+class Network(nn.Module):
     """The whole network, named and shaped as in NVIDIA's checkpoints."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Gr00t(nn.Module):
     @classmethod
     def on_meta(
         cls, config: Gr00tConfig, precision: RopePrecision = RopePrecision.FLOAT32
-    ) -> Gr00t:
+    ) -> Network:
         """The network without memory for its weights."""
         try:
             with torch.device("meta"):
@@ -76,7 +76,9 @@ class Gr00t(nn.Module):
             sample, mask, state=batch.state, context=self.context(batch), slot=batch.slot
         )
 
-    def actions(self, batch: Batch, noise: Tensor, prefix: Prefix | None = None) -> Tensor:
+    def actions(
+        self, batch: Batch, noise: Tensor, prefix: NormalizedPrefix | None = None
+    ) -> Tensor:
         """Normalised actions (B, H, D) from noise of the same shape, in the plain way."""
         context = self.context(batch)
         return self.action_head.sample(

@@ -13,7 +13,7 @@ import torch
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.load import save_checkpoint
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.version import Version
 from groot_ros.model.networks.versions import named_version
 from groot_ros.model.processing.modality import ActionKey
@@ -57,7 +57,7 @@ def init_checkpoint(output: Path, spec: CheckpointSpec, seed: int = 0) -> None:
     tokenizer = tiny_tokenizer(version.prompt)
     sizes = backbone.config(WIDTH, tokenizer.get_vocab_size(), tokenizer.token_to_id)
     config = tiny_config(spec, version, sizes, backbone.vl_layers)
-    network = Gr00t(config)
+    network = Network(config)
     initialize(network, torch.Generator().manual_seed(seed))
     calm(network.action_head)
     statistics = tabletop_statistics(spec.state, spec.actions, spec.horizon, spec.workspace)

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from groot_ros.model.checkpoint.weights import SLOT_WEIGHT
 from groot_ros.model.networks.action_head import ActionHead
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 
 BACKBONE_STD = 0.06
 TOKEN_STD = 0.02
 
 
 @torch.no_grad()
-def initialize(network: Gr00t, generator: torch.Generator) -> None:
+def initialize(network: Network, generator: torch.Generator) -> None:
     """Draw every weight anew: norms 1, biases 0, matrices normal."""
     norms = {n for n, module in network.named_modules() if "Norm" in type(module).__name__}
     for name, parameter in sorted(network.named_parameters()):

@@ -30,14 +30,14 @@ POLL_S = 0.1
 
 
 @dataclass(frozen=True)
-class Load:
+class RecorderLoad:
     """Raw cameras of 640x480 at 30 Hz, beside joint states at 500 Hz, for `seconds`."""
 
     cameras: int
     seconds: float
 
 
-def run(load: Load, folder: Path | None = None) -> dict[str, Any]:
+def run(load: RecorderLoad, folder: Path | None = None) -> dict[str, Any]:
     """Publish and record in processes of their own; bags go below `folder` and are deleted."""
     with tempfile.TemporaryDirectory(dir=folder) as temporary, _environment():
         output = Path(temporary)
@@ -92,7 +92,7 @@ def _process(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=END_TIMEOUT_S)
 
 
-def _measure(load: Load, output: Path, robot: Path) -> dict[str, Any]:
+def _measure(load: RecorderLoad, output: Path, robot: Path) -> dict[str, Any]:
     settings = {"robot": robot, "output": output / "bags", "topics": f"{NAMESPACE}/none"}
     parameters = [word for key, value in settings.items() for word in ("-p", f"{key}:={value}")]
     recorder_arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", *parameters]

@@ -41,7 +41,7 @@ class _Stream:
     count: int = 0
 
 
-class Load:
+class CameraLoad:
     """`cameras` raw cameras and one JointState topic below `namespace`."""
 
     def __init__(self, node: Node, cameras: int) -> None:
@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--namespace", required=True)
     args = parser.parse_args()
     rclpy.init()
-    load = Load(Node("load", namespace=args.namespace), args.cameras)
+    load = CameraLoad(Node("load", namespace=args.namespace), args.cameras)
     while not load.matched:
         time.sleep(POLL_S)
     print("matched", flush=True)

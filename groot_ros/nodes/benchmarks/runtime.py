@@ -46,7 +46,7 @@ PAUSE_M_S, PAUSE_S = 0.003, 0.1
 
 
 @dataclass(frozen=True)
-class Load:
+class RuntimeLoad:
     """What is run: seconds for each strategy, latency and its jitter in s, share of lost ones."""
 
     seconds: float = 30.0
@@ -57,7 +57,7 @@ class Load:
 
 
 @dataclass
-class Recording:
+class HeardRun:
     """What the nodes said while it counted."""
 
     stamps_ns: list[int] = field(default_factory=list)
@@ -79,7 +79,7 @@ class BenchmarkRobot(OperatorNode):
         self._joints = [*streams.joint_position.joints, "fr3_finger_joint1"]
         self._pose = ideal_path(np.array([0], dtype=np.int64))[0]
         self._target: Array | None = None
-        self.recording: Recording | None = None
+        self.recording: HeardRun | None = None
         self._poses = self.create_publisher(PoseStamped, streams.ee_pose.topic, 10)
         self._states = self.create_publisher(JointState, streams.joint_position.topic, 10)
         self._cameras = [
@@ -162,7 +162,7 @@ def node_process(name: str, **parameters: object) -> Iterator[subprocess.Popen[b
             process.wait()
 
 
-def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str, Recording]]:
+def run(load: RuntimeLoad, strategies: list[str]) -> tuple[dict[str, object], dict[str, HeardRun]]:
     """Numbers and recordings of each strategy, one after the other."""
     recordings = {name: record(load, name) for name in strategies}
     results = {name: measure(recording, load) for name, recording in recordings.items()}
@@ -178,7 +178,7 @@ def run(load: Load, strategies: list[str]) -> tuple[dict[str, object], dict[str,
     return {"conditions": conditions, "strategies": results}, recordings
 
 
-def record(load: Load, strategy: str) -> Recording:
+def record(load: RuntimeLoad, strategy: str) -> HeardRun:
     """What the nodes said with a strategy; UserError when they did not start."""
     local_graph()
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
@@ -191,7 +191,7 @@ def record(load: Load, strategy: str) -> Recording:
             for node in ("executor", "policy"):
                 robot.transition(node, transition)
         robot.spin_for(SETTLE_S)
-        robot.recording = recording = Recording()
+        robot.recording = recording = HeardRun()
         robot.spin_for(load.seconds)
         robot.recording = None
     if not recording.poses:
@@ -203,7 +203,7 @@ def _percentile(values: list[float], percent: float) -> float:
     return float(np.percentile(values, percent)) if values else 0.0
 
 
-def measure(recording: Recording, load: Load) -> dict[str, float]:
+def measure(recording: HeardRun, load: RuntimeLoad) -> dict[str, float]:
     """The numbers of one recording."""
     stamps_ns, poses = np.array(recording.stamps_ns), np.array(recording.poses)
     stamps_ns, first = np.unique(stamps_ns, return_index=True)

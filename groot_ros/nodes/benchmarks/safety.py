@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from groot_ros.nodes.benchmarks.runtime import Load, Recording, record
+from groot_ros.nodes.benchmarks.runtime import HeardRun, RuntimeLoad, record
 from groot_ros.robot.config import load_robot
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ MOST_M = 1e-4
 TOLD_NS = 1_000_000_000
 
 
-def distance_to_the_robot(recording: Recording, place: Array, stamp_ns: int) -> float:
+def distance_to_the_robot(recording: HeardRun, place: Array, stamp_ns: int) -> float:
     """From a place (3,) to the nearest where the robot lately said that it was, in m."""
     told = [pose[:3] for told_ns, pose in recording.told if -TOLD_NS <= told_ns - stamp_ns <= 0]
     return min((float(np.linalg.norm(pose - place)) for pose in told), default=np.inf)
@@ -47,7 +47,7 @@ def live(seconds: float, busy: int) -> dict[str, float]:
     A motion that begins anew begins where the robot said that it is; then that is the jump.
     """
     with busy_processes(busy):
-        recording = record(Load(seconds), "latest")
+        recording = record(RuntimeLoad(seconds), "latest")
         load_average = os.getloadavg()[0]
     limit = load_robot("sim").limits.linear_velocity
     assert limit

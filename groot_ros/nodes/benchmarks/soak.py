@@ -27,7 +27,7 @@ from groot_ros.benchmarks.growth import Bound, Life, Trend, trend
 from groot_ros.errors import UserError
 from groot_ros.nodes.benchmarks.runtime import (
     BenchmarkRobot,
-    Recording,
+    HeardRun,
     incidents_folder,
     local_graph,
     node_process,
@@ -67,7 +67,7 @@ LEASE_S = 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Load:
+class SoakLoad:
     """How long, how often something is sampled, how long the arm works between two events, in s;
     how often the policy is killed in all."""
 
@@ -78,7 +78,7 @@ class Load:
 
 
 @dataclass(kw_only=True)
-class Samples:
+class ProcessSamples:
     """What each process, and all together, had at times; owned by the process that samples."""
 
     rows: dict[tuple[str, int], list[tuple[float, dict[str, float]]]] = field(default_factory=dict)
@@ -102,8 +102,8 @@ class Samples:
 class Day:
     """A robot, both nodes, and what happens to them."""
 
-    def __init__(self, robot: BenchmarkRobot, stack: ExitStack, load: Load) -> None:
-        self.samples = Samples()
+    def __init__(self, robot: BenchmarkRobot, stack: ExitStack, load: SoakLoad) -> None:
+        self.samples = ProcessSamples()
         self.happened: Counter[str] = Counter()
         self.commands = self.chunks = self.refused = 0
         self._robot = robot
@@ -154,7 +154,7 @@ class Day:
         if kills < load.kills and self._gone_s() > (kills + 1) * load.seconds / (load.kills + 1):
             event = self._policy_killed
         name = event.__name__.strip("_").replace("_", " ")
-        self._robot.recording = recording = Recording()
+        self._robot.recording = recording = HeardRun()
         event()
         self.happened[name] += 1
         self._work(recording.stamps_ns, name)
@@ -304,7 +304,7 @@ def _of_tomorrow(chunk: ActionChunk) -> ActionChunk:
 SPOILED = (_not_finite, _far_away, _too_few, _of_another, _far_epoch, _of_tomorrow)
 
 
-def run(load: Load) -> tuple[dict[str, Any], Samples]:
+def run(load: SoakLoad) -> tuple[dict[str, Any], ProcessSamples]:
     """Trends and what happened, and what was sampled."""
     local_graph()
     with running_node(lambda: BenchmarkRobot(load_robot("sim"))) as robot, ExitStack() as stack:

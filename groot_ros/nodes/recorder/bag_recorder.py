@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from groot_ros.data.bags.background_writer import BackgroundWriter, Bag
+from groot_ros.data.bags.background_writer import BackgroundBag, BackgroundWriter
 from groot_ros.data.bags.message_definitions import find_definition
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.recording.episode_recorder import Arrival
@@ -60,7 +60,7 @@ class BagRecorder:
         self._node = node
         self._split = split
         self._topics: dict[str, Topic] = {}
-        self._bag = Bag(path, compress)
+        self._bag = BackgroundBag(path, compress)
         self._writer = BackgroundWriter(BUFFER_BYTES)
         self._writer.open(self._bag, {})
         self.lost = 0

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from rclpy.action.server import ServerGoalHandle
 
-from groot_ros.data.recording.episode_recorder import Episode
+from groot_ros.data.recording.episode_recorder import RecordedEpisode
 from groot_ros.errors import UserError
 from groot_ros.nodes.goals import finish, goal_server
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode
@@ -22,12 +22,12 @@ REASONS = {
 }
 
 
-class Recording(Protocol):
+class EpisodeControl(Protocol):
     """What the action needs of the node."""
 
-    def start(self, instruction: str, note: str) -> Episode: ...
+    def start(self, instruction: str, note: str) -> RecordedEpisode: ...
 
-    def stop(self, reason: str) -> Episode: ...
+    def stop(self, reason: str) -> RecordedEpisode: ...
 
     def flags(self) -> list[str]: ...
 
@@ -37,11 +37,11 @@ class Recording(Protocol):
 class RecordEpisodeServer:
     """Serves one goal at a time; the services may end its episode, the result says how."""
 
-    def __init__(self, node: GuardedLifecycleNode, recording: Recording) -> None:
+    def __init__(self, node: GuardedLifecycleNode, recording: EpisodeControl) -> None:
         self._node = node
         self._recording = recording
         self._handle: ServerGoalHandle | None = None
-        self._episode: Episode | None = None
+        self._episode: RecordedEpisode | None = None
         self._server = goal_server(
             node, RecordEpisode, name="record_episode", refusal=self._refusal, begin=self._begin
         )
@@ -76,7 +76,7 @@ class RecordEpisodeServer:
             reason = REASONS.get(episode.info.reason, RecordEpisode.Result.FAILED)
             self._end(reason, episode.failure or episode.info.reason)
 
-    def _look_after(self, handle: ServerGoalHandle, episode: Episode) -> None:
+    def _look_after(self, handle: ServerGoalHandle, episode: RecordedEpisode) -> None:
         limit_ns = to_ns(handle.request.max_duration)
         if handle.is_cancel_requested:
             self._recording.stop("cancelled")
@@ -92,7 +92,7 @@ class RecordEpisodeServer:
                 )
             )
 
-    def _elapsed_s(self, episode: Episode) -> float:
+    def _elapsed_s(self, episode: RecordedEpisode) -> float:
         return (self._recording.now_ns() - episode.started_ns) / NS
 
     def _end(self, reason: int, message: str) -> None:

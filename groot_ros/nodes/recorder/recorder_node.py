@@ -16,8 +16,8 @@ from groot_ros.data.bags.episode_info import FAILURE, SUCCESS, EpisodeInfo, soft
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.recording.episode_recorder import (
     Arrival,
-    Episode,
     EpisodeRecorder,
+    RecordedEpisode,
     RecorderOptions,
     problems,
 )
@@ -109,7 +109,7 @@ class RecorderNode(GuardedLifecycleNode):
             least_free_bytes=int(p.min_disk_space * GB),
         )
         self._recorder = self._create_recorder(options, p.robot)
-        self._unsaved: list[Episode] = []
+        self._unsaved: list[RecordedEpisode] = []
         self._events = self.create_publisher(EpisodeEvent, "episode_events", EVENT_QOS)
         self._event_topic = self.resolve_topic_name("episode_events")
         event_topic = Topic(self._event_topic, EVENT_TYPE, (offered_qos(EVENT_QOS),))
@@ -205,7 +205,7 @@ class RecorderNode(GuardedLifecycleNode):
         assert self._recorder is not None
         return self._recorder
 
-    def start(self, instruction: str, note: str, name: str = "") -> Episode:
+    def start(self, instruction: str, note: str, name: str = "") -> RecordedEpisode:
         """Begin an episode; UserError says why that is not possible."""
         if not self.is_active:
             raise UserError("the node is not active: activate it first")
@@ -215,7 +215,7 @@ class RecorderNode(GuardedLifecycleNode):
         self.get_logger().info(f"recording {episode.bag.path}")
         return episode
 
-    def stop(self, reason: str) -> Episode:
+    def stop(self, reason: str) -> RecordedEpisode:
         """End the episode; its bag appears in the background."""
         recorder = self._get_recorder()
         if recorder.episode:
@@ -224,16 +224,16 @@ class RecorderNode(GuardedLifecycleNode):
         self._unsaved.append(episode)
         return episode
 
-    def _discard(self) -> Episode:
+    def _discard(self) -> RecordedEpisode:
         episode = self._get_recorder().discard()
         self._publish_event(EpisodeEvent.DISCARD, episode)
         return episode
 
-    def _rerecord(self) -> Episode:
+    def _rerecord(self) -> RecordedEpisode:
         info = self._discard().info
         return self.start(info.instruction, info.note, info.episode)
 
-    def _end(self, outcome: str, event: int) -> Episode:
+    def _end(self, outcome: str, event: int) -> RecordedEpisode:
         """Mark the episode that is recorded and end it, or mark the last one."""
         recorder = self._get_recorder()
         episode = recorder.mark(outcome)
@@ -261,7 +261,7 @@ class RecorderNode(GuardedLifecycleNode):
             response.message = "the instruction is empty, expected what to do in words"
         return response
 
-    def _publish_event(self, kind: int, episode: Episode) -> None:
+    def _publish_event(self, kind: int, episode: RecordedEpisode) -> None:
         """Tell everybody, and the bag while the episode is recorded."""
         now_ns = self.now_ns()
         info = episode.info
@@ -273,7 +273,7 @@ class RecorderNode(GuardedLifecycleNode):
         arrival = Arrival(now_ns, now_ns, None, serialize_message(event))
         self._get_recorder().receive(self._event_topic, arrival)
 
-    def _answer(self, episode: Episode) -> str:
+    def _answer(self, episode: RecordedEpisode) -> str:
         return str(episode.bag.path)
 
     def _check(self) -> None:

@@ -14,7 +14,7 @@ from arm_bags import BEGIN_NS, JOINTS, NS, ArmBag, Message, write_bag
 from label_bags import trajectory
 
 from groot_ros.calibration.calibrate import Calibration, calibrate
-from groot_ros.calibration.recording import Recording, read_recording
+from groot_ros.calibration.recording import CalibrationRecording, read_recording
 from groot_ros.cli.main import main
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.playback.signals import Signal
@@ -54,7 +54,7 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recordings(bags: Path) -> list[Recording]:
+def recordings(bags: Path) -> list[CalibrationRecording]:
     """What they say by their stamps."""
     return [read_recording(path, load_robot("sim")) for path in sorted(bags.iterdir())]
 
@@ -123,7 +123,7 @@ def test_without_a_measured_pose_the_joints_and_the_urdf_say_where_the_hand_is(
 
 
 def test_states_that_are_late_in_their_own_stamps_are_noticed_by_the_pictures(
-    recordings: list[Recording],
+    recordings: list[CalibrationRecording],
 ) -> None:
     late = [_shifted(recording, 0.03) for recording in recordings]
     calibration = calibrate(load_robot("sim"), late)
@@ -138,7 +138,7 @@ def test_states_that_are_late_in_their_own_stamps_are_noticed_by_the_pictures(
     assert delay_s + constant_s == pytest.approx(RESPONSE_TIME_S + 0.005, abs=2 * WITHIN_S)
 
 
-def _shifted(recording: Recording, by_s: float) -> Recording:
+def _shifted(recording: CalibrationRecording, by_s: float) -> CalibrationRecording:
     def later(signal: Signal) -> Signal:
         return replace(signal, times_ns=signal.times_ns + round(by_s * NS))
 
@@ -148,11 +148,11 @@ def _shifted(recording: Recording, by_s: float) -> Recording:
 
 @pytest.mark.parametrize("noise", [0.0, 2.0])
 def test_a_camera_that_sees_nothing_move_gives_no_number(
-    recordings: list[Recording], noise: float
+    recordings: list[CalibrationRecording], noise: float
 ) -> None:
     rng = np.random.default_rng(0)
 
-    def blind(recording: Recording) -> Recording:
+    def blind(recording: CalibrationRecording) -> CalibrationRecording:
         seen = recording.changes["wrist"]
         noisy = replace(seen, values=np.abs(noise * rng.normal(size=len(seen))))
         return replace(recording, changes={**recording.changes, "wrist": noisy})

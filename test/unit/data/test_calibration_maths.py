@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 
 from groot_ros.calibration.latency import camera_lag, pose_lag
 from groot_ros.calibration.matching import NotEstimable
-from groot_ros.calibration.recording import Recording
+from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.calibration.response import find_response
 from groot_ros.calibration.robot_file import setting_lines, write_with_settings
 from groot_ros.data.playback.signals import Signal
@@ -49,9 +49,9 @@ def pictures(way: CubicSpline, latency_s: float, rng: np.random.Generator, noise
     return signal(stamps_s, np.append(0.0, changes))
 
 
-def recording(**parts: dict[str, Signal]) -> Recording:
+def recording(**parts: dict[str, Signal]) -> CalibrationRecording:
     empty: dict[str, Signal] = {}
-    return Recording(
+    return CalibrationRecording(
         states=parts.get("states", empty),
         changes=parts.get("changes", empty),
         commands=parts.get("commands", empty),
@@ -59,7 +59,7 @@ def recording(**parts: dict[str, Signal]) -> Recording:
     )
 
 
-def seen_arm(seed: int, camera_s: float, state_s: float, noise: float) -> Recording:
+def seen_arm(seed: int, camera_s: float, state_s: float, noise: float) -> CalibrationRecording:
     rng = np.random.default_rng(seed)
     way = motion(rng)
     times_s = np.arange(0.0, SECONDS, 0.01)

@@ -34,7 +34,7 @@ from groot_ros.codecs.representations.closure import Closure
 from groot_ros.data.bags.metadata import Topic
 from groot_ros.data.bags.writer import BagWriter
 from groot_ros.data.conversion.convert import convert
-from groot_ros.data.conversion.outcome import Progress
+from groot_ros.data.conversion.outcome import ConversionProgress
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
@@ -324,7 +324,7 @@ def test_relative_statistics_are_of_actions_seen_from_the_hand(tmp_path: Path) -
     assert np.all(np.abs(spread["se3"][:, 1] - spread["elementwise"][:, 1]) > 1e-3)
 
 
-class _Interrupted(Progress):
+class _Interrupted(ConversionProgress):
     def episode(self, outcome: object) -> None:
         raise KeyboardInterrupt
 

@@ -15,8 +15,8 @@ from groot_ros.data.bags.episode_info import EpisodeInfo
 from groot_ros.data.bags.metadata import Topic, read_metadata
 from groot_ros.data.recording.episode_recorder import (
     Arrival,
-    Episode,
     EpisodeRecorder,
+    RecordedEpisode,
     RecorderOptions,
 )
 from groot_ros.data.recording.health import Expectation, Expectations
@@ -47,13 +47,13 @@ def receive(recorder: EpisodeRecorder, start: int, stop: int) -> None:
         recorder.receive(JOINTS.name, Arrival(ns, ns, i, joint_states(ns)))
 
 
-def info(episode: Episode) -> EpisodeInfo:
+def info(episode: RecordedEpisode) -> EpisodeInfo:
     found = EpisodeInfo.from_custom_data(read_metadata(episode.bag.path)["custom_data"])
     assert found is not None
     return found
 
 
-def messages(episode: Episode) -> int:
+def messages(episode: RecordedEpisode) -> int:
     with AnyReader([episode.bag.path]) as reader:
         return reader.message_count
 

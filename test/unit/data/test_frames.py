@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from groot_ros.data.playback.frames import Frame, Refusal, StepClock, take_frames
 from groot_ros.data.playback.losses import Drops
-from groot_ros.data.playback.signals import Samples, Signal
+from groot_ros.data.playback.signals import Signal, SignalSamples
 from groot_ros.observation.buffer import Ages, Snapshot
 
 STEP_NS = 66_666_667
@@ -95,7 +95,7 @@ def test_time_before_the_first_observation_is_counted() -> None:
 
 
 def signal_of(pairs: list[tuple[int, float]]) -> Signal:
-    samples = Samples()
+    samples = SignalSamples()
     for time_ns, value in pairs:
         samples.add(time_ns, value)
     return samples.signal()

@@ -32,7 +32,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STAMP
 from groot_ros.data.playback.episodes import EpisodeChoice, list_episodes, parse_range
 from groot_ros.data.playback.losses import Drops, loss_lines
-from groot_ros.data.playback.signals import Samples
+from groot_ros.data.playback.signals import SignalSamples
 from groot_ros.data.review.inspection import dataset_lines, describe_dataset
 from groot_ros.errors import UserError
 from groot_ros.observation.signal_messages import POSE, pick_joints
@@ -86,7 +86,7 @@ def test_commands_that_say_nothing_cost_their_steps(tmp_path: Path) -> None:
 def test_a_time_is_doubtful_where_its_sample_says_nothing(
     bad: list[int], asked: int, is_held: bool
 ) -> None:
-    samples = Samples()
+    samples = SignalSamples()
     for time in range(61):
         if time in bad:
             samples.leave_out(time * 10_000_000)

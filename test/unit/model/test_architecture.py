@@ -9,7 +9,7 @@ from networks import DATA, droid_config
 
 from groot_ros.errors import UserError
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 
 PARTS = {
     "backbone": 1_523_500_032,
@@ -27,11 +27,11 @@ PARTS = {
 
 
 @pytest.fixture(scope="module")
-def network() -> Gr00t:
-    return Gr00t.on_meta(Gr00tConfig.from_dict(droid_config()))
+def network() -> Network:
+    return Network.on_meta(Gr00tConfig.from_dict(droid_config()))
 
 
-def test_parameter_counts(network: Gr00t) -> None:
+def test_parameter_counts(network: Network) -> None:
     assert sum(p.numel() for p in network.parameters()) == 3_144_016_000
     counts = {
         name: sum(p.numel() for p in network.get_submodule(name).parameters()) for name in PARTS
@@ -39,7 +39,7 @@ def test_parameter_counts(network: Gr00t) -> None:
     assert counts == PARTS
 
 
-def test_tensor_names_and_shapes(network: Gr00t) -> None:
+def test_tensor_names_and_shapes(network: Network) -> None:
     lines = gzip.decompress((DATA / "gr00t_n17_tensors.tsv.gz").read_bytes()).decode()
     expected = dict(line.split("\t") for line in lines.splitlines())
     found = {name: str(tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
@@ -48,7 +48,7 @@ def test_tensor_names_and_shapes(network: Gr00t) -> None:
 
 
 def test_one_slot_drops_the_other_embodiments_weights() -> None:
-    network = Gr00t.on_meta(Gr00tConfig.from_dict(droid_config()).single_slot())
+    network = Network.on_meta(Gr00tConfig.from_dict(droid_config()).single_slot())
     slots = 233_127_936 + 54_738_944 + 37_916_800
     assert sum(p.numel() for p in network.parameters()) == 3_144_016_000 - slots // 32 * 31
 

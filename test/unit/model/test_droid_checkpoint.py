@@ -17,7 +17,7 @@ from groot_ros.model.checkpoint import weights
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.n17 import N17
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.tiny.tokenizer import tiny_tokenizer
 from groot_ros.observation.types import ModelInput
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.json").write_text(json.dumps(raw))
     (folder / "statistics.json").write_text(json.dumps(STATISTICS))
     tokenizer.save(str(folder / "tokenizer.json"))
-    network = Gr00t(Gr00tConfig.from_dict(raw))
+    network = Network(Gr00tConfig.from_dict(raw))
     networks.seed_weights(network)
     weights.save(network.bfloat16(), folder)
     return folder
@@ -71,6 +71,6 @@ def test_the_slots_weights_are_the_embodiments(folder: Path) -> None:
     name = "action_head.state_encoder.layer1.W"
     assert stored[name].shape[0] == 32 and stored[name].dtype == "BF16"
     groot = Groot.load(folder, dtype="bfloat16", verify=True)
-    found = groot.serving.network.action_head.state_encoder.layer1.W
+    found = groot.prepared.network.action_head.state_encoder.layer1.W
     expected = networks.normal(0, name, stored[name].shape) * 0.5 / stored[name].shape[-1] ** 0.5
     assert torch.equal(found[0], expected[24].bfloat16())

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.flow_matching import Prefix, noisy_sample
-from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.networks.flow_matching import NormalizedPrefix, noisy_sample
+from groot_ros.model.networks.network import Batch, Network
 
 TOLERANCE = 1e-4
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-4
 @dataclass(frozen=True)
 class Case:
     size: str
-    network: Gr00t
+    network: Network
     batch: Batch
     golden: dict[str, np.ndarray]
 
@@ -34,7 +34,7 @@ class Case:
 @pytest.fixture(scope="module", params=list(networks.CONFIGS))
 def case(request: pytest.FixtureRequest) -> Case:
     config = Gr00tConfig.from_dict(networks.CONFIGS[request.param]())
-    network = Gr00t(config).eval()
+    network = Network(config).eval()
     networks.seed_weights(network)
     golden = dict(np.load(networks.DATA / f"golden_{request.param}.npz"))
     return Case(request.param, network, networks.batch(config), golden)
@@ -76,7 +76,7 @@ def test_actions(case: Case) -> None:
 
 @torch.no_grad()
 def test_continued_actions(case: Case) -> None:
-    prefix = Prefix(
+    prefix = NormalizedPrefix(
         actions=networks.actions(case.config, "prefix")[:, : networks.RTC["overlap"]],
         frozen_steps=networks.RTC["frozen"],
         ramp_rate=networks.RTC["rate"],

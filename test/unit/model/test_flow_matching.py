@@ -9,15 +9,20 @@ import torch
 
 from groot_ros.model.networks.action_head import ActionHead
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.flow_matching import Prefix, masked_loss, noisy_sample, sample_times
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.flow_matching import (
+    NormalizedPrefix,
+    masked_loss,
+    noisy_sample,
+    sample_times,
+)
+from groot_ros.model.networks.network import Network
 
 
 def head(**changes: object) -> ActionHead:
     raw = networks.tiny() | changes
     for name in ("diffusion_model_cfg", "vl_self_attention_cfg"):
         raw[name]["dropout"] = 0.0
-    network = Gr00t(Gr00tConfig.from_dict(raw))
+    network = Network(Gr00tConfig.from_dict(raw))
     networks.seed_weights(network)
     return network.action_head
 
@@ -49,7 +54,7 @@ def test_only_valid_numbers_count() -> None:
 
 @pytest.mark.parametrize(("overlap", "frozen"), [(6, 2), (4, 4), (3, 0), (0, 0)])
 def test_strength_rises_from_frozen_to_free(overlap: int, frozen: int) -> None:
-    prefix = Prefix(torch.zeros(1, overlap, 1), frozen, ramp_rate=6.0)
+    prefix = NormalizedPrefix(torch.zeros(1, overlap, 1), frozen, ramp_rate=6.0)
     strength = prefix.strength(10)[:, 0]
     assert strength.shape == (10,)
     assert torch.all(strength[:frozen] == 0) and torch.all(strength[overlap:] == 1)
@@ -58,7 +63,7 @@ def test_strength_rises_from_frozen_to_free(overlap: int, frozen: int) -> None:
 
 
 def test_the_ramps_numbers() -> None:
-    strength = Prefix(torch.zeros(1, 2, 1), 1, ramp_rate=6.0).strength(3)
+    strength = NormalizedPrefix(torch.zeros(1, 2, 1), 1, ramp_rate=6.0).strength(3)
     expected = (1 - torch.exp(torch.tensor(-3.0))) / (1 - torch.exp(torch.tensor(-6.0)))
     torch.testing.assert_close(strength[1, 0], expected)
 

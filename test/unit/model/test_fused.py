@@ -20,7 +20,7 @@ from groot_ros.model.inference.denoiser import Denoiser
 from groot_ros.model.inference.fused_denoiser import FusedDenoiser, denoising_stage
 from groot_ros.model.networks.action_head import ActionHead
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 
 SEEN, SPLITS = 23, 3
 
@@ -28,7 +28,7 @@ SEEN, SPLITS = 23, 3
 @pytest.fixture(params=["tiny", "tiny_n16"])
 def head(request: pytest.FixtureRequest) -> ActionHead:
     config = Gr00tConfig.from_dict(networks.CONFIGS[request.param]()).single_slot()
-    network = Gr00t(config).eval()
+    network = Network(config).eval()
     networks.seed_weights(network)
     return network.action_head
 

@@ -22,7 +22,7 @@ from groot_ros.model.inference.fused_denoiser import denoising_stage
 from groot_ros.model.inference.loaded import Array, Groot
 from groot_ros.model.networks.action_head import ActionHead
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.networks.network import Batch, Network
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 INSTRUCTIONS = ("lift it", "put the red cube into the box on the left")
@@ -51,7 +51,7 @@ def assert_close(found: Groot, expected: Groot, tolerance: float) -> None:
 @pytest.mark.parametrize("size", ["tiny", "mid", "tiny_n16", "mid_n16"])
 def test_golden_actions(size: str) -> None:
     config = Gr00tConfig.from_dict(networks.CONFIGS[size]())
-    network = Gr00t(config).eval()
+    network = Network(config).eval()
     networks.seed_weights(network)
     batch = networks.batch(config)
     moved: dict[str, Any] = {

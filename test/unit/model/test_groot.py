@@ -189,7 +189,7 @@ def test_reserved_tokens_in_an_instruction(copy: Path, groot: Groot) -> None:
     processor = json.loads((copy / "processor_config.json").read_text())
     processor["processor_kwargs"]["formalize_language"] = False
     (copy / "processor_config.json").write_text(json.dumps(processor))
-    token = groot.serving.network.config.version.prompt.image_token
+    token = groot.prepared.network.config.version.prompt.image_token
     inputs = replace(observation(groot.modality), language=f"lift {token}")
     with pytest.raises(UserError, match=f"holds the reserved {re.escape(token)}"):
         Groot.load(copy).predict(inputs)

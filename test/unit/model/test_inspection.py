@@ -17,7 +17,7 @@ from groot_ros.model.checkpoint import inspection, memory
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.load import load_network
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 
 
 def run(*arguments: str) -> int:
@@ -89,7 +89,7 @@ def test_nan_is_found_without_loading(copy: Path) -> None:
 
 def test_the_released_configuration_trains_as_it_says(copy: Path) -> None:
     config = Gr00tConfig.from_dict(droid_config())
-    network = Gr00t.on_meta(config)
+    network = Network.on_meta(config)
     found = inspection._memory(config, network, CheckpointFolder(copy))
     assert found["trainable_parameters"] == 3_144_016_000
     assert 5.6e9 < found["serve_bfloat16_bytes"] < 5.8e9
@@ -147,7 +147,7 @@ def test_the_benchmarks_full_network_is_the_released_one() -> None:
     built = Gr00tConfig.from_dict(CONFIGS["full"])
     for field in ("dit", "vl_self_attention", "backbone", "select_layer", "max_action_dim"):
         assert getattr(built, field) == getattr(released, field)
-    network = Gr00t.on_meta(built)
+    network = Network.on_meta(built)
     assert sum(p.numel() for p in network.parameters()) == 3_144_016_000
 
 

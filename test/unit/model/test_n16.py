@@ -33,7 +33,7 @@ from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.eagle import EagleBackbone
 from groot_ros.model.networks.n16 import EAGLE_2B, N16
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.rope import RopePrecision, text_tables
 from groot_ros.model.processing.eagle_images import EaglePatches
 from groot_ros.model.processing.images import ImagePipeline
@@ -65,7 +65,7 @@ def full_config(**changes: Any) -> Gr00tConfig:
 
 
 def test_parameter_counts() -> None:
-    network = Gr00t.on_meta(full_config())
+    network = Network.on_meta(full_config())
     assert sum(p.numel() for p in network.parameters()) == 2_975_968_192
     found = {
         name: sum(p.numel() for p in network.get_submodule(name).parameters()) for name in PARTS
@@ -76,14 +76,14 @@ def test_parameter_counts() -> None:
 def test_tensor_names_and_shapes() -> None:
     lines = gzip.decompress((DATA / "gr00t_n16_tensors.tsv.gz").read_bytes()).decode()
     expected = dict(line.split("\t") for line in lines.splitlines())
-    network = Gr00t.on_meta(full_config())
+    network = Network.on_meta(full_config())
     found = {name: str(tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
     assert len(expected) == 1106
     assert found == expected
 
 
 def test_a_state_that_is_dropped_has_a_token_of_its_own() -> None:
-    network = Gr00t.on_meta(full_config(state_dropout_prob=0.5))
+    network = Network.on_meta(full_config(state_dropout_prob=0.5))
     assert network.get_parameter("action_head.mask_token").shape == (1, 1, 1536)
 
 
@@ -91,7 +91,7 @@ def test_a_state_that_is_dropped_has_a_token_of_its_own() -> None:
 def test_backbone_is_transformers_own_towers() -> None:
     """With transformers' own way through SigLIP2 and Qwen3 in the place of ours."""
     config = Gr00tConfig.from_dict(networks.tiny_n16())
-    network = Gr00t(config).eval()
+    network = Network(config).eval()
     networks.seed_weights(network)
     backbone, batch = network.backbone, networks.batch(config)
     assert isinstance(backbone, EagleBackbone)
@@ -117,7 +117,7 @@ def test_backbone_is_transformers_own_towers() -> None:
 @pytest.mark.parametrize("grid", [(18, 18), (6, 10), (16, 16), (40, 12)])
 def test_positions_are_interpolated_as_a_picture_is(grid: tuple[int, int]) -> None:
     config = Gr00tConfig.from_dict(networks.mid_n16())
-    backbone = Gr00t(config).backbone
+    backbone = Network(config).backbone
     assert isinstance(backbone, EagleBackbone)
     table = backbone.visual.embeddings.position_embedding.weight.detach()
     image = table.view(1, 16, 16, -1).permute(0, 3, 1, 2)

@@ -18,7 +18,7 @@ from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.n16 import EAGLE_2B, N16
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.observation.types import ModelInput
 
 GOLDEN = np.load(DATA / "golden_whole_n16.npz")
@@ -43,7 +43,7 @@ def write_folder(folder: Path, numbers: dict[str, Any]) -> None:
     tokens = ("image_token_id", "vision_start_token_id", "vision_end_token_id")
     backbone.update({token: EAGLE_2B[token] for token in tokens})
     backbone["text_config"]["vocab_size"] = EAGLE_2B["text_config"]["vocab_size"]
-    network = Gr00t(Gr00tConfig.from_dict(raw))
+    network = Network(Gr00tConfig.from_dict(raw))
     networks.seed_weights(network)
     # The output head is stored on its own, as in the release.
     tensors = {name: tensor.clone() for name, tensor in network.state_dict().items()}

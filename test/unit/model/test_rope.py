@@ -12,7 +12,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
 
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.n17 import QWEN3_VL_2B
-from groot_ros.model.networks.network import Gr00t
+from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.qwen3_vl import Qwen3VLBackbone
 from groot_ros.model.networks.rope import RopePrecision, interleaved_tables, vision_tables
 
@@ -79,7 +79,7 @@ def test_casting_the_network_leaves_the_tables_exact(size: str) -> None:
     batch = networks.batch(config)
     layouts = []
     for dtype in (torch.float32, torch.bfloat16):
-        network = Gr00t(config).to(dtype).float()
+        network = Network(config).to(dtype).float()
         layouts.append(network.backbone.layout(batch.input_ids, batch.grids, batch.attention_mask))
     torch.testing.assert_close(layouts[0].cosine, layouts[1].cosine, rtol=0, atol=0)
 
@@ -90,7 +90,7 @@ def test_the_flag_reaches_the_features(size: str) -> None:
     config = Gr00tConfig.from_dict(networks.CONFIGS[size]())
     batch, features = networks.batch(config), []
     for precision in RopePrecision:
-        network = Gr00t(config, precision).eval()
+        network = Network(config, precision).eval()
         networks.seed_weights(network)
         layout = network.backbone.layout(batch.input_ids, batch.grids, batch.attention_mask)
         features.append(network.backbone(layout, batch.patches, batch.grids))

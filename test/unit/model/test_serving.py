@@ -14,11 +14,11 @@ from groot_ros.model.checkpoint.weights import SLOT_WEIGHT
 from groot_ros.model.inference.compilation import Compiled, CompileMode, compile_stage
 from groot_ros.model.inference.cuda_graph import rebuilt, tensors
 from groot_ros.model.inference.denoiser import Denoiser
-from groot_ros.model.inference.prepared import Serving
+from groot_ros.model.inference.prepared import PreparedNetwork
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.flow_matching import Prefix, buckets
+from groot_ros.model.networks.flow_matching import NormalizedPrefix, buckets
 from groot_ros.model.networks.n17 import N17, QWEN3_VL_PROCESSOR
-from groot_ros.model.networks.network import Batch, Gr00t
+from groot_ros.model.networks.network import Batch, Network
 from groot_ros.model.processing.images import ImagePipeline, PatchConfig
 from groot_ros.model.processing.prompt import PromptProcessor
 from groot_ros.model.tiny.tokenizer import tiny_tokenizer
@@ -34,22 +34,22 @@ def prompts(config: Gr00tConfig) -> PromptProcessor:
 
 
 @pytest.fixture(scope="module", params=["tiny", "tiny_n16"])
-def network(request: pytest.FixtureRequest) -> Gr00t:
+def network(request: pytest.FixtureRequest) -> Network:
     """All slots: the plain network."""
     raw = networks.CONFIGS[request.param]()
     form = Gr00tConfig.from_dict(raw).version.prompt
     tokenizer, backbone = tiny_tokenizer(form), raw["backbone_config"]
     backbone["image_token_id"] = tokenizer.token_to_id(form.image_token)
     backbone["text_config"]["vocab_size"] = tokenizer.get_vocab_size()
-    network = Gr00t(Gr00tConfig.from_dict(raw)).eval()
+    network = Network(Gr00tConfig.from_dict(raw)).eval()
     networks.seed_weights(network)
     return network
 
 
 @pytest.fixture(scope="module")
-def sliced(network: Gr00t) -> Gr00t:
+def sliced(network: Network) -> Network:
     """The same with one slot's weights."""
-    one = Gr00t(network.config.single_slot()).eval()
+    one = Network(network.config.single_slot()).eval()
     state = copy.deepcopy(network.state_dict())
     for name in state:
         if SLOT_WEIGHT.match(name):
@@ -59,22 +59,22 @@ def sliced(network: Gr00t) -> Gr00t:
 
 
 @pytest.fixture
-def serving(sliced: Gr00t) -> Serving:
+def serving(sliced: Network) -> PreparedNetwork:
     config = sliced.config
     pipeline = config.version.images(CROP, config.backbone, ())
     if config.version is N17:
         qwen = {**QWEN3_VL_PROCESSOR, "size": {"shortest_edge": 4096, "longest_edge": 16777216}}
         pipeline = ImagePipeline(pipeline.crop, PatchConfig.from_dict(qwen))
-    return Serving(sliced, pipeline, prompts(config))
+    return PreparedNetwork(sliced, pipeline, prompts(config))
 
 
 def plain_actions(
-    network: Gr00t,
-    serving: Serving,
+    network: Network,
+    serving: PreparedNetwork,
     frames: list[np.ndarray],
     instruction: str,
     noise: torch.Tensor,
-    prefix: Prefix | None = None,
+    prefix: NormalizedPrefix | None = None,
 ) -> torch.Tensor:
     patches, grids = serving.images([torch.from_numpy(frame) for frame in frames])
     counts = [serving.images.patches.tokens(grid) for grid in grids]
@@ -89,11 +89,11 @@ def plain_actions(
     return network.actions(batch, noise[None], prefix)[0]
 
 
-def state(network: Gr00t) -> torch.Tensor:
+def state(network: Network) -> torch.Tensor:
     return networks.normal(3, "state", (1, network.config.max_state_dim))
 
 
-def noise(network: Gr00t) -> torch.Tensor:
+def noise(network: Network) -> torch.Tensor:
     return networks.actions(network.config, "noise")[0]
 
 
@@ -106,11 +106,11 @@ FRAMES = [picture(48, 64), picture(64, 64)]
 )
 @pytest.mark.parametrize("with_prefix", [False, True])
 def test_answers_are_the_plain_networks(
-    network: Gr00t, serving: Serving, frames: list[np.ndarray], with_prefix: bool
+    network: Network, serving: PreparedNetwork, frames: list[np.ndarray], with_prefix: bool
 ) -> None:
     prefix = None
     if with_prefix:
-        prefix = Prefix(networks.actions(network.config, "prefix")[:1, :5], 2, 6.0)
+        prefix = NormalizedPrefix(networks.actions(network.config, "prefix")[:1, :5], 2, 6.0)
     expected = plain_actions(network, serving, frames, "Lift it!", noise(network), prefix)
     for _ in range(2):
         found = serving.actions(frames, "Lift it!", state(network).numpy(), noise(network), prefix)
@@ -118,7 +118,7 @@ def test_answers_are_the_plain_networks(
 
 
 @torch.no_grad()
-def test_one_slot_sliced_out(network: Gr00t, sliced: Gr00t) -> None:
+def test_one_slot_sliced_out(network: Network, sliced: Network) -> None:
     actions, timestep = noise(network)[None], torch.tensor([250])
     slot, only = torch.tensor([SLOT]), torch.tensor([0])
     torch.testing.assert_close(
@@ -136,7 +136,7 @@ def test_one_slot_sliced_out(network: Gr00t, sliced: Gr00t) -> None:
 
 
 @torch.no_grad()
-def test_only_visible_tokens(sliced: Gr00t) -> None:
+def test_only_visible_tokens(sliced: Network) -> None:
     head, denoiser = sliced.action_head, Denoiser(sliced.action_head)
     config = sliced.config
     features = networks.normal(4, "features", (1, 23, config.backbone_embedding_dim))
@@ -156,7 +156,7 @@ def test_only_visible_tokens(sliced: Gr00t) -> None:
 
 
 @torch.no_grad()
-def test_constants_of_the_time_buckets(sliced: Gr00t) -> None:
+def test_constants_of_the_time_buckets(sliced: Network) -> None:
     denoiser, head = Denoiser(sliced.action_head), sliced.action_head
     actions = noise(sliced)[None]
     for bucket, step in zip(buckets(4, 1000), denoiser.steps, strict=True):
@@ -176,12 +176,12 @@ def test_buckets() -> None:
     assert buckets(4, 1000) == [0, 250, 500, 750]
 
 
-def test_the_denoiser_wants_one_slot(network: Gr00t) -> None:
+def test_the_denoiser_wants_one_slot(network: Network) -> None:
     with pytest.raises(ValueError, match="one embodiment"):
         Denoiser(network.action_head)
 
 
-def test_a_prompt_is_laid_out_once(serving: Serving) -> None:
+def test_a_prompt_is_laid_out_once(serving: PreparedNetwork) -> None:
     grids = ((4, 4), (4, 4))
     first = serving.prompt("lift it", grids)
     assert serving.prompt("lift it", grids) is first
@@ -197,7 +197,7 @@ def test_a_prompt_is_laid_out_once(serving: Serving) -> None:
 class Counter:
     """Counts the images that a stage encodes."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: PreparedNetwork) -> None:
         self._encode = serving._encode_images
         self.images = 0
         serving._encode_images = self
@@ -208,7 +208,7 @@ class Counter:
 
 
 @torch.no_grad()
-def test_only_new_pictures_are_encoded(serving: Serving) -> None:
+def test_only_new_pictures_are_encoded(serving: PreparedNetwork) -> None:
     counter = Counter(serving)
     first, second, other = picture(64, 64), picture(64, 65)[:, :64], picture(65, 64)[:64]
     before = serving.encode([first, second])
@@ -227,7 +227,7 @@ def test_only_new_pictures_are_encoded(serving: Serving) -> None:
 
 
 @torch.no_grad()
-def test_a_picture_that_its_owner_changes_is_new(serving: Serving) -> None:
+def test_a_picture_that_its_owner_changes_is_new(serving: PreparedNetwork) -> None:
     counter, frame = Counter(serving), picture(64, 64)
     serving.encode([frame])
     frame[:] = 0
@@ -236,7 +236,7 @@ def test_a_picture_that_its_owner_changes_is_new(serving: Serving) -> None:
 
 
 @torch.no_grad()
-def test_stages_are_one_graph_each(sliced: Gr00t, serving: Serving) -> None:
+def test_stages_are_one_graph_each(sliced: Network, serving: PreparedNetwork) -> None:
     """What CUDA graphs and torch.compile need: no way through Python between the kernels."""
     expected = serving.actions(FRAMES, "lift", state(sliced).numpy(), noise(sliced))
     for name in ("_encode_images", "_text", "_denoise"):
@@ -269,7 +269,7 @@ def test_off_is_the_stage_itself() -> None:
     assert compile_stage(len, CompileMode.OFF, "x", torch.device("cpu")) is len
 
 
-def test_a_recorded_stage_finds_every_tensor_of_its_arguments(serving: Serving) -> None:
+def test_a_recorded_stage_finds_every_tensor_of_its_arguments(serving: PreparedNetwork) -> None:
     layout = serving.prompt("lift it", ((4, 4), (4, 4))).layout
     arguments = layout, [torch.zeros(2), torch.ones(3)]
     found = list(tensors(arguments))

@@ -18,7 +18,7 @@ from test_gr00t_server import Client
 from test_gr00t_server import server as gr00t
 
 from groot_ros.wire import bounded, numpy_wire, nvidia_wire
-from groot_ros.wire.bounded import Budget, Lease, Limits, WireError, peek
+from groot_ros.wire.bounded import Budget, Lease, WireError, WireLimits, peek
 from groot_ros.wire.gr00t import to_observation
 
 
@@ -115,7 +115,7 @@ def test_a_lease_counts_before_it_decodes_and_gives_all_back() -> None:
             numpy_wire.unpack(message, other)
     assert budget.taken == 0
     with pytest.raises(WireError, match="bytes in memory, expected at most 4000000"):
-        numpy_wire.unpack(message, Lease(budget, Limits(request_bytes=4_000_000)))
+        numpy_wire.unpack(message, Lease(budget, WireLimits(request_bytes=4_000_000)))
 
 
 def test_many_small_values_are_counted() -> None:

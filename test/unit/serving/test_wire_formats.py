@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from groot_ros.wire import numpy_wire, nvidia_wire
-from groot_ros.wire.bounded import LIMITS, Lease, Limits, WireError
+from groot_ros.wire.bounded import LIMITS, Lease, WireError, WireLimits
 from groot_ros.wire.nvidia_wire import Form
 
 
@@ -187,7 +187,7 @@ def test_a_small_jpeg_file_of_a_huge_picture_is_not_decoded() -> None:
     message = msgpack.packb({b"__jpeg__": True, b"frames": [stream.getvalue()], b"ndim": 3})
     assert numpy_wire.unpack(message).shape == (200, 300, 3)
     with pytest.raises(WireError, match="300x200"):
-        numpy_wire.unpack(message, Lease(limits=Limits(pixels=10_000)))
+        numpy_wire.unpack(message, Lease(limits=WireLimits(pixels=10_000)))
 
 
 @pytest.mark.parametrize("value", [object(), np.array([object()]), np.array(["text"]), {1j: 2}])
