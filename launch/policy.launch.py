@@ -13,27 +13,29 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.errors import UserError
 from groot_ros.nodes.drivers.fake_graph import FAKE
+from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 from groot_ros.nodes.launching import (
     BOOLEAN,
     CLOCK_ARGUMENTS,
     DEFAULT_VARIANT,
     activate_when_configured,
+    argument,
     choose_clock,
     chosen_variant,
     configure,
     end_when_refused,
     fast_dds_profile,
     is_true,
+    shipped_robots,
     simulation_checkpoint,
     when_active,
 )
-from groot_ros.policies.factory import POLICIES
-from groot_ros.robot.config import robot_names
+from groot_ros.nodes.policy.policy_parameters import PolicyParameters
+from groot_ros.nodes.sim.fake_parameters import FakeParameters
+from groot_ros.nodes.sim.sim_parameters import SimParameters
 from groot_ros.share import share_file
-from groot_ros.timing.latency import CHUNK_LATENCY_S
 
 SIMULATION = (
     "robot",
@@ -48,11 +50,7 @@ SIMULATION = (
     "camera_latency",
 )
 ARGUMENTS = [
-    DeclareLaunchArgument(
-        "robot",
-        default_value="sim",
-        description=f"robot file: one of {', '.join(robot_names())}, or the path of your own",
-    ),
+    argument(PolicyParameters, "robot", adding=shipped_robots()),
     DeclareLaunchArgument(
         "sim", default_value="false", choices=BOOLEAN, description="start the simulated arm too"
     ),
@@ -63,73 +61,34 @@ ARGUMENTS = [
         description="start a stand-in for the robot on the topics of its file; commands go to it "
         "and, while nothing else listens, to nothing else",
     ),
-    DeclareLaunchArgument(
-        "fake_pictures",
-        default_value="",
-        description="bag whose pictures the fake robot's cameras show; empty: a test pattern",
-    ),
-    DeclareLaunchArgument(
+    argument(FakeParameters, "pictures", called="fake_pictures", adding=", with fake:=true"),
+    argument(
+        PolicyParameters,
         "policy",
-        default_value="local",
-        choices=POLICIES,
-        description="what makes the chunks; sway, which is taken with fake:=true and without a "
-        "checkpoint, moves a little about where the arm is",
+        adding="; sway, which is taken with fake:=true and without a checkpoint, moves a little "
+        "about where the arm is",
     ),
-    DeclareLaunchArgument(
-        "variant",
-        default_value="auto",
-        description="codec of the checkpoint, a name or the path of a codec file; auto: what it "
-        f"says itself, or {DEFAULT_VARIANT}",
-    ),
-    DeclareLaunchArgument(
+    argument(PolicyParameters, "variant", default="auto", adding=f", or {DEFAULT_VARIANT}"),
+    argument(
+        PolicyParameters,
         "checkpoints_dir",
-        default_value="",
-        description="folder of a checkpoint, or of an experiment with checkpoint-N inside; "
-        "empty with sim:=true: the shipped one, for other variants a tiny untrained one",
+        adding="; empty with sim:=true: the shipped one, for other variants a tiny untrained one",
     ),
-    DeclareLaunchArgument(
-        "checkpoint", default_value="", description="which checkpoint-N; empty takes the latest"
+    *(
+        argument(PolicyParameters, name)
+        for name in (
+            "checkpoint",
+            "policy_url",
+            "policy_timeout",
+            "policy_jpeg_quality",
+            "policy_token_env",
+            "instruction",
+        )
     ),
-    DeclareLaunchArgument(
-        "policy_url",
-        default_value="",
-        description="server of policy:=remote: gr00t://host:5555, ws://host:8000 or openpi://host:8000",
-    ),
-    DeclareLaunchArgument(
-        "policy_timeout",
-        default_value="2.0",
-        description="a server that needs longer to answer is lost [s]",
-    ),
-    DeclareLaunchArgument(
-        "policy_jpeg_quality",
-        default_value="0",
-        description="of the pictures sent to a server; 0 sends them as they are",
-    ),
-    DeclareLaunchArgument(
-        "policy_token_env",
-        default_value="",
-        description="environment variable with the token that a server wants",
-    ),
-    DeclareLaunchArgument(
-        "instruction", default_value="pick up the red cube", description="what to do, in words"
-    ),
-    DeclareLaunchArgument(
-        "strategy",
-        default_value=AUTO,
-        choices=list(CHOICES),
-        description="what becomes of a new chunk while another one is executed; auto: rtc where "
-        "the policy can, else latest",
-    ),
-    DeclareLaunchArgument(
-        "replan_steps",
-        default_value="0",
-        description="begin an inference when so many steps of the last chunk are executed; 0: at "
-        "once",
-    ),
-    DeclareLaunchArgument(
-        "speed_scale", default_value="1.0", description="0.1 to 1: stretches the time of chunks"
-    ),
-    DeclareLaunchArgument("device", default_value="auto", description="auto, cpu, cuda or cuda:N"),
+    argument(ExecutorParameters, "strategy"),
+    argument(PolicyParameters, "replan_steps"),
+    argument(ExecutorParameters, "speed_scale"),
+    argument(PolicyParameters, "device"),
     DeclareLaunchArgument(
         "autostart",
         default_value="auto",
@@ -137,68 +96,19 @@ ARGUMENTS = [
         description="activate the policy at once; otherwise `ros2 lifecycle set /policy "
         "activate`; auto: with fake:=true",
     ),
-    DeclareLaunchArgument(
-        "dry_run",
-        default_value="auto",
-        choices=["auto", *BOOLEAN],
-        description="publish setpoints but command nothing; auto: for robot files marked "
-        "untested, not with fake:=true",
-    ),
-    DeclareLaunchArgument(
-        "black_box",
-        default_value="true",
-        choices=BOOLEAN,
-        description="save the last 30 s whenever the executor stops, refuses or corrects",
-    ),
-    DeclareLaunchArgument(
-        "incident_folder",
-        default_value="",
-        description="where that is saved; empty: groot_ros/incidents in ROS_HOME (~/.ros)",
-    ),
+    argument(ExecutorParameters, "dry_run", adding=", not with fake:=true"),
+    argument(ExecutorParameters, "black_box"),
+    argument(ExecutorParameters, "incident_folder"),
     DeclareLaunchArgument(
         "rviz", default_value="false", choices=BOOLEAN, description="show it in rviz2"
     ),
-    DeclareLaunchArgument(
-        "gui", default_value="false", choices=BOOLEAN, description="open the simulator's window"
-    ),
-    DeclareLaunchArgument("seed", default_value="0", description="scene of the simulated arm"),
-    DeclareLaunchArgument(
-        "cubes", default_value="red", description="cubes before it, separated by commas"
-    ),
-    DeclareLaunchArgument(
-        "disturbance",
-        default_value="0.0",
-        description="probability, every 1/15 s, of pushes on its pose commands",
-    ),
+    *(argument(SimParameters, name) for name in ("gui", "seed", "cubes", "disturbance")),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
     *CLOCK_ARGUMENTS,
-    DeclareLaunchArgument(
-        "real_time_factor",
-        default_value="1.0",
-        description="simulated time per time at most; 0: as fast as the machine can",
-    ),
-    DeclareLaunchArgument(
-        "latency",
-        default_value=str(CHUNK_LATENCY_S),
-        description="in simulated time a chunk comes so long in s after its pictures were taken",
-    ),
-    DeclareLaunchArgument(
-        "jitter", default_value="0.0", description="how far in s that strays to both sides"
-    ),
-    DeclareLaunchArgument(
-        "loss", default_value="0.0", description="share of chunks that never come"
-    ),
-    DeclareLaunchArgument(
-        "state_latency", default_value="0.0", description="how late in s states are published"
-    ),
-    DeclareLaunchArgument(
-        "camera_latency", default_value="0.0", description="how late in s pictures are published"
-    ),
-    DeclareLaunchArgument(
-        "noise_seed",
-        default_value="-1",
-        description="of the policy's noise and of jitter and loss; -1: new noise every time",
-    ),
+    argument(SimParameters, "real_time_factor"),
+    *(argument(PolicyParameters, name) for name in ("latency", "jitter", "loss")),
+    *(argument(SimParameters, name) for name in ("state_latency", "camera_latency")),
+    argument(PolicyParameters, "seed", called="noise_seed"),
 ]
 
 

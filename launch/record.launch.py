@@ -12,48 +12,27 @@ from groot_ros.nodes.launching import (
     BOOLEAN,
     CLOCK_ARGUMENTS,
     activate_when_configured,
+    argument,
     choose_clock,
     configure,
     fast_dds_profile,
     is_true,
+    shipped_robots,
 )
-from groot_ros.robot.config import robot_names
+from groot_ros.nodes.recorder.recorder_parameters import RecorderParameters
 from groot_ros.share import share_file
 
+CLOCK = ("use_sim_time", "lockstep")
+TEXTS = ("robot", "output", "topics", "exclude", "instruction", "note", "compression")
 ARGUMENTS = [
-    DeclareLaunchArgument(
-        "robot",
-        default_value="sim",
-        description=f"robot file: one of {', '.join(robot_names())}, or the path of your own",
-    ),
-    DeclareLaunchArgument(
-        "output", default_value="recordings", description="folder for the bags, one per episode"
-    ),
-    DeclareLaunchArgument(
-        "topics",
-        default_value="",
-        description="topics beside the robot file's, comma separated, * allowed; empty for all",
-    ),
-    DeclareLaunchArgument(
-        "exclude",
-        default_value="",
-        description="topics not to record unless the robot file names them, * allowed",
-    ),
-    DeclareLaunchArgument(
-        "instruction", default_value="", description="task of the episodes, in words"
-    ),
-    DeclareLaunchArgument("note", default_value="", description="the operator's words"),
-    DeclareLaunchArgument(
-        "compression", default_value="none", choices=["none", "zstd"], description="of the bags"
-    ),
+    argument(RecorderParameters, "robot", adding=shipped_robots()),
+    *(argument(RecorderParameters, name) for name in TEXTS[1:]),
     DeclareLaunchArgument(
         "sim", default_value="false", choices=BOOLEAN, description="start the simulated arm too"
     ),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes"),
     *CLOCK_ARGUMENTS,
 ]
-CLOCK = ("use_sim_time", "lockstep")
-TEXTS = ("robot", "output", "topics", "exclude", "instruction", "note", "compression")
 
 
 def _nodes(context: LaunchContext) -> list[Action]:

@@ -7,9 +7,9 @@ import sys
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 from groot_ros.nodes.parameters import markdown_rows
 from groot_ros.nodes.policy.policy_parameters import PolicyParameters
-from groot_ros.nodes.recorder.recorder_node import RecorderParameters
-from groot_ros.nodes.sim.fake_node import FakeParameters
-from groot_ros.nodes.sim.sim_node import SimParameters
+from groot_ros.nodes.recorder.recorder_parameters import RecorderParameters
+from groot_ros.nodes.sim.fake_parameters import FakeParameters
+from groot_ros.nodes.sim.sim_parameters import SimParameters
 from groot_ros.nodes.sim.simulator_node import SimulatorParameters
 
 NODES = {

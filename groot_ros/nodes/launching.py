@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launch import LaunchContext
 from launch.action import Action
@@ -30,8 +32,11 @@ from groot_ros.policies.checkpoint.folder import (
     shipped_checkpoint,
 )
 from groot_ros.policies.factory import AUTO
-from groot_ros.robot.config import load_robot
+from groot_ros.robot.config import load_robot, robot_names
 from groot_ros.share import share_file
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # The recommended one, for checkpoints that do not say theirs.
 DEFAULT_VARIANT = "ee_rot6d_joints"
@@ -79,6 +84,38 @@ def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
 
 
 BOOLEAN = ["true", "false"]
+
+
+def argument(
+    parameters: type[DataclassInstance],
+    name: str,
+    *,
+    called: str = "",
+    default: str | None = None,
+    adding: str = "",
+) -> DeclareLaunchArgument:
+    """A launch argument for a parameter of a node, which says what it is, may be and means.
+
+    `called` is its own name where another argument has the parameter's, `default` its own
+    default, `adding` what the launch file makes of it besides.
+    """
+    field = next(field for field in fields(parameters) if field.name == name)
+    is_boolean = isinstance(field.default, bool)
+    said = str(field.default).lower() if is_boolean else str(field.default)
+    unit = f" [{field.metadata['unit']}]" if field.metadata["unit"] else ""
+    return DeclareLaunchArgument(
+        called or name,
+        default_value=said if default is None else default,
+        choices=BOOLEAN if is_boolean else list(field.metadata["choices"]) or None,
+        description=f"{field.metadata['description']}{unit}{adding}",
+    )
+
+
+def shipped_robots() -> str:
+    """What is added to a robot argument."""
+    return f"; shipped are {', '.join(robot_names())}"
+
+
 CLOCK_ARGUMENTS = [
     DeclareLaunchArgument(
         "real_time",

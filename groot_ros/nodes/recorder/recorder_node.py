@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import rclpy
@@ -28,9 +27,9 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher, Part
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.messages import to_time
-from groot_ros.nodes.parameters import lockstep_parameter, parameter, robot_parameter
 from groot_ros.nodes.raw_topics import RawTopics, offered_qos
 from groot_ros.nodes.recorder.record_episode import RecordEpisodeServer
+from groot_ros.nodes.recorder.recorder_parameters import RecorderParameters
 from groot_ros.observation.fields import NS
 from groot_ros.robot.config import load_robot, robot_path
 from groot_ros.share import user_path
@@ -42,49 +41,6 @@ EVENT_QOS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 CHECK_PERIOD_S = 0.2
 CLOSE_TIMEOUT_S = 30.0
 MB, GB = 2**20, 10**9
-
-
-@dataclass(frozen=True)
-class RecorderParameters:
-    """Parameters of the recorder node."""
-
-    robot: str = robot_parameter()
-    output: str = parameter("recordings", "folder for the bags, one per episode", read_only=True)
-    topics: str = parameter(
-        "",
-        "topics to record beside the robot file's, comma separated, * allowed; empty for all",
-        read_only=True,
-    )
-    exclude: str = parameter(
-        "",
-        "topics not to record unless the robot file names them, comma separated, * allowed",
-        read_only=True,
-    )
-    instruction: str = parameter("", "task of the next episode, in words")
-    note: str = parameter("", "the operator's words, kept with the next episode")
-    compression: str = parameter(
-        "none",
-        "zstd makes bags smaller and costs processor time",
-        choices=("none", "zstd"),
-        read_only=True,
-    )
-    buffer: int = parameter(
-        512,
-        "messages that may wait for a slow disk",
-        unit="MiB",
-        low=16,
-        high=65536,
-        read_only=True,
-    )
-    min_disk_space: float = parameter(
-        1.0,
-        "the episode is stopped when less is left",
-        unit="GB",
-        low=0.0,
-        high=1000.0,
-        read_only=True,
-    )
-    lockstep: bool = lockstep_parameter()
 
 
 class RecorderNode(GuardedLifecycleNode):

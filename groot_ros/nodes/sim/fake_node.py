@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -18,9 +18,9 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.drivers.fake_graph import FAKE, FakeGraph
 from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
-from groot_ros.nodes.parameters import parameter, robot_parameter
 from groot_ros.nodes.qos import LATCHED
 from groot_ros.nodes.sim.fake_commands import CommandSubscriptions
+from groot_ros.nodes.sim.fake_parameters import FakeParameters
 from groot_ros.nodes.sim.fake_publishers import PicturePublishers, StatePublishers
 from groot_ros.observation.routes import DESCRIPTION_TOPIC
 from groot_ros.robot.config import RobotConfig, load_robot
@@ -39,39 +39,6 @@ WATCH_PERIOD_S = 1.0
 RIVAL_LOOKS = 2
 # Nodes that load a model take their time to listen.
 GAP_LOOKS = 10
-
-
-@dataclass(frozen=True)
-class FakeParameters:
-    """Parameters of the fake robot."""
-
-    robot: str = robot_parameter()
-    pictures: str = parameter(
-        "",
-        "bag whose pictures the cameras show and where whose arm was it begins; empty: a test "
-        "pattern",
-        read_only=True,
-    )
-    image_width: int = parameter(
-        640, "width of the test pattern", unit="pixels", low=16, high=3840, read_only=True
-    )
-    image_height: int = parameter(
-        480, "height of the test pattern", unit="pixels", low=16, high=2160, read_only=True
-    )
-    image_rate: float = parameter(
-        30.0, "pictures per second and camera", unit="Hz", low=0.1, high=120.0, read_only=True
-    )
-    state_rate: float = parameter(
-        100.0, "joint states and poses per second", unit="Hz", low=1.0, high=1000.0, read_only=True
-    )
-    lag: float = parameter(
-        0.0,
-        "time constant with which the arm follows; 0: that of the robot file, or 0.04",
-        unit="s",
-        low=0.0,
-        high=1.0,
-        read_only=True,
-    )
 
 
 class FakeNode(GuardedLifecycleNode):
