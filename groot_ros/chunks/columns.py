@@ -6,7 +6,7 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Array, ModelOutput
+from groot_ros.observation.types import ActionPrefix, ModelOutput
 
 
 def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
@@ -28,8 +28,8 @@ def no_continuation(codec: Codec) -> str:
     )
 
 
-def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], int]:
-    """The prefix as a model's columns {key: (P, D)}, and how many of the steps are frozen.
+def continued_actions(codec: Codec, prefix: Prefix) -> ActionPrefix:
+    """The prefix as a model's columns.
 
     UserError where the model answers more than the prefix holds.
     """
@@ -37,4 +37,4 @@ def continued_actions(codec: Codec, prefix: Prefix) -> tuple[dict[str, Array], i
         raise UserError(f"{obstacle}: choose another strategy than rtc")
     chunk, horizon = prefix.chunk, codec.timing.horizon
     steps = chunk.signals.at(slice(horizon))
-    return codec.action.encode(steps), min(prefix.frozen_steps, steps.steps)
+    return ActionPrefix(codec.action.encode(steps), min(prefix.frozen_steps, steps.steps))

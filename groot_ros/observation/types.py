@@ -57,6 +57,19 @@ class ModelInput:
     language: str
 
 
+@dataclass(frozen=True)
+class ActionPrefix:
+    """Steps of the running chunk that a new chunk continues, from its own first step on.
+
+    actions {key: (P, D)} absolute, in physical units; the first `frozen_steps` stay as they are,
+    the others give way at `ramp_rate`, by default the checkpoint's.
+    """
+
+    actions: Mapping[str, Array]
+    frozen_steps: int
+    ramp_rate: float | None = None
+
+
 # What the model answers, in physical, absolute units: {action key: (T, D)}.
 ModelOutput = Mapping[str, Array]
 

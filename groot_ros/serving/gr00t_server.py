@@ -137,11 +137,11 @@ class Gr00tServer:
 
     async def _get_action(self, data: dict[str, Any]) -> list[Any]:
         inputs = to_inputs(data.get("observation"), self._served.modality)
-        prefix, frozen_steps = to_prefix(data.get("options"))
+        prefix = to_prefix(data.get("options"))
         if prefix is not None and len(inputs) > 1:
             raise WireError("a batch of several observations cannot continue one action_prefix")
         done = await self._thread.run(
-            lambda: [self._served.predict(one, prefix, frozen_steps) for one in inputs]
+            lambda: [self._served.predict(one, prefix) for one in inputs]
         )
         # Who asks in flat names wants flat ones.
         prefix_of_keys = "action." if is_flat(data.get("observation")) else ""

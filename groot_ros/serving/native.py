@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groot_ros.model.inference.loaded import ActionPrefix, Groot
+from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.inference.selfcheck import seeded_observation
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import Array, ModelInput, ModelOutput
+from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,6 @@ class NativeModel:
         """Nothing to compare a codec with but the name."""
         return {"checkpoint": self.folder.name}
 
-    def predict(
-        self,
-        inputs: ModelInput,
-        prefix: Mapping[str, Array] | None = None,
-        frozen_steps: int = 0,
-    ) -> ModelOutput:
-        """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
-        continued = None if prefix is None else ActionPrefix(prefix, frozen_steps)
-        return self.groot.predict(inputs, prefix=continued)
+    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> ModelOutput:
+        """Actions {key: (T, D)} that continue `prefix`, if there is one."""
+        return self.groot.predict(inputs, prefix=prefix)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import Array, ModelInput, ModelOutput
+from groot_ros.observation.types import ActionPrefix, Array, ModelInput, ModelOutput
 from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
 
@@ -83,17 +83,17 @@ def to_answer(outputs: Sequence[ModelOutput], prefix: str = "") -> dict[str, Arr
     }
 
 
-def to_prefix(options: Any) -> tuple[Mapping[str, Array] | None, int]:
-    """Actions {key: (P, D)} that the answer is to continue, from a client of this package."""
+def to_prefix(options: Any) -> ActionPrefix | None:
+    """What the answer is to continue, from a client of this package."""
     if not isinstance(options, dict) or "action_prefix" not in options:
-        return None, 0
+        return None
     actions, frozen_steps = options["action_prefix"], options.get("frozen_steps")
     if not isinstance(actions, dict) or type(frozen_steps) is not int:
         raise WireError("options.action_prefix lacks its actions or options.frozen_steps")
     for key, array in actions.items():
         if not isinstance(array, np.ndarray) or array.ndim != 2:
             raise WireError(f"options.action_prefix.{key!s:.40} is no array (steps, numbers)")
-    return actions, frozen_steps
+    return ActionPrefix(actions, frozen_steps)
 
 
 def modality_reply(modality: Modality) -> dict[str, Any]:

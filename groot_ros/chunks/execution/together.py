@@ -67,8 +67,8 @@ def robot_borders(
 
 def places_of(robot: RobotConfig) -> dict[str, slice]:
     """Which numbers of the joints of all are an arm's, by its name."""
-    ends = np.cumsum([0, *(len(arm.joints) for arm in robot.arms.values())]).tolist()
-    return {name: slice(*ends[i : i + 2]) for i, name in enumerate(robot.arms)}
+    ends = np.cumsum([0, *(len(arm.joints) for arm in robot.each_arm)]).tolist()
+    return {name: slice(*ends[i : i + 2]) for i, name in enumerate(robot.named_arms)}
 
 
 class ReachOfArms:

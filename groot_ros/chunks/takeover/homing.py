@@ -24,7 +24,7 @@ NEAR, PATIENCE_S = 3e-3, 3.0
 def home_values(robot: RobotConfig, reach: AnyReach | None, commanded: Array) -> dict[str, Array]:
     """Where home is by the names of the signals that chunks hold, without arms that have none;
     the robot is commanded to a value (V,)."""
-    places = places_of(robot) if robot.arms else {"": slice(None)}
+    places = places_of(robot)
     commanded = commanded.copy()
     homes = {name: arm.home for name, arm in robot.named_arms.items() if arm.home}
     for name, home in homes.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,10 @@ from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.rope import RopePrecision
 from groot_ros.model.processing.modality import Modality
 from groot_ros.model.processing.processor import Processor
-from groot_ros.observation.types import ModelInput
+from groot_ros.observation.types import ActionPrefix, ModelInput
 
 Array = NDArray[np.float64]
 WARM_UP_INSTRUCTIONS = ("warm up", "warm up once more with a longer prompt")
-
-
-@dataclass(frozen=True)
-class ActionPrefix:
-    """Steps of the running chunk that a new chunk continues, from its own first step on.
-
-    actions {key: (P, D)} absolute, in physical units; the first `frozen_steps` stay as they are,
-    the others give way at `ramp_rate`, by default the checkpoint's.
-    """
-
-    actions: Mapping[str, Array]
-    frozen_steps: int
-    ramp_rate: float | None = None
 
 
 class Groot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
-from groot_ros.model.inference.loaded import ActionPrefix, Groot
+from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import Array, ModelInput, ModelOutput, Observation
+from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput, Observation
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.policies.checkpoint.handshake import check_fit
 from groot_ros.policy import Inputs
@@ -74,15 +73,10 @@ class LoadedModel:
         }
 
     def predict(
-        self,
-        inputs: ModelInput,
-        prefix: Mapping[str, Array] | None = None,
-        frozen_steps: int = 0,
-        seed: int | None = None,
+        self, inputs: ModelInput, prefix: ActionPrefix | None = None, seed: int | None = None
     ) -> ModelOutput:
-        """Actions {key: (T, D)} that continue `prefix` {key: (P, D)}, if there is one."""
-        continued = None if prefix is None else ActionPrefix(prefix, frozen_steps)
-        return self.groot.predict(inputs, seed=seed, prefix=continued)
+        """Actions {key: (T, D)} that continue `prefix`, if there is one."""
+        return self.groot.predict(inputs, seed=seed, prefix=prefix)
 
     def warm_up(self) -> None:
         """Predict for blank pictures, so that no real observation has to wait."""
@@ -166,11 +160,8 @@ class LocalPolicy:
         if seed is not None:
             seed += self._inferences
             self._inferences += 1
-        if prefix is None:
-            output = self._model.predict(inputs, seed=seed)
-        else:
-            continued, frozen_steps = continued_actions(self._codec, prefix)
-            output = self._model.predict(inputs, continued, frozen_steps, seed)
+        continued = None if prefix is None else continued_actions(self._codec, prefix)
+        output = self._model.predict(inputs, continued, seed)
         chunk = to_chunk(self._codec, output, observation.stamp_ns)
         return replace(chunk, verdict=self._monitor.check(observation, chunk))
 

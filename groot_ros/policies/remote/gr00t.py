@@ -109,10 +109,8 @@ class Gr00tConnection:
     def _options(self, codec: Codec, prefix: Prefix | None) -> dict[str, Any] | None:
         if prefix is None:
             return None
-        if not self._is_own:
-            raise UserError(f"{self.no_continuation}: choose another strategy than rtc")
-        actions, frozen_steps = continued_actions(codec, prefix)
-        return {"action_prefix": actions, "frozen_steps": frozen_steps}
+        continued = continued_actions(codec, prefix)
+        return {"action_prefix": continued.actions, "frozen_steps": continued.frozen_steps}
 
     def _call(self, endpoint: str, data: dict[str, Any] | None, timeout_s: float) -> Any:
         request: dict[str, Any] = {"endpoint": endpoint}

@@ -80,8 +80,6 @@ class OpenpiConnection:
 
     def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
         """Encode here for openpi's servers, there for those of this package."""
-        if prefix is not None:
-            raise UserError(f"{self.no_continuation}: choose another strategy than rtc")
         codec = self._codec()
         if self._is_own:
             request = of_signals(observation, codec, self._config.jpeg_quality)

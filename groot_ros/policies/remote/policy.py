@@ -111,6 +111,11 @@ class RemotePolicy:
         """
 
         def ask() -> Chunk:
+            if prefix is not None and (obstacle := self.no_continuation):
+                raise UserError(
+                    f"{obstacle}: choose another strategy than rtc, or serve the model with "
+                    "groot-ros serve --protocol gr00t"
+                )
             started_s = time.monotonic()
             answer = self._connection.predict(observation, prefix)
             total_s = time.monotonic() - started_s

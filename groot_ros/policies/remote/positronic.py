@@ -140,11 +140,6 @@ class PositronicConnection:
 
     def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
         """Send what was observed, receive commands; the server has the codec."""
-        if prefix is not None:
-            raise UserError(
-                f"{self.no_continuation}: choose another strategy than rtc, or serve the model "
-                "with --protocol gr00t"
-            )
         codec = self._codec()
         message = numpy_wire.pack(self._session.wrapped(self._request(codec, observation)))
         reply = self._exchange(message)

@@ -17,8 +17,9 @@ from checkpoints import observation
 
 from groot_ros import geometry
 from groot_ros.errors import UserError
-from groot_ros.model.inference.loaded import ActionPrefix, Groot
+from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.processing.modality import ActionType
+from groot_ros.observation.types import ActionPrefix
 
 
 def test_actions_have_the_modalitys_shape_and_range(groot: Groot) -> None:

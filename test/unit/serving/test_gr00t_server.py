@@ -214,8 +214,8 @@ def test_a_chunk_can_be_continued() -> None:
         seen = to_observation(model.codec.encode(observation()), model.codec.language, 0)
         options = {"action_prefix": {"ee_pose": np.ones((4, 9))}, "frozen_steps": 2}
         client.call("get_action", data={"observation": seen, "options": options})
-        (prefix, frozen_steps) = model.continued[0]
-        assert prefix is not None and prefix["ee_pose"].shape == (4, 9) and frozen_steps == 2
+        prefix = model.continued[0]
+        assert prefix and prefix.actions["ee_pose"].shape == (4, 9) and prefix.frozen_steps == 2
         client.close()
 
 

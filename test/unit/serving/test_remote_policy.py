@@ -207,11 +207,11 @@ def test_a_chunk_is_continued() -> None:
         assert policy.no_continuation == ""
         running_chunk = policy.predict(observation())
         policy.predict(observation(), Prefix(running_chunk, frozen_steps=3))
-        actions, frozen_steps = model.continued[-1]
-        assert actions is not None and frozen_steps == 3
+        continued = model.continued[-1]
+        assert continued and continued.frozen_steps == 3
         codec = model.codec
         columns = codec.action.parts[0].columns(running_chunk.signals["ee_pose"])
-        np.testing.assert_allclose(actions["ee_pose"], columns, atol=1e-6)
+        np.testing.assert_allclose(continued.actions["ee_pose"], columns, atol=1e-6)
 
 
 @pytest.mark.parametrize(
