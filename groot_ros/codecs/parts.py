@@ -19,7 +19,6 @@ from groot_ros.signals.signals import Signals, SignalSpec, of_arm
 Array = NDArray[np.float64]
 
 COMMANDED, REACHED = "commanded", "reached"
-LABELS = (COMMANDED, REACHED)
 NOW = (0,)
 
 

@@ -9,8 +9,6 @@ from groot_ros.data.datasets.statistics import merge_statistics
 from groot_ros.errors import UserError
 from groot_ros.training.data.source import Source, table_statistics
 
-Sources = Mapping[str, Sequence[Source]]
-
 
 def by_embodiment(sources: Sequence[Source]) -> dict[str, list[Source]]:
     """Datasets by embodiment, in their order; UserError where two of one are not alike."""
