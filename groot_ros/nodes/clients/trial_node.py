@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,7 +59,8 @@ class TrialNode(OperatorNode):
         self.create_subscription(ExecutorState, "executor/state", self._on_state, 10)
         self._tasks = ActionClient(self, RunPolicy, "policy/run_policy")
         cameras = robot.observations.cameras
-        self._buffer = ObservationBuffer(with_max_ages(robot, 0.0, 1.0), [], cameras)
+        # Whatever clock they are stamped by, the newest pictures are what the cameras see now.
+        self._buffer = ObservationBuffer(with_max_ages(robot, math.inf, math.inf), [], cameras)
         self._streams = StreamSubscriptions(self, self._buffer) if cameras else None
         self.create_timer(1.0 / FILM_RATE_HZ, self._look)
 
