@@ -37,6 +37,7 @@ from groot_ros.nodes.sim.fake_parameters import FakeParameters
 from groot_ros.nodes.sim.sim_parameters import SimParameters
 from groot_ros.share import share_file
 
+NOBODY = "none"
 SIMULATION = (
     "robot",
     "gui",
@@ -66,7 +67,8 @@ ARGUMENTS = [
         PolicyParameters,
         "policy",
         adding="; sway, which is taken with fake:=true and without a checkpoint, moves a little "
-        "about where the arm is",
+        "about where the arm is; none: an executor alone",
+        also=(NOBODY,),
     ),
     argument(PolicyParameters, "variant", default="auto", adding=f", or {DEFAULT_VARIANT}"),
     argument(
@@ -173,6 +175,8 @@ def _policy_and_executor(context: LaunchContext) -> list[Action]:
         "lockstep",
     )
     actions: list[Action] = [activate_when_configured(executor)]
+    if LaunchConfiguration("policy").perform(context) == NOBODY:
+        return [*actions, executor, configure(executor)]
     if is_true(context, "autostart"):
         actions.append(activate_when_configured(policy))
     return [*actions, policy, executor, configure(policy), configure(executor)]

@@ -21,7 +21,7 @@ from groot_ros.share import share_file
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(share_file("config/fastdds.xml"))
-# Tests run beside each other: a second thread of torch's waits for its turn, and the first one spins.
+# Tests run beside each other: torch's second thread waits for its turn while the first one spins.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Logs and incidents of the nodes are not the user's.
 HOME = tempfile.TemporaryDirectory(prefix="groot_ros_test_", ignore_cleanup_errors=True)

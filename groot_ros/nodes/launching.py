@@ -93,11 +93,12 @@ def argument(
     called: str = "",
     default: str | None = None,
     adding: str = "",
+    also: tuple[str, ...] = (),
 ) -> DeclareLaunchArgument:
     """A launch argument for a parameter of a node, which says what it is, may be and means.
 
     `called` is its own name where another argument has the parameter's, `default` its own
-    default, `adding` what the launch file makes of it besides.
+    default, `adding` what the launch file makes of it besides, `also` choices of its own.
     """
     field = next(field for field in fields(parameters) if field.name == name)
     is_boolean = isinstance(field.default, bool)
@@ -106,7 +107,7 @@ def argument(
     return DeclareLaunchArgument(
         called or name,
         default_value=said if default is None else default,
-        choices=BOOLEAN if is_boolean else list(field.metadata["choices"]) or None,
+        choices=BOOLEAN if is_boolean else [*field.metadata["choices"], *also] or None,
         description=f"{field.metadata['description']}{unit}{adding}",
     )
 

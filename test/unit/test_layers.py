@@ -26,6 +26,7 @@ ROOMS = [
     "timing",
     "signals",
     "robot",
+    "teleop",
     "cameras",
     "observation",
     "robot.drafting",
