@@ -82,15 +82,13 @@ def run(options: Options) -> int:
 
 
 def _serve(node: TeleopNode, control: Keyboard | Joystick) -> None:
-    said = ""
-    while (key := pressed(0.0, at_end=_at_end(control)).lower()) != QUIT:
-        if key in SERVICES:
-            try:
-                node.trigger(SERVICES[key])
-            except UserError as error:
-                print(error, flush=True)
-        elif key and isinstance(control, Keyboard):
-            control.press(key, time.monotonic())
+    said, at_end = "", QUIT if isinstance(control, Keyboard) else ""
+    while True:
+        # All that came: a key that waits would move the hand later than it was pressed.
+        while key := pressed(0.0, at_end).lower():
+            if key == QUIT:
+                return
+            _obey(node, control, key)
         node.spin_until(lambda: False, PERIOD_S)
         line = node.turn_in_words()
         # Ages and distances change all the time.
@@ -99,9 +97,14 @@ def _serve(node: TeleopNode, control: Keyboard | Joystick) -> None:
             print(line, flush=True)
 
 
-def _at_end(control: Keyboard | Joystick) -> str:
-    """What the end of the input means: sticks need no terminal."""
-    return QUIT if isinstance(control, Keyboard) else ""
+def _obey(node: TeleopNode, control: Keyboard | Joystick, key: str) -> None:
+    if isinstance(control, Keyboard) and key not in SERVICES:
+        control.press(key, time.monotonic())
+    if key in SERVICES:
+        try:
+            node.trigger(SERVICES[key])
+        except UserError as error:
+            print(error, flush=True)
 
 
 COMMAND = Command(options=Options, run=run)
