@@ -5,7 +5,6 @@ from __future__ import annotations
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
-from groot_ros.errors import UserError
 from groot_ros.observation.types import ActionPrefix, ModelOutput
 
 
@@ -18,23 +17,8 @@ def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
     )
 
 
-def no_continuation(codec: Codec) -> str:
-    """Why a model's answer cannot continue a chunk; empty where it can."""
-    if not codec.action.ignored:
-        return ""
-    return (
-        f"codec {codec.name} ignores actions ({', '.join(codec.action.ignored)}), which a "
-        "chunk that continues another has to hold"
-    )
-
-
 def continued_actions(codec: Codec, prefix: Prefix) -> ActionPrefix:
-    """The prefix as a model's columns.
-
-    UserError where the model answers more than the prefix holds.
-    """
-    if obstacle := no_continuation(codec):
-        raise UserError(f"{obstacle}: choose another strategy than rtc")
+    """The prefix as a model's columns, without those of actions that the codec ignores."""
     chunk, horizon = prefix.chunk, codec.timing.horizon
     steps = chunk.signals.at(slice(horizon))
     return ActionPrefix(codec.action.encode(steps), min(prefix.frozen_steps, steps.steps))

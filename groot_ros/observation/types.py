@@ -62,7 +62,8 @@ class ActionPrefix:
     """Steps of the running chunk that a new chunk continues, from its own first step on.
 
     actions {key: (P, D)} absolute, in physical units; the first `frozen_steps` stay as they are,
-    the others give way at `ramp_rate`, by default the checkpoint's.
+    the others give way at `ramp_rate`, by default the checkpoint's. Keys that are left out, such
+    as those that a robot does not follow, are answered anew.
     """
 
     actions: Mapping[str, Array]

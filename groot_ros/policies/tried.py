@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from groot_ros.chunks.columns import no_continuation
 from groot_ros.chunks.execution import strategies
 from groot_ros.chunks.execution.strategies import RTC, chosen
 from groot_ros.errors import UserError
@@ -15,7 +14,6 @@ from groot_ros.policies.checkpoint.folder import (
 )
 from groot_ros.policies.factory import AUTO, MODELS, PolicyChoice, chosen_codec
 from groot_ros.policies.remote.connection import RemoteConfig
-from groot_ros.robot.config import load_robot
 from groot_ros.sim.trials import EXECUTED_STEPS
 
 SIMULATED = "sim"
@@ -75,9 +73,7 @@ def continuation_obstacle(policy: PolicyChoice) -> str:
     """Why it cannot continue a chunk; empty where it can."""
     if policy.policy not in MODELS:
         return f"the {policy.policy} policy makes every chunk anew"
-    if policy.policy == "remote" and policy.remote.no_continuation:
-        return policy.remote.no_continuation
-    return no_continuation(chosen_codec(policy).codec(load_robot(SIMULATED)))
+    return policy.remote.no_continuation if policy.policy == "remote" else ""
 
 
 def executed_steps(policy: PolicyChoice, strategy: str) -> int:

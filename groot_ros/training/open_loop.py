@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,27 @@ def compare(
 
     The embodiment is by default that which learned from the robot of the dataset.
     """
-    dataset, folder = open_dataset(dataset_path), find_checkpoint(checkpoint)
-    model = Groot.load(folder, embodiment=embodiment or _embodiment(folder, dataset))
+    (comparison,) = compare_each(
+        checkpoint, [dataset_path], chunks, seed=seed, embodiment=embodiment
+    )
+    return comparison
+
+
+def compare_each(
+    checkpoint: Path, datasets: Sequence[Path], chunks: int, seed: int = 0, embodiment: str = ""
+) -> Iterator[OpenLoopComparison]:
+    """The same of several datasets, in their order; the model is loaded where it changes."""
+    folder, loaded = find_checkpoint(checkpoint), None
+    model: Groot | None = None
+    for path in datasets:
+        dataset = open_dataset(path)
+        wanted = embodiment or _embodiment(folder, dataset)
+        if model is None or wanted != loaded:
+            model, loaded = Groot.load(folder, embodiment=wanted), wanted
+        yield _compare(model, dataset, chunks, seed)
+
+
+def _compare(model: Groot, dataset: Dataset, chunks: int, seed: int) -> OpenLoopComparison:
     modality = model.modality
     check_pictures(dataset, modality.video_keys)
     keys = Keys(list(modality.state), [action.key for action in modality.actions])
@@ -102,7 +121,7 @@ def compare(
     rows = table.spread_rows(modality.horizon, chunks)
     if not len(rows):
         raise UserError(
-            f"no episode of {dataset_path} is as long as a chunk of {modality.horizon} steps: "
+            f"no episode of {dataset.path} is as long as a chunk of {modality.horizon} steps: "
             "compare with longer ones"
         )
     predicted: dict[str, list[Array]] = {key.key: [] for key in modality.actions}

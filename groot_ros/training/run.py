@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ from groot_ros.training.data.pictures import (
     prepare_pictures,
 )
 from groot_ros.training.data.samples import Collator, SampleOptions, Samples
+from groot_ros.training.data.source import numbered
 from groot_ros.training.data.table import Table
 from groot_ros.training.held_out import HeldOut, HeldOutOfAll
 from groot_ros.training.memory import (
@@ -194,14 +194,8 @@ def _held_out(prepared: Prepared) -> HeldOutOfAll | None:
             actions = part.table.action
             mean = {key: values.mean(axis=0) for key, values in actions.items()}
             measured = HeldOut(held_out, part.processor, prepared.network.config, mean)
-            parts[_unused(part.source.name, parts)] = measured
+            parts[numbered(part.source.name, parts)] = measured
     return HeldOutOfAll(parts) if parts else None
-
-
-def _unused(name: str, taken: Collection[str]) -> str:
-    """The name of a dataset, with a number where another one is called so."""
-    numbered = (name if n == 1 else f"{name}_{n}" for n in itertools.count(1))
-    return next(name for name in numbered if name not in taken)
 
 
 def training_arguments(config: TrainConfig) -> TrainingArguments:

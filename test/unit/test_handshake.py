@@ -196,7 +196,7 @@ def assert_commands(rows: list[str]) -> None:
             "ee",
             "sim",
             ["state", "action", "cameras", "picture wrist_image", *HISTORIES],
-            "groot-ros codec show ee",
+            "groot-ros codec draft --url gr00t://box:5555 --robot sim --output mine.yaml",
         ),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,12 +15,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from droid_folder import write_droid
 from hub_server import HubServer
 
+from groot_ros.codecs.catalog import find_codec
 from groot_ros.files.hub import storage_of
+from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 
 SHIPPED = share_file("pretrained/sim_pick")
+RELEASED_PAGE = Path(__file__).parents[2] / "docs" / "released.md"
 # Nothing listens there.
 NOBODY = "http://127.0.0.1:9"
 
@@ -28,6 +34,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
     root = tmp_path_factory.mktemp("hub")
     shutil.copytree(SHIPPED, root / "models" / "me" / "pick")
     shutil.copytree(SHIPPED, root / "models" / "me" / "run" / "checkpoint-7")
+    write_droid(root / "models" / "nvidia" / "GR00T-N1.7-DROID")
     hub = HubServer(root)
     yield hub
     hub.close()
@@ -55,7 +62,10 @@ def groot_ros(
     own = {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     given = [[token, *words] for token, words in zip_longest(tokens, commands, fillvalue="")]
     command = [sys.executable, "-c", COMMANDS, json.dumps(given)]
-    done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True)
+    home.mkdir(exist_ok=True)
+    done = subprocess.run(
+        command, cwd=home, env={**os.environ, **own}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return [(code, out, errors) for code, out, errors in json.loads(done.stdout)]
 
@@ -75,6 +85,19 @@ def test_a_checkpoint_is_fetched_once_and_used_from_the_cache_without_a_network(
     assert absent[0] == pushed[0] == 2
     assert "model me/other is not in the cache and the hub cannot be reached" in absent[2]
     assert "me/new cannot be written" in pushed[2]
+
+
+def test_the_way_from_the_hub_to_a_codec_is_as_its_page_says(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    lines = re.findall(r"^groot-ros (.*)$", RELEASED_PAGE.read_text(), re.MULTILINE)
+    commands = [shlex.split(line, comments=True) for line in lines if "†" not in line]
+    assert [command[0] for command in commands] == ["inspect", "selfcheck", "codec", "codec"]
+    said = groot_ros(hub.url, tmp_path / "home", *commands)
+    assert [code for code, _, _ in said] == [0] * 4, said
+    assert json.loads(said[1][1])["slot"] == 24
+    codec = find_codec(str(tmp_path / "home" / "droid.yaml"))
+    assert codec.codec(load_robot("franka")).state.parts[0].tool is not None
 
 
 MISSING = {

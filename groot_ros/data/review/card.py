@@ -19,12 +19,18 @@ SHOWN_TASKS = 20
 
 
 def dataset_card(path: Path) -> str:
-    """Robot, codec, size and instructions of a dataset."""
-    dataset = Dataset(path)
+    """What `dataset_facts` are, and how to train with it."""
+    use = "groot-ros train --input_path hf://datasets/OWNER/NAME --output_path runs --exp_name a"
+    rows = dataset_facts(Dataset(path))
+    return _card(path.resolve().name, rows, use, {"task_categories": ["robotics"]})
+
+
+def dataset_facts(dataset: Dataset) -> list[tuple[str, Any]]:
+    """Robot, codec, size and instructions of a dataset of any maker."""
     own = dataset.own
     frames = sum(episode.length for episode in dataset.episodes)
     tasks = sorted(set(dataset.tasks.values()))
-    rows = [
+    return [
         ("robot", own.get("robot") or dataset.info.get("robot_type") or "not said"),
         ("codec", own.get("codec", "none: `groot-ros codec draft --dataset` writes one")),
         ("format", f"LeRobot {dataset.info['codebase_version']}"),
@@ -36,8 +42,6 @@ def dataset_card(path: Path) -> str:
             "; ".join(tasks[:SHOWN_TASKS]) + ("; ..." if tasks[SHOWN_TASKS:] else ""),
         ),
     ]
-    use = "groot-ros train --input_path hf://datasets/OWNER/NAME --output_path runs --exp_name a"
-    return _card(path.resolve().name, rows, use, {"task_categories": ["robotics"]})
 
 
 def checkpoint_card(path: Path, metadata: Mapping[str, Any]) -> str:

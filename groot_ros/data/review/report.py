@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.writer import ACTION, STATE
+from groot_ros.data.review.card import dataset_facts
 from groot_ros.data.review.inspection import describe_dataset
 from groot_ros.data.review.report_svg import histogram, legend, timeline
 from groot_ros.data.review.training_warnings import training_warnings
@@ -58,10 +59,10 @@ def write_report(dataset: Dataset, title: str) -> None:
     rows = [dataset.columns(episode) for episode in dataset.episodes]
     parts = [
         f"<h1>{escape(title)}</h1>",
-        _summary(describe_dataset(dataset)),
+        _summary(describe_dataset(dataset)) if dataset.own else _table(dataset_facts(dataset)),
         _warnings(training_warnings(dataset, rows)),
         _histograms(dataset, rows),
-        _episodes(dataset),
+        _sources(dataset) if dataset.own else _episodes(dataset),
     ]
     head = (
         "<meta charset='utf-8'><meta name='viewport' content='width=device-width, "
@@ -114,13 +115,31 @@ def _histograms(dataset: Dataset, rows: Sequence[dict[str, NDArray[Any]]]) -> st
 
 
 def _episodes(dataset: Dataset) -> str:
+    """Those of another maker, of which nothing but rows and films is known."""
+    parts = ["<h2>Episodes</h2>"]
+    if len(dataset.episodes) > SHOWN_EPISODES:
+        parts.append(_first_of(len(dataset.episodes)))
+    for episode in dataset.episodes[:SHOWN_EPISODES]:
+        text = f"“{'”, “'.join(episode.tasks)}”, {episode.length / dataset.fps:.1f} s"
+        parts.append(
+            f"<h3>episode {episode.index}</h3><p class='small'>{escape(text)}</p>"
+            f"<div class='columns'>{_pictures(dataset, episode)}</div>"
+        )
+    return "".join(parts)
+
+
+def _first_of(count: int) -> str:
+    return (
+        f"<p>The first {SHOWN_EPISODES} of {count} are shown; all of them by "
+        "<code>groot-ros view</code>.</p>"
+    )
+
+
+def _sources(dataset: Dataset) -> str:
     own = dataset.own
     parts = ["<h2>Episodes</h2>", legend()]
     if len(own["sources"]) > SHOWN_EPISODES:
-        parts.append(
-            f"<p>The first {SHOWN_EPISODES} of {len(own['sources'])} are shown; all of them by "
-            "<code>groot-ros view</code>.</p>"
-        )
+        parts.append(_first_of(len(own["sources"])))
     for number, source in enumerate(own["sources"][:SHOWN_EPISODES]):
         mine = [e["episode_index"] for e in own["episodes"] if e["source"] == number]
         episodes = [dataset.episodes[index] for index in mine]

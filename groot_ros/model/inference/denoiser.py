@@ -66,8 +66,8 @@ class Denoiser:
     ) -> Tensor:
         """Denoise `start` (1, H, D) for features (1, S, D) and a state (1, T, D).
 
-        text_index and image_index tell the kinds of the S tokens; strength (H, 1) is how far each
-        step follows the velocity.
+        text_index and image_index tell the kinds of the S tokens; strength (H, D) is how far each
+        number follows the velocity.
         """
         keys_values = self.keys_values(self.visible(features, text_index, image_index))
         state_token = self.head.encode_state(state, self.slot)

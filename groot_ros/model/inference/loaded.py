@@ -143,16 +143,22 @@ class Groot:
     ) -> NormalizedPrefix | None:
         if prefix is None:
             return None
+        known = [key.key for key in self.modality.actions]
+        if not prefix.actions or (unknown := prefix.actions.keys() - set(known)):
+            found = ", ".join(sorted(unknown)) if prefix.actions else "nothing"
+            raise ValueError(f"a prefix holds {found}, expected some of {', '.join(known)}")
         steps = len(next(iter(prefix.actions.values())))
         if not 0 <= prefix.frozen_steps <= steps <= self.modality.horizon:
             raise ValueError(
                 f"a prefix of {steps} steps, {prefix.frozen_steps} of them frozen, does not fit "
                 f"a horizon of {self.modality.horizon}"
             )
-        encoded, _ = self.processor.numbers.encode_actions(prefix.actions, state)
-        rate = prefix.ramp_rate
+        numbers, rate = self.processor.numbers, prefix.ramp_rate
+        encoded, _ = numbers.encode_actions(prefix.actions, state)
+        free = numbers.free_numbers(prefix.actions.keys())
         return NormalizedPrefix(
             actions=torch.from_numpy(encoded[:steps])[None],
             frozen_steps=prefix.frozen_steps,
             ramp_rate=self.prepared.network.config.rtc_ramp_rate if rate is None else rate,
+            free=torch.from_numpy(free) if free.any() else None,
         )

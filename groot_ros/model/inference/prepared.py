@@ -149,7 +149,7 @@ class PreparedNetwork:
             prompt.image_index,
             torch.from_numpy(state)[None].to(self.device, self.dtype),
             start,
-            strength.to(self.device, self.dtype),
+            strength.expand(start.shape[1:]).to(self.device, self.dtype).contiguous(),
         )[0]
         return out
 

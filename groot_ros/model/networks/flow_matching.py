@@ -48,23 +48,30 @@ class NormalizedPrefix:
 
     actions (B, P, D), normalised, in the reference of the NEW observation: step 0 is the new
     chunk's step 0. The first `frozen_steps` are kept, the rest gives way at `ramp_rate` (real-time
-    chunking as in NVIDIA's N1.7 policy).
+    chunking as in NVIDIA's N1.7 policy). Numbers (D,) that are `free` continue nothing: what a
+    robot does not follow.
     """
 
     actions: Tensor
     frozen_steps: int
     ramp_rate: float
+    free: Tensor | None = None
 
     def start(self, noise: Tensor) -> Tensor:
         """Where denoising starts: the prefix, then noise (B, H, D)."""
         overlap = self.actions.shape[1]
-        return torch.cat([self.actions.to(noise), noise[:, overlap:]], dim=1)
+        begun = self.actions.to(noise)
+        if self.free is not None:
+            begun = torch.where(self.free.to(noise.device), noise[:, :overlap], begun)
+        return torch.cat([begun, noise[:, overlap:]], dim=1)
 
     def strength(self, horizon: int) -> Tensor:
-        """How far each step follows the velocity, (H, 1): 0 frozen, 1 free."""
+        """How far each step follows the velocity, (H, 1), or (H, D) with numbers that are free: 0
+        frozen, 1 free."""
         overlap = self.actions.shape[1]
         t = torch.linspace(0.0, 1.0, overlap - self.frozen_steps + 2)
         ramp = 1 - torch.exp(-self.ramp_rate * t)
         ramp = (ramp / ramp[-1].clamp_min(1e-8))[1:-1]
-        frozen, free = torch.zeros(self.frozen_steps), torch.ones(horizon - overlap)
-        return torch.cat([frozen, ramp, free])[:, None]
+        frozen, behind = torch.zeros(self.frozen_steps), torch.ones(horizon - overlap)
+        strength = torch.cat([frozen, ramp, behind])[:, None]
+        return strength if self.free is None else torch.maximum(strength, self.free.float())

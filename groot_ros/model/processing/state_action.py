@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -157,10 +157,13 @@ class StateActionProcessor:
         """Absolute actions {key: (T, D)} -> normalised (max horizon, max dim), and its mask.
 
         Relative ones refer to the last of the states {key: (T, D)}. T may be shorter than the
-        horizon: its steps are the first ones.
+        horizon: its steps are the first ones. Keys that are not given are 0.
         """
-        columns = []
+        columns, steps = [], len(next(iter(actions.values())))
         for key in self.modality.actions:
+            if key.key not in actions:
+                columns.append(np.zeros((steps, key.dim)))
+                continue
             values = np.asarray(actions[key.key], dtype=np.float64)
             if self._is_relative(key):
                 values = to_relative(key.config, values, state[key.reference][-1])
@@ -168,6 +171,15 @@ class StateActionProcessor:
         encoded = np.concatenate(columns, axis=-1)
         horizon, size = self.config.max_action_horizon, self.config.max_action_dim
         return _padded(encoded, horizon, size), _padded(np.ones_like(encoded), horizon, size)
+
+    def free_numbers(self, given: Collection[str]) -> NDArray[np.bool_]:
+        """Which of the normalised numbers (max dim,) are of keys that are not given."""
+        free = np.zeros(self.config.max_action_dim, dtype=bool)
+        start = 0
+        for key in self.modality.actions:
+            free[start : start + key.dim] = key.key not in given
+            start += key.dim
+        return free
 
     def decode_actions(self, actions: Array, state: Mapping[str, Array]) -> dict[str, Array]:
         """Normalised actions (H, D) -> {key: (horizon, D)} in physical, absolute units."""

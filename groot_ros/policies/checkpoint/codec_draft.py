@@ -66,8 +66,23 @@ def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
         raise UserError(
             f"{path} has no embodiment {tag!r}, only {', '.join(configs)}: choose one of them"
         )
-    config = ModalityConfig.from_dict(configs[tag], tag)
-    statistics = _statistics(folder, tag)
+    rate_hz = folder.metadata.get("action_rate_hz")
+    return foreign_model(
+        path.resolve().name,
+        ModalityConfig.from_dict(configs[tag], tag),
+        tag,
+        statistics=_statistics(folder, tag),
+        fps=None if rate_hz is None else round(float(rate_hz)),
+    )
+
+
+def foreign_model(
+    name: str, config: ModalityConfig, tag: str, *, statistics: Mapping[str, Any], fps: int | None
+) -> Foreign:
+    """By its modality config, and what is known of the data of the embodiment `tag`.
+
+    `fps` are steps per second, None where nobody says.
+    """
     # A key is told once, where its actions are: the state of the same name is alike.
     forms = {
         key: FORMS[action.format]
@@ -79,15 +94,14 @@ def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
         for key, action in zip(config.action_keys, config.action_configs, strict=True)
         if action.relative
     )
-    rate_hz = folder.metadata.get("action_rate_hz")
     taught = TAUGHT.get(tag, _Taught())
     return Foreign(
-        name=path.resolve().name,
+        name=name,
         state=[_seen(key, forms, statistics.get("state", {})) for key in config.state_keys],
         action=[_seen(key, forms, statistics.get("action", {})) for key in config.action_keys],
         video=dict.fromkeys(config.video_keys, taught.size),
         language=config.language_key,
-        fps=taught.fps if rate_hz is None else round(float(rate_hz)),
+        fps=fps or taught.fps,
         horizon=len(config.action_delta),
         state_history=config.state_delta,
         video_history=config.video_delta,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.columns import continued_actions, no_continuation, to_chunk
+from groot_ros.chunks.columns import continued_actions, to_chunk
 from groot_ros.chunks.envelope import EnvelopeMonitor
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec, Timing
@@ -138,7 +138,7 @@ class LocalPolicy:
 
     @property
     def no_continuation(self) -> str:
-        return no_continuation(self._codec)
+        return ""
 
     def open(self) -> None:
         """Load, compare with variant and robot, warm up; UserError says what does not fit."""

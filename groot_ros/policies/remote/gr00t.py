@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from groot_ros.chunks.columns import continued_actions, no_continuation, to_chunk
+from groot_ros.chunks.columns import continued_actions, to_chunk
 from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
@@ -37,6 +37,17 @@ class Gr00tConnection:
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect, ping and read get_modality_config, which shows the form of its messages."""
+        config, description = self.ask(timeout_s)
+        if self._config.jpeg_quality and not self._is_own:
+            raise UserError(
+                f"the server {self._config.url} is not of groot-ros and reads no JPEG: set "
+                "policy_jpeg_quality to 0"
+            )
+        return self._read_handshake(config, description)
+
+    def ask(self, timeout_s: float) -> tuple[Any, Mapping[str, Any]]:
+        """Connect; the answer to get_modality_config, and how a server of this package describes
+        itself, empty of others."""
         self.close()
         self._form = Form.NPY
         self._context = zmq.Context()
@@ -50,12 +61,7 @@ class Gr00tConnection:
         config = self._call("get_modality_config", None, timeout_s)
         description = pong.get(OWN) if isinstance(pong, dict) else None
         self._is_own = isinstance(description, dict)
-        if self._config.jpeg_quality and not self._is_own:
-            raise UserError(
-                f"the server {self._config.url} is not of groot-ros and reads no JPEG: set "
-                "policy_jpeg_quality to 0"
-            )
-        return self._read_handshake(config, description if isinstance(description, dict) else {})
+        return config, description if isinstance(description, dict) else {}
 
     def _read_handshake(self, config: Any, description: Mapping[str, Any]) -> Handshake:
         try:
@@ -90,7 +96,7 @@ class Gr00tConnection:
     def no_continuation(self) -> str:
         if not self._is_own:
             return f"the server {self._config.url} is not of groot-ros and cannot continue a chunk"
-        return no_continuation(self._codec())
+        return ""
 
     def reset(self) -> None:
         """Tell the server that an episode begins."""

@@ -52,13 +52,18 @@ def check_remote_fit(
 
 
 def _other_variant(url: str, handshake: Handshake, variant: CodecFile, robot: RobotConfig) -> str:
-    """The launch with the shipped variant that the server serves; a codec file to begin with
-    where none is known to be it."""
+    """The launch with the shipped variant that the server serves; where none is known to be it,
+    the draft of one, or a codec file to begin with where the server does not tell enough."""
     told = handshake.description.get("variant")
     fitting = [told] if told in codec_names() else []
     if not fitting and handshake.state_keys is not None:
         fitting = [file.name for file in shipped_codecs() if _serves(file, robot, handshake)]
     if not fitting or fitting[0] == variant.name:
+        if url.startswith("gr00t://"):
+            return (
+                f"groot-ros codec draft --url {quoted(url)} --robot {robot_argument(robot)} "
+                "--output mine.yaml"
+            )
         return f"groot-ros codec show {variant.name if variant.name in codec_names() else 'ee'}"
     return f"ros2 launch groot_ros policy.launch.py robot:={robot_argument(robot)} " + _server(
         url, fitting[0]

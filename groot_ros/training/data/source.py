@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from groot_ros.model.processing.relative import action_config
 from groot_ros.training.data.table import Keys, Table, check_pictures, load_table
 
 NEW_EMBODIMENT = "new_embodiment"
+
+
+def numbered(name: str, taken: Collection[str]) -> str:
+    """The name of a dataset, with a number where another one is called so."""
+    names = (name if n == 1 else f"{name}_{n}" for n in itertools.count(1))
+    return next(name for name in names if name not in taken)
 
 
 @dataclass(frozen=True, kw_only=True)

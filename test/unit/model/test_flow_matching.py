@@ -62,6 +62,15 @@ def test_strength_rises_from_frozen_to_free(overlap: int, frozen: int) -> None:
     assert torch.all((ramp > 0) & (ramp < 1)) and torch.all(ramp.diff() > 0)
 
 
+def test_numbers_that_are_free_begin_as_noise_and_follow_the_velocity() -> None:
+    free, noise = torch.tensor([False, True]), torch.full((1, 6, 2), 5.0)
+    prefix = NormalizedPrefix(torch.zeros(1, 4, 2), 2, ramp_rate=6.0, free=free)
+    assert torch.equal(prefix.start(noise)[0, :, 1], noise[0, :, 1])
+    assert prefix.start(noise)[0, :, 0].tolist() == [0.0] * 4 + [5.0] * 2
+    alike = NormalizedPrefix(torch.zeros(1, 4, 1), 2, ramp_rate=6.0).strength(6)[:, 0]
+    assert torch.equal(prefix.strength(6), torch.stack([alike, torch.ones(6)], dim=1))
+
+
 def test_the_ramps_numbers() -> None:
     strength = NormalizedPrefix(torch.zeros(1, 2, 1), 1, ramp_rate=6.0).strength(3)
     expected = (1 - torch.exp(torch.tensor(-3.0))) / (1 - torch.exp(torch.tensor(-6.0)))

@@ -94,6 +94,19 @@ def test_a_prefix_is_continued(groot: Groot) -> None:
     assert not np.allclose(free["ee_pose"][:3], running["ee_pose"][:3], atol=1e-6)
 
 
+def test_what_a_prefix_leaves_out_is_answered_anew(groot: Groot) -> None:
+    """Such as actions that a codec ignores."""
+    inputs = observation(groot.modality)
+    running = {"ee_pose": groot.predict(inputs, seed=1)["ee_pose"][4:10]}
+    answer = groot.predict(inputs, seed=2, prefix=ActionPrefix(running, frozen_steps=3))
+    np.testing.assert_allclose(answer["ee_pose"][:3], running["ee_pose"][:3], atol=1e-6)
+    other = groot.predict(inputs, seed=3, prefix=ActionPrefix(running, frozen_steps=3))
+    assert not np.allclose(answer["grip"][:3], other["grip"][:3], atol=1e-6)
+    for actions in ({}, {"ee_pos": running["ee_pose"]}):
+        with pytest.raises(ValueError, match="expected some of ee_pose, grip"):
+            groot.predict(inputs, prefix=ActionPrefix(actions, frozen_steps=3))
+
+
 def test_a_relative_prefix_refers_to_the_new_observation(relative_checkpoint: Path) -> None:
     groot = Groot.load(relative_checkpoint)
     before, now = observation(groot.modality), observation(groot.modality)

@@ -15,6 +15,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
+import yaml
 from served_models import (
     GENEROUS_S,
     RecordingModel,
@@ -30,7 +31,9 @@ from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.chunks.progress import Prefix
+from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.file import parse_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import Ages
 from groot_ros.policies.inference import InferenceLoop
@@ -645,3 +648,17 @@ def test_a_servers_model_is_tried_in_the_simulator() -> None:
         evaluation = Evaluation(choice, Trials("pick", 1, time_limit_s=0.5))
         (outcome,) = evaluate(evaluation)
     assert not outcome.succeeded and model.asked
+
+
+def test_a_codec_is_drafted_from_a_server(capsys: pytest.CaptureFixture[str]) -> None:
+    model = RecordingModel("ee_rot6d_joints")
+    with gr00t_server(model) as url:
+        assert main(["codec", "draft", "--url", url, "--robot", "sim"]) == 0
+    values = yaml.safe_load(capsys.readouterr().out)
+    drafted = parse_codec(values, "mine", "mine.yaml").codec(load_robot("sim")).features
+    ours = model.codec.features
+    assert [f.key for f in drafted.state] == [f.key for f in ours.state]
+    assert [f.key for f in drafted.action] == [f.key for f in ours.action]
+    assert drafted.video == ours.video and values["fps"] == 10
+    assert main(["codec", "draft", "--url", "ws://127.0.0.1:9"]) == 2
+    assert "others do not tell what their model reads" in capsys.readouterr().err

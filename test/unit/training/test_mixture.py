@@ -237,6 +237,28 @@ def test_the_command_line_takes_several(
     said = capsys.readouterr().out
     assert "so101, 71.4% of the samples: 2 episodes, 55 samples, so101 on my_so101" in said
     last = said.splitlines()[-1].removeprefix("compare it: groot-ros ")
-    assert last.endswith(str(so101))
-    assert main([*last.split(), "--episodes=1", f"--output={tmp_path / 'shown'}"]) == 0
+    assert last.endswith(f"{dataset} {so101}")
+    shown = tmp_path / "shown"
+    assert main([*last.split(), "--episodes=1", f"--output={shown}", "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)["datasets"]
+    assert [len(result["channels"]) for result in results.values()] == [10, 6]
+    for name, folder in zip(results, (dataset, so101), strict=True):
+        content = json.loads((shown / name / "open_loop.json").read_text())
+        assert content["dataset"] == str(folder) and (shown / name / "open_loop.png").exists()
     assert len(Dataset(so101).episodes) == 2
+
+
+def test_several_are_validated_and_reported_each(
+    dataset: Path, so101: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies = [Path(shutil.copytree(path, tmp_path / path.name)) for path in (dataset, so101)]
+    assert main(["validate", *map(str, copies), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["datasets"]
+    assert [one["episodes"] for one in found] == [3, 2]
+    (copies[0] / "meta" / "tasks.jsonl").write_text("")
+    assert main(["validate", *map(str, copies)]) == 1
+    said = capsys.readouterr().out
+    assert f"{copies[0]}: 3 episodes, 75 frames, " in said
+    assert said.endswith(f"{copies[1]}: 2 episodes, 55 frames, valid\n")
+    assert main(["dataset", "report", str(copies[1])]) == 0
+    assert "so101" in (copies[1] / "report.html").read_text()

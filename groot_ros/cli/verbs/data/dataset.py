@@ -184,6 +184,11 @@ class Apply(Tried, One):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Report(Several):
+    """Of `groot-ros dataset report`."""
+
+
 def _editing(action: Callable[[Any], Rebuilt]) -> Callable[[Any], int]:
     """An action that makes one dataset, with what is said of the result."""
 
@@ -309,6 +314,28 @@ def _split(options: Split) -> int:
     return 0
 
 
+def _report(options: Report) -> int:
+    from groot_ros.data.datasets.reader import Dataset
+    from groot_ros.data.review.report import REPORT, write_report
+    from groot_ros.files.hub import is_hub_address
+
+    for path in options.datasets:
+        if is_hub_address(path):
+            raise UserError(
+                f"{path} is at the hub, where nothing is written: copy it with groot-ros dataset "
+                f"merge {quoted(path)} --output FOLDER, or look at it with groot-ros view"
+            )
+        try:
+            write_report(Dataset(path), path.resolve().name)
+        except PermissionError as error:
+            raise UserError(
+                f"{path / REPORT} cannot be written ({error.strerror}): look at the dataset with "
+                f"groot-ros view {quoted(path)}"
+            ) from None
+        print(f"wrote {path / REPORT}", flush=True)
+    return 0
+
+
 def _parts(dataset: Dataset, options: Split) -> Parts:
     from groot_ros.data.editing.split import (
         by_episodes,
@@ -364,6 +391,9 @@ COMMAND = Actions(
             options=Apply,
             run=_editing(_apply),
             summary="carry out an edit list, of the viewer or by hand",
+        ),
+        "report": Command(
+            options=Report, run=_report, summary="write report.html into datasets of any maker"
         ),
     }
 )

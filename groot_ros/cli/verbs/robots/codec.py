@@ -42,7 +42,15 @@ class Drafted:
 
     checkpoint: Path | None = option("folder of a GR00T checkpoint", default=None, one_of="source")
     dataset: Path | None = option("folder of a dataset", default=None, one_of="source")
-    embodiment: str = option("of a checkpoint that knows several", default="")
+    url: str = option(
+        "server for NVIDIA's clients, gr00t://host:5555", default="", one_of="source"
+    )
+    embodiment: str = option(
+        "of a checkpoint that knows several, or the one that a server has", default=""
+    )
+    token_env: str = option(
+        "--url: variable with its token", default="", flags=("--token-env",), metavar="NAME"
+    )
     robot: str = option("robot name or file that it is to fit", default="")
     output: Path | None = option("file to write (default: print it)", default=None)
 
@@ -116,6 +124,10 @@ def _draft(options: Drafted) -> int:
         from groot_ros.policies.checkpoint.codec_draft import foreign_checkpoint
 
         foreign = foreign_checkpoint(options.checkpoint, options.embodiment)
+    elif options.url:
+        from groot_ros.policies.remote.codec_draft import foreign_server
+
+        foreign = foreign_server(options.url, options.embodiment, options.token_env)
     else:
         assert options.dataset
         from groot_ros.data.review.codec_draft import foreign_dataset

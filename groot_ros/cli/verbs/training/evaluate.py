@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.cli.command import Command
@@ -40,6 +41,9 @@ from groot_ros.sim.trials import (
     summarize,
 )
 from groot_ros.timing.latency import SimulatedTime
+
+if TYPE_CHECKING:
+    from groot_ros.training.open_loop import OpenLoopComparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,7 @@ class OpenLoop:
     """What a checkpoint is compared with."""
 
     open_loop: bool = option("compare predicted with recorded actions", default=False)
-    dataset: Path | None = option(default=None)
+    dataset: tuple[Path, ...] = option("one or several, each on its own", default=())
     embodiment: str = option("of a checkpoint that several robots have taught", default="")
 
 
@@ -206,30 +210,45 @@ def _trials(
 
 
 def _open_loop(options: Options) -> int:
-    from groot_ros.training.open_loop import compare, write_plot
+    from groot_ros.training.data.source import numbered
+    from groot_ros.training.open_loop import compare_each
 
-    dataset = options.against.dataset
-    if dataset is None:
+    datasets = options.against.dataset
+    if not datasets:
         raise UserError("--open-loop compares with a dataset: name it with --dataset")
     checkpoint = next(iter(options.checkpoint), None) or shipped_checkpoint()
-    comparison = compare(
-        checkpoint, dataset, options.episodes, embodiment=options.against.embodiment
+    found = compare_each(
+        checkpoint, datasets, options.episodes, embodiment=options.against.embodiment
     )
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_plot(comparison, options.output / "open_loop.png")
-    result = comparison.to_dict()
-    about = {
-        "checkpoint": str(checkpoint),
-        "dataset": str(dataset),
-        "shown": comparison.shown,
-    }
-    (options.output / "open_loop.json").write_text(
-        json.dumps({**about, **result}, indent=2) + "\n"
-    )
+    results: dict[str, dict[str, Any]] = {}
+    for dataset, comparison in zip(datasets, found, strict=True):
+        name = numbered(dataset.resolve().name, results)
+        # Several datasets have a folder each.
+        output = options.output / name if len(datasets) > 1 else options.output
+        results[name] = _write_comparison(comparison, checkpoint, dataset, output)
+        if not options.json:
+            _say_comparison(results[name], dataset, output)
     if options.json:
-        print(json.dumps(result, indent=2))
-        return 0
-    print(f"wrote {options.output / 'open_loop.png'} from {result['chunks']} chunks")
+        (first, *others) = results.values()
+        print(json.dumps({"datasets": results} if others else first, indent=2))
+    return 0
+
+
+def _write_comparison(
+    comparison: OpenLoopComparison, checkpoint: Path, dataset: Path, output: Path
+) -> dict[str, Any]:
+    from groot_ros.training.open_loop import write_plot
+
+    output.mkdir(parents=True, exist_ok=True)
+    write_plot(comparison, output / "open_loop.png")
+    result = comparison.to_dict()
+    about = {"checkpoint": str(checkpoint), "dataset": str(dataset), "shown": comparison.shown}
+    (output / "open_loop.json").write_text(json.dumps({**about, **result}, indent=2) + "\n")
+    return result
+
+
+def _say_comparison(result: dict[str, Any], dataset: Path, output: Path) -> None:
+    print(f"wrote {output / 'open_loop.png'} from {result['chunks']} chunks of {dataset}")
     for name, channel in result["channels"].items():
         print(f"  {name:<12} MAE {channel['mae']:.4f}  MSE {channel['mse']:.6f}")
     if result["position_error_m"] is not None:
@@ -237,8 +256,7 @@ def _open_loop(options: Options) -> int:
             f"  position at the last step: {100 * result['position_error_m']:.1f} cm off, "
             f"{100 * result['mean_position_error_m']:.1f} cm when predicting the mean"
         )
-    print(f"look at them: groot-ros view {quoted(options.output)}")
-    return 0
+    print(f"look at them: groot-ros view {quoted(output)}", flush=True)
 
 
 COMMAND = Command(options=Options, run=run)

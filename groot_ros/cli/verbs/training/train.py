@@ -48,11 +48,11 @@ def run(options: Options) -> int:
             f"look at it: groot-ros view {quoted(config.run_path)} "
             f"(or open {config.run_path}/{REPORT})"
         )
-        for path, _, _ in config.inputs:
-            print(
-                f"compare it: groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
-                f"--dataset {quoted(path)}"
-            )
+        datasets = " ".join(quoted(path) for path, _, _ in config.inputs)
+        print(
+            f"compare it: groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
+            f"--dataset {datasets}"
+        )
     return 0
 
 
