@@ -80,6 +80,8 @@ class ClockBreaks(BagError):
 
     def parts(self, episode: Episode, fps: int) -> Iterator[tuple[Rest, tuple[Loss, ...]]]:
         """The rests and what is lost behind each, before the first of them too."""
+        if not self._rests:
+            return
         begins = [rest.start_ns for rest in self._rests[1:]]
         for rest, next_ns in zip(self._rests, [*begins, episode.stop_ns], strict=True):
             gaps = [(rest.stop_ns, next_ns)]

@@ -9,7 +9,7 @@ soonest, so that no message arrives before its stamp.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,54 +17,59 @@ from groot_ros.data.bags.reader import Bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.breaks import ClockBreaks, find_breaks, rests
 from groot_ros.data.clocks.drift import Drift, find_drifts
+from groot_ros.data.clocks.offsets import SMALL_S, Stamped, clock_remedy, find_offsets, sentences
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.first_stamps import first_stamps
-from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.data.playback.replay import Source, make_buffer
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route
+from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.labels import TRAJECTORY
 from groot_ros.robot.stream_time import HEADER, STATE_MAX_AGE_S
 
 # Messages take their time, but not this much more than others: then stamps are of another clock.
 CLOCK_OFFSET_S = 1.0
 # States that are always later than this are of no use to a live node: the clocks differ.
 COMMON_OFFSET_S = STATE_MAX_AGE_S
-# Commands are as small as states and arrive as soon; this is one step and a half at 15 Hz.
-LABEL_OFFSET_S = 0.1
-# No message arrives before its stamp, but clocks that are kept together differ by less.
-AHEAD_S = 0.1
 # As late as makes a live node refuse states, and three steps at 15 Hz.
 FARTHEST_DRIFT_S = STATE_MAX_AGE_S
 # Medians over so many messages of a stream's beginning and end are no accident.
 PROBED = 32
 
 
-@dataclass(frozen=True)
-class _Stamped:
-    """A topic whose stamps count; `key` is its place in the robot file."""
-
-    type_name: str
-    key: str
-    is_state: bool = False
-    is_label: bool = False
-
-
-def _observed(streams: Mapping[str, Route]) -> dict[str, _Stamped]:
+def _observed(streams: Mapping[str, Route]) -> dict[str, Stamped]:
     return {
-        topic: _Stamped(route.type_name, _key(route), not route.is_camera)
+        topic: Stamped(type_name=route.type_name, key=_key(route), is_state=not route.is_camera)
         for topic, route in streams.items()
         if route.clock == HEADER
     }
 
 
-def _stamped(source: Source) -> dict[str, _Stamped]:
-    found = _observed(source.streams(make_buffer(source.robot, source.codec)))
+def _stamped(source: Source) -> dict[str, Stamped]:
+    streams = source.streams(make_buffer(source.robot, source.codec))
+    found = {
+        topic: replace(stream, latency_s=_latency_s(source.robot, streams[topic]))
+        for topic, stream in _observed(streams).items()
+    }
     for label in source.labels():
         if label.counts_by_stamp:
-            stamped = _Stamped(label.type_name, label.label.key, is_label=True)
+            stamped = Stamped(
+                type_name=label.type_name,
+                key=label.label.key,
+                is_label=True,
+                is_planned=label.kind.name == TRAJECTORY,
+                latency_s=label.label.time.latency_s,
+            )
             found.setdefault(label.topic, stamped)
     return found
+
+
+def _latency_s(robot: RobotConfig, route: Route) -> float:
+    observed = robot.observations
+    if route.is_camera:
+        return max(observed.cameras[name].latency_s for name in route.streams)
+    return max(observed.signals[name].time.latency_s for name in route.streams)
 
 
 def _key(route: Route) -> str:
@@ -87,7 +92,7 @@ def stamps_behind_ns(bag: Bag, streams: Mapping[str, Route], start_ns: int, stop
     return _behind_ns(bag, _observed(streams), start_ns, stop_ns)
 
 
-def _behind_ns(bag: Bag, stamped: Mapping[str, _Stamped], start_ns: int, stop_ns: int) -> int:
+def _behind_ns(bag: Bag, stamped: Mapping[str, Stamped], start_ns: int, stop_ns: int) -> int:
     offsets = {}
     types = {topic: stream.type_name for topic, stream in stamped.items()}
     for topic, first in first_stamps(
@@ -99,13 +104,19 @@ def _behind_ns(bag: Bag, stamped: Mapping[str, _Stamped], start_ns: int, stop_ns
     _check_agreement(offsets, stamped)
     if not offsets:
         return 0
-    soonest_s, latest_s = min(offsets.values()), max(offsets.values())
+    soonest_s, latest_s = _soonest_s(list(offsets.values())), max(offsets.values())
     if soonest_s > COMMON_OFFSET_S or latest_s < -COMMON_OFFSET_S:
         return round(soonest_s * NS)
     return 0
 
 
-def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, _Stamped]) -> None:
+def _soonest_s(offsets_s: Sequence[float]) -> float:
+    """The least offset, but for one that is far below all others: that stream's clock is ahead."""
+    soonest_s, *others = sorted(offsets_s)
+    return others[0] if len(others) > 1 and others[0] - soonest_s > SMALL_S else soonest_s
+
+
+def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, Stamped]) -> None:
     """BagError for a stream on another clock than most; of two clocks alike, than the bag's."""
     if not offsets:
         return
@@ -122,7 +133,7 @@ def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, _Stampe
             raise BagError(
                 f"the stamps of {topic} are {abs(differs_s):.1f} s {side} those of the other "
                 f"streams, expected less than {CLOCK_OFFSET_S:g} s: they are of another clock; "
-                f"let its publisher use the same one, or {_by_arrival(stamped[topic])}"
+                f"let its publisher use the same one, or {clock_remedy([stamped[topic]])}"
             )
 
 
@@ -158,16 +169,10 @@ def check_clocks(
     drifts = find_drifts(used)
     for drift in drifts:
         if abs(drift.change_s) > FARTHEST_DRIFT_S:
-            raise BagError(f"{drift.sentence}; {_by_arrival(stamped[drift.topic])}")
+            raise BagError(f"{drift.sentence}; {clock_remedy([stamped[drift.topic]])}")
+    if proven := [offset for offset in find_offsets(stamped, used) if offset.is_proof]:
+        raise BagError("; ".join(sentences(proven)))
     return drifts
-
-
-def _by_arrival(stream: _Stamped) -> str:
-    estimated = "" if stream.is_label else ", which `groot-ros calibrate` estimates"
-    return (
-        f"set `clock: arrival` at {stream.key} of the robot file, and `latency` to the time in s "
-        f"from the measurement to the arrival{estimated}"
-    )
 
 
 def clock_notes(
@@ -188,55 +193,15 @@ def clock_notes(
             "time: the difference was taken out"
         )
     yield from offset_notes(source, health)
-    for label in source.labels():
-        if label.is_stamped:
-            yield from _label_notes(label, stamped, health)
 
 
 def offset_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[str]:
-    """Sentences about pictures and states that arrive before their stamps, or so much later than
-    the others that a live node refuses them."""
-    observed = {topic: stream for topic, stream in _stamped(source).items() if not stream.is_label}
-    found = {topic: health[topic].offset_s() for topic in observed if topic in health}
-    offsets = {topic: offset_s for topic, offset_s in found.items() if offset_s is not None}
-    for topic, offset_s in offsets.items():
-        others = [other_s for other, other_s in offsets.items() if other != topic]
-        ahead_s, behind_s = min([*others, 0.0]) - offset_s, offset_s - max([*others, 0.0])
-        if ahead_s > AHEAD_S or behind_s > COMMON_OFFSET_S:
-            side = "ahead of" if ahead_s > 0 else "behind"
-            most_s = AHEAD_S if ahead_s > 0 else COMMON_OFFSET_S
-            yield (
-                f"the stamps of {topic} are {max(ahead_s, behind_s):.2f} s {side} those of the "
-                f"other streams, measured at their arrival, expected less than {most_s:g} s: if "
-                "they are of another clock, what was seen is put to wrong times; "
-                f"{_by_arrival(observed[topic])}"
-            )
-
-
-def _label_notes(
-    label: LabelTopic, stamped: Mapping[str, _Stamped], health: Mapping[str, StreamHealth]
-) -> Iterator[str]:
-    """A sentence about labels that are further from the states than transport explains."""
-    if (offset_s := health[label.topic].offset_s()) is None:
-        return
-    states = [topic for topic, stream in stamped.items() if stream.is_state]
-    others = [topic for topic in states or stamped if topic != label.topic]
-    offsets = [found for topic in others if (found := health[topic].offset_s()) is not None]
-    if not offsets:
-        return
-    later_s, sooner_s = offset_s - max(offsets), min(offsets) - offset_s
-    if max(later_s, sooner_s) > LABEL_OFFSET_S:
-        side = "behind" if later_s > 0 else "ahead of"
-        yield (
-            f"the stamps of the commands on {label.topic} are {max(later_s, sooner_s):.2f} s "
-            f"{side} those of the other streams, measured at their arrival, expected less than "
-            f"{LABEL_OFFSET_S:g} s: if it is not meant so, every action is off by as much; set "
-            f"`clock: arrival` at {label.label.key} of the robot file"
-        )
+    """Sentences about streams that arrive before their stamps, or later than is usual."""
+    yield from sentences(find_offsets(_stamped(source), health))
 
 
 def _unstamped_notes(
-    stamped: Mapping[str, _Stamped], health: Mapping[str, StreamHealth]
+    stamped: Mapping[str, Stamped], health: Mapping[str, StreamHealth]
 ) -> Iterator[str]:
     for topic, stream in stamped.items():
         stamps = health[topic].stamps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -96,31 +97,52 @@ def test_labels_of_another_clock_are_refused_with_a_key_that_helps(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("offset_s", "side"), [(-0.5, "behind"), (0.3, "ahead of"), (-0.05, "")])
-def test_labels_a_little_off_are_said(tmp_path: Path, offset_s: float, side: str) -> None:
+def test_labels_a_little_off_are_refused(tmp_path: Path, offset_s: float, side: str) -> None:
     write_bag(tmp_path / "bag", labels_off(offset_s))
-    report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
-    notes = [note for note in report.notes if "commands on /target_pose" in note]
-    assert len(notes) == bool(side)
-    assert not side or f"{abs(offset_s):.2f} s {side}" in notes[0]
-    assert "/target_pose" in report.episodes[0].health
+    try:
+        report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
+    except UserError as error:
+        sentence = f"the commands on /target_pose are {abs(offset_s):.2f} s {side} those .*: they"
+        assert side and re.search(f"{sentence} .* at commands.ee_pose of the robot", str(error))
+    else:
+        assert not side and not report.notes
+        assert "/target_pose" in report.episodes[0].health
+
+
+def test_labels_that_come_late_and_unevenly_are_said(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    # As by a network, and not by a clock.
+    late = [
+        replace(m, arrival_s=m.arrival_s + 0.25 + 0.2 * float(np.sin(4.0 * m.arrival_s)))
+        for m in arm.commands()
+    ]
+    write_bag(tmp_path / "bag", [*arm.states(), *arm.images(), *late])
+    (note,) = convert(conversion(tmp_path / "bag", tmp_path / "out")).notes
+    assert re.search("commands on /target_pose are 0.2. s behind .* if they are of another", note)
 
 
 @pytest.mark.parametrize(
-    ("offset_s", "said"),
-    [(0.15, "0.12 s ahead of"), (-0.15, ""), (0.8, "is empty: .* 0.77 s ahead of")],
+    ("streams", "offset_s", "said"),
+    [
+        ("wrist", 0.15, "/wrist/image_raw are 0.12 s ahead of"),
+        ("wrist", -0.15, ""),
+        # Most streams are of the clock that is not the bag's.
+        ("states commands", 0.5, "/joint_states, /ee_pose and the .* are 0.53 s ahead of"),
+        ("states commands wrist exterior", 0.15, ""),
+    ],
 )
-def test_pictures_that_arrive_before_their_stamps_are_said(
-    tmp_path: Path, offset_s: float, said: str
+def test_what_arrives_before_its_stamps_is_refused(
+    tmp_path: Path, streams: str, offset_s: float, said: str
 ) -> None:
     arm, off = ArmBag(seconds=SECONDS), ArmBag(seconds=SECONDS, clock_offset_s=offset_s)
-    usual = [*arm.states(), *arm.commands(), *arm.images(["exterior"])]
-    write_bag(tmp_path / "bag", [*usual, *off.images(["wrist"])])
+    of = {name: off if name in streams else arm for name in ("states", "commands")}
+    images = [(off if name in streams else arm).images([name]) for name in ("exterior", "wrist")]
+    messages = [*of["states"].states(), *of["commands"].commands(), *images[0], *images[1]]
+    write_bag(tmp_path / "bag", messages)
     try:
-        text = " ".join(convert(conversion(tmp_path / "bag", tmp_path / "out")).notes)
+        assert not convert(conversion(tmp_path / "bag", tmp_path / "out")).notes and not said
     except UserError as error:
-        text = str(error)
-    found = re.search(f"{said} those .* `clock: arrival` at observations.cameras.wrist", text)
-    assert bool(found) == bool(said)
+        assert said and re.search(f"{said}.*: they are of another clock.*`clock: arr", str(error))
 
 
 def test_a_camera_of_another_clock_counts_by_its_arrival_and_latency(tmp_path: Path) -> None:
@@ -267,6 +289,17 @@ def stalled(stamps_s: np.ndarray, from_s: float, to_s: float) -> np.ndarray:
     """Arrivals of messages that a stalled network holds back and then hands over at once."""
     held = (stamps_s >= from_s) & (stamps_s < to_s)
     return np.where(held, to_s + (stamps_s - from_s) / 50, stamps_s + 0.01)
+
+
+def test_an_episode_without_a_time_between_steps_is_refused(tmp_path: Path) -> None:
+    arm = ArmBag(seconds=SECONDS)
+    late = [
+        replace(message, arrival_s=message.arrival_s + 0.5 * (index % 20) / 20)
+        for index, message in enumerate(arm.commands())
+    ]
+    write_bag(tmp_path / "bag", [*arm.states(), *arm.images(), *late])
+    with pytest.raises(UserError, match="step back by .* no time between is long enough"):
+        convert(conversion(tmp_path / "bag", tmp_path / "out"))
 
 
 def test_a_network_that_stalls_and_a_queue_that_is_emptied_are_no_clock() -> None:
