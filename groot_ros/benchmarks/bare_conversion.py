@@ -17,6 +17,7 @@ from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
 from groot_ros.cameras.raw_image import compressed_to_rgb, image_to_rgb
 from groot_ros.codecs.pictures import pad
+from groot_ros.data.conversion.worker import prepare_worker
 from groot_ros.data.datasets.video import VideoWriter
 
 PICTURES: dict[str, Callable[[Any], Any]] = {
@@ -41,6 +42,7 @@ class BareConversion:
 
     def run(self) -> int:
         """Make the videos; returns how many pictures are in them."""
+        prepare_worker()
         decode: Callable[[memoryview, str], Any] = get_typestore(Stores.ROS2_JAZZY).deserialize_cdr
         self.folder.mkdir(parents=True)
         seen = dict.fromkeys(self.topics, 0)

@@ -21,6 +21,10 @@ class Options:
     pictures: str = option(default="raw", choices=("raw", "jpeg"))
     seconds: float = option("per bag (default: 30)", default=30.0)
     workers: int = option("processes (default: 2)", default=2)
+    repeats: int = option(
+        "of converting and the codecs of its pictures in turn, medians are told (default: 3)",
+        default=3,
+    )
     memory: bool = option(
         "what memory grows by, in a bag of --seconds with small JPEG", default=False
     )
@@ -33,11 +37,14 @@ def measure(options: Options) -> dict[str, Any]:
     from groot_ros.benchmarks.convert_memory import EPISODE_S, MemoryBenchmark
 
     check_disk(options.output)
+    if options.repeats < 1:
+        raise UserError(f"--repeats is {options.repeats}, expected 1 or more")
     if not options.memory:
         return ConvertBenchmark(
             bags=options.bags,
             seconds=options.seconds,
             workers=options.workers,
+            repeats=options.repeats,
             pictures=options.pictures,
             folder=options.output,
         ).run()
@@ -62,6 +69,8 @@ def report(options: Options, result: dict[str, Any]) -> None:
         f"{result['bare_s']:.1f} s that decoding, fitting and encoding the pictures alone "
         f"takes; processor time {result['cpu_s']:.1f} s, {result['times_bare_cpu']:.2f} times "
         f"{result['bare_cpu_s']:.1f} s\n"
+        f"medians of {result['repeats']} in turn, "
+        f"{', '.join(f'{ratio:.2f}' for ratio in result['each_times_bare'])} times; "
         f"{result['peak_rss_bytes'] / 1e9:.2f} GB of memory, load {result['load_average']:.1f}"
     )
 

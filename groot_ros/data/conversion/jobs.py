@@ -21,6 +21,7 @@ from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.breaks import ClockBreaks
 from groot_ros.data.conversion.end_with_parent import end_with_parent
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions, extract, read_result
+from groot_ros.data.conversion.worker import prepare_worker
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.replay import Source
 from groot_ros.errors import UserError
@@ -137,6 +138,7 @@ def _run_episode(job: Job, progress: Callable[[int], None]) -> Outcome:
 
 def _run_apart(job: Job, tell: Callable[[int], None]) -> list[tuple[Path, Outcome]]:
     """`run_job` in a process of its own, which tells of several frames at once."""
+    prepare_worker()
     untold = 0
 
     def count(more: int) -> None:

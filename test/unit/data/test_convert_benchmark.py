@@ -12,7 +12,9 @@ from groot_ros.cli.main import main
 
 @pytest.mark.parametrize("pictures", ["raw", "jpeg"])
 def test_both_passes_are_timed_and_nothing_is_left(tmp_path: Path, pictures: str) -> None:
-    result = ConvertBenchmark(1, 1.5, 1, pictures, tmp_path).run()
+    result = ConvertBenchmark(
+        bags=1, seconds=1.5, workers=1, repeats=1, pictures=pictures, folder=tmp_path
+    ).run()
     # The bare pass refuses to have made another number of pictures than the conversion.
     assert result["frames"] >= 20
     assert result["bare_cpu_s"] > 0 and result["times_bare_cpu"] > 0
