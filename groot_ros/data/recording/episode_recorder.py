@@ -142,10 +142,11 @@ class EpisodeRecorder:
         if self.episode:
             raise UserError(f"{self.episode.info.episode} is being recorded: stop it first")
         self._make_folder()
-        if (free := self.free_bytes) < self._options.least_free_bytes + LEAST_FREE_BYTES:
+        least = self._options.least_free_bytes + LEAST_FREE_BYTES
+        if (free := self.free_bytes) < least:
             raise UserError(
-                f"{self._options.output} has {free / 1e9:.1f} GB left on its disk, expected more "
-                f"than {self._options.least_free_bytes / 1e9:.1f} GB: make room"
+                f"{self._options.output} has {free / 1e9:.2f} GB left on its disk, expected more "
+                f"than {least / 1e9:.2f} GB: make room"
             )
         name = name or self._next_name()
         info = replace(self._context, episode=name, instruction=instruction, note=note)
