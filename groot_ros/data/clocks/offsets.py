@@ -108,7 +108,7 @@ def find_offsets(
     yield from _ahead(ahead, rest, stamped, health)
     for topic, offset_s in rest.items():
         others = {other: found for other, found in rest.items() if other != topic}
-        yield from _behind(topic, offset_s, others, stamped, health)
+        yield from _behind(topic, offset_s, others, stamped=stamped, health=health)
 
 
 def _ahead(
@@ -138,6 +138,7 @@ def _behind(
     topic: str,
     offset_s: float,
     others: Mapping[str, float],
+    *,
     stamped: Mapping[str, Stamped],
     health: Mapping[str, StreamHealth],
 ) -> Iterator[Offset]:
