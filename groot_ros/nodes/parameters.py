@@ -12,6 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from groot_ros.errors import UserError
+from groot_ros.options import told
 from groot_ros.robot.topic import TOPIC, is_topic
 
 if TYPE_CHECKING:
@@ -44,6 +45,20 @@ def parameter(
         "is_topic": is_topic,
     }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def option_parameter(
+    options: type[DataclassInstance], name: str, when: str, *, unit: str, high: float
+) -> Any:
+    """A read-only parameter from 0 to `high` that is a field of `groot_ros.options`, whose default
+    and words it has; `when` says when it counts."""
+    field = next(field for field in dataclasses.fields(options) if field.name == name)
+    option = told(field)
+    assert option
+    words = option.help.removesuffix(" (%(default)s)")
+    return parameter(
+        field.default, f"{when}: {words}", unit=unit, low=0.0, high=high, read_only=True
+    )
 
 
 def topic_parameter(default: str, description: str) -> Any:

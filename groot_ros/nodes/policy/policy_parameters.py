@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from groot_ros.chunks.execution.strategies import AUTO, CHOICES
 from groot_ros.nodes.parameters import (
     lockstep_parameter,
+    option_parameter,
     parameter,
     robot_parameter,
     topic_parameter,
 )
 from groot_ros.policies.factory import POLICIES
-from groot_ros.timing.latency import CHUNK_LATENCY_S
+from groot_ros.timing.latency import Latency
 
 
 @dataclass(frozen=True)
@@ -147,28 +148,7 @@ class PolicyParameters:
         low=-1,
         read_only=True,
     )
-    latency: float = parameter(
-        CHUNK_LATENCY_S,
-        "in lockstep: a chunk comes so long after its pictures were taken",
-        unit="s",
-        low=0.0,
-        high=10.0,
-        read_only=True,
-    )
-    jitter: float = parameter(
-        0.0,
-        "in lockstep: how far that strays to both sides",
-        unit="s",
-        low=0.0,
-        high=10.0,
-        read_only=True,
-    )
-    loss: float = parameter(
-        0.0,
-        "in lockstep: share of chunks that never come",
-        unit="",
-        low=0.0,
-        high=0.99,
-        read_only=True,
-    )
+    latency: float = option_parameter(Latency, "chunk_s", "in lockstep", unit="s", high=10.0)
+    jitter: float = option_parameter(Latency, "jitter_s", "in lockstep", unit="s", high=10.0)
+    loss: float = option_parameter(Latency, "loss", "in lockstep", unit="", high=0.99)
     lockstep: bool = lockstep_parameter()

@@ -8,7 +8,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Bool, Float64, Int64, String
+from std_msgs.msg import Float64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -20,6 +20,7 @@ from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.messages import pose_stamped
 from groot_ros.nodes.qos import LATCHED
+from groot_ros.nodes.sim.scene_teller import SceneTeller
 from groot_ros.nodes.sim.sim_lockstep import LockstepSimulation, Streams
 from groot_ros.nodes.sim.sim_messages import image, joint_state
 from groot_ros.nodes.sim.sim_parameters import SimParameters
@@ -56,7 +57,6 @@ class SimNode(TrafficNode):
         self._start = settings.start
         self._disturbance = Disturbance(settings.disturbance)
         self._newest_ns = 0
-        self._told_success: bool | None = None
         self._create_publishers()
         self._live = self._create_simulation(settings)
         if settings.gui:
@@ -92,9 +92,8 @@ class SimNode(TrafficNode):
             name: self.create_publisher(Image, camera.topic, IMAGE_DEPTH)
             for name, camera in streams.cameras.items()
         }
-        self._success = self.create_publisher(Bool, "~/success", LATCHED)
+        self._teller = SceneTeller(self)
         self._task_text = self.create_publisher(String, "~/task", LATCHED)
-        self._scene_seed = self.create_publisher(Int64, "~/seed", LATCHED)
 
     def _stamp(self, late_ns: int) -> int:
         return int(self.get_clock().now().nanoseconds) - late_ns
@@ -103,9 +102,7 @@ class SimNode(TrafficNode):
         self._newest_ns = state.stamp_ns
         self._states.publish(joint_state(state))
         self._poses.publish(pose_stamped(state.ee_pose, state.stamp_ns, BASE_FRAME))
-        if state.succeeded != self._told_success:
-            self._told_success = state.succeeded
-            self._success.publish(Bool(data=state.succeeded))
+        self._teller.tell(state.succeeded)
 
     def _publish_pictures(self, state: State, pictures: Pictures) -> None:
         for name, publisher in self._cameras.items():
@@ -181,7 +178,7 @@ class SimNode(TrafficNode):
         with self._live.between_episodes() as simulation:
             simulation.reset(self._next_seed, self._task, STARTS[self._start])
             self._pushes = Pushes(self._next_seed, self._disturbance)
-        self._scene_seed.publish(Int64(data=self._next_seed))
+        self._teller.begin(self._next_seed)
         self._next_seed += 1
         self._tell_task()
 

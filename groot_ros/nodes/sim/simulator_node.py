@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import rclpy
-from std_msgs.msg import Bool, Int64
 from std_srvs.srv import Trigger
 
 from groot_ros.errors import UserError
@@ -31,7 +30,7 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.parameters import parameter
-from groot_ros.nodes.qos import LATCHED
+from groot_ros.nodes.sim.scene_teller import SceneTeller
 from groot_ros.nodes.spinning import Spinner
 
 NAME = "sim"
@@ -64,9 +63,7 @@ class SimulatorNode(TrafficNode):
         self._lock = threading.Lock()
         self._next_scene = settings.seed
         self._asked = True
-        self._told_success: bool | None = None
-        self._success = self.create_publisher(Bool, "~/success", LATCHED)
-        self._scene = self.create_publisher(Int64, "~/seed", LATCHED)
+        self._teller = SceneTeller(self)
         self._lockstep = LockstepClock(self, round(self.period_s * 1e9), settings.real_time_factor)
         self.create_service(Trigger, "~/reset", self._on_reset)
         parameters.guard(self, SimulatorParameters, lambda: True, self._parameter_changed)
@@ -87,12 +84,12 @@ class SimulatorNode(TrafficNode):
         """Let time pass while callbacks are called."""
         while is_spun() and not self._lockstep.ended:
             if self._take_reset():
-                self._tell(False)
+                self._teller.tell(False)
             self.publish(self._lockstep.time_ns)
             self._lockstep.tick()
             # The first tick of an episode shows its beginning.
             if not self._asked:
-                self._tell(self.advance())
+                self._teller.tell(self.advance())
 
     def end(self) -> None:
         """Let `run` return."""
@@ -105,14 +102,8 @@ class SimulatorNode(TrafficNode):
             self._asked, scene = False, self._next_scene
             self._next_scene += 1
         self.show(scene)
-        self._told_success = None
-        self._scene.publish(Int64(data=scene))
+        self._teller.begin(scene)
         return True
-
-    def _tell(self, succeeded: bool) -> None:
-        if succeeded != self._told_success:
-            self._told_success = succeeded
-            self._success.publish(Bool(data=succeeded))
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._lock:

@@ -72,11 +72,9 @@ class LoadedModel:
             "checkpoint": self.folder.name,
         }
 
-    def predict(
-        self, inputs: ModelInput, prefix: ActionPrefix | None = None, seed: int | None = None
-    ) -> ModelOutput:
+    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> ModelOutput:
         """Actions {key: (T, D)} that continue `prefix`, if there is one."""
-        return self.groot.predict(inputs, seed=seed, prefix=prefix)
+        return self.groot.predict(inputs, prefix=prefix)
 
     def warm_up(self) -> None:
         """Predict for blank pictures, so that no real observation has to wait."""
@@ -128,7 +126,7 @@ class LocalPolicy:
         self._variant = variant
         self._robot = robot
         self._codec = variant.codec(robot)
-        self._model: LoadedModel | None = None
+        self._groot: Groot | None = None
         self._monitor = EnvelopeMonitor.of({}, self._codec)
         self._inferences = 0
 
@@ -144,7 +142,7 @@ class LocalPolicy:
         """Load, compare with variant and robot, warm up; UserError says what does not fit."""
         model = load_model(self._config, self._variant, self._robot)
         model.warm_up()
-        self._codec, self._model = model.codec, model
+        self._codec, self._groot = model.codec, model.groot
         self._monitor = EnvelopeMonitor.of(model.groot.metadata, model.codec)
 
     def reset(self, instruction: str) -> None:
@@ -154,18 +152,18 @@ class LocalPolicy:
 
     def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
         """Chunk of the checkpoint's horizon that continues `prefix`, graded by its envelope."""
-        if self._model is None:
+        if self._groot is None:
             raise RuntimeError("predict before open")
         inputs, seed = self._codec.encode(observation), self._config.seed
         if seed is not None:
             seed += self._inferences
             self._inferences += 1
         continued = None if prefix is None else continued_actions(self._codec, prefix)
-        output = self._model.predict(inputs, continued, seed)
+        output = self._groot.predict(inputs, seed=seed, prefix=continued)
         chunk = to_chunk(self._codec, output, observation.stamp_ns)
         return replace(chunk, verdict=self._monitor.check(observation, chunk))
 
     def close(self) -> None:
-        self._model = None
+        self._groot = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

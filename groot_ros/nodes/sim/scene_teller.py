@@ -1,0 +1,30 @@
+"""What a simulator tells of its scenes."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from std_msgs.msg import Bool, Int64
+
+from groot_ros.nodes.qos import LATCHED
+
+
+class SceneTeller:
+    """Says on `~/seed` which scene it is and on `~/success` whether its task is done, latched.
+
+    Belongs to whoever lets the simulator's time pass.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._told: bool | None = None
+        self._seed = node.create_publisher(Int64, "~/seed", LATCHED)
+        self._success = node.create_publisher(Bool, "~/success", LATCHED)
+
+    def begin(self, scene: int) -> None:
+        """An episode has begun."""
+        self._seed.publish(Int64(data=scene))
+
+    def tell(self, succeeded: bool) -> None:
+        """Whether the task is done; said where it changes."""
+        if succeeded != self._told:
+            self._told = succeeded
+            self._success.publish(Bool(data=succeeded))
