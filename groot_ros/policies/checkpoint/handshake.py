@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ def check_fit(
     only what NVIDIA's files tell is compared.
     """
     codec, remedy = variant.codec(robot), _command(folder, modality, metadata, robot)
-    rows = list(_modality_differences(modality, variant, codec, remedy))
+    ours = Interface.of(variant, codec, lambda feature: _sized(feature.key, feature.size))
+    rows = list(interface_differences(_interface(modality), ours, remedy))
     named = "auto" if carried_codec(metadata, str(folder)) else quoted(variant.name)
     options = f"variant:={named} checkpoints_dir:={quoted(folder)}"
     other_robot = robot_remedy(metadata, options, f"groot-ros inspect {quoted(folder)}")
@@ -86,34 +87,68 @@ def robot_remedy(metadata: Mapping[str, Any], options: str, otherwise: str) -> s
     return f"ros2 launch groot_ros policy.launch.py robot:={made_for} {options}"
 
 
-def _modality_differences(
-    modality: Modality, variant: CodecFile, codec: Codec, other_variant: str
-) -> Iterator[Difference]:
-    features = codec.features
-    for what, theirs, ours in (
-        ("state", _sizes(modality.state), _feature_sizes(features.state)),
-        (
-            "action",
-            _sizes({action.key: action.dim for action in modality.actions}),
-            _feature_sizes(features.action),
-        ),
-    ):
-        if set(theirs) != set(ours):
-            yield Difference(what, " ".join(theirs), " ".join(ours), other_variant)
-    if set(modality.video_keys) != set(features.video):
-        yield Difference(
-            "cameras",
-            " ".join(modality.video_keys),
-            " ".join(features.video),
-            other_variant,
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """What a model or a codec reads and answers: keys in their order, whether actions are
+    relative, which steps are read; None for what nobody says."""
+
+    state: Sequence[str] | None
+    action: Sequence[str] | None
+    video: Sequence[str] | None
+    relative: bool | None
+    state_history: tuple[int, ...]
+    video_history: tuple[int, ...]
+
+    @classmethod
+    def of(cls, variant: CodecFile, codec: Codec, name: Callable[[Feature], str]) -> Interface:
+        """That of a codec, each of whose columns is called `name`."""
+        features = codec.features
+        return cls(
+            state=[name(feature) for feature in features.state],
+            action=[name(feature) for feature in features.action],
+            video=list(features.video),
+            relative=variant.relative,
+            state_history=codec.state.history,
+            video_history=codec.video.history,
         )
-    relative = any(action.config.relative for action in modality.actions)
-    if relative != variant.relative:
-        words = {True: "relative", False: "absolute"}
-        yield Difference("actions", words[relative], words[variant.relative], other_variant)
-    yield from history_differences(
-        modality.state_delta, modality.video_delta, codec, other_variant
+
+
+def interface_differences(
+    theirs: Interface, ours: Interface, other_variant: str
+) -> Iterator[Difference]:
+    """How a model differs from a codec, as far as it is said; `other_variant` mends it."""
+    for what, there, here in (
+        ("state", theirs.state, ours.state),
+        ("action", theirs.action, ours.action),
+        ("cameras", theirs.video, ours.video),
+    ):
+        if there is not None and here is not None and set(there) != set(here):
+            yield Difference(what, " ".join(there), " ".join(here), other_variant)
+    if theirs.relative not in (None, ours.relative):
+        words = {True: "relative", False: "absolute", None: ""}
+        yield Difference("actions", words[theirs.relative], words[ours.relative], other_variant)
+    for what, read, wanted in (
+        ("history of state", theirs.state_history, ours.state_history),
+        ("history of video", theirs.video_history, ours.video_history),
+    ):
+        if read != wanted:
+            there, here = (" ".join(map(str, steps)) for steps in (read, wanted))
+            yield Difference(what, there, here, other_variant)
+
+
+def _interface(modality: Modality) -> Interface:
+    return Interface(
+        state=[_sized(key, size) for key, size in modality.state.items()],
+        action=[_sized(action.key, action.dim) for action in modality.actions],
+        video=modality.video_keys,
+        relative=any(action.config.relative for action in modality.actions),
+        state_history=modality.state_delta,
+        video_history=modality.video_delta,
     )
+
+
+def _sized(key: str, size: int) -> str:
+    return f"{key}[{size}]"
 
 
 def metadata_differences(
@@ -139,27 +174,6 @@ def metadata_differences(
         if theirs != ours:
             remedy = other_variant if key == "codec" else other_robot
             yield Difference(what, theirs, ours, remedy)
-
-
-def history_differences(
-    state: tuple[int, ...], video: tuple[int, ...], codec: Codec, other_variant: str
-) -> Iterator[Difference]:
-    """How the steps that a model reads differ from a codec's; `other_variant` mends it."""
-    for what, theirs, ours in (
-        ("history of state", state, codec.state.history),
-        ("history of video", video, codec.video.history),
-    ):
-        if theirs != ours:
-            there, here = (" ".join(map(str, steps)) for steps in (theirs, ours))
-            yield Difference(what, there, here, other_variant)
-
-
-def _sizes(keys: Mapping[str, int]) -> list[str]:
-    return [f"{key}[{size}]" for key, size in keys.items()]
-
-
-def _feature_sizes(features: tuple[Feature, ...]) -> list[str]:
-    return _sizes({feature.key: feature.size for feature in features})
 
 
 def format_table(rows: list[Difference]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from groot_ros.codecs.catalog import codec_names, shipped_codecs
 from groot_ros.codecs.codec import Codec
@@ -11,8 +11,9 @@ from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.policies.checkpoint.handshake import (
     Difference,
+    Interface,
     format_table,
-    history_differences,
+    interface_differences,
     metadata_differences,
     robot_argument,
     robot_remedy,
@@ -86,28 +87,22 @@ def _server(url: str, variant: str) -> str:
 def _differences(
     handshake: Handshake, variant: CodecFile, codec: Codec, remedy: str
 ) -> Iterator[Difference]:
-    features = codec.features
-    for what, told, ours in (
-        ("state", handshake.state_keys, [f.key for f in features.state]),
-        ("action", handshake.action_keys, [f.key for f in features.action]),
-        ("cameras", handshake.video_keys, features.video),
-    ):
-        if told is not None and set(told) != set(ours):
-            yield Difference(what, _words(told), _words(ours), remedy)
-    for key, theirs in handshake.pictures.items():
+    theirs = Interface(
+        state=handshake.state_keys,
+        action=handshake.action_keys,
+        video=handshake.video_keys,
+        relative=handshake.relative,
+        state_history=handshake.state_history,
+        video_history=handshake.video_history,
+    )
+    ours = Interface.of(variant, codec, lambda feature: feature.key)
+    yield from interface_differences(theirs, ours, remedy)
+    for key, picture in handshake.pictures.items():
         part = codec.video.parts.get(key)
-        if part and theirs != (part.width, part.height, part.fit):
+        if part and picture != (part.width, part.height, part.fit):
             yield Difference(
                 f"picture {key}",
-                "{}x{} {}".format(*theirs),
+                "{}x{} {}".format(*picture),
                 f"{part.width}x{part.height} {part.fit}",
                 remedy,
             )
-    if handshake.relative not in (None, variant.relative):
-        words = {True: "relative", False: "absolute"}
-        yield Difference("actions", words[not variant.relative], words[variant.relative], remedy)
-    yield from history_differences(handshake.state_history, handshake.video_history, codec, remedy)
-
-
-def _words(keys: Iterable[str]) -> str:
-    return " ".join(keys)
