@@ -30,6 +30,7 @@ from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.robot import described
 
 FORMAT = 2
+# By the names of `Format`.
 FORMATS: dict[str, type[DatasetWriter]] = {
     "gr00t": DatasetWriter,
     "lerobot-v3": DatasetWriterV3,

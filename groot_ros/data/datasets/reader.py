@@ -24,6 +24,7 @@ from groot_ros.data.datasets.columns import (
     picture_columns,
     places,
 )
+from groot_ros.data.datasets.formats import Format
 from groot_ros.data.datasets.writer import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
@@ -113,6 +114,11 @@ class Dataset:
     @property
     def is_v3(self) -> bool:
         return self._info.is_v3
+
+    @property
+    def format(self) -> Format:
+        """Which one of both it is in."""
+        return "lerobot-v3" if self.is_v3 else "gr00t"
 
     @property
     def fps(self) -> float:

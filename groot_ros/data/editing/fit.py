@@ -28,13 +28,12 @@ def check_fit(datasets: Sequence[Dataset]) -> None:
 
 
 def _check_formats(first: Dataset, other: Dataset) -> None:
-    if first.is_v3 == other.is_v3:
+    if first.format == other.format:
         return
-    wanted = "lerobot-v3" if first.is_v3 else "gr00t"
     raise UserError(
         f"{first.path} is in format {first.info['codebase_version']}, {other.path} in "
         f"{other.info['codebase_version']}: make them alike with groot-ros dataset convert "
-        f"{other.path} --format {wanted}"
+        f"{other.path} --format {first.format}"
     )
 
 

@@ -12,7 +12,7 @@ from groot_ros.data.datasets.pieces import CUTS, Piece
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.editing.choice import Choice, indices
 from groot_ros.data.editing.fit import check_fit
-from groot_ros.data.editing.rebuild import Rebuilt, Watch, format_of, rebuild
+from groot_ros.data.editing.rebuild import Rebuilt, Watch, rebuild
 from groot_ros.data.editing.split import Parts
 from groot_ros.data.editing.trim import edited, long_enough
 from groot_ros.data.editing.workplace import made_beside
@@ -159,7 +159,7 @@ def convert_format(dataset: Path, format_: str, target: Target) -> Rebuilt:
 
     def plan() -> list[Piece]:
         found = Dataset(dataset)
-        if format_of(found) == format_:
+        if found.format == format_:
             raise UserError(
                 f"{dataset} is in {found.info.get('codebase_version')} already: there is nothing "
                 "to convert"
@@ -185,7 +185,7 @@ def split(
         found = Dataset(dataset)
         for name, episodes in divide(found).items():
             pieces = [Piece.whole(found, episode) for episode in episodes]
-            cuts, kind = folder.parent / CUTS, format_of(found)
+            cuts, kind = folder.parent / CUTS, found.format
             made[name] = rebuild(
                 folder / name, name, pieces=pieces, format_=kind, cuts=cuts, watch=target.watch
             )
@@ -213,7 +213,7 @@ def _make(
         if replaces and not carries_out:
             _check_no_edits(dataset)
         kept, short = long_enough(plan())
-        found = format_ or format_of(Dataset(dataset))
+        found = format_ or Dataset(dataset).format
         cuts = folder.parent / CUTS
         made = rebuild(
             folder, output.name, pieces=kept, format_=found, cuts=cuts, watch=target.watch

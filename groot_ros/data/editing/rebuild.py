@@ -141,8 +141,3 @@ def _are_all_of_one(pieces: Sequence[Piece]) -> bool:
     return len(pieces) == len(dataset.episodes) and all(
         piece.dataset is dataset and piece.is_whole for piece in pieces
     )
-
-
-def format_of(dataset: Dataset) -> str:
-    """The key of FORMATS in which a dataset is written."""
-    return "lerobot-v3" if dataset.is_v3 else "gr00t"

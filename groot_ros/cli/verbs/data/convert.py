@@ -13,6 +13,7 @@ from groot_ros.cli.common_options import (
     robot_option,
     workers_option,
 )
+from groot_ros.data.datasets.formats import Format
 from groot_ros.files.shell import quoted
 from groot_ros.options import option, repeated
 
@@ -65,7 +66,7 @@ class Options:
         default="se3",
         choices=("se3", "elementwise"),
     )
-    format: str = option(default="gr00t", choices=("gr00t", "lerobot-v3"))
+    format: Format = option(default="gr00t")
     workers: int = workers_option("processes (default: one per CPU)")
     resume: bool = option("go on with an interrupted run", default=False)
     append: bool = option(

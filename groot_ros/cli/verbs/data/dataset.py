@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.command import Actions, Command
+from groot_ros.data.datasets.formats import Format
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import argument, group, option
@@ -172,7 +173,7 @@ class Stats(Written, One):
 class Convert(Written, One):
     """Of `groot-ros dataset convert`."""
 
-    format: str = option(choices=("gr00t", "lerobot-v3"))
+    format: Format = option()
 
 
 @dataclass(frozen=True, kw_only=True)
