@@ -14,8 +14,25 @@ from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 
-PORTS = {"gr00t": 5555, "ws": 8000, "wss": 443, "openpi": 8000, "openpis": 443}
-"""Where a URL's scheme names a port: gr00t, Positronic's ws and openpi, the last two with TLS."""
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """What a URL may begin with: the usual port, the module of this room and its class that speak
+    the protocol, whether its servers may continue a chunk."""
+
+    port: int
+    client: str
+    may_continue: bool = False
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    "gr00t": Scheme(port=5555, client="gr00t.Gr00tConnection", may_continue=True),
+    "ws": Scheme(port=8000, client="positronic.PositronicConnection"),
+    "wss": Scheme(port=443, client="positronic.PositronicConnection"),
+    "openpi": Scheme(port=8000, client="openpi.OpenpiConnection"),
+    "openpis": Scheme(port=443, client="openpi.OpenpiConnection"),
+}
+"""NVIDIA's protocol, Positronic's and openpi's, the last two also with TLS."""
 
 
 class Unreachable(UserError):
@@ -41,7 +58,7 @@ class RemoteConfig:
         """The URL taken apart; UserError says what is wrong with it."""
         try:
             parts = urlsplit(self.url)
-            valid = parts.scheme in PORTS and parts.hostname and parts.port != 0
+            valid = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
             (parts.hostname or "").encode("idna")
         except ValueError:
             valid = False
@@ -55,7 +72,11 @@ class RemoteConfig:
 
     @property
     def port(self) -> int:
-        return self.parts.port or PORTS[self.parts.scheme]
+        return self.parts.port or self.scheme.port
+
+    @property
+    def scheme(self) -> Scheme:
+        return SCHEMES[self.parts.scheme]
 
     @property
     def host(self) -> str:
@@ -66,8 +87,9 @@ class RemoteConfig:
     @property
     def no_continuation(self) -> str:
         """Why no server at this URL continues a chunk; empty where that depends on it."""
-        scheme = self.parts.scheme
-        return "" if scheme == "gr00t" else f"policies at {scheme}:// cannot continue a chunk"
+        if self.scheme.may_continue:
+            return ""
+        return f"policies at {self.parts.scheme}:// cannot continue a chunk"
 
     @property
     def token(self) -> str:

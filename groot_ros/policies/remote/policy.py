@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import TypeVar
 
 from groot_ros.chunks.chunk import Chunk, RoundTrip
@@ -159,15 +160,7 @@ class RemotePolicy:
 
 
 def _connection(config: RemoteConfig, codec: Callable[[], Codec]) -> Connection:
-    scheme = config.parts.scheme
-    if scheme == "gr00t":
-        from groot_ros.policies.remote.gr00t import Gr00tConnection
-
-        return Gr00tConnection(config, codec)
-    if scheme.startswith("openpi"):
-        from groot_ros.policies.remote.openpi import OpenpiConnection
-
-        return OpenpiConnection(config, codec)
-    from groot_ros.policies.remote.positronic import PositronicConnection
-
-    return PositronicConnection(config, codec)
+    module, _, name = config.scheme.client.partition(".")
+    client = getattr(import_module(f"groot_ros.policies.remote.{module}"), name)
+    connection: Connection = client(config, codec)
+    return connection
