@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 KEY = "option"
 
@@ -49,6 +52,12 @@ def option(
         help=help, flags=tuple(flags), choices=tuple(choices), metavar=metavar, one_of=one_of
     )
     return _field(told, default, default_factory)
+
+
+def like(cls: type[DataclassInstance], name: str) -> Any:
+    """A field as another dataclass tells it."""
+    field = next(field for field in dataclasses.fields(cls) if field.name == name)
+    return dataclasses.field(default=field.default, metadata=field.metadata)
 
 
 def repeated(help: str, *, metavar: str) -> Any:

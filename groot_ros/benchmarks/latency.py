@@ -76,7 +76,7 @@ class LatencyBenchmark:
         """A row for each latency and strategy."""
         return {
             "variant": self.policy.variant,
-            "checkpoint": self.policy.checkpoints_dir,
+            "checkpoint": self.policy.local.checkpoints_dir,
             "task": self.trials.kind,
             "cubes": list(self.trials.cubes),
             "first_scene": self.trials.seed,

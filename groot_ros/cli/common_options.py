@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groot_ros.errors import UserError
-from groot_ros.options import option
+from groot_ros.options import like, option
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 
 if TYPE_CHECKING:
     from groot_ros.policy import Policy
@@ -36,12 +37,12 @@ def bags_option() -> Any:
 
 def device_option() -> Any:
     """What a network computes on."""
-    return option("auto, cpu, cuda or cuda:N", default="auto")
+    return like(LocalPolicyConfig, "device")
 
 
 def dtype_option() -> Any:
     """What a network computes with."""
-    return option(default="auto", choices=("auto", *FLOATS))
+    return like(LocalPolicyConfig, "dtype")
 
 
 def workers_option(help: str) -> Any:
@@ -58,6 +59,7 @@ class Loading:
 
     def open(self, checkpoint: Path, robot: RobotConfig) -> Policy:
         """The checkpoint, loaded and compared with the robot file."""
+        from groot_ros.policies.checkpoint.config import LocalPolicyConfig
         from groot_ros.policies.checkpoint.folder import (
             checkpoint_codec,
             checkpoint_codecs,
@@ -69,7 +71,9 @@ class Loading:
         variant = self.variant or AUTO
         if variant == AUTO and not checkpoint_codec(folder) and not checkpoint_codecs(folder):
             raise UserError(f"{folder} does not say its variant: name it with --variant")
-        choice = PolicyChoice("local", variant, str(folder), device=self.device, seed=NOISE_SEED)
+        choice = PolicyChoice(
+            "local", variant, LocalPolicyConfig(str(folder), device=self.device, seed=NOISE_SEED)
+        )
         policy = make_policy(choice, robot)
         policy.open()
         return policy

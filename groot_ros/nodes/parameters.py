@@ -48,16 +48,29 @@ def parameter(
 
 
 def option_parameter(
-    options: type[DataclassInstance], name: str, when: str, *, unit: str, high: float
+    options: type[DataclassInstance],
+    name: str,
+    *,
+    when: str = "",
+    default: Any = None,
+    unit: str = "",
+    low: float = -NO_LIMIT,
+    high: float = NO_LIMIT,
 ) -> Any:
-    """A read-only parameter from 0 to `high` that is a field of `groot_ros.options`, whose default
-    and words it has; `when` says when it counts."""
+    """A read-only parameter that is a field of `groot_ros.options` and has its words, choices and
+    default, or its own `default`; `when` says when it counts."""
     field = next(field for field in dataclasses.fields(options) if field.name == name)
     option = told(field)
     assert option
     words = option.help.removesuffix(" (%(default)s)")
     return parameter(
-        field.default, f"{when}: {words}", unit=unit, low=0.0, high=high, read_only=True
+        field.default if default is None else default,
+        f"{when}: {words}" if when else words,
+        unit=unit,
+        low=low,
+        high=high,
+        choices=option.choices,
+        read_only=True,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_codec,
     checkpoint_codecs,
@@ -25,20 +26,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class PolicyChoice:
-    """What a user says about the policy; `action_rate_hz` 0 takes the checkpoint's.
-
-    `seed` is that of a local policy's noise, drawn anew without.
-    """
+    """What a user says about the policy: its name, its variant, and what that policy needs."""
 
     policy: str
     variant: str
-    checkpoints_dir: str = ""
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "auto"
-    action_rate_hz: float = 0.0
-    seed: int | None = None
-    compile: str = "auto"
+    local: LocalPolicyConfig = LocalPolicyConfig("")
     remote: RemoteConfig = RemoteConfig("")
 
 
@@ -48,8 +40,9 @@ def chosen_codec(choice: PolicyChoice) -> CodecFile:
     Of a checkpoint that carries its own, that one under its name, and for `auto`.
     """
     own, known = None, ""
-    if choice.policy == "local" and choice.checkpoints_dir:
-        folder = find_checkpoint(choice.checkpoints_dir, choice.checkpoint)
+    local = choice.local
+    if choice.policy == "local" and local.checkpoints_dir:
+        folder = find_checkpoint(local.checkpoints_dir, local.checkpoint)
         own, known = checkpoint_codec(folder, choice.variant), ", ".join(checkpoint_codecs(folder))
     if own and (known or choice.variant in (AUTO, own.name)):
         return own
@@ -78,18 +71,9 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
 
         return SwayPolicy(robot)
     if choice.policy == "local":
-        from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+        from groot_ros.policies.checkpoint.local import LocalPolicy
 
-        config = LocalPolicyConfig(
-            checkpoints_dir=choice.checkpoints_dir,
-            checkpoint=choice.checkpoint,
-            device=choice.device,
-            dtype=choice.dtype,
-            action_rate_hz=choice.action_rate_hz,
-            seed=choice.seed,
-            compile=choice.compile,
-        )
-        return LocalPolicy(config, chosen_codec(choice), robot)
+        return LocalPolicy(choice.local, chosen_codec(choice), robot)
     if choice.policy == "remote":
         from groot_ros.policies.remote.policy import RemotePolicy
 

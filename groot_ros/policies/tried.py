@@ -7,6 +7,7 @@ from pathlib import Path
 from groot_ros.chunks.execution import strategies
 from groot_ros.chunks.execution.strategies import RTC, chosen
 from groot_ros.errors import UserError
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_variant,
     find_checkpoint,
@@ -35,7 +36,7 @@ def checkpoint_choice(checkpoint: Path | None) -> PolicyChoice:
             f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "
             "groot-ros train"
         )
-    return PolicyChoice("local", variant, str(folder), seed=NOISE_SEED)
+    return PolicyChoice("local", variant, LocalPolicyConfig(str(folder), seed=NOISE_SEED))
 
 
 def remote_choice(url: str, codec: str, token_env: str = "") -> PolicyChoice:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from groot_ros.files.hub import local_folder
 from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import checkpoint_steps, find_checkpoint
-from groot_ros.policies.checkpoint.local import LoadedModel, LocalPolicyConfig, load_model
+from groot_ros.policies.checkpoint.local import LoadedModel, load_model
 from groot_ros.policies.factory import PolicyChoice, chosen_codec
 from groot_ros.robot.config import RobotConfig, load_robot, robot_names
 from groot_ros.share import user_path
@@ -24,7 +25,7 @@ class LocalCheckpoints:
         self._config = config
         self._root = user_path(local_folder(config.checkpoints_dir, "model"))
         self._default = find_checkpoint(config.checkpoints_dir, config.checkpoint)
-        choice = PolicyChoice("local", variant, str(self._default))
+        choice = PolicyChoice("local", variant, LocalPolicyConfig(str(self._default)))
         self._variant = chosen_codec(choice)
         self._robot = _robot(robot, self._default, self._variant.embodiment_tag)
 

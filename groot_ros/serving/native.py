@@ -11,6 +11,8 @@ from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.inference.selfcheck import seeded_observation
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
+from groot_ros.policies.checkpoint.folder import find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,12 @@ class NativeModel:
     folder: Path
 
     @classmethod
-    def load(cls, folder: Path, device: str, dtype: str, embodiment: str) -> NativeModel:
+    def load(cls, config: LocalPolicyConfig, embodiment: str) -> NativeModel:
         """Load and warm up; UserError names the embodiments where one has to be chosen."""
-        groot = Groot.load(folder, device, dtype, embodiment or None)
+        folder = find_checkpoint(config.checkpoints_dir, config.checkpoint)
+        groot = Groot.load(
+            folder, config.device, config.dtype, embodiment or None, compile=config.compile
+        )
         groot.warm_up(seeded_observation(groot.modality, groot.processor.numbers.statistics))
         return cls(groot, folder)
 

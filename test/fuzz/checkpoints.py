@@ -14,8 +14,9 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.checkpoint.inspection import inspect_checkpoint
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import checkpoint_variant, shipped_checkpoint
-from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.checkpoint.local import LocalPolicy
 from groot_ros.robot.config import load_robot
 
 WEIGHTS = "model.safetensors"

@@ -16,6 +16,7 @@ from groot_ros.demo.trace import Trace
 from groot_ros.nodes.clients.operator_node import running_node
 from groot_ros.nodes.clients.ros2_process import policy_launch, ros2_process
 from groot_ros.nodes.clients.witness_node import WitnessNode
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.expert import ScriptedPolicy
@@ -26,7 +27,7 @@ from groot_ros.timing.latency import Delays, Latency, SimulatedTime
 
 SCENE, SECONDS, SEED = 60_003, 3.0, 5
 LATENCY = Latency(0.15, 0.1, 0.1, SEED)
-POLICY = PolicyChoice("scripted", "scripted", seed=SEED)
+POLICY = PolicyChoice("scripted", "scripted", LocalPolicyConfig("", seed=SEED))
 BUSY_PROCESSES = 2
 MS = 1_000_000
 

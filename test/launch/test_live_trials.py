@@ -12,6 +12,7 @@ from PIL import Image
 
 from groot_ros.errors import UserError
 from groot_ros.nodes.clients.live_trials import run_trials
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import shipped_checkpoint
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.sim.trials import Films, Trials
@@ -45,6 +46,6 @@ def test_the_expert_picks_in_scene_after_scene(ros_domain: int, tmp_path: Path) 
 
 
 def test_a_variant_without_poses_is_refused(tmp_path: Path) -> None:
-    policy = PolicyChoice("local", "joints_traj", str(shipped_checkpoint()))
+    policy = PolicyChoice("local", "joints_traj", LocalPolicyConfig(str(shipped_checkpoint())))
     with pytest.raises(UserError, match="joints_traj makes no poses"):
         next(run_trials(policy, Trials("pick"), Films(tmp_path)))

@@ -17,7 +17,8 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.data.conversion.convert import Conversion, convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.observation.types import Observation
-from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
+from groot_ros.policies.checkpoint.local import LocalPolicy
 from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 from groot_ros.signals.signals import Signals

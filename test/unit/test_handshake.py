@@ -18,6 +18,7 @@ from groot_ros.cli.main import main, parse
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.remote.connection import Handshake
 from groot_ros.policies.remote.handshake import check_remote_fit
@@ -40,7 +41,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def choice(checkpoints: Path, checkpoint: str, variant: str) -> PolicyChoice:
-    return PolicyChoice("local", variant, str(checkpoints / checkpoint), device="cpu")
+    return PolicyChoice(
+        "local", variant, LocalPolicyConfig(str(checkpoints / checkpoint), device="cpu")
+    )
 
 
 def observation() -> Observation:
@@ -125,7 +128,9 @@ def test_a_checkpoint_of_a_robot_that_does_not_ship_says_what_it_was_made_for(
     file.write_text(robot_path("ur5e").read_text().replace("robot: ur5e", "robot: mine"))
     for variant, remedy in (("ee_rot6d", "groot-ros inspect "), ("ee", f"robot:='{file}' ")):
         with pytest.raises(UserError) as caught:
-            make_policy(PolicyChoice("local", variant, str(folder)), load_robot(file)).open()
+            make_policy(
+                PolicyChoice("local", variant, LocalPolicyConfig(str(folder))), load_robot(file)
+            ).open()
         rows = str(caught.value).splitlines()[2:]
         assert any(remedy in row for row in rows)
         assert_commands(rows)
@@ -226,7 +231,7 @@ def test_the_last_column_drafts_a_codec_that_fits(
     folder = write_droid(tmp_path / "droid", (-15, 0))
     robot = load_robot("franka")
     with pytest.raises(UserError) as caught:
-        make_policy(PolicyChoice("local", "ee", str(folder)), robot).open()
+        make_policy(PolicyChoice("local", "ee", LocalPolicyConfig(str(folder))), robot).open()
     rows = str(caught.value).splitlines()[2:]
     kinds = ["state", "action", "cameras", "actions", "history of video"]
     assert [row.split("  ")[1] for row in rows] == kinds
@@ -234,4 +239,4 @@ def test_the_last_column_drafts_a_codec_that_fits(
     assert len(commands) == 1
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(commands.pop())) == 0
-    make_policy(PolicyChoice("local", "mine.yaml", str(folder)), robot).open()
+    make_policy(PolicyChoice("local", "mine.yaml", LocalPolicyConfig(str(folder))), robot).open()

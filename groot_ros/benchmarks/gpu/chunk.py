@@ -26,7 +26,8 @@ from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route, routes
 from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.observation.types import Observation
-from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
+from groot_ros.policies.checkpoint.local import LocalPolicy
 from groot_ros.policies.inference import InferenceLoop
 from groot_ros.policies.inference_types import Inference, LoopSettings, Void
 from groot_ros.robot.config import RobotConfig, load_robot

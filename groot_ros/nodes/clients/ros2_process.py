@@ -64,16 +64,17 @@ def _let_children_hear_sigint() -> None:
 def policy_launch(policy: PolicyChoice, **arguments: str) -> list[str]:
     """Arguments of ros2 for policy.launch.py with the simulated arm; without a black box unless
     `black_box` says so."""
-    given = {"sim": "true", "policy": policy.policy, "device": policy.device}
+    given = {"sim": "true", "policy": policy.policy, "device": policy.local.device}
     given |= {"black_box": "false", **arguments}
     if policy.policy == "local":
-        given |= {"variant": policy.variant, "checkpoints_dir": policy.checkpoints_dir}
-        given |= {"checkpoint": policy.checkpoint} if policy.checkpoint else {}
+        local = policy.local
+        given |= {"variant": policy.variant, "checkpoints_dir": local.checkpoints_dir}
+        given |= {"checkpoint": local.checkpoint} if local.checkpoint else {}
     if policy.policy == "remote":
         remote = policy.remote
         given |= {"variant": policy.variant, "policy_url": remote.url}
         given |= {"policy_timeout": str(remote.timeout_s)}
         given |= {"policy_token_env": remote.token_env} if remote.token_env else {}
-    if policy.seed is not None:
-        given["noise_seed"] = str(policy.seed)
+    if policy.local.seed is not None:
+        given["noise_seed"] = str(policy.local.seed)
     return ["launch", "groot_ros", "policy.launch.py", *(f"{k}:={v}" for k, v in given.items())]

@@ -23,6 +23,7 @@ from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import Ages, ObservationBuffer
 from groot_ros.observation.fields import to_ns
 from groot_ros.observation.types import Observation
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import MODELS, PolicyChoice, chosen_codec, make_policy
 from groot_ros.policies.inference import InferenceLoop
 from groot_ros.policies.inference_types import LoopSettings
@@ -269,13 +270,15 @@ def _choice(p: PolicyParameters) -> PolicyChoice:
     return PolicyChoice(
         policy=p.policy,
         variant=p.variant,
-        checkpoints_dir=p.checkpoints_dir,
-        checkpoint=p.checkpoint,
-        device=p.device,
-        dtype=p.dtype,
-        action_rate_hz=p.action_rate,
-        seed=p.seed if p.seed >= 0 else None,
-        compile=p.compile,
+        local=LocalPolicyConfig(
+            checkpoints_dir=p.checkpoints_dir,
+            checkpoint=p.checkpoint,
+            device=p.device,
+            dtype=p.dtype,
+            action_rate_hz=p.action_rate,
+            seed=p.seed if p.seed >= 0 else None,
+            compile=p.compile,
+        ),
         remote=RemoteConfig(
             url=p.policy_url,
             timeout_s=p.policy_timeout,

@@ -12,6 +12,7 @@ from groot_ros.nodes.parameters import (
     robot_parameter,
     topic_parameter,
 )
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import POLICIES
 from groot_ros.timing.latency import Latency
 
@@ -28,26 +29,11 @@ class PolicyParameters:
         "the one that the checkpoint carries",
         read_only=True,
     )
-    checkpoints_dir: str = parameter(
-        "", "folder of a checkpoint, or of an experiment with checkpoint-N inside", read_only=True
-    )
-    checkpoint: str = parameter(
-        "", "which checkpoint-N of an experiment; empty takes the latest", read_only=True
-    )
-    device: str = parameter("auto", "auto, cpu, cuda or cuda:N", read_only=True)
-    dtype: str = parameter(
-        "auto",
-        "numbers that the network computes with; auto is bfloat16 on a GPU, float32 on a CPU",
-        choices=("auto", "float32", "bfloat16", "float16"),
-        read_only=True,
-    )
-    compile: str = parameter(
-        "auto",
-        "auto: CUDA graphs on a GPU; default: these, on a CPU compiled; max: kernels compiled or "
-        "tuned, which takes minutes",
-        choices=("auto", "off", "default", "max"),
-        read_only=True,
-    )
+    checkpoints_dir: str = option_parameter(LocalPolicyConfig, "checkpoints_dir", default="")
+    checkpoint: str = option_parameter(LocalPolicyConfig, "checkpoint")
+    device: str = option_parameter(LocalPolicyConfig, "device")
+    dtype: str = option_parameter(LocalPolicyConfig, "dtype")
+    compile: str = option_parameter(LocalPolicyConfig, "compile")
     policy_url: str = parameter(
         "",
         "server of a remote policy: gr00t://host:5555 for NVIDIA's protocol, ws://host:8000 for "
@@ -117,13 +103,8 @@ class PolicyParameters:
     executor_state_topic: str = topic_parameter(
         "executor/state", "where the executor tells how far it is"
     )
-    action_rate: float = parameter(
-        0.0,
-        "steps per second of a chunk; 0 takes the checkpoint's, or 15",
-        unit="Hz",
-        low=0.0,
-        high=200.0,
-        read_only=True,
+    action_rate: float = option_parameter(
+        LocalPolicyConfig, "action_rate_hz", unit="Hz", low=0.0, high=200.0
     )
     state_max_age: float = parameter(
         0.0,
@@ -148,7 +129,11 @@ class PolicyParameters:
         low=-1,
         read_only=True,
     )
-    latency: float = option_parameter(Latency, "chunk_s", "in lockstep", unit="s", high=10.0)
-    jitter: float = option_parameter(Latency, "jitter_s", "in lockstep", unit="s", high=10.0)
-    loss: float = option_parameter(Latency, "loss", "in lockstep", unit="", high=0.99)
+    latency: float = option_parameter(
+        Latency, "chunk_s", when="in lockstep", unit="s", low=0.0, high=10.0
+    )
+    jitter: float = option_parameter(
+        Latency, "jitter_s", when="in lockstep", unit="s", low=0.0, high=10.0
+    )
+    loss: float = option_parameter(Latency, "loss", when="in lockstep", low=0.0, high=0.99)
     lockstep: bool = lockstep_parameter()

@@ -20,6 +20,7 @@ from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput, Observation
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.policies.checkpoint.handshake import check_fit
 from groot_ros.policy import Inputs
@@ -29,22 +30,6 @@ from groot_ros.signals.signals import Signals
 # Of groot_ros.json, for clients.
 DESCRIBED = ("robot", "base_frame", "envelope")
 WARM_UP_IMAGE = (480, 640, 3)
-
-
-@dataclass(frozen=True)
-class LocalPolicyConfig:
-    """Where the checkpoint is and what it runs on; `action_rate_hz` 0 takes the checkpoint's.
-
-    With a `seed` the inferences of every episode draw the same noise, without one new noise.
-    """
-
-    checkpoints_dir: str
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "auto"
-    action_rate_hz: float = 0.0
-    seed: int | None = None
-    compile: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.verify import live_observations
 from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
 from groot_ros.data.playback.replay import Source
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.rehearsal.rehearse import Conditions, rehearse
@@ -46,7 +47,7 @@ def test_joint_targets_from_a_leader_to_the_executor(tmp_path: Path) -> None:
     ]
 
     robot = load_robot(robot_file)
-    choice = PolicyChoice("local", AUTO, str(runs / "a"), device="cpu", seed=1)
+    choice = PolicyChoice("local", AUTO, LocalPolicyConfig(str(runs / "a"), device="cpu", seed=1))
     codec = chosen_codec(choice).codec(robot)
     policy = make_policy(choice, robot)
     policy.open()

@@ -20,6 +20,7 @@ from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.geometry import pose_to_pose9
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
 from groot_ros.robot.config import load_robot, parse_robot
 from groot_ros.sim.rehearsal.rehearse import Conditions, rehearse
@@ -77,7 +78,7 @@ def test_a_tiny_network_learns_from_two_arms_and_answers_for_both(
     train += ["--modality_config=joints_2_rel", "--base_model=tiny", "--num_train_steps=2"]
     assert main(["train", *train, "--batch_size=2", "--save_steps=2"]) == 0
     robot = load_robot(robot_file)
-    choice = PolicyChoice("local", AUTO, str(runs / "a"), device="cpu", seed=1)
+    choice = PolicyChoice("local", AUTO, LocalPolicyConfig(str(runs / "a"), device="cpu", seed=1))
     codec = chosen_codec(choice).codec(robot)
     policy = make_policy(choice, robot)
     policy.open()
@@ -118,5 +119,5 @@ def test_poses_of_two_hands_are_those_of_their_own_commands(
 
 def test_a_codec_of_one_arm_names_what_a_pair_has_instead(bag: Path, robot_file: Path) -> None:
     with pytest.raises(UserError, match=r"no observations.joint_pos.* mean left/joint"):
-        chosen = PolicyChoice("sway", "joints", "", device="cpu", seed=1)
+        chosen = PolicyChoice("sway", "joints", LocalPolicyConfig("", device="cpu", seed=1))
         chosen_codec(chosen).codec(load_robot(robot_file))

@@ -15,6 +15,7 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.verify import live_observations
 from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
 from groot_ros.data.playback.replay import Source
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
 from groot_ros.robot.config import load_robot, robot_path
 
@@ -51,7 +52,7 @@ def test_from_a_bag_to_what_the_policy_observes(tmp_path: Path) -> None:
     assert main(["train", *train, "--batch_size=2", "--save_steps=2"]) == 0
 
     robot = load_robot(robot_file)
-    choice = PolicyChoice("local", AUTO, str(runs / "a"), device="cpu", seed=1)
+    choice = PolicyChoice("local", AUTO, LocalPolicyConfig(str(runs / "a"), device="cpu", seed=1))
     file = chosen_codec(choice)
     assert (file.name, file.codec_name) == ("feeling", "feeling")
     policy = make_policy(choice, robot)

@@ -16,7 +16,8 @@ from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.geometry import rotation_angle
 from groot_ros.observation.types import Observation
-from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
+from groot_ros.policies.checkpoint.local import LocalPolicy
 from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import arm_signals
 

@@ -128,9 +128,11 @@ def test_many_small_values_are_counted() -> None:
 SLOW_SERVER = """
 import asyncio, contextlib, sys
 from groot_ros.cli.verbs.running import serve
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.benchmarks.serve import StandInModel
 
-options = serve.Options(protocol=sys.argv[1], port=0, variant="any", checkpoints_dir="any")
+local = LocalPolicyConfig("any")
+options = serve.Options(protocol=sys.argv[1], port=0, variant="any", local=local)
 with contextlib.suppress(asyncio.CancelledError):
     asyncio.run(serve._serve(options, StandInModel(3600.0), ""))
 """

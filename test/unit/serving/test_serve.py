@@ -20,8 +20,9 @@ from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.inference.selfcheck import seeded_observation
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import shipped_checkpoint
-from groot_ros.policies.checkpoint.local import LocalPolicy, LocalPolicyConfig
+from groot_ros.policies.checkpoint.local import LocalPolicy
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot

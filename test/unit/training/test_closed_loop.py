@@ -10,6 +10,7 @@ from PIL import Image
 
 from groot_ros.cli.main import main
 from groot_ros.demo.contact_sheet import FAILED, SUCCEEDED
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.sim.trials import Films, Trials
 from groot_ros.training.closed_loop import Evaluation, evaluate
@@ -25,7 +26,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_outcomes_are_the_same_for_any_number_of_workers(
     untrained: Path, tmp_path: Path
 ) -> None:
-    policy = PolicyChoice("local", "ee_rot6d_joints", str(untrained), seed=0)
+    policy = PolicyChoice("local", "ee_rot6d_joints", LocalPolicyConfig(str(untrained), seed=0))
     trials = Trials("pick", 3, time_limit_s=1.0)
     alone = list(evaluate(Evaluation(policy, trials, workers=1)))
     films = Films(tmp_path)

@@ -17,6 +17,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.observation.buffer import ObservationBuffer
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policy import Inputs
 from groot_ros.robot.config import load_robot, with_max_ages
@@ -116,7 +117,9 @@ def test_it_trains_compares_and_runs(dataset: Path, codec_file: str, tmp_path: P
     model = Groot.load(checkpoint)
     assert model.modality.state_delta == STATE and model.modality.video_delta == VIDEO
     assert compare(checkpoint, dataset, chunks=2).predicted["ee_pose"].shape == (2, 16, 9)
-    policy = make_policy(PolicyChoice("local", codec_file, str(checkpoint)), load_robot("sim"))
+    policy = make_policy(
+        PolicyChoice("local", codec_file, LocalPolicyConfig(str(checkpoint))), load_robot("sim")
+    )
     # Warming up predicts with a past.
     policy.open()
     assert sorted(policy.inputs.past_ns) == [-15, -2, -1]

@@ -23,6 +23,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics, merge_statistics
 from groot_ros.errors import UserError
 from groot_ros.model.checkpoint.folder import CheckpointFolder
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
 from groot_ros.policies.tried import checkpoint_choice
 from groot_ros.robot.config import load_robot
@@ -112,7 +113,7 @@ def test_the_checkpoint_runs_with_each_robot(run: Path, dataset: Path, so101: Pa
     folder = CheckpointFolder(checkpoint)
     assert folder.embodiments == TAGS and folder.slots == {TAGS[0]: 0, TAGS[1]: 1}
     for tag, robot, cameras in zip(TAGS, ("sim", "so101"), (2, 1), strict=True):
-        choice = PolicyChoice("local", tag, str(checkpoint), device="cpu")
+        choice = PolicyChoice("local", tag, LocalPolicyConfig(str(checkpoint), device="cpu"))
         file = chosen_codec(choice)
         assert file.embodiment_tag == tag and len(file.codec(load_robot(robot)).video.cameras)
         policy = make_policy(choice, load_robot(robot))

@@ -13,6 +13,7 @@ from rich.table import Table
 from groot_ros.cli.command import Command
 from groot_ros.demo.trace import Summary, Trace, summarize
 from groot_ros.options import group, option
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import checkpoint_variant, shipped_checkpoint
 from groot_ros.policies.factory import PolicyChoice
 from groot_ros.robot.config import load_robot
@@ -46,7 +47,9 @@ def run(options: Options) -> int:
     shipped = shipped_checkpoint()
     for policy in (
         PolicyChoice("scripted", "scripted"),
-        PolicyChoice("local", checkpoint_variant(shipped), str(shipped), seed=NOISE_SEED),
+        PolicyChoice(
+            "local", checkpoint_variant(shipped), LocalPolicyConfig(str(shipped), seed=NOISE_SEED)
+        ),
     ):
         console.print(f"running {NAMES[policy.policy]} for at most {options.seconds:g} s")
         traces.append(_run_policy(policy, options, problems))

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from groot_ros.cli.command import Command
-from groot_ros.cli.common_options import (
-    device_option,
-    dtype_option,
-)
 from groot_ros.errors import UserError
-from groot_ros.options import argument, option
+from groot_ros.options import argument, group, option
+from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 
 if TYPE_CHECKING:
     from groot_ros.serving.served import Checkpoints, ModelThread
@@ -38,21 +35,13 @@ class Options:
         default=False,
     )
     embodiment: str = option("--native: of a checkpoint with several", default="")
-    checkpoints_dir: str = option(
-        "folder of a checkpoint, or of an experiment with checkpoint-N inside",
-        flags=("--checkpoints_dir", "--checkpoints-dir"),
-        metavar="DIR",
-    )
-    checkpoint: str = option("N of it (default: latest)", default="", metavar="ID")
+    local: LocalPolicyConfig = group()
     host: str = option("address to listen on", default="127.0.0.1")
     port: int = option("0 takes a free one", default=8000)
     protocol: str = option(
         "default: positronic, gr00t with --native", default="", choices=PROTOCOLS
     )
-    device: str = device_option()
-    dtype: str = dtype_option()
     robot: str = option("robot file (default: the checkpoint's, else franka)", default="")
-    action_rate: float = option("Hz (default: the checkpoint's, else 15)", default=0.0)
     auth_token_env: str | None = option(
         "variable with the token that clients must send", default=None, metavar="NAME"
     )
@@ -78,20 +67,12 @@ class Options:
 
 
 def run(options: Options) -> int:
-    from groot_ros.policies.checkpoint.local import LocalPolicyConfig
     from groot_ros.serving.checkpoints import LocalCheckpoints
 
     _check(options)
     token = _token(options.auth_token_env)
-    config = LocalPolicyConfig(
-        checkpoints_dir=options.checkpoints_dir,
-        checkpoint=options.checkpoint,
-        device=options.device,
-        dtype=options.dtype,
-        action_rate_hz=options.action_rate,
-    )
     checkpoints = (
-        None if options.native else LocalCheckpoints(config, options.variant, options.robot)
+        None if options.native else LocalCheckpoints(options.local, options.variant, options.robot)
     )
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     # Which connections open and close is of no interest to an operator.
@@ -167,19 +148,14 @@ def _exit_soon() -> None:
 
 
 async def _answer_native(options: Options, thread: ModelThread, token: str) -> None:
-    from groot_ros.policies.checkpoint.folder import find_checkpoint
     from groot_ros.serving.gr00t_server import Gr00tServer
     from groot_ros.serving.native import NativeModel
 
-    folder = find_checkpoint(options.checkpoints_dir, options.checkpoint)
-
-    def load() -> NativeModel:
-        return NativeModel.load(folder, options.device, options.dtype, options.embodiment)
-
     def ready(url: str) -> None:
-        print(f"serving {folder} in its own keys at {url}", flush=True)
+        print(f"serving {served.folder} in its own keys at {url}", flush=True)
 
-    served = (await thread.run(load)).value
+    loading = thread.run(lambda: NativeModel.load(options.local, options.embodiment))
+    served = (await loading).value
     server = Gr00tServer(served, thread, token, options.allow_kill)
     await server.serve(options.host, options.port, ready)
 
@@ -188,13 +164,15 @@ async def _answer(
     options: Options, checkpoints: Checkpoints, thread: ModelThread, token: str
 ) -> None:
     def ready(url: str) -> None:
-        print(f"serving {options.variant} from {options.checkpoints_dir} at {url}", flush=True)
+        print(
+            f"serving {options.variant} from {options.local.checkpoints_dir} at {url}", flush=True
+        )
 
     if options.spoken == "positronic":
         from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 
         config = ServerConfig(
-            checkpoints_dir=options.checkpoints_dir,
+            checkpoints_dir=options.local.checkpoints_dir,
             host=options.host,
             port=options.port,
             token=token,
