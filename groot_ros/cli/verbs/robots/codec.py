@@ -20,7 +20,7 @@ from groot_ros.options import argument, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class CodecShow:
     """Of `groot-ros codec show`."""
 
     codec: str = argument("name of a shipped codec, or the path of a file")
@@ -28,7 +28,7 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class CodecCheck:
     """Of `groot-ros codec check`."""
 
     codec: str = argument("name of a shipped codec, or the path of a file")
@@ -37,7 +37,7 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drafted:
+class CodecDraft:
     """Of `groot-ros codec draft`, from a checkpoint or a dataset."""
 
     checkpoint: Path | None = option("folder of a GR00T checkpoint", default=None, one_of="source")
@@ -56,11 +56,11 @@ class Drafted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class CodecList:
     """Of `groot-ros codec list`, which takes none."""
 
 
-def _list(_: Listed) -> int:
+def _list(_: CodecList) -> int:
     from groot_ros.codecs.catalog import codec_path, shipped_codecs
 
     for file in shipped_codecs():
@@ -69,7 +69,7 @@ def _list(_: Listed) -> int:
     return 0
 
 
-def _show(options: Shown) -> int:
+def _show(options: CodecShow) -> int:
     from groot_ros.codecs.catalog import codec_path, find_codec
     from groot_ros.robot.config import load_robot
 
@@ -87,7 +87,7 @@ def _show(options: Shown) -> int:
     return 0
 
 
-def _check(options: Checked) -> int:
+def _check(options: CodecCheck) -> int:
     from groot_ros.codecs.catalog import find_codec
     from groot_ros.codecs.check import mismatches
     from groot_ros.data.playback.topics import wanted_labels
@@ -115,7 +115,7 @@ def _check(options: Checked) -> int:
     return 1 if found else 0
 
 
-def _draft(options: Drafted) -> int:
+def _draft(options: CodecDraft) -> int:
     from groot_ros.codecs.draft import draft
     from groot_ros.robot.config import load_robot
 
@@ -153,18 +153,18 @@ def _draft(options: Drafted) -> int:
 COMMAND = Actions(
     commands={
         "list": Command(
-            options=Listed, run=_list, summary="the codec files that ship with the package"
+            options=CodecList, run=_list, summary="the codec files that ship with the package"
         ),
         "show": Command(
-            options=Shown,
+            options=CodecShow,
             run=_show,
             summary="print a codec file, or what it makes for a robot",
         ),
         "check": Command(
-            options=Checked, run=_check, summary="whether a codec file fits a robot file"
+            options=CodecCheck, run=_check, summary="whether a codec file fits a robot file"
         ),
         "draft": Command(
-            options=Drafted,
+            options=CodecDraft,
             run=_draft,
             summary="write a codec file for somebody else's keys",
         ),

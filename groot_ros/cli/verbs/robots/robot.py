@@ -31,7 +31,7 @@ LISTEN_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class New:
+class RobotNew:
     """Of `groot-ros robot new`."""
 
     output: Path = argument("robot file to write; its name names the robot")
@@ -49,7 +49,7 @@ class New:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class RobotCheck:
     """Of `groot-ros robot check`."""
 
     robot: str = argument("robot name or file")
@@ -64,7 +64,7 @@ class Checked:
     json: bool = json_option()
 
 
-def _check(options: Checked) -> int:
+def _check(options: RobotCheck) -> int:
     from groot_ros.robot.checking.of_file import file_findings
     from groot_ros.robot.config import load_robot
 
@@ -85,7 +85,7 @@ def _check(options: Checked) -> int:
     return 1 if any(not finding.is_doubt for finding in found) else 0
 
 
-def _measured(options: Checked, robot: RobotConfig) -> list[Finding]:
+def _measured(options: RobotCheck, robot: RobotConfig) -> list[Finding]:
     """What the running robot says against its file."""
     from groot_ros.nodes.clients.operator_node import running_node
     from groot_ros.nodes.clients.topic_listener import TopicListener
@@ -98,7 +98,7 @@ def _measured(options: Checked, robot: RobotConfig) -> list[Finding]:
     return live_findings(robot, seen)
 
 
-def _wiggled(options: Checked, robot: RobotConfig, report: dict[str, Any]) -> list[Finding]:
+def _wiggled(options: RobotCheck, robot: RobotConfig, report: dict[str, Any]) -> list[Finding]:
     """How the arm follows a small motion, once a person wants it."""
     from groot_ros.nodes.clients.operator_node import running_node
     from groot_ros.nodes.clients.wiggle_node import WAY_M, WAY_RAD, WiggleNode, run_wiggle
@@ -140,7 +140,7 @@ def _confirmed(motion: str) -> bool:
         return False
 
 
-def _new(options: New) -> int:
+def _new(options: RobotNew) -> int:
     from groot_ros.robot.config import load_robot
     from groot_ros.robot.drafting.draft import draft_robot
     from groot_ros.robot.drafting.robot_draft import read_answer
@@ -171,7 +171,7 @@ def _new(options: New) -> int:
     return 0
 
 
-def _seen(options: New) -> list[SeenTopic]:
+def _seen(options: RobotNew) -> list[SeenTopic]:
     if options.bag:
         from groot_ros.cli.progress import with_progress
         from groot_ros.data.bags.files import find_bags
@@ -195,7 +195,7 @@ def _seen(options: New) -> list[SeenTopic]:
     return seen
 
 
-def _urdf(options: New, seen: list[SeenTopic]) -> tuple[Urdf | None, str]:
+def _urdf(options: RobotNew, seen: list[SeenTopic]) -> tuple[Urdf | None, str]:
     """The description, of a file or as the robot publishes it, and how the robot file names it."""
     from groot_ros.observation.routes import STRING
     from groot_ros.robot.urdf import load_urdf, parse_urdf
@@ -232,8 +232,10 @@ def _ask(draft: RobotDraft) -> None:
 COMMAND = Actions(
     commands={
         "new": Command(
-            options=New, run=_new, summary="draft a robot file from what is seen of a robot"
+            options=RobotNew, run=_new, summary="draft a robot file from what is seen of a robot"
         ),
-        "check": Command(options=Checked, run=_check, summary="what is wrong with a robot file"),
+        "check": Command(
+            options=RobotCheck, run=_check, summary="what is wrong with a robot file"
+        ),
     }
 )
