@@ -95,6 +95,8 @@ class Interface:
     state: Sequence[str] | None
     action: Sequence[str] | None
     video: Sequence[str] | None
+    pictures: Mapping[str, str]
+    """Size and fit of cameras' pictures, as far as they are said."""
     relative: bool | None
     state_history: tuple[int, ...]
     video_history: tuple[int, ...]
@@ -107,6 +109,10 @@ class Interface:
             state=[name(feature) for feature in features.state],
             action=[name(feature) for feature in features.action],
             video=list(features.video),
+            pictures={
+                key: f"{part.width}x{part.height} {part.fit}"
+                for key, part in codec.video.parts.items()
+            },
             relative=variant.relative,
             state_history=codec.state.history,
             video_history=codec.video.history,
@@ -124,6 +130,9 @@ def interface_differences(
     ):
         if there is not None and here is not None and set(there) != set(here):
             yield Difference(what, " ".join(there), " ".join(here), other_variant)
+    for key, picture in theirs.pictures.items():
+        if picture != ours.pictures.get(key, picture):
+            yield Difference(f"picture {key}", picture, ours.pictures[key], other_variant)
     if theirs.relative not in (None, ours.relative):
         words = {True: "relative", False: "absolute", None: ""}
         yield Difference("actions", words[theirs.relative], words[ours.relative], other_variant)
@@ -141,6 +150,7 @@ def _interface(modality: Modality) -> Interface:
         state=[_sized(key, size) for key, size in modality.state.items()],
         action=[_sized(action.key, action.dim) for action in modality.actions],
         video=modality.video_keys,
+        pictures={},
         relative=any(action.config.relative for action in modality.actions),
         state_history=modality.state_delta,
         video_history=modality.video_delta,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from groot_ros.codecs.catalog import codec_names, shipped_codecs
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
@@ -32,13 +30,14 @@ def check_remote_fit(
 
     def differences(other_variant: str = "", other_robot: str = "") -> list[Difference]:
         return [
-            *_differences(handshake, variant, codec, other_variant),
+            *interface_differences(_interface(handshake), ours, other_variant),
             *metadata_differences(
                 told, codec, robot=robot, other_variant=other_variant, other_robot=other_robot
             ),
         ]
 
     told = handshake.description
+    ours = Interface.of(variant, codec, lambda feature: feature.key)
     if not differences():
         return
     options = _server(url, str(told.get("variant", variant.name)))
@@ -77,32 +76,21 @@ def _serves(file: CodecFile, robot: RobotConfig, handshake: Handshake) -> bool:
     # Of other arms, or signals that this robot has not.
     except UserError:
         return False
-    return not list(_differences(handshake, file, codec, ""))
+    ours = Interface.of(file, codec, lambda feature: feature.key)
+    return not list(interface_differences(_interface(handshake), ours, ""))
 
 
 def _server(url: str, variant: str) -> str:
     return f"policy:=remote policy_url:={quoted(url)} variant:={quoted(variant)}"
 
 
-def _differences(
-    handshake: Handshake, variant: CodecFile, codec: Codec, remedy: str
-) -> Iterator[Difference]:
-    theirs = Interface(
+def _interface(handshake: Handshake) -> Interface:
+    return Interface(
         state=handshake.state_keys,
         action=handshake.action_keys,
         video=handshake.video_keys,
+        pictures={key: "{}x{} {}".format(*size) for key, size in handshake.pictures.items()},
         relative=handshake.relative,
         state_history=handshake.state_history,
         video_history=handshake.video_history,
     )
-    ours = Interface.of(variant, codec, lambda feature: feature.key)
-    yield from interface_differences(theirs, ours, remedy)
-    for key, picture in handshake.pictures.items():
-        part = codec.video.parts.get(key)
-        if part and picture != (part.width, part.height, part.fit):
-            yield Difference(
-                f"picture {key}",
-                "{}x{} {}".format(*picture),
-                f"{part.width}x{part.height} {part.fit}",
-                remedy,
-            )
