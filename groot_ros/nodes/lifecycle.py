@@ -25,7 +25,7 @@ from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import CountedLifecyclePublisher, TrafficNode
-from groot_ros.nodes.process_memory import return_what_is_freed
+from groot_ros.nodes.process_memory import ProcessMemory
 from groot_ros.timing.lockstep import Tick
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -240,7 +240,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
         # With nohup a closed terminal ends nothing.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
-    return_what_is_freed()
+    memory = ProcessMemory()
     # rclpy's own handler ends the middleware before the node could say goodbye.
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     node = node_class()
@@ -249,6 +249,7 @@ def run_node(node_class: Callable[[], Node]) -> int:
     try:
         while not stop.is_set() and rclpy.ok():
             _spin_once(executor, node)
+            memory.look()
     finally:
         noticed.set()
         if isinstance(node, GuardedLifecycleNode):

@@ -3,6 +3,7 @@ is handed in."""
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
+from numpy.typing import NDArray
 
 WINDOW = 1000
 # Another thread may hold the interpreter this long; Python's own 5 ms are a whole command period.
@@ -114,7 +116,8 @@ class CommandLoop(_Loop):
         self, rate_hz: float, tick: Callable[[], None], failed: Callable[[Exception], None]
     ) -> None:
         super().__init__(rate_hz, tick, failed)
-        self._periods_s: deque[float] = deque(maxlen=WINDOW)
+        self._periods_s = np.zeros(WINDOW)
+        self._ticks = 0
         self._marked_s, self._spare_s = 0.0, LATENESS_S
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
@@ -138,16 +141,19 @@ class CommandLoop(_Loop):
     @property
     def measured_rate_hz(self) -> float:
         """Ticks per second over the last thousand."""
-        periods_s = list(self._periods_s)
-        return 1.0 / float(np.mean(periods_s)) if periods_s else 0.0
+        periods_s = self._measured_s
+        return 1.0 / float(periods_s.mean()) if len(periods_s) else 0.0
 
     @property
     def jitter_s(self) -> float:
         """99th percentile of the error of the period over the last thousand ticks."""
-        periods_s = np.array(self._periods_s)
-        if not len(periods_s):
-            return 0.0
-        return float(np.percentile(np.abs(periods_s - 1.0 / self.rate_hz), 99))
+        errors_s = np.abs(self._measured_s - 1.0 / self.rate_hz)
+        rank = math.ceil(0.99 * len(errors_s)) - 1
+        return float(np.partition(errors_s, rank)[rank]) if len(errors_s) else 0.0
+
+    @property
+    def _measured_s(self) -> NDArray[np.float64]:
+        return self._periods_s[: min(self._ticks, WINDOW)]
 
     def _run(self) -> None:
         with suppress(OSError):
@@ -160,7 +166,8 @@ class CommandLoop(_Loop):
             if pause_s > 0:
                 time.sleep(pause_s)
             now_s = time.monotonic()
-            self._periods_s.append(now_s - last_s)
+            self._periods_s[self._ticks % WINDOW] = now_s - last_s
+            self._ticks += 1
             last_s = now_s
             self._do()
             made_s = max(now_s, self._marked_s)

@@ -155,19 +155,26 @@ class _Pictures:
         )
 
     def publish(self, chunk: Chunk) -> None:
-        """The arm's part of a chunk."""
+        """The arm's part of a chunk, in the forms that somebody listens to."""
         chunk, frame = self._own(chunk), self._arm.base_frame
-        header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
         if (poses := chunk.signals.first(POSE)) is not None:
-            self._poses.publish(PoseArray(header=header, poses=[to_pose(pose) for pose in poses]))
-            if self._clouds.get_subscription_count():
-                self._clouds.publish(chunk_cloud(chunk, poses, frame))
-            self._ee_paths.publish(ee_trajectory(chunk, poses, frame, f"{self._arm.name}_tcp"))
+            header = Header(stamp=to_time(chunk.stamp_ns), frame_id=frame)
+            _send(self._poses, lambda: PoseArray(header=header, poses=list(map(to_pose, poses))))
+            _send(self._clouds, lambda: chunk_cloud(chunk, poses, frame))
+            tool = f"{self._arm.name}_tcp"
+            _send(self._ee_paths, lambda: ee_trajectory(chunk, poses, frame, tool))
         if (joints := chunk.signals.first(JOINTS)) is not None:
-            self._joint_paths.publish(joint_trajectory(chunk, joints, self._arm.joints))
+            names = self._arm.joints
+            _send(self._joint_paths, lambda: joint_trajectory(chunk, joints, names))
 
     def _own(self, chunk: Chunk) -> Chunk:
         if not self._name:
             return chunk
         own = [pair for pair in chunk.signals.pairs() if pair[0].arm == self._name]
         return replace(chunk, signals=Signals(*zip(*own, strict=True)))
+
+
+def _send(publisher: Any, message: Callable[[], Any]) -> None:
+    """What nobody listens to is not made."""
+    if publisher.get_subscription_count():
+        publisher.publish(message())
