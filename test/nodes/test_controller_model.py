@@ -125,17 +125,22 @@ def test_a_controller_takes_every_trajectory_and_keeps_to_the_limits_with_it(
             controller.take(output.message(command), now_ns)
             messages += 1
         elif setpoint is None:
+            output.cease()
             executor.start_from(executor.held, {"grip": 0.0}, now_ns)
         for cycle in range(TICK_NS // CYCLE_NS):
             if (place := controller.sample(now_ns + cycle * CYCLE_NS)) is not None:
                 way.append(place)
         now_ns += TICK_NS
     joints, fingers = np.array(way)[:, :7], np.array(way)[:, 7]
-    velocities = np.diff(joints, axis=0) / (CYCLE_NS / S)
-    # Also where one message takes the place of another.
-    assert np.abs(np.diff(velocities, axis=0)).max() * CYCLE_NS / S <= 1e-3
+    velocities, accelerations, jerks = (
+        np.diff(joints, n=order, axis=0) / (CYCLE_NS / S) ** order for order in (1, 2, 3)
+    )
     assert messages > 20 and controller.bridged == 0
+    # Also where one message takes the place of another.
     assert np.abs(velocities / bounds.velocity).max() <= 1.01
+    hardest = np.maximum(bounds.acceleration, bounds.deceleration)
+    assert np.abs(accelerations / hardest).max() <= 1.1
+    assert np.abs(jerks / bounds.jerk).max() <= 1.3
     assert np.all(joints >= bounds.lower - 1e-5) and np.all(joints <= bounds.upper + 1e-5)
     assert fingers.min() >= -1e-9 and fingers.max() <= 0.04 + 1e-9
     assert np.abs(np.diff(fingers)).max() <= 0.04 * 2.0 * 1.5 * CYCLE_NS / S + 1e-9

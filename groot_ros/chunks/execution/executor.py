@@ -397,8 +397,23 @@ class ChunkExecutor:
         if timeline is None or self.activity is not Activity.EXECUTING:
             return
         if timeline.current.motion.active_end_ns > timeline.now_ns:
-            self._brake()
+            if self.settings.interpolated:
+                self._brake_ahead(timeline)
+            else:
+                self._brake()
         self.activity = Activity.STOPPING
+
+    def _brake_ahead(self, timeline: Timeline) -> None:
+        """Stop from where the next command leads: a controller that was sent the whole motion is
+        there when it hears of the stop."""
+        at_ns = timeline.now_ns + self._period_ns
+        try:
+            velocity = self._velocity_before(timeline, at_ns, 1)
+            motion = self._planner.stop(timeline.value(at_ns), velocity, at_ns)
+        except Exception:
+            self._brake()
+        else:
+            timeline.end_with(Planned(motion))
 
     def _brake(self) -> None:
         """Stop from where the last command led, as fast as it did."""
@@ -541,8 +556,7 @@ class ChunkExecutor:
         """Braking was needed that the motion does not have: it is over."""
         if self.activity is Activity.EXECUTING:
             self.halt(StopReason.GOVERNED, now_ns)
-        else:
-            self._brake()
+        self._brake()
 
     def _measure_seam(self, value: Array) -> None:
         """How far commands jump, were they sent at their times."""

@@ -61,6 +61,10 @@ class Timeline:
         self._ahead = [p for p in self._ahead if p.motion.start_ns < start_ns]
         self._ahead.append(planned)
 
+    def end_with(self, planned: Planned) -> None:
+        """From its start on a motion takes the place of all others; until then it goes on."""
+        self._before, self.current, self._ahead = self.current, planned, []
+
     def drop_ahead(self) -> None:
         """Nothing follows the current motion."""
         self._ahead = []

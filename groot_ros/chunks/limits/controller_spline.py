@@ -31,29 +31,77 @@ class Points:
 
 def interpolated(points: Points, at_s: Array) -> Array:
     """Positions (N, J) where the controller is at times (N,)."""
+    return sampled(points, at_s)[0]
+
+
+def sampled(points: Points, at_s: Array) -> tuple[Array, Array]:
+    """Positions and velocities (N, J) of the controller at times (N,)."""
     if len(points.times_s) == 1:
-        return np.repeat(points.positions, len(at_s), axis=0)
+        positions = np.repeat(points.positions, len(at_s), axis=0)
+        return positions, np.zeros_like(positions)
     index = np.searchsorted(points.times_s, at_s, "right") - 1
     index = np.clip(index, 0, len(points.times_s) - 2)
     length = (points.times_s[index + 1] - points.times_s[index])[:, None]
     u = (at_s - points.times_s[index])[:, None] / length
-    start, end = points.positions[index], points.positions[index + 1]
+    start, way = points.positions[index], points.positions[index + 1] - points.positions[index]
     leaving = points.velocities[index] * length
     coming = points.velocities[index + 1] * length
-    way: Array = u**2 * (3 - 2 * u) * (end - start)
-    return start + way + u * (1 - u) ** 2 * leaving + u**2 * (u - 1) * coming
+    along = u**2 * (3 - 2 * u) * way + u * (1 - u) ** 2 * leaving + u**2 * (u - 1) * coming
+    rate = 6 * u * (1 - u) * way + (1 - u) * (1 - 3 * u) * leaving + u * (3 * u - 2) * coming
+    return start + along, rate / length
 
 
-def controller_excess(bounds: Bounds, points: Points) -> float:
+@dataclass(frozen=True)
+class Followed:
+    """Points that a controller follows from a stamp on, to where it rests."""
+
+    stamp_ns: int
+    points: Points
+
+    def state(self, now_ns: int) -> tuple[Array, Array]:
+        """Position and velocity (J,) at a time."""
+        positions, velocities = sampled(self.points, self._at_s(now_ns, np.zeros(1)))
+        return positions[0], velocities[0]
+
+    def before(self, now_ns: int) -> Array:
+        """The last positions (3, J) before a time, `CHECK_S` apart."""
+        return interpolated(self.points, self._at_s(now_ns, CHECK_S * np.arange(-3.0, 0.0)))
+
+    def _at_s(self, now_ns: int, since_s: Array) -> Array:
+        at_s = (now_ns - self.stamp_ns) / 1e9 + since_s
+        return np.clip(at_s, 0.0, self.points.times_s[-1])
+
+
+def led_over(points: Points, position: Array, velocity: Array, within_s: float) -> Points:
+    """The points, from another position and velocity (J,) that they are gone over from within a
+    time: along the cubic from what is between to nothing."""
+    within_s = min(within_s, float(points.times_s[-1]))
+    between = Points(
+        np.array([0.0, within_s]),
+        np.stack([position - points.positions[0], np.zeros_like(position)]),
+        np.stack([velocity - points.velocities[0], np.zeros_like(velocity)]),
+    )
+    way, rate = sampled(between, np.minimum(points.times_s, within_s))
+    return Points(points.times_s, points.positions + way, points.velocities + rate)
+
+
+def controller_excess(bounds: Bounds, points: Points, before: Array | None = None) -> float:
     """The largest velocity, acceleration or jerk on the controller's way, its rest included, as a
-    share of its limit; infinite where that way leaves the range further than its points do."""
+    share of its limit; infinite where that way leaves the range further than its points do.
+
+    `before` (3, J) are its positions before it, `CHECK_S` apart; without them nobody knows, and
+    the arm rests where it begins at rest.
+    """
     at_s: Array = np.arange(0.0, points.times_s[-1] + CHECK_S / 2, CHECK_S)
     positions = interpolated(points, at_s)
     lowest = np.minimum(bounds.lower, points.positions.min(axis=0))
     highest = np.maximum(bounds.upper, points.positions.max(axis=0))
     if np.any(positions < lowest - 1e-9) or np.any(positions > highest + 1e-9):
         return float("inf")
-    velocities = np.diff(positions, axis=0) / CHECK_S
+    if before is None:
+        before = np.repeat(positions[:1], 0 if points.velocities[0].any() else 3, axis=0)
+    way = np.concatenate([before, positions, np.repeat(positions[-1:], 3, axis=0)])
+    velocities = np.diff(way, axis=0) / CHECK_S
     changes = np.diff(velocities, axis=0) / CHECK_S
     hardest = np.maximum(bounds.acceleration, bounds.deceleration)
     shares = [
@@ -61,17 +109,9 @@ def controller_excess(bounds: Bounds, points: Points) -> float:
         np.abs(changes) / hardest,
     ]
     if np.isfinite(bounds.jerk).any():
-        shares.append(_jerks(points, positions) / bounds.jerk)
+        # From one acceleration to the next, as a robot's interface looks at them.
+        shares.append(np.abs(np.diff(changes, axis=0)) / CHECK_S / bounds.jerk)
     return max((float(share.max()) for share in shares if share.size), default=0.0)
-
-
-def _jerks(points: Points, positions: Array) -> Array:
-    """From one acceleration to the next along positions (T, J) `CHECK_S` apart, as a robot's
-    interface looks at them; the arm rests at the end, and before where it begins at rest."""
-    rest = np.repeat(positions[-1:], 3, axis=0)
-    before = np.repeat(positions[:1], 0 if points.velocities[0].any() else 3, axis=0)
-    way = np.concatenate([before, positions, rest])
-    return np.asarray(np.abs(np.diff(way, n=3, axis=0)) / CHECK_S**3)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,9 +21,12 @@ from groot_ros.chunks.execution.motion import Motion
 from groot_ros.chunks.execution.robot_motion import limits_of, trajectory_grip
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import (
+    Followed,
     Points,
     Ramp,
     controller_excess,
+    interpolated,
+    led_over,
     monotone_rates,
     ramp,
 )
@@ -43,6 +47,12 @@ TWIST_GAIN_HZ = 2.0
 POINT_SPACINGS_S = (0.04, 0.02, 0.01)
 # The velocity now is that of the last command and of the way that the motion goes in this time.
 AHEAD_S = 0.005
+# A controller that is farther (rad or m) from the motion is where another one began.
+NEAR = 0.05
+# Between its points a controller is no farther (rad or m) from the motion where that can be.
+MOST_ASTRAY = 1e-4
+# What lies between is gone over within a point, or longer where the limits want it.
+LED_OVER_S = (0.0, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -200,8 +210,8 @@ class JointStateOutput(_Stream):
 class TrajectoryOutput(_Stream):
     """Every new motion as one JointTrajectory for joint_trajectory_controller.
 
-    The first point is where the motion is now, so that the controller samples inside the message
-    and adds no way of its own; the last point is at rest. `with_velocities` False leaves the
+    The first point is where the motion is now, or, on the last message, its controller: it samples
+    inside the new one, adds no way of its own and does not jump. The last point is at rest. `with_velocities` False leaves the
     velocities to a controller that upsamples positions.
     """
 
@@ -218,6 +228,7 @@ class TrajectoryOutput(_Stream):
         self._sent: Motion | None = None
         self._sent_grip: float | None = None
         self._ramp: Ramp | None = None
+        self._followed: Followed | None = None
 
     def send(self, command: Command) -> None:
         """Publish when the motion, or where the gripper goes, is not what was sent last."""
@@ -231,10 +242,12 @@ class TrajectoryOutput(_Stream):
 
     def cease(self) -> None:
         """The next motion begins anew, its gripper where it is known to be."""
-        self._ramp = None
+        self._ramp = self._followed = None
 
     def message(self, command: Command) -> JointTrajectory:
-        points = trajectory_points(self._bounds, command, _grip_time_s(command, self._grip_speed))
+        least_s = _grip_time_s(command, self._grip_speed)
+        points = trajectory_points(self._bounds, command, least_s, self._followed)
+        self._followed = Followed(command.stamp_ns, points) if self._with_velocities else None
         closures = None
         if self._grip and command.setpoint.closure is not None:
             # From where the controller has it now, whatever the motion has made of a new goal.
@@ -259,29 +272,66 @@ def setpoint_message(robot: RobotConfig, setpoint: Setpoint, stamp_ns: int) -> A
     return JointState(header=header, name=list(robot.joints), position=setpoint.value)
 
 
-def trajectory_points(bounds: Bounds, command: Command, least_s: float) -> Points:
+def trajectory_points(
+    bounds: Bounds, command: Command, least_s: float, followed: Followed | None = None
+) -> Points:
     """A motion from now on, as points between which a controller's cubics keep to the bounds; at
-    least `least_s` long."""
-    motion, setpoint = command.motion, command.setpoint
-    assert setpoint.velocity is not None
-    past_s = (command.time_ns - motion.start_ns) / 1e9
-    left_s = max(motion.curve.duration_s - past_s, 0.0)
+    least `least_s` long.
+
+    `followed` is what the controller follows: where it is on that is not quite where the motion
+    is, whose points are led over from there.
+    """
+    start, before = _start(command, followed)
     best, least = None, np.inf
-    for spacing_s in POINT_SPACINGS_S:
-        count = max(1, round(max(left_s, least_s) / spacing_s))
-        times_s = np.linspace(0.0, max(left_s, least_s, spacing_s), count + 1)
-        positions, velocities = motion.curve.state(past_s + times_s)
-        positions, velocities = positions.copy(), velocities.copy()
-        positions[0], velocities[-1] = setpoint.value, 0.0
-        ahead = (motion.curve.at(past_s + AHEAD_S) - positions[0]) / AHEAD_S
-        velocities[0] = (setpoint.velocity + ahead) / 2
-        points = Points(times_s, positions, velocities)
-        if (found := controller_excess(bounds, points)) < least:
+    for spacing_s, within_s in product(POINT_SPACINGS_S, LED_OVER_S if followed else (0.0,)):
+        points = _points(command, spacing_s, least_s)
+        astray = _astray(command, points) / MOST_ASTRAY
+        if start:
+            points = led_over(points, *start, max(within_s, spacing_s))
+        found = max(controller_excess(bounds, points, before), astray)
+        if found < least:
             best, least = points, found
         if least <= 1.0:
             break
     assert best is not None
     return best
+
+
+def _start(
+    command: Command, followed: Followed | None
+) -> tuple[tuple[Array, Array] | None, Array | None]:
+    """Position and velocity where the controller is, and where it was before; None where the
+    motion begins elsewhere."""
+    if followed is None:
+        return None, None
+    position, velocity = followed.state(command.stamp_ns)
+    if np.any(np.abs(position - command.setpoint.value) > NEAR):
+        return None, None
+    return (position, velocity), followed.before(command.stamp_ns)
+
+
+def _points(command: Command, spacing_s: float, least_s: float) -> Points:
+    motion, setpoint = command.motion, command.setpoint
+    assert setpoint.velocity is not None
+    past_s = (command.time_ns - motion.start_ns) / 1e9
+    left_s = max(motion.curve.duration_s - past_s, 0.0)
+    count = max(1, round(max(left_s, least_s) / spacing_s))
+    times_s = np.linspace(0.0, max(left_s, least_s, spacing_s), count + 1)
+    positions, velocities = motion.curve.state(past_s + times_s)
+    positions, velocities = positions.copy(), velocities.copy()
+    positions[0], velocities[-1] = setpoint.value, 0.0
+    ahead = (motion.curve.at(past_s + AHEAD_S) - positions[0]) / AHEAD_S
+    velocities[0] = (setpoint.velocity + ahead) / 2
+    return Points(times_s, positions, velocities)
+
+
+def _astray(command: Command, points: Points) -> float:
+    """How far from the motion the cubics come: the next message begins there."""
+    at_s: Array = np.arange(0.0, points.times_s[-1], POINT_SPACINGS_S[-1])
+    past_s = (command.time_ns - command.motion.start_ns) / 1e9
+    away = interpolated(points, at_s) - command.motion.curve.at(past_s + at_s)
+    # From the setpoint on it has the first point to get there.
+    return float(np.abs(away[at_s >= points.times_s[1]]).max(initial=0.0))
 
 
 def _grip_time_s(command: Command, speed: float | None) -> float:
