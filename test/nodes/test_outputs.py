@@ -325,7 +325,7 @@ class Controller:
         return interpolated(self._points, np.array([at_s]))[0, 0]
 
 
-def followed_late(periods: Periods | None) -> Controller:
+def followed_late(keeps_time: bool) -> Controller:
     """A sine of 1 rad/s in 20 s, a chunk every 0.15 s, one command of twenty up to 0.2 s late."""
     rng, period_ns, step_ns = np.random.default_rng(1), 20_000_000, 66_666_667
     limits = Limits(joint_velocity=(1.5,), joint_acceleration=(5.0,))
@@ -336,6 +336,7 @@ def followed_late(periods: Periods | None) -> Controller:
     executor, controller = ChunkExecutor(limits, settings), Controller()
     executor.start_from(np.zeros(1), {}, 0)
     now_ns, chunks, sent = 0, 0, None
+    periods = Periods(0.02, 0.25, lambda: now_ns) if keeps_time else None
     while now_ns < 20_000_000_000:
         if now_ns >= 150_000_000 * chunks:
             stamp_ns = max(0, now_ns - 100_000_000)
@@ -348,7 +349,7 @@ def followed_late(periods: Periods | None) -> Controller:
             )
             chunks += 1
             assert executor.accept(chunks, chunk, now_ns) is None
-        for _ in range(periods.due(now_ns) if periods else 1):
+        for _ in range(periods.due() if periods else 1):
             setpoint = executor.setpoint(now_ns)
         assert setpoint and executor.motion
         if executor.motion is not sent:
@@ -363,7 +364,7 @@ def followed_late(periods: Periods | None) -> Controller:
 
 
 def test_trajectories_begin_where_their_controller_is_however_late_commands_are() -> None:
-    delayed = followed_late(None).jumps
-    jumps = followed_late(Periods(0.02, 0.25)).jumps
+    delayed = followed_late(False).jumps
+    jumps = followed_late(True).jumps
     assert len(jumps) > 100 and max(delayed) > 0.1
     assert np.percentile(jumps, 90) < 1e-4 and max(jumps) < 0.01, np.sort(jumps)[-10:]

@@ -26,15 +26,24 @@ class SimClock:
     def __init__(self, graph: Graph) -> None:
         self.time_ns = 1_000_000_000_000
         self.paused = False
+        self.speed = 1.0
+        self.count = 0
         self._last_s = time.monotonic()
         self._publisher = graph.node.create_publisher(Clock, "/clock", 1)
         graph.node.create_timer(PERIOD_S, self._tick)
 
+    def wait_told(self, times: int) -> None:
+        """Until the time was told so many times more."""
+        end = self.count + times
+        while self.count < end:
+            time.sleep(PERIOD_S)
+
     def _tick(self) -> None:
         now_s = time.monotonic()
         if not self.paused:
-            self.time_ns += int((now_s - self._last_s) * 1e9)
+            self.time_ns += int((now_s - self._last_s) * self.speed * 1e9)
         self._last_s = now_s
+        self.count += 1
         self._publisher.publish(Clock(clock=to_time(self.time_ns)))
 
 
@@ -59,10 +68,12 @@ def simulated() -> Iterator[Simulated]:
         yield Simulated(arm, clock, executor)
 
 
-def longest_way_m(arm: Arm, since: int) -> float:
-    """Between two commands."""
-    places = np.array([[p.pose.position.x, p.pose.position.y] for p in arm.poses[since:]])
-    return float(np.linalg.norm(np.diff(places, axis=0), axis=1).max())
+def assert_no_jump(arm: Arm, since: int) -> None:
+    """No command is farther than 0.5 m/s lead by the clock, or 25 mm where that has jumped."""
+    stamps, places = (values[since:] for values in arm.commands())
+    passed_s, ways = np.diff(stamps), np.linalg.norm(np.diff(places, axis=0), axis=1)
+    went_on = (passed_s > 0) & (passed_s < 0.25)
+    assert np.all(ways < 0.5 * np.where(went_on, passed_s + PERIOD_S, 5 * PERIOD_S))
 
 
 @pytest.mark.parametrize("jump_ns", [JUMP_NS, -JUMP_NS])
@@ -79,24 +90,38 @@ def test_a_jump_of_the_clock_stops_the_arm_until_the_next_chunk(
         lambda: any(words in line for line in simulated.executor.output[logged:]), words
     )
     arm.set_moving()
-    assert longest_way_m(arm, commanded) < 0.5 * 5 * PERIOD_S
+    assert_no_jump(arm, commanded)
     print(f"fault: clock jumps by {jump_ns / 1e9:.0f} s | at rest at once | {words}")
 
 
 def test_an_arm_stands_still_while_the_clock_does(simulated: Simulated) -> None:
     arm, clock = simulated.arm, simulated.clock
     arm.set_moving()
-    commanded = len(arm.poses)
     clock.paused = True
-    arm.graph.wait_for(
-        lambda: len(arm.poses) > commanded + 60 and still(arm, 50), "commands of one place"
-    )
+    clock.wait_told(50)
+    commanded = len(arm.poses)
+    clock.wait_told(50)
+    assert len(arm.poses) == commanded
     clock.paused = False
     arm.set_moving()
-    assert longest_way_m(arm, commanded) < 0.5 * 5 * PERIOD_S
+    assert_no_jump(arm, commanded)
     print("fault: clock pauses | at rest at once | nothing: reports pause too")
 
 
-def still(arm: Arm, count: int) -> bool:
-    """Whether the last commands are one and the same place."""
-    return len({(p.pose.position.x, p.pose.position.y) for p in arm.poses[-count:]}) == 1
+@pytest.mark.parametrize("speed", [0.3, 2.0])
+def test_an_arm_moves_by_the_clock_however_fast_that_goes(
+    simulated: Simulated, speed: float
+) -> None:
+    arm, clock = simulated.arm, simulated.clock
+    clock.speed = speed
+    arm.set_moving()
+    commanded = len(arm.poses)
+    arm.graph.wait_for(lambda: len(arm.poses) > commanded + 150, "commands")
+    clock.speed = 1.0
+    stamps, places = (values[commanded:] for values in arm.commands())
+    # Chunks go along a circle at 0.1 m/s, and a while of the clock is never as long as it says.
+    ends = np.searchsorted(stamps, stamps + 0.3)
+    starts = np.flatnonzero(ends < len(stamps))
+    ways = np.linalg.norm(places[ends[starts]] - places[starts], axis=1)
+    speeds = ways / (stamps[ends[starts]] - stamps[starts])
+    assert np.median(speeds) > 0.08 and speeds.max() < 0.13

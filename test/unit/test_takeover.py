@@ -24,7 +24,7 @@ from groot_ros.chunks.execution.robot_motion import (
 )
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import StopReason
-from groot_ros.chunks.execution.together import robot_borders
+from groot_ros.chunks.execution.together import ReachOfArms, places_of, robot_borders
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.takeover.leading import STEP_S
@@ -35,7 +35,7 @@ from groot_ros.files.config_file import read_yaml
 from groot_ros.robot.config import RobotConfig, load_robot, parse_robot
 from groot_ros.robot.urdf import load_urdf
 from groot_ros.share import share_file
-from groot_ros.signals.signals import Signals
+from groot_ros.signals.signals import Signals, arm_signal
 from groot_ros.signals.space import PoseSpace
 
 Array = np.ndarray
@@ -45,6 +45,7 @@ NOT_ITS_TURN = "it is not its turn"
 HOMES = {
     "sim": np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
     "so101": np.array([0.0, -1.2, 1.2, 1.0, 0.0]),
+    "aloha": np.array([0.0, -0.9, 1.1, 0.0, 0.3, 0.0] * 2),
 }
 
 
@@ -56,7 +57,12 @@ def sim(**operator: Any) -> RobotConfig:
 
 
 POSES = sim(ee_pose={"topic": "hand"})
-ROBOTS = {"twist": sim(), "pose": POSES, "leader": load_robot("so101")}
+ROBOTS = {
+    "twist": sim(),
+    "pose": POSES,
+    "leader": load_robot("so101"),
+    "leaders": load_robot("aloha"),
+}
 
 
 def stamp(now_ns: int, frame: str = "fr3_link0") -> SimpleNamespace:
@@ -79,9 +85,10 @@ def twist_message(now_ns: int, twist: Any, frame: str = "fr3_link0") -> SimpleNa
     return SimpleNamespace(header=stamp(now_ns, frame), twist=held)
 
 
-def leader_message(now_ns: int, joints: Any) -> SimpleNamespace:
-    names = list(ROBOTS["leader"].joints)
-    return SimpleNamespace(header=stamp(now_ns), name=names, position=[*map(float, joints)])
+def leader_message(now_ns: int, joints: Any, robot: str = "leader") -> SimpleNamespace:
+    names = list(ROBOTS[robot].each_arm[0].joints)
+    positions = [*map(float, joints[: len(names)])]
+    return SimpleNamespace(header=stamp(now_ns), name=names, position=positions)
 
 
 class Stage:
@@ -93,7 +100,11 @@ class Stage:
         settings = ExecutionSettings(period_s=self.period_ns / 1e9)
         self.motion = robot_executor(robot, settings)
         self.borders = robot_borders(robot)
-        self.reach = Reach(robot, load_urdf(robot.urdf)) if needs_reach(robot) else None
+        self.reach: Reach | ReachOfArms | None = None
+        if robot.arms:
+            self.reach = ReachOfArms(robot)
+        elif needs_reach(robot):
+            self.reach = Reach(robot, load_urdf(robot.urdf))
         self.following = FollowedActivation()
         access = ExecutorAccess(
             motion=self.motion,
@@ -109,8 +120,8 @@ class Stage:
         self.now_ns, self.count, self.refusal = BEGIN_NS, 0, ""
         self.place, self.commands = home, [home]
 
-    def receive(self, message: Any) -> None:
-        self.takeover.arms[0].motion.receive(message, self.now_ns)
+    def receive(self, message: Any, arm: int = 0) -> None:
+        self.takeover.arms[arm].motion.receive(message, self.now_ns)
 
     def execute(self, chunk_id: int, chunk: Chunk) -> str | None:
         """As the node does."""
@@ -150,16 +161,21 @@ class Stage:
         """A chunk of the policy that leads along a way in a second, where it may."""
         if not self.operator.lets(stamp_ns):
             return NOT_ITS_TURN
-        space = self.robot.output.signal.kind.space
-        steps = space.displace(self.place, np.linspace(0, 1, 16)[:, None] * way)
-        signal, era = self.robot.output.signal, self.following.era
+        signal, era = self.robot.output.commanded, self.following.era
+        steps = signal.kind.space.displace(self.place, np.linspace(0, 1, 16)[:, None] * way)
+        signals = {signal: steps}
+        if self.robot.arms:
+            places = places_of(self.robot)
+            signals = {
+                arm_signal(f"{arm}/joint_position"): steps[:, places[arm]] for arm in places
+            }
         self.count += 1
-        chunk = Chunk(stamp_ns, 10**9 // 15, era, signals=Signals.of({signal: steps}))
+        chunk = Chunk(stamp_ns, 10**9 // 15, era, signals=Signals.of(signals))
         return self.execute(self.count, chunk)
 
     def check(self) -> None:
         """Commands keep to range, velocity and acceleration of the robot file."""
-        bounds = Bounds.of(self.robot.limits, self.robot.output.signal.kind)
+        bounds = Bounds.of(self.robot.limits, self.robot.output.commanded.kind)
         commands, period_s = np.array(self.commands), self.period_ns / 1e9
         ways = bounds.space.difference(commands[1:], commands[:-1])
         places = bounds.space.places(commands)
@@ -315,7 +331,9 @@ numbers = st.one_of(
 )
 events = st.lists(
     st.tuples(
-        st.sampled_from(["send", "send", "send", "quiet", "take", "back", "policy", "stale"]),
+        st.sampled_from(
+            ["send", "send", "send", "quiet", "take", "back", "policy", "stale", "slow", "stop"]
+        ),
         st.lists(numbers, min_size=7, max_size=7),
         st.integers(1, 12),
     ),
@@ -339,13 +357,20 @@ def test_no_command_leaves_the_limits_whatever_the_operator_sends(
                 stage.take_over()
             elif event == "back" and stage.takeover.control is not Control.POLICY:
                 stage.hand_back()
+            elif event == "stop":
+                stage.motion.halt(StopReason.STALE, stage.now_ns)
             for _ in range(ticks):
+                if event == "slow":
+                    share = min(max(abs(values[0]), 0.1), 1.0)
+                    stage.motion.set_speed_scale(share, stage.now_ns)
                 sent_ns = stage.now_ns - (event == "stale") * 10**9
                 if event in ("send", "stale"):
-                    stage.receive(_message(name, sent_ns, values))
+                    for arm in range(len(stage.takeover.arms)):
+                        stage.receive(_message(name, sent_ns, values[::-1] if arm else values), arm)
                 elif event == "policy":
-                    size = 6 if name != "leader" else 5
-                    stage.policy_chunk(np.nan_to_num(values[:size]), stage.now_ns)
+                    size = {"leader": 5, "leaders": 12}.get(name, 6)
+                    way = np.resize(np.nan_to_num(values), size)
+                    stage.policy_chunk(way, stage.now_ns)
                 stage.tick()
     stage.check()
 
@@ -355,7 +380,7 @@ def _message(name: str, now_ns: int, values: list[float]) -> Any:
         return twist_message(now_ns, values[:6])
     if name == "pose":
         return pose_message(now_ns, values)
-    return leader_message(now_ns, values[:5])
+    return leader_message(now_ns, values, name)
 
 
 def go_home(stage: Stage) -> str | None:

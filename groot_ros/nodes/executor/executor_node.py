@@ -107,8 +107,7 @@ class ExecutorNode(GuardedLifecycleNode):
         )
         make = TapedExecutor if p.black_box else ChunkExecutor
         self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
-        keeps_time = self._motion.settings.interpolated and self._clock_watch is not None
-        self._periods = Periods(settings.period_s, settings.longest_gap_s) if keeps_time else None
+        self._periods = self._counted_periods(self._motion.settings)
         self._motion.set_speed_scale(p.speed_scale, 0)
         self._borders = robot_borders(self._robot, p.longest_chunk, p.workspace_margin)
         self._intake = ChunkIntake(self._robot, self._borders, p.watchdog)
@@ -121,6 +120,7 @@ class ExecutorNode(GuardedLifecycleNode):
             reliability=self.stream_reliability,
             state_came=self._on_state,
         )
+        self._looked_at: dict[str, Array] = {}
         self._commanded = self._rejected = 0
         self._commanding = False
         self._problem = ""
@@ -134,6 +134,14 @@ class ExecutorNode(GuardedLifecycleNode):
             self.get_logger().warning(unknown)
         if self._dry_run:
             self.get_logger().warning("dry run: setpoints are published, nothing is commanded")
+
+    def _counted_periods(self, settings: ExecutionSettings) -> Periods | None:
+        """Where commands are made up for: a controller goes on by its own clock, and a simulator's
+        goes as fast as it likes. In lockstep each tick is a command."""
+        if self.lockstep or not (settings.interpolated or self._clock_watch is None):
+            return None
+        clock = time.monotonic_ns if self._clock_watch else super().now_ns
+        return Periods(settings.period_s, settings.longest_gap_s, clock)
 
     def _create_interfaces(self, p: ExecutorParameters) -> None:
         subscribe = self.create_subscription
@@ -440,7 +448,7 @@ class ExecutorNode(GuardedLifecycleNode):
             return 1, 0
         if self._motion.is_idle:
             self._periods.restart()
-        return self._periods.due(time.monotonic_ns()), self._periods.behind_ns
+        return self._periods.due(), self._periods.behind_ns
 
     def _cease(self) -> None:
         """Nothing is commanded any more: what would go on all the same is told to stop."""
@@ -458,10 +466,13 @@ class ExecutorNode(GuardedLifecycleNode):
     def _newest(self, now_ns: int) -> Array:
         """The newest state, of all arms; NotReady also when no robot can be there."""
         states = []
-        for name in self._robot.moved:
+        for name in self._buffer.fields:
             states.append(state := self._buffer.newest_state(name, now_ns))
+            if self._looked_at.get(name) is state:
+                continue
             if reason := self._signal.kind.wrong(state[None], name):
                 raise NotReady(f"{reason}: check its publisher")
+            self._looked_at[name] = state
         return states[0] if len(states) == 1 else np.concatenate(states)
 
     def _measured(self, now_ns: int) -> Array | None:
