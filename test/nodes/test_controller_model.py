@@ -15,7 +15,8 @@ from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import Points, interpolated
-from groot_ros.nodes.drivers.outputs import Command, TrajectoryOutput, trajectory_message
+from groot_ros.nodes.drivers.command import Command
+from groot_ros.nodes.drivers.outputs import TrajectoryOutput, trajectory_message
 from groot_ros.observation.fields import to_ns
 from groot_ros.robot.commands import GripCommand
 from groot_ros.robot.config import load_robot

@@ -19,21 +19,21 @@ from groot_ros.chunks.execution.motion import Motion, Planner
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import (
-    Followed,
     INTERPOLATED,
+    Followed,
     Points,
     controller_excess,
     interpolated,
 )
 from groot_ros.errors import UserError
+from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.grippers import ActionGrip, grip_publisher
 from groot_ros.nodes.drivers.outputs import (
-    Command,
     JointStreamOutput,
     TrajectoryOutput,
     TwistOutput,
-    trajectory_points,
 )
+from groot_ros.nodes.drivers.trajectory_points import trajectory_points
 from groot_ros.nodes.messages import chunk_cloud
 from groot_ros.observation.fields import to_ns
 from groot_ros.robot.commands import GripCommand

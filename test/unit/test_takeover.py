@@ -361,12 +361,14 @@ def test_no_command_leaves_the_limits_whatever_the_operator_sends(
                 stage.motion.halt(StopReason.STALE, stage.now_ns)
             for _ in range(ticks):
                 if event == "slow":
-                    share = min(max(abs(values[0]), 0.1), 1.0)
+                    share = min(max(abs(float(np.nan_to_num(values[0]))), 0.1), 1.0)
                     stage.motion.set_speed_scale(share, stage.now_ns)
                 sent_ns = stage.now_ns - (event == "stale") * 10**9
                 if event in ("send", "stale"):
                     for arm in range(len(stage.takeover.arms)):
-                        stage.receive(_message(name, sent_ns, values[::-1] if arm else values), arm)
+                        stage.receive(
+                            _message(name, sent_ns, values[::-1] if arm else values), arm
+                        )
                 elif event == "policy":
                     size = {"leader": 5, "leaders": 12}.get(name, 6)
                     way = np.resize(np.nan_to_num(values), size)

@@ -9,9 +9,9 @@ from rclpy.node import Node
 from groot_ros.chunks.chunk import Setpoint
 from groot_ros.chunks.execution.motion import Motion
 from groot_ros.chunks.execution.together import places_of
+from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.drivers.outputs import (
-    Command,
     CommandPublisher,
     Output,
     arm_output,

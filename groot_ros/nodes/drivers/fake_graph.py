@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from groot_ros.nodes.drivers.outputs import Command, Output
+from groot_ros.nodes.drivers.command import Command
+from groot_ros.nodes.drivers.outputs import Output
 from groot_ros.nodes.raw_topics import node_of
 from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.links import Link, robot_links

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +14,6 @@ from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from groot_ros.chunks.chunk import Setpoint
-from groot_ros.chunks.execution.gripper import Closures
 from groot_ros.chunks.execution.motion import Motion
 from groot_ros.chunks.execution.robot_motion import limits_of, trajectory_grip
 from groot_ros.chunks.limits.bounds import Bounds
@@ -24,18 +21,16 @@ from groot_ros.chunks.limits.controller_spline import (
     Followed,
     Points,
     Ramp,
-    controller_excess,
-    interpolated,
-    led_over,
     monotone_rates,
     ramp,
 )
+from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.grippers import GripPublisher, changed, grip_publisher
+from groot_ros.nodes.drivers.trajectory_points import grip_time_s, trajectory_points
 from groot_ros.nodes.messages import pose_stamped, to_duration, to_time, twist_of
 from groot_ros.robot.commands import GRIPPER_COMMAND, GripCommand
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.kinds import JOINTS, POSE
-from groot_ros.signals.signals import GRIP
 from groot_ros.signals.space import PoseSpace
 
 Array = NDArray[np.float64]
@@ -43,37 +38,6 @@ Array = NDArray[np.float64]
 DEPTH = 1
 # Times per second that a twist makes up for the distance to the pose that it should lead to.
 TWIST_GAIN_HZ = 2.0
-# A trajectory's points are about this far apart, nearer where a controller's cubics need it.
-POINT_SPACINGS_S = (0.04, 0.02, 0.01)
-# The velocity now is that of the last command and of the way that the motion goes in this time.
-AHEAD_S = 0.005
-# A controller that is farther (rad or m) from the motion is where another one began.
-NEAR = 0.05
-# Between its points a controller is no farther (rad or m) from the motion where that can be.
-MOST_ASTRAY = 1e-4
-# What lies between is gone over within a point, or longer where the limits want it.
-LED_OVER_S = (0.0, 0.1, 0.2)
-
-
-@dataclass(frozen=True)
-class Command:
-    """What to send now: the setpoint, the whole motion that it belongs to, where the robot is.
-
-    `time_ns` is when that is in the motion's own time, `measured` (7,) the end-effector pose, for
-    profiles that need it, `grip_goals` the closures that the grippers go to.
-    """
-
-    setpoint: Setpoint
-    motion: Motion
-    stamp_ns: int
-    time_ns: int
-    measured: Array | None = None
-    grip_goals: Closures = field(default_factory=dict)
-
-    @property
-    def grip_goal(self) -> float | None:
-        """Where the only gripper goes."""
-        return self.grip_goals.get(GRIP.name)
 
 
 class Output(Protocol):
@@ -211,8 +175,8 @@ class TrajectoryOutput(_Stream):
     """Every new motion as one JointTrajectory for joint_trajectory_controller.
 
     The first point is where the motion is now, or, on the last message, its controller: it samples
-    inside the new one, adds no way of its own and does not jump. The last point is at rest. `with_velocities` False leaves the
-    velocities to a controller that upsamples positions.
+    inside the new one, adds no way of its own and does not jump. The last point is at rest.
+    `with_velocities` False leaves the velocities to a controller that upsamples positions.
     """
 
     kind = JointTrajectory
@@ -245,7 +209,7 @@ class TrajectoryOutput(_Stream):
         self._ramp = self._followed = None
 
     def message(self, command: Command) -> JointTrajectory:
-        least_s = _grip_time_s(command, self._grip_speed)
+        least_s = grip_time_s(command, self._grip_speed)
         points = trajectory_points(self._bounds, command, least_s, self._followed)
         self._followed = Followed(command.stamp_ns, points) if self._with_velocities else None
         closures = None
@@ -270,76 +234,6 @@ def setpoint_message(robot: RobotConfig, setpoint: Setpoint, stamp_ns: int) -> A
         return pose_stamped(setpoint.value, stamp_ns, robot.base_frame)
     header = Header(stamp=to_time(stamp_ns))
     return JointState(header=header, name=list(robot.joints), position=setpoint.value)
-
-
-def trajectory_points(
-    bounds: Bounds, command: Command, least_s: float, followed: Followed | None = None
-) -> Points:
-    """A motion from now on, as points between which a controller's cubics keep to the bounds; at
-    least `least_s` long.
-
-    `followed` is what the controller follows: where it is on that is not quite where the motion
-    is, whose points are led over from there.
-    """
-    start, before = _start(command, followed)
-    best, least = None, np.inf
-    for spacing_s, within_s in product(POINT_SPACINGS_S, LED_OVER_S if followed else (0.0,)):
-        points = _points(command, spacing_s, least_s)
-        astray = _astray(command, points) / MOST_ASTRAY
-        if start:
-            points = led_over(points, *start, max(within_s, spacing_s))
-        found = max(controller_excess(bounds, points, before), astray)
-        if found < least:
-            best, least = points, found
-        if least <= 1.0:
-            break
-    assert best is not None
-    return best
-
-
-def _start(
-    command: Command, followed: Followed | None
-) -> tuple[tuple[Array, Array] | None, Array | None]:
-    """Position and velocity where the controller is, and where it was before; None where the
-    motion begins elsewhere."""
-    if followed is None:
-        return None, None
-    position, velocity = followed.state(command.stamp_ns)
-    if np.any(np.abs(position - command.setpoint.value) > NEAR):
-        return None, None
-    return (position, velocity), followed.before(command.stamp_ns)
-
-
-def _points(command: Command, spacing_s: float, least_s: float) -> Points:
-    motion, setpoint = command.motion, command.setpoint
-    assert setpoint.velocity is not None
-    past_s = (command.time_ns - motion.start_ns) / 1e9
-    left_s = max(motion.curve.duration_s - past_s, 0.0)
-    count = max(1, round(max(left_s, least_s) / spacing_s))
-    times_s = np.linspace(0.0, max(left_s, least_s, spacing_s), count + 1)
-    positions, velocities = motion.curve.state(past_s + times_s)
-    positions, velocities = positions.copy(), velocities.copy()
-    positions[0], velocities[-1] = setpoint.value, 0.0
-    ahead = (motion.curve.at(past_s + AHEAD_S) - positions[0]) / AHEAD_S
-    velocities[0] = (setpoint.velocity + ahead) / 2
-    return Points(times_s, positions, velocities)
-
-
-def _astray(command: Command, points: Points) -> float:
-    """How far from the motion the cubics come: the next message begins there."""
-    at_s: Array = np.arange(0.0, points.times_s[-1], POINT_SPACINGS_S[-1])
-    past_s = (command.time_ns - command.motion.start_ns) / 1e9
-    away = interpolated(points, at_s) - command.motion.curve.at(past_s + at_s)
-    # From the setpoint on it has the first point to get there.
-    return float(np.abs(away[at_s >= points.times_s[1]]).max(initial=0.0))
-
-
-def _grip_time_s(command: Command, speed: float | None) -> float:
-    """How long the gripper still moves."""
-    closure, goal = command.setpoint.closure, command.grip_goal
-    if closure is None or goal is None or speed is None:
-        return 0.0
-    return abs(goal - closure) / speed
 
 
 def trajectory_message(

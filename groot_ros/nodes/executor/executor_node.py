@@ -35,8 +35,9 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.drivers.arm_description import ArmDescription
 from groot_ros.nodes.drivers.arm_outputs import all_command_topics, command_publisher
+from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.fake_graph import FakeOnlyPublisher
-from groot_ros.nodes.drivers.outputs import Command, Output, SetpointPublisher
+from groot_ros.nodes.drivers.outputs import Output, SetpointPublisher
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
 from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
