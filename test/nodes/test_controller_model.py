@@ -117,6 +117,8 @@ def test_a_controller_takes_every_trajectory_and_keeps_to_the_limits_with_it(
                 executor.halt(rng.choice([StopReason.CANCELLED, StopReason.UNFAMILIAR]), now_ns)
                 goal = executor.held
         executor.resume()
+        if rng.random() < 0.02:
+            executor.set_speed_scale(float(rng.uniform(0.1, 1.0)), now_ns)
         setpoint = executor.setpoint(now_ns)
         if setpoint and executor.motion is not sent:
             sent = executor.motion
