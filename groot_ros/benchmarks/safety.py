@@ -89,13 +89,15 @@ def measure(
 
 @dataclass
 class LimitTrial:
-    """One arm for a while: chunks, stops, resumes, delays, all from a seed."""
+    """One arm for a while: chunks, stops, resumes, delays, all from a seed; `interpolated` where
+    its motions are sent as trajectories."""
 
     limits: Limits
     signal: SignalSpec
     joints: int
     period_s: float
     seed: int
+    interpolated: bool = False
     findings: Findings = field(default_factory=Findings)
 
     def __post_init__(self) -> None:
@@ -108,6 +110,7 @@ class LimitTrial:
             blend_s=float(rng.choice([0.0, 0.05, 0.15, 0.4])),
             watchdog_s=0.6,
             period_s=self.period_s,
+            interpolated=self.interpolated,
         )
         self._executor = ChunkExecutor(self.limits, settings)
         self._period_ns = round(self.period_s * S)

@@ -52,6 +52,11 @@ class Output:
         return EE_POSE if self.profile in ("pose", "twist") else JOINT_POSITION
 
     @property
+    def interpolated(self) -> bool:
+        """Whether whole motions are sent, between whose points the controller interpolates."""
+        return self.profile in ("joint_trajectory", "jtc_upsampling")
+
+    @property
     def signal(self) -> SignalSpec:
         """What chunks must hold."""
         return EE_POSE if self.kinematics else self.commanded

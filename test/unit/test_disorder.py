@@ -114,6 +114,13 @@ def test_no_order_of_calls_leads_out_of_the_limits(robot: str, seed: int) -> Non
     joints = config.observations.joint_position
     assert joints
     period_s = 1.0 / config.output.rate_hz
-    trial = Disorder(config.limits, config.output.commanded, len(joints.joints), period_s, seed)
+    trial = Disorder(
+        config.limits,
+        config.output.commanded,
+        len(joints.joints),
+        period_s,
+        seed,
+        config.output.interpolated,
+    )
     found = trial.run(400)
     assert found.is_safe, found

@@ -135,7 +135,12 @@ def test_chunks_of_every_kind_stops_and_delays_against_a_robot_file(robot: str) 
     assert joints
     period_s = 1.0 / config.output.rate_hz
     trial = LimitTrial(
-        config.limits, config.output.commanded, len(joints.joints), period_s, seed=7
+        config.limits,
+        config.output.commanded,
+        len(joints.joints),
+        period_s,
+        seed=7,
+        interpolated=config.output.interpolated,
     )
     found = trial.run(600)
     assert found.is_safe, found

@@ -39,7 +39,7 @@ def robot_executor(
         settings,
         signal=robot.output.commanded,
         grips=tuple(of_arm(name, GRIP.name) for name in robot.arms) or (GRIP.name,),
-        interpolated=robot.output.profile in ("joint_trajectory", "jtc_upsampling"),
+        interpolated=robot.output.interpolated,
     )
     return make(limits_of(robot), settings)
 

@@ -71,6 +71,7 @@ def _simulated(name: str, commands: int, seed: int) -> dict[str, Any]:
             joints=len(robot.joints),
             period_s=1.0 / robot.output.rate_hz,
             seed=seed,
+            interpolated=robot.output.interpolated,
         )
         findings.add(trial.run(min(TRIAL, commands - findings.commands)))
         seed += 1
