@@ -63,7 +63,7 @@ class Timeline:
 
     def end_with(self, planned: Planned) -> None:
         """From its start on a motion takes the place of all others; until then it goes on."""
-        self._before, self.current, self._ahead = self.current, planned, []
+        self._before, self.current, self._ahead = self.at(self.now_ns), planned, []
 
     def drop_ahead(self) -> None:
         """Nothing follows the current motion."""
