@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -54,10 +55,10 @@ def test_keys_and_a_gamepad_move_the_hand(
         return robot.pose[2] > begun[2] + 0.02
 
     graph.wait_for(rises, "the hand to rise")
-    arm.wait_resting()
     said = ended(keys, "gq")
     assert "operator" in said and "hand_back" in said
     wait_control("handover")
+    arm.wait_resting()
 
     sticks = teleop("--device=gamepad", "--no-take-over")
     joy = graph.node.create_publisher(Joy, "joy", 10)
@@ -73,6 +74,6 @@ def test_keys_and_a_gamepad_move_the_hand(
     held.set()
     graph.wait_for(lambda: robot.pose[2] < high - 0.02, "the hand to sink")
     graph.node.destroy_timer(timer)
+    sticks.send_signal(signal.SIGINT)
+    assert "hand_back" in ended(sticks, "")
     arm.wait_resting()
-    sticks.terminate()
-    sticks.wait(QUIT_S)
