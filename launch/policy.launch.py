@@ -90,6 +90,7 @@ ARGUMENTS = [
     argument(ExecutorParameters, "strategy"),
     argument(PolicyParameters, "replan_steps"),
     argument(ExecutorParameters, "speed_scale"),
+    argument(ExecutorParameters, "watchdog"),
     argument(PolicyParameters, "device"),
     DeclareLaunchArgument(
         "autostart",
@@ -169,6 +170,7 @@ def _policy_and_executor(context: LaunchContext) -> list[Action]:
         "fake",
         "strategy",
         "speed_scale",
+        "watchdog",
         "black_box",
         "incident_folder",
         "use_sim_time",

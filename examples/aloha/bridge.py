@@ -73,7 +73,9 @@ class AlohaBridge(SimulatorNode):
             self._states[arm].publish(JointState(header=header, name=JOINTS, position=list(own)))
         if self._shutter.is_due(now_ns):
             for name, publisher in self._cameras.items():
-                publisher.publish(image(self._draw(name), now_ns, name))
+                # Drawing takes most of the time.
+                if publisher.get_subscription_count():
+                    publisher.publish(image(self._draw(name), now_ns, name))
 
     def advance(self) -> bool:
         self._task.before_step(self._action, self._physics)

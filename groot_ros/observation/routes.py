@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.cameras.catalog import CAMERA_TYPES, expected_type, kind_of, message_to_rgb
-from groot_ros.cameras.kind import Decode
+from groot_ros.cameras.kind import Decode, Picture
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import from_transform, to_ns
@@ -299,8 +299,13 @@ def _store_image(
         # Also without a time: what follows is made of it.
         for picture_ns, decode in decoder.take(video, bytes(message.data), stamp_ns):
             if picture_ns:
-                buffer.add_image(name, picture_ns, decode)
+                buffer.add_image(name, picture_ns, partial(_viewed, camera, decode))
         if decoder.problem:
             buffer.report(name, decoder.problem)
     elif stamp_ns:
-        buffer.add_image(name, stamp_ns, partial(message_to_rgb, message, camera))
+        decode = partial(message_to_rgb, message, camera)
+        buffer.add_image(name, stamp_ns, partial(_viewed, camera, decode))
+
+
+def _viewed(camera: CameraStream, decode: Decode) -> Picture:
+    return camera.view.of(decode())

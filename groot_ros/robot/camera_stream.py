@@ -5,11 +5,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from groot_ros.files.typed import Finite, Misfit, numbers, text
+import numpy as np
+from numpy.typing import NDArray
+
+from groot_ros.errors import UserError
+from groot_ros.files.typed import Finite, Misfit, numbers, text, whole
 from groot_ros.robot.stream_time import HEADER, MaxAge, TimeKeys
 from groot_ros.robot.topic import Topic
 
+Picture = NDArray[np.uint8]
+
 CAMERA_MAX_AGE_S = 0.3
+Pixels = Annotated[int, whole(0, 65_535)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureView:
+    """A part of a picture, turned and mirrored, in this order.
+
+    `crop` is left, top, width and height of the part in pixels of the picture as it comes, None
+    for all of it; `rotate_deg` a multiple of 90, clockwise; `mirror` swaps left and right.
+    """
+
+    crop: tuple[int, int, int, int] | None = None
+    rotate_deg: int = 0
+    mirror: bool = False
+
+    def of(self, picture: Picture) -> Picture:
+        """The view of a picture (H, W, 3); UserError for one that does not hold `crop`."""
+        if self.crop:
+            picture = self._part(picture, *self.crop)
+        if self.rotate_deg:
+            picture = np.rot90(picture, -self.rotate_deg // 90)
+        if self.mirror:
+            picture = picture[:, ::-1]
+        return np.ascontiguousarray(picture)
+
+    def _part(self, picture: Picture, left: int, top: int, width: int, height: int) -> Picture:
+        size = picture.shape[1], picture.shape[0]
+        if left + width > size[0] or top + height > size[1]:
+            raise UserError(
+                f"crop is {list(self.crop or ())}, which leaves a picture of {size[0]}x{size[1]}: "
+                "[LEFT, TOP, WIDTH, HEIGHT] in pixels are expected in the robot file"
+            )
+        return picture[top : top + height, left : left + width]
 
 
 @dataclass(frozen=True)
@@ -19,7 +58,9 @@ class CameraStream:
 
     What it sends is told by its topic's type. `compressed` is what it is taken for before anybody
     has sent: CompressedImage. `encoding` (rgb8 or bgr8, may be empty) says what pictures of
-    encoding 8UC3 are, `depth_range_m` which depth from near to far becomes grey.
+    encoding 8UC3 are, `depth_range_m` which depth from near to far becomes grey. `view` is what of
+    a picture is used: [left, top, width, height] of `crop` in pixels, then turned by `rotate`
+    degrees clockwise, then mirrored.
     """
 
     topic: str
@@ -30,6 +71,7 @@ class CameraStream:
     max_age_s: float = CAMERA_MAX_AGE_S
     clock: str = HEADER
     depth_range_m: tuple[float, float] | None = None
+    view: PictureView = PictureView()
 
 
 class CameraKeys(TimeKeys, frozen=True, kw_only=True):
@@ -42,6 +84,9 @@ class CameraKeys(TimeKeys, frozen=True, kw_only=True):
     """What 8UC3 means."""
     max_age: MaxAge = CAMERA_MAX_AGE_S
     depth_range: Annotated[tuple[Finite, ...], numbers("m", 2)] | None = None
+    crop: Annotated[tuple[Pixels, ...], numbers("px", 4)] | None = None
+    rotate: Literal[0, 90, 180, 270] = 0
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,6 +96,18 @@ class CameraKeys(TimeKeys, frozen=True, kw_only=True):
                 f"is [{near_m:g}, {far_m:g}], expected [NEAR, FAR] in m, 0 or more each",
                 "depth_range",
             )
+        if self.crop and 0 in self.crop[2:]:
+            raise Misfit(
+                f"is {list(self.crop)}, expected [LEFT, TOP, WIDTH, HEIGHT] with some pixels",
+                "crop",
+            )
+
+    @property
+    def _part(self) -> tuple[int, int, int, int] | None:
+        if self.crop is None:
+            return None
+        left, top, width, height = self.crop
+        return left, top, width, height
 
     def stream(self, name: str) -> CameraStream:
         """The camera of this name."""
@@ -64,6 +121,7 @@ class CameraKeys(TimeKeys, frozen=True, kw_only=True):
             max_age_s=self.max_age,
             clock=self.clock or HEADER,
             depth_range_m=(self.depth_range[0], self.depth_range[1]) if self.depth_range else None,
+            view=PictureView(crop=self._part, rotate_deg=self.rotate, mirror=self.mirror),
         )
 
 

@@ -223,11 +223,26 @@ def test_a_chunk_after_a_short_starvation_goes_on():
     assert executor.take_ended()[0].starved == 3
 
 
-def test_a_silent_policy_stops_the_arm_though_its_chunk_goes_on():
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.1])
+def test_a_silent_policy_stops_the_arm_though_its_chunk_goes_on(scale: float):
     executor = make(watchdog_s=0.5)
-    executor.accept(1, line(steps=90), 0)
-    run(executor, 0, S // 2 + 2 * TICK)
+    executor.set_speed_scale(scale, 0)
+    executor.accept(1, line(), 0)
+    silent_ns = int(S / 2 / scale)
+    run(executor, 0, silent_ns - 2 * TICK)
+    assert executor.activity is Activity.EXECUTING
+    run(executor, silent_ns - 2 * TICK, silent_ns + 2 * TICK)
     assert executor.activity is Activity.STOPPING
+    assert f"none for {0.5 / scale:.1f} s (watchdog: 0.5 s" in executor.stops.sentence
+
+
+def test_steps_that_the_limits_stretch_are_waited_for():
+    """A policy that sends a chunk after every 4 steps of the last one."""
+    executor = make(Limits(linear_velocity=0.05, linear_acceleration=1.0), watchdog_s=0.5)
+    executor.accept(1, line(), 0)
+    run(executor, 0, S)
+    assert executor.progress(S).step < 5
+    assert executor.activity is Activity.EXECUTING
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ Array = NDArray[np.float64]
 SEAM_COMMANDS = 2
 # In m/s or rad/s: what is slower looks as if it stood.
 SLOWEST = 2e-3
+# A chunk whose time passes slower than this share of the clock is not waited for.
+SLOWEST_SHARE = 0.1
 # Two commands are never nearer than the rest of a period.
 SPARE_SHARE = 0.8
 # Of a stop that nobody remembers the reason of, since somebody has resumed.
@@ -583,8 +585,10 @@ class ChunkExecutor:
                 # The chunk has been played: what is left is the motion's end.
                 self.stops.stop(StopReason.STARVED)
                 self.activity = Activity.STOPPING
-            elif now_ns - self._heard_ns > settings.watchdog_s * 1e9:
-                self.halt(StopReason.STARVED, now_ns)
+            elif self._is_silent(now_ns):
+                silent_s, limit_s = (now_ns - self._heard_ns) / 1e9, settings.watchdog_s
+                detail = f"none for {silent_s:.1f} s (watchdog: {limit_s:g} s of the chunk's time)"
+                self.halt(StopReason.STARVED, now_ns, detail)
         ended = timeline.now_ns >= timeline.current.motion.end_ns and self._governor.is_still
         if self.activity is Activity.STOPPING and ended:
             self.activity = Activity.HOLDING
@@ -596,6 +600,15 @@ class ChunkExecutor:
             if self.stops.reason is StopReason.STARVED:
                 self.stops.stop(StopReason.POLICY_GONE)
             self.release(now_ns)
+
+    def _is_silent(self, now_ns: int) -> bool:
+        """Whether nothing was heard for more of the chunk's time than the watchdog allows.
+
+        Who sends the next chunk after so many steps of this one waits longer where it is slow.
+        """
+        chunk_s = self._consumption.between_s(self._heard_ns, now_ns)
+        clock_s = (now_ns - self._heard_ns) / 1e9
+        return max(chunk_s, SLOWEST_SHARE * clock_s) > self.settings.watchdog_s
 
     def _notice_gap(self, now_ns: int) -> None:
         """Whoever comes first after a time without commands must not see the motion go on."""

@@ -16,10 +16,10 @@ class ExecutionSettings:
     """How chunks are executed.
 
     blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
-    long the policy may be silent, rejected_in_row how many chunks may be refused one after the
-    other, period_s the time between two commands (a command is so much of the motion, however
-    often it is asked for one); interpolated is whether a controller puts cubics between points of
-    the motion.
+    much of a chunk's own time passes while the policy is silent, rejected_in_row how many chunks
+    may be refused one after the other, period_s the time between two commands (a command is so
+    much of the motion, however often it is asked for one); interpolated is whether a controller
+    puts cubics between points of the motion.
     """
 
     signal: SignalSpec = EE_POSE

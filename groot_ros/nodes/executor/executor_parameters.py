@@ -49,8 +49,8 @@ class ExecutorParameters:
     )
     watchdog: float = parameter(
         1.0,
-        "how long the policy may be silent; then the arm stops, and after as long again nothing "
-        "is commanded until ~/resume",
+        "how much of a chunk is executed while the policy is silent; then the arm stops, and "
+        "after as long again nothing is commanded until ~/resume",
         unit="s",
         low=0.05,
         high=60.0,
