@@ -101,7 +101,7 @@ def main() -> None:
         for index in range(args.episodes):
             succeeded += node.demonstrate(args.seed + index)
             print(f"{index + 1} recorded, {succeeded} with success", flush=True)
-        node.clock.go_on()
+        node.clock.leave()
 
 
 if __name__ == "__main__":

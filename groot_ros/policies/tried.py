@@ -18,19 +18,19 @@ from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.sim.trials import EXECUTED_STEPS
 
 SIMULATED = "sim"
-"""The robot that policies are tried with."""
+"""The robot that policies are tried with where no other is named."""
 # Noise of the policy; the scenes have their own seeds.
 NOISE_SEED = 0
 ANSWER_TIMEOUT_S = 60.0
 
 
-def checkpoint_choice(checkpoint: Path | None) -> PolicyChoice:
-    """A checkpoint, or the shipped one, with the same noise in every episode.
+def checkpoint_choice(checkpoint: Path | None, robot: str = SIMULATED) -> PolicyChoice:
+    """A checkpoint, or the shipped one, for a robot file, with the same noise in every episode.
 
     UserError for one that does not name its variant.
     """
     folder = find_checkpoint(checkpoint or shipped_checkpoint())
-    variant = checkpoint_variant(folder, SIMULATED)
+    variant = checkpoint_variant(folder, load_robot(robot).name)
     if not variant:
         raise UserError(
             f"{folder} has no groot_ros.json that names its variant: evaluate a checkpoint of "

@@ -153,34 +153,48 @@ def explain_failure(task: Task, cubes: dict[str, Array], positions: Array, grips
 
 def summarize(trials: Trials, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Numbers of all trials."""
-    times_s = [outcome.duration_s for outcome in outcomes if outcome.succeeded]
-    failed = [outcome for outcome in outcomes if not outcome.succeeded]
-    interval = wilson_interval(len(times_s), len(outcomes))
     return {
         "task": trials.kind,
         "cubes": list(trials.cubes),
         "swap_after_s": trials.swap_after_s,
-        "successes": len(times_s),
-        "episodes": len(outcomes),
-        "interval": [round(bound, 3) for bound in interval],
-        "episodes_needed": trials_for_interval(len(times_s), len(outcomes)),
-        "mean_time_s": _mean(times_s),
+        **counted(outcomes),
         "flips": _mean([outcome.flips for outcome in outcomes]),
         "jerk_m_s3": _mean([outcome.jerk_m_s3 for outcome in outcomes]),
-        "failures": dict(Counter(outcome.failure for outcome in failed)),
-        "failed_scenes": [outcome.scene for outcome in failed],
         "scenes": [
             {
-                "scene": outcome.scene,
-                "instruction": outcome.instruction,
-                "succeeded": outcome.succeeded,
-                "duration_s": round(outcome.duration_s, 2),
-                "failure": outcome.failure,
+                **of_scene(outcome),
                 "flips": outcome.flips,
                 "jerk_m_s3": _mean([outcome.jerk_m_s3]),
             }
             for outcome in outcomes
         ],
+    }
+
+
+def counted(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How many succeeded, with the interval of the rate, and what became of the others."""
+    times_s = [outcome.duration_s for outcome in outcomes if outcome.succeeded]
+    failed = [outcome for outcome in outcomes if not outcome.succeeded]
+    interval = wilson_interval(len(times_s), len(outcomes))
+    return {
+        "successes": len(times_s),
+        "episodes": len(outcomes),
+        "interval": [round(bound, 3) for bound in interval],
+        "episodes_needed": trials_for_interval(len(times_s), len(outcomes)),
+        "mean_time_s": _mean(times_s),
+        "failures": dict(Counter(outcome.failure for outcome in failed)),
+        "failed_scenes": [outcome.scene for outcome in failed],
+    }
+
+
+def of_scene(outcome: Outcome) -> dict[str, Any]:
+    """One trial, as `compared` finds it again."""
+    return {
+        "scene": outcome.scene,
+        "instruction": outcome.instruction,
+        "succeeded": outcome.succeeded,
+        "duration_s": round(outcome.duration_s, 2),
+        "failure": outcome.failure,
     }
 
 

@@ -13,7 +13,7 @@ from groot_ros.observation.fields import NS, to_ns
 from groot_ros.timing.lockstep import Tick
 from groot_ros_msgs.msg import LockstepReport
 
-WAIT_S = 60.0
+WAIT_S, LEAVE_S = 60.0, 0.3
 SpinUntil = Callable[[Callable[[], bool], float], bool]
 
 
@@ -26,6 +26,7 @@ class OperatorClock(Protocol):
     def next_ns(self) -> int: ...
     def stop_at(self, time_ns: int) -> None: ...
     def go_on(self) -> None: ...
+    def leave(self) -> None: ...
     def wait_for_members(self, names: list[str]) -> None: ...
 
 
@@ -52,6 +53,9 @@ class WallClock:
 
     def go_on(self) -> None:
         """Nothing was stopped."""
+
+    def leave(self) -> None:
+        """Nobody waits for this node."""
 
     def wait_for_members(self, names: list[str]) -> None:
         """Nobody is waited for."""
@@ -96,6 +100,13 @@ class LockstepOperatorClock:
         """Let time pass again."""
         self._stop_ns = None
         self._member.review()
+
+    def leave(self) -> None:
+        """Time passes without this node from now on."""
+        self.go_on()
+        self._member.leave()
+        # Whoever ends at once may not be heard.
+        self._spin_until(lambda: False, LEAVE_S)
 
     def wait_for_members(self, names: list[str]) -> None:
         """Return when the clock waits for nodes."""

@@ -25,6 +25,7 @@ from groot_ros.sim.trials import Films, Outcome
 from groot_ros.timing.latency import SimulatedTime
 
 DEPTH = 100
+FIND_S = 20.0
 LATE = "the simulator did not tell of success"
 
 
@@ -62,7 +63,8 @@ class FilmingNode(SceneNode):
         self._first = next(iter(cameras), "")
         for name, camera in cameras.items():
             kind = get_message(expected_type(camera))
-            self.create_subscription(kind, camera.topic, partial(self._on_picture, name, camera), DEPTH)
+            store = partial(self._on_picture, name, camera)
+            self.create_subscription(kind, camera.topic, store, DEPTH)
 
     def begin_film(self) -> None:
         """Keep what comes from now on."""
@@ -116,7 +118,7 @@ def run_simulator_trials(
             if not alive():
                 raise UserError(f"the nodes have ended, see {log}")
             yield _run_trial(node, trials, scene, films, alive)
-        node.clock.go_on()
+        node.clock.leave()
 
 
 def _filmed(robot: RobotConfig, topic: str) -> dict[str, CameraStream]:
@@ -130,11 +132,8 @@ def _find_simulator(node: SceneNode) -> None:
     if not node.spin_until(lambda: bool(node.count_publishers("sim/success")), FIND_S):
         raise UserError(
             "no simulator publishes sim/success: start yours first, in the same ROS_DOMAIN_ID; it "
-            "offers sim/reset, sim/seed, sim/success and the parameter seed as a SimulatorNode does"
+            "offers sim/reset, sim/seed, sim/success and the parameter seed, as SimulatorNode does"
         )
-
-
-FIND_S = 20.0
 
 
 def _run_trial(
@@ -149,10 +148,10 @@ def _run_trial(
     node.begin_film()
     node.start_policy()
     until_ns = node.began_ns + round(trials.time_limit_s * NS)
-    succeeded = node.watch_for(lambda: node.succeeded, until_ns, alive)
+    succeeded = node.watch_for(lambda: node.succeeded_ns is not None, until_ns, alive)
     duration_s = ((node.succeeded_ns or until_ns) - node.began_ns) / NS
-    node.stop_policy()
     moments = node.end_film()
+    node.stop_policy()
     if moments and (film := films.path(scene, succeeded)):
         write_trial_film([pictures for _, pictures in moments], _rate_hz(moments), film)
     return Outcome(

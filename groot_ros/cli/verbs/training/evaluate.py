@@ -16,6 +16,11 @@ from groot_ros.cli.common_options import (
 )
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.robot_trials import RobotTrials, run_robot_trials
+from groot_ros.cli.simulator_trials import (
+    SimulatorEvaluation,
+    SimulatorOptions,
+    run_simulator_evaluation,
+)
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import group, option
@@ -108,6 +113,10 @@ class Options:
     json: bool = json_option()
     closed: ClosedLoop = group(title="in closed loop on the simulated arm")
     trials: RobotTrials = group(title="on a robot, whose policy and executor nodes run")
+    simulator: SimulatorOptions = group(
+        title="in a simulator of yours, a SimulatorNode that runs; with --checkpoint, --episodes, "
+        "--seed, --instruction, --time-limit, --executed-steps, --strategy and --films"
+    )
     against: OpenLoop = group(title="against a dataset")
 
 
@@ -121,7 +130,27 @@ def run(options: Options) -> int:
             "several checkpoints take turns on a robot: name it with --robot, or evaluate one at "
             "a time and compare with --compare"
         )
+    if options.simulator.simulator:
+        return _in_simulator(options)
     return _open_loop(options) if options.against.open_loop else _closed_loop(options)
+
+
+def _in_simulator(options: Options) -> int:
+    closed = options.closed
+    evaluation = SimulatorEvaluation(
+        options=options.simulator,
+        checkpoint=next(iter(options.checkpoint), None),
+        instruction=options.trials.instruction,
+        count=options.episodes,
+        seed=closed.seed,
+        time_limit_s=options.trials.time_limit,
+        executed_steps=closed.executed_steps,
+        strategy=closed.strategy,
+        timing=closed.time,
+        films=Films(options.output, closed.films),
+        compare=closed.compare,
+    )
+    return run_simulator_evaluation(evaluation, options.output, as_json=options.json)
 
 
 def _closed_loop(options: Options) -> int:

@@ -1,0 +1,115 @@
+"""`groot-ros evaluate --simulator`: trials in a simulator of anybody's, which judges them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groot_ros.cli.progress import with_progress
+from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
+from groot_ros.files.whole_file import write_whole
+from groot_ros.options import option
+from groot_ros.policies.tried import checkpoint_choice, chosen_strategy, executed_steps
+from groot_ros.sim.trials import FAILURES, Films, Outcome, compared, counted, of_scene
+from groot_ros.timing.latency import SimulatedTime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatorOptions:
+    """Which simulator judges, and what is filmed of it."""
+
+    simulator: str = option("its robot file", default="", metavar="ROBOT")
+    film_topic: str = option(
+        "camera that is filmed (default: those of the robot file)", default="", metavar="TOPIC"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatorEvaluation:
+    """What is tried in a simulator, and how."""
+
+    options: SimulatorOptions
+    checkpoint: Path | None
+    instruction: str
+    count: int
+    seed: int
+    time_limit_s: float
+    executed_steps: int | None
+    strategy: str
+    timing: SimulatedTime
+    films: Films
+    compare: Path | None
+
+
+def run_simulator_evaluation(
+    evaluation: SimulatorEvaluation, output: Path, *, as_json: bool
+) -> int:
+    """Try the checkpoint in scene after scene, tell how often it succeeded."""
+    from groot_ros.demo.contact_sheet import write_contact_sheet
+
+    result, outcomes = _tried(evaluation)
+    if evaluation.compare:
+        result["comparison"] = compared(evaluation.compare, result)
+    count = f"{result['successes']} of {result['episodes']}"
+    title = f"{result['variant']}, {result['strategy']}: {count}"
+    write_contact_sheet(title, outcomes, output / "contact_sheet.png")
+    write_whole(output / "evaluation.json", json.dumps(result, indent=2) + "\n")
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return 0
+    filmed = "failures" if evaluation.films.of == FAILURES else "trials"
+    files = "contact_sheet.png, " if outcomes[0].picture is not None else ""
+    print(f"wrote {output}: {files}evaluation.json, films of the {filmed}")
+    low, high = result["interval"]
+    print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
+    if (more := result["episodes_needed"] - result["episodes"]) > 0:
+        print(f"  {more} more episodes would know the rate to 10 points")
+    if evaluation.compare:
+        print(f"  {result['comparison']['words']}")
+    if result["mean_time_s"] is not None:
+        print(f"  mean time to success {result['mean_time_s']:.1f} s")
+    print(f"look at it: groot-ros view {quoted(output)}")
+    return 0
+
+
+def _tried(evaluation: SimulatorEvaluation) -> tuple[dict[str, Any], Sequence[Outcome]]:
+    """Numbers and outcomes of all trials."""
+    from groot_ros.nodes.clients.simulator_trials import SimulatorTrials, run_simulator_trials
+
+    if evaluation.checkpoint is None:
+        raise UserError("name the --checkpoint that was trained with this simulator's robot")
+    trials = SimulatorTrials(
+        robot=evaluation.options.simulator,
+        instruction=evaluation.instruction,
+        count=evaluation.count,
+        seed=evaluation.seed,
+        time_limit_s=evaluation.time_limit_s,
+        film_topic=evaluation.options.film_topic,
+    )
+    policy = checkpoint_choice(evaluation.checkpoint, trials.robot)
+    strategy = chosen_strategy(evaluation.strategy, policy)
+    steps = evaluation.executed_steps
+    steps = executed_steps(policy, strategy) if steps is None else steps
+    evaluation.films.clear()
+    tried = run_simulator_trials(
+        policy,
+        trials,
+        films=evaluation.films,
+        replan_steps=steps,
+        timing=evaluation.timing,
+        strategy=strategy,
+    )
+    outcomes = list(with_progress(tried, "trying", trials.count))
+    result = {
+        "variant": policy.variant,
+        "via": "simulator",
+        "strategy": strategy,
+        "executed_steps": steps,
+        **counted(outcomes),
+        "scenes": [of_scene(outcome) for outcome in outcomes],
+    }
+    return result, outcomes
