@@ -89,12 +89,31 @@ def draft_joints(draft: RobotDraft, seen: Sequence[SeenTopic], urdf: Urdf | None
     else:
         joints = _one_arm(draft, joints)
         draft.guess(f"{key}.joints", joints, "in the order of the messages, base first is right")
+    _name_other_states(draft, seen, topic)
     if others := other_arm(urdf, names, joints):
         draft.left_out.append(
             f"joints {', '.join(others)} seem to be another arm: this file is for one; of two "
             "arms each stands below `arms`, see config/robots/aloha.yaml"
         )
     return joints
+
+
+def _name_other_states(
+    draft: RobotDraft, seen: Sequence[SeenTopic], chosen: SeenTopic | None
+) -> None:
+    """Say that more than one topic tells of joints of an arm."""
+    for topic in seen:
+        is_other = topic is not chosen and topic.type_name == JOINT_STATE and is_state(topic)
+        if chosen and is_other and _arm_size(topic) >= ARM_JOINTS:
+            draft.left_out.append(
+                f"{topic.name} tells of {_arm_size(topic)} joints too: of the same arm, or of "
+                "another one; of two arms each stands below `arms`, see config/robots/aloha.yaml"
+            )
+
+
+def _arm_size(topic: SeenTopic) -> int:
+    """How many joints of an arm it tells of."""
+    return sum(not is_grip_joint(name) for name in topic.numbers)
 
 
 def _one_arm(draft: RobotDraft, joints: list[str]) -> list[str]:
@@ -110,7 +129,7 @@ def _joint_topic(seen: Sequence[SeenTopic]) -> SeenTopic | None:
     states = [topic for topic in seen if topic.type_name == JOINT_STATE and is_state(topic)]
 
     def size(topic: SeenTopic) -> tuple[int, int]:
-        return sum(not is_grip_joint(name) for name in topic.numbers), topic.count
+        return _arm_size(topic), topic.count
 
     found = max(states, key=size, default=None)
     return found if found and size(found)[0] else None

@@ -63,7 +63,7 @@ def test_the_draft_of_a_bag_loads_and_converts_that_bag(
 
 
 def test_a_leader_a_compressed_camera_and_an_array_are_told_by_what_they_are(
-    tmp_path: Path,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arm, maker = ArmBag(), MessageMaker()
     messages = [m for m in arm.messages() if m.topic not in ("/target_pose", "/gripper/command")]
@@ -73,6 +73,7 @@ def test_a_leader_a_compressed_camera_and_an_array_are_told_by_what_they_are(
         led = dict(zip(arm.joint_names, joints(time_s).tolist(), strict=True))
         messages += [
             Message(LEADER, JOINT_STATE, time_s, maker.joint_state(stamp_ns, led)),
+            Message("/right/joint_states", JOINT_STATE, time_s, maker.joint_state(stamp_ns, led)),
             Message("/fwd/commands", FLOATS, time_s, array(maker, joints(time_s).tolist())),
             Message("/vacuum_gripper/command", BOOL, time_s, maker.make(BOOL, data=time_s > 1.5)),
             Message(
@@ -83,6 +84,7 @@ def test_a_leader_a_compressed_camera_and_an_array_are_told_by_what_they_are(
             ),
         ]
     robot = load_robot(drafted(tmp_path, messages))
+    assert "left out: /right/joint_states tells of 7 joints too" in capsys.readouterr().out
     assert robot.labels["joint_position"].topic == LEADER
     assert robot.output.profile == "joint_stream"
     assert robot.commands.joint_position == "/fwd/commands"
