@@ -111,14 +111,17 @@ def run_simulator_trials(
         instruction=trials.instruction,
     )
     make = partial(FilmingNode, _filmed(robot, trials.film_topic), timing.real_time)
-    with ros2_process(launch, log) as alive, running_node(make) as node:
+    with running_node(make) as node:
         _find_simulator(node)
-        node.wait_for_nodes(alive)
-        for scene in range(trials.seed, trials.seed + trials.count):
-            if not alive():
-                raise UserError(f"the nodes have ended, see {log}")
-            yield _run_trial(node, trials, scene, films, alive)
-        node.clock.leave()
+        with ros2_process(launch, log) as alive:
+            try:
+                node.wait_for_nodes(alive)
+                for scene in range(trials.seed, trials.seed + trials.count):
+                    if not alive():
+                        raise UserError(f"the nodes have ended, see {log}")
+                    yield _run_trial(node, trials, scene, films, alive)
+            finally:
+                node.clock.leave()
 
 
 def _filmed(robot: RobotConfig, topic: str) -> dict[str, CameraStream]:
