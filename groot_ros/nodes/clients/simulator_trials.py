@@ -119,7 +119,7 @@ def run_simulator_trials(
                 for scene in range(trials.seed, trials.seed + trials.count):
                     if not alive():
                         raise UserError(f"the nodes have ended, see {log}")
-                    yield _run_trial(node, trials, scene, films, alive)
+                    yield _run_trial(node, trials, scene=scene, films=films, alive=alive)
             finally:
                 node.clock.leave()
 
@@ -142,6 +142,7 @@ def _find_simulator(node: SceneNode) -> None:
 def _run_trial(
     node: FilmingNode,
     trials: SimulatorTrials,
+    *,
     scene: int,
     films: Films,
     alive: Callable[[], bool],
@@ -158,12 +159,12 @@ def _run_trial(
     if moments and (film := films.path(scene, succeeded)):
         write_trial_film([pictures for _, pictures in moments], _rate_hz(moments), film)
     return Outcome(
-        scene,
-        trials.instruction,
-        succeeded,
-        duration_s,
-        "" if succeeded else LATE,
-        next(iter(moments[-1][1].values())) if moments else None,
+        scene=scene,
+        instruction=trials.instruction,
+        succeeded=succeeded,
+        duration_s=duration_s,
+        failure="" if succeeded else LATE,
+        picture=next(iter(moments[-1][1].values())) if moments else None,
     )
 
 
