@@ -15,6 +15,7 @@ from groot_ros.policies.checkpoint.folder import (
 )
 from groot_ros.policies.factory import AUTO, MODELS, PolicyChoice, chosen_codec
 from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.robot.config import load_robot
 from groot_ros.sim.trials import EXECUTED_STEPS
 
 SIMULATED = "sim"
