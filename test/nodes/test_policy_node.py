@@ -12,6 +12,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from graph import FakeRobot, Graph, NodeProcess
 from rclpy.action import ActionClient
+from shared_memory import left_of, mapped_segments, segments
 from stage import Stage, staged
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -23,11 +24,6 @@ from groot_ros.observation.fields import to_ns
 from groot_ros_msgs.action import RunPolicy
 from groot_ros_msgs.msg import ActionChunk, ChunkReport
 from groot_ros_msgs.srv import SetInstruction
-
-
-def shared_memory() -> set[str]:
-    """Fast DDS's segments on this machine."""
-    return {path.name for path in Path("/dev/shm").glob("*fastrtps*")}
 
 
 def with_steps(chunks: list[ActionChunk]) -> list[ActionChunk]:
@@ -70,11 +66,16 @@ def policy(graph: Graph, robot: FakeRobot, loaded: NodeProcess) -> Iterator[Node
 
 def test_lifecycle_from_configure_to_the_end(tiny_checkpoint: Path) -> None:
     with staged() as stage:
+        before = segments()
         policy = stage.start("policy_node", checkpoints_dir=tiny_checkpoint)
-        live_and_end(stage.graph, policy)
+        live(stage.graph, policy)
+        new = mapped_segments(str(policy.pid)) - before
+        assert new
+        assert policy.interrupt() == 0, policy.output
+        assert not left_of(new)
 
 
-def live_and_end(graph: Graph, policy: NodeProcess) -> None:
+def live(graph: Graph, policy: NodeProcess) -> None:
     chunks = graph.collect(ActionChunk, "/policy/action_chunk")
     reports = graph.collect(ChunkReport, "/policy/chunk_report")
     trajectories = graph.collect(MultiDOFJointTrajectory, "/policy/ee_trajectory")
@@ -96,9 +97,6 @@ def live_and_end(graph: Graph, policy: NodeProcess) -> None:
     assert graph.transition("/policy", "cleanup")
     assert graph.transition("/policy", "configure")
     assert graph.transition("/policy", "activate")
-    before = shared_memory()
-    assert policy.interrupt() == 0, policy.output
-    assert shared_memory() < before
 
 
 def check_chunk(message: ActionChunk) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
 from graph import Graph, NodeProcess
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
+from shared_memory import left_of, mapped_segments, segments
 from std_msgs.msg import Bool, Float64, Int64, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -28,7 +26,6 @@ from groot_ros_msgs.srv import SetInstruction
 
 MS = 1_000_000
 SEED = 5
-SHM = Path("/dev/shm")
 
 
 @pytest.fixture
@@ -210,20 +207,8 @@ def test_success_of_a_task_is_told(graph: Graph, states) -> None:
     graph.wait_for(lambda: not success[-1].data, "the new scene's failure")
 
 
-def mapped_segments(pids: str = "[0-9]*") -> set[Path]:
-    """Files in shared memory that processes have open."""
-    segments: set[Path] = set()
-    for maps in Path("/proc").glob(f"{pids}/maps"):
-        with contextlib.suppress(OSError):
-            lines = [line.split() for line in maps.read_text().splitlines()]
-            segments |= {
-                Path(line[5]) for line in lines if line[5:] and SHM in Path(line[5]).parents
-            }
-    return segments
-
-
 def test_sigint_ends_it_and_leaves_nothing(graph: Graph, ros_domain: int, start) -> None:
-    before = set(SHM.iterdir())
+    before = segments()
     sim = start("sim_node", image_rate=30.0)
     states = graph.collect(JointState, "joint_states", 100)
     graph.wait_for(lambda: len(states) > 50, "joint states")
@@ -232,10 +217,7 @@ def test_sigint_ends_it_and_leaves_nothing(graph: Graph, ros_domain: int, start)
     code = sim.interrupt()
     assert code == 0, sim.output
     assert not sim.said("Traceback")
-    left = {segment for segment in new if segment.exists()}
-    # A port belongs to all who use it; the last one removes it.
-    shared_ports = {path for path in mapped_segments() if "port" in path.name}
-    assert not left - shared_ports
+    assert not left_of(new)
 
 
 MISTAKES = [

@@ -177,7 +177,7 @@ LIMITED = """
 import sys
 from pathlib import Path
 from recorded import JOINTS, joint_states
-from groot_ros.data.bags.background_writer import BackgroundWriter, Bag
+from groot_ros.data.bags.background_writer import BackgroundBag, BackgroundWriter
 from groot_ros.data.bags.episode_info import EpisodeInfo
 from groot_ros.data.recording.episode_recorder import Arrival, EpisodeRecorder, RecorderOptions
 from groot_ros.data.recording.health import Expectations
