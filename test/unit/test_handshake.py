@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from droid_folder import write_droid
 from one_arm import ONE_ARM
 
@@ -60,6 +61,20 @@ def observation() -> Observation:
             grip=0.2,
         ),
     )
+
+
+def test_a_small_network_takes_one_thread_unless_the_user_says_how_many(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    for said, threads in (("2", 2), ("", 1)):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if said:
+            monkeypatch.setenv("OMP_NUM_THREADS", said)
+        torch.set_num_threads(2)
+        make_policy(choice(checkpoints, "ee", "ee"), ROBOT).open()
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("variant", ONE_ARM)
