@@ -59,7 +59,6 @@ class Loading:
 
     def open(self, checkpoint: Path, robot: RobotConfig) -> Policy:
         """The checkpoint, loaded and compared with the robot file."""
-        from groot_ros.policies.checkpoint.config import LocalPolicyConfig
         from groot_ros.policies.checkpoint.folder import (
             checkpoint_codec,
             checkpoint_codecs,

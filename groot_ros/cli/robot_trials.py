@@ -148,12 +148,11 @@ def _send_home(node: TrialNode, robot: RobotConfig) -> None:
 def _film(node: TrialNode, session: Session, number: int) -> str:
     """Where the film of the trial is, in the folder of the session; empty without pictures."""
     from groot_ros.demo.trial_film import write_trial_film
-    from groot_ros.nodes.clients.trial_node import FILM_RATE_HZ
 
-    if not node.pictures:
+    if not node.film:
         return ""
     name = f"films/trial_{number:03d}.mp4"
-    write_trial_film(node.pictures, FILM_RATE_HZ, session.folder / name)
+    write_trial_film(node.film, session.folder / name)
     return name
 
 

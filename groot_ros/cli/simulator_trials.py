@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groot_ros.cli.evaluation_report import EvaluationReport
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
-from groot_ros.files.shell import quoted
-from groot_ros.files.whole_file import write_whole
 from groot_ros.options import option
 from groot_ros.policies.tried import checkpoint_choice, chosen_strategy, executed_steps
-from groot_ros.sim.trials import FAILURES, Films, Outcome, compared, counted, of_scene
+from groot_ros.sim.trials import Films, Outcome, counted, of_scene
 from groot_ros.timing.latency import SimulatedTime
 
 
@@ -49,30 +47,15 @@ def run_simulator_evaluation(
     evaluation: SimulatorEvaluation, output: Path, *, as_json: bool
 ) -> int:
     """Try the checkpoint in scene after scene, tell how often it succeeded."""
-    from groot_ros.demo.contact_sheet import write_contact_sheet
-
     result, outcomes = _tried(evaluation)
-    if evaluation.compare:
-        result["comparison"] = compared(evaluation.compare, result)
-    count = f"{result['successes']} of {result['episodes']}"
-    title = f"{result['variant']}, {result['strategy']}: {count}"
-    write_contact_sheet(title, outcomes, output / "contact_sheet.png")
-    write_whole(output / "evaluation.json", json.dumps(result, indent=2) + "\n")
-    if as_json:
-        print(json.dumps(result, indent=2))
-        return 0
-    filmed = "failures" if evaluation.films.of == FAILURES else "trials"
-    files = "contact_sheet.png, " if outcomes[0].picture is not None else ""
-    print(f"wrote {output}: {files}evaluation.json, films of the {filmed}")
-    low, high = result["interval"]
-    print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
-    if (more := result["episodes_needed"] - result["episodes"]) > 0:
-        print(f"  {more} more episodes would know the rate to 10 points")
-    if evaluation.compare:
-        print(f"  {result['comparison']['words']}")
-    if result["mean_time_s"] is not None:
-        print(f"  mean time to success {result['mean_time_s']:.1f} s")
-    print(f"look at it: groot-ros view {quoted(output)}")
+    report = EvaluationReport(
+        name=f"{result['variant']}, {result['strategy']}",
+        result=result,
+        outcomes=outcomes,
+        films=evaluation.films,
+    )
+    report.write(output, evaluation.compare)
+    report.tell(output, as_json=as_json)
     return 0
 
 

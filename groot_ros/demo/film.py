@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.demo.mp4 import Image, write_mp4
 from groot_ros.demo.trace import Picture, PublishedChunk, Trace
 from groot_ros.signals.kinds import CLOSURE
 from groot_ros.signals.signals import EE_POSE
 from groot_ros.sim.scene import EXTERIOR_CAMERA
 
-Image = NDArray[np.uint8]
 Size = tuple[int, int]
 Part = tuple[tuple[float, float], tuple[float, float]]
 
@@ -26,8 +23,6 @@ LARGE, SMALL, BAR_HEIGHT = (640, 480), (320, 240), 40
 # Parts of a picture, from corner to corner; the second one holds the hand and the cubes.
 WHOLE: Part = ((0.0, 0.0), (1.0, 1.0))
 ZOOM: Part = ((0.25, 0.25), (1.0, 1.0))
-FRAME_RATE = 15
-TICK_S = Fraction(1, 1000)
 WIDTH, HEIGHT = LARGE[0] + SMALL[0], LARGE[1] + BAR_HEIGHT
 FILM_VIEWS = (
     ("exterior", (0, BAR_HEIGHT), LARGE, ZOOM),
@@ -41,24 +36,8 @@ TEXT, BAR, DONE = (240, 240, 240), (30, 33, 40), (46, 160, 67)
 
 def write_film(trace: Trace, path: Path) -> None:
     """Write an MP4 as fast as the run was; the frames are those of the exterior camera."""
-    part = path.with_suffix(".part.mp4")
-    with av.open(str(part), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "23"})
-        stream.width, stream.height = WIDTH, HEIGHT
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = TICK_S
-        stamps_ns = [picture.stamp_ns for picture in trace.pictures.get("exterior", [])]
-        newest = -1
-        for stamp_ns, image in zip(stamps_ns, frames(trace), strict=True):
-            pts = round((stamp_ns - stamps_ns[0]) / 1e9 / TICK_S)
-            # On a busy machine pictures can come within a tick, or late.
-            if pts <= newest:
-                continue
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.time_base, frame.pts, newest = TICK_S, pts, pts
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    part.replace(path)
+    stamps_ns = [picture.stamp_ns for picture in trace.pictures.get("exterior", [])]
+    write_mp4(zip(stamps_ns, frames(trace), strict=True), (WIDTH, HEIGHT), path)
 
 
 def frames(trace: Trace) -> Iterator[Image]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
-from contextlib import suppress
 
-# Of glibc's malloc.h; the values are in bytes and heaps.
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8
-# The most that glibc allows: what is larger lies apart from the heaps.
-LARGE_BYTES = 32 << 20
+from groot_ros import allocator
+
 HEAPS = 2
 PERIOD_S = 60.0
 
@@ -25,21 +21,12 @@ class ProcessMemory:
     """
 
     def __init__(self) -> None:
-        self._library = ctypes.CDLL(None)
         self._due_s = time.monotonic() + PERIOD_S
-        with suppress(AttributeError):
-            self._library.mallopt(M_ARENA_MAX, HEAPS)
-            self._library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
-            self._library.mallopt(M_TRIM_THRESHOLD, LARGE_BYTES)
+        allocator.keep_freed(allocator.LARGEST_BYTES, HEAPS)
 
     def look(self) -> None:
         """Give back what is free if that is due."""
         now_s = time.monotonic()
         if now_s >= self._due_s:
             self._due_s = now_s + PERIOD_S
-            self.give_back()
-
-    def give_back(self) -> None:
-        """Whole pages that nothing lies in go back to the system, wherever they are."""
-        with suppress(AttributeError):
-            self._library.malloc_trim(0)
+            allocator.give_back()

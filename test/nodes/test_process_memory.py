@@ -12,6 +12,7 @@ import json
 import resource
 import sys
 import psutil
+from groot_ros import allocator
 from groot_ros.nodes.process_memory import ProcessMemory
 
 memory = ProcessMemory()
@@ -41,7 +42,7 @@ for _ in range(100):
     library.malloc(1000)
 for block in pictures:
     library.free(block)
-memory.give_back()
+allocator.give_back()
 print(json.dumps([new_pages, (psutil.Process().memory_info().rss - rss_before) / 1e6]))
 """
 

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "groot_ros"
 ROOMS = [
     "errors",
     "share",
+    "allocator",
     "options",
     "geometry",
     "files",

@@ -412,7 +412,8 @@ class ChunkExecutor:
         try:
             velocity = self._velocity_before(timeline, at_ns, 1)
             motion = self._planner.stop(timeline.value(at_ns), velocity, at_ns)
-        except Exception:
+        except Exception as error:
+            self._fail(error)
             self._brake()
         else:
             timeline.end_with(Planned(motion))
@@ -425,9 +426,12 @@ class ChunkExecutor:
             motion = self._planner.stop(governor.value, governor.velocity, time_ns)
         except Exception as error:
             # Whatever it is, an arm has to stop: the governor brakes for a motion that stands.
-            self.stops.stop(StopReason.FAILED, f"{type(error).__name__}: {error}")
+            self._fail(error)
             motion = self._planner.rest(governor.value, time_ns)
         self._timeline = Timeline(Planned(motion), time_ns)
+
+    def _fail(self, error: Exception) -> None:
+        self.stops.stop(StopReason.FAILED, f"{type(error).__name__}: {error}")
 
     def forgive(self) -> None:
         """Chunks that were refused so far do not count."""

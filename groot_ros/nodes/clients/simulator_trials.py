@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from rosidl_runtime_py.utilities import get_message
 
 from groot_ros.cameras.catalog import expected_type, message_to_rgb
 from groot_ros.chunks.execution.strategies import AUTO
-from groot_ros.demo.trial_film import Pictures, write_trial_film
+from groot_ros.demo.mp4 import Image, Moment
+from groot_ros.demo.trial_film import film_frame, write_trial_film
 from groot_ros.errors import UserError
 from groot_ros.nodes.clients.operator_node import running_node
 from groot_ros.nodes.clients.ros2_process import policy_launch, ros2_process
@@ -57,8 +57,8 @@ class FilmingNode(SceneNode):
 
     def __init__(self, cameras: dict[str, CameraStream], real_time: bool) -> None:
         super().__init__("witness", real_time)
-        self._moments: list[tuple[int, Pictures]] = []
-        self._newest: dict[str, Any] = {}
+        self._film: list[Moment] = []
+        self._newest: dict[str, Image] = {}
         self._is_filming = False
         self._first = next(iter(cameras), "")
         for name, camera in cameras.items():
@@ -68,19 +68,24 @@ class FilmingNode(SceneNode):
 
     def begin_film(self) -> None:
         """Keep what comes from now on."""
-        self._moments, self._newest, self._is_filming = [], {}, True
+        self._film, self._newest, self._is_filming = [], {}, True
 
-    def end_film(self) -> list[tuple[int, Pictures]]:
-        """Stamps in ns and pictures since the beginning."""
+    def end_film(self) -> list[Moment]:
+        """What was filmed since the beginning."""
         self._is_filming = False
-        return self._moments
+        return self._film
+
+    @property
+    def newest(self) -> Image | None:
+        """The newest picture of the first camera."""
+        return self._newest.get(self._first)
 
     def _on_picture(self, name: str, camera: CameraStream, message: Any) -> None:
         if not self._is_filming:
             return
         self._newest[name] = message_to_rgb(message, camera)
         if name == self._first:
-            self._moments.append((to_ns(message.header.stamp), dict(self._newest)))
+            self._film.append((to_ns(message.header.stamp), film_frame(self._newest)))
 
 
 def run_simulator_trials(
@@ -154,21 +159,15 @@ def _run_trial(
     until_ns = node.began_ns + round(trials.time_limit_s * NS)
     succeeded = node.watch_for(lambda: node.succeeded_ns is not None, until_ns, alive)
     duration_s = ((node.succeeded_ns or until_ns) - node.began_ns) / NS
-    moments = node.end_film()
+    film = node.end_film()
     node.stop_policy()
-    if moments and (film := films.path(scene, succeeded)):
-        write_trial_film([pictures for _, pictures in moments], _rate_hz(moments), film)
+    if film and (path := films.path(scene, succeeded)):
+        write_trial_film(film, path)
     return Outcome(
         scene=scene,
         instruction=trials.instruction,
         succeeded=succeeded,
         duration_s=duration_s,
         failure="" if succeeded else LATE,
-        picture=next(iter(moments[-1][1].values())) if moments else None,
+        picture=node.newest,
     )
-
-
-def _rate_hz(moments: list[tuple[int, Pictures]]) -> int:
-    """Pictures in a second of the simulator's time."""
-    periods_ns = np.diff([stamp_ns for stamp_ns, _ in moments])
-    return max(1, round(NS / float(np.median(periods_ns)))) if len(periods_ns) else 1

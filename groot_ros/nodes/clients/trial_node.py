@@ -13,7 +13,8 @@ from lifecycle_msgs.srv import GetState
 from rclpy.action import ActionClient
 
 from groot_ros.chunks.takeover.turn import Control
-from groot_ros.demo.trial_film import Pictures
+from groot_ros.demo.mp4 import Moment
+from groot_ros.demo.trial_film import film_frame
 from groot_ros.errors import UserError
 from groot_ros.nodes.clients.operator_node import (
     ACTIVATE,
@@ -49,13 +50,13 @@ class TrialEnd:
 
 
 class TrialNode(OperatorNode):
-    """Talks to `policy` and `executor`, which run; pictures are kept while a task is under way."""
+    """Talks to `policy` and `executor`, which run; a film is kept while a task is under way."""
 
     def __init__(self, robot: RobotConfig) -> None:
         super().__init__("trials")
-        self.pictures: list[Pictures] = []
+        self.film: list[Moment] = []
         self._robot, self._is_filmed = robot, False
-        self._states: list[ExecutorState] = []
+        self._state, self._heard = ExecutorState(), 0
         self.create_subscription(ExecutorState, "executor/state", self._on_state, 10)
         self._tasks = ActionClient(self, RunPolicy, "policy/run_policy")
         cameras = robot.observations.cameras
@@ -95,22 +96,21 @@ class TrialNode(OperatorNode):
     def go_home(self) -> None:
         """The arm is home when this returns; UserError where it does not get there."""
         self.trigger("executor/go_home")
-        self._states.clear()
+        late = self._heard + ON_THEIR_WAY
 
         def is_over() -> bool:
-            late = self._states[ON_THEIR_WAY:]
-            return bool(late) and late[-1].control != Control.HOME.value
+            return self._heard > late and self._state.control != Control.HOME.value
 
-        self.spin_until(is_over, HOME_WAIT_S)
-        state = self._states[-1] if self._states else ExecutorState(control="nobody")
-        if state.control != Control.POLICY.value or state.needs_resume or state.operator_hint:
-            why = state.stop_reason or f"{state.control} moves it"
+        is_in_time, state = self.spin_until(is_over, HOME_WAIT_S), self._state
+        is_free = state.control == Control.POLICY.value and not state.needs_resume
+        if not is_in_time or not is_free or state.operator_hint:
+            why = state.stop_reason or f"{state.control or 'nobody'} moves it"
             problem = state.operator_hint or f"the arm did not get home: {why}"
             raise UserError(f"{problem}; see that its way is free")
 
     def run_task(self, instruction: str, limit_s: float, pressed: Callable[[], str]) -> TrialEnd:
         """Let the policy work until it is done, the time is over or a key is pressed."""
-        self.pictures = []
+        self.film = []
         self.transition("policy", ACTIVATE)
         started_s = time.monotonic()
         self._is_filmed = True
@@ -146,7 +146,7 @@ class TrialNode(OperatorNode):
             self._streams.close()
 
     def _on_state(self, message: ExecutorState) -> None:
-        self._states.append(message)
+        self._state, self._heard = message, self._heard + 1
 
     def _look(self) -> None:
         if not (self._is_filmed and self._streams):
@@ -154,4 +154,4 @@ class TrialNode(OperatorNode):
         with suppress(NotReady, UserError):
             now_ns = int(self.get_clock().now().nanoseconds)
             observation, _ = self._buffer.observe(now_ns, "")
-            self.pictures.append(observation.images)
+            self.film.append((time.monotonic_ns(), film_frame(observation.images)))

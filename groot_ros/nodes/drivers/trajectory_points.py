@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from groot_ros.chunks.limits.controller_spline import (
 from groot_ros.nodes.drivers.command import Command
 
 Array = NDArray[np.float64]
+State = tuple[Array, Array]
 
 # A trajectory's points are about this far apart, nearer where a controller's cubics need it.
 POINT_SPACINGS_S = (0.04, 0.02, 0.01)
@@ -42,11 +43,7 @@ def trajectory_points(
     """
     start, before = _start(command, followed)
     best, least = None, np.inf
-    for spacing_s, within_s in product(POINT_SPACINGS_S, LED_OVER_S if followed else (0.0,)):
-        points = _points(command, spacing_s, least_s)
-        astray = _astray(command, points) / MOST_ASTRAY
-        if start:
-            points = led_over(points, *start, max(within_s, spacing_s))
+    for points, astray in _candidates(command, least_s, start):
         found = max(controller_excess(bounds, points, before), astray)
         if found < least:
             best, least = points, found
@@ -56,9 +53,22 @@ def trajectory_points(
     return best
 
 
-def _start(
-    command: Command, followed: Followed | None
-) -> tuple[tuple[Array, Array] | None, Array | None]:
+def _candidates(
+    command: Command, least_s: float, start: State | None
+) -> Iterator[tuple[Points, float]]:
+    """Points, the coarsest first, and how far from the motion they come as a share of what may
+    be."""
+    for spacing_s in POINT_SPACINGS_S:
+        points = _points(command, spacing_s, least_s)
+        astray = _astray(command, points) / MOST_ASTRAY
+        if start is None:
+            yield points, astray
+            continue
+        for within_s in LED_OVER_S:
+            yield led_over(points, *start, max(within_s, spacing_s)), astray
+
+
+def _start(command: Command, followed: Followed | None) -> tuple[State | None, Array | None]:
     """Position and velocity where the controller is, and where it was before; None where the
     motion begins elsewhere."""
     if followed is None:

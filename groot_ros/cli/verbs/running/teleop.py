@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 KEYBOARD = "keyboard"
 QUIT = "q"
+TAKE_OVER = "executor/take_over"
 SERVICES = {
-    "t": "executor/take_over",
+    "t": TAKE_OVER,
     "b": "executor/hand_back",
     "h": "executor/go_home",
     "c": "executor/resume",
@@ -67,7 +68,7 @@ def run(options: Options) -> int:
         node = stack.enter_context(running_node(lambda: TeleopNode(robot, control)))
         node.wait_for_executor()
         if not options.no_take_over:
-            node.trigger(SERVICES["t"])
+            node.trigger(TAKE_OVER)
         stack.enter_context(single_keys())
         if isinstance(control, Keyboard):
             print(HELP)

@@ -14,6 +14,7 @@ from groot_ros.cli.common_options import (
     json_option,
     workers_option,
 )
+from groot_ros.cli.evaluation_report import EvaluationReport
 from groot_ros.cli.progress import with_progress
 from groot_ros.cli.robot_trials import RobotTrials, run_robot_trials
 from groot_ros.cli.simulator_trials import (
@@ -42,7 +43,6 @@ from groot_ros.sim.trials import (
     Films,
     Outcome,
     Trials,
-    compared,
     summarize,
 )
 from groot_ros.timing.latency import SimulatedTime
@@ -154,8 +154,6 @@ def _in_simulator(options: Options) -> int:
 
 
 def _closed_loop(options: Options) -> int:
-    from groot_ros.demo.contact_sheet import write_contact_sheet
-
     closed = options.closed
     trials = Trials(
         closed.task, options.episodes, closed.seed, closed.cubes, swap_after_s=closed.swap_after
@@ -172,29 +170,14 @@ def _closed_loop(options: Options) -> int:
         "strategy": strategy,
         **summarize(trials, outcomes),
     }
-    if closed.compare:
-        result["comparison"] = compared(closed.compare, result)
-    count = f"{result['successes']} of {result['episodes']}"
-    title = f"{policy.variant}, {closed.task}, {strategy}: {count}"
-    write_contact_sheet(title, outcomes, options.output / "contact_sheet.png")
-    (options.output / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
-    if options.json:
-        print(json.dumps(result, indent=2))
-        return 0
-    filmed = "failures" if films.of == FAILURES else "trials"
-    print(f"wrote {options.output}: contact_sheet.png, evaluation.json, films of the {filmed}")
-    for failure, failed in result["failures"].items():
-        print(f"  {failed} {failure}")
-    low, high = result["interval"]
-    print(f"{title} ({100 * low:.0f} to {100 * high:.0f} % with 95 % confidence)")
-    if (more := result["episodes_needed"] - result["episodes"]) > 0:
-        print(f"  {more} more episodes would know the rate to 10 points")
-    if closed.compare:
-        print(f"  {result['comparison']['words']}")
-    if result["mean_time_s"] is not None:
-        print(f"  mean time to success {result['mean_time_s']:.1f} s")
-    print(f"  the gripper was told to open or to close {result['flips']:.1f} times an episode")
-    print(f"look at it: groot-ros view {quoted(options.output)}")
+    report = EvaluationReport(
+        name=f"{policy.variant}, {closed.task}, {strategy}",
+        result=result,
+        outcomes=outcomes,
+        films=films,
+    )
+    report.write(options.output, closed.compare)
+    report.tell(options.output, as_json=options.json)
     return 0
 
 
