@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from rclpy.duration import Duration
+
 from groot_ros.nodes.lockstep_messages import (
     REPORT_QOS,
     REPORT_TOPIC,
@@ -28,6 +30,8 @@ from groot_ros.timing.lockstep import Tick, Turn
 from groot_ros_msgs.msg import LockstepReport, LockstepTick
 
 POLL_S = 0.001
+# A publisher that is destroyed takes along what has not been delivered.
+LEAVE_PATIENCE = Duration(seconds=0.5)
 
 
 class LockstepMember:
@@ -94,7 +98,7 @@ class LockstepMember:
                 taken = self._ticks.handle.take_message(LockstepTick, False)
             if taken is not None:
                 with self._lock:
-                    self._turn.come(from_tick_message(taken[0]))
+                    self._hear(from_tick_message(taken[0]))
                     self._turn.waive()
                 self.review()
                 deadline_s = time.monotonic() + patience_s
@@ -107,14 +111,20 @@ class LockstepMember:
     def close(self) -> None:
         """Leave, and hear no more of ticks."""
         self.leave()
+        self._reports.wait_for_all_acked(LEAVE_PATIENCE)
         self._node.arrived = lambda: None
         self._node.destroy_subscription(self._ticks)
         self._node.destroy_publisher(self._reports)
 
     def _on_tick(self, message: LockstepTick) -> None:
         with self._lock:
-            self._turn.come(from_tick_message(message))
+            self._hear(from_tick_message(message))
         self.review()
+
+    def _hear(self, tick: Tick) -> None:
+        self._turn.come(tick)
+        if self._turn.unheard(tick):
+            self._report(self._turn.joined)
 
     def _report(self, is_member: bool) -> None:
         self._reports.publish(
@@ -122,6 +132,6 @@ class LockstepMember:
                 self._node.get_fully_qualified_name(),
                 is_member,
                 self._turn.handled_ns,
-                self._node.traffic.take_sent(),
+                self._turn.publishes(self._node.traffic.take_sent()),
             )
         )

@@ -155,6 +155,9 @@ class Turn:
     `name` is the member's own. A tick is handled once, when all that it names has arrived; the
     first one must name the member, so that its time begins where the clock waits for it. Whom the
     clock has stopped waiting for still handles what comes, and is waited for again.
+
+    A report may be lost. Each names all that was published since the last one that the clock is
+    known to have, and is made again when a tick shows that the clock has not got it.
     """
 
     def __init__(self, name: str, traffic: Traffic) -> None:
@@ -164,10 +167,12 @@ class Turn:
         self._handled_ns = 0
         self._joined = self._named = False
         self._announced: Counts = {}
+        self._published: Counts = {}
 
     def join(self) -> None:
         """Take part from the next tick on that names the member."""
         self._joined, self._named, self._handled_ns = True, False, 0
+        self._published = {}
 
     def leave(self) -> None:
         """Take part no more."""
@@ -186,14 +191,34 @@ class Turn:
         """A tick has come; the same one comes again when somebody has joined."""
         self._announced |= tick.published
         current = self._tick
-        self._named = self._named or self._name in tick.members
+        is_waited_for = self._name in tick.members
+        has_handled = current is not None and current.stamp_ns == self._handled_ns
+        if is_waited_for and has_handled and tick.stamp_ns != self._handled_ns:
+            # The clock went on, so it has the report of that tick.
+            self._published = {}
+        self._named = self._named or is_waited_for
         if current and current.stamp_ns == tick.stamp_ns:
             # What came before it was named the first time; since then something was repeated.
             tick = replace(tick, published={**current.published, **tick.published})
-        elif self._name not in tick.members:
+        elif not is_waited_for:
             # Messages from before the node was waited for may never come.
             tick = replace(tick, published={})
         self._tick = tick
+
+    def unheard(self, tick: Tick) -> bool:
+        """Whether a tick that has come shows that the clock lacks the last report.
+
+        Not so for a member that it has stopped waiting for: that one reports when it has handled
+        a tick, and not before.
+        """
+        if self._joined:
+            return tick.stamp_ns == self._handled_ns or not self._named
+        return self._name in tick.members
+
+    def publishes(self, sent: Counts) -> Counts:
+        """What the next report names, given what was sent since the last one."""
+        self._published |= sent
+        return dict(self._published)
 
     def waive(self) -> None:
         """Handle the newest tick without what has not arrived."""

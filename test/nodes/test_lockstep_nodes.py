@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -16,7 +17,9 @@ from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_member import LockstepMember
 from groot_ros.nodes.lockstep_traffic import TrafficNode
 from groot_ros.nodes.spinning import Spinner
+from groot_ros.observation.fields import to_ns
 from groot_ros.timing.lockstep import Tick
+from groot_ros_msgs.msg import LockstepReport
 
 PERIOD_NS = 10_000_000
 # For a member that hangs; any other is waited for.
@@ -55,6 +58,18 @@ def spinning(node: TrafficNode, context: Context) -> Iterator[None]:
         node.destroy_node()
 
 
+class DeafClock(LockstepClock):
+    """A clock that a report of a given tick does not reach, the first time."""
+
+    lost_ns: int | None = None
+
+    def _on_report(self, message: LockstepReport) -> None:
+        if to_ns(message.stamp) == self.lost_ns:
+            self.lost_ns = None
+        else:
+            super()._on_report(message)
+
+
 class World:
     """A robot that publishes its time on `state` and counts what it is told on `command`."""
 
@@ -64,7 +79,7 @@ class World:
         self._command = 0
         self._states = self.node.create_publisher(Int64, "state", 1)
         self.node.create_subscription(Int64, "command", self._on_command, 1)
-        self.clock = LockstepClock(self.node, PERIOD_NS, 0.0, patience_s)
+        self.clock = DeafClock(self.node, PERIOD_NS, 0.0, patience_s)
         self.reached = threading.Condition()
 
     def _on_command(self, message: Int64) -> None:
@@ -110,6 +125,27 @@ def test_each_tick_is_handled_with_all_that_came_before_and_commands_are_those_o
         assert all(stamp == command for stamp, command in world.commands)
         # Among members what one says at a tick is known to the others at the next one.
         assert all(heard >= stamp - PERIOD_NS for stamp, heard in policy.ticks[1:])
+
+
+def test_a_report_that_is_lost_is_made_again(context: Context) -> None:
+    world = World(context, WAIT_S)
+    executor = Echo("executor", "state", "command", context)
+    with (
+        spinning(world.node, context),
+        spinning(executor.node, context),
+        closing(executor.member),
+    ):
+        wait_for(lambda: executor._publisher.get_subscription_count() == 1)
+        executor.member.join()
+        wait_for(lambda: world.clock.members)
+        world.clock.lost_ns = 3 * PERIOD_NS
+        began_s = time.monotonic()
+        world.run(5 * PERIOD_NS)
+        assert world.clock.lost_ns is None and time.monotonic() - began_s < WAIT_S
+        assert world.clock.members and [stamp for stamp, _ in executor.ticks] == [
+            PERIOD_NS * k for k in range(1, 6)
+        ]
+        assert all(stamp == command for stamp, command in world.commands)
 
 
 def test_who_hangs_or_leaves_is_not_waited_for_and_whoever_comes_back_is(
