@@ -1,5 +1,8 @@
 """Policy and executor for a robot, with a simulated arm, a fake robot, and rviz2 if wanted."""
 
+import tempfile
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
 from launch.actions import (
@@ -13,6 +16,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from groot_ros.displays.catalog import write_display
 from groot_ros.errors import UserError
 from groot_ros.nodes.drivers.fake_graph import FAKE
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
@@ -35,6 +39,8 @@ from groot_ros.nodes.launching import (
 from groot_ros.nodes.policy.policy_parameters import PolicyParameters
 from groot_ros.nodes.sim.fake_parameters import FakeParameters
 from groot_ros.nodes.sim.sim_parameters import SimParameters
+from groot_ros.robot.config import load_robot
+from groot_ros.robot.urdf import urdf_text
 from groot_ros.share import share_file
 
 NOBODY = "none"
@@ -244,20 +250,24 @@ def _rviz(context: LaunchContext) -> list[Action]:
         "output": "screen",
     }
     clock = {"use_sim_time": LaunchConfiguration("use_sim_time")}
+    robot = load_robot(LaunchConfiguration("robot").perform(context))
+    config = Path(tempfile.mkdtemp(prefix="groot_ros_")) / f"{robot.name}.rviz"
+    write_display(robot, "rviz", config)
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         parameters=[clock],
-        arguments=["-d", str(share_file("config/rviz/policy.rviz"))],
+        arguments=["-d", str(config)],
         **common,
     )
-    if not is_true(context, "sim"):
+    if not (is_true(context, "sim") or is_true(context, "fake")) or not robot.urdf:
         return [rviz]
-    description = share_file("urdf/sim_arm.urdf").read_text()
+    joints = robot.observations.joint_position
     state_publisher = Node(
         package="robot_state_publisher",
         executable="robot_state_publisher",
-        parameters=[{"robot_description": description, **clock}],
+        parameters=[{"robot_description": urdf_text(robot.urdf), **clock}],
+        remappings=[("joint_states", joints.topic)] if joints else [],
         **common,
     )
     return [state_publisher, rviz]

@@ -29,6 +29,7 @@ ROOMS = [
     "robot",
     "teleop",
     "cameras",
+    "displays",
     "observation",
     "robot.drafting",
     "robot.checking",

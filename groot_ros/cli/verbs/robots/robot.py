@@ -1,4 +1,4 @@
-"""`groot-ros robot`: draft a robot file from a bag, a running robot or a URDF, and check one.
+"""`groot-ros robot`: draft a robot file from a bag, a running robot or a URDF, check and show it.
 
 See docs/your_robot.md.
 """
@@ -62,6 +62,34 @@ class RobotCheck:
     yes: bool = option("confirms the motion of --wiggle beforehand", default=False)
     seconds: float = option("listen to the robot (%(default)s)", default=LISTEN_S)
     json: bool = json_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobotDisplay:
+    """Of `groot-ros robot display`."""
+
+    robot: str = argument("robot name or file")
+    program: str = option(
+        "that shall show the robot", default="rviz", choices=("rviz", "foxglove")
+    )
+    output: Path = option("file to write; what is there is replaced")
+    namespace: str = option("of the launch, where it has one", default="")
+
+
+def _display(options: RobotDisplay) -> int:
+    from groot_ros.displays.catalog import write_display
+    from groot_ros.robot.config import load_robot
+
+    check_folder(options.output)
+    write_display(
+        load_robot(options.robot), options.program, options.output, namespace=options.namespace
+    )
+    print(f"wrote {options.output}")
+    if options.program == "rviz":
+        print(f"==> rviz2 -d {quoted(options.output)}")
+    else:
+        print("in Foxglove: Layouts, Import from file, and choose it")
+    return 0
 
 
 def _check(options: RobotCheck) -> int:
@@ -236,6 +264,11 @@ COMMAND = Actions(
         ),
         "check": Command(
             options=RobotCheck, run=_check, summary="what is wrong with a robot file"
+        ),
+        "display": Command(
+            options=RobotDisplay,
+            run=_display,
+            summary="what rviz2 or Foxglove needs to show a robot",
         ),
     }
 )

@@ -1,0 +1,1 @@
+"""What cameras send: a file for each message type, and how video becomes pictures."""
