@@ -18,6 +18,7 @@ from groot_ros.cameras.kind import Decode, Picture
 from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import from_transform, to_ns
+from groot_ros.observation.joint_parts import JointParts
 from groot_ros.observation.signal_messages import SignalReader, moved_by, signal_readers
 from groot_ros.observation.transforms import TransformTree
 from groot_ros.robot.camera_stream import CameraStream
@@ -35,6 +36,9 @@ STRING = "std_msgs/msg/String"
 DESCRIPTION_TOPIC = "robot_description"
 Store = Callable[[Any, int], None]
 """Takes a message and the time of its arrival in ns."""
+
+_Whole = Callable[[Any, int], Iterable[tuple[int, Any]]]
+"""Makes whole messages, with their times in ns, out of one and its time."""
 
 
 class Sink(Protocol):
@@ -129,7 +133,14 @@ def _signal_routes(buffer: Sink, name: str, stream: SignalStream, behind_ns: int
     else:
         described, readers = [], signal_readers(stream, robot.base_frame)
     stores = {
-        type_name: partial(_store_signal, buffer, name, reader, _Time(reader.time, behind_ns))
+        type_name: partial(
+            _store_signal,
+            buffer,
+            name,
+            _whole(reader, stream.max_age_s),
+            reader,
+            _Time(reader.time, behind_ns),
+        )
         for type_name, reader in readers.items()
     }
     first, *others = stores
@@ -148,7 +159,7 @@ def _computed(
     path = stream.urdf or robot.urdf
     joints = robot.observations.joint_position
     assert joints, "the robot file was checked for it"
-    [(type_name, reader)] = signal_readers(joints, robot.base_frame).items()
+    [reader] = signal_readers(joints, robot.base_frame).values()
     known: list[ForwardKinematics] = []
 
     def value(message: Any) -> NDArray[np.float64]:
@@ -165,7 +176,7 @@ def _computed(
         except UserError as error:
             buffer.report(name, f"{DESCRIPTION_TOPIC}: {error}")
 
-    readers = {type_name: SignalReader(type_name, stream.time, value)}
+    readers = {reader.type_name: replace(reader, time=stream.time, value=value)}
     if path:
         known.append(pose_kinematics(robot, stream.link, load_urdf(path)))
         return [], readers
@@ -274,15 +285,26 @@ class _Time:
 
 
 def _store_signal(
-    buffer: Sink, name: str, reader: SignalReader, time: _Time, message: Any, arrival_ns: int
+    buffer: Sink,
+    name: str,
+    whole: _Whole,
+    reader: SignalReader,
+    time: _Time,
+    message: Any,
+    arrival_ns: int,
 ) -> None:
     if stamp_ns := time.of(buffer, name, message, arrival_ns):
         try:
-            value = reader.value(message)
+            for time_ns, told in whole(message, stamp_ns):
+                buffer.add(name, time_ns, reader.value(told))
         except UserError as error:
             buffer.report(name, str(error))
-        else:
-            buffer.add(name, stamp_ns, value)
+
+
+def _whole(reader: SignalReader, max_age_s: float) -> _Whole:
+    if reader.joints:
+        return JointParts(reader.joints, max_age_s).take
+    return lambda message, time_ns: ((time_ns, message),)
 
 
 def _store_image(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from groot_ros.errors import UserError
 from groot_ros.geometry import invert, matrix_to_pose, pose_to_matrix
 from groot_ros.observation.fields import from_pose, from_transform
+from groot_ros.observation.joint_parts import JointNumbers
 from groot_ros.robot.observations import SignalStream
 from groot_ros.robot.pose_stream import PoseStream
 from groot_ros.robot.stream_time import ARRIVAL, StreamTime
@@ -55,12 +56,13 @@ class SignalReader:
     """Reads the values of one signal out of messages of a type.
 
     `time` is how they tell theirs; `value` gives a value (N,), UserError says why a message has
-    none.
+    none. `joints` are what it reads of joint states, of which several may tell it together.
     """
 
     type_name: str
     time: StreamTime
     value: Callable[[Any], Array]
+    joints: JointNumbers | None = None
 
 
 def signal_readers(stream: SignalStream, base_frame: str) -> dict[str, SignalReader]:
@@ -70,8 +72,9 @@ def signal_readers(stream: SignalStream, base_frame: str) -> dict[str, SignalRea
 
 
 def _joints(stream: JointStream, base_frame: str) -> list[SignalReader]:
-    value = partial(_of_joints, stream.topic, stream.joints, "position")
-    return [SignalReader(JOINT_STATE, stream.time, value)]
+    numbers = JointNumbers(stream.joints, "position")
+    value = partial(_of_joints, stream.topic, numbers)
+    return [SignalReader(JOINT_STATE, stream.time, value, numbers)]
 
 
 def _grip(stream: GripStream, base_frame: str) -> list[SignalReader]:
@@ -84,8 +87,7 @@ def _grip(stream: GripStream, base_frame: str) -> list[SignalReader]:
             *(SignalReader(name, time, number) for name in (FLOAT, FLOAT32, BOOL)),
             *(SignalReader(name, time, numbers) for name in (FLOATS, FLOATS32)),
         ]
-    joints = (stream.joint,)
-    read = partial(_of_joints, stream.topic, joints, "position")
+    read = partial(_of_joints, stream.topic, JointNumbers((stream.joint,), "position"))
     value = partial(_closure_of, stream, lambda message: read(message)[0])
     return [SignalReader(JOINT_STATE, stream.time, value)]
 
@@ -129,11 +131,13 @@ def _moved(pose: Array, by: Array) -> Array:
 
 
 def _vector(stream: VectorStream, base_frame: str) -> list[SignalReader]:
+    if stream.type in (EFFORT, VELOCITY):
+        numbers = JointNumbers(stream.names, stream.type)
+        of_joints = partial(_of_joints, stream.topic, numbers)
+        return [SignalReader(JOINT_STATE, stream.time, of_joints, numbers)]
     read: dict[str, tuple[str, Callable[[Any], Array]]] = {
         WRENCH: (WRENCH_STAMPED, lambda m: _both(m.wrench.force, m.wrench.torque)),
         TWIST: (TWIST_STAMPED, lambda m: _both(m.twist.linear, m.twist.angular)),
-        EFFORT: (JOINT_STATE, partial(_of_joints, stream.topic, stream.names, "effort")),
-        VELOCITY: (JOINT_STATE, partial(_of_joints, stream.topic, stream.names, "velocity")),
         ARRAY: (FLOATS, partial(_array, stream)),
     }
     type_name, value = read[stream.type]
@@ -189,10 +193,11 @@ def in_frame(message: Any, base_frame: str) -> Any:
     return message
 
 
-def _of_joints(topic: str, joints: Sequence[str], field: str, message: Any) -> Array:
+def _of_joints(topic: str, wanted: JointNumbers, message: Any) -> Array:
+    field = wanted.field
     numbers = getattr(message, field)
     try:
-        return pick_joints(joints, message.name, numbers)
+        return pick_joints(wanted.joints, message.name, numbers)
     except KeyError as missing:
         if len(numbers) < len(message.name):
             raise UserError(

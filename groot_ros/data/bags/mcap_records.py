@@ -136,8 +136,7 @@ def parse(opcode: int, body: bytes) -> Any:
         record = _READERS[opcode](stream)
     except (McapError, ValueError, KeyError, struct.error, MemoryError) as error:
         raise DamagedRecord(f"opcode {opcode}: {error}") from error
-    nameless = isinstance(record, Schema | Metadata) and not record.name
-    if stream.count != len(body) or nameless or (isinstance(record, Channel) and not record.topic):
+    if stream.count != len(body):
         raise DamagedRecord(f"opcode {opcode}: its fields do not fill it")
     return record
 

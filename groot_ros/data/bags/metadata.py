@@ -42,19 +42,20 @@ class Compression:
 
 @dataclass
 class BagFile:
-    """A file of a bag: its name, first and last log time and the messages of each topic."""
+    """A file of a bag: its name, first and last log time, messages by topic and type."""
 
     name: str
     start_ns: int = 0
     end_ns: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def count(self, topic: str, log_time_ns: int) -> None:
+    def count(self, topic: Topic, log_time_ns: int) -> None:
         """Take a message into account."""
         first = not self.counts
         self.start_ns = log_time_ns if first else min(self.start_ns, log_time_ns)
         self.end_ns = max(self.end_ns, log_time_ns)
-        self.counts[topic] = self.counts.get(topic, 0) + 1
+        key = topic.name, topic.type
+        self.counts[key] = self.counts.get(key, 0) + 1
 
     @property
     def messages(self) -> int:
@@ -88,7 +89,9 @@ def write_metadata(
                     "offered_qos_profiles": [dict(qos) for qos in topic.qos],
                     "type_description_hash": topic.digest,
                 },
-                "message_count": sum(file.counts.get(topic.name, 0) for file in files),
+                "message_count": sum(
+                    file.counts.get((topic.name, topic.type), 0) for file in files
+                ),
             }
             for topic in topics
         ],
@@ -125,10 +128,6 @@ class Information:
     qos: Mapping[str, tuple[Qos, ...]] = field(default_factory=dict)
     """Offered by the publishers of each topic."""
     problem: str = ""
-
-    def types(self, topic: str) -> list[str]:
-        """Message types on a topic."""
-        return [type_name for name, type_name in self.counts if name == topic]
 
 
 def parse_metadata(text: str) -> Information:

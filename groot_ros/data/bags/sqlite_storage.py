@@ -61,14 +61,14 @@ class SqliteFile:
         for number, name, kind, encoding, count, _, _, profiles, type_hash in rows:
             schema_encoding, text = definitions.get(kind, ("", ""))
             self._numbers[number] = Stream(
-                topic=name,
-                type_name=kind,
-                encoding=encoding,
+                topic=_text(name),
+                type_name=_text(kind),
+                encoding=_text(encoding),
                 count=count,
                 schema=text,
                 schema_encoding=schema_encoding,
-                qos=profiles,
-                digest=type_hash,
+                qos=_text(profiles),
+                digest=_text(type_hash),
             )
         filled = [row for row in rows if row[4]]
         self.start_ns = min((row[5] for row in filled), default=0)
@@ -143,6 +143,11 @@ def _open(path: Path, stack: ExitStack) -> sqlite3.Connection:
     for file in (path, *unfinished):
         shutil.copyfile(file, folder / file.name)
     return _connect((folder / path.name).as_uri())
+
+
+def _text(value: object) -> str:
+    """What any column may hold, as text."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
 
 
 def _connect(uri: str) -> sqlite3.Connection:

@@ -94,7 +94,7 @@ class BagWriter:
     def write(self, topic: str, log_time_ns: int, publish_time_ns: int, data: bytes) -> None:
         """Append a serialised message of a topic that was added."""
         self._writer.add_message(self._channels[topic], log_time_ns, data, publish_time_ns)
-        self._files[-1].count(topic, log_time_ns)
+        self._files[-1].count(self._definitions[topic][0], log_time_ns)
 
     def annotate(self, custom_data: Mapping[str, str]) -> None:
         """Set entries of the bag's custom_data; they survive a crash from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,8 @@ class Repaired:
 class _Content:
     """What the files of a bag hold."""
 
-    topics: dict[str, Topic] = field(default_factory=dict)
+    topics: dict[tuple[str, str], Topic] = field(default_factory=dict)
+    """By name and type."""
     files: list[BagFile] = field(default_factory=list)
     custom_data: dict[str, str] = field(default_factory=dict)
     actions: list[str] = field(default_factory=list)
@@ -172,14 +174,13 @@ def _differences(recording: BagOnDisk, content: _Content) -> Iterator[str]:
         yield f"{recording.files[0].name} taken for {recording.renamed}"
     if stated.storage not in STORAGES.values():
         yield f"{METADATA} does not name the storage"
-    held: dict[str, int] = {}
+    held: Counter[tuple[str, str]] = Counter()
     for part in content.files:
-        for topic, count in part.counts.items():
-            held[topic] = held.get(topic, 0) + count
+        held.update(part.counts)
     if not (recording.missing or recording.unlisted):
-        for (topic, _), promised in stated.counts.items():
-            if (count := held.get(topic, 0)) != promised and len(stated.types(topic)) == 1:
-                yield f"{METADATA} promised {promised} messages on {topic}, there are {count}"
+        for key, promised in stated.counts.items():
+            if held[key] != promised:
+                yield f"{METADATA} promised {promised} messages on {key[0]}, there are {held[key]}"
 
 
 def _write(
@@ -272,13 +273,11 @@ def _decompress_beginning(path: Path, target: Path) -> None:
 
 
 def _note(name: str, file: StorageFile, content: _Content) -> None:
-    counts: dict[str, int] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     for stream in file.streams:
-        counts[stream.topic] = counts.get(stream.topic, 0) + stream.count
-        content.topics.setdefault(
-            stream.topic,
-            Topic(stream.topic, stream.type_name, read_qos(stream.qos), stream.digest),
-        )
+        key = stream.topic, stream.type_name
+        counts[key] += stream.count
+        content.topics.setdefault(key, Topic(*key, read_qos(stream.qos), stream.digest))
     content.files.append(BagFile(name, file.start_ns, file.end_ns, counts))
     content.custom_data |= file.custom_data
     for _, stream, data in file.messages(file.streams, None, None):

@@ -110,14 +110,20 @@ def _missing_labels(bag: Bag, robot: RobotConfig, namespace: str) -> Iterator[st
             yield from sentences
 
 
+def _shown(name: str) -> str:
+    """The name of a topic on one line, whoever wrote it."""
+    return name if name and name.isprintable() else repr(name)
+
+
 def bag_lines(report: dict[str, Any]) -> list[str]:
     """A bag's description for a terminal."""
     lines = [
         f"bag {report['bag']}: {report['duration_s']:.1f} s, {report['bytes'] / 1e6:.1f} MB",
         "topics",
     ]
-    width = max((len(name) for name in report["topics"]), default=0)
-    for name, topic in report["topics"].items():
+    topics = {_shown(name): topic for name, topic in report["topics"].items()}
+    width = max((len(name) for name in topics), default=0)
+    for name, topic in topics.items():
         rate = f"{topic['rate_hz']:.1f} Hz" if topic["rate_hz"] else ""
         skipped = f"  (not read: {topic['not_read']})" if topic["not_read"] else ""
         lines.append(

@@ -319,12 +319,15 @@ def strange_bag(path: Path) -> Path:
         "/protobuf": ("foxglove.Pose", "protobuf", "\x00\x01", "protobuf"),
         "/empty": ("std_msgs/msg/Empty", "ros2msg", "", "cdr"),
         "/joint_states": ("std_msgs/msg/String", "ros2msg", "string data", "cdr"),
+        "": ("std_msgs/msg/String", "ros2msg", "string data", "cdr"),
+        "/two\nlines": ("std_msgs/msg/String", "ros2msg", "string data", "cdr"),
+        "/nameless": (" ", "ros2msg", "string data", ""),
     }
     with (path / "bag_0.mcap").open("wb") as file:
         writer = Writer(file)
         writer.start("ros2", "")
         for topic, (name, encoding, text, serialised) in strange.items():
-            schema = writer.register_schema(name, encoding, text.encode()) if name else 0
+            schema = writer.register_schema(name.strip(), encoding, text.encode()) if name else 0
             channel = writer.register_channel(topic, serialised, schema)
             writer.add_message(channel, BEGIN_NS, b"\x00\x01\x00\x00\x01\x00\x00\x00a", BEGIN_NS)
         channels: dict[str, int] = {}
@@ -351,6 +354,7 @@ def test_what_is_not_needed_is_skipped_and_listed(
     assert main(["inspect", str(bag)]) == 0
     shown = capsys.readouterr().out
     assert "/json" in shown and "encoded as 'json'" in shown
+    assert "  ''  " in shown and r"'/two\nlines'" in shown and "encoded as ''" in shown
     assert "std_srvs/srv/SetBool_Event is not understood" in shown
     assert "b/msg/Missing, a part of it, is missing" in shown
     assert f"{JOINT_STATE} and std_msgs/msg/String" in shown.replace(
@@ -365,6 +369,7 @@ def test_what_is_not_needed_is_skipped_and_listed(
         found.columns(found.episodes[0])[STATE], plain.columns(plain.episodes[0])[STATE]
     )
     assert repair_bag(bag).actions == ("metadata.yaml written",)
+    assert main(["inspect", str(bag)]) == 0 and repair_bag(bag).actions == ()
 
 
 def test_a_needed_type_that_is_not_understood_is_named(tmp_path: Path) -> None:
