@@ -20,7 +20,7 @@ from groot_ros.incidents.tape import TAPED, Call, Recording
 from groot_ros.robot.limits import Limits
 
 # Another number wherever a class of the executor has changed so that old recordings mislead.
-FORMAT = 3
+FORMAT = 4
 POINTS = "points"
 """What constraints are called in the file: they are made again from robot file and URDF."""
 LARGEST_BYTES = 512 << 20

@@ -525,7 +525,7 @@ def broken(*_):
 
 
 def break_path(executor):
-    executor._timeline.path = broken
+    executor._moves.timeline.path = broken
 
 
 def break_chunk(executor):
@@ -535,8 +535,8 @@ def break_chunk(executor):
 
 def break_stop(executor):
     """What plans a stop."""
-    executor._planner = replace(executor._planner)
-    object.__setattr__(executor._planner, "stop", broken)
+    executor._moves.planner = replace(executor._moves.planner)
+    object.__setattr__(executor._moves.planner, "stop", broken)
 
 
 def break_all(executor):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,23 +12,21 @@ from numpy.typing import NDArray
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.admission import Flood, Refusals, void_reason
-from groot_ros.chunks.execution.consumption import Consumption
+from groot_ros.chunks.execution.consumption import CommandTimes
 from groot_ros.chunks.execution.following import TrackingMonitor
+from groot_ros.chunks.execution.governed_motion import SPARE_SHARE, GovernedMotion
 from groot_ros.chunks.execution.gripper import Closures, Grippers
 from groot_ros.chunks.execution.joining import Admitted, Offer, accept_ahead
-from groot_ros.chunks.execution.motion import Joined, Motion, Planner
+from groot_ros.chunks.execution.motion import Joined, Motion
 from groot_ros.chunks.execution.running import Execution, Running
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import Activity, StopMachine, StopReason
 from groot_ros.chunks.execution.strategies import make_strategy
-from groot_ros.chunks.execution.timeline import Planned, Timeline
+from groot_ros.chunks.execution.timeline import Planned
 from groot_ros.chunks.grading import Grade
-from groot_ros.chunks.limits.bounds import Bounds, gap_refusal, refusal
+from groot_ros.chunks.limits.bounds import gap_refusal, refusal
 from groot_ros.chunks.limits.constraint import Constraint
-from groot_ros.chunks.limits.controller_spline import INTERPOLATED
-from groot_ros.chunks.limits.governor import Governor, Step
-from groot_ros.chunks.limits.shaping import shaped, window
-from groot_ros.chunks.limits.tool_orientation import tool_orientation
+from groot_ros.chunks.limits.governor import Step
 from groot_ros.chunks.measures import Jump, SeamMeter
 from groot_ros.chunks.progress import Progress
 from groot_ros.robot.limits import Limits
@@ -38,16 +35,8 @@ Array = NDArray[np.float64]
 
 # The first command after a seam may fall on the seam itself.
 SEAM_COMMANDS = 2
-# In m/s or rad/s: what is slower looks as if it stood.
-SLOWEST = 2e-3
-# A chunk whose time passes slower than this share of the clock is not waited for.
-SLOWEST_SHARE = 0.1
-# Two commands are never nearer than the rest of a period.
-SPARE_SHARE = 0.8
 # Of a stop that nobody remembers the reason of, since somebody has resumed.
 STOPS_FIRST = "the arm comes to rest first, its place was not known for a while"
-# A join is planned as far ahead as the last ones took, with room; that is forgotten slowly.
-LEAD_FACTOR, LEAD_KEPT, LONGEST_LEAD_S = 1.5, 0.9, 1.0
 
 
 class ChunkExecutor:
@@ -73,35 +62,19 @@ class ChunkExecutor:
         self.speed_scale = 1.0
         self.interventions = 0
         """Commands that the governor had to correct."""
-        self._bounds = Bounds.of(self.limits, self.settings.signal.kind)
-        period_s = self.settings.period_s
-        self._period_ns = round(period_s * 1e9)
-        planned = shaped(self._bounds, period_s)
-        if self.settings.interpolated:
-            planned = planned.scaled(INTERPOLATED)
-        tool = tool_orientation(limits, settings.signal.kind)
-        averaged = window(self._bounds, period_s)
-        self._planner = Planner(planned, period_s, averaged=averaged, tool=tool)
-        self._governor = Governor(self._bounds, period_s)
+        self._moves = GovernedMotion(limits, settings)
+        self._times = CommandTimes(self._moves.period_ns)
         self._strategy = make_strategy(self.settings.strategy)
         self._flood = Flood()
         self._refusals = Refusals(self.settings.rejected_in_row)
-        self._consumption = Consumption()
-        self._meter = SeamMeter(self._bounds.space)
+        self._meter = SeamMeter(self._moves.bounds.space)
         self._step: Step | None = None
         self._tracking = TrackingMonitor(self.settings.signal.kind, self.limits.following)
-        self._timeline: Timeline | None = None
         self._running: Running | None = None
         self._waiting: Admitted | None = None
-        self._version = 0
-        self._lead_s = 0.0
         self._grippers = Grippers(settings.grips, self.limits.grip_speed)
         self._commands = 0
-        self._last_ns = 0
         self._last_value: Array | None = None
-        self._heard_ns = 0
-        self._hold_since_ns = 0
-        self._goes_on_until_ns: int | None = None
         self._seam_commands = 0
         self._ended: list[Execution] = []
         self.watch(constraints)
@@ -122,14 +95,12 @@ class ChunkExecutor:
 
     def watch(self, constraints: Sequence[Constraint]) -> None:
         """Plan nothing that passes these from now on, and stop rather than pass."""
-        every = (*([self._planner.tool] if self._planner.tool else []), *constraints)
-        self._planner = replace(self._planner, constraints=every)
-        self._governor.watch(every)
+        self._moves.watch(constraints)
 
     @property
     def held(self) -> Array:
         """Where the motion is (V,), once one has begun."""
-        return self._governor.value
+        return self._moves.value
 
     def start_from(self, value: Array, closures: Closures, now_ns: int) -> None:
         """Where the robot is, before the first chunk and before the first one after a stop, and
@@ -140,18 +111,14 @@ class ChunkExecutor:
         """
         if self.is_idle:
             self._grippers.start_from(closures)
-        elif not self.begins_anew or self._tracking.is_near(value, self._governor.value):
+        elif not self.begins_anew or self._tracking.is_near(value, self._moves.value):
             return
         self._rest_at(value)
-        self._last_ns = now_ns - self._period_ns
-        self._consumption.set_rate(self._last_ns, 1.0)
+        self._times.begin(now_ns)
 
     def _rest_at(self, value: Array) -> None:
         """At rest there, whatever was before."""
-        now_ns = self._timeline.now_ns if self._timeline else 0
-        self._version += 1
-        self._governor.start(value)
-        self._timeline = Timeline(Planned(self._planner.rest(value, now_ns)), now_ns)
+        self._moves.start(value)
         self._meter.clear()
         self._tracking.clear()
 
@@ -164,7 +131,7 @@ class ChunkExecutor:
     def admit(self, chunk_id: int, chunk: Chunk, now_ns: int) -> Admitted | str:
         """A chunk has come; the reason when it may not be executed."""
         self._notice_gap(now_ns)
-        self._heard_ns = now_ns
+        self._times.hear(now_ns)
         if self._flood.comes(now_ns):
             self.halt(StopReason.FLOOD, now_ns)
         if reason := self._void(chunk, now_ns):
@@ -189,9 +156,7 @@ class ChunkExecutor:
 
     def _barred(self, now_ns: int) -> str | None:
         """Why nothing may be joined now, whatever it is."""
-        until_ns = self._goes_on_until_ns
-        goes_on = until_ns is not None and now_ns < until_ns
-        if self.stops.blocked or self._is_lost or goes_on:
+        if self.stops.blocked or self._is_lost or self._times.goes_on(now_ns):
             return self.stops.sentence or STOPS_FIRST
         return None
 
@@ -199,7 +164,7 @@ class ChunkExecutor:
         """Why a chunk has nothing to say any more, or nothing may be said now."""
         if (reason := self._barred(now_ns)) and chunk.epoch >= self.epoch:
             return reason
-        return void_reason(chunk, self.epoch, self._consumption, now_ns)
+        return void_reason(chunk, self.epoch, self._times.consumption, now_ns)
 
     def count_refusal(self, reason: str | None, now_ns: int) -> None:
         """A chunk was refused for a reason, or None: taken; too many in a row stop the motion."""
@@ -213,72 +178,47 @@ class ChunkExecutor:
         self._drop_ahead()
 
     def _drop_ahead(self) -> None:
-        self._version += 1
         self._waiting = None
-        if self._timeline:
-            self._timeline.drop_ahead()
+        self._moves.drop_ahead()
 
     def offer(self, admitted: Admitted, now_ns: int) -> Offer | str | None:
         """Where the motion will be when a chunk can be joined to it, or why it cannot; None for
         one that waits for the end of the running chunk and will have passed by then."""
-        timeline, period_ns, chunk = self._timeline, self._period_ns, admitted.chunk
-        if timeline is None:
+        moves, times, chunk = self._moves, self._times, admitted.chunk
+        if moves.timeline is None:
             return "the robot's state is not known"
         if reason := self._barred(now_ns):
             return reason
-        lead = 1 + math.ceil(self._lead_s * 1e9 / period_ns)
         waits = self._strategy.waits_for_end and self.activity is Activity.EXECUTING
-        if waits:
-            left_ns = timeline.current.motion.active_end_ns - timeline.now_ns
-            lead = max(lead, round(left_ns / period_ns))
-        due_ns = max(now_ns, self._last_ns + period_ns) + (lead - 1) * period_ns
-        if reason := void_reason(chunk, self.epoch, self._consumption, due_ns):
+        lead = moves.lead(moves.left_ns if waits else 0)
+        due_ns = times.due_ns(now_ns, lead)
+        if reason := void_reason(chunk, self.epoch, times.consumption, due_ns):
             return None if waits else reason
         steps, step_s = chunk.signals[self.settings.signal.name], chunk.step_ns / 1e9
-        curve = self._planner.inside(chunk.curve or self._planner.curve(steps, step_s))
-        from_s = self._consumption.between_s(chunk.stamp_ns, due_ns)
-        offer = self._offer(admitted, curve, from_s=max(from_s, 0.0), lead=lead, now_ns=now_ns)
-        gap = self._gap(offer)
-        return gap_refusal(gap, self._bounds) or offer
+        planner = moves.planner
+        curve = planner.inside(chunk.curve or planner.curve(steps, step_s))
+        from_s = max(times.consumption.between_s(chunk.stamp_ns, due_ns), 0.0)
+        offer = self._offer(admitted, curve, from_s=from_s, lead=lead, now_ns=now_ns)
+        return gap_refusal(moves.gap(offer), moves.bounds) or offer
 
     def _offer(
         self, admitted: Admitted, curve: Curve, from_s: float, lead: int, now_ns: int
     ) -> Offer:
-        timeline = self._timeline
-        assert timeline
-        at_ns = timeline.now_ns + lead * self._period_ns
-        return Offer(
-            admitted=admitted,
-            planner=self._planner,
-            curve=curve,
+        return self._moves.offer(
+            admitted,
+            curve,
             from_s=from_s,
-            old=timeline.at(at_ns).motion,
-            velocity=self._velocity_before(timeline, at_ns, lead),
-            at_ns=at_ns,
-            blend_s=self.settings.blend_s,
-            speed_scale=self.speed_scale * admitted.chunk.verdict.speed * admitted.chunk.speed,
-            version=self._version,
-            made_ns=now_ns,
+            lead=lead,
+            speed_scale=self.speed_scale,
+            now_ns=now_ns,
         )
-
-    def _velocity_before(self, timeline: Timeline, at_ns: int, lead: int) -> Array:
-        """That of the command at `at_ns`, as the commands will tell it."""
-        end, start = timeline.value(at_ns), timeline.value(at_ns - self._period_ns)
-        start = self._governor.value if lead == 1 else start
-        return self._bounds.space.difference(end, start) / self.settings.period_s
-
-    def _gap(self, offer: Offer) -> Array:
-        """From the chunk to the motion, where they are joined."""
-        space = self._bounds.space
-        return space.difference(offer.old.value(offer.at_ns), offer.curve.at(offer.from_s))
 
     def commit(self, offer: Offer, joined: Joined | None, now_ns: int) -> tuple[str | None, bool]:
         """Let a motion follow; the reason when it does not, and whether that is because it came
         too late."""
         took_s = (now_ns - offer.made_ns) / 1e9
-        self._lead_s = min(max(LEAD_FACTOR * took_s, LEAD_KEPT * self._lead_s), LONGEST_LEAD_S)
-        timeline = self._timeline
-        if timeline is None or offer.version != self._version or timeline.now_ns >= offer.at_ns:
+        self._moves.joining_took(took_s)
+        if self._moves.is_outdated(offer):
             return f"joining it took {took_s:.2f} s, and the motion had gone on by then", True
         if joined is None:
             return "it cannot be joined to the motion within the limits", False
@@ -290,26 +230,27 @@ class ChunkExecutor:
             joined=joined,
             arrived_ns=admitted.arrived_ns,
             joined_step=offer.from_s * 1e9 / admitted.chunk.step_ns,
-            gap=Jump.of(self._gap(offer), self._bounds.kind),
+            gap=Jump.of(self._moves.gap(offer), self._moves.bounds.kind),
             seam=Jump(),
         )
         self._plan(running, now_ns)
         return None, False
 
     def _plan(self, running: Running, now_ns: int) -> None:
-        assert self._timeline
-        self._version += 1
-        self._timeline.follow(Planned(running.joined.motion, running))
+        self._moves.follow(Planned(running.joined.motion, running))
         if self.is_idle:
-            self.activity, self._hold_since_ns = Activity.HOLDING, now_ns
-        self._switch(self._timeline.now_ns + self._period_ns)
+            self.activity = Activity.HOLDING
+            self._times.hold(now_ns)
+        self._switch()
 
-    def _switch(self, time_ns: int) -> None:
+    def _switch(self) -> None:
         """Follow what is due with the next command."""
-        assert self._timeline
+        timeline = self._moves.timeline
+        assert timeline
+        time_ns = timeline.now_ns + self._moves.period_ns
         while True:
-            before = self._timeline.current.running
-            planned = self._timeline.next_due(time_ns)
+            before = timeline.current.running
+            planned = timeline.next_due(time_ns)
             if planned is None:
                 return
             if before and planned.running and before.chunk_id != planned.running.chunk_id:
@@ -325,10 +266,10 @@ class ChunkExecutor:
         """Stretch chunk time from now on, smoothly."""
         self._notice_gap(now_ns)
         self.speed_scale = speed_scale
-        timeline, running, waiting = self._timeline, self._running, self._waiting
-        if timeline is None or running is None or self.activity is not Activity.EXECUTING:
+        moves, running, waiting = self._moves, self._running, self._waiting
+        if running is None or self.activity is not Activity.EXECUTING:
             return
-        at_ns = timeline.now_ns + self._period_ns
+        at_ns = moves.time_ns + moves.period_ns
         from_s = running.step_at(at_ns) * running.chunk.step_ns / 1e9
         admitted = Admitted(running.chunk_id, running.chunk, running.arrived_ns)
         offer = self._offer(admitted, running.curve, from_s=from_s, lead=1, now_ns=now_ns)
@@ -343,18 +284,13 @@ class ChunkExecutor:
     def spare_s(self) -> float:
         """By how much sooner than a period after the last command the next one may come, were
         somebody to look at their times: no faster than the velocity limits even then."""
-        period_s = self.settings.period_s
-        if self.is_at_rest or self._timeline is None:
-            return SPARE_SHARE * period_s
-        bounds = self._bounds
-        speed = bounds.space.lengths(self._governor.velocity)
-        hardest = np.maximum(bounds.acceleration, bounds.deceleration)
-        share = float(((speed + 2 * period_s * hardest) / bounds.velocity).max())
-        return period_s * min(max(1.0 - share, 0.0), SPARE_SHARE)
+        if self.is_at_rest or self._moves.timeline is None:
+            return SPARE_SHARE * self.settings.period_s
+        return self._moves.spare_s
 
     def consumed_s(self, stamp_ns: int, now_ns: int) -> float:
         """How much of a chunk's time has passed since its stamp."""
-        return self._consumption.between_s(stamp_ns, now_ns)
+        return self._times.consumption.between_s(stamp_ns, now_ns)
 
     def is_void(self, chunk: Chunk, now_ns: int) -> bool:
         """Whether a chunk would be refused, whatever its steps are."""
@@ -379,10 +315,7 @@ class ChunkExecutor:
     @property
     def _is_moving(self) -> bool:
         """Whether anybody would see it."""
-        if self.is_at_rest or self._timeline is None:
-            return False
-        speed = self._bounds.space.lengths(self._governor.velocity)
-        return bool(np.any(speed > SLOWEST))
+        return not self.is_at_rest and self._moves.timeline is not None and self._moves.is_visible
 
     def press(self, reason: StopReason, pressed: bool, now_ns: int) -> None:
         """The emergency stop or a fault of the robot begins or ends."""
@@ -395,43 +328,14 @@ class ChunkExecutor:
         self._end_running(self._running)
         self._strategy.forget()
         self._drop_ahead()
-        timeline = self._timeline
-        if timeline is None or self.activity is not Activity.EXECUTING:
-            return
-        if timeline.current.motion.active_end_ns > timeline.now_ns:
-            if self.settings.interpolated:
-                self._brake_ahead(timeline)
-            else:
-                self._brake()
-        self.activity = Activity.STOPPING
+        if self.activity is Activity.EXECUTING:
+            self._note(self._moves.stop())
+            self.activity = Activity.STOPPING
 
-    def _brake_ahead(self, timeline: Timeline) -> None:
-        """Stop from where the next command leads: a controller that was sent the whole motion is
-        there when it hears of the stop."""
-        at_ns = timeline.now_ns + self._period_ns
-        try:
-            velocity = self._velocity_before(timeline, at_ns, 1)
-            motion = self._planner.stop(timeline.value(at_ns), velocity, at_ns)
-        except Exception as error:
-            self._fail(error)
-            self._brake()
-        else:
-            timeline.end_with(Planned(motion))
-
-    def _brake(self) -> None:
-        """Stop from where the last command led, as fast as it did."""
-        assert self._timeline
-        governor, time_ns = self._governor, self._timeline.now_ns
-        try:
-            motion = self._planner.stop(governor.value, governor.velocity, time_ns)
-        except Exception as error:
-            # Whatever it is, an arm has to stop: the governor brakes for a motion that stands.
-            self._fail(error)
-            motion = self._planner.rest(governor.value, time_ns)
-        self._timeline = Timeline(Planned(motion), time_ns)
-
-    def _fail(self, error: Exception) -> None:
-        self.stops.stop(StopReason.FAILED, f"{type(error).__name__}: {error}")
+    def _note(self, failed: Exception | None) -> None:
+        """Somebody has to look at what went wrong when a stop was planned."""
+        if failed:
+            self.stops.stop(StopReason.FAILED, f"{type(failed).__name__}: {failed}")
 
     def forgive(self) -> None:
         """Chunks that were refused so far do not count."""
@@ -456,15 +360,15 @@ class ChunkExecutor:
 
     def progress(self, now_ns: int) -> Progress | None:
         """How far the running chunk is; None when none is executed."""
-        running, timeline = self._running, self._timeline
-        if running is None or timeline is None or self.activity is not Activity.EXECUTING:
+        running = self._running
+        if running is None or self.activity is not Activity.EXECUTING:
             return None
-        since_ns = min(max(0, now_ns - self._last_ns), self._period_ns)
+        since_ns = self._times.since_command_ns(now_ns)
         return Progress(
             stamp_ns=now_ns,
             chunk_id=running.chunk_id,
             epoch=self.epoch,
-            step=running.step_at(timeline.now_ns + since_ns),
+            step=running.step_at(self._moves.time_ns + since_ns),
             rate=running.joined.rate,
             delay_steps=running.joined_step,
         )
@@ -472,12 +376,13 @@ class ChunkExecutor:
     @property
     def motion(self) -> Motion | None:
         """What is planned; it always ends at rest."""
-        return self._timeline.current.motion if self._timeline else None
+        timeline = self._moves.timeline
+        return timeline.current.motion if timeline else None
 
     @property
     def time_ns(self) -> int:
         """The motion's own time, that of the last command."""
-        return self._timeline.now_ns if self._timeline else 0
+        return self._moves.time_ns
 
     @property
     def grip_goals(self) -> Closures:
@@ -502,13 +407,13 @@ class ChunkExecutor:
         """The next command, None when nothing is to be commanded."""
         if not self.is_idle:
             self._watch(now_ns)
-        if self.is_idle or self._timeline is None:
+        if self.is_idle or self._moves.timeline is None:
             return None
-        step = self._step = self._governor.step(self._timeline.path(self._period_ns))
+        step = self._step = self._moves.step()
         self._pass(step, now_ns)
         closures = self._grippers.follow(
             self._running,
-            self._timeline.now_ns,
+            self.time_ns,
             self.settings.period_s,
             self._strategy.waits_for_end or self.is_at_rest,
         )
@@ -521,10 +426,10 @@ class ChunkExecutor:
         self.halt(StopReason.FAILED, now_ns, detail)
         if self.is_idle:
             return None
-        step = self._step or self._governor.brake()
+        step = self._step or self._moves.unplanned_step()
         if not self.is_at_rest:
-            self._brake()
-        self._last_ns = now_ns
+            self._note(self._moves.brake())
+        self._times.last_ns = now_ns
         return self._command(step, self._grippers.closures, now_ns)
 
     def _command(self, step: Step, closures: Closures, now_ns: int) -> Setpoint:
@@ -536,16 +441,14 @@ class ChunkExecutor:
 
     def _pass(self, step: Step, now_ns: int) -> None:
         """A command is made: time passes, for the motion and for its chunk."""
-        timeline = self._timeline
-        assert timeline
-        before_ns, running = timeline.now_ns, self._running
-        timeline.advance(round(step.share * self._period_ns))
-        passed_s = (now_ns - self._last_ns) / 1e9
+        times, before_ns, running = self._times, self.time_ns, self._running
+        self._moves.advance(step)
+        passed_s = (now_ns - times.last_ns) / 1e9
         if running and self.activity is Activity.EXECUTING:
             chunk_s = running.joined.chunk_s
-            passed_s = chunk_s(timeline.now_ns) - chunk_s(before_ns)
-        self._consumption.mark(now_ns, passed_s)
-        self._last_ns = now_ns
+            passed_s = chunk_s(self.time_ns) - chunk_s(before_ns)
+        times.consumption.mark(now_ns, passed_s)
+        times.last_ns = now_ns
         self._commands += 1
         if step.is_intervention:
             self.interventions += 1
@@ -554,83 +457,63 @@ class ChunkExecutor:
         if step.left_path:
             self._leave_path(now_ns)
         else:
-            self._switch(timeline.now_ns + self._period_ns)
+            self._switch()
         running = self._running if self.activity is Activity.EXECUTING else None
-        self._consumption.set_rate(now_ns, running.joined.rate if running else 1.0)
+        times.consumption.set_rate(now_ns, running.joined.rate if running else 1.0)
 
     def _leave_path(self, now_ns: int) -> None:
         """Braking was needed that the motion does not have: it is over."""
         if self.activity is Activity.EXECUTING:
             self.halt(StopReason.GOVERNED, now_ns)
-        self._brake()
+        self._note(self._moves.brake())
 
     def _measure_seam(self, value: Array) -> None:
         """How far commands jump, were they sent at their times."""
-        self._meter.add(value, self._commands * self._period_ns)
+        self._meter.add(value, self._commands * self._moves.period_ns)
         if not self._running or self._seam_commands == 0:
             return
         if (jump := self._meter.jump) is not None:
-            self._running.note_seam(Jump.of(jump, self._bounds.kind))
+            self._running.note_seam(Jump.of(jump, self._moves.bounds.kind))
             self._seam_commands -= 1
 
     def _same_sign(self, value: Array) -> Array:
         """A pose whose quaternion has the sign of the last one: both mean the same rotation."""
         last = self._last_value
-        return value if last is None else self._bounds.kind.same_sign(value, last)
+        return value if last is None else self._moves.bounds.kind.same_sign(value, last)
 
     def _watch(self, now_ns: int) -> None:
         """What has become due since the last command."""
         self._notice_gap(now_ns)
-        timeline, settings = self._timeline, self.settings
-        assert timeline
-        motion = timeline.current.motion
+        moves, times, watchdog_s = self._moves, self._times, self.settings.watchdog_s
+        has_ended = moves.has_ended
         if self.activity is Activity.EXECUTING:
-            if timeline.now_ns >= motion.active_end_ns and not timeline.has_more:
-                # The chunk has been played: what is left is the motion's end.
+            if moves.is_played:
+                # What is left is the motion's end.
                 self.stops.stop(StopReason.STARVED)
                 self.activity = Activity.STOPPING
-            elif self._is_silent(now_ns):
-                silent_s, limit_s = (now_ns - self._heard_ns) / 1e9, settings.watchdog_s
-                detail = f"none for {silent_s:.1f} s (watchdog: {limit_s:g} s of the chunk's time)"
+            elif times.is_silent(now_ns, watchdog_s):
+                limit = f"watchdog: {watchdog_s:g} s of the chunk's time"
+                detail = f"none for {times.silent_s(now_ns):.1f} s ({limit})"
                 self.halt(StopReason.STARVED, now_ns, detail)
-        ended = timeline.now_ns >= timeline.current.motion.end_ns and self._governor.is_still
-        if self.activity is Activity.STOPPING and ended:
+        if self.activity is Activity.STOPPING and has_ended:
             self.activity = Activity.HOLDING
-            self._hold_since_ns = now_ns
+            times.hold(now_ns)
             if self.stops.is_lost:
                 self.release(now_ns)
-        held_ns = now_ns - self._hold_since_ns
-        if self.activity is Activity.HOLDING and held_ns > settings.watchdog_s * 1e9:
+        if self.activity is Activity.HOLDING and times.held_ns(now_ns) > watchdog_s * 1e9:
             if self.stops.reason is StopReason.STARVED:
                 self.stops.stop(StopReason.POLICY_GONE)
             self.release(now_ns)
 
-    def _is_silent(self, now_ns: int) -> bool:
-        """Whether nothing was heard for more of the chunk's time than the watchdog allows.
-
-        Who sends the next chunk after so many steps of this one waits longer where it is slow.
-        """
-        chunk_s = self._consumption.between_s(self._heard_ns, now_ns)
-        clock_s = (now_ns - self._heard_ns) / 1e9
-        return max(chunk_s, SLOWEST_SHARE * clock_s) > self.settings.watchdog_s
-
     def _notice_gap(self, now_ns: int) -> None:
         """Whoever comes first after a time without commands must not see the motion go on."""
-        gap_ns = now_ns - self._last_ns
-        is_gapless = -self._period_ns <= gap_ns <= self.settings.longest_gap_s * 1e9
-        if not self.is_idle and not is_gapless:
+        if not self.is_idle and self._times.has_gap(now_ns, self.settings.longest_gap_s):
             self._freeze(now_ns)
 
     def clock_set(self, by_ns: int, now_ns: int) -> None:
         """The clock was set while commands went on: what was noted of time is on the new one, and
         the arm decelerates."""
-        self._last_ns += by_ns
-        self._heard_ns += by_ns
-        self._hold_since_ns += by_ns
-        if self._goes_on_until_ns is not None:
-            self._goes_on_until_ns += by_ns
-        self._consumption = Consumption()
-        self._consumption.set_rate(self._last_ns, 1.0)
+        self._times.clock_set(by_ns)
         self._tracking.clear()
         if not self.is_idle:
             self.halt(StopReason.CLOCK, now_ns)
@@ -639,15 +522,11 @@ class ChunkExecutor:
         """No command came for long: the robot has come to rest at the last one, go on from there;
         one that has a whole motion of trajectory points is on its way to the end of that."""
         self.stops.stop(StopReason.CLOCK)
-        if self.settings.interpolated and (timeline := self._timeline):
-            left_ns = timeline.current.motion.end_ns - timeline.now_ns
-            self._goes_on_until_ns = min(self._last_ns, now_ns) + left_ns
+        if self.settings.interpolated and (timeline := self._moves.timeline):
+            self._times.let_go_on(now_ns, timeline.current.motion.end_ns - timeline.now_ns)
         self._end_running(self._running)
         self._strategy.forget()
         self._waiting = None
-        self._rest_at(self._governor.value if self._last_value is None else self._last_value)
-        self._heard_ns = now_ns
-        self._consumption = Consumption()
-        self._last_ns = now_ns - self._period_ns
-        self._consumption.set_rate(self._last_ns, 1.0)
+        self._rest_at(self._moves.value if self._last_value is None else self._last_value)
+        self._times.begin_anew(now_ns)
         self.activity = Activity.IDLE if self.settings.interpolated else Activity.STOPPING

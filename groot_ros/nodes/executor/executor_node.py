@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,16 +14,12 @@ from numpy.typing import NDArray
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution.admission import Bounded, Refused
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution.executor import ChunkExecutor
-from groot_ros.chunks.execution.joining import accept_ahead
-from groot_ros.chunks.execution.robot_motion import begin_motion, fit_ahead, robot_executor
+from groot_ros.chunks.execution.robot_motion import AnyReach, robot_executor
 from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.execution.together import robot_borders
-from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.chunks.takeover.leading import STEP_S
 from groot_ros.chunks.takeover.teleoperation import ExecutorAccess
@@ -34,20 +28,20 @@ from groot_ros.incidents.tape import TapedExecutor
 from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.drivers.arm_description import ArmDescription
-from groot_ros.nodes.drivers.arm_outputs import all_command_topics, command_publisher
-from groot_ros.nodes.drivers.command import Command
-from groot_ros.nodes.drivers.fake_graph import FakeOnlyPublisher
-from groot_ros.nodes.drivers.outputs import Output, SetpointPublisher
+from groot_ros.nodes.drivers.arm_outputs import all_command_topics
+from groot_ros.nodes.drivers.outputs import SetpointPublisher
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
 from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
+from groot_ros.nodes.executor.chunk_taking import ChunkTaking
+from groot_ros.nodes.executor.commanding import Commanding, NewestState
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor.executor_reports import executor_state
 from groot_ros.nodes.executor.operator_controls import OperatorControls
-from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode, run_node
+from groot_ros.nodes.lifecycle import GuardedLifecycleNode, run_node
 from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.streams import StreamSubscriptions
-from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.fields import NS, to_ns
 from groot_ros.observation.routes import Route
 from groot_ros.robot.checking.activation import check_activation, unwatched
@@ -72,16 +66,15 @@ RIVALS_PERIOD_S = 10.0
 class ExecutorNode(GuardedLifecycleNode):
     """ActionChunk in, commands at the robot's rate out; what it would command is ~/setpoint.
 
-    Commands are made in a thread of their own, in lockstep at the ticks of the simulator's clock;
-    `_lock` guards what is shared with the callbacks. What is looked at first in a chunk
-    (`_intake`) belongs to the callbacks alone.
+    Commands are made in a thread of their own (`_commanding`), in lockstep at the ticks of the
+    simulator's clock; `_lock` guards what is shared with the callbacks. What is looked at first in
+    a chunk (`_intake`) and hands it on (`_chunks`) belongs to the callbacks alone.
     """
 
     NAME = "executor"
     PARAMETERS = ExecutorParameters
     _streams: StreamSubscriptions | None = None
-    _commands: Output | None = None
-    _loop: CommandLoop | SteppedLoop | None = None
+    _commanding: Commanding | None = None
     _black_box: ExecutorBlackBox | None = None
     _clock_watch: ClockWatch | None = None
 
@@ -89,8 +82,6 @@ class ExecutorNode(GuardedLifecycleNode):
         p = parameters.read(self, ExecutorParameters)
         self._robot = _at_rate(load_robot(p.robot), p.command_rate)
         check_activation(self._robot)
-        self._signal = self._robot.output.commanded
-        self._rate_hz = self._robot.output.rate_hz
         unknown = unwatched(self._robot)
         cautious = (self._robot.untested or bool(unknown)) and not p.fake
         self._is_fake = p.fake
@@ -104,15 +95,11 @@ class ExecutorNode(GuardedLifecycleNode):
             blend_s=p.blend,
             watchdog_s=p.watchdog,
             rejected_in_row=p.rejected_in_row,
-            period_s=1.0 / self._rate_hz,
+            period_s=1.0 / self._robot.output.rate_hz,
         )
         make = TapedExecutor if p.black_box else ChunkExecutor
         self._motion: ChunkExecutor = robot_executor(self._robot, settings, make)
-        self._periods = self._counted_periods(self._motion.settings)
         self._motion.set_speed_scale(p.speed_scale, 0)
-        self._borders = robot_borders(self._robot, p.longest_chunk, p.workspace_margin)
-        self._intake = ChunkIntake(self._robot, self._borders, p.watchdog)
-        self._shadow = Shadow(self._signal)
         self._arm = ArmDescription.for_robot(self, self._robot, p.workspace_margin)
         self._buffer = ObservationBuffer(self._robot, fields=self._robot.moved, cameras=[])
         self._streams = StreamSubscriptions(
@@ -121,9 +108,7 @@ class ExecutorNode(GuardedLifecycleNode):
             reliability=self.stream_reliability,
             state_came=self._on_state,
         )
-        self._looked_at: dict[str, Array] = {}
-        self._commanded = self._rejected = 0
-        self._commanding = False
+        self._rejected = 0
         self._problem = ""
         self._create_interfaces(p)
         if isinstance(self._motion, TapedExecutor):
@@ -151,27 +136,69 @@ class ExecutorNode(GuardedLifecycleNode):
             subscribe(Bool, p.estop_topic, partial(self._on_press, StopReason.ESTOP), 1),
             subscribe(Bool, p.fault_topic, partial(self._on_press, StopReason.FAULT), 1),
         ]
-        self._reports = ChunkReports(self)
         self._states = self.create_publisher(ExecutorState, STATE_TOPIC, 1)
-        self._setpoints = SetpointPublisher(self, self._robot)
-        self._markers = ChunkMarkers(self, self._robot)
         self._resume = self.create_service(Trigger, "~/resume", self._on_resume)
+        commanding = self._commanding = self._create_chunk_path(p)
+        self._operator_loop = SteppedLoop(1.0 / STEP_S, self._operator.step, commanding.failed)
+        self._state_timer = self.create_timer(STATE_PERIOD_S, self._on_state_timer)
+        self._state_loop = SteppedLoop(
+            1.0 / STATE_PERIOD_S, self._publish_state, commanding.failed
+        )
+        self._diagnostics = DiagnosticsPublisher(self, self._status)
+
+    def _create_chunk_path(self, p: ExecutorParameters) -> Commanding:
+        """What a chunk passes through: looked at, handed to the motion, commanded, reported."""
+        robot, signal = self._robot, self._robot.output.commanded
+        state = NewestState(self._buffer, signal.kind)
+        shadow = Shadow(signal)
+        borders = robot_borders(robot, p.longest_chunk, p.workspace_margin)
+        self._intake = ChunkIntake(robot, borders, p.watchdog)
+        self._reports = ChunkReports(self)
+        self._setpoints = SetpointPublisher(self, robot)
+        self._markers = ChunkMarkers(self, robot)
+        self._chunks = ChunkTaking(
+            motion=self._motion,
+            guard=self._lock,
+            state=state,
+            borders=borders,
+            intake=self._intake,
+            reach=self._reach,
+            clock=self.now_ns,
+            shadow=shadow,
+            markers=self._markers,
+            reports=self._reports,
+        )
+        commanding = Commanding(
+            self,
+            robot,
+            motion=self._motion,
+            guard=self._lock,
+            state=state,
+            setpoints=self._setpoints,
+            shadow=shadow,
+            reports=self._reports,
+            periods=self._counted_periods(self._motion.settings),
+            dry_run=self._dry_run,
+        )
         access = ExecutorAccess(
             motion=self._motion,
             guard=self._lock,
             following=self._intake.following,
-            execute=self._execute_by_hand,
-            measured=self._newest,
-            reach=lambda: self._arm.reach if self._arm else None,
+            execute=self._chunks.execute_by_hand,
+            measured=state.at,
+            reach=self._reach,
             clock=self.now_ns,
         )
-        self._operator = OperatorControls(self, self._robot, access)
-        self._operator_loop = SteppedLoop(1.0 / STEP_S, self._operator.step, self._tick_failed)
-        self._state_timer = self.create_timer(STATE_PERIOD_S, self._on_state_timer)
-        self._state_loop = SteppedLoop(
-            1.0 / STATE_PERIOD_S, self._publish_state, self._tick_failed
-        )
-        self._diagnostics = DiagnosticsPublisher(self, self._status)
+        self._operator = OperatorControls(self, robot, access)
+        return commanding
+
+    @property
+    def _loop(self) -> CommandLoop | SteppedLoop | None:
+        """The loop of the commands, None where nothing is commanded."""
+        return self._commanding.loop if self._commanding else None
+
+    def _reach(self) -> AnyReach | None:
+        return self._arm.reach if self._arm else None
 
     def now_ns(self) -> int:
         """The time; a motion under way hears of it first where the clock was set."""
@@ -184,45 +211,32 @@ class ExecutorNode(GuardedLifecycleNode):
             return now_ns
 
     def activate(self) -> None:
-        if not self._dry_run and self._commands is None:
-            commands = command_publisher(self, self._robot)
-            self._commands = (
-                FakeOnlyPublisher(self, self._robot, commands) if self._is_fake else commands
-            )
+        assert self._commanding
+        self._commanding.open(self._is_fake)
         self._motion.resume()
         if self._black_box:
             self._black_box.begin()
         self._intake.following.forget()
         self._operator.teleoperation.takeover.reset()
         self._inbox: Inbox[ActionChunk] = Inbox()
-        loop_class = SteppedLoop if self.lockstep else CommandLoop
-        self._loop = loop_class(self._rate_hz, self._tick, self._tick_failed)
-        self._loop.start()
+        self._commanding.start()
 
     def deactivate(self) -> None:
-        if loop := self._loop:
+        commanding = self._commanding
+        if commanding and self._loop:
             planned_s = self._halt()
             if self.lockstep:
                 self.lockstep.spin_until(lambda: self._motion.is_at_rest, STOP_WAIT_S)
             else:
                 self._wait_for_rest(planned_s)
-            self._loop = None
-            loop.close()
-            self._motion.release(self.now_ns())
-            self._cease()
-            self._report_ended()
+            commanding.stop()
             self._tell_stops()
             if self._black_box:
                 self._black_box.end()
         # In lockstep the clock waits for every command: a publisher that is made anew would not be
         # heard before everybody has found it.
-        if self.lockstep is None:
-            self._close_commands()
-
-    def _close_commands(self) -> None:
-        if self._commands:
-            self._commands.close()
-            self._commands = None
+        if self.lockstep is None and commanding:
+            commanding.close()
 
     def rest(self) -> None:
         # Where the arm is simulated, its time may stand still.
@@ -241,14 +255,16 @@ class ExecutorNode(GuardedLifecycleNode):
     def _wait_for_rest(self, planned_s: float) -> None:
         deadline_s = time.monotonic() + STOP_WAIT_S + 2.0 * planned_s
         while not self._motion.is_at_rest and time.monotonic() < deadline_s:
-            time.sleep(1.0 / self._rate_hz)
+            time.sleep(1.0 / self._robot.output.rate_hz)
             # A chunk that was being joined must not let it go on.
             self._halt()
 
     def cleanup(self) -> None:
         if not self._streams:
             return
-        self._close_commands()
+        if self._commanding:
+            self._commanding.close()
+            self._commanding = None
         if self._black_box:
             self._black_box.close()
             self._black_box = None
@@ -275,13 +291,14 @@ class ExecutorNode(GuardedLifecycleNode):
     def handle_tick(self, tick: Tick) -> bool:
         """Take the chunks that were published before it, command, and say how far it is."""
         assert self.lockstep
-        if isinstance(self._loop, SteppedLoop):
+        loop = self._loop
+        if isinstance(loop, SteppedLoop):
             announced = self.lockstep.announced(self._subscriptions_here[0].topic_name)
             for message in self._inbox.take(announced):
                 if self.is_active:
                     self._obey(message)
             self._operator_loop.step(tick.stamp_ns)
-            self._loop.step(tick.stamp_ns)
+            loop.step(tick.stamp_ns)
             self._state_loop.step(tick.stamp_ns)
         return True
 
@@ -301,15 +318,16 @@ class ExecutorNode(GuardedLifecycleNode):
         now_ns = self.now_ns()
         if self._black_box:
             self._black_box.heard(message)
-        self._look()
+        self._chunks.look()
         reason = self._intake.foreign(message, now_ns)
         if reason is None and message.horizon == 0:
-            self._cancel(message, now_ns)
+            self._chunks.cancel(message, now_ns)
             return
         if reason is None and not self._operator.teleoperation.lets(to_ns(message.header.stamp)):
             # It is not its turn, which is no fault of it.
             return
-        reason = reason or self._take(message)
+        assert self._commanding
+        reason = reason or self._chunks.take(message, self._commanding.report_ended)
         if reason is None:
             self._problem = ""
             return
@@ -322,188 +340,6 @@ class ExecutorNode(GuardedLifecycleNode):
         if report and self._black_box:
             self._black_box.said(REPORT_TOPIC, report)
 
-    def _look(self) -> None:
-        """Nobody is followed any more once nothing is commanded and the policy is gone."""
-        with self._lock:
-            idle = self._motion.is_idle
-        self._intake.look(self.now_ns(), idle)
-
-    def _cancel(self, message: ActionChunk, now_ns: int) -> None:
-        """What an activation made before an epoch is void, or all that it made."""
-        if (era := self._intake.ended_era(message)) is not None:
-            with self._lock:
-                self._motion.cancel(era, now_ns)
-
-    def _take(self, message: ActionChunk) -> str | None:
-        """Hand a chunk to the motion; the reason when it is refused."""
-        try:
-            bounded = self._intake.bounded(message)
-        except ValueError as refused:
-            with self._lock:
-                self._motion.count_refusal(str(refused), self.now_ns())
-            return str(refused)
-        if self._intake.is_new(message):
-            self._report_ended()
-            self._reports.forget()
-        keep = partial(self._reports.keep, message)
-        fitted = self._execute(message.chunk_id, bounded, keep)
-        if isinstance(fitted, str):
-            return fitted
-        self._intake.took(message, fitted, self.now_ns())
-        return None
-
-    def _execute_by_hand(self, chunk_id: int, chunk: Chunk) -> str | None:
-        """Hand a chunk of the operator to the motion; the reason when it is refused."""
-        try:
-            bounded = self._borders.bounded(chunk)
-        except Refused as reason:
-            return str(reason)
-        fitted = self._execute(chunk_id, bounded, lambda _: None)
-        return fitted if isinstance(fitted, str) else None
-
-    def _execute(
-        self, chunk_id: int, bounded: Bounded, keep: Callable[[int], None]
-    ) -> Bounded | str:
-        """Hand a chunk to the motion, fitted to the arm; the reason when it is refused.
-
-        `keep` is told how many steps were moved to a border before it is executed.
-        """
-        with self._lock:
-            now_ns = self.now_ns()
-            begins = self._motion.begins_anew
-            if begins and (reason := self._start_motion(bounded.chunk, now_ns)):
-                return reason
-        try:
-            reach = self._arm.reach if self._arm else None
-            fitted = fit_ahead(
-                self._motion, self._lock, clock=self.now_ns, reach=reach, bounded=bounded
-            )
-        except (NotReady, Unsolved) as refused:
-            with self._lock:
-                self._motion.count_refusal(str(refused), self.now_ns())
-            return str(refused)
-        chunk = fitted.chunk
-        with self._lock:
-            keep(fitted.projected_steps)
-        reason = accept_ahead(
-            self._motion, self._lock, clock=self.now_ns, chunk_id=chunk_id, chunk=chunk
-        )
-        if reason is not None:
-            return reason
-        self._shadow.add(chunk_id, chunk)
-        self._markers.add(chunk_id, chunk)
-        return fitted
-
-    def _start_motion(self, chunk: Chunk, now_ns: int) -> str | None:
-        """A motion begins where the robot is."""
-        try:
-            measured = self._newest(now_ns)
-            reach = self._arm.reach if self._arm else None
-        except NotReady as reason:
-            return f"the robot's state is not known: {reason}"
-        begin_motion(self._motion, reach, chunk=chunk, measured=measured, now_ns=now_ns)
-        return None
-
-    def _tick(self) -> None:
-        """Called from the command thread."""
-        with self._lock:
-            if loop := self._loop:
-                loop.mark(self._motion.spare_s)
-            now_ns = self.now_ns()
-            due, behind_ns = self._due()
-            if due == 0:
-                return
-            measured = None
-            try:
-                measured = self._measured(now_ns)
-                if measured is not None and not self._dry_run:
-                    self._motion.measured(measured, now_ns)
-                for _ in range(due):
-                    setpoint = self._motion.setpoint(now_ns)
-            except Exception as error:
-                # Whatever it is: a robot that gets no command may go on as fast as it was.
-                setpoint = self._motion.fail(self._told(error), now_ns)
-            motion, time_ns = self._motion.motion, self._motion.time_ns
-            grip_goals = self._motion.grip_goals
-        if setpoint is None:
-            self._cease()
-        elif motion:
-            stamp_ns = now_ns - behind_ns
-            self._send(
-                Command(
-                    setpoint=setpoint,
-                    motion=motion,
-                    stamp_ns=stamp_ns,
-                    time_ns=time_ns,
-                    measured=measured,
-                    grip_goals=grip_goals,
-                )
-            )
-        self._report_ended()
-        if measured is not None and self._dry_run:
-            self._reports.compared(self._shadow.measured(now_ns, measured), now_ns)
-
-    def _due(self) -> tuple[int, int]:
-        """How many commands to make now, and the time in ns since the last one was due."""
-        if self._periods is None:
-            return 1, 0
-        if self._motion.is_idle:
-            self._periods.restart()
-        return self._periods.due(), self._periods.behind_ns
-
-    def _cease(self) -> None:
-        """Nothing is commanded any more: what would go on all the same is told to stop."""
-        if self._commands and self._commanding:
-            self._commands.cease()
-        self._commanding = False
-
-    def _send(self, command: Command) -> None:
-        if self._commands:
-            self._commanding = True
-            self._commands.send(command)
-            self._commanded += 1
-        self._setpoints.send(command)
-
-    def _newest(self, now_ns: int) -> Array:
-        """The newest state, of all arms; NotReady also when no robot can be there."""
-        states = []
-        for name in self._buffer.fields:
-            states.append(state := self._buffer.newest_state(name, now_ns))
-            if self._looked_at.get(name) is state:
-                continue
-            if reason := self._signal.kind.wrong(state[None], name):
-                raise NotReady(f"{reason}: check its publisher")
-            self._looked_at[name] = state
-        return states[0] if len(states) == 1 else np.concatenate(states)
-
-    def _measured(self, now_ns: int) -> Array | None:
-        """Where the robot is; a motion stops when that is not known any more."""
-        try:
-            return self._newest(now_ns)
-        except NotReady as reason:
-            if not self._motion.is_at_rest:
-                self._motion.halt(StopReason.STALE, now_ns, str(reason))
-            return None
-
-    def _tick_failed(self, error: Exception) -> None:
-        """The arm comes to rest; the commands that it takes for that go on."""
-        sentence = self._told(error)
-        with self._lock:
-            self._motion.halt(StopReason.FAILED, self.now_ns(), sentence)
-
-    def _told(self, error: Exception) -> str:
-        """An error in a sentence; where it came from is logged."""
-        trace = "".join(traceback.format_exception(error))
-        self.get_logger().error(
-            f"a command failed: {trace}", throttle_duration_sec=FAILURES_PERIOD_S
-        )
-        return f"{type(error).__name__}: {error}"
-
-    def _report_ended(self) -> None:
-        with self._lock:
-            ended = self._motion.take_ended()
-        self._reports.ended(ended)
-
     def _on_press(self, reason: StopReason, message: Bool) -> None:
         with self._lock:
             self._motion.press(reason, message.data, self.now_ns())
@@ -513,7 +349,7 @@ class ExecutorNode(GuardedLifecycleNode):
         if self.is_active:
             with self._lock:
                 refused = self._motion.resume()
-        self._look()
+        self._chunks.look()
         whose = f" of activation {self._intake.followed}" if self._intake.followed else ""
         response.success = refused is None
         response.message = refused or f"the next chunk{whose} that is not refused moves the robot"
@@ -525,7 +361,7 @@ class ExecutorNode(GuardedLifecycleNode):
             self._publish_state()
 
     def _publish_state(self) -> None:
-        self._look()
+        self._chunks.look()
         with self._lock:
             now_ns = self.now_ns()
             state = executor_state(
@@ -560,7 +396,8 @@ class ExecutorNode(GuardedLifecycleNode):
         """Who else sends what only one should send; empty for nobody."""
         if (policies := self.count_publishers(self._subscriptions_here[0].topic_name)) > 1:
             return f"{policies} nodes publish chunks: stop all policies but one"
-        for topic in all_command_topics(self, self._robot) if self._commands else []:
+        commands = self._commanding and self._commanding.output
+        for topic in all_command_topics(self, self._robot) if commands else []:
             if (others := self.count_publishers(topic) - 1) > 0:
                 sentence = (
                     f"{others} more publish {topic}, where this node commands the robot: stop "
@@ -571,15 +408,15 @@ class ExecutorNode(GuardedLifecycleNode):
         return ""
 
     def _status(self) -> tuple[str, dict[str, str]]:
-        motion = self._motion
+        motion, loop = self._motion, self._loop
         return motion.stops.sentence or self._rivals() or self._problem, {
             "activity": motion.activity.value,
             "stop": motion.stops.sentence,
             "strategy": motion.settings.strategy,
             "speed scale": f"{motion.speed_scale:g}",
-            "command rate [Hz]": f"{self._loop.measured_rate_hz:.1f}" if self._loop else "0",
-            "command jitter p99 [ms]": f"{self._loop.jitter_s * 1e3:.2f}" if self._loop else "0",
-            "commands": str(self._commanded),
+            "command rate [Hz]": f"{loop.measured_rate_hz:.1f}" if loop else "0",
+            "command jitter p99 [ms]": f"{loop.jitter_s * 1e3:.2f}" if loop else "0",
+            "commands": str(self._commanding.commanded if self._commanding else 0),
             "commands corrected by the governor": str(motion.interventions),
             "chunks refused": str(self._rejected),
             "steps projected": str(self._intake.projected_steps),

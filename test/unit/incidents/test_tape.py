@@ -141,7 +141,7 @@ def test_a_recording_survives_its_way_through_a_file(tmp_path: Path) -> None:
 def test_a_file_is_written_in_small_pieces_of_work() -> None:
     robot = Robot(8)
     lines: list[str] = []
-    robot.executor._consumption._marks.extend([(n, 0.01) for n in range(12_000)])
+    robot.executor._times.consumption._marks.extend([(n, 0.01) for n in range(12_000)])
     Writer(lines.append, {}).write(untaped(robot.executor))
     assert len(lines) > 60 and max(map(len, lines)) < 20_000
 
