@@ -9,8 +9,7 @@ from groot_ros.nodes.parameters import markdown_rows
 from groot_ros.nodes.policy.policy_parameters import PolicyParameters
 from groot_ros.nodes.recorder.recorder_parameters import RecorderParameters
 from groot_ros.nodes.sim.fake_parameters import FakeParameters
-from groot_ros.nodes.sim.sim_parameters import SimParameters
-from groot_ros.nodes.sim.simulator_node import SimulatorParameters
+from groot_ros.nodes.sim.sim_parameters import SimParameters, SimulatorParameters
 
 NODES = {
     "policy_node": PolicyParameters,

@@ -19,9 +19,10 @@ from groot_ros.benchmarks.bare_conversion import BareConversion, run_bare
 from groot_ros.benchmarks.moving_arm import CAMERA_HZ, ROBOT, write_bag
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Timing
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.robot.config import load_robot
 
 T = TypeVar("T")

@@ -15,8 +15,10 @@ from mcap.reader import make_reader
 
 from groot_ros.benchmarks.convert import CODEC, FPS, RSS_UNIT
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
-from groot_ros.data.conversion.convert import Conversion, convert
-from groot_ros.data.playback.episodes import EpisodeChoice, TimeRange
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import TimeRange
 
 # A chunk of 1 MiB holds so much of two cameras that send JPEG of 640x480.
 CHUNK_S = 0.7

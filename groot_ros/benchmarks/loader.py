@@ -19,9 +19,10 @@ from torch.utils.data import DataLoader
 from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.codecs.catalog import shipped_codecs
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.clips import Clip, Stills
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.errors import UserError
 from groot_ros.model.processing.processor import Processor
 from groot_ros.training.config import TINY, make_config

@@ -14,10 +14,11 @@ import numpy as np
 from groot_ros.benchmarks.browser import chromium, served
 from groot_ros.benchmarks.convert import CODEC, FPS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import INFO, place, write_json, write_own, write_parquet
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 
 PATIENCE_S = 300
 # Seconds until the list is painted, counted by the browser since it was told the address.

@@ -20,6 +20,7 @@ from groot_ros.robot.kinematics import tool_kinematics, watched_points
 from groot_ros.robot.stream_time import ARRIVAL
 from groot_ros.robot.urdf import load_urdf
 from groot_ros.signals.kinds import POSE
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 
 T = TypeVar("T")
 
@@ -115,7 +116,7 @@ class _Calibrator:
     def _hands(self) -> list[Signal | None]:
         """Where the hand was in each recording: as measured, or by the joints and the URDF."""
         if self.robot.observations.ee_pose:
-            return [recording.states.get("ee_pose") for recording in self.recordings]
+            return [recording.states.get(EE_POSE.name) for recording in self.recordings]
         kinematics = _hand_kinematics(self.robot)
         return [_hand(recording, kinematics) for recording in self.recordings]
 
@@ -123,14 +124,14 @@ class _Calibrator:
     def _commanded(self) -> str:
         """Which signal moved the arm: what the executor commands, unless only another one was."""
         wanted = self.robot.output.commanded.name
-        for signal in (wanted, "ee_pose", "joint_position"):
+        for signal in (wanted, EE_POSE.name, JOINT_POSITION.name):
             if any(r.commands.get(signal) and r.states.get(signal) for r in self.recordings):
                 return signal
         return wanted
 
     @property
     def _reference(self) -> str:
-        return "ee_pose" if self.robot.observations.ee_pose else "joint_position"
+        return EE_POSE.name if self.robot.observations.ee_pose else JOINT_POSITION.name
 
     def _latencies(
         self, cameras: dict[str, tuple[Matched, Shown]], pose: Matched | None
@@ -141,7 +142,7 @@ class _Calibrator:
         for name, (matched, _) in cameras.items():
             found[name] = matched.estimate.shifted(own.value_s)
         if pose:
-            found["joint_position"] = pose.estimate.reversed().shifted(own.value_s)
+            found[JOINT_POSITION.name] = pose.estimate.reversed().shifted(own.value_s)
         if any(estimate.high_s < -CERTAIN_S for estimate in found.values()):
             soonest = min(found, key=lambda name: found[name].value_s)
             later_s = -found[soonest].value_s
@@ -183,15 +184,15 @@ class _Calibrator:
     def _source(self, name: str) -> str:
         """The stream whose latency is that of another one: the gripper's, in the same messages."""
         grip, joints = self.robot.observations.grip, self.robot.observations.joint_position
-        if name == "grip" and grip and joints and grip.joint and grip.topic == joints.topic:
-            return "joint_position" if grip.time.clock == joints.time.clock else name
+        if name == GRIP.name and grip and joints and grip.joint and grip.topic == joints.topic:
+            return JOINT_POSITION.name if grip.time.clock == joints.time.clock else name
         return name
 
     def _state_note(self, name: str) -> str:
         source = self._source(name)
         if source == self._reference:
             return self._reasons[source]
-        if source == "grip":
+        if source == GRIP.name:
             return "nothing else shows when the gripper moves"
         return self._reasons.get("pose", "steps of ee_pose against those of the joints")
 
@@ -243,7 +244,7 @@ def _hand_kinematics(robot: RobotConfig) -> ForwardKinematics | None:
 
 
 def _hand(recording: CalibrationRecording, kinematics: ForwardKinematics | None) -> Signal | None:
-    joints = recording.states.get("joint_position")
+    joints = recording.states.get(JOINT_POSITION.name)
     if kinematics is None or joints is None or len(joints) == 0:
         return None
     return Signal(joints.times_ns, kinematics.poses(joints.values)[:, 0], POSE)

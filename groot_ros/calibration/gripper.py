@@ -24,6 +24,7 @@ from groot_ros.calibration.matching import RESAMPLED, Estimate, NotEstimable
 from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.data.playback.signals import Signal
 from groot_ros.observation.fields import NS
+from groot_ros.signals.signals import GRIP
 
 Array = NDArray[np.float64]
 
@@ -80,7 +81,7 @@ def _median(values: Array) -> Estimate:
 
 
 def _strokes(recording: CalibrationRecording) -> Iterator[_Stroke]:
-    command, grip = recording.commands.get("grip"), recording.states.get("grip")
+    command, grip = recording.commands.get(GRIP.name), recording.states.get(GRIP.name)
     if not command or not grip:
         return
     jumps = np.flatnonzero(np.diff(command.values) >= LEAST_STROKE) + 1

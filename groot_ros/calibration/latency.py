@@ -45,6 +45,7 @@ from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.data.playback.signals import Signal
 from groot_ros.geometry import rotation_angle
 from groot_ros.observation.fields import NS
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
 
 Array = NDArray[np.float64]
 
@@ -110,7 +111,7 @@ class _Clip:
 
     @classmethod
     def of(cls, recording: CalibrationRecording, hand: Signal, camera: str) -> _Clip | None:
-        changes, grip = recording.changes.get(camera), recording.states.get("grip")
+        changes, grip = recording.changes.get(camera), recording.states.get(GRIP.name)
         if changes is None or len(changes) < 2 or len(hand) < 2:
             return None
         begin_ns, end_ns = changes.times_ns[:-1], changes.times_ns[1:]
@@ -171,9 +172,9 @@ class _Clip:
 def pose_lag(recordings: Sequence[CalibrationRecording]) -> Matched:
     """How much later the measured pose is than the joints; NotEstimable says why not."""
     both = [
-        (states["ee_pose"], states["joint_position"])
+        (states[EE_POSE.name], states[JOINT_POSITION.name])
         for states in (recording.states for recording in recordings)
-        if all(len(states.get(name, ())) > 1 for name in ("ee_pose", "joint_position"))
+        if all(len(states.get(name, ())) > 1 for name in (EE_POSE.name, JOINT_POSITION.name))
     ]
     return find_lag(
         lambda lags_s: [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -153,7 +153,7 @@ def _kind_of(annotation: Any) -> _Kind:
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return _Kind(type=type(inside[0]), choices=inside)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         one = _kind_of(inside[0])
         return _Kind(type=one.type, choices=one.choices, is_several=True)
     if origin in (Union, types.UnionType):

@@ -8,10 +8,11 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.extract import EpisodeResult
 from groot_ros.data.conversion.jobs import Failure
 from groot_ros.data.conversion.outcome import ConversionProgress, Report
+from groot_ros.data.conversion.settings import Conversion
 
 
 class _Speed(TextColumn):

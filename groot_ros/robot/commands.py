@@ -56,6 +56,16 @@ class Commands:
     ee_pose_time: StreamTime = StreamTime()
     """Of the commanded poses of a bag."""
 
+    @property
+    def topics(self) -> dict[str, str]:
+        """Those of the arm by their keys; the gripper has its own."""
+        of_arm = {
+            "ee_pose": self.ee_pose,
+            "joint_position": self.joint_position,
+            "twist": self.twist,
+        }
+        return {key: topic for key, topic in of_arm.items() if topic}
+
 
 class TopicKeys(FileSection, frozen=True, kw_only=True):
     """A topic of commands."""

@@ -15,14 +15,28 @@ from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, SignalSpec
 
 # Commands per second at least.
 MIN_RATE_HZ = 1.0
-# What the executor sends -> the command whose topic it needs.
 Profile = Literal["pose", "twist", "joint_trajectory", "jtc_upsampling", "joint_stream"]
-OUTPUT_PROFILES: Mapping[str, str] = {
-    "pose": "ee_pose",
-    "twist": "twist",
-    "joint_trajectory": "joint_position",
-    "jtc_upsampling": "joint_position",
-    "joint_stream": "joint_position",
+
+
+@dataclass(frozen=True)
+class OutputProfile:
+    """A way to command a robot: what moves it, and the key of `commands` with its topic.
+
+    Where it is interpolated, whole motions are sent, between whose points the controller
+    interpolates.
+    """
+
+    moves: SignalSpec
+    command: str
+    is_interpolated: bool = False
+
+
+OUTPUT_PROFILES: Mapping[str, OutputProfile] = {
+    "pose": OutputProfile(EE_POSE, "ee_pose"),
+    "twist": OutputProfile(EE_POSE, "twist"),
+    "joint_trajectory": OutputProfile(JOINT_POSITION, "joint_position", is_interpolated=True),
+    "jtc_upsampling": OutputProfile(JOINT_POSITION, "joint_position", is_interpolated=True),
+    "joint_stream": OutputProfile(JOINT_POSITION, "joint_position"),
 }
 
 
@@ -49,12 +63,12 @@ class Output:
     @property
     def commanded(self) -> SignalSpec:
         """What moves the robot."""
-        return EE_POSE if self.profile in ("pose", "twist") else JOINT_POSITION
+        return OUTPUT_PROFILES[self.profile].moves
 
     @property
     def interpolated(self) -> bool:
         """Whether whole motions are sent, between whose points the controller interpolates."""
-        return self.profile in ("joint_trajectory", "jtc_upsampling")
+        return OUTPUT_PROFILES[self.profile].is_interpolated
 
     @property
     def signal(self) -> SignalSpec:

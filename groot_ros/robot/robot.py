@@ -93,9 +93,12 @@ class RobotConfig:
     @property
     def output_topic(self) -> str:
         """On which the executor commands the arm; empty where an output spans several."""
-        if self.spanning_topic:
-            return ""
-        return getattr(self.commands, OUTPUT_PROFILES[self.output.profile]) or ""
+        return "" if self.spanning_topic else self.command_topic
+
+    @property
+    def command_topic(self) -> str:
+        """On which the commands of the output's profile are sent, also where it spans arms."""
+        return self.commands.topics.get(OUTPUT_PROFILES[self.output.profile].command, "")
 
     @property
     def joints(self) -> tuple[str, ...]:
@@ -177,9 +180,9 @@ def _commanded(
     keys: ArmOutputKeys, commands: Commands, common: Common, place: KeyPath
 ) -> Commands:
     """The topics of `commands`, and what the output itself says of them."""
-    name = OUTPUT_PROFILES[common.profile or keys.profile or ""]
+    name = OUTPUT_PROFILES[common.profile or keys.profile or ""].command
     if topic := common.topic or keys.topic:
-        if (other := getattr(commands, name)) not in (None, topic):
+        if (other := commands.topics.get(name, topic)) != topic:
             raise place.error(
                 f"is {topic}, but commands.{name} is {other}: say it in one place", "topic"
             )
@@ -194,8 +197,8 @@ def _commanded(
 
 def _check_output(robot: RobotConfig, keys: ArmKeys, place: KeyPath) -> None:
     profile = robot.output.profile
-    needed = OUTPUT_PROFILES[profile]
-    if getattr(robot.commands, needed) is None:
+    needed = OUTPUT_PROFILES[profile].command
+    if needed not in robot.commands.topics:
         raise place.error(
             f"is missing, expected a topic because output.profile is {profile}",
             f"commands.{needed}" if keys.commands else "output.topic",

@@ -16,7 +16,8 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.clocks.clocks import on_bag_clock
 from groot_ros.data.conversion.bag_edits import BagEditStore
 from groot_ros.data.conversion.extract import ExtractOptions, extract
-from groot_ros.data.playback.episodes import Episode, EpisodeChoice, list_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import Episode, list_episodes
 from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.report_svg import legend, timeline
 from groot_ros.errors import UserError

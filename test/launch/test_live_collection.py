@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow.parquet as parquet
 
 from groot_ros.data.bags.reader import Bag
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.review.validate import validate
 
 LIMIT_S = 1800.0

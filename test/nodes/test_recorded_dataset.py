@@ -10,7 +10,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.review.validate import validate

@@ -14,7 +14,8 @@ from groot_ros.chunks.envelope import Envelope, EnvelopeMonitor, measure_envelop
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.observation.types import Observation
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig

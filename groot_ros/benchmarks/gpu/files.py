@@ -20,8 +20,9 @@ from groot_ros.benchmarks.model import CROP, EDGE, random_network
 from groot_ros.benchmarks.model_configs import CONFIGS
 from groot_ros.benchmarks.moving_arm import ROBOT, write_bag
 from groot_ros.codecs.catalog import find_codec
-from groot_ros.data.conversion.convert import Conversion, convert
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.model.checkpoint.load import save_checkpoint
 from groot_ros.model.inference.device import find_device
 from groot_ros.model.networks.config import Gr00tConfig

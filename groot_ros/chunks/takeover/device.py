@@ -20,11 +20,10 @@ from groot_ros.observation.routes import header_ns
 from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.labels import GripLabel, Label
 from groot_ros.robot.stream_time import HEADER
-from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE
+from groot_ros.signals.kinds import JOINTS
 
 # Messages are of now: neither older than this nor from later.
 STALE_S = 0.5
-KINDS = {"joint_position": JOINTS, "ee_pose": POSE, "grip": CLOSURE}
 # No joint, hand or gripper is ever there, in rad or m.
 LARGEST = 1e3
 
@@ -87,7 +86,7 @@ class Device:
         value = np.asarray(found.positions if isinstance(found, Trajectory) else found)
         if np.any(np.abs(value) > LARGEST):
             return f"it is beyond {LARGEST:g} rad or m"
-        kind = KINDS[self._label.signal.name]
+        kind = self._label.signal.kind
         if kind is not JOINTS and not kind.usable(value[None])[0]:
             return "its messages are not finite or no pose"
         return ""

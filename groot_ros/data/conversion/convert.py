@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.conversion.append import open_base, put_in_place, restore, sort_bags
 from groot_ros.data.conversion.assembly import FORMATS, Recipe, assemble
-from groot_ros.data.conversion.bag_edits import BagEdits, Carried
+from groot_ros.data.conversion.bag_edits import Carried
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions
 from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
 from groot_ros.data.conversion.outcome import ConversionProgress, Report
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.edits import carry_edits
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
+from groot_ros.data.playback.episodes import Episode, find_episodes
 from groot_ros.data.playback.topics import wanted_labels
 from groot_ros.data.review.report import write_report
 from groot_ros.errors import UserError
@@ -34,32 +35,6 @@ from groot_ros.model.processing.relative import RELATIVE
 from groot_ros.robot.config import load_robot
 
 PLAN = "plan.json"
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """What to convert, and how."""
-
-    bags: Sequence[Path]
-    robot: str
-    codec: str
-    output: Path
-    fps: int | None = None
-    """None: the codec's."""
-    choice: EpisodeChoice = field(default_factory=EpisodeChoice)
-    only_success: bool = False
-    trim_idle: bool = False
-    relative: str = "se3"
-    format: str = "gr00t"
-    workers: int = 1
-    resume: bool = False
-    append: bool = False
-    """Whether `output` is a dataset that the episodes are added to."""
-    edits: BagEdits | None = None
-    """What is to become of episodes."""
-    only: str = ""
-    drop_before_takeover_s: float = 0.0
-    """Both as in `ExtractOptions`."""
 
 
 def convert(conversion: Conversion, progress: ConversionProgress | None = None) -> Report:

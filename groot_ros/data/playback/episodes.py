@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from groot_ros.data.bags.episode_info import FAILURE, SUCCESS, EpisodeInfo
 from groot_ros.data.bags.message_decoder import EVENT_TYPE
 from groot_ros.data.bags.reader import Bag
 from groot_ros.data.bags.storage import BagError
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.topics import EVENT_TOPIC, absolute
 from groot_ros.errors import UserError
 
@@ -68,20 +69,6 @@ class TableRow:
     instruction: str = ""
     range: TimeRange | None = None
     outcome: str = ""
-
-
-@dataclass(frozen=True)
-class EpisodeChoice:
-    """What the user said about the episodes, beside what is in the bags."""
-
-    instruction: str = ""
-    instruction_topic: str = ""
-    ranges: Sequence[TimeRange] = ()
-    table: Mapping[str, Sequence[TableRow]] = field(default_factory=dict)
-    namespace: str = ""
-    """Empty takes what the bag says."""
-    change: Callable[[Episode], Episode | None] | None = None
-    """What becomes of an episode that was found; None leaves it out."""
 
 
 def parse_range(text: str) -> TimeRange:

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from groot_ros.observation.fields import NS
+from groot_ros.observation.named_topics import named_topics
 from groot_ros.robot.config import RobotConfig
-from groot_ros.robot.labels import GRIPPER_COMMAND
 
 RATE_WINDOW_S = 1.0
 # A rate is compared with the median of this many earlier windows.
@@ -56,27 +56,20 @@ class Expectations:
 
 def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Expectations:
     """Everything that a robot file names; `resolve` makes the absolute names of topics."""
-    offered = robot.observations
-    streams: dict[str, Any] = {**offered.signals}
-    streams |= {f"camera {name}": camera for name, camera in offered.cameras.items()}
     observations: dict[str, Expectation] = {}
-    for name, stream in streams.items():
-        topic = resolve(stream.topic)
-        known = observations.get(topic, Expectation((), stream.max_age_s))
+    commands: list[str] = []
+    actions: list[str] = []
+    for named in named_topics(robot):
+        topic = resolve(named.topic)
+        if not named.stream:
+            (actions if named.is_action else commands).append(topic)
+            continue
+        known = observations.get(topic, Expectation((), named.max_age_s))
         observations[topic] = Expectation(
-            (*known.streams, name), min(known.max_age_s, stream.max_age_s)
+            (*known.streams, named.stream), min(known.max_age_s, named.max_age_s)
         )
-    labels = robot.labels.values()
-    named = [label.topic for label in labels if label.type != GRIPPER_COMMAND]
-    actions = [label.topic for label in labels if label.type == GRIPPER_COMMAND]
-    for commands in (arm.commands for arm in robot.each_arm):
-        named += [commands.ee_pose or "", commands.joint_position or ""]
-        if grip := commands.grip:
-            (actions if grip.type == GRIPPER_COMMAND else named).append(grip.topic)
     return Expectations(
-        observations,
-        tuple(dict.fromkeys(resolve(topic) for topic in named if topic)),
-        tuple(dict.fromkeys(resolve(action) for action in actions)),
+        observations, tuple(dict.fromkeys(commands)), tuple(dict.fromkeys(actions))
     )
 
 

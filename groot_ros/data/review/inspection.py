@@ -12,7 +12,8 @@ from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STATE, STATISTICS
-from groot_ros.data.playback.episodes import EpisodeChoice, list_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import list_episodes
 from groot_ros.data.playback.losses import summed
 from groot_ros.data.playback.stream_trial import unreadable_labels, unreadable_streams
 from groot_ros.data.playback.topics import absolute, held_label, is_reached, labelled

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ActionKey, ActionType
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE, VECTOR
 from groot_ros.signals.signals import ARM
 
 Bounds = NDArray[np.float64]
@@ -51,15 +52,16 @@ def tabletop_statistics(
 
 
 def _range(key: str, dim: int, workspace: Workspace) -> Bounds:
-    if key == "grip":
+    kind = next((spec.kind for spec in ARM if spec.name == key), VECTOR)
+    if kind == CLOSURE:
         return np.tile([[0.0], [1.0]], dim)
-    if key == "joint_position" and workspace.joint_position is not None:
+    if kind == JOINTS and workspace.joint_position is not None:
         return workspace.joint_position
-    if key == "ee_pose" and dim in (7, 9):
+    if kind == POSE and dim in (7, 9):
         center = QUAT_DOWN if dim == 7 else ROT6D_DOWN
         spread = np.array([[-ROTATION_SPREAD], [ROTATION_SPREAD]])
         return np.concatenate([workspace.position, center + spread], axis=1)
-    if key not in (spec.name for spec in ARM):
+    if kind == VECTOR:
         # What else is observed: nothing is learned yet, and training measures it.
         return np.tile([[-1.0], [1.0]], dim)
     raise UserError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -264,31 +266,25 @@ def trajectory_message(
 def command_topics(node: Node, robot: RobotConfig) -> list[str]:
     """The topics on which a robot is commanded, as they are called in the graph."""
     grip = robot.commands.grip
-    topics = [_arm_topic(robot)]
+    topics = [robot.command_topic]
     if grip and grip.topic and grip.type != GRIPPER_COMMAND:
         topics.append(grip.topic)
     return [node.resolve_topic_name(topic) for topic in topics]
 
 
-def _arm_topic(robot: RobotConfig) -> str:
-    commands = robot.commands
-    topics = {"pose": commands.ee_pose, "twist": commands.twist}
-    topic = topics.get(robot.output.profile, commands.joint_position)
-    assert topic is not None, "the robot file was checked for the topic of its profile"
-    return topic
+OUTPUTS: Mapping[str, Callable[[Node, str, RobotConfig], Output]] = {
+    "pose": PoseOutput,
+    "twist": TwistOutput,
+    "joint_trajectory": partial(TrajectoryOutput, with_velocities=True),
+    "jtc_upsampling": partial(TrajectoryOutput, with_velocities=False),
+    "joint_stream": JointStreamOutput,
+}
+"""What publishes each profile of `OUTPUT_PROFILES`."""
 
 
 def arm_output(node: Node, robot: RobotConfig) -> Output:
     """What publishes the commands of an arm, without its gripper."""
-    profile = robot.output.profile
-    topic = _arm_topic(robot)
-    if profile == "pose":
-        return PoseOutput(node, topic, robot)
-    if profile == "twist":
-        return TwistOutput(node, topic, robot)
-    if profile == "joint_stream":
-        return JointStreamOutput(node, topic, robot)
-    return TrajectoryOutput(node, topic, robot, with_velocities=profile == "joint_trajectory")
+    return OUTPUTS[robot.output.profile](node, robot.command_topic, robot)
 
 
 class CommandPublisher:

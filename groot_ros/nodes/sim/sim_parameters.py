@@ -1,4 +1,4 @@
-"""Parameters of the simulation node."""
+"""Parameters of the simulation node, and of anybody's simulator."""
 
 from __future__ import annotations
 
@@ -9,12 +9,25 @@ from groot_ros.sim.starts import STARTS
 
 
 @dataclass(frozen=True)
-class SimParameters:
+class SimulatorParameters:
+    """Parameters of a simulator's node."""
+
+    seed: int = parameter(0, "scene of the next reset; each reset goes one on", low=0)
+    real_time_factor: float = parameter(
+        1.0,
+        "simulated time per time at most; 0: as fast as the machine can",
+        low=0.0,
+        high=100.0,
+        read_only=True,
+    )
+
+
+@dataclass(frozen=True)
+class SimParameters(SimulatorParameters):
     """Parameters of the simulation node."""
 
     robot: str = parameter("sim", "robot file that names the topics", read_only=True)
     task: str = parameter("pick up the red cube", "what is to be done, in words", read_only=True)
-    seed: int = parameter(0, "scene of the next reset; each reset goes one on", low=0)
     start: str = parameter(
         "random", "where the hand is after the next reset", choices=tuple(STARTS)
     )
@@ -39,13 +52,6 @@ class SimParameters:
     real_time: bool = parameter(
         False,
         "live on the wall clock, whether the machine keeps up or not, in place of being the clock",
-        read_only=True,
-    )
-    real_time_factor: float = parameter(
-        1.0,
-        "simulated time per time at most; 0: as fast as the machine can",
-        low=0.0,
-        high=100.0,
         read_only=True,
     )
     state_latency: float = parameter(

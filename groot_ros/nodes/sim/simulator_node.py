@@ -19,7 +19,6 @@ import sys
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 import rclpy
@@ -29,26 +28,11 @@ from groot_ros.errors import UserError
 from groot_ros.nodes import parameters
 from groot_ros.nodes.lockstep_clock import LockstepClock
 from groot_ros.nodes.lockstep_traffic import TrafficNode
-from groot_ros.nodes.parameters import parameter
 from groot_ros.nodes.sim.scene_teller import SceneTeller
+from groot_ros.nodes.sim.sim_parameters import SimulatorParameters
 from groot_ros.nodes.spinning import Spinner
 
 NAME = "sim"
-
-
-@dataclass(frozen=True)
-class SimulatorParameters:
-    """Parameters of a simulator's node."""
-
-    seed: int = parameter(0, "scene of the next reset; each reset goes one on", low=0)
-    real_time_factor: float = parameter(
-        1.0,
-        "simulated time per time at most; 0: as fast as the machine can",
-        unit="",
-        low=0.0,
-        high=100.0,
-        read_only=True,
-    )
 
 
 class SimulatorNode(TrafficNode):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from groot_ros.errors import UserError
+from groot_ros.observation.named_topics import named_topics
 from groot_ros.robot.checking.activation import check_activation, unwatched
 from groot_ros.robot.checking.description import description_findings
 from groot_ros.robot.checking.finding import Finding
@@ -64,20 +65,8 @@ def _reversed(robot: RobotConfig) -> Iterator[Finding]:
 def topics_of(robot: RobotConfig) -> dict[str, str]:
     """The topics and actions that a robot file names, with the key of one place each."""
     found: dict[str, str] = {}
-    for name, camera in robot.observations.cameras.items():
-        found.setdefault(camera.topic, f"cameras.{name}.topic")
-    for arm in robot.each_arm:
-        for name, stream in arm.observations.signals.items():
-            found.setdefault(stream.topic, f"observations.{name}")
-        for label in arm.labels.values():
-            if label.topic:
-                found.setdefault(label.topic, f"{label.key}.topic")
-        commands = arm.commands
-        for name in ("ee_pose", "joint_position", "twist"):
-            if topic := getattr(commands, name):
-                found.setdefault(topic, f"commands.{name}.topic")
-        if commands.grip and commands.grip.topic:
-            found.setdefault(commands.grip.topic, f"{commands.grip.key}.topic")
+    for named in named_topics(robot):
+        found.setdefault(named.topic, named.key)
     return found
 
 

@@ -100,23 +100,23 @@ def _observations(robot: RobotConfig) -> list[Link]:
 
 def _commands(robot: RobotConfig) -> list[Link]:
     commands, profile = robot.commands, robot.output.profile
-    sent = OUTPUT_PROFILES[profile]
+    sent = OUTPUT_PROFILES[profile].command
     links = []
-    for name, kind in (
-        ("ee_pose", POSE),
-        ("joint_position", JOINTS if profile == "joint_stream" else TRAJECTORY),
-        ("twist", TWIST),
-    ):
-        if topic := getattr(commands, name):
-            links.append(
-                Link(
-                    topic=topic,
-                    kind=kind,
-                    keys=f"commands.{name}",
-                    is_command=True,
-                    is_sent=name == sent,
-                )
+    kinds = {
+        "ee_pose": POSE,
+        "joint_position": JOINTS if profile == "joint_stream" else TRAJECTORY,
+        "twist": TWIST,
+    }
+    for name, topic in commands.topics.items():
+        links.append(
+            Link(
+                topic=topic,
+                kind=kinds[name],
+                keys=f"commands.{name}",
+                is_command=True,
+                is_sent=name == sent,
             )
+        )
     if (grip := commands.grip) and not grip.is_of_arm:
         links.append(
             Link(

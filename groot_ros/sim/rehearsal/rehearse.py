@@ -18,7 +18,8 @@ from groot_ros.chunks.execution.strategies import AUTO
 from groot_ros.chunks.execution.together import robot_borders
 from groot_ros.data.bags.reader import Bag, open_bag
 from groot_ros.data.clocks.clocks import stamps_behind_ns
-from groot_ros.data.playback.episodes import Episode, EpisodeChoice, find_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import Episode, find_episodes
 from groot_ros.data.playback.key_frames import decode_before
 from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.data.playback.replay import PREROLL_NS

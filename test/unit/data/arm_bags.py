@@ -17,8 +17,8 @@ from rosbags.typesys.store import Typestore
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.image import IMAGE
 from groot_ros.data.bags.serialized import MessageMaker
-from groot_ros.data.conversion.convert import Conversion
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.conversion.settings import Conversion
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.turns import STATE_TYPE
 from groot_ros.observation.fields import NS
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE

@@ -18,7 +18,8 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.serialized import MessageMaker
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions, extract
 from groot_ros.data.datasets.parts import Rows, load_rows
-from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import find_episodes
 from groot_ros.data.playback.replay import Source
 from groot_ros.observation.fields import NS
 from groot_ros.robot.config import RobotConfig, parse_robot

@@ -26,7 +26,7 @@ from arm_bags import (
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE

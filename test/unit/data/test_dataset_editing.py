@@ -25,7 +25,8 @@ from groot_ros.data.editing.operations import (
     split,
 )
 from groot_ros.data.editing.split import by_episodes, by_fractions, by_instruction
-from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import TableRow
 from groot_ros.data.review.validate import validate
 from groot_ros.files.config_file import JSON_BYTES
 

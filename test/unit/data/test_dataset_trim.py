@@ -20,7 +20,7 @@ from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
 from groot_ros.data.editing.operations import Target, apply, change
 from groot_ros.data.editing.trim import by_movement, by_time
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.losses import LEFT_OUT
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError

@@ -30,7 +30,8 @@ from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STAMP
-from groot_ros.data.playback.episodes import EpisodeChoice, list_episodes, parse_range
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import list_episodes, parse_range
 from groot_ros.data.playback.losses import Drops, loss_lines
 from groot_ros.data.playback.signals import SignalSamples
 from groot_ros.data.review.inspection import dataset_lines, describe_dataset

@@ -19,7 +19,8 @@ from groot_ros.cli.main import main
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db, read_video_info
-from groot_ros.data.playback.episodes import EpisodeChoice, TableRow
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import TableRow
 from groot_ros.data.review.report_svg import (
     FULL,
     LEGEND,

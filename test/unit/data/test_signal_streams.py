@@ -16,7 +16,8 @@ from groot_ros.codecs.file import parse_codec
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.extract import ExtractOptions, extract
 from groot_ros.data.datasets.parts import load_rows
-from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import find_episodes
 from groot_ros.data.playback.replay import Source, make_buffer
 from groot_ros.observation.buffer import NotReady
 from groot_ros.observation.signal_messages import WRENCH_STAMPED

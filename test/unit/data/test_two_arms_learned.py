@@ -15,7 +15,8 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import live_observations, verify
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import find_episodes
 from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError

@@ -34,7 +34,8 @@ from groot_ros.data.conversion.verify import live_observations, verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import STAMP, video_column
-from groot_ros.data.playback.episodes import Episode, EpisodeChoice, TimeRange
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import Episode, TimeRange
 from groot_ros.data.playback.replay import Source
 from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError

@@ -13,7 +13,8 @@ from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import codec_path
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.verify import live_observations
-from groot_ros.data.playback.episodes import EpisodeChoice, find_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import find_episodes
 from groot_ros.data.playback.replay import Source
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.simulation import SimConfig, Simulation

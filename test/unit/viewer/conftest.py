@@ -12,7 +12,7 @@ from arm_bags import ArmBag, conversion, write_bag
 from pages import chromium
 
 from groot_ros.data.conversion.convert import convert
-from groot_ros.data.playback.episodes import EpisodeChoice
+from groot_ros.data.playback.episode_choice import EpisodeChoice
 
 
 def _convert(folder: Path, output_format: str) -> Path:

@@ -14,7 +14,8 @@ from groot_ros.data.bags.files import bags_below
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.bag_edits import Carried, read_bag_edits
 from groot_ros.data.datasets.video import psnr_db, read_pictures
-from groot_ros.data.playback.episodes import EpisodeChoice, Event, list_episodes
+from groot_ros.data.playback.episode_choice import EpisodeChoice
+from groot_ros.data.playback.episodes import Event, list_episodes
 from groot_ros.viewer.bag_subject import BagSubject
 
 
