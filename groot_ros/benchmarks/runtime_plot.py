@@ -17,14 +17,14 @@ from groot_ros.demo.figure_file import save
 SHOWN_S = 6.0
 
 
-class Commands(Protocol):
+class CommandedPoses(Protocol):
     """Poses (7,) that were commanded, and when."""
 
     stamps_ns: list[int]
     poses: list[NDArray[np.float64]]
 
 
-def write_plot(recordings: Mapping[str, Commands], path: Path) -> None:
+def write_plot(recordings: Mapping[str, CommandedPoses], path: Path) -> None:
     """Position along y and speed of the first seconds of each strategy."""
     figure = Figure(figsize=(11, 2.2 * len(recordings)))
     axes = figure.subplots(len(recordings), 2, squeeze=False, sharex=True)
@@ -36,7 +36,7 @@ def write_plot(recordings: Mapping[str, Commands], path: Path) -> None:
     save(figure, path)
 
 
-def _draw(row: Sequence[Axes], name: str, recording: Commands) -> None:
+def _draw(row: Sequence[Axes], name: str, recording: CommandedPoses) -> None:
     stamps_ns, poses = np.array(recording.stamps_ns), np.array(recording.poses)
     times_s = (stamps_ns - stamps_ns[0]) / 1e9
     shown = times_s <= SHOWN_S

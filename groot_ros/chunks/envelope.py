@@ -138,7 +138,7 @@ class Envelope:
         return cls(rate_hz, state, action)
 
 
-class Excess(NamedTuple):
+class Worst(NamedTuple):
     """The worst number of one kind: how bad, and the words for it."""
 
     grade: Grade
@@ -182,7 +182,7 @@ class EnvelopeMonitor:
             return Verdict()
         return Verdict(worst.grade, f"unlike the training data: {worst.words}")
 
-    def _observed(self, observation: Observation) -> Iterator[Excess]:
+    def _observed(self, observation: Observation) -> Iterator[Worst]:
         columns = self._codec.state.encode(observation)
         last, self._last = self._last, (observation.stamp_ns, columns)
         for feature, channel in _graded(self._codec.state.parts, self._envelope.state):
@@ -193,7 +193,7 @@ class EnvelopeMonitor:
                 step = (columns[feature.key] - last[1][feature.key]) / max(passed, 1.0)
                 yield _step_excess(where, step, channel)
 
-    def _wanted(self, chunk: Chunk) -> Iterator[Excess]:
+    def _wanted(self, chunk: Chunk) -> Iterator[Worst]:
         step_ns = 1e9 / self._envelope.rate_hz
         # Rounding of the step's duration must not cost the last step.
         count = int((chunk.end_ns - chunk.stamp_ns) / step_ns + 0.01) + 1
@@ -241,7 +241,7 @@ class _Where:
         return f"{self.group} {self.key} {self.names[column]}"
 
 
-def _value_excess(where: _Where, values: Array, channel: Channel) -> Excess:
+def _value_excess(where: _Where, values: Array, channel: Channel) -> Worst:
     beyond = np.maximum(channel.low - values, values - channel.high) / channel.width
     row, column = np.unravel_index(np.argmax(beyond), beyond.shape)
     words = (
@@ -251,19 +251,19 @@ def _value_excess(where: _Where, values: Array, channel: Channel) -> Excess:
     return _excess(float(beyond[row, column]), VALUE_GRADES, words)
 
 
-def _step_excess(where: _Where, steps: Array, channel: Channel) -> Excess:
+def _step_excess(where: _Where, steps: Array, channel: Channel) -> Worst:
     return _factor_excess(where, steps, limit=channel.step, grades=STEP_GRADES, verb="changes")
 
 
-def _jerk_excess(where: _Where, jerks: Array, channel: Channel) -> Excess:
+def _jerk_excess(where: _Where, jerks: Array, channel: Channel) -> Worst:
     return _factor_excess(where, jerks, limit=channel.jerk, grades=JERK_GRADES, verb="trembles")
 
 
 def _factor_excess(
     where: _Where, values: Array, limit: Array, grades: tuple[float, ...], verb: str
-) -> Excess:
+) -> Worst:
     if not len(values):
-        return Excess(Grade.OK, 0.0, "")
+        return Worst(Grade.OK, 0.0, "")
     factors = np.abs(values) / limit
     row, column = np.unravel_index(np.argmax(factors), factors.shape)
     factor = float(factors[row, column])
@@ -271,6 +271,6 @@ def _factor_excess(
     return _excess(factor, grades, words)
 
 
-def _excess(amount: float, grades: tuple[float, ...], words: str) -> Excess:
+def _excess(amount: float, grades: tuple[float, ...], words: str) -> Worst:
     grade = Grade(int(np.sum(amount > np.array(grades))))
-    return Excess(grade, amount / grades[0], words)
+    return Worst(grade, amount / grades[0], words)

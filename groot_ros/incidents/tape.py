@@ -47,7 +47,7 @@ again, and lets nobody work meanwhile.
 
 
 @dataclass
-class Piece:
+class TapePiece:
     """Calls in a row; `executor` is what they were made on, a copy as it was at `begun_ns`, where
     the tape begins anew."""
 
@@ -72,7 +72,7 @@ class Tape:
     """
 
     def __init__(self) -> None:
-        self._pieces: list[Piece] = []
+        self._pieces: list[TapePiece] = []
         self._begun_ns: int | None = None
         self._bytes = 0
 
@@ -80,7 +80,7 @@ class Tape:
         """A call has been made."""
         if self._begun_ns is not None:
             if not self._pieces:
-                self._pieces.append(Piece())
+                self._pieces.append(TapePiece())
             self._pieces[-1].calls.append(call)
             self._bytes += CALL_BYTES + sum(_bytes_of(value) for value in call[1])
 
@@ -92,10 +92,10 @@ class Tape:
 
     def begin(self, executor: ChunkExecutor, now_ns: int) -> None:
         """Copy the executor: what came before is not needed for what follows."""
-        self._pieces.append(Piece(begun_ns=now_ns, executor=untaped(executor)))
+        self._pieces.append(TapePiece(begun_ns=now_ns, executor=untaped(executor)))
         self._begun_ns, self._bytes = now_ns, 0
 
-    def take(self) -> list[Piece]:
+    def take(self) -> list[TapePiece]:
         """What has come since the last time."""
         pieces, self._pieces = self._pieces, []
         return pieces

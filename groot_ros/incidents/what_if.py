@@ -17,7 +17,7 @@ from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
 from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.data.bags.reader import Bag, open_bag
-from groot_ros.data.playback.topics import absolute, find_streams
+from groot_ros.data.playback.topics import find_streams
 from groot_ros.errors import UserError
 from groot_ros.incidents.course import Course, Mark
 from groot_ros.incidents.saved_incident import SavedIncident
@@ -27,6 +27,7 @@ from groot_ros.observation.routes import Route, routes
 from groot_ros.policy import Policy
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
+from groot_ros.robot.topic import absolute
 from groot_ros.sim.fake.arms import AnyState, state_of
 from groot_ros.sim.fake.recorded_arm import RecordedArm
 from groot_ros.sim.rehearsal.recorded_eyes import RecordedEyes

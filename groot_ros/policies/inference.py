@@ -16,8 +16,8 @@ from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
 from groot_ros.observation.picture_watch import PictureWatch
 from groot_ros.policies.inference_types import (
-    Counts,
     Inference,
+    InferenceCounts,
     LoopSettings,
     Observe,
     Outlet,
@@ -73,7 +73,7 @@ class InferenceLoop:
         self._outlet = outlet
         self._now_ns = now_ns
         self._settings = settings or LoopSettings()
-        self.counts = Counts()
+        self.counts = InferenceCounts()
         self.waiting_for = ""
         self.failure = ""
         self._instruction = instruction
@@ -115,7 +115,7 @@ class InferenceLoop:
             if not self._activation:
                 self._activation = uuid4().bytes
             self._running = True
-            self.counts = Counts()
+            self.counts = InferenceCounts()
             self.failure = ""
             return self._new_epoch(instruction)
 

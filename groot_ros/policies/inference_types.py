@@ -68,7 +68,7 @@ class LoopSettings:
 
 
 @dataclass
-class Counts:
+class InferenceCounts:
     """What the loop has done since it was started."""
 
     chunks: int = 0

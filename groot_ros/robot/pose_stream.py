@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from groot_ros.files.typed import FileSection, Finite, Misfit, numbers, text
-from groot_ros.robot.stream_time import STATE_MAX_AGE_S, StateKeys, StreamTime
+from groot_ros.robot.stream_time import STATE_MAX_AGE_S, StateStreamKeys, StreamTime
 from groot_ros.robot.topic import TOPIC, Topic
 from groot_ros.signals.kinds import POSE, Kind
 
@@ -62,7 +62,7 @@ class FixedPose(FileSection, frozen=True, kw_only=True):
         return (*self.xyz, *self.quat_wxyz)
 
 
-class PoseKeys(StateKeys, frozen=True, kw_only=True):
+class PoseKeys(StateStreamKeys, frozen=True, kw_only=True):
     """The pose of the hand by `topic`, `tf` or `fk`; see PoseStream."""
 
     topic: Topic | None = None

@@ -48,7 +48,7 @@ class TimeKeys(FileSection, frozen=True, kw_only=True):
         return StreamTime(self.clock or (HEADER if self.is_stamped else ARRIVAL), self.latency)
 
 
-class StateKeys(TimeKeys, frozen=True, kw_only=True):
+class StateStreamKeys(TimeKeys, frozen=True, kw_only=True):
     """Of a stream that says how the robot is."""
 
     max_age: MaxAge = STATE_MAX_AGE_S

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from groot_ros.files.typed import Misfit, Names, text, whole
 from groot_ros.robot.opening import Opening, OpeningKeys
-from groot_ros.robot.stream_time import STATE_MAX_AGE_S, MaxAge, StateKeys, StreamTime
+from groot_ros.robot.stream_time import STATE_MAX_AGE_S, MaxAge, StateStreamKeys, StreamTime
 from groot_ros.robot.topic import Topic
 from groot_ros.signals.kinds import CLOSURE, JOINTS, VECTOR, Kind
 
@@ -75,7 +75,7 @@ class VectorStream:
     time: StreamTime = StreamTime()
 
 
-class JointKeys(StateKeys, frozen=True, kw_only=True):
+class JointKeys(StateStreamKeys, frozen=True, kw_only=True):
     """The joints of an arm; see JointStream."""
 
     topic: Topic
@@ -111,7 +111,7 @@ class GripKeys(OpeningKeys, frozen=True, kw_only=True):
         )
 
 
-class VectorKeys(StateKeys, frozen=True, kw_only=True):
+class VectorKeys(StateStreamKeys, frozen=True, kw_only=True):
     """Another signal; see VectorStream. Arrays have `names`, efforts and velocities `joints`."""
 
     topic: Topic

@@ -20,6 +20,13 @@ Topic = Annotated[
 ]
 
 
+def absolute(topic: str, namespace: str = "/") -> str:
+    """The name of a topic of the robot file in a graph, or in a bag, of nodes in a namespace."""
+    if topic.startswith("/"):
+        return topic
+    return f"/{namespace.strip('/')}/{topic}" if namespace.strip("/") else f"/{topic}"
+
+
 def is_topic(name: str) -> bool:
     """Whether ROS takes a topic of this name."""
     return len(name) <= LONGEST_TOPIC and re.match(_PATTERN, name) is not None

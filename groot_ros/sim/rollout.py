@@ -58,7 +58,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Tick:
+class RolloutTick:
     """What was measured before a command, and the command; empty before the first one."""
 
     time_ns: int
@@ -80,7 +80,7 @@ class SimulatedEpisode:
     duration_s: float = 0.0
     moments: list[Moment] = field(default_factory=list)
     configurations: list[NDArray[np.float64]] = field(default_factory=list)
-    ticks: list[Tick] = field(default_factory=list)
+    ticks: list[RolloutTick] = field(default_factory=list)
 
 
 def observe(
@@ -178,7 +178,7 @@ class _Rollout:
         self._episode.configurations.append(self._simulation.configuration)
         measured = self._simulation.signals
         commanded = self._acting.command(self._now_ns)
-        self._episode.ticks.append(Tick(self._now_ns, measured, commanded))
+        self._episode.ticks.append(RolloutTick(self._now_ns, measured, commanded))
         self._thinking.hear(self._acting.executor, self._now_ns)
 
     def _ask_for_change(self, change: Change) -> None:

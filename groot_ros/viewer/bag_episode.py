@@ -26,7 +26,7 @@ from groot_ros.observation.routes import header_ns, routes
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.stream_time import HEADER
 from groot_ros.signals.signals import SignalSpec
-from groot_ros.viewer.measures import Finding
+from groot_ros.viewer.measures import Anomaly
 
 WIDEST_PX = 480
 
@@ -40,7 +40,7 @@ class BagEpisode:
     commands: dict[SignalSpec, NDArray[np.float64]]
     films: dict[str, Path]
     health: dict[str, dict[str, object]]
-    findings: list[Finding]
+    findings: list[Anomaly]
 
 
 @dataclass
@@ -147,7 +147,7 @@ def _commands(
     return found
 
 
-def _problems(bag: Bag, streams: Mapping[str, object], collector: _Collector) -> list[Finding]:
+def _problems(bag: Bag, streams: Mapping[str, object], collector: _Collector) -> list[Anomaly]:
     found = [
         f"{stream}: {problem}"
         for stream, problem in collector.problems.items()
@@ -158,10 +158,10 @@ def _problems(bag: Bag, streams: Mapping[str, object], collector: _Collector) ->
         for topic in streams
         if (obstacle := bag.obstacle(topic))
     ]
-    return [Finding(kind="unreadable", text=text) for text in found]
+    return [Anomaly(kind="unreadable", text=text) for text in found]
 
 
-def _marks(bag: Bag, episode: Episode) -> list[Finding]:
+def _marks(bag: Bag, episode: Episode) -> list[Anomaly]:
     """What the operator marked within the episode and just behind it."""
     found = []
     topics = {name: EVENT_TYPE for name, info in bag.topics.items() if EVENT_TYPE in info.counts}
@@ -173,7 +173,7 @@ def _marks(bag: Bag, episode: Episode) -> list[Finding]:
         name = Event(event.event).name.lower() if known else f"event {event.event}"
         words = f": {event.instruction}" if event.instruction else ""
         second = (time_ns - episode.start_ns) / 1e9
-        found.append(Finding(kind="mark", text=name + words, first_s=second, last_s=second))
+        found.append(Anomaly(kind="mark", text=name + words, first_s=second, last_s=second))
     return found
 
 

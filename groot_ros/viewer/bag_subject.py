@@ -18,14 +18,14 @@ from groot_ros.data.conversion.bag_edits import BagEditStore
 from groot_ros.data.conversion.extract import ExtractOptions, extract
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import Episode, list_episodes
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.data.review.report_svg import legend, timeline
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.robot.config import load_robot
 from groot_ros.viewer.bag_episode import BagEpisode, frame_count, read_episode
 from groot_ros.viewer.editing import Editing
-from groot_ros.viewer.measures import Finding, loss_findings
+from groot_ros.viewer.measures import Anomaly, loss_findings
 from groot_ros.viewer.plots import Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Film, Json, shown_path
 
@@ -127,7 +127,7 @@ class BagSubject:
         read, source = self._read(index)
         found = [*loss_findings(source, 0.0), *read.findings]
         if reason := source.get("refused"):
-            found.insert(0, Finding(kind="unreadable", text=str(reason)))
+            found.insert(0, Anomaly(kind="unreadable", text=str(reason)))
         return {"findings": [finding.to_dict() for finding in found], "measures": {}}
 
     def episode(self, index: int) -> Json:
@@ -168,7 +168,7 @@ class BagSubject:
         behind_ns, converted, refused = 0, None, self._misfit
         with open_bag(episode.bag) as bag:
             if self._codec:
-                source = Source(bag, self._robot, self._codec, episode.namespace)
+                source = BagSource(bag, self._robot, self._codec, episode.namespace)
                 try:
                     behind_ns = on_bag_clock(source, episode).behind_ns
                     converted = self._convert(source, episode, folder / "part")
@@ -186,7 +186,7 @@ class BagSubject:
             episode, read, codec=self._codec_name, refused=refused, fps=self._fps
         )
 
-    def _convert(self, source: Source, episode: Episode, folder: Path) -> Json:
+    def _convert(self, source: BagSource, episode: Episode, folder: Path) -> Json:
         """What a conversion says of an episode; BagError where it leaves it out."""
         folder.mkdir()
         told = replace(episode, instruction=episode.instruction or UNKNOWN)

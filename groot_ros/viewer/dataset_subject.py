@@ -20,7 +20,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.hub import storage_of
 from groot_ros.files.shell import quoted
 from groot_ros.viewer.editing import Editing
-from groot_ros.viewer.measures import Finding, Numbers, loss_findings, measure_episode
+from groot_ros.viewer.measures import Anomaly, Numbers, loss_findings, measure_episode
 from groot_ros.viewer.plots import Line, Plot, frame_times_s, key_plots, make_lines
 from groot_ros.viewer.subject import Film, Json, shown_path
 
@@ -157,7 +157,7 @@ class DatasetSubject:
         found = [*self._losses(index), *found]
         return {"findings": [finding.to_dict() for finding in found], "measures": measures}
 
-    def _losses(self, index: int) -> list[Finding]:
+    def _losses(self, index: int) -> list[Anomaly]:
         """What was left out of the recording that an episode is of, in its own time."""
         source, part = self._sources.get(index, ({}, {}))
         if not source:

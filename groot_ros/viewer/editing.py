@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from groot_ros.data.datasets.edits import Edit, EditConflict, EditKeys, EditStore, Entry
+from groot_ros.data.datasets.edits import Edit, EditConflict, EditEntry, EditKeys, EditStore
 from groot_ros.errors import UserError
 from groot_ros.files.typed import KeyPath, typed
 from groot_ros.viewer.subject import Json
@@ -41,7 +41,7 @@ class Editing:
         """
         wished = _wished(changes)
         for _ in range(TRIES):
-            entry = self._store.read().episodes.get(name, Entry())
+            entry = self._store.read().episodes.get(name, EditEntry())
             seen = asdict(entry.edit)
             conflicts = {
                 field: seen[field]

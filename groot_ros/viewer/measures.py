@@ -30,7 +30,7 @@ DECIDING_VALUES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Anomaly:
     """One odd thing; times in s of the episode, None where it has none."""
 
     kind: str
@@ -67,14 +67,14 @@ class Numbers:
         return np.asarray(np.ptp(self.values, axis=0))
 
 
-def loss_findings(source: Mapping[str, Any], begin_s: float) -> list[Finding]:
+def loss_findings(source: Mapping[str, Any], begin_s: float) -> list[Anomaly]:
     """What a conversion left out of a recording and what it doubts.
 
     `source` is what `EpisodeResult.to_dict` says of it, `begin_s` where the shown episode begins
     in it.
     """
     losses = [
-        Finding(
+        Anomaly(
             kind="dropped",
             text=f"{loss['steps']} steps left out: {loss['reason']}"
             + (f" [{loss['topic']}]" if loss["topic"] else ""),
@@ -83,18 +83,18 @@ def loss_findings(source: Mapping[str, Any], begin_s: float) -> list[Finding]:
         )
         for loss in source.get("losses", [])
     ]
-    return losses + [Finding(kind="note", text=note) for note in source.get("notes", [])]
+    return losses + [Anomaly(kind="note", text=note) for note in source.get("notes", [])]
 
 
 def measure_episode(
     columns: Mapping[str, Numbers], pairs: Sequence[tuple[slice, slice]], fps: float
-) -> tuple[list[Finding], dict[str, float | None]]:
+) -> tuple[list[Anomaly], dict[str, float | None]]:
     """Findings and numbers of an episode out of its columns by name.
 
     `pairs` are where state and action hold the same signal. The numbers are `lag_s`, by how much
     actions lead the state, and `jerk`, how jerky the actions are.
     """
-    found: list[Finding] = []
+    found: list[Anomaly] = []
     state, action = columns.get(STATE), columns.get(ACTION)
     if state is not None:
         found += _still(state, fps)
@@ -107,15 +107,15 @@ def measure_episode(
             lag_s = label_lag_s(state, action, pairs, fps)
     if lag_s is not None and lag_s < -1 / fps:
         text = f"actions come {-lag_s:.2f} s behind the state that they should lead to"
-        found.append(Finding(kind="lag", text=text))
+        found.append(Anomaly(kind="lag", text=text))
     elif lag_s is not None and lag_s > LATE_S:
         text = f"the state follows the actions {lag_s:.2f} s late"
-        found.append(Finding(kind="lag", text=text))
+        found.append(Anomaly(kind="lag", text=text))
     jerk = None if action is None else dimensionless_jerk(action)
     return found, {"lag_s": lag_s, "jerk": jerk}
 
 
-def _still(state: Numbers, fps: float) -> Iterator[Finding]:
+def _still(state: Numbers, fps: float) -> Iterator[Anomaly]:
     limit = STILL_SHARE * state.spread + CONSTANT
     count = len(state.values)
     for name, rows in (("beginning", state.values), ("end", state.values[::-1])):
@@ -123,7 +123,7 @@ def _still(state: Numbers, fps: float) -> Iterator[Finding]:
         still = int(np.argmax(moved)) if moved.any() else count
         if still / fps > IDLE_S:
             first = 0 if name == "beginning" else count - still
-            yield Finding(
+            yield Anomaly(
                 kind="still",
                 text=f"stands still for {still / fps:.1f} s at the {name}",
                 first_s=first / fps,
@@ -131,7 +131,7 @@ def _still(state: Numbers, fps: float) -> Iterator[Finding]:
             )
 
 
-def _outliers(numbers: Numbers, fps: float) -> Iterator[Finding]:
+def _outliers(numbers: Numbers, fps: float) -> Iterator[Anomaly]:
     values = numbers.values
     broken = ~np.isfinite(values)
     far = np.zeros_like(broken)
@@ -142,7 +142,7 @@ def _outliers(numbers: Numbers, fps: float) -> Iterator[Finding]:
     for what, bad in (("is not finite", broken), ("lies far outside all others", far & ~broken)):
         for index in np.flatnonzero(bad.any(axis=0)).tolist():
             rows = np.flatnonzero(bad[:, index])
-            yield Finding(
+            yield Anomaly(
                 kind="outlier",
                 text=f"{numbers.label} {numbers.names[index]} {what} in {len(rows)} rows",
                 first_s=float(rows[0] / fps),
@@ -150,7 +150,7 @@ def _outliers(numbers: Numbers, fps: float) -> Iterator[Finding]:
             )
 
 
-def _jumps(action: Numbers, fps: float) -> Iterator[Finding]:
+def _jumps(action: Numbers, fps: float) -> Iterator[Anomaly]:
     """Steps of a number that stand alone; a motion that begins fast goes on fast."""
     steps = np.abs(np.diff(action.values, axis=0))
     if len(steps) <= 2 * ABOUT_STEPS or not np.isfinite(steps).all():
@@ -165,7 +165,7 @@ def _jumps(action: Numbers, fps: float) -> Iterator[Finding]:
     for index in np.flatnonzero(jumps.any(axis=0)).tolist():
         rows = np.flatnonzero(jumps[:, index])
         worst = int(rows[np.argmax(steps[rows, index])])
-        yield Finding(
+        yield Anomaly(
             kind="jump",
             text=f"action {action.names[index]} jumps by {steps[worst, index]:.3g} in one step",
             first_s=float(rows[0] / fps),

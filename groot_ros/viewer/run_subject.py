@@ -13,7 +13,7 @@ from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.files.typed import KeyPath, OpenSection, number, typed, whole
 from groot_ros.sim.trials import ALL, Films
-from groot_ros.viewer.measures import Finding
+from groot_ros.viewer.measures import Anomaly
 from groot_ros.viewer.run_trial import RunTrial, frame_count, read_trial
 from groot_ros.viewer.subject import Film, Json, shown_path
 
@@ -88,9 +88,9 @@ class RunSubject:
 
     def findings(self, index: int) -> Json:
         record, problem = self._record(index)
-        found = [Finding(kind="unreadable", text=problem)] if problem else []
+        found = [Anomaly(kind="unreadable", text=problem)] if problem else []
         if record and self.films(index) and not record.is_drawn:
-            found.append(Finding(kind="mark", text=NOT_DRAWN))
+            found.append(Anomaly(kind="mark", text=NOT_DRAWN))
         return {"findings": [finding.to_dict() for finding in found], "measures": {}}
 
     def _record(self, index: int) -> tuple[RunTrial | None, str]:

@@ -14,7 +14,7 @@ import pytest
 from arm_bags import ArmBag, conversion, write_bag
 
 from groot_ros.data.conversion.convert import convert
-from groot_ros.data.datasets.edits import Edit, EditList, Entry
+from groot_ros.data.datasets.edits import Edit, EditEntry, EditList
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.editing.choice import Choice
@@ -110,7 +110,7 @@ def measured(folder: Path, output: Path) -> Path:
 def applied(folder: Path, output: Path) -> Path:
     edits = folder / "edits.json"
     changes = {"0": Edit(discard=True), "1": Edit(start=3, instruction="lift it")}
-    EditList({name: Entry(edit) for name, edit in changes.items()}).write(edits)
+    EditList({name: EditEntry(edit) for name, edit in changes.items()}).write(edits)
     apply(folder / "v3_0", edits, Target(output=output))
     return output
 

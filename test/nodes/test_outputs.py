@@ -20,7 +20,7 @@ from groot_ros.chunks.execution.settings import ExecutionSettings
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import (
     INTERPOLATED,
-    Followed,
+    FollowedPoints,
     Points,
     controller_excess,
     interpolated,
@@ -308,13 +308,13 @@ class Controller:
     def __init__(self) -> None:
         self._points: Points | None = None
         self._stamp_ns = 0
-        self.followed: Followed | None = None
+        self.followed: FollowedPoints | None = None
         self.jumps: list[float] = []
 
     def take(self, points: Points, stamp_ns: int, now_ns: int) -> None:
         before = self.position(now_ns)
         self._points, self._stamp_ns = points, stamp_ns
-        self.followed = Followed(stamp_ns, points)
+        self.followed = FollowedPoints(stamp_ns, points)
         if before is not None:
             self.jumps.append(abs(float(before - self.position(now_ns))))
 

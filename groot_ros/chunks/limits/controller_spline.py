@@ -52,7 +52,7 @@ def sampled(points: Points, at_s: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class Followed:
+class FollowedPoints:
     """Points that a controller follows from a stamp on, to where it rests."""
 
     stamp_ns: int

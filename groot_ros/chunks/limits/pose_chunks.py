@@ -31,7 +31,7 @@ class Unsolved(Exception):
 
 
 @dataclass(frozen=True)
-class JointPath:
+class SolvedPath:
     """Joints (T, J) in rad for the steps of a chunk, and the curve through them and between.
 
     `speed` is the share of its own speed at which the chunk may pass, for the tool's limits;
@@ -66,7 +66,7 @@ class PoseChunks:
         """Where joints (J,) put the tool, (7,)."""
         return self._kinematics.pose(joints)
 
-    def solve(self, poses: Array, step_s: float, start: Array, from_s: float = 0.0) -> JointPath:
+    def solve(self, poses: Array, step_s: float, start: Array, from_s: float = 0.0) -> SolvedPath:
         """Joints for steps (T, 7), `step_s` apart, from the chunk's time `from_s` on.
 
         `start` (J,) is where the arm will be then. What lies before is not looked at: the curve
@@ -80,7 +80,7 @@ class PoseChunks:
         curve = self._curve(path, joints, first, posture)
         self._check_speed(curve)
         speed, limited_by = self._tool_speed(path, from_s)
-        return JointPath(
+        return SolvedPath(
             np.concatenate([np.repeat(joints[:1], first, axis=0), joints]),
             curve,
             speed,

@@ -37,8 +37,8 @@ from groot_ros.data.bags.storage import (
     STEP_BACK_NS,
     Damaged,
     Lost,
+    MessageSource,
     Raw,
-    Source,
     Stream,
     joined,
     merged,
@@ -216,7 +216,7 @@ class McapFile:
         first = 0 if start_ns is None else start_ns
         last = 2**64 if stop_ns is None else stop_ns - 1
         return merged(
-            Source(stretch.start_ns, partial(self._within, stretch, wanted, first, last))
+            MessageSource(stretch.start_ns, partial(self._within, stretch, wanted, first, last))
             for stretch in self._stretches
             if stretch.end_ns >= first
             and stretch.start_ns <= last

@@ -25,8 +25,8 @@ from groot_ros.data.bags.storage import (
     BagError,
     Damaged,
     Lost,
+    MessageSource,
     Raw,
-    Source,
     StorageFile,
     Stream,
     joined,
@@ -251,7 +251,7 @@ class Bag:
         for file in self._files:
             if streams := [stream for stream in file.streams if is_wanted(stream)]:
                 begin = partial(file.messages, streams, start_ns, stop_ns)
-                sources.append(Source(file.start_ns, begin))
+                sources.append(MessageSource(file.start_ns, begin))
         return merged(sources)
 
     def close(self) -> None:

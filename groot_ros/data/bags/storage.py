@@ -94,14 +94,14 @@ def joined(intervals: Iterable[tuple[Number, Number]]) -> list[tuple[Number, Num
 
 
 @dataclass(frozen=True)
-class Source:
+class MessageSource:
     """Messages in order, none before `start_ns`; they are opened when their time has come."""
 
     start_ns: int
     open: Callable[[], Iterator[Raw]]
 
 
-def merged(sources: Iterable[Source]) -> Iterator[Raw]:
+def merged(sources: Iterable[MessageSource]) -> Iterator[Raw]:
     """Messages of all sources in the order of arrival; at equal times, of the earlier source."""
     waiting: list[tuple[int, int, Raw | None, Iterator[Raw]]] = [
         (source.start_ns, number, None, _later(source)) for number, source in enumerate(sources)
@@ -119,5 +119,5 @@ def merged(sources: Iterable[Source]) -> Iterator[Raw]:
             yield item
 
 
-def _later(source: Source) -> Iterator[Raw]:
+def _later(source: MessageSource) -> Iterator[Raw]:
     yield from source.open()

@@ -20,7 +20,7 @@ from groot_ros.data.clocks.drift import Drift, find_drifts
 from groot_ros.data.clocks.offsets import SMALL_S, Stamped, clock_remedy, find_offsets, sentences
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.first_stamps import first_stamps
-from groot_ros.data.playback.replay import Source, make_buffer
+from groot_ros.data.playback.replay import BagSource, make_buffer
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.observation.fields import NS
 from groot_ros.observation.routes import Route
@@ -46,7 +46,7 @@ def _observed(streams: Mapping[str, Route]) -> dict[str, Stamped]:
     }
 
 
-def _stamped(source: Source) -> dict[str, Stamped]:
+def _stamped(source: BagSource) -> dict[str, Stamped]:
     streams = source.streams(make_buffer(source.robot, source.codec))
     found = {
         topic: replace(stream, latency_s=_latency_s(source.robot, streams[topic]))
@@ -77,7 +77,7 @@ def _key(route: Route) -> str:
     return " and ".join(place + stream for stream in route.streams)
 
 
-def on_bag_clock(source: Source, episode: Episode) -> Source:
+def on_bag_clock(source: BagSource, episode: Episode) -> BagSource:
     """The source with `behind_ns` by the beginning of each stream of an episode.
 
     BagError where a stream is on another clock than the others.
@@ -138,7 +138,7 @@ def _check_agreement(offsets: Mapping[str, float], stamped: Mapping[str, Stamped
 
 
 def check_clocks(
-    source: Source, episode: Episode, health: Mapping[str, StreamHealth]
+    source: BagSource, episode: Episode, health: Mapping[str, StreamHealth]
 ) -> list[Drift]:
     """Streams whose clocks drift a little; `health` is of a whole episode.
 
@@ -176,7 +176,7 @@ def check_clocks(
 
 
 def clock_notes(
-    source: Source, health: Mapping[str, StreamHealth], drifts: Sequence[Drift]
+    source: BagSource, health: Mapping[str, StreamHealth], drifts: Sequence[Drift]
 ) -> Iterator[str]:
     """Sentences about a clock that was taken although it is not the bag's, clocks that drift,
     messages without a time, and streams whose stamps are further from those of the others than
@@ -195,7 +195,7 @@ def clock_notes(
     yield from offset_notes(source, health)
 
 
-def offset_notes(source: Source, health: Mapping[str, StreamHealth]) -> Iterator[str]:
+def offset_notes(source: BagSource, health: Mapping[str, StreamHealth]) -> Iterator[str]:
     """Sentences about streams that arrive before their stamps, or later than is usual."""
     yield from sentences(find_offsets(_stamped(source), health))
 

@@ -29,15 +29,15 @@ from groot_ros.data.playback.frames import (
 from groot_ros.data.playback.labels import Labels, make_labels
 from groot_ros.data.playback.losses import LEFT_OUT, SHOWN, Drops, Loss, Ranges
 from groot_ros.data.playback.replay import (
-    SignalReader,
-    Source,
+    BagSource,
+    SignalKeeper,
     label_fields,
     make_buffer,
     read_signals,
 )
 from groot_ros.data.playback.signals import COMMAND_GAP_NS
 from groot_ros.data.playback.stream_health import StreamHealth, check_once
-from groot_ros.data.playback.turns import Turns, governed, read_turns
+from groot_ros.data.playback.turns import ControlTurns, governed, read_turns
 from groot_ros.data.review.doubts import WatchedArm, frozen_notes, unreadable_notes
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
@@ -127,7 +127,7 @@ Progress = Callable[[int], None]
 
 
 def extract(
-    source: Source, episode: Episode, options: ExtractOptions, folder: Path, progress: Progress
+    source: BagSource, episode: Episode, options: ExtractOptions, folder: Path, progress: Progress
 ) -> EpisodeResult:
     """Write the parts of an episode and, last, its result into a new folder.
 
@@ -140,7 +140,7 @@ def extract(
     if options.trim_idle:
         extraction.keep = moving_range(read_signals(source, episode).states)
     buffer = make_buffer(source.robot, source.codec)
-    signals = SignalReader(source, label_fields(source))
+    signals = SignalKeeper(source, label_fields(source))
     streams = source.streams(buffer)
     health = {topic: StreamHealth(topic) for topic in streams}
     clock = _clock(source, picture_period_ns(source.bag, streams, episode.start_ns))
@@ -215,7 +215,7 @@ def name_topics(drops: Drops, streams: Mapping[str, Route]) -> None:
         loss.topic = topics.get(stream, "")
 
 
-def _clock(source: Source, picture_period_ns: int) -> StepClock:
+def _clock(source: BagSource, picture_period_ns: int) -> StepClock:
     cameras = source.robot.observations.cameras
     max_age_s = min(cameras[name].max_age_s for name in source.codec.video.cameras.values())
     step_ns = source.codec.timing.step_ns
@@ -223,7 +223,7 @@ def _clock(source: Source, picture_period_ns: int) -> StepClock:
 
 
 def _labelled(
-    frames: Iterator[Frame], signals: SignalReader, source: Source
+    frames: Iterator[Frame], signals: SignalKeeper, source: BagSource
 ) -> Iterator[tuple[Frame, str]]:
     """Frames and why there is nothing to imitate at them, empty where there is.
 
@@ -274,7 +274,9 @@ def read_result(folder: Path) -> EpisodeResult | None:
 
 
 class _Extraction:
-    def __init__(self, codec: Codec, options: ExtractOptions, folder: Path, turns: Turns) -> None:
+    def __init__(
+        self, codec: Codec, options: ExtractOptions, folder: Path, turns: ControlTurns
+    ) -> None:
         self._turns = turns
         self.drops = Drops()
         self.parts: list[PartResult] = []

@@ -23,7 +23,7 @@ from groot_ros.data.conversion.end_with_parent import end_with_parent
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions, extract, read_result
 from groot_ros.data.conversion.worker import prepare_worker
 from groot_ros.data.playback.episodes import Episode
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.errors import UserError
 from groot_ros.robot.config import RobotConfig
 
@@ -115,7 +115,7 @@ def _run_episode(job: Job, progress: Callable[[int], None]) -> Outcome:
     try:
         beside.mkdir(parents=True)
         with open_bag(job.episode.bag) as bag:
-            source = Source(bag, job.robot, job.codec, job.episode.namespace)
+            source = BagSource(bag, job.robot, job.codec, job.episode.namespace)
             result = extract(
                 source, job.episode, options=job.options, folder=beside, progress=progress
             )

@@ -20,7 +20,7 @@ from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE, video_column
 from groot_ros.data.playback.episodes import Episode
 from groot_ros.data.playback.labels import Labels, make_labels
-from groot_ros.data.playback.replay import Source, make_buffer, read_signals
+from groot_ros.data.playback.replay import BagSource, make_buffer, read_signals
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.turns import governed, read_turns
 from groot_ros.errors import UserError
@@ -122,7 +122,7 @@ class _Comparison:
             namespace=origin["namespace"],
         )
         source = on_bag_clock(
-            Source(self._bag, self._robot, self._codec, episode.namespace), episode
+            BagSource(self._bag, self._robot, self._codec, episode.namespace), episode
         )
         source = governed(source, read_turns(source, episode))
         signals = read_signals(source, episode)
@@ -168,7 +168,7 @@ def _difference(decoded: Signals, expected: Signals) -> float:
 
 
 def live_observations(
-    source: Source, episode: Episode, judged_ns: Container[int]
+    source: BagSource, episode: Episode, judged_ns: Container[int]
 ) -> Iterator[Observation]:
     """What the policy node would observe while a bag plays: whenever a picture has come and the
     observation would be newer than the last one, at the time of its arrival.

@@ -72,7 +72,7 @@ class EditKeys(FileSection, frozen=True, kw_only=True):
         )
 
 
-class EntryKeys(EditKeys, frozen=True, kw_only=True):
+class EditEntryKeys(EditKeys, frozen=True, kw_only=True):
     """An episode's entry of an edit list."""
 
     revision: Annotated[int, whole(0, MOST_FRAMES)] = 0
@@ -83,11 +83,11 @@ class EditFile(FileSection, frozen=True, kw_only=True):
 
     format: Annotated[int, whole(FORMAT, FORMAT)]
     dataset: str = ""
-    episodes: dict[str, EntryKeys] = {}
+    episodes: dict[str, EditEntryKeys] = {}
 
 
 @dataclass(frozen=True)
-class Entry:
+class EditEntry:
     """An episode's edit and how often it was changed."""
 
     edit: Edit = field(default_factory=Edit)
@@ -98,7 +98,7 @@ class Entry:
 class EditList:
     """Entries by episode: its index in a dataset as text, or the name of a bag's episode."""
 
-    episodes: Mapping[str, Entry] = field(default_factory=dict)
+    episodes: Mapping[str, EditEntry] = field(default_factory=dict)
     dataset: str = ""
     """The fingerprint of the dataset that the indices count; empty for bags, or any."""
 
@@ -123,7 +123,7 @@ class EditList:
         except FileNotFoundError:
             raise UserError(f"there is no edit list {path}, expected a JSON file") from None
         file = typed(content, EditFile, KeyPath(str(path)))
-        entries = {n: Entry(keys.edit, keys.revision) for n, keys in file.episodes.items()}
+        entries = {n: EditEntry(keys.edit, keys.revision) for n, keys in file.episodes.items()}
         return cls(entries, file.dataset)
 
     def write(self, path: Path) -> None:
@@ -134,7 +134,7 @@ class EditList:
 class EditConflict(UserError):
     """Somebody else changed an episode's entry first, which is `current`."""
 
-    def __init__(self, name: str, current: Entry) -> None:
+    def __init__(self, name: str, current: EditEntry) -> None:
         self.current = current
         super().__init__(
             f"episode {name} was edited elsewhere meanwhile (revision {current.revision}): look "
@@ -174,10 +174,10 @@ class EditStore:
         """
         with waiting_lock(self.path.parent):
             found = self.read()
-            current = found.episodes.get(name, Entry())
+            current = found.episodes.get(name, EditEntry())
             if current.revision != revision:
                 raise EditConflict(name, current)
-            entries = {**found.episodes, name: Entry(edit, revision + 1)}
+            entries = {**found.episodes, name: EditEntry(edit, revision + 1)}
             EditList(entries, self.fingerprint).write(self.path)
         return revision + 1
 

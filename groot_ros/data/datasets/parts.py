@@ -16,7 +16,7 @@ from groot_ros.data.datasets.statistics import PictureStatistics
 from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.data.playback.frames import Frame
 from groot_ros.data.playback.labels import Labels
-from groot_ros.data.playback.turns import Turns
+from groot_ros.data.playback.turns import ControlTurns
 from groot_ros.observation.types import ModelInput
 
 ROWS = "rows.npz"
@@ -97,7 +97,7 @@ class PartWriter:
         for writer in self._videos.values():
             writer.close()
 
-    def finish(self, labels: Labels, turns: Turns) -> None:
+    def finish(self, labels: Labels, turns: ControlTurns) -> None:
         """Write the rows, the actions taken from the labels; after `close`."""
         due = np.array(self.due, dtype=np.int64)
         np.savez(

@@ -14,8 +14,9 @@ from groot_ros.data.bags.message_decoder import EVENT_TYPE
 from groot_ros.data.bags.reader import Bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.episode_choice import EpisodeChoice
-from groot_ros.data.playback.topics import EVENT_TOPIC, absolute
+from groot_ros.data.playback.topics import EVENT_TOPIC
 from groot_ros.errors import UserError
+from groot_ros.robot.topic import absolute
 
 STRING = "std_msgs/msg/String"
 TABLE_COLUMNS = ("bag", "instruction", "start_s", "end_s", "success")

@@ -41,7 +41,7 @@ def make_buffer(robot: RobotConfig, codec: Codec) -> ObservationBuffer:
 
 
 @dataclass(frozen=True)
-class Source:
+class BagSource:
     """An open bag seen as recordings of a robot for a codec."""
 
     bag: Bag
@@ -64,7 +64,7 @@ class Source:
         buffer: ObservationBuffer,
         episode: Episode,
         health: Mapping[str, StreamHealth],
-        signals: SignalReader | None = None,
+        signals: SignalKeeper | None = None,
     ) -> Iterator[tuple[Route, int]]:
         """Store the messages of an episode one by one; the route and arrival in ns of each.
 
@@ -127,10 +127,10 @@ class EpisodeSignals:
     commands: Mapping[str, Signal]
 
 
-class SignalReader:
+class SignalKeeper:
     """Keeps states (of `fields`) and commands of an episode out of its messages, one by one."""
 
-    def __init__(self, source: Source, fields: Iterable[str]) -> None:
+    def __init__(self, source: BagSource, fields: Iterable[str]) -> None:
         robot = source.robot
         self._robot = robot
         self._collector = StateCollector(robot, tuple(fields))
@@ -223,7 +223,7 @@ class SignalReader:
         return EpisodeSignals(states, commands)
 
 
-def label_fields(source: Source) -> list[str]:
+def label_fields(source: BagSource) -> list[str]:
     """State fields that the labels of a codec are made of."""
     begun = (TWIST, TRAJECTORY)
     fields = [label.signal.name for label in source.labels() if label.kind.name in begun]
@@ -234,11 +234,11 @@ def label_fields(source: Source) -> list[str]:
     return fields
 
 
-def read_signals(source: Source, episode: Episode) -> EpisodeSignals:
+def read_signals(source: BagSource, episode: Episode) -> EpisodeSignals:
     """Everything of an episode but the pictures."""
     codec = source.codec
     fields = dict.fromkeys((*codec.state.signals, *codec.action.signals))
-    reader = SignalReader(source, fields)
+    reader = SignalKeeper(source, fields)
     start_ns = episode.start_ns - PREROLL_NS
     for message in source.bag.messages(reader.topics, start_ns, episode.stop_ns):
         reader.take(*message)

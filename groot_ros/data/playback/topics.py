@@ -19,18 +19,12 @@ from groot_ros.observation.signal_messages import JOINT_STATE
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import GRIPPER_COMMAND, GripLabel, Label
 from groot_ros.robot.labels import REACHED as REACHED_LABEL
+from groot_ros.robot.topic import absolute
 from groot_ros.signals.signals import GRIP, SignalSpec
 
 EVENT_TOPIC = "episode_events"
 # Of names that one is most likely meant to be the other.
 NEAR = 0.8
-
-
-def absolute(topic: str, namespace: str = "/") -> str:
-    """The name under which a topic of the robot file is in the bag."""
-    if topic.startswith("/"):
-        return topic
-    return f"/{namespace.strip('/')}/{topic}" if namespace.strip("/") else f"/{topic}"
 
 
 def find_streams(bag: Bag, routes: Sequence[Route], namespace: str) -> dict[str, Route]:

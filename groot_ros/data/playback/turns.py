@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.takeover.turn import Control
 from groot_ros.data.playback.episodes import Episode
-from groot_ros.data.playback.replay import PREROLL_NS, Source
+from groot_ros.data.playback.replay import PREROLL_NS, BagSource
 from groot_ros.data.playback.signals import Times
-from groot_ros.data.playback.topics import absolute
 from groot_ros.robot.labels import Label, commanded_labels
+from groot_ros.robot.topic import absolute
 from groot_ros.signals.signals import of_arm
 
 STATE_TOPIC = "executor/state"
@@ -21,7 +21,7 @@ IDLE = "idle"
 
 
 @dataclass(frozen=True)
-class Turns:
+class ControlTurns:
     """Whose turn it was from each time (T,) on: the names of `Control`.
 
     `is_governed` is whether the executor commanded the robot at all: it may have watched only.
@@ -54,9 +54,9 @@ class Turns:
         )
 
 
-def read_turns(source: Source, episode: Episode) -> Turns:
+def read_turns(source: BagSource, episode: Episode) -> ControlTurns:
     """Those of an episode; without any where its bag does not hold the executor's states."""
-    nobody = Turns(np.zeros(0, dtype=np.int64))
+    nobody = ControlTurns(np.zeros(0, dtype=np.int64))
     name = absolute(STATE_TOPIC, episode.namespace)
     held = source.bag.topics.get(name)
     if held is None or STATE_TYPE not in held.counts or source.bag.obstacle(name):
@@ -73,10 +73,10 @@ def read_turns(source: Source, episode: Episode) -> Turns:
         if not controls or control != controls[-1]:
             times.append(arrival_ns)
             controls.append(control)
-    return Turns(np.array(times, dtype=np.int64), tuple(controls), is_governed)
+    return ControlTurns(np.array(times, dtype=np.int64), tuple(controls), is_governed)
 
 
-def governed(source: Source, turns: Turns) -> Source:
+def governed(source: BagSource, turns: ControlTurns) -> BagSource:
     """Where the executor commanded the robot, actions are what it commanded, whatever the labels
     of demonstrations are: a leader that nobody holds says nothing."""
     if not turns.is_governed:

@@ -74,7 +74,7 @@ def expectations(robot: RobotConfig, resolve: Callable[[str], str] = str) -> Exp
 
 
 @dataclass
-class Counts:
+class TopicCounts:
     """What happened on a topic since the beginning of an episode."""
 
     messages: int = 0
@@ -106,7 +106,7 @@ class TopicReport:
     rate_hz: float
     age_s: float | None
     clock_offset_s: float | None
-    counts: Counts
+    counts: TopicCounts
     problems: tuple[Problem, ...]
 
     def values(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class TopicHealth:
     topic: str
     started_ns: int
     expectation: Expectation | None = None
-    counts: Counts = field(default_factory=Counts)
+    counts: TopicCounts = field(default_factory=TopicCounts)
 
     def __post_init__(self) -> None:
         self._newest_ns: int | None = None
@@ -154,7 +154,7 @@ class TopicHealth:
 
     def begin(self, now_ns: int) -> None:
         """A new episode: what was counted and wrong before does not concern it."""
-        self.counts = Counts()
+        self.counts = TopicCounts()
         self._begun_ns = now_ns
 
     def received(

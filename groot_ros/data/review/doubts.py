@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.data.playback.frames import Frame
-from groot_ros.data.playback.replay import SignalReader
+from groot_ros.data.playback.replay import SignalKeeper
 from groot_ros.data.playback.signals import Signal
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.signals.kinds import JOINTS, POSE, Kind
@@ -73,7 +73,7 @@ def _frozen_notes(
             )
 
 
-def unreadable_notes(signals: SignalReader, health: Mapping[str, StreamHealth]) -> Iterator[str]:
+def unreadable_notes(signals: SignalKeeper, health: Mapping[str, StreamHealth]) -> Iterator[str]:
     """Sentences about messages that could not be used at all."""
     for topic, stream in health.items():
         if stream.unreadable:

@@ -16,11 +16,12 @@ from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import list_episodes
 from groot_ros.data.playback.losses import summed
 from groot_ros.data.playback.stream_trial import unreadable_labels, unreadable_streams
-from groot_ros.data.playback.topics import absolute, held_label, is_reached, labelled
+from groot_ros.data.playback.topics import held_label, is_reached, labelled
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.label_messages import label_types
 from groot_ros.observation.routes import routes
 from groot_ros.robot.config import RobotConfig, load_robot
+from groot_ros.robot.topic import absolute
 
 
 def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:

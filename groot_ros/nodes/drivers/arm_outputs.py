@@ -12,8 +12,8 @@ from groot_ros.chunks.execution.together import places_of
 from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.grippers import GripPublisher, grip_publisher
 from groot_ros.nodes.drivers.outputs import (
+    CommandOutput,
     CommandPublisher,
-    Output,
     arm_output,
     command_topics,
 )
@@ -23,7 +23,7 @@ from groot_ros.robot.streams import JointStream
 from groot_ros.signals.signals import GRIP, of_arm
 
 
-def command_publisher(node: Node, robot: RobotConfig) -> Output:
+def command_publisher(node: Node, robot: RobotConfig) -> CommandOutput:
     """What publishes the commands of a robot."""
     if robot.spanning_topic:
         return SpanningPublisher(node, robot)

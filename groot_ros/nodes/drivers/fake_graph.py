@@ -9,7 +9,7 @@ from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from groot_ros.nodes.drivers.command import Command
-from groot_ros.nodes.drivers.outputs import Output
+from groot_ros.nodes.drivers.outputs import CommandOutput
 from groot_ros.nodes.raw_topics import node_of
 from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.links import Link, robot_links
@@ -91,7 +91,7 @@ class FakeGraph:
 class FakeOnlyPublisher:
     """Publishes commands as long as nothing but the fake robot would obey them."""
 
-    def __init__(self, node: Node, robot: RobotConfig, commands: Output) -> None:
+    def __init__(self, node: Node, robot: RobotConfig, commands: CommandOutput) -> None:
         self._node = node
         self._commands = commands
         self._graph = FakeGraph(node, [link for link in robot_links(robot) if link.is_command])

@@ -20,7 +20,7 @@ from groot_ros.chunks.execution.motion import Motion
 from groot_ros.chunks.execution.robot_motion import limits_of, trajectory_grip
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import (
-    Followed,
+    FollowedPoints,
     Points,
     Ramp,
     monotone_rates,
@@ -42,7 +42,7 @@ DEPTH = 1
 TWIST_GAIN_HZ = 2.0
 
 
-class Output(Protocol):
+class CommandOutput(Protocol):
     """What takes commands: a profile, on one topic, or all that a robot file names."""
 
     def send(self, command: Command) -> None: ...
@@ -194,7 +194,7 @@ class TrajectoryOutput(_Stream):
         self._sent: Motion | None = None
         self._sent_grip: float | None = None
         self._ramp: Ramp | None = None
-        self._followed: Followed | None = None
+        self._followed: FollowedPoints | None = None
 
     def send(self, command: Command) -> None:
         """Publish when the motion, or where the gripper goes, is not what was sent last."""
@@ -213,7 +213,9 @@ class TrajectoryOutput(_Stream):
     def message(self, command: Command) -> JointTrajectory:
         least_s = grip_time_s(command, self._grip_speed)
         points = trajectory_points(self._bounds, command, least_s, self._followed)
-        self._followed = Followed(command.stamp_ns, points) if self._with_velocities else None
+        self._followed = (
+            FollowedPoints(command.stamp_ns, points) if self._with_velocities else None
+        )
         closures = None
         if self._grip and command.setpoint.closure is not None:
             # From where the controller has it now, whatever the motion has made of a new goal.
@@ -272,7 +274,7 @@ def command_topics(node: Node, robot: RobotConfig) -> list[str]:
     return [node.resolve_topic_name(topic) for topic in topics]
 
 
-OUTPUTS: Mapping[str, Callable[[Node, str, RobotConfig], Output]] = {
+OUTPUTS: Mapping[str, Callable[[Node, str, RobotConfig], CommandOutput]] = {
     "pose": PoseOutput,
     "twist": TwistOutput,
     "joint_trajectory": partial(TrajectoryOutput, with_velocities=True),
@@ -282,7 +284,7 @@ OUTPUTS: Mapping[str, Callable[[Node, str, RobotConfig], Output]] = {
 """What publishes each profile of `OUTPUT_PROFILES`."""
 
 
-def arm_output(node: Node, robot: RobotConfig) -> Output:
+def arm_output(node: Node, robot: RobotConfig) -> CommandOutput:
     """What publishes the commands of an arm, without its gripper."""
     return OUTPUTS[robot.output.profile](node, robot.command_topic, robot)
 

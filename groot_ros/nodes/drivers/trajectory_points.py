@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.controller_spline import (
-    Followed,
+    FollowedPoints,
     Points,
     controller_excess,
     interpolated,
@@ -33,7 +33,7 @@ LED_OVER_S = (0.0, 0.1, 0.2)
 
 
 def trajectory_points(
-    bounds: Bounds, command: Command, least_s: float, followed: Followed | None = None
+    bounds: Bounds, command: Command, least_s: float, followed: FollowedPoints | None = None
 ) -> Points:
     """A motion from now on, as points between which a controller's cubics keep to the bounds; at
     least `least_s` long.
@@ -68,7 +68,7 @@ def _candidates(
             yield led_over(points, *start, max(within_s, spacing_s)), astray
 
 
-def _start(command: Command, followed: Followed | None) -> tuple[State | None, Array | None]:
+def _start(command: Command, followed: FollowedPoints | None) -> tuple[State | None, Array | None]:
     """Position and velocity where the controller is, and where it was before; None where the
     motion begins elsewhere."""
     if followed is None:

@@ -14,7 +14,7 @@ from groot_ros.chunks.shadow import Shadow
 from groot_ros.nodes.drivers.arm_outputs import command_publisher
 from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.fake_graph import FakeOnlyPublisher
-from groot_ros.nodes.drivers.outputs import Output, SetpointPublisher
+from groot_ros.nodes.drivers.outputs import CommandOutput, SetpointPublisher
 from groot_ros.nodes.executor.chunk_reports import ChunkReports
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode
 from groot_ros.observation.buffer import NotReady, ObservationBuffer
@@ -54,7 +54,7 @@ class Commanding:
     """
 
     loop: CommandLoop | SteppedLoop | None = None
-    output: Output | None = None
+    output: CommandOutput | None = None
     """Where commands are sent, None where they are not."""
 
     def __init__(

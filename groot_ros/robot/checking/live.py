@@ -21,6 +21,7 @@ from groot_ros.robot.observations import SignalStream
 from groot_ros.robot.pose_stream import TF_STATIC, PoseStream, TransformStream
 from groot_ros.robot.stream_time import HEADER
 from groot_ros.robot.streams import GripStream, JointStream
+from groot_ros.robot.topic import absolute
 
 ACTION_STATUS = "/_action/status"
 # Stamps may be so far ahead of their arrival: clocks that are synchronised over a network.
@@ -49,11 +50,6 @@ def live_findings(robot: RobotConfig, seen: Seen) -> list[Finding]:
         found += _commands(arm, seen)
         found += _labels(arm, seen)
     return found
-
-
-def absolute(topic: str) -> str:
-    """The name of a topic in the graph."""
-    return topic if topic.startswith("/") else f"/{topic}"
 
 
 def stream_lines(robot: RobotConfig, seen: Seen) -> Iterator[str]:

@@ -20,7 +20,7 @@ from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions, ext
 from groot_ros.data.datasets.parts import Rows, load_rows
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import find_episodes
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.observation.fields import NS
 from groot_ros.robot.config import RobotConfig, parse_robot
 from groot_ros.share import share_file
@@ -66,7 +66,7 @@ def extracted(
 ) -> tuple[Rows, EpisodeResult]:
     """The rows of the only part of a bag's only episode."""
     with open_bag(path) as bag:
-        source = Source(bag, robot, codec)
+        source = BagSource(bag, robot, codec)
         [episode] = find_episodes(bag, EpisodeChoice(instruction="push"))
         result = extract(source, episode, ExtractOptions(fps=15), folder, lambda _: None)
     [part] = result.parts

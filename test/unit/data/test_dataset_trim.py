@@ -14,7 +14,7 @@ from arm_bags import ArmBag, conversion, write_bag
 from groot_ros.data.conversion.bag_edits import read_bag_edits
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
-from groot_ros.data.datasets.edits import EDITS, Edit, EditStore, Entry
+from groot_ros.data.datasets.edits import EDITS, Edit, EditEntry, EditStore
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
@@ -229,5 +229,5 @@ def test_appending_keeps_edits_that_wait(tmp_path: Path) -> None:
     convert(conversion(tmp_path / "monday", dataset))
     EditStore(dataset).write("0", Edit(success=True), 0)
     convert(conversion(tmp_path / "tuesday", dataset, append=True))
-    assert EditStore(dataset).read().episodes == {"0": Entry(Edit(success=True), 1)}
+    assert EditStore(dataset).read().episodes == {"0": EditEntry(Edit(success=True), 1)}
     assert apply(dataset, None, Target()).episodes == 2

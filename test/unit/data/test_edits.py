@@ -16,9 +16,9 @@ from groot_ros.data.datasets.edits import (
     EDITS,
     Edit,
     EditConflict,
+    EditEntry,
     EditList,
     EditStore,
-    Entry,
     dataset_fingerprint,
 )
 from groot_ros.errors import UserError
@@ -43,9 +43,9 @@ def make_dataset(folder: Path) -> Path:
     return folder
 
 
-@given(st.dictionaries(words, st.builds(Entry, edits, frames)))
+@given(st.dictionaries(words, st.builds(EditEntry, edits, frames)))
 def test_what_is_written_is_read(
-    tmp_path_factory: pytest.TempPathFactory, entries: dict[str, Entry]
+    tmp_path_factory: pytest.TempPathFactory, entries: dict[str, EditEntry]
 ) -> None:
     path = tmp_path_factory.mktemp("edits") / "edits.json"
     EditList(entries, "a hash").write(path)
@@ -88,7 +88,7 @@ def test_two_writers_cannot_undo_each_others_edits(tmp_path: Path) -> None:
     assert one.write("3", Edit(discard=True), 0) == 1
     with pytest.raises(EditConflict, match="episode 3 was edited elsewhere") as conflict:
         other.write("3", Edit(success=True), 0)
-    assert conflict.value.current == Entry(Edit(discard=True), 1)
+    assert conflict.value.current == EditEntry(Edit(discard=True), 1)
     assert other.write("4", Edit(success=True), 0) == 1
     assert other.write("3", Edit(), 1) == 2
     # Taken back, which still counts: who saw revision 0 must not write over it unseen.

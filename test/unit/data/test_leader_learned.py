@@ -16,7 +16,7 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.verify import live_observations
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import find_episodes
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
 from groot_ros.robot.config import load_robot
@@ -54,7 +54,7 @@ def test_joint_targets_from_a_leader_to_the_executor(tmp_path: Path) -> None:
     policy.open()
     with open_bag(bag) as opened:
         [episode] = find_episodes(opened, EpisodeChoice(instruction="push"))
-        source = Source(opened, robot, codec)
+        source = BagSource(opened, robot, codec)
         observation = list(live_observations(source, episode, ()))[-1]
     chunk = policy.predict(observation)
     targets = chunk.signals["joint_position"]

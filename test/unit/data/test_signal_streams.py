@@ -18,7 +18,7 @@ from groot_ros.data.conversion.extract import ExtractOptions, extract
 from groot_ros.data.datasets.parts import load_rows
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import find_episodes
-from groot_ros.data.playback.replay import Source, make_buffer
+from groot_ros.data.playback.replay import BagSource, make_buffer
 from groot_ros.observation.buffer import NotReady
 from groot_ros.observation.signal_messages import WRENCH_STAMPED
 from groot_ros.robot.config import RobotConfig, parse_robot
@@ -62,7 +62,7 @@ def test_a_wrench_becomes_columns_of_the_state(tmp_path: Path) -> None:
     wrench = codec.features.state[-1]
     assert (wrench.key, wrench.names[0], wrench.size) == ("wrench", "force_x", 6)
     with open_bag(path) as bag:
-        source = Source(bag, robot(), codec)
+        source = BagSource(bag, robot(), codec)
         [episode] = find_episodes(bag, EpisodeChoice(instruction="push"))
         options = ExtractOptions(fps=15)
         result = extract(source, episode, options, tmp_path / "rows", lambda _: None)
@@ -82,7 +82,7 @@ def test_without_its_wrench_nothing_is_observed(tmp_path: Path) -> None:
     path = write_bag(tmp_path / "bag", [*arm.messages(), *wrenches(arm, 1.0)])
     codec = codec_with(robot(), "wrench")
     with open_bag(path) as bag:
-        source = Source(bag, robot(), codec)
+        source = BagSource(bag, robot(), codec)
         [episode] = find_episodes(bag, EpisodeChoice(instruction="push"))
         buffer = make_buffer(source.robot, codec)
         streams = source.streams(buffer)

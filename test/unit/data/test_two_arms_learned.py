@@ -17,7 +17,7 @@ from groot_ros.data.conversion.verify import live_observations, verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import find_episodes
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.geometry import pose_to_pose9
@@ -85,7 +85,7 @@ def test_a_tiny_network_learns_from_two_arms_and_answers_for_both(
     policy.open()
     with open_bag(bag) as opened:
         [episode] = find_episodes(opened, EpisodeChoice(instruction="lift"))
-        observation = list(live_observations(Source(opened, robot, codec), episode, ()))[-1]
+        observation = list(live_observations(BagSource(opened, robot, codec), episode, ()))[-1]
     chunk = policy.predict(observation)
     for arm in ARMS:
         targets = chunk.signals[f"{arm}/joint_position"]

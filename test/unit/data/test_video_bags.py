@@ -36,7 +36,7 @@ from groot_ros.data.datasets.video import psnr_db
 from groot_ros.data.datasets.writer import STAMP, video_column
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import Episode, TimeRange
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import NS
@@ -142,7 +142,7 @@ def seen_between(path: Path, start_s: float, stop_s: float) -> Iterator[tuple[in
     robot = load_robot("sim")
     start_ns, stop_ns = (BEGIN_NS + round(time_s * NS) for time_s in (start_s, stop_s))
     with open_bag(path) as bag:
-        source = Source(bag, robot, find_codec(CODEC).codec(robot))
+        source = BagSource(bag, robot, find_codec(CODEC).codec(robot))
         for found in live_observations(source, Episode(path, "x", start_ns, stop_ns), ()):
             yield found.stamp_ns, found.images["exterior"]
 

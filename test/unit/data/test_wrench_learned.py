@@ -15,7 +15,7 @@ from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.conversion.verify import live_observations
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import find_episodes
-from groot_ros.data.playback.replay import Source
+from groot_ros.data.playback.replay import BagSource
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.factory import AUTO, PolicyChoice, chosen_codec, make_policy
 from groot_ros.robot.config import load_robot, robot_path
@@ -62,7 +62,7 @@ def test_from_a_bag_to_what_the_policy_observes(tmp_path: Path) -> None:
     codec = file.codec(robot)
     with open_bag(bag) as opened:
         [episode] = find_episodes(opened, EpisodeChoice(instruction="push"))
-        observed = next(live_observations(Source(opened, robot, codec), episode, ()))
+        observed = next(live_observations(BagSource(opened, robot, codec), episode, ()))
     columns = codec.encode(observed).state["wrench"]
     assert columns.shape == (1, 6)
     np.testing.assert_allclose(columns[0], observed.signals["wrench"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groot_ros.data.datasets.writer import ACTION, STATE
-from groot_ros.viewer.measures import Finding, Numbers, dimensionless_jerk, measure_episode
+from groot_ros.viewer.measures import Anomaly, Numbers, dimensionless_jerk, measure_episode
 
 FPS = 15.0
 TIMES_S = np.arange(120) / FPS
@@ -31,7 +31,7 @@ def numbers(label: str, values: np.ndarray) -> Numbers:
     return Numbers(label=label, names=["x", "y"], values=values, statistics=statistics)
 
 
-def measure(state: np.ndarray, action: np.ndarray) -> tuple[list[Finding], dict[str, Any]]:
+def measure(state: np.ndarray, action: np.ndarray) -> tuple[list[Anomaly], dict[str, Any]]:
     columns = {STATE: numbers("state", state), ACTION: numbers("action", action)}
     return measure_episode(columns, PAIRS, FPS)
 

@@ -77,8 +77,8 @@ def _listen(
     from groot_ros.doctor.graph import graph_findings
     from groot_ros.nodes.clients.graph_node import GraphNode
     from groot_ros.nodes.clients.operator_node import running_node
-    from groot_ros.robot.checking.live import absolute
     from groot_ros.robot.checking.of_file import topics_of
+    from groot_ros.robot.topic import absolute
 
     if not options.json:
         print(f"listening to the graph for {options.seconds:g} s")

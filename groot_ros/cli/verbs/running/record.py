@@ -62,13 +62,13 @@ def run(options: Options) -> int:
 
     client = RecorderClient(options.recorder)
     try:
-        Keyboard(client, Console()).loop()
+        RecorderKeys(client, Console()).loop()
     finally:
         client.close()
     return 0
 
 
-class Keyboard:
+class RecorderKeys:
     """One key, one request to the recorder; its answer stays on the screen."""
 
     def __init__(self, client: RecorderClient, console: Console) -> None:
