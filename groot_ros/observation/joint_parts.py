@@ -33,6 +33,7 @@ class JointParts:
 
     def __init__(self, numbers: JointNumbers, max_gap_s: float) -> None:
         self._numbers = numbers
+        self._wanted = frozenset(numbers.joints)
         self._max_gap_ns = max_gap_s * 1e9
         self._told: dict[str, _Samples] = {}
         self._given_ns = 0
@@ -44,17 +45,19 @@ class JointParts:
         of some joints that completes nothing, which then cannot be read.
         """
         joints = self._numbers.joints
+        if not self._told and self._wanted.issubset(message.name):
+            yield time_ns, message
+            return
         by_name = dict(zip(message.name, getattr(message, self._numbers.field), strict=False))
         told = [joint for joint in joints if joint in by_name]
         is_sound = len(by_name) == len(message.name)
-        is_whole = len(told) == len(joints)
-        if not told or not is_sound or (is_whole and not self._told):
+        if not told or not is_sound:
             yield time_ns, message
             return
         for joint in told:
             self._add(joint, time_ns, float(by_name[joint]))
         completed = list(self._completed())
-        if completed or is_whole:
+        if completed or len(told) == len(joints):
             yield from completed
         else:
             yield time_ns, message

@@ -166,22 +166,26 @@ class SampleTrack(LabelTrack):
         self.farthest = 0.5
         """Of a gripper's commands from the middle of its range, in parts of that."""
         self._last: Array = np.full(source.signal.shape, np.nan)
+        self._is_all_told = False
 
     def _keep(self, found: Any, time_ns: int) -> None:
         value = np.asarray(found, dtype=np.float64)
-        if not self._told.all():
+        if not self._is_all_told:
             self._told = self._told | np.isfinite(value)
+            self._is_all_told = bool(self._told.all())
         if isinstance(self.source.label, JointLabel):
             value = self._last = np.where(np.isfinite(value), value, self._last)
-            if not self._told.all():
+            if not self._is_all_told:
                 return
-        if not self.source.signal.kind.usable(value[None])[0]:
+        if not self.source.signal.kind.is_usable(value):
             self._leave_out(NOT_USABLE, time_ns)
             return
         if self._is_held:
-            self.farthest = max(self.farthest, abs(float(value) - 0.5))
-            value = np.clip(value, 0.0, 1.0)
-        self._samples.add(time_ns, value)
+            closure = float(value)
+            self.farthest = max(self.farthest, abs(closure - 0.5))
+            self._samples.add(time_ns, min(max(closure, 0.0), 1.0))
+        else:
+            self._samples.add(time_ns, value)
         self._begin(time_ns)
 
     def signal(self, states: Mapping[str, Signal]) -> Signal:

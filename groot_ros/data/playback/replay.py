@@ -26,7 +26,7 @@ from groot_ros.data.playback.signals import Signal, SignalSamples
 from groot_ros.data.playback.stream_health import StreamHealth
 from groot_ros.data.playback.topics import find_labels, find_streams, is_reached, wanted_labels
 from groot_ros.observation.buffer import ObservationBuffer
-from groot_ros.observation.routes import Route, header_ns, routes
+from groot_ros.observation.routes import Route, Store, header_ns, routes
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import TRAJECTORY, TWIST
 from groot_ros.robot.stream_time import HEADER
@@ -139,6 +139,11 @@ class SignalKeeper:
         )
         decode_before(source.bag, self._streams, source.bag.end_ns)
         self._tracks = [make_track(label, source.behind_ns) for label in source.labels()]
+        self._stores: dict[str, list[Store]] = {
+            topic: [route.store] for topic, route in self._streams.items()
+        }
+        for track in self._tracks:
+            self._stores.setdefault(track.source.topic, []).append(track.take)
         told = {track.source.signal.name for track in self._tracks}
         self.reached = {
             spec.name: label
@@ -155,11 +160,8 @@ class SignalKeeper:
 
     def take(self, topic: str, arrival_ns: int, message: Any) -> None:
         """Keep what a message says."""
-        if route := self._streams.get(topic):
-            route.store(message, arrival_ns)
-        for track in self._tracks:
-            if track.source.topic == topic:
-                track.take(message, arrival_ns)
+        for store in self._stores.get(topic, ()):
+            store(message, arrival_ns)
 
     def refuse(self, topic: str, arrival_ns: int) -> None:
         """A message of a topic that cannot be read."""

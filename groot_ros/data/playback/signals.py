@@ -52,7 +52,10 @@ class SignalSamples:
     def add(self, time_ns: int, value: float | Array) -> None:
         """Append a number or numbers, always as many."""
         self._times_ns.append(time_ns)
-        self._values.extend(np.ravel(value))
+        if isinstance(value, float):
+            self._values.append(value)
+        else:
+            self._values.extend(value.ravel().tolist())
 
     def signal(self, kind: Kind = VECTOR, gap_ns: int = COMMAND_GAP_NS) -> Signal:
         """The samples in the order of their times; of equal times the last one counts."""
