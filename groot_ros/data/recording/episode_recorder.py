@@ -50,6 +50,7 @@ class RecordedEpisode:
     bag: BackgroundBag
     started_ns: int
     messages: int = 0
+    """Handed over to be written; once it is saved those in its bag."""
     overflow: int = 0
     saved: bool = False
     failure: str = ""
@@ -214,13 +215,18 @@ class EpisodeRecorder:
                 return
         except OSError as error:
             bag.failure = f"{bag.path.name} cannot be written: {error}"
-        episode.info = replace(episode.info, flags=(*episode.info.flags, bag.failure))
+        flags = (*episode.info.flags, bag.failure)
+        episode.info = replace(episode.info, flags=flags)
         if bag.writer is None:
             episode.failure = bag.failure
             return
         bag.writer.abandon()
         try:
-            repair_bag(bag.writer.part, episode.info.to_custom_data())
+            kept = repair_bag(bag.writer.part, episode.info.to_custom_data()).messages
+            # Of what was handed over a part never got to the disk.
+            lost, episode.messages = episode.messages - kept, kept
+            told = f"{bag.failure}; the last {lost} messages are lost"
+            episode.info = replace(episode.info, flags=(*flags[:-1], told))
             episode.saved = True
         except (OSError, UserError) as error:
             episode.failure = (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +53,13 @@ def info(episode: RecordedEpisode) -> EpisodeInfo:
     found = EpisodeInfo.from_custom_data(read_metadata(episode.bag.path)["custom_data"])
     assert found is not None
     return found
+
+
+def wait_for(is_true: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 60
+    while not is_true():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
 
 
 def messages(episode: RecordedEpisode) -> int:
@@ -178,6 +187,29 @@ def test_a_disk_too_slow_is_flagged_and_memory_stays_bounded(tmp_path: Path) -> 
     assert "recorder: 1 messages lost because the disk is too slow" in recorder.flags(1)
     recorder.stop(2, "stopped")
     recorder.close(60)
+
+
+def test_what_a_full_disk_left_is_what_is_told(recorder: EpisodeRecorder) -> None:
+    episode = recorder.start(0, "pick")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for index in range(100):
+            if index == 20:
+                # No file grows any further, as on a disk that is full.
+                wait_for(lambda: recorder.buffered_bytes == 0)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 2**20, limits[1]))
+            recorder.receive(
+                JOINTS.name, Arrival(index, index, None, joint_states(1) + bytes(10**5))
+            )
+        wait_for(lambda: bool(recorder.check(NS)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    recorder.stop(NS, "failed")
+    assert recorder.close(60) and episode.saved
+    found = messages(episode)
+    assert 20 <= found < 60 and episode.messages == found
+    [flag] = [flag for flag in episode.info.flags if "cannot be written" in flag]
+    assert flag.endswith(f"the last {100 - found} messages are lost")
 
 
 def test_too_little_disk_refuses_and_stops(tmp_path: Path) -> None:
