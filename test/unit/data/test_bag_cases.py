@@ -31,6 +31,7 @@ from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STAMP, STATE
+from groot_ros.data.playback.episodes import EpisodeChoice
 from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
@@ -90,6 +91,24 @@ def camera_at(rate_hz: float) -> Messages:
     return [*others, *other.images(("exterior",))]
 
 
+def broken(topic: str, make: Callable[[float], bytes]) -> Messages:
+    """Nothing but nonsense on a topic from 1.39 to 1.48 s."""
+
+    def change(m: Message) -> Messages:
+        return [replace(m, data=make(m.arrival_s)) if 1.39 < m.arrival_s < 1.48 else m]
+
+    return changed(topic, change)
+
+
+def no_pose(time_s: float) -> bytes:
+    return ARM.maker.pose(ARM.stamp_ns(time_s), FRAME, np.zeros(7))
+
+
+def no_joints(time_s: float) -> bytes:
+    names = dict.fromkeys([*ARM.joint_names, FINGER], float("nan"))
+    return ARM.maker.joint_state(ARM.stamp_ns(time_s), names)
+
+
 def late_pictures() -> Messages:
     """Every second one comes behind the next."""
     count = iter(range(1000))
@@ -145,6 +164,7 @@ READ: dict[str, tuple[Callable[[], Messages], Keys]] = {
         {"commands.grip": {"topic": "gripper/command", "open": 0.08, "closed": 0.0}},
     ),
     "a camera of 60 Hz": (lambda: camera_at(60), {}),
+    "cameras of 25 and 30 Hz": (lambda: camera_at(25), {}),
     "pictures out of order": (late_pictures, {}),
     "stamps of zero": (unstamped, ARRIVAL),
     "labels with stamps of zero": (lambda: unstamped("/target_pose"), {}),
@@ -177,6 +197,32 @@ def test_a_bag_is_read(tmp_path: Path, case: str) -> None:
     assert convert(conversion(bag, tmp_path / "out", robot=robot)).dropped == {}
     assert_true(tmp_path / "out")
     assert verify(bag, robot, "ee_quat_joints", tmp_path / "out").is_equal
+
+
+@pytest.mark.parametrize(
+    ("topic", "make", "reason"),
+    [
+        ("/joint_states", no_joints, "grip holds NaN or infinity: check its publisher"),
+        ("/ee_pose", no_pose, "quaternion of length 0 found, expected a unit quaternion wxyz"),
+    ],
+    ids=["joints", "pose"],
+)
+def test_a_burst_of_nonsense_costs_its_steps_and_is_named(
+    tmp_path: Path, topic: str, make: Callable[[float], bytes], reason: str
+) -> None:
+    bag = write_bag(tmp_path / "wéird päth ☃" / "bag 1", broken(topic, make))
+    report = convert(
+        conversion(bag, tmp_path / "öut", choice=EpisodeChoice(instruction='把红色 "schön"\n\t\\'))
+    )
+    [(found, steps)] = [item for item in report.dropped.items() if "shorter" not in item[0]]
+    assert found.startswith(reason) and 1 <= steps <= 2
+    read = Dataset(tmp_path / "öut")
+    assert read.own["sources"][0]["losses"][0]["topic"] == topic
+    assert [list(episode.tasks) for episode in read.episodes] == [['把红色 "schön"\n\t\\']]
+    columns = read.columns(read.episodes[0])
+    taken_s = (columns[STAMP] - BEGIN_NS) / NS
+    assert len(taken_s) >= 19 and taken_s[-1] < 1.4
+    np.testing.assert_allclose(columns[STATE][:, 8:], [joints(t) for t in taken_s], atol=1e-5)
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
