@@ -1,9 +1,8 @@
 """Pictures out of sensor_msgs Image and CompressedImage, live or from a bag, without ROS.
 
 Works on any object with the message's fields. Encodings are those of
-sensor_msgs/image_encodings.hpp, and nv12 and yuv420 (I420), which drivers use beside them.
-cv_bridge is not used: it misreads rows whose padding is no multiple of a pixel, and knows neither
-uyvy nor yuyv.
+sensor_msgs/image_encodings.hpp, and nv12 and yuv420 (I420), which drivers use beside them. What
+cv_bridge reads to the same picture it reads where it is installed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.cameras.cv_bridge_image import read_by_cv_bridge
 from groot_ros.cameras.depth import (
     COMPRESSED_DEPTH,
     Range,
@@ -130,6 +130,14 @@ def image_to_rgb(
     _check_no_range(what, depth_range_m)
     if meant in _YUV420:
         return _yuv420_to_rgb(message)
+    if (picture := read_by_cv_bridge(message)) is not None:
+        return _rgb(picture)
+    return _to_rgb(message, encoding)
+
+
+def _to_rgb(message: ImageMessage, encoding: str) -> NDArray[np.uint8]:
+    """Without cv_bridge: what is no depth and whose chroma is in the pixels' own rows."""
+    meant, what = message.encoding, f"image encoding {message.encoding!r}"
     array = image_to_array(message)
     if meant == "8UC3":
         if not encoding:
