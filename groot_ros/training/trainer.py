@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.fsdp import register_fsdp_forward_method
@@ -169,7 +169,7 @@ class GrootTrainer(Trainer):
             )
         if self._average is not None or self._config.lora:
             own = {name: all_weights[name].detach().cpu().contiguous() for name in trained}
-            save_file(own, folder / TRAINED_WEIGHTS)
+            weights.write_file(folder / TRAINED_WEIGHTS, own)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         network, folder = self._network, Path(resume_from_checkpoint)

@@ -42,7 +42,7 @@ class Executor:
     def hear(self, message: Message, now_ns: int = 0) -> str | None:
         following, sender = self.following, (message.activation, message.epoch)
         following.look(now_ns, self.moves is None, WATCHDOG_S)
-        if reason := following.refusal(*sender, now_ns):
+        if reason := following.refusal(*sender, now_ns) or following.far(*sender):
             return reason
         if message.steps:
             self.eras.append(following.era_of(*sender))

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from test_chunks import STEP, S, line
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.execution.admission import Borders, Refused, void_reason
-from groot_ros.chunks.execution.consumption import Consumption
+from groot_ros.chunks.execution.admission import Borders, Refused, early_reason
 from groot_ros.chunks.limits.bounds import refusal
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.signals import EE_POSE, arm_signals
@@ -110,4 +109,4 @@ def test_any_numbers_are_bounded_or_refused(numbers: list[float], step_ns: int) 
 @pytest.mark.parametrize("step_ns", [STEP, 10 * S])
 def test_a_stamp_ahead_of_the_clock_is_refused_however_long_the_steps(step_ns: int) -> None:
     chunk = replace(line(stamp=S), step_ns=step_ns)
-    assert "its stamp is 1.00 s in the future" in str(void_reason(chunk, 0, Consumption(), 0))
+    assert "its stamp is 1.00 s in the future" in str(early_reason(chunk, 0))

@@ -290,15 +290,22 @@ def test_joints_beyond_their_range_are_refused():
     assert "step 1 is 0.700 rad (joint 2) away" in executor.accept(1, jump, 0)
 
 
-def test_many_refusals_in_a_row_stop_the_arm_and_need_a_resume():
+@pytest.mark.parametrize(
+    "broken, reason",
+    [
+        (Chunk(0, STEP, 1, arm_signals(ee_pose=np.full((16, 7), np.nan))), "ee_pose holds NaN"),
+        (line(stamp=S), "its stamp is 0.90 s in the future"),
+    ],
+)
+def test_many_refusals_in_a_row_stop_the_arm_and_need_a_resume(broken, reason):
     executor = make(rejected_in_row=3)
     executor.accept(1, line(steps=90), 0)
     run(executor, 0, S // 10)
-    broken = Chunk(S // 10, STEP, 1, signals=arm_signals(ee_pose=np.full((16, 7), np.nan)))
     for index in range(3):
+        assert executor.stops.reason is None
         executor.accept(2 + index, broken, S // 10)
     assert executor.stops.reason is StopReason.REJECTED
-    assert "ee_pose holds NaN" in executor.stops.sentence
+    assert reason in executor.stops.sentence
     assert executor.activity is Activity.STOPPING
     assert "call ~/resume" in executor.accept(9, line(stamp=S // 10), S // 10)
     assert executor.resume() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,17 @@ class Machine:
                 return self._held.__exit__(*error)
 
         return accept_ahead(self._executor, Guard(), self.clock, chunk_id, chunk)
+
+
+@pytest.mark.parametrize("slow", [1e-12, 1e-3, 3e-3])
+def test_what_would_take_minutes_is_refused(slow: float) -> None:
+    far = np.array([1.9, 0.9, 0.9, 1.0, 0.0, 0.0, 0.0])
+    executor = make(replace(LIMITS, linear_velocity=slow), start=far)
+    assert "cannot be joined" in str(executor.accept(1, line(), 0))
+    executor = make(LIMITS)
+    executor.set_speed_scale(0.1, 0)
+    reason = str(executor.accept(1, line(steps=90), 0))
+    assert reason.startswith("at 0.1 of its speed it would take 59 s, at most 30 s are planned")
 
 
 @pytest.mark.parametrize("join_s", [0.0, 0.02, 0.1, 0.5])

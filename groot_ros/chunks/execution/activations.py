@@ -50,6 +50,11 @@ class FollowedActivation:
         known = self._epochs.get(activation)
         if known is not None and epoch < known:
             return f"epoch {epoch} is over, now it is {known}"
+        return None
+
+    def far(self, activation: bytes, epoch: int) -> str | None:
+        """Why an epoch of an activation cannot be meant; None if it can."""
+        known = self._epochs.get(activation)
         if known is not None and epoch > known + MOST_EPOCHS_AHEAD:
             return f"epoch {epoch} is far ahead, now it is {known}"
         return None

@@ -68,14 +68,19 @@ def void_reason(chunk: Chunk, epoch: int, consumption: Consumption, now_ns: int)
     """Why a chunk has nothing to say any more, None if it has."""
     if chunk.epoch < epoch:
         return f"epoch {chunk.epoch} is over, now it is {epoch}"
+    if consumption.between_s(chunk.stamp_ns, now_ns) * 1e9 > chunk.end_ns - chunk.stamp_ns:
+        late_s = (now_ns - chunk.end_ns) / 1e9
+        return f"all {len(chunk)} steps have passed, the last one {late_s:.2f} s ago"
+    return None
+
+
+def early_reason(chunk: Chunk, now_ns: int) -> str | None:
+    """Why a chunk cannot have been made by now, None if it can."""
     if (early_ns := chunk.stamp_ns - now_ns) > min(chunk.step_ns, MAX_EARLY_NS):
         return (
             f"its stamp is {early_ns / 1e9:.2f} s in the future: check that the clocks of "
             "camera, policy and executor agree"
         )
-    if consumption.between_s(chunk.stamp_ns, now_ns) * 1e9 > chunk.end_ns - chunk.stamp_ns:
-        late_s = (now_ns - chunk.end_ns) / 1e9
-        return f"all {len(chunk)} steps have passed, the last one {late_s:.2f} s ago"
     return None
 
 

@@ -42,7 +42,8 @@ class ChunkIntake:
 
     def foreign(self, message: Any, now_ns: int) -> str | None:
         """Why a message has no say, whatever it holds; None if it has."""
-        return self.following.refusal(bytes(message.activation), message.epoch, now_ns)
+        reason = self.following.refusal(bytes(message.activation), message.epoch, now_ns)
+        return reason or (self._far(message) if message.horizon == 0 else None)
 
     def is_new(self, message: Any) -> bool:
         """Whether somebody else would be followed with this chunk."""
@@ -50,6 +51,8 @@ class ChunkIntake:
 
     def bounded(self, message: Any) -> Bounded:
         """The chunk of a message, of the executor's own era; ValueError when it must not be."""
+        if reason := self._far(message):
+            raise Refused(reason)
         chunk = from_action_chunk(message, self._signals)
         if reason := self._misfit(message):
             raise Refused(reason)
@@ -67,6 +70,9 @@ class ChunkIntake:
         activation = bytes(message.activation)
         ends_motion = self.following.cancel(activation, message.epoch, message.released)
         return self.following.era if ends_motion else None
+
+    def _far(self, message: Any) -> str | None:
+        return self.following.far(bytes(message.activation), message.epoch)
 
     def _misfit(self, message: Any) -> str | None:
         """Why a chunk is not for this robot."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk, Setpoint
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.execution.admission import Flood, Refusals, void_reason
+from groot_ros.chunks.execution.admission import Flood, Refusals, early_reason, void_reason
 from groot_ros.chunks.execution.consumption import CommandTimes
 from groot_ros.chunks.execution.following import TrackingMonitor
 from groot_ros.chunks.execution.governed_motion import SPARE_SHARE, GovernedMotion
@@ -136,7 +136,8 @@ class ChunkExecutor:
             self.halt(StopReason.FLOOD, now_ns)
         if reason := self._void(chunk, now_ns):
             return reason
-        reason = refusal(chunk, self.settings.signal, self.limits)
+        reason = early_reason(chunk, now_ns)
+        reason = reason or refusal(chunk, self.settings.signal, self.limits)
         if reason is None and chunk.verdict.grade is Grade.HOLD:
             reason = chunk.verdict.reason
             self.halt(StopReason.UNFAMILIAR, now_ns, reason)
@@ -221,7 +222,7 @@ class ChunkExecutor:
         if self._moves.is_outdated(offer):
             return f"joining it took {took_s:.2f} s, and the motion had gone on by then", True
         if joined is None:
-            return "it cannot be joined to the motion within the limits", False
+            return offer.misfit, False
         admitted = offer.admitted
         running = Running(
             chunk_id=admitted.chunk_id,
@@ -294,7 +295,7 @@ class ChunkExecutor:
 
     def is_void(self, chunk: Chunk, now_ns: int) -> bool:
         """Whether a chunk would be refused, whatever its steps are."""
-        return self._void(chunk, now_ns) is not None
+        return bool(self._void(chunk, now_ns) or early_reason(chunk, now_ns))
 
     def cancel(self, epoch: int, now_ns: int) -> None:
         """End the motion; chunks of older epochs are void."""

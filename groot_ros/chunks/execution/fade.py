@@ -14,7 +14,7 @@ from groot_ros.chunks.limits.bounds import Bounds
 Array = NDArray[np.float64]
 
 
-SHORTEST_BLEND_S = 0.02
+SHORTEST_BLEND_S, LONGEST_FADE_S = 0.02, 30.0
 # Peaks of the velocity and acceleration of a quintic that leads from 0 to 1 in 1 s.
 PEAK_VELOCITY = 1.875
 PEAK_ACCELERATION = 5.774
@@ -33,8 +33,9 @@ class Fade:
     duration_s: float
 
 
-def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade:
-    """From the old motion to the new one, which lies a displacement `gap` (D,) away.
+def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade | None:
+    """From the old motion to the new one, which lies a displacement `gap` (D,) away; None where
+    that would take longer than `LONGEST_FADE_S`.
 
     A quintic in the blend window when that takes no more than a share of the limits; otherwise as
     fast as the share allows, by Ruckig (Berscheid and Kroeger 2021, "Jerk-limited real-time
@@ -48,6 +49,9 @@ def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade:
     if not np.isfinite(velocity):
         velocity = float((UNLIMITED_VELOCITY / lengths).min())
     acceleration = min(acceleration, 5 * velocity / ACCELERATION_TIME_S)
+    # No way from 0 to 1 is faster than at the highest velocity, or speeding up and braking.
+    if LONGEST_FADE_S * velocity < 1.0 or LONGEST_FADE_S**2 * acceleration < 4.0:
+        return None
     return _fastest(velocity, acceleration, blend_s)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.execution.motion import Joined, Motion, Planner
+from groot_ros.chunks.execution.motion import LONGEST_MOTION_S, Joined, Motion, Planner
 
 if TYPE_CHECKING:
     from groot_ros.chunks.execution.executor import ChunkExecutor
@@ -50,6 +50,18 @@ class Offer:
     speed_scale: float
     version: int
     made_ns: int
+
+    @property
+    def misfit(self) -> str:
+        """Why there is no motion, where `join` has found none."""
+        lasts_s = (self.curve.duration_s - self.from_s) / self.speed_scale
+        if lasts_s > LONGEST_MOTION_S:
+            return (
+                f"at {self.speed_scale:g} of its speed it would take {lasts_s:.0f} s, at most "
+                f"{LONGEST_MOTION_S:g} s are planned: make chunks of fewer steps, or raise "
+                "speed_scale"
+            )
+        return "it cannot be joined to the motion within the limits"
 
     def join(self) -> Joined | None:
         """The motion, None where there is none within the limits; this is what takes its time."""

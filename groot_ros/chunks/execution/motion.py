@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.curve import Curve
-from groot_ros.chunks.execution.fade import SHORTEST_BLEND_S, Fade, make_fade
+from groot_ros.chunks.execution.fade import LONGEST_FADE_S, SHORTEST_BLEND_S, Fade, make_fade
 from groot_ros.chunks.limits.bounds import Bounds
 from groot_ros.chunks.limits.braking import braking_way
 from groot_ros.chunks.limits.constraint import Constraint
@@ -33,7 +33,7 @@ SAMPLES_PER_STEP = 8
 # A motion that runs out during a short fade goes on meanwhile, instead of braking.
 LONGEST_COAST_S = 0.4
 # What would take longer than this is not planned.
-LONGEST_MOTION_S = 30.0
+LONGEST_MOTION_S = LONGEST_FADE_S
 # So far (m) from where the governor would stop it a motion is planned, and so many times slower
 # one is tried that comes nearer.
 RESERVE_M, BEYOND = 2e-4, 1.3
@@ -170,6 +170,8 @@ class Planner:
             if (curve.duration_s - from_s) / rate + blend_s > LONGEST_MOTION_S:
                 break
             fade = make_fade(self.bounds, gap, blend_s, share)
+            if fade is None:
+                break
             times_s = self._times_s(curve.duration_s, from_s, rate, fade if waits else None)
             values, active_s = self._faded(
                 curve, times_s, old=old, velocity=velocity, at_ns=at_ns, fade=fade

@@ -240,16 +240,19 @@ def write(folder: Path, sizes: Mapping[str, int], tensor: Callable[[str], Tensor
         file = SINGLE
         if len(shards) > 1:
             file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        save_file({name: tensor(name) for name in names}, folder / file, {"format": "pt"})
-        _give_usual_mode(folder / file)
+        write_file(folder / file, {name: tensor(name) for name in names})
         weight_map.update(dict.fromkeys(names, file))
     if len(shards) > 1:
         index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": weight_map}
         (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
 
 
-def _give_usual_mode(file: Path) -> None:
-    """safetensors makes files that only their owner may read; this one gets a new file's mode."""
+def write_file(file: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors as safetensors, readable as any new file is.
+
+    safetensors itself makes files that only their owner may read.
+    """
+    save_file(tensors, file, {"format": "pt"})
     beside = file.with_suffix(".mode")
     beside.touch()
     shutil.copymode(beside, file)

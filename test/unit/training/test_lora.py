@@ -51,6 +51,8 @@ def test_a_checkpoint_is_complete_and_as_large_as_its_base(run: Path, base: Path
         assert any(part in name for name in changed), part
     assert not any("visual" in name or "embed_tokens" in name for name in changed)
     assert Groot.load(checkpoints(run)[-1]).modality.horizon == 16
+    # Who may read the other files may read all of them.
+    assert len({file.stat().st_mode for file in checkpoints(run)[-1].glob("*.*")}) == 1
 
 
 def test_merging_changes_no_answer(dataset: Path, base: Path) -> None:
