@@ -13,6 +13,7 @@ from served_models import GENEROUS_S, RecordingModel, expected_steps, observatio
 from test_remote_policy import positronic_server
 
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.policies.remote.codec_draft import foreign_server
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
@@ -84,6 +85,7 @@ def test_positronics_server_of_groot_is_understood(
     with subprocess.Popen(command, env=theirs.variables, text=True, **pipes) as server:
         assert server.stdin and server.stdout
         url = f"ws://127.0.0.1:{int(server.stdout.readline())}"
+        drafted = foreign_server(url, "oxe_droid_relative_eef_relative_joint", "POLICY_TOKEN")
         config = RemoteConfig(url, GENEROUS_S, token_env="POLICY_TOKEN")
         policy = RemotePolicy(config, find_codec(str(codec)), load_robot("sim"))
         policy.open()
@@ -92,6 +94,10 @@ def test_positronics_server_of_groot_is_understood(
         policy.close()
         server.stdin.close()
         asked, ended = json.loads(server.stdout.read())
+    assert [key.key for key in drafted.state] == list(asked["state"])
+    assert {key.key for key in drafted.action} == {"joint_position", "gripper_position"}
+    assert dict(drafted.video) == dict.fromkeys(asked["video"], (320, 180))
+    assert (drafted.fps, drafted.horizon) == (15, None)
     assert (len(chunk), chunk.step_ns) == (40, round(1e9 / 15))
     meant = seen.signals["joint_position"] + 0.001 * np.arange(40)[:, None]
     np.testing.assert_allclose(chunk.signals["joint_position"], meant, atol=1e-6)

@@ -141,7 +141,8 @@ def test_a_checkpoint_of_a_robot_that_does_not_ship_says_what_it_was_made_for(
     own.write_text(json.dumps(json.loads(own.read_text()) | {"robot": "lab"}))
     file = tmp_path / "my robot.yaml"
     file.write_text(robot_path("ur5e").read_text().replace("robot: ur5e", "robot: mine"))
-    for variant, remedy in (("ee_rot6d", "groot-ros inspect "), ("ee", f"robot:='{file}' ")):
+    shown = f"groot-ros robot check '{file}' --base-frame fr3_link0 --joints fr3_joint1 "
+    for variant, remedy in (("ee_rot6d", shown), ("ee", f"robot:='{file}' ")):
         with pytest.raises(UserError) as caught:
             make_policy(
                 PolicyChoice("local", variant, LocalPolicyConfig(str(folder))), load_robot(file)
@@ -188,7 +189,7 @@ def assert_commands(rows: list[str]) -> None:
             "ee_rot6d_joints",
             "sim",
             ["joints", "base frame"],
-            "groot-ros robot check sim",
+            "groot-ros robot check sim --base-frame world --joints a",
         ),
         (
             Handshake(

@@ -15,6 +15,7 @@ from groot_ros.codecs.check import mismatches
 from groot_ros.codecs.draft import Foreign, Seen, draft
 from groot_ros.codecs.file import parse_codec
 from groot_ros.robot.checking.of_file import file_findings, topics_of
+from groot_ros.robot.checking.of_model import MadeFor, model_findings
 from groot_ros.robot.config import load_robot, parse_robot, robot_names
 from groot_ros.share import share_file
 
@@ -106,3 +107,43 @@ def test_the_verb_tells_wrong_from_doubtful(
     values["limits"]["linear_velocity"] = 250.0
     path.write_text(yaml.safe_dump(values))
     assert main(["robot", "check", str(path)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("robot", "told", "sentences"),
+    [
+        ("sim", MadeFor(base_frame="fr3_link0", joints=load_robot("sim").joints), []),
+        (
+            "sim",
+            MadeFor(
+                base_frame="world",
+                joints=("fr3_joint2", "fr3_joint1", *load_robot("sim").joints[2:]),
+                cameras=("exterior_image_1", "left_wrist_image"),
+            ),
+            [
+                "write `base_frame: world`",
+                "joints: [fr3_joint2, fr3_joint1, fr3_joint3, fr3_joint4, fr3_joint5, fr3_joint6, "
+                "fr3_joint7]`, `limits.joint_lower: [-1.7837, -2.7437, -2.9007,",
+                "write `cameras.wrist.key: left_wrist_image`",
+            ],
+        ),
+        (
+            "sim",
+            MadeFor(joints=tuple("abcdefg")),
+            ['write `"joints": ["fr3_joint1", "fr3_joint2"'],
+        ),
+        ("sim", MadeFor(joints=("a", "b")), ["it is of another arm"]),
+        (
+            "aloha",
+            MadeFor(joints=(*load_robot("aloha").joints[:6], *load_robot("aloha").joints[:5:-1])),
+            ["`arms.right.limits.joint_upper: [3.14, 2.234, 3.14, 1.6, 1.25, 3.14]`"],
+        ),
+    ],
+)
+def test_what_a_model_was_made_for_is_said_line_by_line(
+    robot: str, told: MadeFor, sentences: list[str]
+) -> None:
+    found = [str(finding) for finding in model_findings(load_robot(robot), told)]
+    assert len(found) == len(sentences)
+    for finding, sentence in zip(found, sentences, strict=True):
+        assert sentence in finding

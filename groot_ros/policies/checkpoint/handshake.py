@@ -39,14 +39,21 @@ def check_fit(
     `metadata` is the checkpoint's groot_ros.json, empty for a checkpoint from elsewhere: then
     only what NVIDIA's files tell is compared.
     """
-    codec, remedy = variant.codec(robot), _command(folder, modality, metadata, robot)
-    ours = Interface.of(variant, codec, lambda feature: _sized(feature.key, feature.size))
-    rows = list(interface_differences(_interface(modality), ours, remedy))
-    named = "auto" if carried_codec(metadata, str(folder)) else quoted(variant.name)
+    carried = carried_codec(metadata, str(folder))
+    named = "auto" if carried else quoted(variant.name)
     options = f"variant:={named} checkpoints_dir:={quoted(folder)}"
-    other_robot = robot_remedy(metadata, options, f"groot-ros inspect {quoted(folder)}")
+    told = {**metadata, "cameras": modality.video_keys}
+    other_robot = robot_remedy(told, robot, options)
+    other_variant = _command(folder, modality, metadata, robot)
+    codec = variant.codec(robot)
+    ours = Interface.of(variant, codec, lambda feature: _sized(feature.key, feature.size))
+    # With its own codec it is the robot that differs.
+    is_own = carried is not None and _content(carried) == _content(variant)
+    rows = list(
+        interface_differences(_interface(modality), ours, other_robot if is_own else other_variant)
+    )
     rows += metadata_differences(
-        metadata, codec, robot=robot, other_variant=remedy, other_robot=other_robot
+        metadata, codec, robot=robot, other_variant=other_variant, other_robot=other_robot
     )
     if rows:
         raise UserError(
@@ -71,20 +78,28 @@ def _command(
     )
 
 
+def _content(codec: CodecFile) -> dict[str, Any]:
+    """What a codec file says, without the embodiment that a training adds."""
+    return {key: value for key, value in codec.values.items() if key != "embodiment_tag"}
+
+
 def robot_argument(robot: RobotConfig) -> str:
     """How a command names a robot, as a shell takes it."""
     return robot.name if robot.name in robot_names() else quoted(robot.file or "YOUR_ROBOT.yaml")
 
 
-def robot_remedy(metadata: Mapping[str, Any], options: str, otherwise: str) -> str:
-    """The launch with the robot that a model says it was made for, where that one ships.
-
-    `otherwise` is the command that tells what robot it was.
-    """
-    made_for = metadata.get("robot")
-    if made_for not in robot_names():
-        return otherwise
-    return f"ros2 launch groot_ros policy.launch.py robot:={made_for} {options}"
+def robot_remedy(told: Mapping[str, Any], robot: RobotConfig, options: str) -> str:
+    """The launch with the robot that a model says it was made for, where another one of that name
+    ships; otherwise the command that tells what to write in the robot file, line by line."""
+    made_for, name = told.get("robot"), robot_argument(robot)
+    if made_for in robot_names() and made_for != name:
+        return f"ros2 launch groot_ros policy.launch.py robot:={made_for} {options}"
+    command = f"groot-ros robot check {name}"
+    for key in ("base_frame", "joints", "cameras"):
+        if values := told.get(key):
+            words = [values] if isinstance(values, str) else values
+            command += f" --{key.replace('_', '-')} {' '.join(map(quoted, words))}"
+    return command
 
 
 @dataclass(frozen=True, kw_only=True)

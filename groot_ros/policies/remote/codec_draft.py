@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.draft import Foreign
 from groot_ros.errors import UserError
@@ -10,20 +12,30 @@ from groot_ros.policies.checkpoint.codec_draft import foreign_model
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.gr00t import Gr00tConnection
 from groot_ros.policies.remote.policy import OPEN_TIMEOUT_S
+from groot_ros.policies.remote.positronic import PositronicConnection
+
+WEBSOCKETS = ("ws", "wss")
 
 
 def foreign_server(url: str, embodiment: str = "", token_env: str = "") -> Foreign:
-    """By its get_modality_config: no other protocol tells keys, formats and history.
+    """By its get_modality_config, or by what a server of Positronic's protocol 3 wants of its
+    clients: no other protocol tells keys.
 
     `embodiment` is that which it serves, of which more may be known; UserError where there is no
     such server.
     """
     config = RemoteConfig(url, token_env=token_env)
-    if config.parts.scheme != "gr00t":
-        raise UserError(
-            f"{url} is no server for NVIDIA's clients, and others do not tell what their model "
-            "reads: write the codec file by hand, docs/serving.md has one"
-        )
+    if config.parts.scheme == "gr00t":
+        return _of_nvidia(config, embodiment)
+    if config.parts.scheme in WEBSOCKETS:
+        return _of_positronic(config, embodiment)
+    raise UserError(
+        f"{url} is no server for NVIDIA's or Positronic's clients, and others do not tell what "
+        "their model reads: write the codec file by hand, docs/serving.md has one"
+    )
+
+
+def _of_nvidia(config: RemoteConfig, embodiment: str) -> Foreign:
     connection = Gr00tConnection(config, _nothing_is_asked)
     try:
         values, description = connection.ask(OPEN_TIMEOUT_S)
@@ -32,11 +44,40 @@ def foreign_server(url: str, embodiment: str = "", token_env: str = "") -> Forei
     rate_hz = description.get("action_rate_hz")
     return foreign_model(
         str(config.parts.hostname),
-        ModalityConfig.from_dict(_bare(values, url), embodiment or url),
+        ModalityConfig.from_dict(_bare(values, config.url), embodiment or config.url),
         embodiment,
         statistics={},
         fps=round(rate_hz) if isinstance(rate_hz, int | float) and rate_hz >= 1 else None,
     )
+
+
+def _of_positronic(config: RemoteConfig, embodiment: str) -> Foreign:
+    connection = PositronicConnection(config, _nothing_is_asked)
+    try:
+        stack = connection.ask(OPEN_TIMEOUT_S)
+    finally:
+        connection.close()
+    if stack is None or stack.video is None or stack.state is None:
+        raise UserError(
+            f"the server {config.url} takes the robot's signals as they are and has the codec "
+            "itself, so there is none to draft: `groot-ros codec list` has those of its kind"
+        )
+    parts = {
+        "video": list(stack.video),
+        "state": list(stack.state),
+        "action": list(stack.actions or ()),
+        "language": [stack.language],
+    }
+    entry = {part: {"modality_keys": keys, "delta_indices": [0]} for part, keys in parts.items()}
+    told = foreign_model(
+        str(config.parts.hostname),
+        ModalityConfig.from_dict(entry, embodiment or config.url),
+        embodiment,
+        statistics={},
+        fps=round(stack.fps) or None,
+    )
+    sizes = {key: picture[:2] for key, picture in stack.video.items() if picture}
+    return replace(told, video={**told.video, **sizes}, horizon=None)
 
 
 def _nothing_is_asked() -> Codec:

@@ -30,20 +30,24 @@ def check_remote_fit(
 
     def differences(other_variant: str = "", other_robot: str = "") -> list[Difference]:
         return [
-            *interface_differences(_interface(handshake), ours, other_variant),
+            *interface_differences(
+                _interface(handshake), ours, other_robot if is_own else other_variant
+            ),
             *metadata_differences(
                 told, codec, robot=robot, other_variant=other_variant, other_robot=other_robot
             ),
         ]
 
     told = handshake.description
+    # With the server's own variant it is the robot that differs.
+    is_own = told.get("variant") == variant.name
     ours = Interface.of(variant, codec, lambda feature: feature.key)
     if not differences():
         return
     options = _server(url, str(told.get("variant", variant.name)))
     rows = differences(
         _other_variant(url, handshake, variant, robot),
-        robot_remedy(told, options, f"groot-ros robot check {robot_argument(robot)}"),
+        robot_remedy({**told, "cameras": handshake.video_keys}, robot, options),
     )
     raise UserError(
         f"the server {url} does not fit variant {variant.name} and robot {robot.name}:\n"
@@ -59,7 +63,7 @@ def _other_variant(url: str, handshake: Handshake, variant: CodecFile, robot: Ro
     if not fitting and handshake.state_keys is not None:
         fitting = [file.name for file in shipped_codecs() if _serves(file, robot, handshake)]
     if not fitting or fitting[0] == variant.name:
-        if url.startswith("gr00t://"):
+        if url.startswith("gr00t://") or handshake.state_keys is not None:
             return (
                 f"groot-ros codec draft --url {quoted(url)} --robot {robot_argument(robot)} "
                 "--output mine.yaml"

@@ -60,6 +60,15 @@ class PositronicConnection:
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect and wait until the server has loaded its model."""
+        return self._read_meta(self._connect(timeout_s))
+
+    def ask(self, timeout_s: float) -> ClientStack | None:
+        """Connect; what a server of protocol 3 wants of its clients, None of an earlier one."""
+        self._connect(timeout_s)
+        return self._session.stack
+
+    def _connect(self, timeout_s: float) -> Mapping[str, Any]:
+        """What the server says of its model, once that is loaded."""
         self.close()
         parts, config = self._config.parts, self._config
         path = SESSION_PATH if parts.path in ("", "/") else parts.path
@@ -68,7 +77,7 @@ class PositronicConnection:
         self._socket.open(address, timeout_s)
         return self._handshake()
 
-    def _handshake(self) -> Handshake:
+    def _handshake(self) -> Mapping[str, Any]:
         deadline_s = time.monotonic() + LOADING_TIMEOUT_S
         while time.monotonic() < deadline_s:
             reply = self._receive(STATUS_TIMEOUT_S)
@@ -78,7 +87,7 @@ class PositronicConnection:
             status, meta = reply.get("status"), reply.get("meta")
             if isinstance(status, str) and status == "ready" and isinstance(meta, dict):
                 self._session = self._read_session(reply)
-                return self._read_meta(meta)
+                return meta
             if "status" not in reply:
                 raise UserError(
                     f"the server {self._config.url} does not speak Positronic's protocol: one of "

@@ -43,7 +43,10 @@ class CodecDraft:
     checkpoint: Path | None = option("folder of a GR00T checkpoint", default=None, one_of="source")
     dataset: Path | None = option("folder of a dataset", default=None, one_of="source")
     url: str = option(
-        "server for NVIDIA's clients, gr00t://host:5555", default="", one_of="source"
+        "server for NVIDIA's clients, gr00t://host:5555, or of Positronic's protocol 3, "
+        "ws://host:8000",
+        default="",
+        one_of="source",
     )
     embodiment: str = option(
         "of a checkpoint that knows several, or the one that a server has", default=""

@@ -61,6 +61,9 @@ class RobotCheck:
     )
     yes: bool = option("confirms the motion of --wiggle beforehand", default=False)
     seconds: float = option("listen to the robot (%(default)s)", default=LISTEN_S)
+    base_frame: str = option("that a model's poses are in, to see what differs", default="")
+    joints: tuple[str, ...] = option("of the robot that a model was made for", default=())
+    cameras: tuple[str, ...] = option("keys of the cameras that a model reads", default=())
     json: bool = json_option()
 
 
@@ -94,10 +97,14 @@ def _display(options: RobotDisplay) -> int:
 
 def _check(options: RobotCheck) -> int:
     from groot_ros.robot.checking.of_file import file_findings
+    from groot_ros.robot.checking.of_model import MadeFor, model_findings
     from groot_ros.robot.config import load_robot
 
     robot = load_robot(options.robot)
-    found = file_findings(robot)
+    made_for = MadeFor(
+        base_frame=options.base_frame, joints=options.joints, cameras=options.cameras
+    )
+    found = [*file_findings(robot), *model_findings(robot, made_for)]
     report: dict[str, Any] = {"robot": robot.name}
     if options.live or options.wiggle:
         found += _measured(options, robot)
