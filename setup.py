@@ -30,7 +30,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
-        *share_files("config", "hook", "launch", "pretrained", "urdf"),
+        *share_files("config", "groot_ros_msgs/msg", "hook", "launch", "pretrained", "urdf"),
     ],
     python_requires=">=3.11,<3.13",
     # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.

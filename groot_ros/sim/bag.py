@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,14 +98,26 @@ class SimulationRecorder:
 
     def command(self, wanted: Signals, executed: Signals | None = None) -> None:
         """Record a pose and a closure and lead the robot there, or to `executed` instead."""
+        self.note(wanted)
+        self._simulation.set_targets(wanted if executed is None else executed)
+
+    def note(self, commanded: Signals) -> None:
+        """Record the pose and the closure that are commanded, as far as there are any."""
         commands = self._robot.commands
         assert commands.ee_pose and commands.grip
-        pose = self._messages.pose(self.now_ns, self._robot.base_frame, wanted[EE_POSE.name])
-        self._write(commands.ee_pose, pose)
-        if (closure := wanted.get(GRIP.name)) is not None:
+        if (pose := commanded.get(EE_POSE.name)) is not None:
+            message = self._messages.pose(self.now_ns, self._robot.base_frame, pose)
+            self._write(commands.ee_pose, message)
+        if (closure := commanded.get(GRIP.name)) is not None:
             value = commands.grip.raw(float(closure))
             self._write(commands.grip.topic, self._messages.float64(value))
-        self._simulation.set_targets(wanted if executed is None else executed)
+
+    def tell(self, topic: str, type_name: str, **fields: Any) -> None:
+        """Record a message of another topic; its header is of now."""
+        header = self._messages.header(self.now_ns, self._robot.base_frame)
+        if not self.writer.knows(f"/{topic}"):
+            self.writer.add_topic(Topic(f"/{topic}", type_name))
+        self._write(topic, self._messages.make(type_name, header=header, **fields))
 
     def advance(self) -> None:
         """Let one control period pass and record what is then."""

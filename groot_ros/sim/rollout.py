@@ -8,7 +8,7 @@ the executor is the one that runs on a robot.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -100,12 +100,17 @@ def run_episode(
     simulation: Simulation,
     config: RolloutConfig | None = None,
     change: Change | None = None,
+    witness: Callable[[RolloutTick], None] | None = None,
 ) -> SimulatedEpisode:
     """Run a policy on the task of a simulation that was just reset, until success or the limit.
 
-    After a `change` only its task counts.
+    After a `change` only its task counts. A `witness` is told of each tick, while the simulation
+    is still at its time.
     """
-    return _Rollout(policy, simulation, config or RolloutConfig(), change).run()
+    rollout = _Rollout(
+        policy, simulation, config or RolloutConfig(), change=change, witness=witness
+    )
+    return rollout.run()
 
 
 Seen = tuple[Observation, NDArray[np.float64]]
@@ -126,9 +131,15 @@ class _Rollout:
     """One episode, tick by tick."""
 
     def __init__(
-        self, policy: Policy, simulation: Simulation, config: RolloutConfig, change: Change | None
+        self,
+        policy: Policy,
+        simulation: Simulation,
+        config: RolloutConfig,
+        change: Change | None,
+        witness: Callable[[RolloutTick], None] | None,
     ) -> None:
         self._simulation = simulation
+        self._witness = witness
         self._config = config
         self._change = change
         self._period_ns = round(1e9 / simulation.config.control_rate_hz)
@@ -179,6 +190,8 @@ class _Rollout:
         measured = self._simulation.signals
         commanded = self._acting.command(self._now_ns)
         self._episode.ticks.append(RolloutTick(self._now_ns, measured, commanded))
+        if self._witness:
+            self._witness(self._episode.ticks[-1])
         self._thinking.hear(self._acting.executor, self._now_ns)
 
     def _ask_for_change(self, change: Change) -> None:

@@ -90,12 +90,13 @@ def _held_out_line(logs: Mapping[str, float]) -> str:
 
 
 class StopOnSignal(TrainerCallback):
-    """SIGTERM and SIGINT: save after the step that runs, then end."""
+    """SIGTERM and SIGINT: save after the step that runs, then end; afterwards as before."""
 
     def __init__(self) -> None:
         self.stopped = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        self._before = {
+            number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped = True
@@ -111,3 +112,7 @@ class StopOnSignal(TrainerCallback):
         if self._is_stopped_anywhere(args.device):
             control.should_save = control.should_training_stop = True
         return control
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

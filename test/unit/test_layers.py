@@ -70,6 +70,7 @@ ROOMS = [
     "viewer",
     "training.data",
     "training",
+    "improvement",
     "benchmarks",
     "benchmarks.gpu",
     "nodes",

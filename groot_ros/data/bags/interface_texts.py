@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from groot_ros.share import share_file
 
 SECTION_LINE = "---"
 # A field whose type is of the same package, which means that package's folder msg/.
@@ -42,7 +45,7 @@ def find_text(message_type: str) -> InterfaceText | None:
     """Text of a type such as `sensor_msgs/msg/Image`, `std_srvs/srv/SetBool_Event` or
     `control_msgs/action/GripperCommand_FeedbackMessage`; None where its package is not installed.
 
-    Read from the `share` folders in AMENT_PREFIX_PATH.
+    Read from the `share` folders in AMENT_PREFIX_PATH; this project's own are there without ROS.
     """
     package, kind, name = message_type.split("/")
     if kind == "msg":
@@ -65,6 +68,8 @@ def _find_file(package: str, kind: str, name: str) -> Path | None:
     for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         if prefix and (path := Path(prefix, "share", package, kind, name)).is_file():
             return path
+    with suppress(FileNotFoundError):
+        return share_file(f"{package}/{kind}/{name}")
     return None
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from groot_ros.cameras.image import IMAGE
+from groot_ros.data.bags.interface_texts import find_text
 from groot_ros.observation.fields import NS
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 
@@ -23,7 +24,9 @@ class MessageMaker:
         self._store = get_typestore(Stores.ROS2_JAZZY)
 
     def make(self, type_name: str, **fields: Any) -> bytes:
-        """A serialised message of any standard type."""
+        """A serialised message of any standard type, or one whose package is installed."""
+        if type_name not in self._store.types and (own := find_text(type_name)):
+            self._store.register(get_types_from_msg(own.text, type_name))
         return bytes(self._store.serialize_cdr(self.new(type_name, **fields), type_name))
 
     def new(self, type_name: str, **fields: Any) -> Any:

@@ -1,0 +1,214 @@
+"""`groot-ros improve`: correct a policy and let it learn of that, round by round.
+
+In every round somebody takes over where the policy goes wrong, the checkpoint is fine-tuned on
+what they did and on old data, and both are tried in the same scenes: the better one stays. On a
+robot you correct and judge, in simulation the scripted expert does. The same command goes on
+after an interruption.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groot_ros.cli.command import Command
+from groot_ros.cli.common_options import json_option, robot_option, workers_option
+from groot_ros.cli.progress import with_progress
+from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
+from groot_ros.options import group, option
+from groot_ros.sim.tasks import Kind
+
+if TYPE_CHECKING:
+    from groot_ros.improvement.rounds import Site
+    from groot_ros.improvement.simulated import Scenes
+    from groot_ros.improvement.state import Plan, State
+
+SIMULATED = "sim"
+AUTO, EXPERT, PERSON, DEMONSTRATIONS = "auto", "expert", "person", "demonstrations"
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuning:
+    """How a checkpoint goes on learning."""
+
+    steps: int | None = option(
+        "of fine-tuning in a round (default: a quarter of the checkpoint's own)", default=None
+    )
+    learning_rate: float | None = option(
+        "highest (default: a quarter of the checkpoint's own)", default=None
+    )
+    old_share: float = option(
+        "of the samples that come from what the checkpoint was trained on (%(default)s)",
+        default=0.5,
+    )
+    dataset: tuple[Path, ...] = option(
+        "what it was trained on (default: as the checkpoint says)", default=()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InSimulation:
+    """What the simulated arm is asked for."""
+
+    task: Kind = option(default="pick")
+    cubes: tuple[str, ...] = option("colors on the table", default=("red",), metavar="COLOR")
+    patience: float = option(
+        "the expert takes over once the policy has got no further for so long (%(default)s)",
+        default=2.0,
+        metavar="S",
+    )
+    executed_steps: int | None = option(
+        "of a chunk until the next inference; 0: it begins when the last one has ended (default: "
+        "as groot-ros evaluate)",
+        default=None,
+    )
+    workers: int = workers_option("processes of the comparison")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Of `groot-ros improve`."""
+
+    robot: str = robot_option()
+    checkpoint: Path = option("of groot-ros train, the one to begin with")
+    rounds: int = option()
+    output: Path = option(
+        "folder to write, or to go on in (%(default)s)", default=Path("improved")
+    )
+    corrections: int = option("corrected episodes a round (%(default)s)", default=20)
+    trials: int = option("scenes of the comparison (%(default)s)", default=50)
+    by: str = option(
+        "who corrects; auto: the scripted expert with --robot sim, else a person; demonstrations: "
+        "the expert shows it all, which corrections can be compared with (%(default)s)",
+        default=AUTO,
+        choices=(AUTO, EXPERT, PERSON, DEMONSTRATIONS),
+    )
+    instruction: str = option("what to do, on a robot", default="")
+    json: bool = json_option()
+    tuning: FineTuning = group(title="fine-tuning")
+    sim: InSimulation = group(title="with --robot sim")
+
+
+def run(options: Options) -> int:
+    from groot_ros.improvement.rounds import improve
+
+    plan, site = _plan(options), _site(options)
+    try:
+        state = improve(plan, site, options.output, print)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command goes on in {quoted(options.output)}")
+        return INTERRUPTED
+    _report(state, as_json=options.json)
+    return 0
+
+
+def _plan(options: Options) -> Plan:
+    from groot_ros.improvement.fine_tuning import (
+        RATE_SHARE,
+        STEPS_SHARE,
+        datasets_of,
+        trained_with,
+    )
+    from groot_ros.improvement.state import Plan
+    from groot_ros.policies.checkpoint.folder import find_checkpoint
+
+    tuning, checkpoint = options.tuning, find_checkpoint(options.checkpoint)
+    own = trained_with(checkpoint)
+    datasets = tuple(map(str, tuning.dataset)) or datasets_of(own)
+    if missing := [path for path in datasets if not Path(path).is_dir()]:
+        raise UserError(
+            f"{missing[0]}, which {checkpoint} was trained on, is not there: say with --dataset "
+            "where it is"
+        )
+    steps, rate = tuning.steps, tuning.learning_rate
+    return Plan(
+        robot=options.robot,
+        checkpoint=str(checkpoint),
+        datasets=datasets,
+        rounds=options.rounds,
+        corrections=options.corrections,
+        steps=max(1, round(STEPS_SHARE * own["num_train_steps"])) if steps is None else steps,
+        learning_rate=RATE_SHARE * own["learning_rate"] if rate is None else rate,
+        old_share=tuning.old_share,
+        site=_deciding(options),
+    )
+
+
+def _deciding(options: Options) -> dict[str, Any]:
+    """What else decides what comes of it."""
+    by = _by(options)
+    if by == PERSON:
+        return {"by": by, "trials": options.trials, "instruction": options.instruction}
+    return {"by": by, **_scenes(options).to_dict()}
+
+
+def _by(options: Options) -> str:
+    if options.by == AUTO:
+        return EXPERT if options.robot == SIMULATED else PERSON
+    if options.by != PERSON and options.robot != SIMULATED:
+        raise UserError(f"--by {options.by} is of --robot {SIMULATED}: leave it out")
+    return options.by
+
+
+def _scenes(options: Options) -> Scenes:
+    from groot_ros.improvement.simulated import Scenes
+
+    asked = options.sim
+    return Scenes(
+        task=asked.task,
+        cubes=asked.cubes,
+        count=options.trials,
+        patience_s=asked.patience,
+        executed_steps=asked.executed_steps,
+    )
+
+
+def _site(options: Options) -> Site:
+    from groot_ros.cli.corrected_by_hand import ByHand
+    from groot_ros.improvement.learned import corrections_of
+    from groot_ros.improvement.simulated import Demonstrated, Simulated
+
+    by = _by(options)
+    conversion = corrections_of(
+        options.checkpoint,
+        options.robot,
+        folder=options.output,
+        only_corrections=by != DEMONSTRATIONS,
+        only_success=by != PERSON,
+    )
+    if by == PERSON:
+        return ByHand(
+            robot=options.robot,
+            instruction=options.instruction,
+            wanted=options.corrections,
+            trials=options.trials,
+            conversion=conversion,
+        )
+    made = Demonstrated if by == DEMONSTRATIONS else Simulated
+    return made(
+        scenes=_scenes(options),
+        wanted=options.corrections,
+        conversion=conversion,
+        workers=options.sim.workers,
+        show=with_progress,
+    )
+
+
+def _report(state: State, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(state.to_dict(), indent=2))
+        return
+    from groot_ros.improvement.rounds import rate_words
+
+    for number, done in enumerate(state.rounds, start=1):
+        stays = "kept" if done.kept == done.candidate else "not kept"
+        print(f"round {number}: {rate_words(done.before)}, then {rate_words(done.after)}: {stays}")
+    print(f"the best: {state.checkpoint}")
+    print(f"try it in other scenes: groot-ros evaluate --checkpoint {quoted(state.checkpoint)}")
+
+
+COMMAND = Command(options=Options, run=run)

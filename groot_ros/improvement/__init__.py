@@ -1,0 +1,1 @@
+"""A policy gets better by correction, round by round."""

@@ -1,0 +1,156 @@
+"""The simulated arm, corrected by the scripted expert and judged by the simulator."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from groot_ros.data.bags.writer import part_path
+from groot_ros.data.conversion.convert import Conversion
+from groot_ros.improvement.learned import add_corrections
+from groot_ros.improvement.state import Round
+from groot_ros.policies.factory import PolicyChoice, make_policy
+from groot_ros.policies.tried import checkpoint_choice, chosen_strategy, executed_steps
+from groot_ros.robot.config import load_robot
+from groot_ros.sim.collection import Collection, collect
+from groot_ros.sim.correction import PATIENCE_S, record_correction
+from groot_ros.sim.rollout import RolloutConfig
+from groot_ros.sim.simulation import SimConfig, Simulation
+from groot_ros.sim.tasks import Kind, Task
+from groot_ros.sim.trials import Trials
+from groot_ros.sim.world import WorldConfig
+from groot_ros.training.closed_loop import Evaluation, evaluate
+
+T = TypeVar("T")
+Progress = Callable[[Iterable[T], str, int], Iterator[T]]
+
+# Other scenes than those of demonstrations and evaluations, other ones in every round.
+FIRST_SCENE, ROUND_SCENES = 200_000, 10_000
+# With a policy that seldom fails a round ends after so many scenes for a correction.
+SCENES_PER_CORRECTION = 5
+TIME_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """What is tried: `count` scenes from `seed` on are those of the comparison.
+
+    `executed_steps` of a chunk are executed until the next inference, None for what the
+    checkpoint's codec says.
+    """
+
+    task: Kind = "pick"
+    cubes: tuple[str, ...] = ("red",)
+    count: int = 50
+    seed: int = 70_000
+    time_limit_s: float = 15.0
+    patience_s: float = PATIENCE_S
+    strategy: str = "auto"
+    executed_steps: int | None = None
+
+    @property
+    def trials(self) -> Trials:
+        """Those of the comparison."""
+        return Trials(self.task, self.count, self.seed, self.cubes, time_limit_s=self.time_limit_s)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a plan has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """A `Site` without a person; `wanted` corrections a round."""
+
+    scenes: Scenes
+    wanted: int
+    conversion: Conversion
+    workers: int = 1
+    show: Callable[[Iterable[Any], str, int], Iterator[Any]]
+
+    def correct(self, number: int, progress: Round, bags: Path, done: Callable[[], None]) -> None:
+        """Try scene after scene until the expert has taken over in enough of them."""
+        steps = self.show(self._corrected(number, progress, bags, done), "correcting", self.wanted)
+        for _ in steps:
+            pass
+
+    def _corrected(
+        self, number: int, progress: Round, bags: Path, done: Callable[[], None]
+    ) -> Iterator[None]:
+        scenes = self.scenes
+        choice, config = self._policy(progress.checkpoint)
+        world = WorldConfig(cubes=scenes.cubes)
+        policy = make_policy(choice, load_robot("sim"))
+        policy.open()
+        with closing(policy), closing(Simulation(SimConfig(world=world))) as simulation:
+            while (
+                progress.corrections < self.wanted
+                and progress.scenes < SCENES_PER_CORRECTION * self.wanted
+            ):
+                index = progress.scenes
+                task = Task(scenes.task, scenes.cubes[index % len(scenes.cubes)])
+                simulation.reset(FIRST_SCENE + ROUND_SCENES * number + index, task)
+                path = bags / f"scene_{index:04d}"
+                for left in (path, part_path(path)):
+                    shutil.rmtree(left, ignore_errors=True)
+                correction = record_correction(
+                    path, policy, simulation, config, patience_s=scenes.patience_s
+                )
+                progress.scenes += 1
+                progress.corrections += correction.is_corrected
+                done()
+                if correction.is_corrected:
+                    yield
+
+    def _policy(self, checkpoint: str) -> tuple[PolicyChoice, RolloutConfig]:
+        scenes = self.scenes
+        choice = checkpoint_choice(Path(checkpoint))
+        strategy = chosen_strategy(scenes.strategy, choice)
+        steps = scenes.executed_steps
+        if steps is None:
+            steps = executed_steps(choice, strategy)
+        return choice, RolloutConfig(steps, TIME_LIMIT_S, strategy=strategy)
+
+    def convert(self, bags: Path, dataset: Path) -> int:
+        """Add the expert's part of the episodes that ended well."""
+        return add_corrections(self.conversion, bags, dataset)
+
+    def judge(self, number: int, progress: Round, before: list[bool], folder: Path) -> None:
+        """Try both in the scenes of the comparison."""
+        before = before or self._tried(progress.checkpoint)
+        progress.after = self._tried(progress.candidate)
+        progress.before = before
+
+    def _tried(self, checkpoint: str) -> list[bool]:
+        choice, config = self._policy(checkpoint)
+        trials = self.scenes.trials
+        evaluation = Evaluation(
+            choice, trials, config.executed_steps, self.workers, strategy=config.strategy
+        )
+        tried = self.show(evaluate(evaluation), "trying", trials.count)
+        return [outcome.succeeded for outcome in tried]
+
+
+class Demonstrated(Simulated):
+    """The same with whole demonstrations in place of corrections."""
+
+    def correct(self, number: int, progress: Round, bags: Path, done: Callable[[], None]) -> None:
+        """Record so many new demonstrations; those of an interruption are recorded again."""
+        shutil.rmtree(bags, ignore_errors=True)
+        scenes = self.scenes
+        collection = Collection(
+            kind=scenes.task,
+            episodes=self.wanted,
+            output=bags,
+            cubes=scenes.cubes,
+            seed=FIRST_SCENE + ROUND_SCENES * number,
+            workers=self.workers,
+        )
+        for _ in self.show(collect(collection), "demonstrating", self.wanted):
+            pass
+        progress.scenes = progress.corrections = self.wanted
+        done()

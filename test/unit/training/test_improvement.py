@@ -1,0 +1,113 @@
+"""A checkpoint that is corrected, interrupted at every stage, and goes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_options import options
+
+from groot_ros.cli.main import main
+from groot_ros.data.datasets.reader import Dataset
+from groot_ros.data.datasets.writer import INTERVENTION
+from groot_ros.errors import UserError
+from groot_ros.improvement import rounds
+from groot_ros.improvement.learned import corrections_of
+from groot_ros.improvement.rounds import improve
+from groot_ros.improvement.simulated import Scenes, Simulated
+from groot_ros.improvement.state import FILE, Plan, Round
+from groot_ros.training.config import make_config
+from groot_ros.training.run import train
+
+STAGES = (rounds.CORRECTING, rounds.CONVERTING, rounds.TUNING, rounds.COMPARING)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that has learned next to nothing, so that the expert always takes over."""
+    output = tmp_path_factory.mktemp("runs")
+    return train(make_config(options(dataset, output, "first", num_train_steps=2)))
+
+
+def make_site(checkpoint: Path, folder: Path) -> Simulated:
+    return Simulated(
+        scenes=Scenes(task="reach", count=2, time_limit_s=0.5, patience_s=0.2, executed_steps=8),
+        wanted=1,
+        conversion=corrections_of(
+            checkpoint, "sim", folder, only_corrections=True, only_success=True
+        ),
+        show=lambda items, doing, count: iter(items),
+    )
+
+
+def make_plan(checkpoint: Path, dataset: Path) -> Plan:
+    return Plan(
+        robot="sim",
+        checkpoint=str(checkpoint),
+        datasets=(str(dataset),),
+        rounds=1,
+        corrections=1,
+        steps=3,
+        learning_rate=1e-3,
+        old_share=0.5,
+        site={},
+    )
+
+
+def test_a_round_goes_on_wherever_it_was_interrupted(
+    checkpoint: Path, dataset: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "improved"
+    plan, site = make_plan(checkpoint, dataset), make_site(checkpoint, folder)
+    for stage in STAGES:
+
+        def interrupt(text: str, stage: str = stage) -> None:
+            if f": {stage}" in text:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            improve(plan, site, folder, interrupt)
+        [told] = json.loads((folder / FILE).read_text())["rounds"]
+        reached = rounds.stage(Round(**{k: v for k, v in told.items() if k != "result"}))
+        assert reached == stage
+    said: list[str] = []
+    state = improve(plan, site, folder, said.append)
+    [done] = state.rounds
+    assert said[0] == f"round 1 of 1: {rounds.COMPARING}" and "McNemar" in said[-1]
+    assert (done.corrections, len(done.before), len(done.after)) == (1, 2, 2)
+    # What is no better does not take the place of the checkpoint.
+    assert sum(done.after) <= sum(done.before) and state.checkpoint == str(checkpoint)
+    found = Dataset(folder / rounds.DATASET)
+    [columns] = [found.columns(episode) for episode in found.episodes]
+    assert columns[INTERVENTION].all() and np.ptp(columns["action"][:, :3], axis=0).max() > 0.05
+    trained = json.loads((Path(done.candidate) / "train.json").read_text())
+    assert trained["input_path"] == [str(dataset), str(folder / rounds.DATASET)]
+    assert (trained["weights"], trained["init_from"]) == ([0.5, 0.5], str(checkpoint))
+    with pytest.raises(UserError, match="was begun with old_share 0.5, not 0.3"):
+        improve(replace(plan, old_share=0.3), site, folder, said.append)
+
+
+def test_the_better_one_stays() -> None:
+    done = Round(checkpoint="a", candidate="b", before=[True, False], after=[True, True])
+    assert done.kept == "b" and done.summary()["after"]["successes"] == 2
+    assert replace(done, after=[False, True]).kept == "a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--robot=sim", "--checkpoint=pretrained/sim_pick"], "has no train.json"),
+        (["--robot=franka", "--by=expert"], "--by expert is of --robot sim"),
+        (["--robot=sim", "--old-share=1"], "old-share is 1, expected above 0 and below 1"),
+        (["--robot=sim", "--dataset=gone"], "gone, which"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str], said: str, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["improve", f"--checkpoint={checkpoint}", "--rounds=1", *arguments]
+    assert main(given) == 2
+    assert said in capsys.readouterr().err
