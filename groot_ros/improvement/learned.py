@@ -9,8 +9,9 @@ import yaml
 
 from groot_ros.codecs.catalog import codec_names, find_codec
 from groot_ros.data.conversion.append import restore
-from groot_ros.data.conversion.convert import Conversion, convert
+from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.extract import CORRECTIONS
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.reader import Dataset, is_dataset
 from groot_ros.files.whole_file import write_whole
 from groot_ros.policies.factory import chosen_codec

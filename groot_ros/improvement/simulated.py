@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from groot_ros.data.bags.writer import part_path
-from groot_ros.data.conversion.convert import Conversion
+from groot_ros.data.conversion.settings import Conversion
 from groot_ros.improvement.learned import add_corrections
 from groot_ros.improvement.state import Round
 from groot_ros.policies.factory import PolicyChoice, make_policy

@@ -112,6 +112,16 @@ def test_steps_of_one_chunk_that_flicker_do_not_move_it() -> None:
     assert flips(np.array(commanded(OPEN, CLOSED, flickering, CLOSED))) == 1
 
 
+def test_a_step_or_two_at_the_grasp_are_no_decision() -> None:
+    """The very first one included, which no chunk before can contradict."""
+    grasp = [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0] + [1.0] * 8
+    closures = np.array(commanded(grasp, replanned=STEPS - 1))
+    assert flips(closures) == 1
+    closed = int(np.argmax(closures > DECISION)) * TICK / STEP
+    assert 7.9 <= closed <= 8.3, "what lasts is done at once"
+    assert flips(np.array(commanded([0.0] * 3 + [1.0] + [0.0] * 12))) == 0
+
+
 def test_a_real_change_comes_one_chunk_later() -> None:
     closures = np.array(commanded(OPEN, CLOSED, OPEN, OPEN))
     opened = len(closures) * 3 // 4

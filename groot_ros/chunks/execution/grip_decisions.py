@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 DECISION = 0.5
 """A step of more than this, in closures, is a decision; one of less is how a gripper moves that is
 commanded continuously."""
+LASTING_NS = 200_000_000
+"""A decision that its own chunk takes back sooner is none."""
 
 
 class GripDecisions:
     """Opens or closes for one chunk, and back again only for two in a row.
 
-    A policy that decides with every chunk anew, on pictures that are late, says of a moment now
-    this and now that. Its first decision is taken at once. Another one that would undo it is taken
-    from the chunk that made it, or where the chunk before says the same of the same time; until
-    then the gripper stays as it is, so that a change of mind comes one chunk later. Smaller steps
-    are followed at once.
+    A step or two that say otherwise than those around them are no decision: near a threshold a
+    chunk flickers, and a gripper could not follow. A policy that decides with every chunk anew,
+    on pictures that are late, says of a moment now this and now that. Its first decision is taken
+    at once. Another one that would undo it is taken from the chunk that made it, or where the
+    chunk before says the same of the same time; until then the gripper stays as it is, so that a
+    change of mind comes one chunk later. Smaller steps are followed at once.
     """
 
     def __init__(self) -> None:
@@ -25,13 +30,20 @@ class GripDecisions:
         self._closure: float | None = None
         self._decided_by: int | None = None
 
-    def settle(self, wanted: float, chunk_id: int, before: float | None) -> float:
-        """The closure to command where a chunk wants one; `before` is what the chunk that was
-        executed before it says of the same time, None without one."""
+    def settle(
+        self, wanted: float, chunk_id: int, before: float | None, after: Sequence[float] = ()
+    ) -> float:
+        """The closure to command where a chunk wants one.
+
+        `before` is what the chunk that was executed before it says of the same time, None without
+        one, `after` what the chunk itself says of the next LASTING_NS.
+        """
         if self._is_decision(wanted, self._closure):
+            assert self._closure is not None
+            if not all(self._is_decision(later, self._closure) for later in after):
+                return self._closure
             is_undone = self._decided_by not in (None, chunk_id)
             if is_undone and self._is_decision(wanted, before):
-                assert self._closure is not None
                 return self._closure
             self._decided_by = chunk_id
         self._closure = wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from groot_ros.chunks.execution.grip_decisions import GripDecisions
+from groot_ros.chunks.execution.grip_decisions import LASTING_NS, GripDecisions
 from groot_ros.chunks.execution.running import Running
 
 Closures = Mapping[str, float | None]
@@ -84,7 +84,8 @@ class Gripper:
             before = None
             if self._before is not None and not is_alone:
                 before = self._before.grip_at(time_ns, self.name)
-            wanted = self._decisions.settle(wanted, running.chunk_id, before)
+            after = running.grips_until(time_ns, self.name, time_ns + LASTING_NS)
+            wanted = self._decisions.settle(wanted, running.chunk_id, before, after)
         return self._follower.follow(wanted, passed_s)
 
 

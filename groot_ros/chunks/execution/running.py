@@ -74,6 +74,15 @@ class Running:
             return None
         return float(grips[min(math.floor(self.step_at(time_ns) + 1e-6), len(grips) - 1)])
 
+    def grips_until(self, time_ns: int, name: str, end_ns: int) -> list[float]:
+        """The closures of a gripper in the steps after the one that is due, as far as one time and
+        the chunk go."""
+        grips = self.chunk.signals.get(name)
+        if grips is None:
+            return []
+        due, last = (math.floor(self.step_at(ns) + 1e-6) for ns in (time_ns, end_ns))
+        return [float(grip) for grip in grips[due + 1 : last + 1]]
+
     def execution(self, now_ns: int) -> Execution:
         """What has become of it, when it ends at `now_ns`."""
         joined = math.ceil(self.joined_step - 1e-6)

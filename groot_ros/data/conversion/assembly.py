@@ -18,13 +18,14 @@ from groot_ros.data.datasets.pieces import CUTS, Piece, take
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import relative_statistics
 from groot_ros.data.datasets.writer import (
-    INTERVENTION,
+    LATER_COLUMNS,
     DatasetEpisode,
     DatasetWriter,
     describe,
     relative_pairs,
 )
 from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
+from groot_ros.data.playback.operator_commands import operator_names
 from groot_ros.model.processing.relative import action_config
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.robot import described
@@ -67,9 +68,11 @@ def assemble(
     `left_out` the bags and episodes that could not be used, and why. The episodes of `base`, a
     dataset of the same recipe, come first.
     """
-    about = describe(recipe.codec, recipe.fps, recipe.robot.name)
-    if base and INTERVENTION not in base.info["features"]:
-        kept = {name: f for name, f in about.features.items() if name != INTERVENTION}
+    operator = operator_names(recipe.robot)
+    about = describe(recipe.codec, recipe.fps, recipe.robot.name, operator)
+    if base:
+        missing = set(LATER_COLUMNS) - set(base.info["features"])
+        kept = {name: f for name, f in about.features.items() if name not in missing}
         about = replace(about, features=kept)
     writer = FORMATS[recipe.format](folder, about)
     own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}

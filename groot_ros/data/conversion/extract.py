@@ -28,6 +28,7 @@ from groot_ros.data.playback.frames import (
 )
 from groot_ros.data.playback.labels import Labels, make_labels
 from groot_ros.data.playback.losses import LEFT_OUT, SHOWN, Drops, Loss, Ranges
+from groot_ros.data.playback.operator_commands import OperatorCommands, read_operator
 from groot_ros.data.playback.replay import (
     BagSource,
     SignalKeeper,
@@ -37,7 +38,7 @@ from groot_ros.data.playback.replay import (
 )
 from groot_ros.data.playback.signals import COMMAND_GAP_NS
 from groot_ros.data.playback.stream_health import StreamHealth, check_once
-from groot_ros.data.playback.turns import ControlTurns, governed, read_turns
+from groot_ros.data.playback.turns import governed, read_turns
 from groot_ros.data.review.doubts import WatchedArm, frozen_notes, unreadable_notes
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
@@ -136,7 +137,8 @@ def extract(
     source = on_bag_clock(source, episode)
     turns = read_turns(source, episode)
     source = governed(source, turns)
-    extraction = _Extraction(source.codec, options, folder, turns)
+    operator = read_operator(source, episode, turns)
+    extraction = _Extraction(source.codec, options, folder, operator)
     if options.trim_idle:
         extraction.keep = moving_range(read_signals(source, episode).states)
     buffer = make_buffer(source.robot, source.codec)
@@ -275,9 +277,9 @@ def read_result(folder: Path) -> EpisodeResult | None:
 
 class _Extraction:
     def __init__(
-        self, codec: Codec, options: ExtractOptions, folder: Path, turns: ControlTurns
+        self, codec: Codec, options: ExtractOptions, folder: Path, operator: OperatorCommands
     ) -> None:
-        self._turns = turns
+        self._operator = operator
         self.drops = Drops()
         self.parts: list[PartResult] = []
         self.keep: tuple[int, int] | None = None
@@ -338,7 +340,7 @@ class _Extraction:
 
     def _not_its_turn(self, time_ns: int) -> str:
         """Why a step is left out for whoever moved the robot; empty where it is not."""
-        options, turns = self._options, self._turns
+        options, turns = self._options, self._operator.turns
         [control] = turns.at(np.array([time_ns]))
         if control == Control.HANDOVER.value:
             return HANDOVER
@@ -366,7 +368,7 @@ class _Extraction:
     def finish(self, labels: Labels) -> None:
         """Write the rows of all parts, now that every label is known."""
         for writer in self._ended:
-            writer.finish(labels, self._turns)
+            writer.finish(labels, self._operator)
             flips = _sign_flips(self._codec, writer.folder)
             part = PartResult(writer.folder.name, len(writer), writer.due[0], flips)
             self.parts.append(part)

@@ -16,7 +16,7 @@ from groot_ros.data.datasets.statistics import PictureStatistics
 from groot_ros.data.datasets.video import VideoWriter
 from groot_ros.data.playback.frames import Frame
 from groot_ros.data.playback.labels import Labels
-from groot_ros.data.playback.turns import ControlTurns
+from groot_ros.data.playback.operator_commands import OperatorCommands
 from groot_ros.observation.types import ModelInput
 
 ROWS = "rows.npz"
@@ -37,6 +37,8 @@ class Rows:
     """When the actions are due."""
     intervention: NDArray[np.bool_]
     """Whether an operator moved the robot in place of a policy."""
+    operator: NDArray[np.float32]
+    """What their devices said then (T, N), 0 elsewhere."""
 
     def __len__(self) -> int:
         return len(self.state)
@@ -97,7 +99,7 @@ class PartWriter:
         for writer in self._videos.values():
             writer.close()
 
-    def finish(self, labels: Labels, turns: ControlTurns) -> None:
+    def finish(self, labels: Labels, operator: OperatorCommands) -> None:
         """Write the rows, the actions taken from the labels; after `close`."""
         due = np.array(self.due, dtype=np.int64)
         np.savez(
@@ -106,7 +108,8 @@ class PartWriter:
             action=labels.columns(due).astype(np.float32),
             stamp_ns=np.array(self.stamps, dtype=np.int64),
             due_ns=due,
-            intervention=turns.corrected(due),
+            intervention=operator.turns.corrected(due),
+            operator=operator.at(due),
         )
         values = {key: statistics.values() for key, statistics in self._statistics.items()}
         (self.folder / PICTURE_STATISTICS).write_text(json.dumps(values))

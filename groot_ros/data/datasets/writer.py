@@ -25,6 +25,9 @@ STATE, ACTION = "observation.state", "action"
 STAMP = "stamp_ns"
 # The name that LeRobot's rollout with corrections gives it (rollout/strategies/dagger.py).
 INTERVENTION = "intervention"
+OPERATOR = "operator"
+LATER_COLUMNS = (INTERVENTION, OPERATOR)
+"""Which datasets of earlier versions do not have, also when they are added to."""
 CHUNK_EPISODES = 1000
 INFO = "meta/info.json"
 MODALITY = "meta/modality.json"
@@ -50,8 +53,9 @@ def video_column(key: str) -> str:
     return f"observation.images.{key}"
 
 
-def features(codec: Codec, fps: int) -> dict[str, Any]:
-    """Columns of a dataset as `info.json` describes them."""
+def features(codec: Codec, fps: int, operator: Sequence[str] = ()) -> dict[str, Any]:
+    """Columns of a dataset as `info.json` describes them; `operator` names the numbers that the
+    devices of the robot's operator tell."""
     described: dict[str, Any] = {
         video_column(key): {
             "dtype": "video",
@@ -73,6 +77,9 @@ def features(codec: Codec, fps: int) -> dict[str, Any]:
     for column, parts in ((STATE, codec.features.state), (ACTION, codec.features.action)):
         names = [name for part in parts for name in part.names]
         described[column] = {"dtype": "float32", "shape": [len(names)], "names": names}
+    if operator:
+        shape = {"dtype": "float32", "shape": [len(operator)]}
+        described[OPERATOR] = {**shape, "names": list(operator)}
     scalars = {
         "timestamp": "float32",
         "frame_index": "int64",
@@ -115,6 +122,7 @@ def episode_columns(
         "next.reward": (last & episode.succeeded).astype(np.float32),
         "next.done": last,
         INTERVENTION: rows.intervention,
+        OPERATOR: rows.operator,
         STAMP: rows.stamp_ns,
     }
 
@@ -171,10 +179,10 @@ def place(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def describe(codec: Codec, fps: int, robot: str) -> Description:
-    """The description of a dataset that a codec makes."""
+def describe(codec: Codec, fps: int, robot: str, operator: Sequence[str] = ()) -> Description:
+    """The description of a dataset that a codec makes; `operator` as in `features`."""
     return Description(
-        features=features(codec, fps),
+        features=features(codec, fps, operator),
         modality=codec.modality(),
         fps=fps,
         robot=robot,
@@ -208,7 +216,7 @@ class DatasetWriter:
         columns = episode_columns(
             episode, rows, codec=codec, fps=fps, task_index=task_index, first_index=self.frames
         )
-        # A dataset of before that is added to has no column of interventions.
+        # A dataset of before that is added to lacks some, a robot without a device one.
         columns = {k: v for k, v in columns.items() if k in self.description.features}
         write_parquet(self.data_file(episode.index), columns)
         pictures = load_picture_statistics(episode.folder)

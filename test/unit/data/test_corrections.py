@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,16 @@ from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.verify import verify
 from groot_ros.data.datasets import writer
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.writer import ACTION, INTERVENTION, STAMP
+from groot_ros.data.datasets.writer import (
+    ACTION,
+    INTERVENTION,
+    LATER_COLUMNS,
+    OPERATOR,
+    STAMP,
+)
 from groot_ros.data.playback.turns import STATE_TYPE
 from groot_ros.data.review.validate import validate
+from groot_ros.observation.signal_messages import TWIST_STAMPED
 
 # Whose turn it is from when on, in s.
 TURNS = ((0.0, "policy"), (1.5, "handover"), (2.0, "operator"), (3.5, "policy"))
@@ -65,11 +73,26 @@ def states(seconds: float, **values: Any) -> list[Message]:
     return found
 
 
+def twists(seconds: float) -> list[Message]:
+    """Of /operator/twist, which a hand on the stick sends also while the policy leads; its speed
+    along y is the time."""
+    maker, found = MessageMaker(), []
+    for time_s in np.arange(0.0, seconds, 0.02):
+        header = maker.header(BEGIN_NS + round(time_s * NS), "fr3_link0")
+        linear, angular = (
+            maker.new("geometry_msgs/msg/Vector3", x=0.0, y=y, z=0.5) for y in (time_s, 0.0)
+        )
+        twist = maker.new("geometry_msgs/msg/Twist", linear=linear, angular=angular)
+        data = maker.make(TWIST_STAMPED, header=header, twist=twist)
+        found.append(Message("/operator/twist", TWIST_STAMPED, float(time_s), data))
+    return found
+
+
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arm = ArmBag(seconds=5.0)
     path = tmp_path_factory.mktemp("corrected") / "bag"
-    return write_bag(path, [*arm.messages(), *states(5.0)])
+    return write_bag(path, [*arm.messages(), *states(5.0), *twists(5.0)])
 
 
 def columns(output: Path) -> list[dict[str, np.ndarray]]:
@@ -93,6 +116,12 @@ def test_who_moved_the_robot_is_a_column_and_the_handover_is_left_out(
     corrected = np.concatenate([part[INTERVENTION] for part in found])
     assert corrected.any() and not corrected.all()
     np.testing.assert_array_equal(corrected, (times_s > 1.99) & (times_s < 3.49))
+    raw = np.concatenate([part[OPERATOR] for part in found])
+    assert raw.shape == (len(times_s), 7) and not raw[~corrected].any()
+    # As it was said, without limits and integration, and at the time of the row.
+    due_s = times_s[corrected]
+    np.testing.assert_allclose(raw[corrected][:, 1], due_s, atol=0.05)
+    np.testing.assert_array_equal(raw[corrected][:, [2, 5]], 0.5)
     assert verify(bag, "sim", "ee_quat_joints", tmp_path / "out").is_equal
 
 
@@ -138,8 +167,8 @@ def test_a_dataset_of_before_is_added_to_as_it_is(
 ) -> None:
     features = writer.features
 
-    def without(codec: Codec, fps: int) -> dict[str, Any]:
-        return {k: v for k, v in features(codec, fps).items() if k != INTERVENTION}
+    def without(codec: Codec, fps: int, operator: Sequence[str] = ()) -> dict[str, Any]:
+        return {k: v for k, v in features(codec, fps).items() if k not in LATER_COLUMNS}
 
     demonstrated = write_bag(tmp_path / "demonstrated", ArmBag().messages())
     with monkeypatch.context() as before:
