@@ -102,6 +102,10 @@ class TrainConfig:
         "compute activations twice to save memory", default=False
     )
     state_dropout_prob: float = option("probability that a sample's state is hidden", default=0.0)
+    max_delay_steps: int = option(
+        "steps of late chunks: up to so many are given, and the network learns to go on from them",
+        default=0,
+    )
     random_crop: bool = option("crop at random places as large as for inference", default=True)
     random_rotation_angle: float = option("degrees that pictures turn by at most", default=0.0)
     color_jitter_params: str = option(
@@ -148,7 +152,7 @@ class TrainConfig:
                 f"batch_size {self.batch_size} is not a multiple of gradient_accumulation_steps "
                 f"{self.gradient_accumulation_steps}: change one of them"
             )
-        for name in ("eval_episodes", "eval_steps"):
+        for name in ("eval_episodes", "eval_steps", "max_delay_steps"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if self.optim not in OPTIMIZERS:

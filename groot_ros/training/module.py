@@ -34,6 +34,7 @@ class TrainingModule(nn.Module):
         timestep: Tensor,
         mask: Tensor,
         k: Tensor,
+        given: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Loss of B observations with M noises each; noisy and velocity are (B M, H, D)."""
         batch = self._batch(
@@ -44,7 +45,7 @@ class TrainingModule(nn.Module):
         if repeats > 1:
             context = Context(*(_repeat_tokens(tokens, repeats) for tokens in context))
             state, slot, mask = (x.repeat_interleave(repeats, 0) for x in (state, slot, mask))
-        sample = NoisySample(noisy, velocity, timestep)
+        sample = NoisySample(noisy, velocity, timestep, given)
         return {
             "loss": self.network.action_head.loss(
                 sample, mask, state=state, context=context, slot=slot
@@ -115,4 +116,13 @@ def set_state_dropout(network: Network, probability: float) -> None:
     """Hide the state of that share of the samples; checkpoints say so, too."""
     raw = {**network.config.raw, "state_dropout_prob": probability}
     network.config = replace(network.config, state_dropout_prob=probability, raw=raw)
+    network.action_head.reconfigure(network.config)
+
+
+def learn_given_steps(network: Network, most: int) -> None:
+    """Let chunks be learned of which up to so many steps are given; checkpoints say so, too."""
+    raw = dict(network.config.raw)
+    if most or "max_delay_steps" in raw:
+        raw["max_delay_steps"] = most
+    network.config = replace(network.config, max_delay_steps=most, raw=raw)
     network.action_head.reconfigure(network.config)

@@ -31,7 +31,11 @@ from groot_ros.training.data.table import Table
 from groot_ros.training.lora import add_adapters
 from groot_ros.training.memory import halve_frozen, recompute_activations
 from groot_ros.training.metadata import training_metadata
-from groot_ros.training.module import choose_trainable, set_state_dropout
+from groot_ros.training.module import (
+    choose_trainable,
+    learn_given_steps,
+    set_state_dropout,
+)
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -222,6 +226,7 @@ def _network(config: TrainConfig, base: CheckpointFolder) -> Network:
     """The base model's network with the chosen parts to train."""
     network = load_network(base.path, "cpu")
     set_state_dropout(network, config.state_dropout_prob)
+    learn_given_steps(network, config.max_delay_steps)
     choose_trainable(network, config)
     if config.lora:
         add_adapters(network, config)

@@ -38,6 +38,7 @@ class Denoiser:
             self.constants(bucket)
             for bucket in buckets(config.num_inference_timesteps, config.num_timestep_buckets)
         ]
+        self._given_share = self.constants(config.num_timestep_buckets).time_share
 
     @torch.no_grad()
     def constants(self, bucket: int) -> StepConstants:
@@ -72,8 +73,9 @@ class Denoiser:
         keys_values = self.keys_values(self.visible(features, text_index, image_index))
         state_token = self.head.encode_state(state, self.slot)
         actions = start
+        given = self.head.are_given(strength)
         for number in range(len(self.steps)):
-            velocity = self.velocity(number, actions, state_token, keys_values)
+            velocity = self.velocity(number, actions, state_token, keys_values, given=given)
             actions = actions + velocity * strength / len(self.steps)
         return actions
 
@@ -82,11 +84,20 @@ class Denoiser:
         return self.head.model.keys_values(context)
 
     def velocity(
-        self, number: int, actions: Tensor, state_token: Tensor, keys_values: Any
+        self,
+        number: int,
+        actions: Tensor,
+        state_token: Tensor,
+        keys_values: Any,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """Velocity (1, H, D) of actions in the step of a number, behind a token (1, 1, dim)."""
+        """Velocity (1, H, D) of actions in the step of a number, behind a token (1, 1, dim);
+        steps (H,) that are `given` have a time of their own."""
         head, step = self.head, self.steps[number]
-        tokens = head.add_positions(head.action_encoder.embed(actions, step.time_share))
+        share = step.time_share
+        if given is not None:
+            share = torch.where(given[:, None], self._given_share, share)
+        tokens = head.add_positions(head.action_encoder.embed(actions, share))
         hidden = torch.cat([state_token, tokens], dim=1)
         hidden = head.model.denoise(hidden, keys_values, step.modulation)
         found: Tensor = head.action_decoder(hidden[:, -actions.shape[1] :], self.slot)

@@ -22,6 +22,9 @@ def denoising_stage(plain: Denoiser, mode: CompileMode) -> Stage:
     stage = compile_stage(plain, mode, "action head", parameter.device)
     if mode is CompileMode.OFF or not parameter.is_cuda or parameter.dtype not in HALVES:
         return stage
+    if plain.head.config.max_delay_steps:
+        # Its kernels know one time for all steps.
+        return stage
     without = "without kernels of its own"
     try:
         # Only PyTorch for GPUs brings Triton.
@@ -53,7 +56,12 @@ class FusedDenoiser(Denoiser):
         return self._transformer.keys_values(context)
 
     def velocity(
-        self, number: int, actions: Tensor, state_token: Tensor, keys_values: KeysValues
+        self,
+        number: int,
+        actions: Tensor,
+        state_token: Tensor,
+        keys_values: KeysValues,
+        given: Tensor | None = None,
     ) -> Tensor:
         head, linear = self.head, self._kernels.linear
         first, last = head.action_encoder.W1, head.action_decoder.layer2

@@ -18,7 +18,7 @@ from groot_ros.model.checkpoint.load import load_network, out_of_memory
 from groot_ros.model.inference.compilation import CompileMode, find_compile_mode
 from groot_ros.model.inference.device import find_device, find_dtype
 from groot_ros.model.inference.prepared import PreparedNetwork
-from groot_ros.model.networks.flow_matching import NormalizedPrefix
+from groot_ros.model.networks.flow_matching import GivenPrefix, NormalizedPrefix
 from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.rope import RopePrecision
 from groot_ros.model.processing.modality import Modality
@@ -156,9 +156,11 @@ class Groot:
         numbers, rate = self.processor.numbers, prefix.ramp_rate
         encoded, _ = numbers.encode_actions(prefix.actions, state)
         free = numbers.free_numbers(prefix.actions.keys())
-        return NormalizedPrefix(
+        config = self.prepared.network.config
+        continued = GivenPrefix if config.max_delay_steps else NormalizedPrefix
+        return continued(
             actions=torch.from_numpy(encoded[:steps])[None],
             frozen_steps=prefix.frozen_steps,
-            ramp_rate=self.prepared.network.config.rtc_ramp_rate if rate is None else rate,
+            ramp_rate=config.rtc_ramp_rate if rate is None else rate,
             free=torch.from_numpy(free) if free.any() else None,
         )

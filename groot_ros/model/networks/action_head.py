@@ -7,7 +7,11 @@ from torch import Tensor, nn
 
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.dit import AlternateVLDiT, Context, SelfAttentionTransformer, Tokens
-from groot_ros.model.networks.embodiment import ActionEncoder, CategorySpecificMLP
+from groot_ros.model.networks.embodiment import (
+    ActionEncoder,
+    CategorySpecificMLP,
+    GivenSteps,
+)
 from groot_ros.model.networks.flow_matching import (
     NoisySample,
     NormalizedPrefix,
@@ -76,9 +80,19 @@ class ActionHead(nn.Module):
         out: Tensor = self.state_encoder(state.flatten(1)[:, None], slot)
         return out
 
-    def embed_actions(self, actions: Tensor, timestep: Tensor, slot: Tensor) -> Tensor:
-        """Noisy actions (B, H, D) at time buckets (B,) -> tokens (B, H, dim)."""
-        return self.add_positions(self.action_encoder(actions, timestep, slot))
+    def embed_actions(
+        self, actions: Tensor, timestep: Tensor, slot: Tensor, given: Tensor | None = None
+    ) -> Tensor:
+        """Noisy actions (B, H, D) at time buckets (B,) -> tokens (B, H, dim).
+
+        Steps (B, H) that are `given` have the time of actions without noise.
+        """
+        own = None if given is None else GivenSteps(given, self.config.num_timestep_buckets)
+        return self.add_positions(self.action_encoder(actions, timestep, slot, own))
+
+    def are_given(self, strength: Tensor) -> Tensor | None:
+        """Steps (H,) that follow no velocity, of strength (H, D), where the network knows such."""
+        return (strength == 0).any(dim=-1) if self.config.max_delay_steps else None
 
     def add_positions(self, tokens: Tensor) -> Tensor:
         """Action tokens (B, H, dim) with their place in the chunk."""
@@ -93,9 +107,10 @@ class ActionHead(nn.Module):
         state_token: Tensor,
         context: Context,
         slot: Tensor,
+        given: Tensor | None = None,
     ) -> Tensor:
         """Velocity (B, H, D) of noisy actions (B, H, D) at time buckets (B,)."""
-        tokens = self.embed_actions(actions, timestep, slot)
+        tokens = self.embed_actions(actions, timestep, slot, given)
         hidden = self.model(torch.cat([state_token, tokens], dim=1), context, timestep)
         out: Tensor = self.action_decoder(hidden, slot)[:, -actions.shape[1] :]
         return out
@@ -112,8 +127,15 @@ class ActionHead(nn.Module):
         if self.training:
             state_token = self._disturb(state_token)
         velocity = self.velocity(
-            sample.noisy, sample.timestep, state_token=state_token, context=context, slot=slot
+            sample.noisy,
+            sample.timestep,
+            state_token=state_token,
+            context=context,
+            slot=slot,
+            given=sample.given,
         )
+        if sample.given is not None:
+            mask = mask * ~sample.given[..., None]
         return masked_loss(velocity, sample.velocity, mask)
 
     def _disturb(self, state_token: Tensor) -> Tensor:
@@ -138,12 +160,21 @@ class ActionHead(nn.Module):
         """Denoise (B, H, D) in Euler steps, computing everything anew in each."""
         state_token = self.encode_state(state, slot)
         actions = noise if prefix is None else prefix.start(noise)
-        strength = 1.0 if prefix is None else prefix.strength(noise.shape[1]).to(noise)
+        horizon = noise.shape[1]
+        strength = torch.ones(horizon, 1) if prefix is None else prefix.strength(horizon)
+        strength = strength.to(noise)
+        given = self.are_given(strength)
+        given = None if given is None else given.expand(len(noise), -1)
         steps = self.config.num_inference_timesteps
         for bucket in buckets(steps, self.config.num_timestep_buckets):
             timestep = torch.full((len(noise),), bucket, device=noise.device)
             velocity = self.velocity(
-                actions, timestep, state_token=state_token, context=context, slot=slot
+                actions,
+                timestep,
+                state_token=state_token,
+                context=context,
+                slot=slot,
+                given=given,
             )
             actions = actions + velocity * strength / steps
         return actions

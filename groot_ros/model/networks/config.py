@@ -107,6 +107,7 @@ class NetworkFile(OpenSection, frozen=True, kw_only=True):
     num_inference_timesteps: Annotated[int, whole(1, 1000)]
     num_timestep_buckets: Annotated[int, whole(1, LONGEST)]
     rtc_ramp_rate: Share
+    max_delay_steps: Annotated[int, whole(0, 1 << 12)] = 0
     model_name: Text | None = None
     diffusion_model_cfg: TransformerConfig
     vl_self_attention_cfg: dict[str, Any] = {}
@@ -115,7 +116,11 @@ class NetworkFile(OpenSection, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Gr00tConfig:
-    """What builds the network; `raw` is the whole file, so that saving writes it unchanged."""
+    """What builds the network; `raw` is the whole file, so that saving writes it unchanged.
+
+    `max_delay_steps` is how many steps it has learned to be given and to go on from, 0 for none:
+    only `groot-ros train` writes that.
+    """
 
     version: Version
     action_horizon: int
@@ -141,6 +146,7 @@ class Gr00tConfig:
     num_inference_timesteps: int
     num_timestep_buckets: int
     rtc_ramp_rate: float
+    max_delay_steps: int
     model_name: str
     backbone: Mapping[str, Any]
     raw: Mapping[str, Any]

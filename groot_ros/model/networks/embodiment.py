@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -39,8 +40,19 @@ class CategorySpecificMLP(nn.Module):
         return out
 
 
+@dataclass(frozen=True)
+class GivenSteps:
+    """Which steps (B, H) of a chunk are given without noise, and the bucket of their time, 1."""
+
+    steps: Tensor
+    bucket: int
+
+
 class ActionEncoder(nn.Module):
-    """Noisy actions (B, H, D) and their time bucket (B,) -> tokens (B, H, dim)."""
+    """Noisy actions (B, H, D) and their time bucket (B,) -> tokens (B, H, dim).
+
+    Steps that are given have a time of their own.
+    """
 
     def __init__(self, slots: int, action_dim: int, dim: int) -> None:
         super().__init__()
@@ -65,9 +77,15 @@ class ActionEncoder(nn.Module):
         hidden = F.silu(embedded @ self.W2.W[0, : embedded.shape[-1]] + time_share)
         return hidden @ self.W3.W[0] + self.W3.b[0]
 
-    def forward(self, actions: Tensor, timestep: Tensor, slot: Tensor) -> Tensor:
+    def forward(
+        self, actions: Tensor, timestep: Tensor, slot: Tensor, given: GivenSteps | None = None
+    ) -> Tensor:
         embedded = self.W1(actions, slot)
-        time = self.time_embedding(timestep).to(embedded.dtype).expand_as(embedded)
+        time = self.time_embedding(timestep)
+        if given is not None:
+            own = self.time_embedding(torch.full_like(timestep, given.bucket))
+            time = torch.where(given.steps[..., None], own, time)
+        time = time.to(embedded.dtype).expand_as(embedded)
         hidden = F.silu(self.W2(torch.cat([embedded, time], dim=-1), slot))
         out: Tensor = self.W3(hidden, slot)
         return out

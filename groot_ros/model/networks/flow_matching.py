@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,11 +12,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class NoisySample:
-    """A training example: noisy actions and velocity (B, H, D), time bucket (B,)."""
+    """A training example: noisy actions and velocity (B, H, D), time bucket (B,).
+
+    `given` are steps (B, H) without noise, whose velocity is not learned; None for none.
+    """
 
     noisy: Tensor
     velocity: Tensor
     timestep: Tensor
+    given: Tensor | None = None
 
 
 def sample_times(
@@ -30,6 +34,16 @@ def noisy_sample(actions: Tensor, noise: Tensor, time: Tensor, buckets: int) -> 
     """Mix actions with noise (B, H, D) at times (B,)."""
     t = time[:, None, None]
     return NoisySample((1 - t) * noise + t * actions, actions - noise, (time * buckets).long())
+
+
+def given_steps(sample: NoisySample, actions: Tensor, delay: Tensor) -> NoisySample:
+    """The same with the first `delay` (B,) steps of the actions (B, H, D) as they are.
+
+    Training-time action conditioning (Black et al. 2025, arXiv 2512.05964): a chunk that is late
+    by so many steps has to go on from those that will have been executed, and has seen such.
+    """
+    given = torch.arange(actions.shape[1]) < delay[:, None]
+    return replace(sample, noisy=torch.where(given[..., None], actions, sample.noisy), given=given)
 
 
 def masked_loss(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -59,6 +73,10 @@ class NormalizedPrefix:
 
     def start(self, noise: Tensor) -> Tensor:
         """Where denoising starts: the prefix, then noise (B, H, D)."""
+        return self.begun(noise)
+
+    def begun(self, noise: Tensor) -> Tensor:
+        """Noise (B, H, D) with all actions of the prefix in place of its first steps."""
         overlap = self.actions.shape[1]
         begun = self.actions.to(noise)
         if self.free is not None:
@@ -75,3 +93,18 @@ class NormalizedPrefix:
         frozen, behind = torch.zeros(self.frozen_steps), torch.ones(horizon - overlap)
         strength = torch.cat([frozen, ramp, behind])[:, None]
         return strength if self.free is None else torch.maximum(strength, self.free.float())
+
+
+@dataclass(frozen=True)
+class GivenPrefix(NormalizedPrefix):
+    """The same for a network that has learned to go on from steps that it is given.
+
+    The frozen steps are given without noise; the others are made as those of any chunk.
+    """
+
+    def start(self, noise: Tensor) -> Tensor:
+        return replace(self, actions=self.actions[:, : self.frozen_steps]).begun(noise)
+
+    def strength(self, horizon: int) -> Tensor:
+        free = (torch.arange(horizon) >= self.frozen_steps).float()[:, None]
+        return free if self.free is None else torch.maximum(free, self.free.float())

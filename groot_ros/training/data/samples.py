@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from groot_ros.model.networks.config import Gr00tConfig
-from groot_ros.model.networks.flow_matching import noisy_sample, sample_times
+from groot_ros.model.networks.flow_matching import given_steps, noisy_sample, sample_times
 from groot_ros.model.processing.processor import Processor
 from groot_ros.training.data.augmentation import Augmentation, Change
 from groot_ros.training.data.pictures import PictureSource, VideoPictures
@@ -134,7 +134,11 @@ class Samples(TorchDataset[Sample]):
             scale=config.noise_s,
         )
         noise = rng.standard_normal((count, *shape), dtype=np.float32)
-        return {"noise": noise, "time": times}
+        if not config.max_delay_steps:
+            return {"noise": noise, "time": times}
+        # The last step is always to be learned.
+        most = min(config.max_delay_steps, shape[0] - 1)
+        return {"noise": noise, "time": times, "delay": rng.integers(0, most + 1, count)}
 
 
 @dataclass(frozen=True)
@@ -178,14 +182,13 @@ class Collator:
 
     def _noisy(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
         noise, time = _stack(samples, "noise"), _stack(samples, "time")
-        actions = _stack(samples, "actions")[:, None].expand_as(noise)
+        actions = _stack(samples, "actions")[:, None].expand_as(noise).flatten(0, 1)
         sample = noisy_sample(
-            actions.flatten(0, 1),
-            noise.flatten(0, 1),
-            time.flatten(),
-            self.config.num_timestep_buckets,
+            actions, noise.flatten(0, 1), time.flatten(), self.config.num_timestep_buckets
         )
-        return vars(sample)
+        if "delay" in samples[0]:
+            sample = given_steps(sample, actions, _stack(samples, "delay").flatten())
+        return {name: value for name, value in vars(sample).items() if value is not None}
 
 
 def _stack(samples: Sequence[Sample], key: str) -> Tensor:

@@ -29,7 +29,9 @@ STAGES = (rounds.CORRECTING, rounds.CONVERTING, rounds.TUNING, rounds.COMPARING)
 def checkpoint(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that has learned next to nothing, so that the expert always takes over."""
     output = tmp_path_factory.mktemp("runs")
-    return train(make_config(options(dataset, output, "first", num_train_steps=2)))
+    return train(
+        make_config(options(dataset, output, "first", num_train_steps=2, max_delay_steps=3))
+    )
 
 
 def make_site(checkpoint: Path, folder: Path) -> Simulated:
@@ -86,6 +88,8 @@ def test_a_round_goes_on_wherever_it_was_interrupted(
     trained = json.loads((Path(done.candidate) / "train.json").read_text())
     assert trained["input_path"] == [str(dataset), str(folder / rounds.DATASET)]
     assert (trained["weights"], trained["init_from"]) == ([0.5, 0.5], str(checkpoint))
+    # It goes on learning as the checkpoint has learned.
+    assert json.loads((Path(done.candidate) / "config.json").read_text())["max_delay_steps"] == 3
     with pytest.raises(UserError, match="was begun with old_share 0.5, not 0.3"):
         improve(replace(plan, old_share=0.3), site, folder, said.append)
 
