@@ -13,6 +13,8 @@ from groot_ros.sim.scene import CUBE_COLORS, CUBE_SIZE_M
 
 Kind = Literal["reach", "pick"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# Of instructions, besides what is to be done and with which cube.
+OTHER_WORDS = ("up", "the", "a", "cube")
 VERBS: dict[Kind, str] = {"reach": "reach the {} cube", "pick": "pick up the {} cube"}
 
 REACH_RADIUS_M = 0.02
@@ -38,15 +40,18 @@ class Task:
     def parse(cls, instruction: str) -> Task:
         """The task that an instruction means; UserError for words that name none.
 
-        A verb alone ("pick") is enough where the red cube is meant.
+        A verb alone ("pick") is enough where the red cube is meant. A name that nothing here has
+        ("pick up the purple cube") is refused: to take the red one would be a guess.
         """
         words = instruction.lower().replace(".", " ").split()
+        unknown = [w for w in words if w not in (*KINDS, *CUBE_COLORS, *OTHER_WORDS)]
         kinds = [kind for kind in KINDS if kind in words]
         colors = [color for color in CUBE_COLORS if color in words] or ["red"]
-        if len(kinds) != 1 or len(colors) != 1:
+        if len(kinds) != 1 or len(colors) != 1 or unknown:
+            why = f": it does not know {unknown[0]!r}" if unknown else ""
             raise UserError(
-                f"instruction {instruction!r} is no task of the simulated robot, expected one of "
-                f"{[Task(kind).instruction for kind in KINDS]}, with any color of "
+                f"instruction {instruction!r} is no task of the simulated robot{why}; expected "
+                f"one of {[Task(kind).instruction for kind in KINDS]}, with any color of "
                 f"{list(CUBE_COLORS)}"
             )
         return cls(kinds[0], colors[0])

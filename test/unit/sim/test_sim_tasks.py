@@ -32,7 +32,8 @@ def test_words_are_read_loosely() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["", "fold the towel", "pick or reach", "pick the red blue cube"]
+    "words",
+    ["", "fold the towel", "pick or reach", "pick the red blue cube", "pick up the purple cube"],
 )
 def test_other_words_are_refused(words) -> None:
     with pytest.raises(UserError, match="no task of the simulated robot"):
