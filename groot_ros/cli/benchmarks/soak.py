@@ -44,8 +44,8 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def is_bad(result: dict[str, Any]) -> bool:
-    """Whether something grows."""
-    return bool(result["growing"])
+    """Whether something grows, or the day did not come to its end."""
+    return bool(result["growing"] or result["broken_off"])
 
 
 def report(_: Options, result: dict[str, Any]) -> None:
@@ -69,6 +69,8 @@ def report(_: Options, result: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     console.print(", ".join(f"{count} x {name}" for name, count in result["happened"].items()))
+    if result["broken_off"]:
+        console.print(f"BROKEN OFF {result['broken_off']}")
     console.print("GROWS: " + ", ".join(result["growing"]) if result["growing"] else "flat")
 
 

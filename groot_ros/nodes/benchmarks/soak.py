@@ -106,6 +106,8 @@ class Day:
         self.samples = ProcessSamples()
         self.happened: Counter[str] = Counter()
         self.commands = self.chunks = self.refused = 0
+        self.broken_off = ""
+        """Why the day ended before its time."""
         self._robot = robot
         self._load = load
         self._stack = stack
@@ -126,7 +128,10 @@ class Day:
         self._estop = robot.create_publisher(Bool, "emergency_stop", 1)
 
     def run(self) -> None:
-        """Everything once, and again for as long as the load says."""
+        """Everything once, and again for as long as the load says.
+
+        What was sampled until something broke it off counts all the same.
+        """
         incidents = self._stack.enter_context(incidents_folder())
         executor = {"command_rate": COMMAND_RATE_HZ, "incident_folder": incidents}
         process = self._stack.enter_context(node_process("executor_node", **executor))
@@ -136,8 +141,11 @@ class Day:
         self._transitions(("executor", "policy"), CONFIGURE, ACTIVATE)
         self._began_s = time.monotonic()
         timer = self._robot.create_timer(self._load.sample_s, self._sample)
-        while self._gone_s() < self._load.seconds or self._count() < len(self._events):
-            self._happen()
+        try:
+            while self._gone_s() < self._load.seconds or self._count() < len(self._events):
+                self._happen()
+        except UserError as error:
+            self.broken_off = f"after {self._gone_s() / 60:.1f} min: {error}"
         self._robot.destroy_timer(timer)
 
     def _gone_s(self) -> float:
@@ -332,6 +340,7 @@ def run(load: SoakLoad) -> tuple[dict[str, Any], ProcessSamples]:
             "cpus": os.cpu_count(),
             "load_average": os.getloadavg()[0],
         },
+        "broken_off": day.broken_off,
         "happened": dict(day.happened),
         "commands": day.commands,
         "chunks": day.chunks,
