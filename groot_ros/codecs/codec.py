@@ -77,9 +77,14 @@ class Video:
     def encode(self, observation: Observation) -> dict[str, np.ndarray]:
         """Pictures {key: (T, H, W, 3) uint8}, T of the parts' history."""
         return {
-            key: np.stack([_seen(part, observation.at(step)) for step in part.history])
+            key: _stacked([_seen(part, observation.at(step)) for step in part.history])
             for key, part in self.parts.items()
         }
+
+
+def _stacked(pictures: list[Image]) -> np.ndarray:
+    """Pictures (T, H, W, 3), without a copy of a single one."""
+    return pictures[0][None] if len(pictures) == 1 else np.stack(pictures)
 
 
 def _seen(part: VideoPart, observation: Observation) -> Image:
