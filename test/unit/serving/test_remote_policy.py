@@ -660,5 +660,8 @@ def test_a_codec_is_drafted_from_a_server(capsys: pytest.CaptureFixture[str]) ->
     assert [f.key for f in drafted.state] == [f.key for f in ours.state]
     assert [f.key for f in drafted.action] == [f.key for f in ours.action]
     assert drafted.video == ours.video and values["fps"] == 10
-    assert main(["codec", "draft", "--url", "ws://127.0.0.1:9"]) == 2
+    assert main(["codec", "draft", "--url", "openpi://127.0.0.1:9"]) == 2
     assert "others do not tell what their model reads" in capsys.readouterr().err
+    with positronic_server(RecordingModel()) as url:
+        assert main(["codec", "draft", "--url", url]) == 2
+    assert "has the codec itself, so there is none to draft" in capsys.readouterr().err
