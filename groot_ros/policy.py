@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 
 
 class PolicyLost(UserError):
@@ -52,7 +51,7 @@ class Policy(Protocol):
     def reset(self, instruction: str) -> None:
         """Forget the running episode; `instruction` is the task of the next one."""
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """Chunk for an observation; `prefix` is what it continues, if it can."""
 
     def close(self) -> None:

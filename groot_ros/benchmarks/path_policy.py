@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.envelope import Envelope, EnvelopeMonitor, measure_envelope
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.errors import UserError
 from groot_ros.geometry import interpolate_pose, multiply_quats, rotvec_to_quat
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs
 from groot_ros.robot.config import RobotConfig
 from groot_ros.signals.signals import EE_POSE, arm_signals
@@ -80,7 +79,7 @@ class PathPolicy:
         c = self.conditions
         return max(0.0, float(c.latency_s + self._rng.uniform(-c.jitter_s, c.jitter_s)))
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """16 steps of 1/15 s, after the latency; UserError for an inference that is lost."""
         time.sleep(self.latency_s())
         if self._rng.random() < self.conditions.lost:
@@ -88,7 +87,7 @@ class PathPolicy:
         chunk = self.chunk(observation.stamp_ns, prefix)
         return replace(chunk, verdict=self._monitor.check(observation, chunk))
 
-    def chunk(self, stamp_ns: int, prefix: Prefix | None = None) -> Chunk:
+    def chunk(self, stamp_ns: int, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """The chunk of an observation, at once."""
         c = self.conditions
         poses = ideal_path(stamp_ns + np.arange(HORIZON) * STEP_NS)
@@ -96,7 +95,7 @@ class PathPolicy:
         turn = rotvec_to_quat(self._rng.normal(scale=c.sigma_rad, size=3))
         poses[:, 3:] = multiply_quats(turn, poses[:, 3:])
         if prefix is not None:
-            running = prefix.chunk.signals[EE_POSE.name][:HORIZON]
+            running = prefix.steps.signals[EE_POSE.name][:HORIZON]
             poses = continued(poses, running, prefix.frozen_steps)
         signals = arm_signals(ee_pose=poses, grip=np.zeros(HORIZON))
         return Chunk(stamp_ns, STEP_NS, signals=signals)

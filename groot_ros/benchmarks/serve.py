@@ -18,7 +18,7 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ActionConfig, ActionKey, Modality
-from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput, Observation
+from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Prefix
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
@@ -58,7 +58,9 @@ class StandInModel:
         self.codec = find_codec(VARIANT).codec(load_robot(ROBOT))
         self.modality = modality_of(self.codec)
 
-    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> ModelOutput:
+    def predict(
+        self, inputs: ModelInput, prefix: Prefix[ModelOutput] | None = None
+    ) -> ModelOutput:
         """The observed state as every step."""
         time.sleep(self._model_s)
         state, steps = inputs.state, self.modality.horizon

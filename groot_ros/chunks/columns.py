@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
-from groot_ros.observation.types import ActionPrefix, ModelOutput
+from groot_ros.observation.types import ModelOutput, Prefix
 
 
 def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
@@ -17,8 +16,8 @@ def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
     )
 
 
-def continued_actions(codec: Codec, prefix: Prefix) -> ActionPrefix:
+def continued_actions(codec: Codec, prefix: Prefix[Chunk]) -> Prefix[ModelOutput]:
     """The prefix as a model's columns, without those of actions that the codec ignores."""
-    chunk, horizon = prefix.chunk, codec.timing.horizon
+    chunk, horizon = prefix.steps, codec.timing.horizon
     steps = chunk.signals.at(slice(horizon))
-    return ActionPrefix(codec.action.encode(steps), min(prefix.frozen_steps, steps.steps))
+    return Prefix(codec.action.encode(steps), min(prefix.frozen_steps, steps.steps))

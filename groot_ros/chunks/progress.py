@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.observation.types import Prefix
 
 # Chunks whose delay is looked at to know how many steps the next one will come late.
 DELAYS = 5
@@ -48,20 +49,6 @@ class Progress:
     def step_at(self, time_ns: int, step_ns: int) -> float:
         """The step reached at another time, at the same rate."""
         return self.step + (time_ns - self.stamp_ns) * self.rate / step_ns
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """Steps of the running chunk that a new one continues, absolute, from its own step 0 on.
-
-    The first `frozen_steps` will have been executed when the new chunk arrives.
-    """
-
-    chunk: Chunk
-    frozen_steps: int
-
-    def __len__(self) -> int:
-        return len(self.chunk)
 
 
 class Continuation:
@@ -111,7 +98,7 @@ class Continuation:
         self._delays.clear()
         self._progress = None
 
-    def prefix(self, stamp_ns: int) -> Prefix | None:
+    def prefix(self, stamp_ns: int) -> Prefix[Chunk] | None:
         """What a chunk for an observation at `stamp_ns` continues; None without a running chunk.
 
         The frozen steps are the longest delay of the last chunks, in steps consumed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from groot_ros.signals.signals import Signals
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
+Steps = TypeVar("Steps", covariant=True)
 
 LANGUAGE = "annotation.language.language_instruction"
 """The key of the instruction where a codec file does not say."""
@@ -57,22 +59,24 @@ class ModelInput:
     language: str
 
 
-@dataclass(frozen=True)
-class ActionPrefix:
-    """Steps of the running chunk that a new chunk continues, from its own first step on.
-
-    actions {key: (P, D)} absolute, in physical units; the first `frozen_steps` stay as they are,
-    the others give way at `ramp_rate`, by default the checkpoint's. Keys that are left out, such
-    as those that a robot does not follow, are answered anew.
-    """
-
-    actions: Mapping[str, Array]
-    frozen_steps: int
-    ramp_rate: float | None = None
-
-
 # What the model answers, in physical, absolute units: {action key: (T, D)}.
 ModelOutput = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Prefix(Generic[Steps]):
+    """Steps of the running chunk that a new chunk continues, from its own first step on.
+
+    Where a policy is asked `steps` are the rest of that chunk, absolute; where a model is asked a
+    ModelOutput, whose keys may be some of the model's: the others, such as those that a robot does
+    not follow, are answered anew. The first `frozen_steps` will have been executed when the new
+    chunk arrives and stay as they are, the others give way at `ramp_rate`, by default the
+    checkpoint's.
+    """
+
+    steps: Steps
+    frozen_steps: int
+    ramp_rate: float | None = None
 
 
 @dataclass(frozen=True)

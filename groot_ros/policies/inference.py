@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Verdict
-from groot_ros.chunks.progress import Continuation, Prefix, Progress
+from groot_ros.chunks.progress import Continuation, Progress
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import NotReady
 from groot_ros.observation.picture_watch import PictureWatch
+from groot_ros.observation.types import Prefix
 from groot_ros.policies.inference_types import (
     Inference,
     InferenceCounts,
@@ -269,7 +271,7 @@ class InferenceLoop:
             if episode.epoch == self._epoch:
                 self._needs_reset = False
 
-    def _prefix(self, episode: _Episode, stamp_ns: int) -> Prefix | None:
+    def _prefix(self, episode: _Episode, stamp_ns: int) -> Prefix[Chunk] | None:
         with self._lock:
             if not self._settings.continues or episode.epoch != self._epoch:
                 return None

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.limits import Limits
@@ -57,7 +56,7 @@ class SwayPolicy:
     def close(self) -> None:
         """Nothing is held."""
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """16 steps of 1/15 s."""
         self._first = first = self._first or observation
         steps_s = (observation.stamp_ns - first.stamp_ns + np.arange(HORIZON) * STEP_NS) / 1e9

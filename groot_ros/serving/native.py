@@ -10,7 +10,7 @@ from typing import Any
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.inference.selfcheck import seeded_observation
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput
+from groot_ros.observation.types import ModelInput, ModelOutput, Prefix
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 
@@ -41,6 +41,8 @@ class NativeModel:
         """Nothing to compare a codec with but the name."""
         return {"checkpoint": self.folder.name}
 
-    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> ModelOutput:
+    def predict(
+        self, inputs: ModelInput, prefix: Prefix[ModelOutput] | None = None
+    ) -> ModelOutput:
         """Actions {key: (T, D)} that continue `prefix`, if there is one."""
         return self.groot.predict(inputs, prefix=prefix)

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput, Observation
+from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Prefix
 from groot_ros.signals.signals import Signals
 
 T = TypeVar("T")
@@ -28,7 +28,9 @@ class ServedNetwork(Protocol):
     def description(self) -> Mapping[str, Any]:
         """Plain data that tells a client which model this is."""
 
-    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> ModelOutput:
+    def predict(
+        self, inputs: ModelInput, prefix: Prefix[ModelOutput] | None = None
+    ) -> ModelOutput:
         """Actions {key: (T, D)} that continue `prefix`, if there is one."""
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.chunks.takeover.turn import Control
 from groot_ros.data.bags.episode_info import FAILURE, SUCCESS, EpisodeInfo
 from groot_ros.data.playback.turns import STATE_TOPIC, STATE_TYPE
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs, Policy
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.bag import BagOptions, SimulationRecorder
@@ -91,7 +90,7 @@ class WatchedPolicy:
         self._policy.reset(instruction)
         self._expert.reset(instruction)
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """The chunk of whoever leads."""
         if self.taken_over_ns is None and self._attention.is_lost():
             self.taken_over_ns = observation.stamp_ns

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.errors import UserError
 from groot_ros.geometry import rotation_angle, slerp
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs
 from groot_ros.signals.signals import EE_POSE, GRIP, arm_signals
 from groot_ros.sim.locator import CAMERA, Locator, locate_in_picture
@@ -109,7 +108,7 @@ class ScriptedPolicy:
     def close(self) -> None:
         """Nothing is held."""
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """16 steps of 1/15 s towards the goal of `observation.instruction`."""
         task = Task.parse(observation.instruction)
         hand = self._measured_hand(observation, task)

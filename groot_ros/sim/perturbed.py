@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs, Policy
 from groot_ros.signals.signals import EE_POSE
 
@@ -95,7 +94,7 @@ class PerturbedPolicy:
         self._origin_ns = None
         self._policy.reset(instruction)
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """The policy's chunk, pushed; steps of the same time get the same push in each chunk."""
         self._clean = chunk = self._policy.predict(observation, prefix)
         if EE_POSE.name not in chunk.signals:

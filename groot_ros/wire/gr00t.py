@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import ActionPrefix, Array, ModelInput, ModelOutput
+from groot_ros.observation.types import Array, ModelInput, ModelOutput, Prefix
 from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
 
@@ -83,7 +83,7 @@ def to_answer(outputs: Sequence[ModelOutput], prefix: str = "") -> dict[str, Arr
     }
 
 
-def to_prefix(options: Any) -> ActionPrefix | None:
+def to_prefix(options: Any) -> Prefix[ModelOutput] | None:
     """What the answer is to continue, from a client of this package."""
     if not isinstance(options, dict) or "action_prefix" not in options:
         return None
@@ -93,7 +93,7 @@ def to_prefix(options: Any) -> ActionPrefix | None:
     for key, array in actions.items():
         if not isinstance(array, np.ndarray) or array.ndim != 2:
             raise WireError(f"options.action_prefix.{key!s:.40} is no array (steps, numbers)")
-    return ActionPrefix(actions, frozen_steps)
+    return Prefix(actions, frozen_steps)
 
 
 def modality_reply(modality: Modality) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from video_camera import COUNT, video_camera
 from groot_ros.cameras.compressed_image import COMPRESSED_IMAGE
 from groot_ros.cameras.raw_image import compressed_to_rgb
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.incidents.incident import INFO, RECORDING, ROBOT, Incident
 from groot_ros.incidents.incident_folder import incidents_in
@@ -30,7 +29,7 @@ from groot_ros.incidents.recording_file import read_recording
 from groot_ros.incidents.saved_incident import SavedIncident
 from groot_ros.incidents.tape_player import play
 from groot_ros.incidents.what_if import what_if
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs
 from groot_ros.share import share_file
 from groot_ros.signals.signals import arm_signals
@@ -224,7 +223,7 @@ class Lifter:
 
     def reset(self, instruction: str) -> None: ...
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         assert {image.shape for image in observation.images.values()} == {(48, 64, 3)}
         poses = np.tile(observation.signals["ee_pose"], (16, 1))
         poses[:, 2] += 0.005 * np.arange(16)

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix, Progress
+from groot_ros.chunks.progress import Progress
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import Ages, NotReady
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policies.inference import InferenceLoop
 from groot_ros.policies.inference_types import Inference, LoopSettings, Void
 from groot_ros.policy import Inputs
@@ -35,7 +35,7 @@ class StepPolicy:
 
     def __init__(self) -> None:
         self.resets: list[str] = []
-        self.prefixes: list[Prefix | None] = []
+        self.prefixes: list[Prefix[Chunk] | None] = []
         self.asked: queue.Queue[Observation] = queue.Queue()
         self.answers: queue.Queue[Exception | None] = queue.Queue()
 
@@ -45,7 +45,7 @@ class StepPolicy:
     def reset(self, instruction: str) -> None:
         self.resets.append(instruction)
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         self.asked.put(observation)
         self.prefixes.append(prefix)
         answer = self.answers.get(timeout=WAIT_S)
@@ -365,7 +365,7 @@ class Racing:
     def observe(self, instruction: str, after_ns: int) -> tuple[Observation, Ages]:
         return Observation(next(self.stamps), {}, instruction), Ages({}, 0.0)
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         return Chunk(
             observation.stamp_ns, STEP_NS, signals=arm_signals(joint_position=np.zeros((4, 7)))
         )

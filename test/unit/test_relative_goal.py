@@ -10,7 +10,8 @@ from groot_ros.benchmarks.path_policy import HORIZON, continued
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.executor import ChunkExecutor
 from groot_ros.chunks.execution.settings import ExecutionSettings
-from groot_ros.chunks.progress import Continuation, Prefix
+from groot_ros.chunks.progress import Continuation
+from groot_ros.observation.types import Prefix
 from groot_ros.robot.config import load_robot
 from groot_ros.signals.signals import arm_signals
 
@@ -21,7 +22,7 @@ SECONDS, LAST_S, ARRIVED_M, SETTLED_M = 14, 4, 0.01, 0.005
 
 
 def relative_chunk(
-    stamp_ns: int, measured: np.ndarray, rng: np.random.Generator, prefix: Prefix | None
+    stamp_ns: int, measured: np.ndarray, rng: np.random.Generator, prefix: Prefix[Chunk] | None
 ) -> Chunk:
     """Steps from the measured place towards the goal, each chunk a little aside in its own way.
 
@@ -35,7 +36,7 @@ def relative_chunk(
     places += rng.normal(scale=0.003, size=3) * np.linspace(0.0, 1.0, HORIZON)[:, None]
     poses = np.column_stack([places, np.tile(DOWN, (HORIZON, 1))])
     if prefix is not None:
-        poses = continued(poses, prefix.chunk.signals["ee_pose"][:HORIZON], prefix.frozen_steps)
+        poses = continued(poses, prefix.steps.signals["ee_pose"][:HORIZON], prefix.frozen_steps)
     return Chunk(stamp_ns, STEP, signals=arm_signals(ee_pose=poses))
 
 

@@ -77,13 +77,13 @@ def test_a_prefix_holds_the_steps_that_are_left_at_the_time_of_the_observation()
     assert continuation.prefix(S) is None
     continuation.measured(Progress(5 * STEP, 7, 1, step=5.0, rate=1.0, delay_steps=1.6))
     prefix = continuation.prefix(6 * STEP + STEP // 2)
-    assert len(prefix) == 9
+    assert len(prefix.steps) == 9
     assert prefix.frozen_steps == 3
     times = 6 * STEP + STEP // 2 + np.arange(9) * STEP
     np.testing.assert_allclose(
-        prefix.chunk.signals["ee_pose"], chunk.sample_many(times)["ee_pose"], atol=1e-9
+        prefix.steps.signals["ee_pose"], chunk.sample_many(times)["ee_pose"], atol=1e-9
     )
-    assert prefix.chunk.stamp_ns == 6 * STEP + STEP // 2
+    assert prefix.steps.stamp_ns == 6 * STEP + STEP // 2
 
 
 def test_a_slowed_motion_consumes_less_of_the_prefix():
@@ -91,8 +91,8 @@ def test_a_slowed_motion_consumes_less_of_the_prefix():
     continuation.published(7, line(), 0)
     continuation.measured(Progress(5 * STEP, 7, 1, step=2.0, rate=0.5, delay_steps=1.0))
     prefix = continuation.prefix(9 * STEP)
-    assert len(prefix) == 12
-    assert prefix.chunk.signals["ee_pose"][0, 0] == pytest.approx(0.15 * 4 * STEP / S)
+    assert len(prefix.steps) == 12
+    assert prefix.steps.signals["ee_pose"][0, 0] == pytest.approx(0.15 * 4 * STEP / S)
 
 
 def test_the_longest_of_the_last_delays_is_frozen():
@@ -111,9 +111,9 @@ def test_a_chunk_that_is_on_its_way_is_the_one_that_is_continued_unless_it_was_r
     continuation.measured(Progress(5 * STEP, 1, 1, step=5.0, rate=0.5, delay_steps=1.0))
     continuation.published(2, line(0.3, stamp=4 * STEP), 6 * STEP)
     prefix = continuation.prefix(8 * STEP)
-    assert prefix.chunk.signals["ee_pose"][0, 0] == pytest.approx(0.3 + 0.15 * 2 * STEP / S)
+    assert prefix.steps.signals["ee_pose"][0, 0] == pytest.approx(0.3 + 0.15 * 2 * STEP / S)
     continuation.measured(Progress(10 * STEP, 1, 1, step=8.0, rate=0.5, delay_steps=1.0))
-    assert continuation.prefix(10 * STEP).chunk.signals["ee_pose"][0, 0] == pytest.approx(
+    assert continuation.prefix(10 * STEP).steps.signals["ee_pose"][0, 0] == pytest.approx(
         0.15 * 8 * STEP / S
     )
 
@@ -122,7 +122,7 @@ def test_nothing_is_continued_once_the_chunk_has_run_out():
     continuation = Continuation()
     continuation.published(1, line(), 0)
     continuation.measured(Progress(0, 1, 1, step=14.0, rate=1.0, delay_steps=0.0))
-    assert len(continuation.prefix(STEP)) == 1
+    assert len(continuation.prefix(STEP).steps) == 1
     assert continuation.prefix(2 * STEP) is None
 
 

@@ -23,14 +23,14 @@ from groot_ros.model.networks.network import Network
 from groot_ros.model.networks.rope import RopePrecision
 from groot_ros.model.processing.modality import Modality
 from groot_ros.model.processing.processor import Processor
-from groot_ros.observation.types import ActionPrefix, ModelInput
+from groot_ros.observation.types import ModelInput, ModelOutput, Prefix
 
 Array = NDArray[np.float64]
 WARM_UP_INSTRUCTIONS = ("warm up", "warm up once more with a longer prompt")
 
 
-class Groot:
-    """One embodiment of a checkpoint, ready to predict."""
+class Groot(PreparedNetwork):
+    """One embodiment of a checkpoint, ready to predict: the network and what is around it."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Groot:
         metadata: Mapping[str, Any] | None = None,
         mode: CompileMode = CompileMode.OFF,
     ) -> None:
-        self.prepared = PreparedNetwork(network, processor.images, processor.prompts, mode)
+        super().__init__(network, processor.images, processor.prompts, mode)
         self.processor = processor
         self.metadata = metadata or {}
         """Content of groot_ros.json: variant, robot, joints, step rate; empty when absent."""
@@ -81,7 +81,7 @@ class Groot:
     @property
     def noise_shape(self) -> tuple[int, int]:
         """Shape of the noise that denoising starts from: all steps, all dimensions."""
-        config = self.prepared.network.config
+        config = self.network.config
         return config.action_horizon, config.max_action_dim
 
     @torch.inference_mode()
@@ -91,7 +91,7 @@ class Groot:
         *,
         noise: ArrayLike | None = None,
         seed: int | None = None,
-        prefix: ActionPrefix | None = None,
+        prefix: Prefix[ModelOutput] | None = None,
     ) -> dict[str, Array]:
         """Actions {key: (horizon, D)} in physical, absolute units.
 
@@ -100,7 +100,7 @@ class Groot:
         """
         frames, state = self.processor.frames(inputs), self.processor.state(inputs)
         try:
-            actions = self.prepared.actions(
+            actions = self.actions(
                 frames,
                 inputs.language,
                 state=self.processor.numbers.encode_state(state),
@@ -108,7 +108,7 @@ class Groot:
                 prefix=self._prefix(prefix, state),
             )
         except torch.OutOfMemoryError:
-            raise out_of_memory(self.prepared.device) from None
+            raise out_of_memory(self.device) from None
         answer = actions.float().cpu().numpy()
         if not np.all(np.isfinite(answer)):
             raise UserError(
@@ -139,27 +139,27 @@ class Groot:
         return given
 
     def _prefix(
-        self, prefix: ActionPrefix | None, state: Mapping[str, Array]
+        self, prefix: Prefix[ModelOutput] | None, state: Mapping[str, Array]
     ) -> NormalizedPrefix | None:
         if prefix is None:
             return None
         known = [key.key for key in self.modality.actions]
-        if not prefix.actions or (unknown := prefix.actions.keys() - set(known)):
-            found = ", ".join(sorted(unknown)) if prefix.actions else "nothing"
+        if not prefix.steps or (unknown := prefix.steps.keys() - set(known)):
+            found = ", ".join(sorted(unknown)) if prefix.steps else "nothing"
             raise ValueError(f"a prefix holds {found}, expected some of {', '.join(known)}")
-        steps = len(next(iter(prefix.actions.values())))
+        steps = len(next(iter(prefix.steps.values())))
         if not 0 <= prefix.frozen_steps <= steps <= self.modality.horizon:
             raise ValueError(
                 f"a prefix of {steps} steps, {prefix.frozen_steps} of them frozen, does not fit "
                 f"a horizon of {self.modality.horizon}"
             )
         numbers, rate = self.processor.numbers, prefix.ramp_rate
-        encoded, _ = numbers.encode_actions(prefix.actions, state)
-        free = numbers.free_numbers(prefix.actions.keys())
-        config = self.prepared.network.config
+        encoded, _ = numbers.encode_actions(prefix.steps, state)
+        free = numbers.free_numbers(prefix.steps.keys())
+        config = self.network.config
         continued = GivenPrefix if config.max_delay_steps else NormalizedPrefix
         return continued(
-            actions=torch.from_numpy(encoded[:steps])[None],
+            steps=torch.from_numpy(encoded[:steps])[None],
             frozen_steps=prefix.frozen_steps,
             ramp_rate=config.rtc_ramp_rate if rate is None else rate,
             free=torch.from_numpy(free) if free.any() else None,

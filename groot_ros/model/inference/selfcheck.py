@@ -98,7 +98,7 @@ def _answered(
     groot = Groot.load(folder.path, device, dtype, tag or None, compile="off")
     load_s = time.monotonic() - began_s
     inputs = seeded_observation(groot.modality, folder.statistics)
-    target = groot.prepared.device
+    target = groot.device
     first_s, answer = _timed(lambda: groot.predict(inputs, seed=SEED))
     times_s = [_timed(lambda: groot.predict(inputs, seed=SEED))[0] for _ in range(REPEATS)]
     is_gpu = target.type == "cuda"
@@ -106,7 +106,7 @@ def _answered(
         "embodiment": groot.modality.embodiment,
         "slot": groot.modality.slot,
         "device": torch.cuda.get_device_name(target) if is_gpu else str(target),
-        "dtype": str(next(groot.prepared.network.parameters()).dtype).removeprefix("torch."),
+        "dtype": str(next(groot.network.parameters()).dtype).removeprefix("torch."),
         "observation_sha256": _pictures_hash(inputs),
         "answer": {key: _summary(np.asarray(values)) for key, values in answer.items()},
         "memory": {

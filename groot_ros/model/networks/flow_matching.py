@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from groot_ros.observation.types import Prefix
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,15 @@ def buckets(steps: int, num_buckets: int) -> list[int]:
     return [int(step / steps * num_buckets) for step in range(steps)]
 
 
-@dataclass(frozen=True)
-class NormalizedPrefix:
-    """Actions of the chunk in execution that a new chunk must continue.
+@dataclass(frozen=True, kw_only=True)
+class NormalizedPrefix(Prefix[Tensor]):
+    """A prefix in the network's numbers: real-time chunking as in NVIDIA's N1.7 policy.
 
-    actions (B, P, D), normalised, in the reference of the NEW observation: step 0 is the new
-    chunk's step 0. The first `frozen_steps` are kept, the rest gives way at `ramp_rate` (real-time
-    chunking as in NVIDIA's N1.7 policy). Numbers (D,) that are `free` continue nothing: what a
-    robot does not follow.
+    Steps (B, P, D), normalised, in the reference of the NEW observation: step 0 is the new chunk's
+    step 0. Numbers (D,) that are `free` continue nothing: what a robot does not follow.
     """
 
-    actions: Tensor
-    frozen_steps: int
-    ramp_rate: float
+    ramp_rate: float = field()
     free: Tensor | None = None
 
     def start(self, noise: Tensor) -> Tensor:
@@ -77,8 +75,8 @@ class NormalizedPrefix:
 
     def begun(self, noise: Tensor) -> Tensor:
         """Noise (B, H, D) with all actions of the prefix in place of its first steps."""
-        overlap = self.actions.shape[1]
-        begun = self.actions.to(noise)
+        overlap = self.steps.shape[1]
+        begun = self.steps.to(noise)
         if self.free is not None:
             begun = torch.where(self.free.to(noise.device), noise[:, :overlap], begun)
         return torch.cat([begun, noise[:, overlap:]], dim=1)
@@ -86,7 +84,7 @@ class NormalizedPrefix:
     def strength(self, horizon: int) -> Tensor:
         """How far each step follows the velocity, (H, 1), or (H, D) with numbers that are free: 0
         frozen, 1 free."""
-        overlap = self.actions.shape[1]
+        overlap = self.steps.shape[1]
         t = torch.linspace(0.0, 1.0, overlap - self.frozen_steps + 2)
         ramp = 1 - torch.exp(-self.ramp_rate * t)
         ramp = (ramp / ramp[-1].clamp_min(1e-8))[1:-1]
@@ -103,7 +101,7 @@ class GivenPrefix(NormalizedPrefix):
     """
 
     def start(self, noise: Tensor) -> Tensor:
-        return replace(self, actions=self.actions[:, : self.frozen_steps]).begun(noise)
+        return replace(self, steps=self.steps[:, : self.frozen_steps]).begun(noise)
 
     def strength(self, horizon: int) -> Tensor:
         free = (torch.arange(horizon) >= self.frozen_steps).float()[:, None]

@@ -13,7 +13,6 @@ import torch
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import continued_actions, to_chunk
 from groot_ros.chunks.envelope import EnvelopeMonitor
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
@@ -21,7 +20,7 @@ from groot_ros.model.checkpoint.folder import CheckpointFolder
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.networks.network import Network
 from groot_ros.model.processing.modality import Modality
-from groot_ros.observation.types import ActionPrefix, ModelInput, ModelOutput, Observation
+from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Prefix
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import find_checkpoint
 from groot_ros.policies.checkpoint.handshake import check_fit
@@ -61,7 +60,9 @@ class LoadedModel:
             "checkpoint": self.folder.name,
         }
 
-    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> ModelOutput:
+    def predict(
+        self, inputs: ModelInput, prefix: Prefix[ModelOutput] | None = None
+    ) -> ModelOutput:
         """Actions {key: (T, D)} that continue `prefix`, if there is one."""
         return self.groot.predict(inputs, prefix=prefix)
 
@@ -143,7 +144,7 @@ class LocalPolicy:
     def open(self) -> None:
         """Load, compare with variant and robot, warm up; UserError says what does not fit."""
         model = load_model(self._config, self._variant, self._robot)
-        _take_threads(model.groot.prepared.network)
+        _take_threads(model.groot.network)
         model.warm_up()
         self._codec, self._groot = model.codec, model.groot
         self._monitor = EnvelopeMonitor.of(model.groot.metadata, model.codec)
@@ -153,7 +154,7 @@ class LocalPolicy:
         self._inferences = 0
         self._monitor.reset()
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """Chunk of the checkpoint's horizon that continues `prefix`, graded by its envelope."""
         if self._groot is None:
             raise RuntimeError("predict before open")

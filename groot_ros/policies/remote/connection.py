@@ -9,10 +9,9 @@ from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from groot_ros.chunks.chunk import Chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +147,7 @@ class Connection(Protocol):
     def reset(self) -> None:
         """A new episode begins."""
 
-    def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
         """The server's chunk for an observation."""
 
     def close(self) -> None:

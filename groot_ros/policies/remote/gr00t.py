@@ -8,11 +8,11 @@ from typing import Any
 
 import zmq
 
+from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import continued_actions, to_chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote.gr00t_dialects import Dialect, Nested, find_dialect
 from groot_ros.wire import nvidia_wire
@@ -103,7 +103,7 @@ class Gr00tConnection:
         if self._dialect.has_reset:
             self._call("reset", {"options": None}, self._config.timeout_s)
 
-    def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
         """Encode here, predict there, decode here."""
         codec = self._codec()
         data = self._dialect.request(
@@ -112,11 +112,11 @@ class Gr00tConnection:
         output, info = self._dialect.read(self._call("get_action", data, self._config.timeout_s))
         return Answer(to_chunk(codec, output, observation.stamp_ns), _server_s(info))
 
-    def _options(self, codec: Codec, prefix: Prefix | None) -> dict[str, Any] | None:
+    def _options(self, codec: Codec, prefix: Prefix[Chunk] | None) -> dict[str, Any] | None:
         if prefix is None:
             return None
         continued = continued_actions(codec, prefix)
-        return {"action_prefix": continued.actions, "frozen_steps": continued.frozen_steps}
+        return {"action_prefix": continued.steps, "frozen_steps": continued.frozen_steps}
 
     def _call(self, endpoint: str, data: dict[str, Any] | None, timeout_s: float) -> Any:
         request: dict[str, Any] = {"endpoint": endpoint}

@@ -11,10 +11,9 @@ from typing import Any
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import to_chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig
 from groot_ros.policies.remote.websocket import WebSocket
 from groot_ros.signals.signals import EE_POSE
@@ -78,7 +77,7 @@ class OpenpiConnection:
     def reset(self) -> None:
         """Nothing to tell: the protocol knows no episodes."""
 
-    def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
         """Encode here for openpi's servers, there for those of this package."""
         codec = self._codec()
         if self._is_own:

@@ -10,11 +10,10 @@ from typing import TypeVar
 
 from groot_ros.chunks.chunk import Chunk, RoundTrip
 from groot_ros.chunks.envelope import EnvelopeMonitor
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policies.remote.connection import Connection, Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote.handshake import check_remote_fit
 from groot_ros.policy import Inputs, PolicyLost
@@ -105,7 +104,7 @@ class RemotePolicy:
         self._monitor.reset()
         self._try(self._connection.reset)
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         """The server's chunk, graded by its checkpoint's envelope.
 
         PolicyLost when the server does not answer, UserError when it refuses.

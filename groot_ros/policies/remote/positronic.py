@@ -14,10 +14,9 @@ from typing import Any
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import to_chunk
-from groot_ros.chunks.progress import Prefix
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote.gr00t_dialects import Nested
 from groot_ros.policies.remote.websocket import WebSocket
@@ -147,7 +146,7 @@ class PositronicConnection:
     def reset(self) -> None:
         """Nothing to tell: neither GR00T nor its codecs remember an episode."""
 
-    def predict(self, observation: Observation, prefix: Prefix | None) -> Answer:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
         """Send what was observed, receive commands; the server has the codec."""
         codec = self._codec()
         message = numpy_wire.pack(self._session.wrapped(self._request(codec, observation)))

@@ -14,10 +14,9 @@ from PIL import Image
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.chunks.progress import Prefix
 from groot_ros.cli.main import main
 from groot_ros.errors import UserError
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.policy import Inputs
 from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.share import share_file
@@ -50,7 +49,7 @@ class Imitator:
 
     def close(self) -> None: ...
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         now_s = (observation.stamp_ns - BEGIN_NS) / 1e9
         times_s = now_s + np.arange(16) * STEP_NS / 1e9
         poses = np.array([pose(time_s) for time_s in times_s])

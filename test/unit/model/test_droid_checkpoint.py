@@ -101,6 +101,6 @@ def test_the_slots_weights_are_the_embodiments(folder: Path) -> None:
     name = "action_head.state_encoder.layer1.W"
     assert stored[name].shape[0] == 32 and stored[name].dtype == "BF16"
     groot = Groot.load(folder, dtype="bfloat16", verify=True)
-    found = groot.prepared.network.action_head.state_encoder.layer1.W
+    found = groot.network.action_head.state_encoder.layer1.W
     expected = networks.normal(0, name, stored[name].shape) * 0.5 / stored[name].shape[-1] ** 0.5
     assert torch.equal(found[0], expected[24].bfloat16())

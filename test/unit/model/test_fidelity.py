@@ -77,7 +77,7 @@ def test_actions(case: Case) -> None:
 @torch.no_grad()
 def test_continued_actions(case: Case) -> None:
     prefix = NormalizedPrefix(
-        actions=networks.actions(case.config, "prefix")[:, : networks.RTC["overlap"]],
+        steps=networks.actions(case.config, "prefix")[:, : networks.RTC["overlap"]],
         frozen_steps=networks.RTC["frozen"],
         ramp_rate=networks.RTC["rate"],
     )
@@ -87,7 +87,7 @@ def test_continued_actions(case: Case) -> None:
     if "continued" in case.golden:
         assert_agrees(continued, case.golden["continued"])
     frozen = prefix.frozen_steps
-    torch.testing.assert_close(continued[:, :frozen], prefix.actions[:, :frozen])
+    torch.testing.assert_close(continued[:, :frozen], prefix.steps[:, :frozen])
 
 
 def seeded_loss(case: Case) -> torch.Tensor:

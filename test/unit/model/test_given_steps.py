@@ -18,7 +18,7 @@ from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.networks.config import Gr00tConfig
 from groot_ros.model.networks.flow_matching import GivenPrefix, given_steps, noisy_sample
 from groot_ros.model.networks.network import Network
-from groot_ros.observation.types import ActionPrefix
+from groot_ros.observation.types import Prefix
 from groot_ros.training.module import learn_given_steps
 
 GIVEN = 3
@@ -83,11 +83,11 @@ def test_given_steps_stay_and_all_others_are_made_anew(network: Network) -> None
     batch = networks.batch(network.config)
     noise = networks.actions(network.config, "noise")
     running = networks.actions(network.config, "prefix")[:, : GIVEN + 4]
-    prefix = GivenPrefix(actions=running, frozen_steps=GIVEN, ramp_rate=6.0)
+    prefix = GivenPrefix(steps=running, frozen_steps=GIVEN, ramp_rate=6.0)
     continued = network.actions(batch, noise, prefix)
     torch.testing.assert_close(continued[:, :GIVEN], running[:, :GIVEN])
     # What lies behind the given steps of the running chunk has no say.
-    shorter = replace(prefix, actions=running[:, :GIVEN])
+    shorter = replace(prefix, steps=running[:, :GIVEN])
     torch.testing.assert_close(network.actions(batch, noise, shorter), continued)
     # They have their own time: with that of the noise around them the answer is another one.
     plain = replace(network.config, max_delay_steps=0)
@@ -119,14 +119,14 @@ def test_the_prepared_action_head_answers_as_the_plain_one() -> None:
 def test_the_served_network_goes_on_as_the_trained_one_does(groot: Groot) -> None:
     inputs = observation(groot.modality)
     running = {key: value[4:10] for key, value in groot.predict(inputs, seed=1).items()}
-    prefix = ActionPrefix(running, frozen_steps=GIVEN)
+    prefix = Prefix(running, frozen_steps=GIVEN)
     painted = groot.predict(inputs, seed=2, prefix=prefix)
-    network = groot.prepared.network
+    network = groot.network
     learn_given_steps(network, GIVEN)
     try:
         served = groot.predict(inputs, seed=2, prefix=prefix)
         only = {key: value[:GIVEN] for key, value in running.items()}
-        alone = groot.predict(inputs, seed=2, prefix=ActionPrefix(only, frozen_steps=GIVEN))
+        alone = groot.predict(inputs, seed=2, prefix=Prefix(only, frozen_steps=GIVEN))
     finally:
         learn_given_steps(network, 0)
     for key, value in running.items():

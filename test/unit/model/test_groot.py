@@ -19,7 +19,7 @@ from groot_ros import geometry
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.model.processing.modality import ActionType
-from groot_ros.observation.types import ActionPrefix
+from groot_ros.observation.types import Prefix
 
 
 def test_actions_have_the_modalitys_shape_and_range(groot: Groot) -> None:
@@ -87,7 +87,7 @@ def test_relative_poses_start_at_the_observed_one(relative_checkpoint: Path) -> 
 def test_a_prefix_is_continued(groot: Groot) -> None:
     inputs = observation(groot.modality)
     running = {key: value[4:10] for key, value in groot.predict(inputs, seed=1).items()}
-    answer = groot.predict(inputs, seed=2, prefix=ActionPrefix(running, frozen_steps=3))
+    answer = groot.predict(inputs, seed=2, prefix=Prefix(running, frozen_steps=3))
     free = groot.predict(inputs, seed=2)
     for key, value in running.items():
         np.testing.assert_allclose(answer[key][:3], value[:3], atol=1e-6)
@@ -98,13 +98,13 @@ def test_what_a_prefix_leaves_out_is_answered_anew(groot: Groot) -> None:
     """Such as actions that a codec ignores."""
     inputs = observation(groot.modality)
     running = {"ee_pose": groot.predict(inputs, seed=1)["ee_pose"][4:10]}
-    answer = groot.predict(inputs, seed=2, prefix=ActionPrefix(running, frozen_steps=3))
+    answer = groot.predict(inputs, seed=2, prefix=Prefix(running, frozen_steps=3))
     np.testing.assert_allclose(answer["ee_pose"][:3], running["ee_pose"][:3], atol=1e-6)
-    other = groot.predict(inputs, seed=3, prefix=ActionPrefix(running, frozen_steps=3))
+    other = groot.predict(inputs, seed=3, prefix=Prefix(running, frozen_steps=3))
     assert not np.allclose(answer["grip"][:3], other["grip"][:3], atol=1e-6)
     for actions in ({}, {"ee_pos": running["ee_pose"]}):
         with pytest.raises(ValueError, match="expected some of ee_pose, grip"):
-            groot.predict(inputs, prefix=ActionPrefix(actions, frozen_steps=3))
+            groot.predict(inputs, prefix=Prefix(actions, frozen_steps=3))
 
 
 def test_a_relative_prefix_refers_to_the_new_observation(relative_checkpoint: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_relative_prefix_refers_to_the_new_observation(relative_checkpoint: Pa
     pose[:, 0] += 0.002
     now = replace(now, state={**now.state, "ee_pose": pose})
     running = {key: value[1:9] for key, value in groot.predict(before, seed=1).items()}
-    answer = groot.predict(now, seed=2, prefix=ActionPrefix(running, frozen_steps=8))
+    answer = groot.predict(now, seed=2, prefix=Prefix(running, frozen_steps=8))
     np.testing.assert_allclose(answer["ee_pose"][:8], running["ee_pose"], atol=1e-5)
 
 
@@ -123,7 +123,7 @@ def test_an_impossible_prefix(groot: Groot, steps: int, frozen: int) -> None:
     actions = {"ee_pose": np.tile(np.eye(4)[0], (steps, 1)), "grip": np.zeros((steps, 1))}
     actions["ee_pose"] = np.tile([0.5, 0, 0.3, 1, 0, 0, 0, -1, 0], (steps, 1))
     with pytest.raises(ValueError, match="does not fit a horizon of 16"):
-        groot.predict(observation(groot.modality), prefix=ActionPrefix(actions, frozen))
+        groot.predict(observation(groot.modality), prefix=Prefix(actions, frozen))
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -203,7 +203,7 @@ def test_reserved_tokens_in_an_instruction(copy: Path, groot: Groot) -> None:
     processor = json.loads((copy / "processor_config.json").read_text())
     processor["processor_kwargs"]["formalize_language"] = False
     (copy / "processor_config.json").write_text(json.dumps(processor))
-    token = groot.prepared.network.config.version.prompt.image_token
+    token = groot.network.config.version.prompt.image_token
     inputs = replace(observation(groot.modality), language=f"lift {token}")
     with pytest.raises(UserError, match=f"holds the reserved {re.escape(token)}"):
         Groot.load(copy).predict(inputs)

@@ -67,7 +67,7 @@ def test_answers_stay_in_the_robots_workspace(tmp_path: Path) -> None:
 def test_the_older_version(variant: str, tmp_path: Path) -> None:
     run("--variant", variant, "--gr00t", "N1.6", "--output", str(tmp_path / "out"))
     groot = Groot.load(tmp_path / "out")
-    assert groot.prepared.network.config.version.name == "N1.6"
+    assert groot.network.config.version.name == "N1.6"
     codec = find_codec(variant).codec(load_robot("sim"))
     assert codec.decode(groot.predict(observation(groot.modality), seed=0)).steps == 16
 

@@ -110,7 +110,9 @@ def test_answers_are_the_plain_networks(
 ) -> None:
     prefix = None
     if with_prefix:
-        prefix = NormalizedPrefix(networks.actions(network.config, "prefix")[:1, :5], 2, 6.0)
+        prefix = NormalizedPrefix(
+            networks.actions(network.config, "prefix")[:1, :5], 2, ramp_rate=6.0
+        )
     expected = plain_actions(network, serving, frames, "Lift it!", noise(network), prefix)
     for _ in range(2):
         found = serving.actions(frames, "Lift it!", state(network).numpy(), noise(network), prefix)

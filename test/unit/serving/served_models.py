@@ -17,7 +17,7 @@ from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ActionConfig, Modality
-from groot_ros.observation.types import ActionPrefix, ModelInput, Observation
+from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Prefix
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.served import ModelThread
@@ -45,7 +45,7 @@ class RecordingModel:
     step_ns: int = 100_000_000
     checkpoint: str = "checkpoint-300"
     asked: list[ModelInput] = field(default_factory=list)
-    continued: list[ActionPrefix | None] = field(default_factory=list)
+    continued: list[Prefix[ModelOutput] | None] = field(default_factory=list)
     envelope: dict[str, Any] | None = None
     before: Callable[[], object] = lambda: None
     """Called in each prediction."""
@@ -71,7 +71,7 @@ class RecordingModel:
             **({"envelope": self.envelope} if self.envelope else {}),
         }
 
-    def predict(self, inputs: ModelInput, prefix: ActionPrefix | None = None) -> Any:
+    def predict(self, inputs: ModelInput, prefix: Prefix[ModelOutput] | None = None) -> Any:
         self.before()
         self.asked.append(inputs)
         self.continued.append(prefix)

@@ -215,7 +215,7 @@ def test_a_chunk_can_be_continued() -> None:
         options = {"action_prefix": {"ee_pose": np.ones((4, 9))}, "frozen_steps": 2}
         client.call("get_action", data={"observation": seen, "options": options})
         prefix = model.continued[0]
-        assert prefix and prefix.actions["ee_pose"].shape == (4, 9) and prefix.frozen_steps == 2
+        assert prefix and prefix.steps["ee_pose"].shape == (4, 9) and prefix.frozen_steps == 2
         client.close()
 
 

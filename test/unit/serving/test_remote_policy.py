@@ -30,12 +30,12 @@ from websockets.sync.server import serve as serve_in_thread
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
-from groot_ros.chunks.progress import Prefix
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.file import parse_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.buffer import Ages
+from groot_ros.observation.types import Prefix
 from groot_ros.policies.inference import InferenceLoop
 from groot_ros.policies.inference_types import Inference, Void
 from groot_ros.policies.remote.connection import RemoteConfig
@@ -214,7 +214,7 @@ def test_a_chunk_is_continued() -> None:
         assert continued and continued.frozen_steps == 3
         codec = model.codec
         columns = codec.action.parts[0].columns(running_chunk.signals["ee_pose"])
-        np.testing.assert_allclose(continued.actions["ee_pose"], columns, atol=1e-6)
+        np.testing.assert_allclose(continued.steps["ee_pose"], columns, atol=1e-6)
 
 
 @pytest.mark.parametrize(

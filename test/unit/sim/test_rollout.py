@@ -6,8 +6,7 @@ import pytest
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.strategies import AUTO
-from groot_ros.chunks.progress import Prefix
-from groot_ros.observation.types import Observation
+from groot_ros.observation.types import Observation, Prefix
 from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.rollout import RolloutConfig, run_episode
 from groot_ros.sim.simulation import Simulation
@@ -24,9 +23,9 @@ class Continuing(ScriptedPolicy):
 
     def __init__(self) -> None:
         super().__init__()
-        self.prefixes: list[Prefix | None] = []
+        self.prefixes: list[Prefix[Chunk] | None] = []
 
-    def predict(self, observation: Observation, prefix: Prefix | None = None) -> Chunk:
+    def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
         self.prefixes.append(prefix)
         return super().predict(observation)
 
@@ -58,6 +57,6 @@ def test_a_policy_hears_what_it_continues_where_it_can(
         assert not any([second, *later])
         return
     for prefix, moment in zip(later, episode.moments[2:], strict=True):
-        assert prefix and prefix.chunk.stamp_ns == moment.observation.stamp_ns
+        assert prefix and prefix.steps.stamp_ns == moment.observation.stamp_ns
         # What passes until the chunk comes, in steps of 1/15 s.
         assert LATENCY_S * 15 <= prefix.frozen_steps <= LATENCY_S * 15 + 3

@@ -53,7 +53,7 @@ def test_a_fine_tune_changes_every_part_and_is_served(
     comparison = compare(tmp_path / "n16", dataset, chunks=2)
     assert comparison.predicted["ee_pose"].shape == (2, 16, 9)
     groot = Groot.load(checkpoints(tmp_path / "n16")[-1], verify=True)
-    assert groot.prepared.network.config.version.name == "N1.6"
+    assert groot.network.config.version.name == "N1.6"
 
 
 def test_what_is_frozen_by_default(base: Path, dataset: Path, tmp_path: Path) -> None:
