@@ -26,6 +26,10 @@ with the device of the robot file (by its button, by moving it, or by
 `ros2 service call /executor/take_over std_srvs/srv/Trigger`), show how it goes on from there,
 and end the episode with y. Then stop all three."""
 
+RUNNING = """\
+Both checkpoints are tried on the robot, in turn. In another terminal, unless it runs:
+  ros2 launch groot_ros policy.launch.py robot:={robot}"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ByHand:
@@ -43,8 +47,8 @@ class ByHand:
         print(
             GUIDE.format(
                 robot=quoted(self.robot),
-                checkpoint=quoted(progress.checkpoint),
-                bags=quoted(bags),
+                checkpoint=quoted(Path(progress.checkpoint).resolve()),
+                bags=quoted(bags.resolve()),
                 instruction=quoted(self.instruction),
                 wanted=self.wanted,
             )
@@ -67,6 +71,7 @@ class ByHand:
 
     def judge(self, number: int, progress: Round, before: list[bool], folder: Path) -> None:
         """Blinded trials of both on the robot; those of earlier rounds were in other scenes."""
+        print(RUNNING.format(robot=quoted(self.robot)))
         output = folder / "trials" / f"round_{number}"
         both = [Path(progress.checkpoint), Path(progress.candidate)]
         options = RobotTrials(robot=self.robot, trials=self.trials, instruction=self.instruction)
