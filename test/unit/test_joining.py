@@ -86,6 +86,18 @@ def test_the_command_thread_never_waits_and_never_jumps(join_s: float) -> None:
         assert reason is None or "joining it took" in reason
 
 
+@pytest.mark.parametrize("interpolated", [False, True])
+def test_a_first_join_that_takes_long_is_no_gap_between_commands(interpolated: bool) -> None:
+    executor = make(LIMITS, watchdog_s=5.0, interpolated=interpolated)
+    machine = Machine(executor, 0.5)
+    assert machine.accept(1, line(steps=90)) is None
+    machine.tick_until(machine.now_ns + S)
+    assert executor.stops.reason is None and executor.activity is Activity.EXECUTING
+    assert all(setpoint is not None for setpoint in machine.setpoints[-200:])
+    moved_s = executor.consumed_s(0, machine.now_ns)
+    assert moved_s == pytest.approx(machine.now_ns / S, abs=0.1)
+
+
 def test_what_was_joined_too_late_is_joined_again_further_ahead() -> None:
     executor = make(LIMITS, watchdog_s=5.0)
     machine = Machine(executor, 0.1)

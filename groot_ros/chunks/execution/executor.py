@@ -242,6 +242,8 @@ class ChunkExecutor:
         if self.is_idle:
             self.activity = Activity.HOLDING
             self._times.hold(now_ns)
+            # While the first join was computed, however long, nothing was to be commanded.
+            self._times.begin(now_ns)
         self._switch()
 
     def _switch(self) -> None:
