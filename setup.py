@@ -6,6 +6,9 @@ from setuptools import find_packages, setup
 
 PACKAGE = "groot_ros"
 
+# The network. An executor, a recorder and a policy whose model is in another box do without.
+MODEL = ["safetensors>=0.5", "tokenizers>=0.22", "torch>=2.7", "transformers>=5.20,<6"]
+
 
 def share_files(*folders: str) -> list[tuple[str, list[str]]]:
     """Every file below the folders, as data_files entries that keep their place below share."""
@@ -54,17 +57,14 @@ setup(
         "rich>=13.7",
         "rosbags>=0.10",
         "ruckig>=0.14",
-        "safetensors>=0.5",
         "scipy>=1.11",
-        "tokenizers>=0.22",
-        "torch>=2.7",
-        "transformers>=5.20,<6",
         "websockets>=15",
         "zstandard>=0.22",
     ],
     extras_require={
+        "serve": MODEL,
         "sim": ["daqp>=0.7", "mink>=1.0", "mujoco>=4.0"],
-        "train": ["accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],
+        "train": [*MODEL, "accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],
         "test": [
             "hypothesis>=6.98",
             "pytest>=8,<9",

@@ -9,17 +9,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from groot_ros.cli.command import add_command
+from groot_ros.cli.command import JSON, QUIET, add_command
 from groot_ros.cli.main import documented, import_verb, verb_files
 
 INTRODUCTION = """# Command line
 
-`groot-ros VERB --help` says the same. A mistake ends in one sentence and exit code 2; a check that
-finds something wrong has exit code 1. What makes something ends with the command that shows it.
+`groot-ros VERB --help` says the same. What makes something ends with what it made, where to look,
+and the next command. Long work shows how much is done and left: a bar on a terminal, a line every
+ten seconds in a log.
+
+Exit codes:
+
+* 0: done.
+* 1: a check found something wrong, or `convert` made a whole dataset but left out a bag that it
+  could not read. A script with `set -e` so never trains on less than it was given;
+  `|| [ $? -eq 1 ]` behind the command goes on without the bag.
+* 2: a mistake, said in one sentence; nothing was changed.
+* 130: Ctrl-C. What is there already stays, and the last line says how to go on.
+
+Every command takes `--json`, which prints one JSON object on standard output and everything else
+on standard error, and `--quiet`, which says nothing but mistakes.
 """
 HEADING = ("| option | default | meaning |", "|---|---|---|")
 # A default that is longer says nothing.
 LONGEST = 60
+# Options that are told once, with their help.
+EVERYWHERE = {"json": JSON, "quiet": QUIET}
 # Stands for how many this machine has.
 PROCESSORS = 987654
 
@@ -63,6 +78,8 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
     formatter = parser.formatter_class(parser.prog)
     for action in parser._actions:
         if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
+            continue
+        if action.dest in EVERYWHERE and action.help in EVERYWHERE.values():
             continue
         spelt = ", ".join(action.option_strings) or action.dest.upper()
         values = formatter._format_args(

@@ -154,7 +154,8 @@ class EnvelopeMonitor:
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any], codec: Codec) -> EnvelopeMonitor:
-        """By a checkpoint's groot_ros.json; without an envelope everything is OK."""
+        """By a checkpoint's groot_ros.json; without an envelope everything is OK. UserError for
+        one that cannot be read."""
         try:
             envelope = Envelope.of(metadata.get("envelope", NOTHING_KNOWN))
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -31,7 +31,7 @@ class Jump:
 
     @classmethod
     def of(cls, displacement: Array, kind: Kind) -> Jump:
-        """The distance that a displacement of a signal of a kind spans."""
+        """The distance that a displacement (D,) of a signal of a kind spans."""
         measures = kind.measures(kind.space.lengths(displacement))
         return cls(**{name: _plain(length) for name, length in measures.items()})
 
@@ -52,14 +52,14 @@ class SeamMeter:
         self._commands.clear()
 
     def add(self, value: Array, time_ns: int) -> None:
-        """Take a command."""
+        """Take a command (V,)."""
         if self._commands and time_ns <= self._commands[-1][1]:
             self._commands.clear()
         self._commands.append((value, time_ns))
 
     @property
     def jump(self) -> Array | None:
-        """Displacement of the last command from the extrapolation, None before the third one."""
+        """Displacement (D,) of the last command from the extrapolation, None before the third."""
         if len(self._commands) < 3:
             return None
         (first, first_ns), (last, last_ns), (value, time_ns) = self._commands

@@ -46,7 +46,7 @@ class Shadow:
         self._watched.append(_Watched(chunk_id, chunk, []))
 
     def measured(self, time_ns: int, value: Array) -> list[Disagreement]:
-        """The robot was there; the verdict on every chunk whose last step has passed."""
+        """The robot was at a value (V,); the verdict on every chunk whose last step has passed."""
         for watched in self._watched:
             chunk = watched.chunk
             if not chunk.is_future(time_ns) and not chunk.is_past(time_ns):

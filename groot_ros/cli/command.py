@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from groot_ros.cli.arguments import add_options, read_options
+from groot_ros.cli.ending import Ending
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 O = TypeVar("O", bound="DataclassInstance")  # noqa: E741
+JSON = "print one JSON object"
+QUIET = "say nothing but mistakes; the exit code tells"
+UNCHANGED = "what was there is as it was; the same command begins anew"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Generic[O]):
     """Something to ask for: a dataclass of `groot_ros.options`, and what does it.
 
-    `run` returns the exit code. `add` and `read` take the options from the command line where
-    their dataclass alone does not say how. A `summary` stands in the list of a verb's actions.
+    `run` returns how it ended, or an exit code where there is nothing to tell. `add` and `read`
+    take the options from the command line where their dataclass alone does not say how. A
+    `summary` stands in the list of a verb's actions, `resumed` after Ctrl-C.
     """
 
     options: type[O]
-    run: Callable[[O], int]
+    run: Callable[[O], int | Ending]
     summary: str = ""
+    resumed: str = UNCHANGED
     add: Callable[[argparse.ArgumentParser, type[O]], None] = add_options
     read: Callable[[type[O], argparse.Namespace], O] = read_options
+
+    @property
+    def makes_json(self) -> bool:
+        """Whether it prints a JSON object itself, instead of its ending as one."""
+        return any(field.name == "json" for field in fields(self.options))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +54,7 @@ def add_command(parser: argparse.ArgumentParser, command: Command[Any] | Actions
     """Add the options of a verb, or its actions with theirs."""
     if isinstance(command, Command):
         command.add(parser, command.options)
+        _add_loudness(parser, command)
         parser.set_defaults(command=command)
         return
     below = parser.add_subparsers(
@@ -53,7 +64,8 @@ def add_command(parser: argparse.ArgumentParser, command: Command[Any] | Actions
         add_command(below.add_parser(name, help=action.summary), action)
 
 
-def asked(namespace: argparse.Namespace) -> Callable[[], int]:
-    """What was asked for, with its options; calling it does it."""
-    command: Command[Any] = namespace.command
-    return partial(command.run, command.read(command.options, namespace))
+def _add_loudness(parser: argparse.ArgumentParser, command: Command[Any]) -> None:
+    """The options that every command has."""
+    if not command.makes_json:
+        parser.add_argument("--json", action="store_true", help=JSON)
+    parser.add_argument("--quiet", action="store_true", help=QUIET)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groot_ros.cli.command import JSON
 from groot_ros.errors import UserError
 from groot_ros.options import like, option
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
@@ -22,7 +23,7 @@ FLOATS = ("float32", "bfloat16", "float16")
 
 def json_option() -> Any:
     """Whether the result is for a program."""
-    return option("print one JSON object", default=False)
+    return option(JSON, default=False)
 
 
 def robot_option() -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from groot_ros.cli.progress import LogLines
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.extract import EpisodeResult
 from groot_ros.data.conversion.jobs import Failure
@@ -53,8 +56,26 @@ class _BarProgress(ConversionProgress):
             self._bar.console.print(f"left out: {outcome.sentence}", markup=False)
 
 
+class _LineProgress(ConversionProgress):
+    """Where there is no terminal."""
+
+    def plan(self, episodes: int, frames: int) -> None:
+        self._lines = LogLines("converting", frames, f"frames of {episodes} episodes")
+        self._done = 0
+
+    def frames(self, count: int) -> None:
+        self._done += count
+        self._lines.tell(self._done)
+
+    def episode(self, outcome: EpisodeResult | Failure) -> None:
+        if isinstance(outcome, Failure):
+            print(f"left out: {outcome.sentence}", file=sys.stderr, flush=True)
+
+
 def convert_with_progress(conversion: Conversion) -> Report:
-    """Convert with bars for episodes and frames, speed and time left, on standard error."""
+    """Convert, and show on standard error how much is done, how fast, and the time left."""
+    if not sys.stderr.isatty():
+        return convert(conversion, _LineProgress())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -15,8 +15,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from groot_ros.cli.command import add_command, asked
+from groot_ros.cli.carry_out import INTERRUPTED, asked
+from groot_ros.cli.command import add_command
 from groot_ros.errors import UserError
+from groot_ros.extras import missing_package
 
 VERBS = Path(__file__).parent / "verbs"
 MOST_TEXT = 2000
@@ -76,8 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"groot-ros: {error}", file=sys.stderr)
         return USER_ERROR
+    except ModuleNotFoundError as error:
+        if not (mended := missing_package(error)):
+            raise
+        print(f"groot-ros: {mended}", file=sys.stderr)
+        return USER_ERROR
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         _discard_output()
         return CLOSED_PIPE

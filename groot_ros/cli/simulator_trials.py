@@ -86,7 +86,7 @@ def _tried(evaluation: SimulatorEvaluation) -> tuple[dict[str, Any], Sequence[Ou
         timing=evaluation.timing,
         strategy=strategy,
     )
-    outcomes = list(with_progress(tried, "trying", trials.count))
+    outcomes = list(with_progress(tried, "trying", trials.count, "scenes"))
     result = {
         "variant": policy.variant,
         "via": "simulator",

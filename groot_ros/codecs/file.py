@@ -134,7 +134,8 @@ class CodecFile:
 
 
 def build_part(file: CodecFile, entry: Entry, robot: RobotConfig, group: str) -> Part:
-    """The part of a codec that an entry of state or action is for a robot."""
+    """The part of a codec that an entry of state or action is for a robot; UserError where the
+    robot has no such signal or no representation fits it."""
     signal = _spec(file, entry, robot, group)
     form = entry.form
     if form is None:
@@ -214,7 +215,7 @@ def _placed_tool(
 
 
 def build_cameras(file: CodecFile, robot: RobotConfig) -> dict[str, VideoPart]:
-    """The pictures of a codec for a robot, by key."""
+    """The pictures of a codec for a robot, by key; UserError where it has no such camera."""
     cameras = robot.observations.cameras
     if not cameras:
         raise UserError(f"robot {robot.name} has no observations.cameras, expected at least one")

@@ -236,7 +236,8 @@ class ActionPart:
         return tuple(part.signal.name for part in self.parts)
 
     def encode(self, steps: Signals) -> dict[str, Array]:
-        """Action columns {key: (T, D)} of steps, the labels of a dataset."""
+        """Action columns {key: (T, D)} of steps, the labels of a dataset; UserError for steps
+        without a signal of these."""
         columns: dict[str, Array] = {}
         for part in self.parts:
             values = steps.get(part.signal.name)

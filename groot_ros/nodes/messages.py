@@ -28,10 +28,12 @@ Array = NDArray[np.float64]
 
 
 def to_time(stamp_ns: int) -> Time:
+    """Time message of ns since the clock's zero."""
     return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
 
 
 def to_duration(duration_ns: int) -> Duration:
+    """Duration message of ns."""
     return Duration(sec=duration_ns // NS, nanosec=duration_ns % NS)
 
 
@@ -45,6 +47,7 @@ def to_pose(pose: Array) -> Pose:
 
 
 def pose_stamped(pose: Array, stamp_ns: int, frame: str) -> PoseStamped:
+    """PoseStamped of (7,) xyz + wxyz in a frame."""
     return PoseStamped(header=Header(stamp=to_time(stamp_ns), frame_id=frame), pose=to_pose(pose))
 
 
@@ -52,6 +55,7 @@ def to_action_chunk(chunk: Chunk, frame: str, joint_names: Sequence[str]) -> Act
     """The message of a chunk; ids, codec and instruction are the sender's to fill in.
 
     Args:
+        chunk: what it says.
         frame: that of the chunk's poses whose signals name none, the robot's base frame.
         joint_names: of the columns of its joint positions.
     """
@@ -140,6 +144,7 @@ def _transform(pose: Array) -> Transform:
 
 
 def twist_of(linear: Array, angular: Array) -> Twist:
+    """Twist message of velocities (3,) in m/s and (3,) in rad/s."""
     twist = Twist()
     twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
     twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
+from groot_ros.extras import missing_package
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_codec,
@@ -71,8 +72,10 @@ def make_policy(choice: PolicyChoice, robot: RobotConfig) -> Policy:
 
         return SwayPolicy(robot)
     if choice.policy == "local":
-        from groot_ros.policies.checkpoint.local import LocalPolicy
-
+        try:
+            from groot_ros.policies.checkpoint.local import LocalPolicy
+        except ModuleNotFoundError as error:
+            raise missing_package(error) or error from None
         return LocalPolicy(choice.local, chosen_codec(choice), robot)
     if choice.policy == "remote":
         from groot_ros.policies.remote.policy import RemotePolicy

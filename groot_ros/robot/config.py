@@ -58,7 +58,8 @@ def _beside(path: Path, urdf: str) -> str:
 
 
 def robot_path(name: str) -> Path:
-    """Path of a robot file, given the name of a shipped one or the path itself."""
+    """Path of a robot file, given the name of a shipped one or the path itself; UserError where
+    there is none."""
     if name in robot_names():
         return share_file(f"config/robots/{name}.yaml")
     if os.path.isfile(path := user_path(name)):

@@ -136,7 +136,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def load_urdf(path: str) -> Urdf:
-    """The description in a file, shipped (`urdf/sim_arm.urdf`) or the user's own."""
+    """The description in a file, shipped (`urdf/sim_arm.urdf`) or the user's own; UserError where
+    it cannot be read."""
     file = _find(path)
     try:
         return parse_urdf(_read(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from groot_ros.data.bags.episode_info import SUCCESS
+from groot_ros.data.bags.episode_info import SUCCESS, EpisodeInfo
+from groot_ros.data.bags.metadata import read_metadata
+from groot_ros.data.bags.writer import part_path
 from groot_ros.errors import UserError
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.expert import ScriptedPolicy
@@ -47,6 +50,8 @@ class Collection:
     cubes: tuple[str, ...] = ("red",)
     seed: int = 1000
     workers: int = 1
+    resume: bool = False
+    """Whether the folder may hold episodes of the same collection, which stay."""
 
     def __post_init__(self) -> None:
         check_cubes(self.cubes)
@@ -88,11 +93,14 @@ class Collection:
         return "random" if len(self.cubes) == 1 or turn == 0 else "above"
 
     def make_folder(self) -> None:
-        """Make an empty folder for the bags; UserError when something is in it."""
+        """Make a folder for the bags; UserError when something is in it that is not resumed."""
         if self.episodes < 1:
             raise UserError(f"episodes is {self.episodes}, expected 1 or more")
-        if self.output.exists() and any(self.output.iterdir()):
-            raise UserError(f"{self.output} is not empty: name another folder")
+        if not self.resume and self.output.exists() and any(self.output.iterdir()):
+            raise UserError(
+                f"{self.output} is not empty: name another folder, or go on with an interrupted "
+                "collection by --resume"
+            )
         self.output.mkdir(parents=True, exist_ok=True)
 
 
@@ -130,8 +138,25 @@ def _record_beside(collection: Collection, index: int) -> bool:
 
 
 def _record(collection: Collection, simulation: Simulation, index: int) -> bool:
+    if collection.resume and (outcome := _recorded(collection, index)):
+        return outcome == SUCCESS
     scene = collection.scene(index)
     simulation.reset(scene, collection.task(index), STARTS[collection.start(index)])
     policy = PerturbedPolicy(ScriptedPolicy(), collection.seed + index)
     info = record_episode(collection.name(index), policy, simulation, OPTIONS)
     return info.outcome == SUCCESS
+
+
+def _recorded(collection: Collection, index: int) -> str:
+    """The outcome of an episode that is whole; empty, with its remains removed, for others.
+
+    UserError for a bag of another collection.
+    """
+    path = collection.name(index)
+    shutil.rmtree(part_path(path), ignore_errors=True)
+    if not path.exists():
+        return ""
+    info = EpisodeInfo.from_custom_data(read_metadata(path).get("custom_data"))
+    if info is None or info.instruction != collection.task(index).instruction:
+        raise UserError(f"{path} is of another collection: name another folder")
+    return info.outcome

@@ -1,0 +1,1 @@
+"""What keys, sticks and leaders ask an arm for; see the README."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ from rich.text import Text
 from torch import distributed
 from transformers import TrainerCallback
 
+from groot_ros.timing.told import told_duration
 from groot_ros.training.average import WeightAverage
 
 
@@ -55,6 +57,7 @@ class ProgressReport(TrainerCallback):
         self._task = self._bar.add_task("", loss="", held_out="", total=None)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._first_step, self._begun_s = state.global_step, time.monotonic()
         if state.is_world_process_zero:
             self._bar.update(self._task, total=state.max_steps, completed=state.global_step)
             self._bar.start()
@@ -66,8 +69,8 @@ class ProgressReport(TrainerCallback):
         if logs and "loss" in logs and state.is_world_process_zero:
             self._bar.update(self._task, loss=f"loss {logs['loss']:.4f}")
             self._bar.console.print(
-                f"step {state.global_step} loss {logs['loss']:.4f} "
-                f"learning rate {logs['learning_rate']:.2g}",
+                f"step {state.global_step} of {state.max_steps} loss {logs['loss']:.4f} "
+                f"learning rate {logs['learning_rate']:.2g}{self._left(state)}",
                 soft_wrap=True,
             )
 
@@ -76,6 +79,14 @@ class ProgressReport(TrainerCallback):
             self._bar.console.print(
                 f"step {state.global_step} {_held_out_line(logs)}", soft_wrap=True
             )
+
+    def _left(self, state: Any) -> str:
+        """The time until the end, for logs, which have no bar."""
+        done = state.global_step - self._first_step
+        if self._bar.console.is_terminal or not done:
+            return ""
+        left_s = (time.monotonic() - self._begun_s) / done * (state.max_steps - state.global_step)
+        return f", about {told_duration(left_s)} left"
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.stop()
@@ -93,18 +104,19 @@ class StopOnSignal(TrainerCallback):
     """SIGTERM and SIGINT: save after the step that runs, then end; afterwards as before."""
 
     def __init__(self) -> None:
-        self.stopped = False
+        self.number = 0
+        """Of the signal that came."""
         self._before = {
             number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
         }
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.stopped = True
+        self.number = number
 
     def _is_stopped_anywhere(self, device: torch.device) -> bool:
         if not distributed.is_initialized():
-            return self.stopped
-        stopped = torch.tensor(int(self.stopped), device=device)
+            return bool(self.number)
+        stopped = torch.tensor(int(bool(self.number)), device=device)
         distributed.all_reduce(stopped, distributed.ReduceOp.MAX)
         return bool(stopped.item())
 

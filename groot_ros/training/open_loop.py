@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from groot_ros.training.data.table import POSE_KEY, Keys, Table, check_pictures,
 from groot_ros.training.held_out import shown_chunks
 
 Array = NDArray[np.float64]
+Watch = Callable[[Sequence[int]], Iterable[int]]
 
 SHOWN_CHUNKS = 5
 
@@ -99,9 +100,17 @@ def compare(
 
 
 def compare_each(
-    checkpoint: Path, datasets: Sequence[Path], chunks: int, seed: int = 0, embodiment: str = ""
+    checkpoint: Path,
+    datasets: Sequence[Path],
+    chunks: int,
+    seed: int = 0,
+    embodiment: str = "",
+    watch: Watch = iter,
 ) -> Iterator[OpenLoopComparison]:
-    """The same of several datasets, in their order; the model is loaded where it changes."""
+    """The same of several datasets, in their order; the model is loaded where it changes.
+
+    `watch` hands on the rows at which is predicted.
+    """
     folder, loaded = find_checkpoint(checkpoint), None
     model: Groot | None = None
     for path in datasets:
@@ -109,10 +118,12 @@ def compare_each(
         wanted = embodiment or _embodiment(folder, dataset)
         if model is None or wanted != loaded:
             model, loaded = Groot.load(folder, embodiment=wanted), wanted
-        yield _compare(model, dataset, chunks, seed)
+        yield _compare(model, dataset, chunks, seed=seed, watch=watch)
 
 
-def _compare(model: Groot, dataset: Dataset, chunks: int, seed: int) -> OpenLoopComparison:
+def _compare(
+    model: Groot, dataset: Dataset, chunks: int, seed: int, watch: Watch
+) -> OpenLoopComparison:
     modality = model.modality
     check_pictures(dataset, modality.video_keys)
     keys = Keys(list(modality.state), [action.key for action in modality.actions])
@@ -126,7 +137,7 @@ def _compare(model: Groot, dataset: Dataset, chunks: int, seed: int) -> OpenLoop
         )
     predicted: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
     recorded: dict[str, list[Array]] = {key.key: [] for key in modality.actions}
-    for row in rows:
+    for row in watch(rows.tolist()):
         answer = model.predict(_inputs(table, pictures, modality, int(row)), seed=seed)
         actions, _ = table.chunk(int(row), modality.horizon)
         for key in predicted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -54,7 +55,10 @@ ROWS_PER_PROCESS = 3000
 
 
 def train(config: TrainConfig) -> Path:
-    """Train; the path of the newest checkpoint. UserError before anything is written."""
+    """Train; the path of the newest checkpoint. UserError before anything is written.
+
+    KeyboardInterrupt after Ctrl-C, once a checkpoint is saved; SIGTERM ends it without.
+    """
     arguments = training_arguments(config)
     prepared = prepare_training(config)
     resumed = find_resumable(config, prepared) if config.resume else None
@@ -86,13 +90,16 @@ def train(config: TrainConfig) -> Path:
         trainer.add_callback(ProgressReport())
         report = RunReport(config, prepared, held_out, about)
         trainer.add_callback(report)
-        trainer.add_callback(StopOnSignal())
+        stop = StopOnSignal()
+        trainer.add_callback(stop)
         try:
             trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
         except UserError as error:
             if arguments.process_index == 0:
                 report.fail(str(error))
             raise
+    if stop.number == signal.SIGINT:
+        raise KeyboardInterrupt
     return checkpoints(config.run_path)[-1]
 
 

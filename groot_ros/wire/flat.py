@@ -15,7 +15,7 @@ from groot_ros.wire.bounded import LIMITS, WireError
 
 
 def read_numbers(message: Mapping[Any, Any], key: str) -> Array | None:
-    """A vector in float64, None when it is not there; WireError when it is something else."""
+    """A vector (N,) in float64, None when it is not there; WireError when it is something else."""
     if key not in message:
         return None
     try:
@@ -25,7 +25,7 @@ def read_numbers(message: Mapping[Any, Any], key: str) -> Array | None:
 
 
 def read_pose(message: Mapping[Any, Any], key: str) -> Array | None:
-    """A pose xyz + wxyz, None when it is not there; WireError when it is something else."""
+    """A pose (7,) xyz + wxyz, None when it is not there; WireError when it is something else."""
     pose = read_numbers(message, key)
     if pose is not None and (pose.size != 7 or not np.any(pose[3:])):
         raise WireError(f"{key!r} is no pose of 7 numbers, xyz and a quaternion wxyz")
@@ -33,7 +33,7 @@ def read_pose(message: Mapping[Any, Any], key: str) -> Array | None:
 
 
 def read_scalar(message: Mapping[Any, Any], key: str) -> float | None:
-    """A number, as such or as a vector of one, None when it is not there."""
+    """A number, as such or as a vector of one, None when it is not there; WireError for others."""
     values = read_numbers(message, key)
     if values is None:
         return None
@@ -56,7 +56,7 @@ READERS: Mapping[Kind, Reader] = {POSE: read_pose, CLOSURE: read_scalar}
 
 
 def read_text(message: Mapping[Any, Any], key: str) -> str:
-    """A text, empty when it is not there."""
+    """A text, empty when it is not there; WireError when it is something else."""
     text = message.get(key, "")
     if not isinstance(text, str):
         raise WireError(f"{key!r} is no text")
@@ -64,7 +64,7 @@ def read_text(message: Mapping[Any, Any], key: str) -> str:
 
 
 def check_picture(key: str, value: Any) -> NDArray[np.uint8]:
-    """A picture (height, width, 3) uint8; WireError when it is something else."""
+    """A picture (H, W, 3) uint8; WireError when it is something else."""
     if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim != 3:
         raise WireError(f"{key:.80} is no picture (height, width, 3) uint8")
     height, width, channels = value.shape

@@ -84,7 +84,7 @@ def to_answer(outputs: Sequence[ModelOutput], prefix: str = "") -> dict[str, Arr
 
 
 def to_prefix(options: Any) -> Prefix[ModelOutput] | None:
-    """What the answer is to continue, from a client of this package."""
+    """What the answer is to continue, from a client of this package; WireError for nonsense."""
     if not isinstance(options, dict) or "action_prefix" not in options:
         return None
     actions, frozen_steps = options["action_prefix"], options.get("frozen_steps")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from groot_ros_msgs.msg import ActionChunk, Track
 
 STEP_NS = 1_000_000_000 // 15
 JOINTS = ["elbow", "wrist"]
+ROOT = Path(__file__).parents[2]
 
 
 def chunk(steps: int = 4, seed: int = 0, parts: tuple[str, ...] = tuple(wire.SIGNALS)) -> Chunk:
@@ -86,3 +89,10 @@ def test_what_is_no_chunk_is_a_short_sentence(
     with pytest.raises(ValueError) as refused:
         from_action_chunk(message)
     assert reason in str(refused.value) and len(str(refused.value)) < 300
+
+
+def test_the_example_reads_what_a_policy_sends() -> None:
+    example = runpy.run_path(str(ROOT / "examples/python/chunk_reader.py"))
+    (pose,) = example["lines"](to_action_chunk(chunk(parts=("ee_pose",)), "base", JOINTS))
+    assert pose.startswith("chunk 0: ee_pose (4, 7), first [")
+    assert list(example["lines"](ActionChunk(epoch=3))) == ["everything before epoch 3 is void"]

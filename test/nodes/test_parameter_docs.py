@@ -1,9 +1,23 @@
 """The documentation of the parameters is current."""
 
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_of_topics_is_current(ros_domain: int) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/message_docs.py")],
+        env={**os.environ, "ROS_DOMAIN_ID": str(ros_domain)},
+        capture_output=True,
+        text=True,
+    )
+    text = (ROOT / "docs/messages.md").read_text()
+    assert text == done.stdout, "run: python tools/message_docs.py > docs/messages.md"
 
 
 def test_page_is_current() -> None:

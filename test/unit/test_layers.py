@@ -18,6 +18,7 @@ PACKAGE = ROOT / "groot_ros"
 # A room is a folder, or a module beside the rooms. It imports from itself and from those above it.
 ROOMS = [
     "errors",
+    "extras",
     "share",
     "allocator",
     "options",

@@ -32,6 +32,7 @@ MINUTES = 8.0
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """What reads the command line of the check."""
     parser = argparse.ArgumentParser(prog="gpu_check.sh", description=__doc__)
     parser.add_argument(
         "--minutes", type=float, default=MINUTES, help="for everything (default: 8)"

@@ -103,8 +103,8 @@ class ChunkExecutor:
         return self._moves.value
 
     def start_from(self, value: Array, closures: Closures, now_ns: int) -> None:
-        """Where the robot is, before the first chunk and before the first one after a stop, and
-        its grippers, as far as anybody knows.
+        """Where the robot is (V,), before the first chunk and before the first one after a stop,
+        and its grippers, as far as anybody knows.
 
         While the command that it was stopped at is still sent and the robot follows it, the motion
         goes on from that command: to step back to where the robot is would be a jump.
@@ -393,7 +393,7 @@ class ChunkExecutor:
         return self._grippers.goals
 
     def measured(self, value: Array, now_ns: int) -> None:
-        """The robot is there; the motion stops when that is too far from its commands."""
+        """The robot is at a value (V,); the motion stops when its commands are too far from it."""
         if self.is_idle:
             return
         astray = self._tracking.measured(value, now_ns)

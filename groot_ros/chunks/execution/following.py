@@ -29,14 +29,15 @@ class TrackingMonitor:
         self._astray_since_ns = None
 
     def commanded(self, value: Array, now_ns: int) -> None:
-        """This was sent."""
+        """A command (V,) was sent."""
         self._commands.append((now_ns, value))
         since_ns = now_ns - self._allowed.lag_s * 1e9
         while len(self._commands) > 1 and self._commands[1][0] <= since_ns:
             self._commands.popleft()
 
     def measured(self, value: Array, now_ns: int) -> str | None:
-        """The robot is there: how far astray it is, in words, once it has been so for too long."""
+        """The robot is at a value (V,): how far astray that is, in words, once it has been so for
+        too long."""
         if not self._commands:
             return None
         command = self._commands[0][1]
@@ -51,7 +52,7 @@ class TrackingMonitor:
         return f"{self._kind.away(self._away(value, command))} from where it was sent"
 
     def is_near(self, value: Array, command: Array) -> bool:
-        """Whether a robot at a value may have been sent to another one."""
+        """Whether a robot at a value (V,) may have been sent to another one (V,)."""
         return bool(np.all(self._away(value, command) <= self._lengths))
 
     def _away(self, value: Array, command: Array) -> Array:

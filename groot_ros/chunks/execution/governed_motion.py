@@ -96,7 +96,7 @@ class GovernedMotion:
         return is_over and self._governor.is_still
 
     def start(self, value: Array) -> None:
-        """At rest there, whatever was before."""
+        """At rest at a value (V,), whatever was before."""
         now_ns = self.time_ns
         self.version += 1
         self._governor.start(value)
@@ -156,7 +156,7 @@ class GovernedMotion:
         return timeline is None or offer.version != self.version or timeline.now_ns >= offer.at_ns
 
     def gap(self, offer: Offer) -> Array:
-        """From the chunk to the motion, where they are joined."""
+        """From the chunk to the motion (D,), where they are joined."""
         space = self.bounds.space
         return space.difference(offer.old.value(offer.at_ns), offer.curve.at(offer.from_s))
 

@@ -107,11 +107,12 @@ class Planner:
     tool: ToolOrientation | None = None
 
     def rest(self, value: Array, now_ns: int) -> Motion:
-        """Staying at a value."""
+        """Staying at a value (V,)."""
         return Motion(self._through(value[None], np.zeros(0)), now_ns, 0.0)
 
     def stop(self, value: Array, velocity: Array, now_ns: int) -> Motion:
-        """Coming to rest along the tangent and smoothly, or as the range asks for."""
+        """Coming to rest from a value (V,) and velocity (D,), along the tangent and smoothly, or
+        as the range asks for."""
         values = np.concatenate([value[None], self._stop(self.bounds, value, velocity)])
         return Motion(self._through(values, velocity), now_ns, 0.0)
 
@@ -153,8 +154,8 @@ class Planner:
         The old motion, which ends at rest, goes on and fades out while the new one fades in: both
         lie inside, and so does every mean of them. Where the fade or the chunk would break a limit
         it takes longer, and the chunk's time waits for the fade where it would run away from an
-        arm that has to catch up. `velocity` is that of the last command before. None when nothing
-        helps.
+        arm that has to catch up. `velocity` (D,) is that of the last command before. None when
+        nothing helps.
         """
         own = excess(
             self.bounds.scaled(CHUNK_SHARE * KEPT),

@@ -67,7 +67,7 @@ def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
 def begin_motion(
     motion: ChunkExecutor, reach: AnyReach | None, chunk: Chunk, measured: Array, now_ns: int
 ) -> None:
-    """A chunk comes to a robot at rest: the motion begins where the robot is."""
+    """A chunk comes to a robot at rest: the motion begins where that is measured (V,)."""
     if reach:
         reach.begin(measured)
         motion.watch([reach.points] if reach.points else [])

@@ -73,7 +73,8 @@ def braking_way(bounds: Bounds, value: Array, velocity: Array, period_s: float) 
 
 
 def braking_values(bounds: Bounds, value: Array, velocity: Array, period_s: float) -> Array:
-    """`braking_way` where each axis goes on to brake as hard as it begins to, in one step."""
+    """`braking_way` (N, D) from a value and a velocity (D,), where each axis goes on to brake as
+    hard as it begins to, in one step."""
     hard = deceleration(bounds, value, velocity, period_s)
     speed = np.abs(velocity)
     moving = speed > STILL

@@ -22,8 +22,8 @@ class Constraint(Protocol):
 
 
 def farthest_between(start: Array, end: Array, bend: Array) -> Array:
-    """The most that something is between two values, whose second derivative by the share of the
-    way is at most `bend`: the peak of the parabola that bends as much."""
+    """The most (...,) that something is between two values (...,), whose second derivative by the
+    share of the way is at most `bend` (...,): the peak of the parabola that bends as much."""
     apart = end - start
     inner = np.abs(apart) < bend / 2
     bulge = bend / 8 + apart**2 / (2 * np.where(inner, bend, 1.0)) - np.abs(apart) / 2

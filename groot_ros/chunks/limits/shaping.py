@@ -63,11 +63,11 @@ class MovingAverage:
         self._values: deque[Array] = deque(maxlen=size)
 
     def start(self, value: Array) -> None:
-        """At rest at a value."""
+        """At rest at a value (V,)."""
         self._values.extend([value] * (self._values.maxlen or 1))
 
     def add(self, value: Array) -> Array:
-        """The mean with a new value."""
+        """The mean (V,) with a new value (V,)."""
         self._values.append(value)
         found: Array = means(self._space, np.array(self._values), len(self._values))[0]
         return found

@@ -57,8 +57,8 @@ class ArmByHand:
         return 0.0 < self.operator.moved < self.target.moved
 
     def apart(self, here: Array, now_ns: int) -> str:
-        """How far the device is from the arm where it has to meet it, in words; empty once it
-        has."""
+        """How far the device is from the arm, which is here (V,), where it has to meet it, in
+        words; empty once it has."""
         away = self.target.away(here, now_ns)
         worst = int(np.argmax(np.abs(away)))
         if abs(away[worst]) <= MET:
@@ -150,8 +150,8 @@ class Takeover:
     def chunk(
         self, here: Mapping[str, Array], is_at_rest: bool, now_ns: int, era: int
     ) -> Chunk | None:
-        """The operator's next chunk, where the arms are at values by the names of the signals that
-        chunks hold; None while there is nothing to follow."""
+        """The operator's next chunk, where the arms are at values (V,) by the names of the signals
+        that chunks hold; None while there is nothing to follow."""
         if not self.control.is_of_operator:
             return None
         if silent := next((arm for arm in self.arms if arm.is_silent(now_ns)), None):
@@ -175,7 +175,8 @@ class Takeover:
         now_ns: int,
         era: int,
     ) -> Chunk | None:
-        """The next chunk of the way home, to a goal as in `home_values`; None before it begins."""
+        """The next chunk of the way home, from values (V,) to a goal as in `home_values`; None
+        before it begins."""
         if not self._has_begun:
             if not is_at_rest:
                 return None

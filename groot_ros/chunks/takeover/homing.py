@@ -57,7 +57,7 @@ class Homing:
         }
 
     def begin(self, here: Mapping[str, Array], now_ns: int) -> None:
-        """The arms are led from now on, from values by the names of their signals."""
+        """The arms are led from now on, from values (V,) by the names of their signals."""
         self._nearest, self._nearest_ns = np.inf, now_ns
         for arm in self.arms.values():
             arm.begin(here[arm.signal.name], now_ns)
@@ -65,7 +65,7 @@ class Homing:
     def chunk(
         self, here: Mapping[str, Array], goal: Mapping[str, Array], now_ns: int, era: int
     ) -> Chunk:
-        """The next chunk from where the arms are; those without a home stay there."""
+        """The next chunk from where the arms are (V,); those without a home stay there."""
         values: dict[SignalSpec, Array] = {}
         for name, value in here.items():
             signal = replace(self._robot.arm_of(name).output.signal, name=name)
@@ -80,11 +80,11 @@ class Homing:
         return Chunk(now_ns, round(STEP_S * 1e9), era, signals=signals)
 
     def is_home(self, here: Mapping[str, Array], goal: Mapping[str, Array]) -> bool:
-        """Whether all arms are there."""
+        """Whether all arms, which are here (V,), are at the goal (V,)."""
         return self._away(here, goal) <= NEAR
 
     def stays_away(self, here: Mapping[str, Array], goal: Mapping[str, Array], now_ns: int) -> str:
-        """Why nobody needs to wait any longer, in words; empty while the arms come nearer."""
+        """Why nobody needs to wait any longer, in words; empty while the arms (V,) come nearer."""
         away = self._away(here, goal)
         if away < self._nearest - NEAR / 10:
             self._nearest, self._nearest_ns = away, now_ns

@@ -28,7 +28,8 @@ class Target(Protocol):
     """Where one arm shall go; values are of the signal that its chunks hold."""
 
     def take(self, found: Any) -> None:
-        """What a message says, as `LabelType.read` gives it, finite."""
+        """What a message says, as `LabelType.read` gives it: a pose (7,), joints (J,) and so on,
+        finite."""
 
     def begin(self, here: Array, now_ns: int) -> None:
         """The operator leads from now on, the arm is here (V,)."""
@@ -157,7 +158,7 @@ class LeaderJoints:
             self._rested = self._newest
 
     def begin(self, here: Array, now_ns: int) -> None:
-        """It leads by where it is."""
+        """It leads by where it is, the arm is here (V,)."""
 
     def at(self, here: Array, now_ns: int) -> Array | None:
         return self._known(here, now_ns)

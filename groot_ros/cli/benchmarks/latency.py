@@ -63,7 +63,7 @@ def measure(options: Options) -> dict[str, Any]:
         executed_steps=options.executed_steps,
         workers=options.workers,
     )
-    for _ in with_progress(benchmark.steps(), "trying", benchmark.count):
+    for _ in with_progress(benchmark.steps(), "trying", benchmark.count, "episodes"):
         pass
     return benchmark.result()
 

@@ -25,7 +25,7 @@ def measure(options: Options) -> dict[str, Any]:
     from groot_ros.cli.progress import with_progress
 
     benchmark = RepairBenchmark(options.damages, options.seed, options.first)
-    for _ in with_progress(benchmark.steps(), "damages", options.damages):
+    for _ in with_progress(benchmark.steps(), "repairing", options.damages, "damages"):
         pass
     return benchmark.result()
 

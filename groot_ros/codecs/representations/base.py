@@ -49,7 +49,7 @@ class Representation(ABC):
 
     @abstractmethod
     def values(self, columns: Array) -> Array:
-        """The inverse of `columns`."""
+        """The inverse of `columns`: values, as the kind of the signal has them, of (..., D)."""
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from groot_ros.model.processing.modality import ActionConfig
 from groot_ros.model.processing.relative import action_config
 
 Columns = dict[str, NDArray[Any]]
+Watch = Callable[[Sequence[EpisodeFiles]], Iterable[EpisodeFiles]]
 
 # Numbers are stored as float32, statistics as text.
 TOLERANCE = 1e-5
@@ -51,15 +52,16 @@ class Validation:
         return 1 if self.problems else 0
 
 
-def validate(path: Path) -> Validation:
-    """Check a dataset; UserError only when it is none at all."""
-    dataset = Dataset(path)
-    return _Check(dataset).run()
+def validate(path: Path, watch: Watch = iter) -> Validation:
+    """Check a dataset, with its episodes as `watch` hands them on; UserError only when it is none
+    at all."""
+    return _Check(Dataset(path), watch).run()
 
 
 class _Check:
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, watch: Watch) -> None:
         self._dataset = dataset
+        self._watch = watch
         self._found = Validation(str(dataset.path))
         self._kept: list[Columns] = []
         self._newest: dict[str, tuple[Path, VideoInfo]] = {}
@@ -101,7 +103,7 @@ class _Check:
 
     def _episodes(self) -> Iterator[str]:
         first = 0
-        for episode in self._dataset.episodes:
+        for episode in self._watch(self._dataset.episodes):
             try:
                 columns = self._dataset.columns(episode)
                 self._kept.append(columns)

@@ -42,6 +42,8 @@ class Modulation(NamedTuple):
 
 
 class TimestepEmbedder(nn.Module):
+    """Channels (B, 256) of a time -> embedding (B, dim): two layers."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.linear_1 = nn.Linear(TIME_CHANNELS, dim)

@@ -15,6 +15,8 @@ from torch import Tensor
 
 
 class RopePrecision(enum.Enum):
+    """What the angles of rotary positions are computed in."""
+
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
 

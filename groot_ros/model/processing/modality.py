@@ -16,11 +16,15 @@ Kind = TypeVar("Kind", bound=enum.Enum)
 
 
 class ActionType(enum.Enum):
+    """Whether an action is a pose of the hand, as NVIDIA's configuration names it."""
+
     EEF = "eef"
     NON_EEF = "non_eef"
 
 
 class ActionFormat(enum.Enum):
+    """What the numbers of an action are; the default is numbers as they come."""
+
     DEFAULT = "default"
     XYZ_ROT6D = "xyz+rot6d"
     XYZ_ROTVEC = "xyz+rotvec"

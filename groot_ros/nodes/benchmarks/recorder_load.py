@@ -98,6 +98,7 @@ def _picture(seed: int) -> Image:
 
 
 def main() -> int:
+    """Publish until the time is over; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cameras", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)

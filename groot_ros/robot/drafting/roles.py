@@ -45,6 +45,7 @@ def has(name: str, words: Iterable[str]) -> bool:
 
 
 def is_own(topic: SeenTopic) -> bool:
+    """Whether a node of this package publishes it."""
     return any(part in topic.name for part in OWN)
 
 
@@ -67,4 +68,5 @@ def is_state(topic: SeenTopic) -> bool:
 
 
 def is_grip_joint(joint: str) -> bool:
+    """Whether the name of a joint is that of a gripper."""
     return has(joint, GRIP_JOINT)

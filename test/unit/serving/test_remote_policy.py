@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +55,8 @@ from groot_ros.wire.bounded import WireError
 from groot_ros.wire.flat import read_pose
 from groot_ros.wire.nvidia_wire import Form
 from groot_ros.wire.positronic import to_result
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,15 @@ def opened(url: str, variant: str = "ee_rot6d_joints", **options: Any) -> Iterat
         yield policy
     finally:
         policy.close()
+
+
+def test_the_example_of_a_client_gets_its_chunk() -> None:
+    example = runpy.run_path(str(ROOT / "examples/python/client.py"))
+    model = RecordingModel("ee_rot6d_joints")
+    with gr00t_server(model) as url:
+        chunk = example["main"](url, "ee_rot6d_joints")
+    assert chunk.signals.steps == 16
+    assert model.asked[-1].language == "pick up the red cube"
 
 
 @SERVERS

@@ -23,12 +23,16 @@ def test_bags_say_what_was_done(tmp_path: Path, capsys: pytest.CaptureFixture[st
     arguments = ["--task=reach", "--episodes=1", "--workers=1", f"--output={tmp_path / 'bags'}"]
     assert main(["collect", *arguments]) == 0
     shown = f"look at them: groot-ros view {tmp_path / 'bags'} --robot sim\n"
-    assert capsys.readouterr().out.endswith(shown)
+    assert shown in capsys.readouterr().out
     bag = Bag(tmp_path / "bags" / "reach_01000_red")
     assert bag.info is not None
     assert (bag.info.instruction, bag.info.outcome) == ("reach the red cube", "success")
     with pytest.raises(UserError, match="is not empty"):
         list(collect(Collection("reach", 1, tmp_path / "bags")))
+    before = [path.stat().st_mtime_ns for path in bag.path.iterdir()]
+    assert main(["collect", *arguments, "--resume", "--quiet"]) == 0
+    assert [path.stat().st_mtime_ns for path in bag.path.iterdir()] == before
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("cubes", ["purple", "red red"])

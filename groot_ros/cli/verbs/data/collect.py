@@ -7,6 +7,7 @@ from pathlib import Path
 
 from groot_ros.cli.command import Command
 from groot_ros.cli.common_options import workers_option
+from groot_ros.cli.ending import Ending
 from groot_ros.cli.progress import with_progress
 from groot_ros.files.shell import quoted
 from groot_ros.options import group, option
@@ -34,9 +35,12 @@ class Options:
     )
     time: SimulatedTime = group(title="with --via ros")
     workers: int = workers_option("processes (inprocess)")
+    resume: bool = option(
+        "go on with what was interrupted, episodes that are whole stay (inprocess)", default=False
+    )
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     from groot_ros.sim.collection import Collection, collect
 
     collection = Collection(
@@ -46,6 +50,7 @@ def run(options: Options) -> int:
         cubes=options.cubes,
         seed=options.seed,
         workers=options.workers,
+        resume=options.resume,
     )
     if options.via == "ros":
         from groot_ros.nodes.clients.live_collection import collect_live
@@ -53,11 +58,23 @@ def run(options: Options) -> int:
         recording = collect_live(collection, options.time)
     else:
         recording = collect(collection)
-    outcomes = list(with_progress(recording, "recording", collection.episodes))
-    succeeded = sum(outcomes)
-    print(f"wrote {options.output}: {len(outcomes)} bags, {succeeded} with success")
-    print(f"look at them: groot-ros view {quoted(options.output)} --robot sim")
-    return 0
+    outcomes = list(with_progress(recording, "recording", collection.episodes, "episodes"))
+    succeeded, bags = sum(outcomes), quoted(options.output)
+    return Ending(
+        made=[options.output],
+        facts={"bags": len(outcomes), "succeeded": succeeded},
+        said=[f"wrote {options.output}: {len(outcomes)} bags, {succeeded} with success"],
+        next={
+            "look at them": f"groot-ros view {bags} --robot sim",
+            "make a dataset": f"groot-ros convert --bags {bags} --robot sim "
+            f"--codec ee_rot6d_joints --output DATASET --only-success",
+        },
+    )
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(
+    options=Options,
+    run=run,
+    resumed="the same command goes on with --resume; through the nodes it begins anew in another "
+    "folder",
+)

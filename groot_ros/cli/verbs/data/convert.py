@@ -39,15 +39,12 @@ class Options:
 
 def run(options: Options) -> int:
     from groot_ros.cli.convert_progress import convert_with_progress
-    from groot_ros.data.conversion.convert import convert
 
-    conversion = _conversion(options)
+    report = convert_with_progress(_conversion(options))
     if options.json:
-        report = convert(conversion)
         print(json.dumps(report.to_dict(), indent=2))
     else:
-        report = convert_with_progress(conversion)
-        _print(report)
+        _print(report, options.conversion.codec)
     return report.exit_code
 
 
@@ -68,7 +65,8 @@ def _conversion(options: Options) -> Conversion:
     )
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, codec: str) -> None:
+    from groot_ros.codecs.catalog import find_codec
     from groot_ros.data.review.report import REPORT
 
     episodes = sum(len(episode.parts) for episode in report.episodes)
@@ -88,6 +86,16 @@ def _print(report: Report) -> None:
         print(f"  left out: {failure.sentence}")
     print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
     print(f"look at it: groot-ros view {quoted(report.output)} (or open {report.output}/{REPORT})")
+    print(
+        f"train on it: groot-ros train --input_path {quoted(report.output)} --output_path runs "
+        f"--exp_name NAME --modality_config {find_codec(codec).modality_config}"
+    )
+    if report.failures:
+        print(f"exit code {report.exit_code}: bags were left out, the dataset is whole without")
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(
+    options=Options,
+    run=run,
+    resumed="the same command goes on with --resume, episodes that are whole stay",
+)

@@ -6,20 +6,21 @@ which stays until the new one is whole.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.command import Actions, Command
+from groot_ros.cli.ending import Ending
 from groot_ros.data.datasets.formats import Format
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import argument, group, option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from groot_ros.data.datasets.edits import Edit
     from groot_ros.data.datasets.pieces import Piece
@@ -190,30 +191,15 @@ class Report(Several):
     """Of `groot-ros dataset report`."""
 
 
-def _editing(action: Callable[[Any], Rebuilt]) -> Callable[[Any], int]:
+def _editing(action: Callable[[Any], Rebuilt]) -> Callable[[Any], Ending]:
     """An action that makes one dataset, with what is said of the result."""
 
-    def edit(options: Any) -> int:
+    def edit(options: Any) -> Ending:
         local = _fetched(options)
-        _say(action(local), options.output or _place(local), local.target.dry_run)
-        return 0
+        output = options.output or _place(local)
+        return _ending({output: action(local)}, local.target.dry_run)
 
-    return _resumable(edit)
-
-
-def _resumable(run: Callable[[Any], int]) -> Callable[[Any], int]:
-    def guarded(options: Any) -> int:
-        try:
-            return run(options)
-        except KeyboardInterrupt:
-            print(
-                "interrupted, the dataset is as it was: the same command goes on with the parts "
-                "of videos that are there already",
-                file=sys.stderr,
-            )
-            raise
-
-    return guarded
+    return edit
 
 
 def _place(options: One | Merge) -> Path:
@@ -237,7 +223,7 @@ def _fetched(options: Any) -> Any:
 def _watch(pieces: Sequence[Piece]) -> Iterable[Piece]:
     from groot_ros.cli.progress import with_progress
 
-    return with_progress(pieces, "episodes", len(pieces))
+    return with_progress(pieces, "rewriting", len(pieces), "episodes")
 
 
 def _merge(options: Merge) -> Rebuilt:
@@ -304,23 +290,23 @@ def _apply(options: Apply) -> Rebuilt:
     return apply(options.dataset, options.edits, options.target)
 
 
-def _split(options: Split) -> int:
+def _split(options: Split) -> Ending:
     from groot_ros.data.editing.operations import Target, split
 
     local = _fetched(options)
     target = Target(output=options.output, dry_run=options.dry_run, watch=_watch)
     made = split(local.dataset, lambda dataset: _parts(dataset, options), options.output, target)
-    for name, part in made.items():
-        _say(part, options.output / name, options.dry_run)
-    return 0
+    parts = {options.output / name: part for name, part in made.items()}
+    return _ending(parts, options.dry_run)
 
 
-def _report(options: Report) -> int:
+def _report(options: Report) -> Ending:
+    from groot_ros.cli.progress import with_progress
     from groot_ros.data.datasets.reader import Dataset
     from groot_ros.data.review.report import REPORT, write_report
     from groot_ros.files.hub import is_hub_address
 
-    for path in options.datasets:
+    for path in with_progress(options.datasets, "reporting", len(options.datasets), "datasets"):
         if is_hub_address(path):
             raise UserError(
                 f"{path} is at the hub, where nothing is written: copy it with groot-ros dataset "
@@ -333,8 +319,12 @@ def _report(options: Report) -> int:
                 f"{path / REPORT} cannot be written ({error.strerror}): look at the dataset with "
                 f"groot-ros view {quoted(path)}"
             ) from None
-        print(f"wrote {path / REPORT}", flush=True)
-    return 0
+    made = [path / REPORT for path in options.datasets]
+    return Ending(
+        made=made,
+        said=[f"wrote {path}" for path in made],
+        next={"look at it": f"groot-ros view {quoted(options.datasets[0])}"},
+    )
 
 
 def _parts(dataset: Dataset, options: Split) -> Parts:
@@ -358,42 +348,58 @@ def _parts(dataset: Dataset, options: Split) -> Parts:
     return by_fractions(dataset, shares, options.seed)
 
 
-def _say(made: Rebuilt, output: Path, dry_run: bool) -> None:
-    if made.short:
-        print(f"  {made.short} trimmed episodes left out: shorter than a chunk of actions")
-    for name in made.lost:
-        print(f"  {name} left out: nobody knows how another maker made it")
-    size = f"{made.episodes} episodes, {made.frames} frames"
-    if dry_run:
-        print(f"would write {output}: {size}")
-        return
-    print(f"wrote {output}: {size}")
-    print(f"look at it: groot-ros view {quoted(output)}")
+def _ending(made: Mapping[Path, Rebuilt], dry_run: bool) -> Ending:
+    """What is said of datasets that were made, by their folders."""
+    said, sizes = [], {}
+    for output, dataset in made.items():
+        if dataset.short:
+            said.append(
+                f"  {dataset.short} trimmed episodes left out: shorter than a chunk of actions"
+            )
+        said += [
+            f"  {name} left out: nobody knows how another maker made it" for name in dataset.lost
+        ]
+        written = "would write" if dry_run else "wrote"
+        said.append(f"{written} {output}: {dataset.episodes} episodes, {dataset.frames} frames")
+        sizes[str(output)] = {"episodes": dataset.episodes, "frames": dataset.frames}
+    return Ending(
+        made=[] if dry_run else list(made),
+        facts={"dry_run": dry_run, "datasets": sizes},
+        said=said,
+        next={}
+        if dry_run
+        else {f"look at {path}": f"groot-ros view {quoted(path)}" for path in made},
+    )
 
 
+_command = partial(
+    Command,
+    resumed="the dataset is as it was: the same command goes on with the parts of videos that are "
+    "there already",
+)
 COMMAND = Actions(
     commands={
-        "merge": Command(
+        "merge": _command(
             options=Merge, run=_editing(_merge), summary="several datasets to one, in their order"
         ),
-        "split": Command(options=Split, run=_resumable(_split), summary="one dataset to several"),
-        "delete": Command(options=Delete, run=_editing(_delete), summary="leave episodes out"),
-        "relabel": Command(
+        "split": _command(options=Split, run=_split, summary="one dataset to several"),
+        "delete": _command(options=Delete, run=_editing(_delete), summary="leave episodes out"),
+        "relabel": _command(
             options=Relabel, run=_editing(_relabel), summary="give episodes another instruction"
         ),
-        "trim": Command(options=Trim, run=_editing(_trim), summary="cut the ends of episodes"),
-        "stats": Command(
+        "trim": _command(options=Trim, run=_editing(_trim), summary="cut the ends of episodes"),
+        "stats": _command(
             options=Stats, run=_editing(_stats), summary="make statistics anew from the rows"
         ),
-        "convert": Command(
+        "convert": _command(
             options=Convert, run=_editing(_convert), summary="write LeRobot v2.1 or v3"
         ),
-        "apply": Command(
+        "apply": _command(
             options=Apply,
             run=_editing(_apply),
             summary="carry out an edit list, of the viewer or by hand",
         ),
-        "report": Command(
+        "report": _command(
             options=Report, run=_report, summary="write report.html into datasets of any maker"
         ),
     }

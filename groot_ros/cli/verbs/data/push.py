@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.options import argument, option
 
 
@@ -21,7 +22,7 @@ class Options:
     private: bool = option("for yourself alone", default=False)
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     from groot_ros.data.datasets.reader import is_dataset
     from groot_ros.data.review.card import checkpoint_card, dataset_card
     from groot_ros.files.hub import Kind, push_folder
@@ -40,10 +41,14 @@ def run(options: Options) -> int:
     page = push_folder(
         folder, options.repo, kind, card, is_private=options.private, left_out=left_out
     )
-    print(f"wrote {page}")
     prefix = "hf://datasets/" if kind == "dataset" else "hf://"
-    print(f"==> groot-ros inspect {prefix}{options.repo}")
-    return 0
+    return Ending(
+        facts={"url": str(page)},
+        said=[f"wrote {page}"],
+        next={"look at it": f"groot-ros inspect {prefix}{options.repo}"},
+    )
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(
+    options=Options, run=run, resumed="the same command goes on with the files that are missing"
+)

@@ -7,12 +7,19 @@ removed.
 from __future__ import annotations
 
 import errno
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
+from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
 from groot_ros.options import argument
+
+if TYPE_CHECKING:
+    from groot_ros.data.repair.repair import Repaired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +29,13 @@ class Options:
     bags: tuple[Path, ...] = argument("folder of a bag", metavar="BAG")
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     from groot_ros.data.repair.repair import repair_bag
 
-    for bag in options.bags:
+    done: list[Repaired] = []
+    for bag in with_progress(options.bags, "repairing", len(options.bags), "bags"):
         try:
-            repaired = repair_bag(bag)
+            done.append(repair_bag(bag))
         except OSError as error:
             remedy = (
                 "copy it to where you may write and repair the copy"
@@ -35,9 +43,19 @@ def run(options: Options) -> int:
                 else "make room, then again"
             )
             raise UserError(f"{bag} cannot be repaired here: {error}; {remedy}") from error
-        done = "; ".join(repaired.actions) or "nothing to repair"
-        print(f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {done}")
-    return 0
+    bags = shlex.join(str(one.path) for one in done)
+    return Ending(
+        made=[one.path for one in done if one.actions],
+        facts={"bags": {str(one.path): list(one.actions) for one in done}},
+        said=[
+            f"{one.path}: {one.messages} messages, {one.seconds:.1f} s: "
+            + ("; ".join(one.actions) or "nothing to repair")
+            for one in done
+        ],
+        next={"look at them": f"groot-ros inspect {bags}"} if len(done) == 1 else {},
+    )
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(
+    options=Options, run=run, resumed="no message is lost, the same command repairs the rest"
+)

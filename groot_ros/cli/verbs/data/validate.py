@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groot_ros.cli.command import Command
-from groot_ros.cli.common_options import (
-    json_option,
-)
+from groot_ros.cli.common_options import json_option
+from groot_ros.cli.progress import with_progress
+from groot_ros.files.shell import quoted
 from groot_ros.options import argument
 
 if TYPE_CHECKING:
+    from groot_ros.data.datasets.reader import EpisodeFiles
     from groot_ros.data.review.validate import Validation
 
 
@@ -30,13 +32,17 @@ def run(options: Options) -> int:
 
     found: list[Validation] = []
     for dataset in options.datasets:
-        found.append(validate(dataset))
+        found.append(validate(dataset, _watched))
         if not options.json:
             _say(found[-1])
     if options.json:
         content = [asdict(one) for one in found]
         print(json.dumps(content[0] if len(content) == 1 else {"datasets": content}, indent=2))
     return max(one.exit_code for one in found)
+
+
+def _watched(episodes: Sequence[EpisodeFiles]) -> Iterator[EpisodeFiles]:
+    return with_progress(episodes, "checking", len(episodes), "episodes")
 
 
 def _say(found: Validation) -> None:
@@ -46,6 +52,7 @@ def _say(found: Validation) -> None:
         print(f"warning: {warning}")
     verdict = f"{len(found.problems)} problems" if found.problems else "valid"
     print(f"{found.path}: {found.episodes} episodes, {found.frames} frames, {verdict}", flush=True)
+    print(f"look at it: groot-ros view {quoted(found.path)}", flush=True)
 
 
 COMMAND = Command(options=Options, run=run)

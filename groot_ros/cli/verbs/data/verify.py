@@ -11,6 +11,7 @@ from groot_ros.cli.common_options import (
     json_option,
     robot_option,
 )
+from groot_ros.files.shell import quoted
 from groot_ros.options import option
 
 
@@ -41,6 +42,7 @@ def run(options: Options) -> int:
         print(f"{found.unseen} rows show a time that the live node never observed")
     verdict = "equal" if found.is_equal else "DIFFERENT"
     print(f"dataset and live observations are {verdict} (limit {TOLERANCE:g})")
+    print(f"look at it: groot-ros view {quoted(options.dataset)}")
     return found.exit_code
 
 

@@ -6,6 +6,7 @@ Episodes with what is odd about them, films in step with plots. Nothing leaves t
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -24,8 +25,6 @@ from groot_ros.options import argument, option
 if TYPE_CHECKING:
     from groot_ros.viewer.sheet import Sheet
     from groot_ros.viewer.subject import Subject
-
-LIBRARIES = ("starlette", "uvicorn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +45,12 @@ class Options:
     no_browser: bool = option(
         "only print the URL", default=False, flags=("--no-browser", "--no_browser")
     )
+    json: bool = option("print the URL as a JSON object", default=False)
 
 
 def run(options: Options) -> int:
-    try:
-        from groot_ros.viewer.app import make_app, make_sheet_app
-        from groot_ros.viewer.serve import is_local, listening, serve
-    except ModuleNotFoundError as error:
-        if error.name not in LIBRARIES:
-            raise
-        raise UserError(f"{error.name} is not installed: pip install 'groot_ros[view]'") from None
+    from groot_ros.viewer.app import make_app, make_sheet_app
+    from groot_ros.viewer.serve import is_local, listening, serve
 
     path = local_folder(options.path, "dataset")
     read = _sheet(path)
@@ -74,7 +69,8 @@ def run(options: Options) -> int:
     url = f"http://{shown}:{place.getsockname()[1]}/" + (f"?token={token}" if token else "")
 
     def ready() -> None:
-        print(f"{options.path} at {url} (Ctrl-C ends it)", flush=True)
+        said = f"{options.path} at {url} (Ctrl-C ends it)"
+        print(json.dumps({"url": url}) if options.json else said, flush=True)
         if not options.no_browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.options import option
 
 
@@ -18,12 +19,14 @@ class Options:
     )
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     from groot_ros.doctor.facts import gather_facts
     from groot_ros.share import own_version
 
-    print(json.dumps(asdict(gather_facts()), indent=2) if options.all else own_version())
-    return 0
+    if not options.all:
+        return Ending(facts={"version": own_version()}, said=[own_version()])
+    facts = asdict(gather_facts())
+    return Ending(facts=facts, said=[json.dumps(facts, indent=2)])
 
 
 COMMAND = Command(options=Options, run=run)

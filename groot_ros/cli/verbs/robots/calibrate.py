@@ -53,7 +53,7 @@ def run(options: Options) -> int:
     robot, bags = load_robot(options.robot), find_bags(options.bags)
     check_single(robot, "calibrate measures one arm")
     reading = (read_recording(bag, robot) for bag in bags)
-    found = calibrate(robot, list(with_progress(reading, "reading", len(bags))))
+    found = calibrate(robot, list(with_progress(reading, "reading", len(bags), "bags")))
     write_calibration_plot(found, options.picture)
     if options.output:
         source = robot_path(options.robot)

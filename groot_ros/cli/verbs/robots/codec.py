@@ -6,14 +6,18 @@ A file says how signals become a model's columns and back; see docs/codecs.md.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from groot_ros.cli.command import Actions, Command
 from groot_ros.cli.common_options import (
     json_option,
     robot_option,
 )
+from groot_ros.cli.ending import Ending
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import argument, option
@@ -63,31 +67,37 @@ class CodecList:
     """Of `groot-ros codec list`, which takes none."""
 
 
-def _list(_: CodecList) -> int:
+def _list(_: CodecList) -> Ending:
     from groot_ros.codecs.catalog import codec_path, shipped_codecs
 
-    for file in shipped_codecs():
-        first = codec_path(file.name).read_text().partition("\n")[0]
-        print(f"{file.name:22} {first.removeprefix('# ')}")
-    return 0
+    about = {
+        file.name: codec_path(file.name).read_text().partition("\n")[0].removeprefix("# ")
+        for file in shipped_codecs()
+    }
+    return Ending(
+        facts={"codecs": about}, said=[f"{name:22} {first}" for name, first in about.items()]
+    )
 
 
-def _show(options: CodecShow) -> int:
+def _show(options: CodecShow) -> Ending:
     from groot_ros.codecs.catalog import codec_path, find_codec
     from groot_ros.robot.config import load_robot
 
     if not options.robot:
-        print(codec_path(options.codec).read_text(), end="")
-        return 0
+        text = codec_path(options.codec).read_text()
+        return Ending(facts=yaml.safe_load(text), said=text.splitlines())
     codec = find_codec(options.codec).codec(load_robot(options.robot))
+    facts: dict[str, Any] = {}
+    said = []
     for group, features in (("state", codec.features.state), ("action", codec.features.action)):
-        print(group)
-        for feature in features:
-            print(f"  {feature.key:24} {feature.size:3}  {' '.join(feature.names)}")
-    print("video")
+        facts[group] = {feature.key: list(feature.names) for feature in features}
+        said.append(group)
+        said += [f"  {f.key:24} {f.size:3}  {' '.join(f.names)}" for f in features]
+    said.append("video")
     for key, part in codec.video.parts.items():
-        print(f"  {key:24} {part.width} x {part.height}, {part.fit}, camera {part.camera}")
-    return 0
+        said.append(f"  {key:24} {part.width} x {part.height}, {part.fit}, camera {part.camera}")
+    facts["video"] = {key: asdict(part) for key, part in codec.video.parts.items()}
+    return Ending(facts=facts, said=said)
 
 
 def _check(options: CodecCheck) -> int:
@@ -118,7 +128,7 @@ def _check(options: CodecCheck) -> int:
     return 1 if found else 0
 
 
-def _draft(options: CodecDraft) -> int:
+def _draft(options: CodecDraft) -> Ending:
     from groot_ros.codecs.draft import draft
     from groot_ros.robot.config import load_robot
 
@@ -139,18 +149,19 @@ def _draft(options: CodecDraft) -> int:
     made = draft(foreign, robot)
     said = [f"guessed: {line}" for line in made.guessed]
     said += [f"not known: {line}" for line in made.unknown]
+    facts = {"codec": yaml.safe_load(made.text), "guessed": made.guessed, "unknown": made.unknown}
     if options.output is None:
-        print(made.text + "".join(f"# {line}\n" for line in said), end="")
-        return 0
+        return Ending(facts=facts, said=[*made.text.splitlines(), *(f"# {line}" for line in said)])
     if options.output.exists():
         raise UserError(f"{options.output} is there already: remove it or name another --output")
     options.output.write_text(made.text, encoding="utf-8")
-    print("\n".join([f"wrote {options.output}", *said]))
-    print(
-        f"==> groot-ros codec check {quoted(options.output)} "
-        f"--robot {quoted(options.robot or 'YOUR_ROBOT')}"
+    check = f"groot-ros codec check {quoted(options.output)}"
+    return Ending(
+        made=[options.output],
+        facts=facts,
+        said=[f"wrote {options.output}", *said],
+        next={"then": f"{check} --robot {quoted(options.robot or 'YOUR_ROBOT')}"},
     )
-    return 0
 
 
 COMMAND = Actions(

@@ -15,6 +15,7 @@ from groot_ros.cli.command import Actions, Command
 from groot_ros.cli.common_options import (
     json_option,
 )
+from groot_ros.cli.ending import Ending
 from groot_ros.cli.output_files import check_folder
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
@@ -79,7 +80,7 @@ class RobotDisplay:
     namespace: str = option("of the launch, where it has one", default="")
 
 
-def _display(options: RobotDisplay) -> int:
+def _display(options: RobotDisplay) -> Ending:
     from groot_ros.displays.catalog import write_display
     from groot_ros.robot.config import load_robot
 
@@ -87,12 +88,15 @@ def _display(options: RobotDisplay) -> int:
     write_display(
         load_robot(options.robot), options.program, options.output, namespace=options.namespace
     )
-    print(f"wrote {options.output}")
+    said = [f"wrote {options.output}"]
     if options.program == "rviz":
-        print(f"==> rviz2 -d {quoted(options.output)}")
-    else:
-        print("in Foxglove: Layouts, Import from file, and choose it")
-    return 0
+        return Ending(
+            made=[options.output],
+            said=said,
+            next={"look at it": f"rviz2 -d {quoted(options.output)}"},
+        )
+    said.append("in Foxglove: Layouts, Import from file, and choose it")
+    return Ending(made=[options.output], said=said)
 
 
 def _check(options: RobotCheck) -> int:
@@ -175,7 +179,7 @@ def _confirmed(motion: str) -> bool:
         return False
 
 
-def _new(options: RobotNew) -> int:
+def _new(options: RobotNew) -> Ending:
     from groot_ros.robot.config import load_robot
     from groot_ros.robot.drafting.draft import draft_robot
     from groot_ros.robot.drafting.robot_draft import read_answer
@@ -192,18 +196,20 @@ def _new(options: RobotNew) -> int:
     if sys.stdin.isatty() and not options.no_ask:
         _ask(draft)
     options.output.write_text(draft.text, encoding="utf-8")
-    print(f"wrote {options.output}")
+    said = [f"wrote {options.output}"]
     for kind, notes in (("guessed", draft.guessed), ("not known", draft.open)):
-        for key, note in notes.items():
-            print(f"{kind}: {key}: {note}")
-    for note in draft.left_out:
-        print(f"left out: {note}")
+        said += [f"{kind}: {key}: {note}" for key, note in notes.items()]
+    said += [f"left out: {note}" for note in draft.left_out]
     try:
         load_robot(options.output)
     except UserError as error:
-        print(f"to be filled in before it loads: {error}")
-    print(f"==> groot-ros robot check {quoted(options.output)}")
-    return 0
+        said.append(f"to be filled in before it loads: {error}")
+    return Ending(
+        made=[options.output],
+        facts={"guessed": draft.guessed, "not_known": draft.open, "left_out": draft.left_out},
+        said=said,
+        next={"then": f"groot-ros robot check {quoted(options.output)}"},
+    )
 
 
 def _seen(options: RobotNew) -> list[SeenTopic]:
@@ -213,7 +219,7 @@ def _seen(options: RobotNew) -> list[SeenTopic]:
         from groot_ros.data.review.robot_draft import seen_in_bags
 
         bags = find_bags(options.bag)
-        return seen_in_bags(list(with_progress(bags, "reading", len(bags))))
+        return seen_in_bags(list(with_progress(bags, "reading", len(bags), "bags")))
     if options.urdf:
         return []
     from groot_ros.nodes.clients.operator_node import running_node

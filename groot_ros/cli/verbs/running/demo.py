@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.demo.trace import Summary, Trace, summarize
 from groot_ros.options import group, option
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
@@ -34,7 +35,7 @@ class Options:
     time: SimulatedTime = group(SimulatedTime(real_time_factor=1.0))
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     """Run both policies; 1 when a node died, nothing was executed or the cube was not lifted."""
     from groot_ros.demo.plots import write_chunk_plot
     from groot_ros.nodes.clients.ros2_process import enter_private_domain
@@ -57,11 +58,17 @@ def run(options: Options) -> int:
     write_chunk_plot(traces, options.output / "chunks.png")
     summaries = [summarize(trace) for trace in traces]
     console.print(_table(summaries))
-    console.print(f"{options.output}/ has the films, chunks.png and the bags")
     problems += [problem for summary in summaries for problem in _problems(summary)]
     for problem in problems:
         console.print(f"[red]{problem}[/red]")
-    return 1 if problems else 0
+    names = [*(f"{name}.mp4" for name in NAMES.values()), "chunks.png"]
+    return Ending(
+        made=[options.output / name for name in names],
+        facts={"policies": [asdict(summary) for summary in summaries], "problems": problems},
+        said=[f"{options.output}/ has the films, chunks.png and the bags"],
+        next={"learn it from nothing": "groot-ros learn"},
+        exit_code=1 if problems else 0,
+    )
 
 
 def _run_policy(policy: PolicyChoice, options: Options, problems: list[str]) -> Trace:

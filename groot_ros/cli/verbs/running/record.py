@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.cli.keys import pressed, single_keys
 from groot_ros.errors import UserError
 from groot_ros.options import option
@@ -52,7 +53,7 @@ class Options:
     recorder: str = option("its node (default: /recorder)", default="/recorder")
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     if not sys.stdin.isatty():
         raise UserError(
             "groot-ros record needs a terminal for its keys: without one, call the recorder's "
@@ -65,7 +66,11 @@ def run(options: Options) -> int:
         RecorderKeys(client, Console()).loop()
     finally:
         client.close()
-    return 0
+    values = client.status.values
+    return Ending(
+        facts={name: values.get(name, "") for name in ("episode", "outcome", "instruction")},
+        next={"look at what was recorded": "groot-ros inspect RECORDINGS"},
+    )
 
 
 class RecorderKeys:
@@ -154,4 +159,8 @@ def _cells(topic: TopicStatus) -> list[str]:
     return [topic.name, *(topic.values.get(key, "") for key in keys), topic.problem]
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(
+    options=Options,
+    run=run,
+    resumed="the recorder goes on without you; the same command comes back to it",
+)

@@ -63,7 +63,7 @@ def run(options: Options) -> int:
     conditions = Conditions(options.latency, strategy, options.instruction)
     options.output.mkdir(parents=True, exist_ok=True)
     episodes = _episodes(policy, robot, bags=bags, conditions=conditions, output=options.output)
-    rehearsed = list(with_progress(episodes, "rehearsing", len(bags)))
+    rehearsed = list(with_progress(episodes, "rehearsing", len(bags), "bags"))
     policy.close()
     result = {
         "robot": options.robot,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -59,6 +60,8 @@ class Options:
         default="",
         metavar="NAME",
     )
+
+    json: bool = option("print what is served as a JSON object", default=False)
 
     @property
     def spoken(self) -> str:
@@ -147,12 +150,18 @@ def _exit_soon() -> None:
     timer.start()
 
 
+def _say(options: Options, url: str, served: str) -> None:
+    """That clients may come."""
+    as_json = json.dumps({"url": url, "protocol": options.spoken, "served": served})
+    print(as_json if options.json else f"serving {served} at {url}", flush=True)
+
+
 async def _answer_native(options: Options, thread: ModelThread, token: str) -> None:
     from groot_ros.serving.gr00t_server import Gr00tServer
     from groot_ros.serving.native import NativeModel
 
     def ready(url: str) -> None:
-        print(f"serving {served.folder} in its own keys at {url}", flush=True)
+        _say(options, url, f"{served.folder} in its own keys")
 
     loading = thread.run(lambda: NativeModel.load(options.local, options.embodiment))
     served = (await loading).value
@@ -164,9 +173,7 @@ async def _answer(
     options: Options, checkpoints: Checkpoints, thread: ModelThread, token: str
 ) -> None:
     def ready(url: str) -> None:
-        print(
-            f"serving {options.variant} from {options.local.checkpoints_dir} at {url}", flush=True
-        )
+        _say(options, url, f"{options.variant} from {options.local.checkpoints_dir}")
 
     if options.spoken == "positronic":
         from groot_ros.serving.positronic_server import PositronicServer, ServerConfig

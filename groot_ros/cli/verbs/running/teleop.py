@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.cli.keys import pressed, single_keys
 from groot_ros.errors import UserError
 from groot_ros.options import option
@@ -52,7 +53,7 @@ class Options:
     no_take_over: bool = option("wait until somebody asks for that", default=False)
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     """Publish what the device asks for until q or Ctrl-C."""
     from groot_ros.nodes.clients.operator_node import running_node
     from groot_ros.nodes.clients.teleop_node import TeleopNode
@@ -75,11 +76,10 @@ def run(options: Options) -> int:
         print(ACTIONS, flush=True)
         with suppress(KeyboardInterrupt):
             _serve(node, control)
-    print(
-        "nobody moves the arm now: a policy goes on after `ros2 service call /executor/hand_back "
-        "std_srvs/srv/Trigger`"
+    return Ending(
+        said=["nobody moves the arm now"],
+        next={"let a policy go on": "ros2 service call /executor/hand_back std_srvs/srv/Trigger"},
     )
-    return 0
 
 
 def _serve(node: TeleopNode, control: Keyboard | Joystick) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.options import option
 
 PERIOD_S = 0.25
@@ -35,8 +37,8 @@ class Options:
     seconds: float = option("end after so long; 0: Ctrl-C", default=0.0)
 
 
-def run(options: Options) -> int:
-    """Show the page until Ctrl-C."""
+def run(options: Options) -> Ending:
+    """Show the page until Ctrl-C; what was seen at last."""
     from groot_ros.nodes.clients.operator_node import running_node
     from groot_ros.nodes.clients.watch_node import WatchNode
 
@@ -44,11 +46,26 @@ def run(options: Options) -> int:
     with (
         running_node(WatchNode) as node,
         Live(page(node.seen), console=Console(), auto_refresh=False) as live,
+        suppress(KeyboardInterrupt),
     ):
         while options.seconds == 0 or time.monotonic() < end_s:
             node.spin_for(PERIOD_S)
             live.update(page(node.seen), refresh=True)
-    return 0
+    return Ending(facts=facts(node.seen))
+
+
+def facts(seen: Any) -> dict[str, Any]:
+    """What was seen, for a program; the executor's words are empty while nothing is heard."""
+    state = seen.state
+    return {
+        "activity": state.activity if state else "",
+        "stop_reason": state.stop_reason if state else "",
+        "inference_rate_hz": seen.inference_rate_hz,
+        "command_rate_hz": state.command_rate if state else 0.0,
+        "starved_steps": seen.starved_steps,
+        "refused_chunks": seen.rejected,
+        "problems": {name: text for name, text in seen.problems.items() if text},
+    }
 
 
 def page(seen: Any) -> Group:

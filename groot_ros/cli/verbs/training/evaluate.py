@@ -163,7 +163,7 @@ def _closed_loop(options: Options) -> int:
     films.clear()
     strategy = chosen_strategy(closed.strategy, policy)
     tried = _trials(closed, policy, trials=trials, strategy=strategy, films=films)
-    outcomes = list(with_progress(tried, "trying", trials.count))
+    outcomes = list(with_progress(tried, "trying", trials.count, "scenes"))
     result = {
         "variant": policy.variant,
         "via": closed.via,
@@ -230,7 +230,11 @@ def _open_loop(options: Options) -> int:
         raise UserError("--open-loop compares with a dataset: name it with --dataset")
     checkpoint = next(iter(options.checkpoint), None) or shipped_checkpoint()
     found = compare_each(
-        checkpoint, datasets, options.episodes, embodiment=options.against.embodiment
+        checkpoint,
+        datasets,
+        options.episodes,
+        embodiment=options.against.embodiment,
+        watch=lambda rows: with_progress(rows, "comparing", len(rows), "chunks"),
     )
     results: dict[str, dict[str, Any]] = {}
     for dataset, comparison in zip(datasets, found, strict=True):

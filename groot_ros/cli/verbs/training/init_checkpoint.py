@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.files.shell import quoted
 from groot_ros.options import option
 from groot_ros.robot.config import load_robot
 
@@ -23,14 +25,17 @@ class Options:
     seed: int = option(default=0)
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     from groot_ros.model.tiny.for_robot import checkpoint_spec
     from groot_ros.model.tiny.init import init_checkpoint
 
     spec = checkpoint_spec(find_codec(options.variant), load_robot(options.robot))
     init_checkpoint(options.output, replace(spec, version=options.gr00t), options.seed)
-    print(f"wrote {options.output}: untrained weights, for trying the loop and for training")
-    return 0
+    return Ending(
+        made=[options.output],
+        said=[f"wrote {options.output}: untrained weights, for trying the loop and for training"],
+        next={"look at it": f"groot-ros inspect {quoted(options.output)}"},
+    )
 
 
 COMMAND = Command(options=Options, run=run)

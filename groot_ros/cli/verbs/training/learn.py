@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.carry_out import INTERRUPTED
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.codecs.catalog import find_codec, shipped_codecs
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import option
+from groot_ros.policies.checkpoint.folder import checkpoint_steps
 from groot_ros.sim.tasks import Kind
 
 # The scenes of the evaluation are others again.
 DEMONSTRATION_SCENE, HELD_OUT_SCENE = 1000, 40_000
+# A verb, its arguments, and what is there once it has ended and need not be called again.
+_Step = tuple[str, list[str], Path | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,44 +38,65 @@ class Options:
     seed: int = option("of the training", default=42)
     episodes: int = option("of the evaluation", default=50)
     held_out: int = option("more demonstrations, to compare with only", default=10)
+    resume: bool = option("go on where it was interrupted", default=False)
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> int | Ending:
     """Call the verbs that a user would; ends with the first that fails."""
     from groot_ros.cli.main import main
     from groot_ros.sim.scene import check_cubes
 
     check_cubes(options.cubes)
-    if options.output.exists():
-        raise UserError(f"{options.output} is there already: remove it or name another --output")
-    options.output.mkdir(parents=True)
+    if options.output.exists() and not options.resume:
+        raise UserError(
+            f"{options.output} is there already: go on with --resume, remove it or name another "
+            "--output"
+        )
+    options.output.mkdir(parents=True, exist_ok=True)
     durations_s: dict[str, float] = {}
-    for verb, arguments in _steps(options):
+    for verb, arguments, made in _steps(options):
+        if made and made.exists():
+            continue
         print(f"\n==> groot-ros {verb} {shlex.join(arguments)}", flush=True)
         begin_s = time.monotonic()
         if code := main([verb, *arguments]):
+            if code == INTERRUPTED:
+                raise KeyboardInterrupt
             return code
         name = "open loop" if "--open-loop" in arguments else verb
         durations_s[name] = durations_s.get(name, 0.0) + time.monotonic() - begin_s
-    print("\n".join(_summary(options, durations_s)))
-    return 0
+    sheet, checkpoint = options.output / "evaluation/contact_sheet.png", _checkpoint(options)
+    return Ending(
+        made=[checkpoint, sheet],
+        facts={"duration_s": durations_s},
+        said=list(_summary(options, durations_s)),
+        next={
+            f"{sheet} shows every episode; run it with": "ros2 launch groot_ros policy.launch.py "
+            f"sim:=true variant:={options.variant} checkpoints_dir:={quoted(checkpoint)}"
+        },
+    )
 
 
 def _checkpoint(options: Options) -> Path:
     return Path(options.output / "runs" / options.task / f"checkpoint-{options.steps}")
 
 
-def _steps(options: Options) -> Iterator[tuple[str, list[str]]]:
+def _steps(options: Options) -> Iterator[_Step]:
+    yield from _data_steps(options)
+    yield "validate", [str(options.output / "dataset")], None
+    yield from _training_steps(options)
+
+
+def _data_steps(options: Options) -> Iterator[_Step]:
     variant = find_codec(options.variant)
     # A file of the user's is found by its path alone.
     named = variant.codec_name if variant in shipped_codecs() else options.variant
-    dataset, evaluation = options.output / "dataset", options.output / "evaluation"
-    checkpoint = f"--checkpoint={_checkpoint(options)}"
     for name, episodes, scene in (
         ("", options.demonstrations, DEMONSTRATION_SCENE),
         ("held_out_", options.held_out, HELD_OUT_SCENE),
     ):
         bags, codec = options.output / f"{name}bags", f"--codec={named}"
+        converted = options.output / f"{name}dataset"
         yield (
             "collect",
             [
@@ -80,24 +106,44 @@ def _steps(options: Options) -> Iterator[tuple[str, list[str]]]:
                 f"--output={bags}",
                 "--cubes",
                 *options.cubes,
+                *_resumed(bags),
             ],
+            converted,
         )
-        folder = f"--output={options.output / f'{name}dataset'}"
-        yield "convert", [f"--bags={bags}", "--robot=sim", codec, folder, "--only-success"]
-    yield "validate", [str(dataset)]
+        part = converted.with_name(f"{converted.name}.part")
+        yield (
+            "convert",
+            [
+                f"--bags={bags}",
+                "--robot=sim",
+                codec,
+                f"--output={converted}",
+                "--only-success",
+                *_resumed(part),
+            ],
+            converted,
+        )
+
+
+def _training_steps(options: Options) -> Iterator[_Step]:
+    runs, evaluation = options.output / "runs", options.output / "evaluation"
+    variant, checkpoint = find_codec(options.variant), f"--checkpoint={_checkpoint(options)}"
+    begun = (runs / options.task).is_dir() and checkpoint_steps(runs / options.task)
     yield (
         "train",
         [
-            f"--input_path={dataset}",
-            f"--output_path={options.output / 'runs'}",
+            f"--input_path={options.output / 'dataset'}",
+            f"--output_path={runs}",
             f"--exp_name={options.task}",
             f"--modality_config={variant.modality_config}",
             "--base_model=tiny",
             f"--num_train_steps={options.steps}",
             f"--seed={options.seed}",
+            *(["--resume"] if begun else []),
         ],
+        _checkpoint(options),
     )
-    yield "inspect", [str(_checkpoint(options))]
+    yield "inspect", [str(_checkpoint(options))], None
     yield (
         "evaluate",
         [
@@ -106,6 +152,7 @@ def _steps(options: Options) -> Iterator[tuple[str, list[str]]]:
             f"--dataset={options.output / 'held_out_dataset'}",
             f"--output={evaluation}",
         ],
+        None,
     )
     yield (
         "evaluate",
@@ -117,7 +164,12 @@ def _steps(options: Options) -> Iterator[tuple[str, list[str]]]:
             "--cubes",
             *options.cubes,
         ],
+        None,
     )
+
+
+def _resumed(begun: Path) -> list[str]:
+    return ["--resume"] if begun.exists() else []
 
 
 def _summary(options: Options, durations_s: dict[str, float]) -> Iterator[str]:
@@ -143,11 +195,6 @@ def _summary(options: Options, durations_s: dict[str, float]) -> Iterator[str]:
     yield f"\n{options.variant} learnt to {options.task} in {minutes:.1f} min"
     for name, duration_s in durations_s.items():
         yield f"  {name:<10} {duration_s:6.0f} s  {results.get(name, '')}".rstrip()
-    yield f"{output / 'evaluation/contact_sheet.png'} shows every episode; run it with"
-    yield (
-        "  ros2 launch groot_ros policy.launch.py sim:=true "
-        f"variant:={options.variant} checkpoints_dir:={quoted(_checkpoint(options))}"
-    )
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(options=Options, run=run, resumed="the same command goes on with --resume")

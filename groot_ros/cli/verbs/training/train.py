@@ -11,6 +11,7 @@ from typing import Any
 
 from groot_ros.cli.arguments import add_options, add_settings, given_settings, read_options
 from groot_ros.cli.command import Command
+from groot_ros.cli.ending import Ending
 from groot_ros.files.shell import quoted
 from groot_ros.options import option
 from groot_ros.training.config import TrainConfig, make_config, read_yaml
@@ -35,25 +36,33 @@ def read(cls: type[Options], namespace: argparse.Namespace) -> Options:
     return replace(read_options(cls, namespace), given=given)
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> int | Ending:
     file = read_yaml(options.config) if options.config else {}
     config = make_config({**file, **options.given})
     from groot_ros.training.run import train
     from groot_ros.viewer.training_run import REPORT
 
     checkpoint = train(config)
-    if os.environ.get("RANK", "0") == "0":
-        print(f"wrote {checkpoint}")
-        print(
-            f"look at it: groot-ros view {quoted(config.run_path)} "
-            f"(or open {config.run_path}/{REPORT})"
-        )
-        datasets = " ".join(quoted(path) for path, _, _ in config.inputs)
-        print(
-            f"compare it: groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
-            f"--dataset {datasets}"
-        )
-    return 0
+    if os.environ.get("RANK", "0") != "0":
+        return 0
+    report = config.run_path / REPORT
+    datasets = " ".join(quoted(path) for path, _, _ in config.inputs)
+    return Ending(
+        made=[checkpoint, report],
+        said=[f"wrote {checkpoint}", f"its curves and predictions: {report}"],
+        next={
+            "look at it": f"groot-ros view {quoted(config.run_path)}",
+            "compare it": f"groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
+            f"--dataset {datasets}",
+        },
+    )
 
 
-COMMAND = Command(options=Options, run=run, add=add, read=read)
+COMMAND = Command(
+    options=Options,
+    run=run,
+    resumed="what was trained is in the newest checkpoint of the run, from which the same command "
+    "goes on with --resume; without a checkpoint it begins anew",
+    add=add,
+    read=read,
+)
