@@ -18,8 +18,6 @@ BLOCK = re.compile(r"```bash\n(.*?)```(?:(\n+)```text\n.*?```)?", re.DOTALL)
 MARK = "\u2020"
 # Longer outputs are cut in the middle.
 MOST_LINES = 28
-# What differs from run to run on every machine and tells nothing.
-NOISE = re.compile(r"^(WARNING: |.*warn).*|^$", re.MULTILINE)
 
 
 def page_with_outputs(text: str) -> str:
@@ -34,7 +32,7 @@ def _run(block: re.Match[str]) -> str:
             printed += run(command)
     if block[2] is None:
         return block[0]
-    lines = [line for line in printed.splitlines() if not NOISE.match(line)]
+    lines = [line for line in printed.splitlines() if line.strip()]
     if len(lines) > MOST_LINES:
         half = MOST_LINES // 2
         lines = [*lines[:half], "...", *lines[-half:]]

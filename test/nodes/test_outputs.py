@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,6 +157,17 @@ def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -
     last = graph.wait_for(lambda: sent and sent[-1], "the end").twist
     assert last.linear == Vector3() and last.angular == Vector3()
     output.close()
+
+
+def test_the_output_of_the_page_on_extending_sends_millimetres(graph: Graph) -> None:
+    page = (Path(__file__).parents[2] / "docs/extending.md").read_text()
+    names: dict[str, Any] = {}
+    exec(page.partition("# millimetre_poses.py\n")[2].partition("```")[0], names)
+    output = names["MillimetrePoses"](graph.node, "target", ROBOT)
+    pose = np.array([0.5, -0.2, 0.3, 0.0, 1.0, 0.0, 0.0])
+    setpoint = Setpoint.of(EE_POSE, pose, {}, np.zeros(6))
+    place = output.message(Command(setpoint, joint_motion(), NOW_NS, NOW_NS)).pose.position
+    assert (place.x, place.y, place.z) == pytest.approx((500.0, -200.0, 300.0))
 
 
 def test_a_stream_of_joints(graph: Graph) -> None:
