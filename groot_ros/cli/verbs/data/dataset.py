@@ -348,6 +348,10 @@ def _parts(dataset: Dataset, options: Split) -> Parts:
     return by_fractions(dataset, shares, options.seed)
 
 
+def _look(path: Path, made: Mapping[Path, Rebuilt]) -> str:
+    return "look at it" if len(made) == 1 else f"look at {path.name}"
+
+
 def _ending(made: Mapping[Path, Rebuilt], dry_run: bool) -> Ending:
     """What is said of datasets that were made, by their folders."""
     said, sizes = [], {}
@@ -368,7 +372,7 @@ def _ending(made: Mapping[Path, Rebuilt], dry_run: bool) -> Ending:
         said=said,
         next={}
         if dry_run
-        else {f"look at {path}": f"groot-ros view {quoted(path)}" for path in made},
+        else {_look(path, made): f"groot-ros view {quoted(path)}" for path in made},
     )
 
 
