@@ -93,7 +93,7 @@ def test_positronics_server_of_groot_is_understood(
         chunk = policy.predict(seen)
         policy.close()
         server.stdin.close()
-        asked, ended = json.loads(server.stdout.read())
+        drafts_end, asked, ended = json.loads(server.stdout.read())
     assert [key.key for key in drafted.state] == list(asked["state"])
     assert {key.key for key in drafted.action} == {"joint_position", "gripper_position"}
     assert dict(drafted.video) == dict.fromkeys(asked["video"], (320, 180))
@@ -103,4 +103,4 @@ def test_positronics_server_of_groot_is_understood(
     np.testing.assert_allclose(chunk.signals["joint_position"], meant, atol=1e-6)
     assert asked["video"]["wrist_image_left"] == [1, 1, 180, 320, 3]
     assert asked["state"]["eef_9d"] == [1, 1, 9] and asked["text"] == [["pick up the red cube"]]
-    assert ended == "ended"
+    assert (drafts_end, ended) == ("ended", "ended")
