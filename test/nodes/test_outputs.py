@@ -122,6 +122,11 @@ def test_twists_lead_back_to_the_pose(graph: Graph) -> None:
     output.close()
 
 
+def row(message: TwistStamped) -> list[float]:
+    parts = message.twist.linear, message.twist.angular
+    return [getattr(part, axis) for part in parts for axis in "xyz"]
+
+
 def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -> None:
     output = TwistOutput(graph.node, "twist", ROBOT)
     sent = graph.collect(TwistStamped, "twist")
@@ -140,9 +145,13 @@ def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -
             NOW_NS,
             None if index % 7 == 0 else measured,
         )
-        twist = output.message(command).twist
-        for part, value in enumerate((twist.linear, twist.angular)):
-            twists[index, 3 * part : 3 * part + 3] = value.x, value.y, value.z
+        twists[index] = row(output.message(command))
+    ends = [twists[-1]]
+    while not output.cease():
+        ends.append(graph.wait_for(lambda: len(sent) == len(ends) and row(sent[-1]), "a step"))
+    last = graph.wait_for(lambda: len(sent) == len(ends) and sent[-1], "the end").twist
+    assert last.linear == Vector3() and last.angular == Vector3() and len(ends) > 2
+    twists = np.array([*twists, *ends[1:], np.zeros(6)])
     changes = np.diff(twists, axis=0) * ROBOT.output.rate_hz
     for part, (speed, acceleration) in enumerate(
         (
@@ -153,9 +162,6 @@ def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -
         columns = slice(3 * part, 3 * part + 3)
         assert np.linalg.norm(twists[:, columns], axis=1).max() <= speed * 1.001
         assert np.linalg.norm(changes[:, columns], axis=1).max() <= acceleration * 1.001
-    output.cease()
-    last = graph.wait_for(lambda: sent and sent[-1], "the end").twist
-    assert last.linear == Vector3() and last.angular == Vector3()
     output.close()
 
 

@@ -72,9 +72,8 @@ class ArmsPublisher:
             grip_goals={GRIP.name: command.grip_goals.get(grip)},
         )
 
-    def cease(self) -> None:
-        for arm in self._arms.values():
-            arm.cease()
+    def cease(self) -> bool:
+        return all([arm.cease() for arm in self._arms.values()])
 
     def close(self) -> None:
         for arm in self._arms.values():
@@ -104,8 +103,8 @@ class SpanningPublisher:
             if (closure := command.setpoint.closure_of(name)) is not None:
                 grip.send(closure)
 
-    def cease(self) -> None:
-        self._all.cease()
+    def cease(self) -> bool:
+        return self._all.cease()
 
     def close(self) -> None:
         self._all.close()

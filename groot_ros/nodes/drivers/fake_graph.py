@@ -109,10 +109,9 @@ class FakeOnlyPublisher:
                 throttle_duration_sec=5.0,
             )
 
-    def cease(self) -> None:
-        """Nothing more is commanded for now."""
-        if not self._graph.rivals():
-            self._commands.cease()
+    def cease(self) -> bool:
+        """Nothing more is commanded for now; what was not sent does not go on."""
+        return bool(self._graph.rivals()) or self._commands.cease()
 
     def close(self) -> None:
         self._commands.close()

@@ -46,7 +46,7 @@ class CommandOutput(Protocol):
     """What takes commands: a profile, on one topic, or all that a robot file names."""
 
     def send(self, command: Command) -> None: ...
-    def cease(self) -> None: ...
+    def cease(self) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -63,9 +63,12 @@ class _Stream(ABC):
     def send(self, command: Command) -> None:
         self._publisher.publish(self.message(command))
 
-    def cease(self) -> None:
-        """No command follows for now; a place that was commanded is an end."""
-        return
+    def cease(self) -> bool:
+        """No command follows for now: asked once a period until it is True, nothing goes on.
+
+        A place that was commanded is an end.
+        """
+        return True
 
     @property
     def is_heard(self) -> bool:
@@ -110,9 +113,12 @@ class TwistOutput(_Stream):
             velocity = velocity + TWIST_GAIN_HZ * PoseSpace().difference(pose, command.measured)
         return self._twist(self._within(velocity), command.stamp_ns)
 
-    def cease(self) -> None:
-        """A velocity controller goes on as it was told last."""
-        self._publisher.publish(self._twist(np.zeros(6), self._node.get_clock().now().nanoseconds))
+    def cease(self) -> bool:
+        """A velocity controller goes on as it was told last, so that it is told to stop; what was
+        still missing to the pose ends within the limits."""
+        stamp_ns = self._node.get_clock().now().nanoseconds
+        self._publisher.publish(self._twist(self._within(np.zeros(6)), stamp_ns))
+        return not self._sent.any()
 
     def _within(self, velocity: Array) -> Array:
         """The velocity (6,) that is as near as the limits allow after the last one."""
@@ -206,9 +212,10 @@ class TrajectoryOutput(_Stream):
         self._sent, self._sent_grip = command.motion, grip
         self._publisher.publish(self.message(command))
 
-    def cease(self) -> None:
+    def cease(self) -> bool:
         """The next motion begins anew, its gripper where it is known to be."""
         self._ramp = self._followed = None
+        return True
 
     def message(self, command: Command) -> JointTrajectory:
         least_s = grip_time_s(command, self._grip_speed)
@@ -301,8 +308,8 @@ class CommandPublisher:
         if self._grip and command.setpoint.closure is not None:
             self._grip.send(command.setpoint.closure)
 
-    def cease(self) -> None:
-        self._arm.cease()
+    def cease(self) -> bool:
+        return self._arm.cease()
 
     def close(self) -> None:
         self._arm.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from contextlib import AbstractContextManager
 
@@ -102,6 +103,9 @@ class Commanding:
         with self._guard:
             self._motion.release(self._node.now_ns())
         self._cease()
+        while self._is_commanding:
+            time.sleep(1.0 / self._robot.output.rate_hz)
+            self._cease()
         self.report_ended()
 
     def close(self) -> None:
@@ -157,10 +161,9 @@ class Commanding:
         return self._periods.due(), self._periods.behind_ns
 
     def _cease(self) -> None:
-        """Nothing is commanded any more: what would go on all the same is told to stop."""
-        if self.output and self._is_commanding:
-            self.output.cease()
-        self._is_commanding = False
+        """Nothing is commanded any more: what would go on all the same is told to stop, which
+        may take some periods."""
+        self._is_commanding = bool(self.output and self._is_commanding and not self.output.cease())
 
     def _send(self, command: Command) -> None:
         if self.output:
