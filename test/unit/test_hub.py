@@ -142,7 +142,7 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
         assert "does not let you write to me/new: log in" in refused[2]
         code, said, errors = done
         assert code == 0, errors
-        assert "==> groot-ros inspect hf://me/new" in said
+        assert "look at it: groot-ros inspect hf://me/new" in said
     finally:
         hub.close()
     pushed = hub.pushed["me/new"]

@@ -260,6 +260,6 @@ def test_several_are_validated_and_reported_each(
     assert main(["validate", *map(str, copies)]) == 1
     said = capsys.readouterr().out
     assert f"{copies[0]}: 3 episodes, 75 frames, " in said
-    assert said.endswith(f"{copies[1]}: 2 episodes, 55 frames, valid\n")
+    assert f"{copies[1]}: 2 episodes, 55 frames, valid\nlook at it: " in said
     assert main(["dataset", "report", str(copies[1])]) == 0
     assert "so101" in (copies[1] / "report.html").read_text()
