@@ -104,7 +104,7 @@ from groot_ros.training import run
 class Limit(run.ProgressReport):
     def on_train_begin(self, *args, **kwargs):
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (used + 60 * 2**20,) * 2)
 
 run.ProgressReport = Limit
 sys.exit(main())
@@ -112,7 +112,7 @@ sys.exit(main())
 
 
 def test_lack_of_memory_is_one_sentence(dataset: Path, tmp_path: Path) -> None:
-    given = options(dataset, tmp_path, "large", batch_size=4000, num_train_steps=1)
+    given = options(dataset, tmp_path, "large", batch_size=800, num_train_steps=1)
     command = [sys.executable, "-c", SMALL_MACHINE, "train"]
     command += [f"--{name}={value}" for name, value in given.items()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
