@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def find_codec(name: str) -> CodecFile:
     if found := of_codec.get(name):
         return found
     if os.path.isfile(path := user_path(name)):
-        return _read(path)
+        return replace(_read(path), file=path)
     raise UserError(
         f"codec {name!r} is unknown, expected one of {', '.join(codec_names())}, or the path of a "
         "codec file"

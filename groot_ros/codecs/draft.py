@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from groot_ros.codecs.codec import FPS, HORIZON, VideoPart
+from groot_ros.codecs.file import CodecFile
 from groot_ros.codecs.keys import FILL_IN
 from groot_ros.codecs.parts import NOW
 from groot_ros.codecs.pose_frame import PoseFrame, pose_link
@@ -97,6 +98,12 @@ class Draft:
         flow = yaml.safe_dump({key: value}, default_flow_style=True, sort_keys=False, width=1000)
         line = indent + flow.strip().removeprefix("{").removesuffix("}")
         self.lines.append(line + (f"  # {comment}" if comment else ""))
+
+
+def copied(codec: CodecFile, source: str) -> Draft:
+    """A codec file that somebody tells whole: nothing is guessed."""
+    values = yaml.safe_dump(dict(codec.values), sort_keys=False, default_flow_style=None)
+    return Draft([f"# As {source} has it.", "", *values.splitlines()])
 
 
 def draft(foreign: Foreign, robot: RobotConfig | None) -> Draft:

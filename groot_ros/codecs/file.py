@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -81,6 +82,7 @@ class CodecFile:
         horizon: steps of a chunk.
         relative_keys: action keys that the model's processor makes relative to the observed state.
         values: all of it, as it was read.
+        file: where a user's own lies; None of others.
     """
 
     name: str
@@ -96,6 +98,7 @@ class CodecFile:
     embodiment_tag: str = ""
     relative_keys: tuple[str, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
 
     @property
     def relative(self) -> bool:

@@ -93,6 +93,15 @@ def storage_of(folder: Path) -> Path:
     return found
 
 
+def shown_name(folder: Path) -> str:
+    """How others know a folder: its address at the hub where it is from there, else its name."""
+    storage = storage_of(folder)
+    kind, _, repo = storage.name.partition("--")
+    if storage == folder.resolve():
+        return storage.name
+    return ("hf://datasets/" if kind == "datasets" else "hf://") + repo.replace("--", "/", 1)
+
+
 def push_folder(
     folder: Path, repo: str, kind: Kind, card: str, *, is_private: bool, left_out: Sequence[str]
 ) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groot_ros.codecs.catalog import OWN_KEY
-from groot_ros.model.checkpoint.metadata import EMBODIMENT, EMBODIMENTS
+from groot_ros.files.hub import shown_name
+from groot_ros.model.checkpoint.metadata import DATASETS, EMBODIMENT, EMBODIMENTS
 from groot_ros.training.data.source import Source
 from groot_ros.training.data.table import dataset_hash
 
@@ -36,6 +37,7 @@ def training_metadata(
     return {
         "format": 1,
         **known,
+        DATASETS: [shown_name(source.dataset.path) for source in sources],
         "dataset": datasets[0] if len(datasets) == 1 else _together(mixed),
         "versions": {
             name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
 
 BATCH = 32
+# What NVIDIA's Gr00tSimPolicyWrapper takes for `task`: some of its environments say it so.
+TASK, COARSE_ACTION = "task", "annotation.human.coarse_action"
+# Of what a client sent, in an error.
+SHOWN_KEYS = 20
 
 
 def to_inputs(observation: Any, modality: Modality) -> list[ModelInput]:
@@ -20,12 +25,13 @@ def to_inputs(observation: Any, modality: Modality) -> list[ModelInput]:
 
     video {key: (B, T, H, W, 3)}, state {key: (B, T, D)}, language {key: B lists of a sentence}, or
     the flat names of NVIDIA's simulators: `video.key`, `state.key`, language key: B sentences.
-    WireError names a part that is not so; whether keys and sizes fit is the model's to say.
+    Keys that the model does not read are left out, as NVIDIA's policies leave them. WireError
+    names a part that is missing or not so; whether sizes fit is the model's to say.
     """
     if is_flat(observation):
-        observation = _nested(observation, modality.language_key)
-    video = _arrays(observation, "video", 5)
-    state = _arrays(observation, "state", 3)
+        observation = _nested(observation)
+    video = _arrays(observation, "video", 5, modality.video_keys)
+    state = _arrays(observation, "state", 3, modality.state)
     sizes = {len(array) for array in (*video.values(), *state.values())}
     if len(sizes) != 1 or not 1 <= (batch := sizes.pop()) <= BATCH:
         raise WireError(
@@ -64,14 +70,16 @@ def is_flat(observation: Any) -> bool:
     )
 
 
-def _nested(observation: dict[Any, Any], language_key: str) -> dict[str, Any]:
+def _nested(observation: dict[Any, Any]) -> dict[str, Any]:
     parts: dict[str, Any] = {"video": {}, "state": {}, "language": {}}
     for name, value in observation.items():
         part, _, key = str(name).partition(".")
         if part in ("video", "state"):
             parts[part][key] = value
-        elif name == language_key:
-            parts["language"][name] = list(value) if isinstance(value, list | tuple) else value
+        else:
+            parts["language"][name] = value
+    if COARSE_ACTION in parts["language"]:
+        parts["language"].setdefault(TASK, parts["language"][COARSE_ACTION])
     return parts
 
 
@@ -119,10 +127,13 @@ def modality_reply(modality: Modality) -> dict[str, Any]:
     }
 
 
-def _arrays(observation: Any, part: str, dimensions: int) -> dict[str, Any]:
-    arrays = observation.get(part) if isinstance(observation, dict) else None
-    if not isinstance(arrays, dict) or not arrays:
+def _arrays(observation: Any, part: str, dimensions: int, keys: Collection[str]) -> dict[str, Any]:
+    sent = observation.get(part) if isinstance(observation, dict) else None
+    if not isinstance(sent, dict) or not sent:
         raise WireError(f"the observation has no {part!r}, expected a dict of arrays")
+    if missing := [key for key in keys if key not in sent]:
+        raise WireError(_missing(part, missing, sent))
+    arrays = {key: sent[key] for key in keys}
     for key, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.ndim != dimensions:
             found = f"{array.ndim} dimensions" if isinstance(array, np.ndarray) else "no array"
@@ -132,10 +143,19 @@ def _arrays(observation: Any, part: str, dimensions: int) -> dict[str, Any]:
     return arrays
 
 
+def _missing(part: str, missing: Iterable[str], sent: Iterable[Any]) -> str:
+    found = ", ".join(f"{key!r:.60}" for key in islice(sent, SHOWN_KEYS)) or "nothing"
+    return (
+        f"the observation has no {part} {', '.join(map(repr, missing))}, only {found}: send the "
+        "keys that get_modality_config names"
+    )
+
+
 def _sentences(observation: Any, key: str, batch: int) -> list[str]:
     language = observation.get("language")
     if not isinstance(language, dict) or key not in language:
-        raise WireError(f"the observation has no language {key!r}")
+        sent = language if isinstance(language, dict) else ()
+        raise WireError(_missing("language", [key], sent))
     sentences = language[key]
     if not isinstance(sentences, list) or len(sentences) != batch:
         raise WireError(f"language {key!r} is no list of {batch}, one entry per batch")

@@ -9,11 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from served_models import GENEROUS_S, RecordingModel, expected_steps, observation
-from test_remote_policy import positronic_server
+from served_models import (
+    GENEROUS_S,
+    RecordingModel,
+    expected_steps,
+    observation,
+    positronic_server,
+)
 
 from groot_ros.codecs.catalog import find_codec
-from groot_ros.policies.remote.codec_draft import foreign_server
+from groot_ros.policies.remote.codec_draft import told_by_server
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
@@ -85,7 +90,7 @@ def test_positronics_server_of_groot_is_understood(
     with subprocess.Popen(command, env=theirs.variables, text=True, **pipes) as server:
         assert server.stdin and server.stdout
         url = f"ws://127.0.0.1:{int(server.stdout.readline())}"
-        drafted = foreign_server(url, "oxe_droid_relative_eef_relative_joint", "POLICY_TOKEN")
+        drafted = told_by_server(url, "oxe_droid_relative_eef_relative_joint", "POLICY_TOKEN")
         config = RemoteConfig(url, GENEROUS_S, token_env="POLICY_TOKEN")
         policy = RemotePolicy(config, find_codec(str(codec)), load_robot("sim"))
         policy.open()

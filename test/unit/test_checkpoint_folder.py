@@ -76,6 +76,10 @@ def test_a_run_of_lerobot_holds_its_steps_in_checkpoints(tmp_path: Path) -> None
     [
         ({"pytorch_model.bin": ""}, "pytorch_model.bin is pickled Python, .* never loaded"),
         (
+            {"model.PT": "", "optimizer.pt": "", "pytorch_model.bin": ""},
+            "model.PT, optimizer.pt, pytorch_model.bin are pickled Python",
+        ),
+        (
             {"adapter_config.json": '{"base_model_name_or_path": "nvidia/GR00T-N1.7-3B"}'},
             "PEFT adapter of nvidia/GR00T-N1.7-3B, not a whole model: merge it",
         ),

@@ -8,25 +8,29 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from droid_folder import write_droid
 from one_arm import ONE_ARM
+from served_models import gr00t_server, openpi_server, positronic_server
 
 from groot_ros.cli.main import main, parse
-from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.catalog import codec_path, find_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
+from groot_ros.policies.checkpoint.local import LoadedModel, load_model
 from groot_ros.policies.factory import PolicyChoice, make_policy
-from groot_ros.policies.remote.connection import Handshake
+from groot_ros.policies.remote.connection import Handshake, RemoteConfig
 from groot_ros.policies.remote.handshake import check_remote_fit
 from groot_ros.robot.config import load_robot, robot_path
 from groot_ros.signals.signals import arm_signals
 
 ROBOT = load_robot("sim")
+SERVER = RemoteConfig("gr00t://box:5555", token_env="TOKEN")
 HISTORIES = ("history of state", "history of video")
 LAUNCHED = Path(__file__).parents[2] / "launch" / "policy.launch.py"
 LAUNCH_ARGUMENTS = set(re.findall(r'"([a-z_]+)"', LAUNCHED.read_text()))
@@ -175,7 +179,7 @@ def assert_commands(rows: list[str]) -> None:
             "ee",
             "sim",
             ["codec"],
-            "robot:=sim policy:=remote policy_url:=gr00t://box:5555 variant:=ee_rot6d",
+            "policy_url:=gr00t://box:5555 policy_token_env:=TOKEN variant:=ee_rot6d",
         ),
         (
             Handshake(description={"base_frame": "world", "robot": "franka"}),
@@ -217,7 +221,7 @@ def assert_commands(rows: list[str]) -> None:
             "ee",
             "sim",
             ["state", "action", "cameras", "picture wrist_image", *HISTORIES],
-            "groot-ros codec draft --url gr00t://box:5555 --robot sim --output mine.yaml",
+            "codec draft --url gr00t://box:5555 --token-env TOKEN --robot sim --output mine.yaml",
         ),
     ],
 )
@@ -226,7 +230,7 @@ def test_what_mends_a_server_that_does_not_fit_is_a_command(
 ) -> None:
     file, config = find_codec(variant), load_robot(robot)
     with pytest.raises(UserError) as caught:
-        check_remote_fit("gr00t://box:5555", handshake, file, file.codec(config), config)
+        check_remote_fit(SERVER, handshake, file, file.codec(config), config)
     rows = str(caught.value).splitlines()[2:]
     assert [row.split("  ")[1] for row in rows] == kinds
     assert all(remedy in row for row in rows)
@@ -256,3 +260,39 @@ def test_the_last_column_drafts_a_codec_that_fits(
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(commands.pop())) == 0
     make_policy(PolicyChoice("local", "mine.yaml", LocalPolicyConfig(str(folder))), robot).open()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """A model whose codec does not ship."""
+    folder = tmp_path_factory.mktemp("lab")
+    text = (
+        codec_path("ee_rot6d_joints").read_text().replace("codec: ee_rot6d_joints", "codec: lab")
+    )
+    (file := folder / "lab.yaml").write_text(text.replace("width: 224", "width: 320"))
+    made = ["init-checkpoint", f"--variant={file}", f"--output={folder / 'model'}"]
+    assert main(made) == 0
+    config = LocalPolicyConfig(str(folder / "model"), device="cpu")
+    return load_model(config, find_codec(str(file)), ROBOT)
+
+
+@pytest.mark.parametrize("server", [gr00t_server, positronic_server, openpi_server])
+def test_the_last_column_takes_the_codec_of_a_server_of_this_package(
+    server: Any, lab: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKEN", "secret")
+    with server(lab, token="secret") as url:
+        config = RemoteConfig(url, token_env="TOKEN")
+        with pytest.raises(UserError) as caught:
+            make_policy(PolicyChoice("remote", "ee", remote=config), ROBOT).open()
+        rows = str(caught.value).splitlines()[2:]
+        assert any(row.split("  ")[1] == "codec" for row in rows)
+        commands = {row.partition("groot-ros ")[2] for row in rows}
+        assert len(commands) == 1
+        assert main(shlex.split(commands.pop())) == 0
+        assert find_codec("mine.yaml").values == lab.variant.values
+        policy = make_policy(PolicyChoice("remote", "mine.yaml", remote=config), ROBOT)
+        policy.open()
+        assert len(policy.predict(observation())) == 16
+        policy.close()

@@ -19,7 +19,7 @@ from droid_folder import write_droid
 from hub_server import HubServer
 
 from groot_ros.codecs.catalog import find_codec
-from groot_ros.files.hub import storage_of
+from groot_ros.files.hub import shown_name, storage_of
 from groot_ros.robot.config import load_robot
 from groot_ros.share import share_file
 
@@ -116,6 +116,7 @@ def test_files_of_a_cached_folder_lie_beside_its_snapshots(tmp_path: Path) -> No
     assert storage_of(below) == below
     (below.parents[2] / "blobs").mkdir()
     assert storage_of(below) == storage_of(below.parent) == below.parents[2]
+    assert shown_name(below) == "hf://datasets/me/picks" and shown_name(tmp_path) == tmp_path.name
 
 
 def test_nothing_takes_the_place_of_a_dataset_at_the_hub(tmp_path: Path) -> None:
@@ -134,10 +135,18 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     small.mkdir()
     for name in ("config.json", "groot_ros.json", "processor_config.json", "statistics.json"):
         shutil.copy(SHIPPED / name, small)
+    own = json.loads((small / "groot_ros.json").read_text())
+    own["datasets"] = ["picks", "hf://datasets/me/others"]
+    (small / "groot_ros.json").write_text(json.dumps(own))
+    (results := tmp_path / "evaluation").mkdir()
+    evaluation = {"successes": 9, "episodes": 10, "interval": [0.6, 0.98]}
+    (results / "evaluation.json").write_text(json.dumps(evaluation))
     hub = HubServer(tmp_path, token="secret")
     try:
-        home, command = tmp_path / "home", ["push", str(small), "me/new"]
-        refused, done = groot_ros(hub.url, home, command, command, tokens=["", "secret"])
+        home, command = tmp_path / "home", ["push", str(small), "me/new", "--evaluation"]
+        commands = [[*command, str(small)], *[[*command, str(results)]] * 2]
+        without, refused, done = groot_ros(hub.url, home, *commands, tokens=["", "", "secret"])
+        assert without[0] == 2 and "has no evaluation.json: give the folder" in without[2]
         assert refused[0] == 2
         assert "does not let you write to me/new: log in" in refused[2]
         code, said, errors = done
@@ -150,4 +159,7 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     _, head, text = pushed["README.md"].decode().split("---\n", 2)
     assert yaml.safe_load(head)["pipeline_tag"] == "robotics"
     assert "| robot | sim |" in text and "| codec | ee_rot6d_joints |" in text
-    assert "| success | not measured |" in text
+    data = own["dataset"]
+    size = f"{data['episodes']} episodes, {data['frames']} steps"
+    assert f"| dataset | `picks`, `hf://datasets/me/others`: {size} |" in text
+    assert "| success | 9 of 10 in simulation (60 to 98 % with 95 % confidence) |" in text

@@ -100,3 +100,17 @@ def _slices(feature: Mapping[str, Any], column: str) -> dict[str, dict[str, int]
             "gripper": {"start": size - 1, "end": size},
         }
     return {"joint_position": {"start": 0, "end": size}}
+
+
+def picture_size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Width and height of a feature's pictures, in pixels; the names of its axes say their order.
+
+    None where it does not say.
+    """
+    shape, names = feature.get("shape"), feature.get("names")
+    if not isinstance(shape, list) or len(shape) != 3:
+        return None
+    if isinstance(names, list) and "height" in names and "width" in names:
+        return int(shape[names.index("width")]), int(shape[names.index("height")])
+    height, width = shape[1:] if shape[0] == 3 else shape[:2]
+    return int(width), int(height)

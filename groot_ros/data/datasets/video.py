@@ -70,13 +70,14 @@ class VideoWriter:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself; times in s."""
+    """What a video file says of itself; times in s, as whole numbers of its `tick_s`."""
 
     codec: str
     width: int
     height: int
     fps: float
     times_s: tuple[float, ...]
+    tick_s: float
 
 
 def read_video_info(path: Path) -> VideoInfo:
@@ -95,6 +96,7 @@ def read_video_info(path: Path) -> VideoInfo:
                 height=stream.height,
                 fps=float(stream.average_rate or 0),
                 times_s=tuple(times),
+                tick_s=float(stream.time_base or 0),
             )
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be read: {error}") from error

@@ -11,6 +11,7 @@ import yaml
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
+from groot_ros.model.checkpoint.metadata import DATASETS, EMBODIMENTS
 
 EVALUATION = "evaluation.json"
 """What `groot-ros evaluate` writes of a checkpoint."""
@@ -44,19 +45,36 @@ def dataset_facts(dataset: Dataset) -> list[tuple[str, Any]]:
     ]
 
 
-def checkpoint_card(path: Path, metadata: Mapping[str, Any]) -> str:
+def checkpoint_card(path: Path, metadata: Mapping[str, Any], evaluation: Path) -> str:
     """Robot, codec and training data of a checkpoint by its `groot_ros.json`, and how often it
-    succeeded where an evaluation lies beside it."""
-    data = metadata.get("dataset", {})
+    succeeded by the results in the folder `evaluation`, if there are any."""
     rows = [
-        ("robot", metadata.get("robot", "not said")),
-        ("codec", metadata.get("codec", "none: `groot-ros codec draft --checkpoint` writes one")),
+        ("robot", _of_each(metadata, "robot") or "not said"),
+        (
+            "codec",
+            _of_each(metadata, "codec") or "none: `groot-ros codec draft --checkpoint` writes one",
+        ),
         ("steps", f"{metadata['action_rate_hz']:g} Hz" if "action_rate_hz" in metadata else "?"),
-        ("trained on", f"{data['episodes']} episodes, {data['frames']} steps" if data else "?"),
-        ("success", _success(path)),
+        ("dataset", _trained_on(metadata)),
+        ("success", _success(evaluation)),
     ]
     use = "ros2 launch groot_ros policy.launch.py robot:=ROBOT checkpoints_dir:=hf://OWNER/NAME"
     return _card(path.resolve().name, rows, use, {"pipeline_tag": "robotics"})
+
+
+def _of_each(metadata: Mapping[str, Any], key: str) -> str:
+    """What a checkpoint says, or says of each robot that it was trained with."""
+    entries = (metadata.get(EMBODIMENTS) or {}).values()
+    found = [entry[key] for entry in (metadata, *entries) if key in entry]
+    return ", ".join(dict.fromkeys(found))
+
+
+def _trained_on(metadata: Mapping[str, Any]) -> str:
+    data = metadata.get("dataset")
+    if not data:
+        return "?"
+    named = ", ".join(f"`{name}`" for name in metadata.get(DATASETS, ()))
+    return f"{named}{': ' if named else ''}{data['episodes']} episodes, {data['frames']} steps"
 
 
 def _success(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from groot_ros.codecs.draft import Foreign, Seen
-from groot_ros.data.datasets.columns import DEFAULT_COLUMNS, Place
+from groot_ros.data.datasets.columns import DEFAULT_COLUMNS, Place, picture_size
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import column_statistics
 from groot_ros.data.datasets.writer import STATISTICS
@@ -34,7 +34,8 @@ def foreign_dataset(path: Path) -> Foreign:
         state=groups["state"],
         action=groups["action"],
         video={
-            key: _size(features.get(column, {})) for key, column in dataset.picture_columns.items()
+            key: picture_size(features.get(column, {}))
+            for key, column in dataset.picture_columns.items()
         },
         language=f"annotation.{language}" if language else LANGUAGE,
         fps=round(dataset.fps),
@@ -66,14 +67,3 @@ def _numbers(statistics: Any, name: str) -> list[float]:
     if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
         return []
     return [float(value) for value in values]
-
-
-def _size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Width and height; the names of its axes say their order."""
-    shape, names = feature.get("shape"), feature.get("names")
-    if not isinstance(shape, list) or len(shape) != 3:
-        return None
-    if isinstance(names, list) and "height" in names and "width" in names:
-        return int(shape[names.index("width")]), int(shape[names.index("height")])
-    height, width = shape[1:] if shape[0] == 3 else shape[:2]
-    return int(width), int(height)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.catalog import carried_codec
-from groot_ros.data.datasets.columns import PICTURE_TYPES
+from groot_ros.data.datasets.columns import PICTURE_TYPES, picture_size
 from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset, EpisodeFiles
 from groot_ros.data.datasets.statistics import (
     column_statistics,
@@ -156,13 +156,15 @@ class _Check:
             # A file of v3 may hold more than this episode.
             end = clip.first + clip.frames if self._dataset.is_v3 else None
             times_s = np.array(found.times_s[clip.first : end])
-            height, width, _ = self._dataset.info["features"][column]["shape"]
-            if (found.height, found.width) != (height, width):
-                yield f"{column} is {found.width}x{found.height}, info.json says {width}x{height}"
+            size = picture_size(self._dataset.info["features"][column])
+            if size not in (None, (found.width, found.height)):
+                said = "x".join(map(str, size or ()))
+                yield f"{column} is {found.width}x{found.height}, info.json says {said}"
             if len(times_s) != episode.length:
                 yield f"{column} has {len(times_s)} frames, the rows are {episode.length}"
             late = np.abs(times_s - (clip.first + np.arange(len(times_s))) / fps)
-            if len(late) and late.max() > TIME_TOLERANCE_S:
+            # Times of Matroska and WebM are whole milliseconds.
+            if len(late) and late.max() > TIME_TOLERANCE_S + found.tick_s / 2:
                 yield f"{column}: frame {int(late.argmax())} is {late.max():.4f} s off its time"
             if sum(1 for _ in clip) != min(len(times_s), clip.frames):
                 yield f"{column} has frames that do not decode"

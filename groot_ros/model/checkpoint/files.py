@@ -16,7 +16,8 @@ ADAPTER = "adapter_config.json"
 LONGEST_NAME = 255
 _SHARD = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
 # Python objects, which run the code that they hold when they are read.
-PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+MOST_NAMED = 5
 
 
 class IndexFile(OpenSection, frozen=True, kw_only=True):
@@ -68,11 +69,13 @@ def other_weights(folder: Path) -> str:
             f"it is a PEFT adapter of {base}, not a whole model: merge it where it was trained, "
             "with `model.merge_and_unload().save_pretrained(FOLDER)`, and give that folder"
         )
-    files = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLED)
+    files = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in PICKLED)
     if not files:
         return ""
+    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    named = ", ".join(files[:MOST_NAMED]) + more + (" are" if len(files) > 1 else " is")
     return (
-        f"{files[0]} is pickled Python, which may run any code and is never loaded: save the "
+        f"{named} pickled Python, which may run any code and is never loaded: save the "
         "model as safetensors where it was trained, with "
         "`model.save_pretrained(FOLDER, safe_serialization=True)`"
     )

@@ -9,6 +9,8 @@ from groot_ros.files.typed import OpenSection, Text, number
 # The embodiment that was trained, or what it says of each of several.
 EMBODIMENT = "embodiment"
 EMBODIMENTS = "embodiments"
+DATASETS = "datasets"
+"""Names or addresses of what it was trained on."""
 
 
 class MetadataEntry(OpenSection, frozen=True, kw_only=True):
@@ -28,3 +30,4 @@ class MetadataFile(MetadataEntry, frozen=True, kw_only=True):
     """The `groot_ros.json` of a checkpoint, which may be of several embodiments."""
 
     embodiments: dict[str, MetadataEntry] | None = None
+    datasets: tuple[str, ...] = ()

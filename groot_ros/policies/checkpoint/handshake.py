@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groot_ros.codecs.catalog import carried_codec
+from groot_ros.codecs.catalog import carried_codec, codec_names
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
@@ -40,7 +40,7 @@ def check_fit(
     only what NVIDIA's files tell is compared.
     """
     carried = carried_codec(metadata, str(folder))
-    named = "auto" if carried else quoted(variant.name)
+    named = "auto" if carried else codec_argument(variant)
     options = f"variant:={named} checkpoints_dir:={quoted(folder)}"
     told = {**metadata, "cameras": modality.video_keys}
     other_robot = robot_remedy(told, robot, options)
@@ -86,6 +86,11 @@ def _content(codec: CodecFile) -> dict[str, Any]:
 def robot_argument(robot: RobotConfig) -> str:
     """How a command names a robot, as a shell takes it."""
     return robot.name if robot.name in robot_names() else quoted(robot.file or "YOUR_ROBOT.yaml")
+
+
+def codec_argument(codec: CodecFile) -> str:
+    """How a command names a codec, as a shell takes it."""
+    return codec.name if codec.name in codec_names() else quoted(codec.file or codec.name)
 
 
 def robot_remedy(told: Mapping[str, Any], robot: RobotConfig, options: str) -> str:

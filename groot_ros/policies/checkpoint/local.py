@@ -13,6 +13,7 @@ import torch
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.columns import continued_actions, to_chunk
 from groot_ros.chunks.envelope import EnvelopeMonitor
+from groot_ros.codecs.catalog import OWN_KEY
 from groot_ros.codecs.codec import Codec, Timing
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
@@ -50,11 +51,13 @@ class LoadedModel:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a client compares and grades by: variant, codec, robot, rate, envelope."""
+        """What a client compares and grades by: variant, codec and its file, robot, rate,
+        envelope."""
         return {
             **{k: v for k, v in self.groot.metadata.items() if k in DESCRIBED},
             "variant": self.variant.name,
             "codec": self.codec.name,
+            OWN_KEY: dict(self.variant.values),
             "joints": list(self.codec.state.joints),
             "action_rate_hz": self.codec.timing.action_rate_hz,
             "checkpoint": self.folder.name,

@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+from groot_ros.codecs.catalog import OWN_KEY, carried_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.draft import Foreign
+from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.policies.checkpoint.codec_draft import foreign_model
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.gr00t import Gr00tConnection
+from groot_ros.policies.remote.openpi import OpenpiConnection
 from groot_ros.policies.remote.policy import OPEN_TIMEOUT_S
 from groot_ros.policies.remote.positronic import PositronicConnection
 
 WEBSOCKETS = ("ws", "wss")
 
 
-def foreign_server(url: str, embodiment: str = "", token_env: str = "") -> Foreign:
-    """By its get_modality_config, or by what a server of Positronic's protocol 3 wants of its
-    clients: no other protocol tells keys.
+def told_by_server(url: str, embodiment: str = "", token_env: str = "") -> CodecFile | Foreign:
+    """The codec file of a server of this package, which tells it in every protocol.
 
-    `embodiment` is that which it serves, of which more may be known; UserError where there is no
-    such server.
+    Of others by get_modality_config, or by what a server of Positronic's protocol 3 wants of its
+    clients: no other protocol tells keys. `embodiment` is that which it serves, of which more may
+    be known; UserError where there is no such server.
     """
     config = RemoteConfig(url, token_env=token_env)
     if config.parts.scheme == "gr00t":
         return _of_nvidia(config, embodiment)
     if config.parts.scheme in WEBSOCKETS:
         return _of_positronic(config, embodiment)
-    raise UserError(
-        f"{url} is no server for NVIDIA's or Positronic's clients, and others do not tell what "
-        "their model reads: write the codec file by hand, docs/serving.md has one"
-    )
+    return _of_openpi(config)
 
 
-def _of_nvidia(config: RemoteConfig, embodiment: str) -> Foreign:
+def _of_nvidia(config: RemoteConfig, embodiment: str) -> CodecFile | Foreign:
     connection = Gr00tConnection(config, _nothing_is_asked)
     try:
         values, description = connection.ask(OPEN_TIMEOUT_S)
     finally:
         connection.close()
+    if carried := _carried(description, config.url):
+        return carried
     rate_hz = description.get("action_rate_hz")
     return foreign_model(
         str(config.parts.hostname),
@@ -51,12 +55,14 @@ def _of_nvidia(config: RemoteConfig, embodiment: str) -> Foreign:
     )
 
 
-def _of_positronic(config: RemoteConfig, embodiment: str) -> Foreign:
+def _of_positronic(config: RemoteConfig, embodiment: str) -> CodecFile | Foreign:
     connection = PositronicConnection(config, _nothing_is_asked)
     try:
-        stack = connection.ask(OPEN_TIMEOUT_S)
+        stack, description = connection.ask(OPEN_TIMEOUT_S)
     finally:
         connection.close()
+    if carried := _carried(description, config.url):
+        return carried
     if stack is None or stack.video is None or stack.state is None:
         raise UserError(
             f"the server {config.url} takes the robot's signals as they are and has the codec "
@@ -78,6 +84,25 @@ def _of_positronic(config: RemoteConfig, embodiment: str) -> Foreign:
     )
     sizes = {key: picture[:2] for key, picture in stack.video.items() if picture}
     return replace(told, video={**told.video, **sizes}, horizon=None)
+
+
+def _of_openpi(config: RemoteConfig) -> CodecFile:
+    connection = OpenpiConnection(config, _nothing_is_asked)
+    try:
+        description = connection.ask(OPEN_TIMEOUT_S)
+    finally:
+        connection.close()
+    if carried := _carried(description, config.url):
+        return carried
+    raise UserError(
+        f"the server {config.url} does not tell what its model reads, as openpi's do not: write "
+        "the codec file by hand, docs/serving.md has one"
+    )
+
+
+def _carried(description: Mapping[str, Any], url: str) -> CodecFile | None:
+    """The codec file that a server of this package tells; None of others."""
+    return carried_codec(description, url) if OWN_KEY in description else None
 
 
 def _nothing_is_asked() -> Codec:

@@ -10,18 +10,23 @@ from groot_ros.files.shell import quoted
 from groot_ros.policies.checkpoint.handshake import (
     Difference,
     Interface,
+    codec_argument,
     format_table,
     interface_differences,
     metadata_differences,
     robot_argument,
     robot_remedy,
 )
-from groot_ros.policies.remote.connection import Handshake
+from groot_ros.policies.remote.connection import Handshake, RemoteConfig
 from groot_ros.robot.config import RobotConfig
 
 
 def check_remote_fit(
-    url: str, handshake: Handshake, variant: CodecFile, codec: Codec, robot: RobotConfig
+    config: RemoteConfig,
+    handshake: Handshake,
+    variant: CodecFile,
+    codec: Codec,
+    robot: RobotConfig,
 ) -> None:
     """UserError with a table when the server's model is of another variant or robot.
 
@@ -44,33 +49,38 @@ def check_remote_fit(
     ours = Interface.of(variant, codec, lambda feature: feature.key)
     if not differences():
         return
-    options = _server(url, str(told.get("variant", variant.name)))
+    theirs = str(told.get("variant"))
+    named = theirs if theirs in codec_names() else codec_argument(variant)
+    options = _server(config, named)
     rows = differences(
-        _other_variant(url, handshake, variant, robot),
+        _other_variant(config, handshake, variant, robot),
         robot_remedy({**told, "cameras": handshake.video_keys}, robot, options),
     )
     raise UserError(
-        f"the server {url} does not fit variant {variant.name} and robot {robot.name}:\n"
+        f"the server {config.url} does not fit variant {variant.name} and robot {robot.name}:\n"
         + format_table(rows)
     )
 
 
-def _other_variant(url: str, handshake: Handshake, variant: CodecFile, robot: RobotConfig) -> str:
+def _other_variant(
+    config: RemoteConfig, handshake: Handshake, variant: CodecFile, robot: RobotConfig
+) -> str:
     """The launch with the shipped variant that the server serves; where none is known to be it,
-    the draft of one, or a codec file to begin with where the server does not tell enough."""
-    told = handshake.description.get("variant")
-    fitting = [told] if told in codec_names() else []
+    what writes its codec file."""
+    told = handshake.description
+    # A user's own file may have the name of one that ships.
+    known = [f for f in shipped_codecs() if f.codec_name == told.get("codec", f.codec_name)]
+    fitting = [file.name for file in known if file.name == told.get("variant")]
     if not fitting and handshake.state_keys is not None:
-        fitting = [file.name for file in shipped_codecs() if _serves(file, robot, handshake)]
+        fitting = [file.name for file in known if _serves(file, robot, handshake)]
     if not fitting or fitting[0] == variant.name:
-        if url.startswith("gr00t://") or handshake.state_keys is not None:
-            return (
-                f"groot-ros codec draft --url {quoted(url)} --robot {robot_argument(robot)} "
-                "--output mine.yaml"
-            )
-        return f"groot-ros codec show {variant.name if variant.name in codec_names() else 'ee'}"
+        token = f"--token-env {config.token_env} " if config.token_env else ""
+        return (
+            f"groot-ros codec draft --url {quoted(config.url)} {token}"
+            f"--robot {robot_argument(robot)} --output mine.yaml"
+        )
     return f"ros2 launch groot_ros policy.launch.py robot:={robot_argument(robot)} " + _server(
-        url, fitting[0]
+        config, fitting[0]
     )
 
 
@@ -84,8 +94,9 @@ def _serves(file: CodecFile, robot: RobotConfig, handshake: Handshake) -> bool:
     return not list(interface_differences(_interface(handshake), ours, ""))
 
 
-def _server(url: str, variant: str) -> str:
-    return f"policy:=remote policy_url:={quoted(url)} variant:={quoted(variant)}"
+def _server(config: RemoteConfig, variant: str) -> str:
+    token = f" policy_token_env:={config.token_env}" if config.token_env else ""
+    return f"policy:=remote policy_url:={quoted(config.url)}{token} variant:={variant}"
 
 
 def _interface(handshake: Handshake) -> Interface:

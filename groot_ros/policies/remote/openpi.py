@@ -43,8 +43,13 @@ class OpenpiConnection:
         self._socket = WebSocket(config, TOKEN_KIND)
         self._is_own = False
 
-    def open(self, timeout_s: float) -> Handshake:
-        """Connect and read the server's metadata."""
+    def ask(self, timeout_s: float) -> Mapping[str, Any]:
+        """Connect; how a server of this package describes itself, empty of others."""
+        description = self._connect(timeout_s).get(OWN)
+        return description if isinstance(description, dict) else {}
+
+    def _connect(self, timeout_s: float) -> dict[str, Any]:
+        """The server's metadata."""
         self.close()
         parts, config = self._config.parts, self._config
         query = f"?{parts.query}" if parts.query else ""
@@ -56,6 +61,11 @@ class OpenpiConnection:
                 f"the server {config.url} speaks Positronic's protocol: set policy_url to ws://"
                 f"{config.host}:{config.port}"
             )
+        return meta
+
+    def open(self, timeout_s: float) -> Handshake:
+        """Connect and read the server's metadata."""
+        meta, config = self._connect(timeout_s), self._config
         description = meta.get(OWN)
         self._is_own = isinstance(description, dict)
         if config.jpeg_quality and not self._is_own:

@@ -71,7 +71,7 @@ class RemotePolicy:
     def _connect(self, timeout_s: float) -> None:
         handshake = self._connection.open(timeout_s)
         check_remote_fit(
-            self._config.url,
+            self._config,
             handshake,
             variant=self._variant,
             codec=self._variant.codec(self._robot),

@@ -61,10 +61,11 @@ class PositronicConnection:
         """Connect and wait until the server has loaded its model."""
         return self._read_meta(self._connect(timeout_s))
 
-    def ask(self, timeout_s: float) -> ClientStack | None:
-        """Connect; what a server of protocol 3 wants of its clients, None of an earlier one."""
-        self._connect(timeout_s)
-        return self._session.stack
+    def ask(self, timeout_s: float) -> tuple[ClientStack | None, Mapping[str, Any]]:
+        """Connect; what a server of protocol 3 wants of its clients, None of an earlier one, and
+        how a server of this package describes itself, empty of others."""
+        own = self._connect(timeout_s).get(OWN)
+        return self._session.stack, own if isinstance(own, dict) else {}
 
     def _connect(self, timeout_s: float) -> Mapping[str, Any]:
         """What the server says of its model, once that is loaded."""

@@ -20,6 +20,8 @@ from groot_ros.model.processing.modality import ActionConfig, Modality
 from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Prefix
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
+from groot_ros.serving.openpi_server import OpenpiServer
+from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.serving.served import ModelThread
 from groot_ros.signals.signals import Signals, arm_signals
 
@@ -159,6 +161,36 @@ def gr00t_server(
 
     def serve(thread, ready):
         return kind(model, thread, **options).serve("127.0.0.1", port, ready)
+
+    with running(serve) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class OneCheckpoint:
+    model: Any
+    names: tuple[str, ...] = ("300",)
+    default: str = "300"
+
+    def load(self, name: str) -> Any:
+        return self.model
+
+
+@contextmanager
+def positronic_server(model: Any, port: int = 0, token: str = "", **options: Any) -> Iterator[str]:
+    config = ServerConfig("experiment", port=port, token=token, **options)
+
+    def serve(thread, ready):
+        return PositronicServer(OneCheckpoint(model), thread, config).serve(ready)
+
+    with running(serve) as url:
+        yield url
+
+
+@contextmanager
+def openpi_server(model: Any, token: str = "") -> Iterator[str]:
+    def serve(thread, ready):
+        return OpenpiServer(model, thread, token).serve("127.0.0.1", 0, ready)
 
     with running(serve) as url:
         yield url

@@ -111,18 +111,19 @@ def test_mistakes_are_named_and_the_next_request_is_answered() -> None:
     with server(model) as url:
         client = Client(url)
         whole = to_observation(model.codec.encode(observation()), model.codec.language, 0)
+
+        def of_state(**state: Any) -> Any:
+            return {"data": {"observation": {**whole, "state": {**whole["state"], **state}}}}
+
         for request, sentence in (
             ({"endpoint": "fly"}, "Unknown endpoint: fly"),
             ({"endpoint": "kill"}, "kill is off"),
             ({"endpoint": "get_action"}, "no 'video'"),
             ({"data": {"observation": {**whole, "state": {}}}}, "no 'state'"),
             ({"data": {"observation": {**whole, "language": {"x": 1}}}}, "no language"),
-            (
-                {"data": {"observation": {**whole, "state": {"p": np.ones((1, 9))}}}},
-                "2 dimensions",
-            ),
-            ({"data": {"observation": {**whole, "state": {"p": np.ones((2, 1, 9))}}}}, "batch"),
-            ({"data": {"observation": {**whole, "state": {"p": np.ones((1, 1, 9))}}}}, "missing"),
+            (of_state(grip=np.ones((1, 9))), "2 dimensions"),
+            (of_state(grip=np.ones((2, 1, 9))), "batch"),
+            ({"data": {"observation": {**whole, "state": {"p": np.ones((1, 1, 9))}}}}, "only 'p'"),
             ({"data": [1]}, "'data'"),
             ([1, 2], "map"),
         ):

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,8 @@ from served_models import (
     expected_steps,
     gr00t_server,
     observation,
-    running,
+    openpi_server,
+    positronic_server,
 )
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve as serve_in_thread
@@ -45,8 +46,6 @@ from groot_ros.policies.tried import chosen_strategy, remote_choice
 from groot_ros.policy import PolicyLost
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
-from groot_ros.serving.openpi_server import OpenpiServer
-from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
 from groot_ros.signals.signals import arm_signals
 from groot_ros.sim.trials import Trials
 from groot_ros.training.closed_loop import Evaluation, evaluate
@@ -57,36 +56,6 @@ from groot_ros.wire.nvidia_wire import Form
 from groot_ros.wire.positronic import to_result
 
 ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True)
-class OneCheckpoint:
-    model: Any
-    names: tuple[str, ...] = ("300",)
-    default: str = "300"
-
-    def load(self, name: str) -> Any:
-        return self.model
-
-
-@contextmanager
-def positronic_server(model: Any, port: int = 0, token: str = "", **options: Any) -> Iterator[str]:
-    config = ServerConfig("experiment", port=port, token=token, **options)
-
-    def serve(thread, ready):
-        return PositronicServer(OneCheckpoint(model), thread, config).serve(ready)
-
-    with running(serve) as url:
-        yield url
-
-
-@contextmanager
-def openpi_server(model: Any, token: str = "") -> Iterator[str]:
-    def serve(thread, ready):
-        return OpenpiServer(model, thread, token).serve("127.0.0.1", 0, ready)
-
-    with running(serve) as url:
-        yield url
 
 
 @contextmanager
@@ -672,8 +641,9 @@ def test_a_codec_is_drafted_from_a_server(capsys: pytest.CaptureFixture[str]) ->
     assert [f.key for f in drafted.state] == [f.key for f in ours.state]
     assert [f.key for f in drafted.action] == [f.key for f in ours.action]
     assert drafted.video == ours.video and values["fps"] == 10
-    assert main(["codec", "draft", "--url", "openpi://127.0.0.1:9"]) == 2
-    assert "others do not tell what their model reads" in capsys.readouterr().err
+    with openpi_server(model) as url:
+        assert main(["codec", "draft", "--url", url]) == 2
+    assert "does not tell what its model reads" in capsys.readouterr().err
     with positronic_server(RecordingModel()) as url:
         assert main(["codec", "draft", "--url", url]) == 2
     assert "has the codec itself, so there is none to draft" in capsys.readouterr().err

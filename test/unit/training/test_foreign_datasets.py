@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import av
 import lerobot_dataset as lerobot
 import numpy as np
 import pyarrow as pa
@@ -16,10 +18,12 @@ from training_options import options
 from groot_ros.cli.main import main
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.video import psnr_db
+from groot_ros.data.review.validate import validate
 from groot_ros.errors import UserError
 from groot_ros.model.inference.loaded import Groot
 from groot_ros.training.checkpoints import checkpoints
 from groot_ros.training.config import make_config
+from groot_ros.training.data.frames import VideoReader
 from groot_ros.training.open_loop import compare
 from groot_ros.training.preparation import prepare_training
 from groot_ros.training.run import train
@@ -44,6 +48,30 @@ def draft(dataset: Path, folder: Path) -> str:
     command = ["codec", "draft", "--dataset", str(dataset), "--robot", "so101"]
     assert main([*command, "--output", str(path)]) == 0
     return str(path)
+
+
+def test_a_matroska_file_whose_shape_begins_with_the_channels_is_valid(tmp_path: Path) -> None:
+    """Its times are whole milliseconds, which a frame's is not."""
+    dataset = lerobot.write(tmp_path / "so101", FLAVOURS["v2.1"])
+    for path in list((dataset / "videos").rglob("*.mp4")):
+        with av.open(str(path)) as source, av.open(str(path.with_suffix(".mkv")), "w") as out:
+            stream = out.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+        path.unlink()
+    info = json.loads((file := dataset / "meta" / "info.json").read_text())
+    info["video_path"] = info["video_path"].replace(".mp4", ".mkv")
+    height, width = lerobot.SIZE
+    names = ["channel", "height", "width"]
+    info["features"][lerobot.CAMERA] |= {"shape": [3, height, width], "names": names}
+    file.write_text(json.dumps(info))
+    assert validate(dataset).problems == []
+    clip, reader = Dataset(dataset).episodes[1].pictures[lerobot.CAMERA], VideoReader()
+    for frame in (30, 3, 17):
+        np.testing.assert_array_equal(reader.frame(clip, frame), clip.picture(frame))
+        assert psnr_db(clip.picture(frame), lerobot.picture(1, frame)) > 35
 
 
 def test_its_rows_and_pictures_are_those_that_were_written(foreign: Path) -> None:

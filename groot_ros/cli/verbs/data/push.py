@@ -10,6 +10,7 @@ from pathlib import Path
 
 from groot_ros.cli.command import Command
 from groot_ros.cli.ending import Ending
+from groot_ros.errors import UserError
 from groot_ros.options import argument, option
 
 
@@ -20,6 +21,11 @@ class Options:
     path: Path = argument("folder of a checkpoint, a run or a dataset")
     repo: str = argument("where to", metavar="OWNER/NAME")
     private: bool = option("for yourself alone", default=False)
+    evaluation: Path | None = option(
+        "folder of groot-ros evaluate, whose success the card of a checkpoint tells (default: "
+        "that of the checkpoint)",
+        default=None,
+    )
 
 
 def run(options: Options) -> Ending:
@@ -32,11 +38,15 @@ def run(options: Options) -> Ending:
 
     kind: Kind = "dataset" if is_dataset(options.path) else "model"
     if kind == "dataset":
+        if options.evaluation:
+            raise UserError(f"--evaluation is of a checkpoint and {options.path} is a dataset")
         folder, card = options.path, dataset_card(options.path)
         left_out: tuple[str, ...] = ()
     else:
         folder = find_checkpoint(options.path)
-        card = checkpoint_card(folder, CheckpointFolder(folder).metadata)
+        card = checkpoint_card(
+            folder, CheckpointFolder(folder).metadata, _evaluation(options, folder)
+        )
         left_out = STATE_FILES
     page = push_folder(
         folder, options.repo, kind, card, is_private=options.private, left_out=left_out
@@ -47,6 +57,18 @@ def run(options: Options) -> Ending:
         said=[f"wrote {page}"],
         next={"look at it": f"groot-ros inspect {prefix}{options.repo}"},
     )
+
+
+def _evaluation(options: Options, checkpoint: Path) -> Path:
+    """The folder whose results the card tells; UserError for one without any."""
+    from groot_ros.data.review.card import EVALUATION
+
+    if options.evaluation and not (options.evaluation / EVALUATION).is_file():
+        raise UserError(
+            f"{options.evaluation} has no {EVALUATION}: give the folder that groot-ros evaluate "
+            "wrote, its --output"
+        )
+    return options.evaluation or checkpoint
 
 
 COMMAND = Command(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -21,6 +21,10 @@ from groot_ros.cli.ending import Ending
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import argument, option
+
+if TYPE_CHECKING:
+    from groot_ros.codecs.draft import Foreign
+    from groot_ros.codecs.file import CodecFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +51,8 @@ class CodecDraft:
     checkpoint: Path | None = option("folder of a GR00T checkpoint", default=None, one_of="source")
     dataset: Path | None = option("folder of a dataset", default=None, one_of="source")
     url: str = option(
-        "server for NVIDIA's clients, gr00t://host:5555, or of Positronic's protocol 3, "
-        "ws://host:8000",
+        "server of groot-ros, for NVIDIA's clients, gr00t://host:5555, or of Positronic's "
+        "protocol 3, ws://host:8000",
         default="",
         one_of="source",
     )
@@ -128,25 +132,29 @@ def _check(options: CodecCheck) -> int:
     return 1 if found else 0
 
 
-def _draft(options: CodecDraft) -> Ending:
-    from groot_ros.codecs.draft import draft
-    from groot_ros.robot.config import load_robot
-
-    robot = load_robot(options.robot) if options.robot else None
+def _told(options: CodecDraft) -> CodecFile | Foreign:
+    """What the source tells of its keys."""
     if options.checkpoint:
         from groot_ros.policies.checkpoint.codec_draft import foreign_checkpoint
 
-        foreign = foreign_checkpoint(options.checkpoint, options.embodiment)
-    elif options.url:
-        from groot_ros.policies.remote.codec_draft import foreign_server
+        return foreign_checkpoint(options.checkpoint, options.embodiment)
+    if options.url:
+        from groot_ros.policies.remote.codec_draft import told_by_server
 
-        foreign = foreign_server(options.url, options.embodiment, options.token_env)
-    else:
-        assert options.dataset
-        from groot_ros.data.review.codec_draft import foreign_dataset
+        return told_by_server(options.url, options.embodiment, options.token_env)
+    assert options.dataset
+    from groot_ros.data.review.codec_draft import foreign_dataset
 
-        foreign = foreign_dataset(options.dataset)
-    made = draft(foreign, robot)
+    return foreign_dataset(options.dataset)
+
+
+def _draft(options: CodecDraft) -> Ending:
+    from groot_ros.codecs.draft import Foreign, copied, draft
+    from groot_ros.robot.config import load_robot
+
+    robot = load_robot(options.robot) if options.robot else None
+    told = _told(options)
+    made = draft(told, robot) if isinstance(told, Foreign) else copied(told, options.url)
     said = [f"guessed: {line}" for line in made.guessed]
     said += [f"not known: {line}" for line in made.unknown]
     facts = {"codec": yaml.safe_load(made.text), "guessed": made.guessed, "unknown": made.unknown}
