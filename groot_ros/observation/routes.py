@@ -19,7 +19,12 @@ from groot_ros.cameras.video import VideoDecoder
 from groot_ros.errors import UserError
 from groot_ros.observation.fields import from_transform, to_ns
 from groot_ros.observation.joint_parts import JointParts
-from groot_ros.observation.signal_messages import SignalReader, moved_by, signal_readers
+from groot_ros.observation.signal_messages import (
+    TRANSFORMS,
+    SignalReader,
+    moved_by,
+    signal_readers,
+)
 from groot_ros.observation.transforms import TransformTree
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
@@ -31,7 +36,6 @@ from groot_ros.robot.stream_time import ARRIVAL, HEADER, StreamTime
 from groot_ros.robot.urdf import load_urdf, parse_urdf
 from groot_ros.signals.kinds import POSE
 
-TRANSFORMS = "tf2_msgs/msg/TFMessage"
 STRING = "std_msgs/msg/String"
 DESCRIPTION_TOPIC = "robot_description"
 Store = Callable[[Any, int], None]

@@ -14,8 +14,8 @@ from groot_ros.data.bags.storage import BagError
 from groot_ros.data.playback.label_tracks import LabelTopic
 from groot_ros.errors import UserError
 from groot_ros.observation.label_messages import label_topics, label_types
-from groot_ros.observation.routes import TRANSFORMS, Route, merged
-from groot_ros.observation.signal_messages import JOINT_STATE
+from groot_ros.observation.routes import Route, merged
+from groot_ros.observation.signal_messages import JOINT_STATE, TRANSFORMS
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import GRIPPER_COMMAND, GripLabel, Label
 from groot_ros.robot.labels import REACHED as REACHED_LABEL

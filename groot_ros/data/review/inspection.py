@@ -17,9 +17,8 @@ from groot_ros.data.playback.episodes import list_episodes
 from groot_ros.data.playback.losses import summed
 from groot_ros.data.playback.stream_trial import unreadable_labels, unreadable_streams
 from groot_ros.data.playback.topics import held_label, is_reached, labelled
-from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.label_messages import label_types
-from groot_ros.observation.routes import routes
+from groot_ros.observation.named_topics import observed_topics
 from groot_ros.robot.config import RobotConfig, load_robot
 from groot_ros.robot.topic import absolute
 
@@ -71,22 +70,16 @@ def describe_bag(path: Path, robot_name: str = "") -> dict[str, Any]:
 
 
 def _missing(bag: Bag, robot: RobotConfig, namespace: str) -> list[str]:
-    streams = robot.observations
-    wanted = [
-        (route, ("camera " if route.is_camera else "") + stream)
-        for route in routes(ObservationBuffer(robot, streams.signals, streams.cameras))
-        for stream in route.streams
-    ]
     problems = list(_missing_labels(bag, robot, namespace))
-    for route, use in wanted:
-        topic = absolute(route.topic, namespace)
+    for named in observed_topics(robot):
+        topic = absolute(named.topic, namespace)
         found = bag.topics.get(topic)
-        if found is None and not route.is_latched:
-            problems.append(f"{use}: topic {topic} is not in the bag")
-        elif found and not set(route.types) & set(found.counts):
+        if found is None:
+            problems.append(f"{named.stream}: topic {topic} is not in the bag")
+        elif not set(named.types) & set(found.counts):
             types = " and ".join(found.counts)
-            expected = " or ".join(route.types)
-            problems.append(f"{use}: {route.topic} is {types}, expected {expected}")
+            expected = " or ".join(named.types)
+            problems.append(f"{named.stream}: {named.topic} is {types}, expected {expected}")
     return problems
 
 

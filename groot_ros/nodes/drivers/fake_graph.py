@@ -11,8 +11,9 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.outputs import CommandOutput
 from groot_ros.nodes.raw_topics import node_of
+from groot_ros.observation.named_topics import NamedTopic
 from groot_ros.robot.config import RobotConfig
-from groot_ros.sim.fake.links import Link, robot_links
+from groot_ros.sim.fake.links import robot_links
 
 FAKE = "fake"
 """Name of the node that stands for the robot."""
@@ -38,7 +39,7 @@ ACTION_STATUS = "/_action/status"
 class FakeGraph:
     """Looks at the links of a fake robot, from any node of its namespace."""
 
-    def __init__(self, node: Node, links: Iterable[Link]) -> None:
+    def __init__(self, node: Node, links: Iterable[NamedTopic]) -> None:
         self._node = node
         self._links = tuple(links)
 
@@ -46,7 +47,7 @@ class FakeGraph:
         """What real hardware seems to do on these topics, in sentences; empty: there is none."""
         return [sentence for link in self._links for sentence in self._rivals(link)]
 
-    def _rivals(self, link: Link) -> list[str]:
+    def _rivals(self, link: NamedTopic) -> list[str]:
         if link.is_action:
             servers = self._others(link.topic + ACTION_STATUS, publish=True)
             return [f"{node_of(info)} serves {link.topic}" for info in servers]
@@ -63,17 +64,17 @@ class FakeGraph:
         """Links with nobody at the other end, or with somebody who expects another type."""
         return [sentence for link in self._links for sentence in self._gaps(link)]
 
-    def _gaps(self, link: Link) -> list[str]:
+    def _gaps(self, link: NamedTopic) -> list[str]:
         if link.is_action:
             return []
         verb = "publishes" if link.is_command else "listens to"
         ends = self._others(link.topic, publish=link.is_command)
         if not ends and (link.is_sent or not link.is_command):
-            return [f"nobody {verb} {link.topic} ({link.keys})"]
+            return [f"nobody {verb} {link.topic} ({link.key})"]
         return [
-            f"{node_of(info)} {verb} {link.topic} as {info.topic_type}, expected {link.kind}"
+            f"{node_of(info)} {verb} {link.topic} as {info.topic_type}, expected {link.types[0]}"
             for info in ends
-            if info.topic_type != link.kind
+            if info.topic_type != link.types[0]
         ]
 
     def _others(self, topic: str, publish: bool) -> list[TopicEndpointInfo]:

@@ -19,8 +19,7 @@ from groot_ros.cameras.image import IMAGE
 from groot_ros.nodes.drivers.driver_messages import bytes_of, image
 from groot_ros.nodes.messages import pose_stamped, to_time
 from groot_ros.nodes.raw_topics import message_class
-from groot_ros.observation.routes import TRANSFORMS
-from groot_ros.observation.signal_messages import of_link
+from groot_ros.observation.signal_messages import TRANSFORMS, of_link
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.pose_stream import TF, ComputedPose, TransformStream

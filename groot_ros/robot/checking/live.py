@@ -7,18 +7,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
-from groot_ros.cameras.catalog import CAMERA_TYPES
 from groot_ros.files.shell import quoted
 from groot_ros.observation.label_messages import label_types
-from groot_ros.observation.routes import TRANSFORMS
-from groot_ros.observation.signal_messages import signal_readers
+from groot_ros.observation.named_topics import NamedTopic, observed_topics
 from groot_ros.robot.checking.finding import Finding
 from groot_ros.robot.checking.units import FARTHEST_M, MOST_RAD
 from groot_ros.robot.commands import GRIPPER_COMMAND
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.drafting.seen import AXES, SeenTopic
 from groot_ros.robot.observations import SignalStream
-from groot_ros.robot.pose_stream import TF_STATIC, PoseStream, TransformStream
+from groot_ros.robot.pose_stream import TF_STATIC, ComputedPose, PoseStream, TransformStream
 from groot_ros.robot.stream_time import HEADER
 from groot_ros.robot.streams import GripStream, JointStream
 from groot_ros.robot.topic import absolute
@@ -34,19 +32,11 @@ Seen = Mapping[str, SeenTopic]
 def live_findings(robot: RobotConfig, seen: Seen) -> list[Finding]:
     """All that the topics of a running robot say against its file; topics by absolute name."""
     found: list[Finding] = []
-    for name, camera in robot.observations.cameras.items():
-        key = f"cameras.{name}"
-        found += _stream(
-            key,
-            camera.topic,
-            types=CAMERA_TYPES,
-            max_age_s=camera.max_age_s,
-            clock=camera.clock,
-            seen=seen,
-        )
+    for named in observed_topics(robot):
+        found += _stream(named, seen)
+        if stream := robot.observations.signals.get(named.stream):
+            found += _values(robot.arm_of(named.stream), named, stream, seen)
     for arm in robot.each_arm:
-        for name, stream in arm.observations.signals.items():
-            found += _signal(arm, f"observations.{name}", stream, seen)
         found += _commands(arm, seen)
         found += _labels(arm, seen)
     return found
@@ -54,10 +44,8 @@ def live_findings(robot: RobotConfig, seen: Seen) -> list[Finding]:
 
 def stream_lines(robot: RobotConfig, seen: Seen) -> Iterator[str]:
     """What was measured of each stream, for a terminal."""
-    streams = {f"cameras.{name}": c.topic for name, c in robot.observations.cameras.items()}
-    for arm in robot.each_arm:
-        streams |= {f"observations.{n}": s.topic for n, s in arm.observations.signals.items()}
-    for key, topic in streams.items():
+    for named in observed_topics(robot):
+        key, topic = named.key, named.topic
         found = seen.get(absolute(topic))
         if not found or not found.count:
             yield f"{key:<28} {topic:<36} nothing came"
@@ -66,10 +54,9 @@ def stream_lines(robot: RobotConfig, seen: Seen) -> Iterator[str]:
         yield f"{key:<28} {topic:<36} {found.rate_hz:6.1f} Hz, {behind} as it arrives"
 
 
-def _stream(
-    key: str, topic: str, types: Sequence[str], max_age_s: float, clock: str, seen: Seen
-) -> Iterator[Finding]:
+def _stream(named: NamedTopic, seen: Seen) -> Iterator[Finding]:
     """Whether it comes, of which type, how often and with which stamps."""
+    key, topic, types = named.key, named.topic, named.types
     found = seen.get(absolute(topic))
     if found is None or not (found.publishers or found.count):
         yield Finding(
@@ -91,14 +78,14 @@ def _stream(
             command=f"ros2 topic hz {quoted(absolute(topic))}",
         )
         return
-    if found.rate_hz and 1.0 / found.rate_hz > max_age_s:
+    if found.rate_hz and 1.0 / found.rate_hz > named.max_age_s:
         yield Finding(
             f"{key}.max_age",
             f"{topic} comes {found.rate_hz:.1f} times a second, too seldom for a max_age of "
-            f"{max_age_s:g} s: make the driver faster, or max_age longer",
+            f"{named.max_age_s:g} s: make the driver faster, or max_age longer",
         )
-    if clock == HEADER:
-        yield from _stamps(key, topic, found, max_age_s)
+    if named.clock == HEADER:
+        yield from _stamps(key, topic, found, named.max_age_s)
 
 
 def _stamps(key: str, topic: str, found: SeenTopic, max_age_s: float) -> Iterator[Finding]:
@@ -130,15 +117,12 @@ def _near(topic: str, types: Sequence[str], seen: Seen) -> str:
     return f": of its type there is {', '.join(near)}" if near else ": start its driver"
 
 
-def _signal(robot: RobotConfig, key: str, stream: SignalStream, seen: Seen) -> Iterator[Finding]:
-    is_tf = isinstance(stream, TransformStream)
-    types = [TRANSFORMS] if is_tf else list(signal_readers(stream, robot.base_frame))
-    clock = stream.time.clock if not is_tf else ""
-    yield from _stream(
-        key, stream.topic, types=types, max_age_s=stream.max_age_s, clock=clock, seen=seen
-    )
-    found = seen.get(absolute(stream.topic))
-    if found is None or found.type_name not in types or not found.count:
+def _values(
+    robot: RobotConfig, named: NamedTopic, stream: SignalStream, seen: Seen
+) -> Iterator[Finding]:
+    """Whether what comes can be what the file says of it."""
+    key, found = named.key, seen.get(absolute(named.topic))
+    if found is None or found.type_name not in named.types or not found.count:
         return
     if isinstance(stream, JointStream):
         yield from _joints(robot, key, stream, found)
@@ -150,6 +134,8 @@ def _signal(robot: RobotConfig, key: str, stream: SignalStream, seen: Seen) -> I
             yield Finding(
                 f"{key}.tf", f"no transform leads to {stream.link}, only to {_some(parents)}"
             )
+    elif isinstance(stream, ComputedPose):
+        return  # Its topic is that of the joints.
     elif isinstance(stream, PoseStream) and found.numbers:
         yield from _pose(robot, key, found)
 

@@ -66,7 +66,7 @@ def topics_of(robot: RobotConfig) -> dict[str, str]:
     """The topics and actions that a robot file names, with the key of one place each."""
     found: dict[str, str] = {}
     for named in named_topics(robot):
-        found.setdefault(named.topic, named.key)
+        found.setdefault(named.topic, f"{named.key}.topic")
     return found
 
 

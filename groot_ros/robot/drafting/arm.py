@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from groot_ros.observation.label_messages import TRAJECTORY
-from groot_ros.observation.routes import TRANSFORMS
-from groot_ros.observation.signal_messages import JOINT_STATE
+from groot_ros.observation.signal_messages import JOINT_STATE, TRANSFORMS
 from groot_ros.robot.drafting.robot_draft import RobotDraft
 from groot_ros.robot.drafting.roles import (
     HAND_LINKS,

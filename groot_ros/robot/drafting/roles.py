@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from groot_ros.observation.label_messages import TRAJECTORY
-from groot_ros.observation.routes import STRING, TRANSFORMS
+from groot_ros.observation.routes import STRING
 from groot_ros.observation.signal_messages import (
     BOOL,
     FLOAT,
@@ -15,6 +15,7 @@ from groot_ros.observation.signal_messages import (
     ODOMETRY,
     POSE,
     TRANSFORM,
+    TRANSFORMS,
     TWIST_STAMPED,
 )
 from groot_ros.robot.drafting.seen import SeenTopic

@@ -20,8 +20,8 @@ from groot_ros.data.review.inspection import describe_bag
 from groot_ros.errors import UserError
 from groot_ros.geometry import matrix_to_pose, pose_to_matrix
 from groot_ros.observation.fields import NS
-from groot_ros.observation.routes import TRANSFORMS, routes
-from groot_ros.observation.signal_messages import FLOATS
+from groot_ros.observation.routes import routes
+from groot_ros.observation.signal_messages import FLOATS, TRANSFORMS
 from groot_ros.robot.config import parse_robot
 from groot_ros.robot.forward_kinematics import LinkPoint
 from groot_ros.robot.kinematics import arm_kinematics
