@@ -16,8 +16,9 @@ from groot_ros.codecs.parts import NOW
 from groot_ros.codecs.pose_frame import PoseFrame, pose_link
 from groot_ros.codecs.representations.base import representation_class
 from groot_ros.robot.config import RobotConfig
-from groot_ros.signals.kinds import JOINTS
-from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION
+from groot_ros.robot.observations import Observations
+from groot_ros.signals.kinds import CLOSURE, JOINTS, POSE
+from groot_ros.signals.signals import EE_POSE, GRIP, JOINT_POSITION, SignalSpec
 
 # Joints turn by less than this; what goes further is no rad.
 MOST_RAD = 2.2 * math.pi
@@ -165,45 +166,50 @@ def _is(seen: Seen, words: Sequence[str]) -> bool:
     return any(word in seen.key.lower() for word in words)
 
 
-def _kind(seen: Seen, robot: RobotConfig | None) -> str:
-    """The signal that a key most likely is, empty where nothing tells."""
-    if robot and seen.key in robot.observations.signals and seen.key != EE_POSE.name:
-        return seen.key
-    if seen.form or (seen.size in (0, *POSE_SIZES) and _is(seen, POSE_WORDS)):
-        return EE_POSE.name
-    if seen.size in (0, 1) and _is(seen, GRIP_WORDS):
-        return GRIP.name
-    if _is(seen, JOINT_WORDS) and not _is(seen, GRIP_WORDS):
-        return JOINT_POSITION.name
-    if robot:
-        for name in robot.observations.signals:
-            if len(robot.observations.spec(name).columns) == seen.size and seen.size > 1:
-                return name
-    return ""
+def _signal(seen: Seen, robot: RobotConfig | None) -> SignalSpec | None:
+    """The signal that a key most likely is, None where nothing tells.
+
+    The robot's own of that name, else what the words in a name of others mean, else the robot's
+    first one of so many numbers.
+    """
+    streams = robot.observations if robot else Observations(cameras={})
+    own = {name: streams.spec(name) for name in streams.signals}
+    may_be_pose = bool(seen.form) or seen.size in (0, *POSE_SIZES)
+    named = next((spec for spec in own.values() if seen.key in (spec.name, spec.key)), None)
+    if named and (may_be_pose or named.kind != POSE):
+        return named
+    told = None
+    if seen.form or (may_be_pose and _is(seen, POSE_WORDS)):
+        told = EE_POSE
+    elif seen.size in (0, 1) and _is(seen, GRIP_WORDS):
+        told = GRIP
+    elif _is(seen, JOINT_WORDS) and not _is(seen, GRIP_WORDS):
+        told = JOINT_POSITION
+    if told:
+        return own.get(told.name, told)
+    return next((spec for spec in own.values() if len(spec.columns) == seen.size > 1), None)
 
 
 def _entry(
     made: Draft, group: str, seen: Seen, robot: RobotConfig | None, foreign: Foreign
 ) -> tuple[dict[str, object], str]:
     """The values of an entry, and a comment where they are doubtful."""
-    where, signal = f"{group}.{seen.key}", _kind(seen, robot)
-    if not signal:
+    where, signal = f"{group}.{seen.key}", _signal(seen, robot)
+    if signal is None:
         made.unknown.append(f"{where}: which signal its {seen.size} numbers are")
         return {"signal": FILL_IN}, f"{seen.size} numbers: name a signal of the robot file"
-    if signal == EE_POSE.name:
-        return _pose(made, where, seen=seen, robot=robot, frame=foreign.frame)
-    values: dict[str, object] = {"signal": signal}
-    if signal == GRIP.name and foreign.grip_threshold is not None:
+    if signal.kind == POSE:
+        return _pose(made, where, seen=seen, signal=signal, robot=robot, frame=foreign.frame)
+    values: dict[str, object] = {"signal": signal.name}
+    if signal.kind == CLOSURE and foreign.grip_threshold is not None:
         return values | ({"binary": foreign.grip_threshold} if group == "action" else {}), ""
-    if signal == GRIP.name:
+    if signal.kind == CLOSURE:
         return _grip(made, where, seen, values)
-    spec, comment = None, ""
-    if robot and signal in robot.observations.signals:
-        spec = robot.observations.spec(signal)
-        if seen.size and len(spec.columns) != seen.size:
-            comment = f"{seen.size} numbers, {robot.name} has {len(spec.columns)}"
-            made.unknown.append(f"{where}: {comment}")
-    if (spec is None or spec.kind == JOINTS) and seen.largest > MOST_RAD:
+    comment, own = "", len(signal.columns)
+    if robot and own and seen.size not in (0, own):
+        comment = f"{seen.size} numbers, {robot.name} has {own}"
+        made.unknown.append(f"{where}: {comment}")
+    if signal.kind == JOINTS and seen.largest > MOST_RAD:
         values["unit"] = "deg"
         comment = f"guessed: it goes to {seen.largest:.0f}, too far for rad"
         made.guessed.append(f"{where} is in degrees, because it goes to {seen.largest:.0f}")
@@ -211,21 +217,27 @@ def _entry(
 
 
 def _pose(
-    made: Draft, where: str, seen: Seen, robot: RobotConfig | None, frame: PoseFrame | None
+    made: Draft,
+    where: str,
+    seen: Seen,
+    signal: SignalSpec,
+    robot: RobotConfig | None,
+    frame: PoseFrame | None,
 ) -> tuple[dict[str, object], str]:
+    name = signal.name
     if seen.form == "xyz_rpy_keys":
         made.guessed.append(f"{where}: x to yaw are roll, pitch, yaw about fixed axes in rad")
-        return {"signal": EE_POSE.name, "as": "xyz_rpy", "keys": list(SPREAD)}, "or xyz_rotvec"
+        return {"signal": name, "as": "xyz_rpy", "keys": list(SPREAD)}, "or xyz_rotvec"
     if seen.form:
-        values: dict[str, object] = {"signal": EE_POSE.name, "as": seen.form}
+        values: dict[str, object] = {"signal": name, "as": seen.form}
         if frame is None:
             made.unknown.append(f"{where}: of which link its poses are; see `tool`")
             return values, "of which link? see `tool`"
-        return _framed(made, where, values=values, robot=robot, frame=frame)
+        return _framed(made, where, values=values, signal=name, robot=robot, frame=frame)
     form = POSE_SIZES.get(seen.size, "xyz_rot6d")
     doubt = {"xyz_quat": "wxyz, or order: xyzw", "xyz_rpy": "or xyz_rotvec"}.get(form, "")
     made.guessed.append(f"{where} is {form}" + (f" ({doubt})" if doubt else ""))
-    values = {"signal": EE_POSE.name, "as": form}
+    values = {"signal": name, "as": form}
     if form == "xyz_quat" and len(seen.low) > QX and seen.low[QX] < -QX_MARGIN:
         values["sign"] = "driver"
         made.guessed.append(
@@ -238,6 +250,7 @@ def _framed(
     made: Draft,
     where: str,
     values: dict[str, object],
+    signal: str,
     robot: RobotConfig | None,
     frame: PoseFrame,
 ) -> tuple[dict[str, object], str]:
@@ -248,17 +261,19 @@ def _framed(
         assert robot
         made.unknown.append(f"{where}: which link of {robot.name} is {frame.words}")
         return values | {"tool": tool}, f"name the link that is {frame.words}"
-    if robot and not pose_link(robot, EE_POSE.name):
+    if robot and not pose_link(robot, signal):
         made.unknown.append(
-            f"{where}: of which link {EE_POSE.name} of {robot.name} is the pose, of which {link} "
+            f"{where}: of which link {signal} of {robot.name} is the pose, of which {link} "
             "is taken: add `link` to it in the robot file"
         )
     return values | {"tool": tool}, frame.words
 
 
-def _say_followed(made: Draft, foreign: Foreign, robot: RobotConfig | None, followed: str) -> None:
+def _say_followed(
+    made: Draft, foreign: Foreign, robot: RobotConfig | None, followed: SignalSpec | None
+) -> None:
     """Where the robot follows another motion than the checkpoint's makers do, how to have that."""
-    if robot and followed and foreign.followed and followed != foreign.followed:
+    if robot and followed and foreign.followed and followed.name != foreign.followed:
         made.guessed.append(
             f"the makers of {foreign.embodiment_tag} follow {foreign.followed}: draft for a copy "
             "of the robot file with an output of joints, without `kinematics`, to do so, too"
@@ -283,39 +298,42 @@ def _grip(
     return values, f"guessed: {low:g} open, {high:g} closed"
 
 
-def _followed(group: Sequence[Seen], robot: RobotConfig | None) -> str:
+def _followed(group: Sequence[Seen], robot: RobotConfig | None) -> SignalSpec | None:
     """The signal of a motion that the robot follows where the actions hold two."""
-    signals = {_kind(seen, robot) for seen in _joined(group)}
-    if not {EE_POSE.name, JOINT_POSITION.name} <= signals:
-        return ""
-    return robot.output.signal.name if robot else JOINT_POSITION.name
+    signals = (_signal(seen, robot) for seen in _joined(group))
+    if len({signal.kind for signal in signals if signal and signal.kind.is_motion}) < 2:
+        return None
+    return robot.output.signal if robot else JOINT_POSITION
 
 
 def _add_action(
-    made: Draft, seen: Seen, robot: RobotConfig | None, foreign: Foreign, followed: str
+    made: Draft,
+    seen: Seen,
+    robot: RobotConfig | None,
+    foreign: Foreign,
+    followed: SignalSpec | None,
 ) -> None:
-    signal = _kind(seen, robot)
-    is_other = followed and signal in (EE_POSE.name, JOINT_POSITION.name) and signal != followed
-    if is_other or not signal:
-        why = f"the robot follows {followed}" if is_other else "no signal of that name"
+    signal = _signal(seen, robot)
+    is_other = followed and signal and signal.kind.is_motion and signal.kind != followed.kind
+    if is_other or signal is None:
+        is_known = f"the robot follows {followed.name}" if followed else ""
+        why = is_known if signal else "no signal of that name"
         made.guessed.append(f"action.{seen.key} is ignored: {why}")
-        size = _size(seen, signal, robot)
+        size = _size(seen, signal)
         made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
         return
     values, comment = _entry(made, "action", seen=seen, robot=robot, foreign=foreign)
     made.add(seen.key, values, comment)
 
 
-def _size(seen: Seen, signal: str, robot: RobotConfig | None) -> int:
+def _size(seen: Seen, signal: SignalSpec | None) -> int:
     """How many numbers a key has; where nobody says, those of its form, else rot6d, or of the
     robot's signal."""
     if seen.size:
         return seen.size
-    if signal == JOINT_POSITION.name and robot and signal in robot.observations.signals:
-        return len(robot.observations.spec(signal).columns)
-    if signal == EE_POSE.name:
-        return len(representation_class(seen.form or "xyz_rot6d")().names(EE_POSE))
-    return 7
+    if signal and signal.kind == POSE:
+        return len(representation_class(seen.form or "xyz_rot6d")().names(signal))
+    return len(signal.columns) if signal and signal.columns else 7
 
 
 def _add_video(

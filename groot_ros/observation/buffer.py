@@ -50,6 +50,14 @@ class Ages:
     observation_s: float
 
 
+def _between(spec: SignalSpec, samples: tuple[Array, Array, float]) -> Array:
+    """The value between two samples; UserError names the signal of those that are none."""
+    try:
+        return spec.kind.interpolate(*samples)
+    except UserError as error:
+        raise UserError(f"{spec.name}: {error}") from None
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What an observation is made of, nothing of it computed before it is wanted.
@@ -68,10 +76,8 @@ class Snapshot:
     @cached_property
     def signals(self) -> Signals:
         """The signals at `stamp_ns`, each interpolated as its kind is."""
-        values = tuple(
-            spec.kind.interpolate(*samples)
-            for spec, samples in zip(self.specs, self.around, strict=True)
-        )
+        pairs = zip(self.specs, self.around, strict=True)
+        values = tuple(_between(spec, samples) for spec, samples in pairs)
         return Signals(self.specs, values)
 
     def observation(self, instruction: str) -> Observation:

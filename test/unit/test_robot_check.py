@@ -48,6 +48,23 @@ def test_a_codec_is_drafted_for_every_shipped_arm(name: str) -> None:
         assert mismatches(file, robot) == []
 
 
+def test_a_codec_is_drafted_for_two_arms_by_the_names_of_their_signals() -> None:
+    robot = load_robot("aloha")
+    keys = [
+        Seen(key=f"{arm}_{own}", size=size, high=(90.0,) * size)
+        for arm in ("left", "right")
+        for own, size in (("joint_position", 6), ("grip", 1))
+    ]
+    foreign = Foreign(name="a", state=keys, action=keys, video={}, language="annotation.x")
+    values = yaml.safe_load(draft(foreign, robot).text)
+    for group in ("state", "action"):
+        assert {key: entry["signal"] for key, entry in values[group].items()} == {
+            seen.key: seen.key.replace("_", "/", 1) for seen in keys
+        }
+        assert values[group]["right_joint_position"]["unit"] == "deg"
+        assert values[group]["left_grip"]["affine"]["scale"] == 100.0
+
+
 @pytest.mark.parametrize(
     ("place", "value", "sentence"),
     [

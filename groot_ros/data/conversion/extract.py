@@ -211,7 +211,6 @@ def _result(
 def name_topics(drops: Drops, streams: Mapping[str, Route]) -> None:
     """Tell each loss the topic of the stream that its reason begins with."""
     topics = {name: topic for topic, route in streams.items() for name in route.streams}
-    topics["quaternion"] = topics.get("ee_pose", "")
     for loss in drops.losses.values():
         stream = loss.reason.removeprefix("camera ").partition(" ")[0].rstrip(":")
         loss.topic = topics.get(stream, "")

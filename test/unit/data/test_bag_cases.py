@@ -203,7 +203,7 @@ def test_a_bag_is_read(tmp_path: Path, case: str) -> None:
     ("topic", "make", "reason"),
     [
         ("/joint_states", no_joints, "grip holds NaN or infinity: check its publisher"),
-        ("/ee_pose", no_pose, "quaternion of length 0 found, expected a unit quaternion wxyz"),
+        ("/ee_pose", no_pose, "ee_pose: quaternion of length 0 found, expected a unit quaternion"),
     ],
     ids=["joints", "pose"],
 )

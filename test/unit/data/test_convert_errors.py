@@ -96,7 +96,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "stamps zero": (replaced("/ee_pose", unstamped_pose), "ee_pose: messages carry no time"),
     "NaN in joints": (replaced("/joint_states", nan_joints), "holds NaN or infinity"),
-    "NaN in pose": (replaced("/ee_pose", nan_pose), "quaternion of length nan"),
+    "NaN in pose": (replaced("/ee_pose", nan_pose), "ee_pose: quaternion of length nan"),
     "NaN in labels": (
         replaced("/target_pose", nan_pose),
         "ee_pose: the command on /target_pose is not finite or no pose",
