@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_kernels import TorchKernels, total
 from triton.runtime import interpreter
 
-from groot_ros.model.fused.kernels import Matrix, Norm, Sums, TorchKernels, total
+from groot_ros.model.fused.kernels import Matrix, Norm, Sums
 from groot_ros.model.fused.triton_kernels import TritonKernels
 
 ROWS, DIM, HEADS, SEEN = 41, 96, 4, 70

@@ -13,8 +13,8 @@ import networks
 import pytest
 import torch
 from torch import Tensor
+from torch_kernels import TorchKernels
 
-from groot_ros.model.fused.kernels import TorchKernels
 from groot_ros.model.inference.compilation import Compiled, CompileMode
 from groot_ros.model.inference.denoiser import Denoiser
 from groot_ros.model.inference.fused_denoiser import FusedDenoiser, denoising_stage
