@@ -7,7 +7,7 @@ import asyncio
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
@@ -22,13 +22,10 @@ from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Pr
 from groot_ros.policies.remote.connection import RemoteConfig
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.robot.config import load_robot
-from groot_ros.serving.gr00t_server import Gr00tServer
-from groot_ros.serving.openpi_server import OpenpiServer
-from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
+from groot_ros.serving.protocols import ServerConfig, protocol_names, server_of
 from groot_ros.serving.served import ModelThread, ServedModel
 from groot_ros.signals.signals import EE_POSE, arm_signals
 
-PROTOCOLS = ("gr00t", "positronic", "openpi")
 VARIANT, ROBOT = "ee_rot6d_joints", "sim"
 HOST = "127.0.0.1"
 WARM_UP = 10
@@ -103,7 +100,7 @@ def measure(load: ServeLoad) -> dict[str, Any]:
         },
         "protocols": {},
     }
-    for protocol in PROTOCOLS:
+    for protocol in protocol_names():
         result["protocols"][protocol] = [
             _measure(protocol, load, clients) for clients in load.clients
         ]
@@ -143,15 +140,8 @@ def _receive(pipe: Pipe) -> Any:
 
 def _serve(protocol: str, model_s: float, pipe: Pipe) -> None:
     model, thread = StandInModel(model_s), ModelThread()
-    ready: Callable[[str], None] = pipe.send
-    match protocol:
-        case "gr00t":
-            asyncio.run(Gr00tServer(model, thread).serve(HOST, 0, ready))
-        case "openpi":
-            asyncio.run(OpenpiServer(model, thread).serve(HOST, 0, ready))
-        case _:
-            config = ServerConfig(VARIANT, HOST, 0)
-            asyncio.run(PositronicServer(model, thread, config).serve(ready))
+    config = ServerConfig(VARIANT, HOST, 0)
+    asyncio.run(server_of(protocol)(model, thread, config, pipe.send))
 
 
 def _ask(url: str, requests: int, pipe: Pipe) -> None:

@@ -16,7 +16,8 @@ import zmq
 import zmq.asyncio
 
 from groot_ros.errors import UserError
-from groot_ros.serving.served import ModelThread, ServedNetwork
+from groot_ros.serving.protocols import ServerConfig
+from groot_ros.serving.served import Checkpoints, ModelThread, ServedNetwork
 from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import LIMITS, Budget, Lease, WireError, peek
 from groot_ros.wire.gr00t import is_flat, modality_reply, to_answer, to_inputs, to_prefix
@@ -33,6 +34,18 @@ FRAMES = 8
 QUEUED = 2
 KILL_DELAY_S = 0.1
 UNAUTHORIZED = "Unauthorized: Invalid API token"
+
+
+async def serve(
+    checkpoints: Checkpoints,
+    thread: ModelThread,
+    config: ServerConfig,
+    ready: Callable[[str], None],
+) -> None:
+    """Answer with the default model until cancelled or killed; `ready` gets the URL."""
+    served = await thread.default(checkpoints)
+    server = Gr00tServer(served, thread, config.token, config.allow_kill)
+    await server.serve(config.host, config.port, ready)
 
 
 class Gr00tServer:

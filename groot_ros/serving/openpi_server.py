@@ -19,7 +19,8 @@ from websockets.http11 import Request, Response
 
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
-from groot_ros.serving.served import ModelThread, ServedModel
+from groot_ros.serving.protocols import ServerConfig
+from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
 from groot_ros.serving.websocket import is_authorized, listen, reason, unauthorized
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import Budget, Lease, WireError
@@ -37,6 +38,17 @@ from groot_ros.wire.positronic import to_rows
 logger = logging.getLogger(__name__)
 
 INTERNAL_ERROR = 1011
+
+
+async def serve(
+    checkpoints: Checkpoints,
+    thread: ModelThread,
+    config: ServerConfig,
+    ready: Callable[[str], None],
+) -> None:
+    """Answer with the default model until cancelled; `ready` gets the URL."""
+    served = await thread.default(checkpoints)
+    await OpenpiServer(served, thread, config.token).serve(config.host, config.port, ready)
 
 
 class OpenpiServer:

@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -25,6 +25,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.serving.model_slot import ModelSlot
 from groot_ros.serving.positronic_settings import Settings
+from groot_ros.serving.protocols import ServerConfig
 from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
 from groot_ros.serving.websocket import is_authorized, is_upgrade, listen, reason, unauthorized
 from groot_ros.wire import numpy_wire
@@ -53,21 +54,14 @@ PROTOCOLS = (1, NATIVE)
 END_BYTES = 1000
 
 
-@dataclass(frozen=True)
-class ServerConfig:
-    """How a server presents itself; `compress_images` asks clients for JPEG.
-
-    `ee_site` is the point of Positronic's robot model where the checkpoints' poses are; empty
-    leaves it to the clients, which warn.
-    """
-
-    checkpoints_dir: str
-    host: str = "127.0.0.1"
-    port: int = 8000
-    token: str = ""
-    compress_images: bool = False
-    protocol: int = 1
-    ee_site: str = ""
+async def serve(
+    checkpoints: Checkpoints,
+    thread: ModelThread,
+    config: ServerConfig,
+    ready: Callable[[str], None],
+) -> None:
+    """Answer with the model that each client asks for until cancelled; `ready` gets the URL."""
+    await PositronicServer(checkpoints, thread, config).serve(ready)
 
 
 class PositronicServer:

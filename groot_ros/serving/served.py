@@ -108,6 +108,10 @@ class ModelThread:
         steps, model_s = done.value
         return Timed(steps, done.queue_s, model_s)
 
+    async def default(self, checkpoints: Checkpoints) -> ServedModel:
+        """The model that is served where clients cannot choose one."""
+        return (await self.run(lambda: checkpoints.load(checkpoints.default))).value
+
     def close(self) -> None:
         """Forget the waiting inferences; the one under way ends when it does."""
         self._executor.shutdown(wait=False, cancel_futures=True)

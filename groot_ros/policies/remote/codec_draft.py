@@ -14,10 +14,10 @@ from groot_ros.errors import UserError
 from groot_ros.model.processing.modality import ModalityConfig
 from groot_ros.policies.checkpoint.codec_draft import foreign_model
 from groot_ros.policies.remote.connection import RemoteConfig
-from groot_ros.policies.remote.gr00t import Gr00tConnection
-from groot_ros.policies.remote.openpi import OpenpiConnection
+from groot_ros.policies.remote.gr00t_client import Gr00tConnection
+from groot_ros.policies.remote.openpi_client import OpenpiConnection
 from groot_ros.policies.remote.policy import OPEN_TIMEOUT_S
-from groot_ros.policies.remote.positronic import PositronicConnection
+from groot_ros.policies.remote.positronic_client import PositronicConnection
 
 WEBSOCKETS = ("ws", "wss")
 

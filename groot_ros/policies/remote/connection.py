@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from groot_ros.chunks.chunk import Chunk
+from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
@@ -16,22 +20,32 @@ from groot_ros.observation.types import Observation, Prefix
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """What a URL may begin with: the usual port, the module of this room and its class that speak
-    the protocol, whether its servers may continue a chunk."""
+    """What a URL may begin with: the usual port, what speaks the protocol, `whose` clients its
+    servers are for, whether they may continue a chunk."""
 
     port: int
-    client: str
+    client: Callable[[RemoteConfig, Callable[[], Codec]], Connection]
+    whose: str
     may_continue: bool = False
 
 
-SCHEMES: Mapping[str, Scheme] = {
-    "gr00t": Scheme(port=5555, client="gr00t.Gr00tConnection", may_continue=True),
-    "ws": Scheme(port=8000, client="positronic.PositronicConnection"),
-    "wss": Scheme(port=443, client="positronic.PositronicConnection"),
-    "openpi": Scheme(port=8000, client="openpi.OpenpiConnection"),
-    "openpis": Scheme(port=443, client="openpi.OpenpiConnection"),
-}
-"""NVIDIA's protocol, Positronic's and openpi's, the last two also with TLS."""
+@cache
+def schemes() -> Mapping[str, Scheme]:
+    """By what a URL begins with: the `SCHEMES` of each file `*_client.py` of this room."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*_client.py"))
+    found: dict[str, Scheme] = {}
+    for name in names:
+        found |= import_module(f"{__package__}.{name}").SCHEMES
+    return found
+
+
+def _known() -> str:
+    """The protocols, for people; without their forms with TLS."""
+    first: dict[str, str] = {}
+    for name, scheme in schemes().items():
+        first.setdefault(scheme.whose, name)
+    urls = [f"{name}://host:port of a server for {whose} clients" for whose, name in first.items()]
+    return f"{', '.join(urls[:-1])} or {urls[-1]}"
 
 
 class Unreachable(UserError):
@@ -57,16 +71,12 @@ class RemoteConfig:
         """The URL taken apart; UserError says what is wrong with it."""
         try:
             parts = urlsplit(self.url)
-            valid = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+            valid = parts.scheme in schemes() and parts.hostname and parts.port != 0
             (parts.hostname or "").encode("idna")
         except ValueError:
             valid = False
         if not valid:
-            raise UserError(
-                f"policy_url is {self.url!r}, expected gr00t://host:port of a server for NVIDIA's "
-                "clients, ws://host:port of one for Positronic's or openpi://host:port of one for "
-                "openpi's"
-            )
+            raise UserError(f"policy_url is {self.url!r}, expected {_known()}")
         return parts
 
     @property
@@ -75,7 +85,7 @@ class RemoteConfig:
 
     @property
     def scheme(self) -> Scheme:
-        return SCHEMES[self.parts.scheme]
+        return schemes()[self.parts.scheme]
 
     @property
     def host(self) -> str:

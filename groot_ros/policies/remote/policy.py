@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from typing import TypeVar
 
 from groot_ros.chunks.chunk import Chunk, RoundTrip
 from groot_ros.chunks.envelope import EnvelopeMonitor
-from groot_ros.codecs.codec import Codec, Timing
+from groot_ros.codecs.codec import Timing
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
-from groot_ros.policies.remote.connection import Connection, Handshake, RemoteConfig, Unreachable
+from groot_ros.policies.remote.connection import Handshake, RemoteConfig, Unreachable
 from groot_ros.policies.remote.handshake import check_remote_fit
 from groot_ros.policy import Inputs, PolicyLost
 from groot_ros.robot.config import RobotConfig
@@ -41,7 +40,7 @@ class RemotePolicy:
         self._robot = robot
         self._codec = variant.codec(robot)
         self._monitor = EnvelopeMonitor.of({}, self._codec)
-        self._connection = _connection(config, lambda: self._codec)
+        self._connection = config.scheme.client(config, lambda: self._codec)
         self._is_connected = False
         self._loss = ""
         self._pause_s = FIRST_PAUSE_S
@@ -156,10 +155,3 @@ class RemotePolicy:
     def close(self) -> None:
         self._connection.close()
         self._is_connected = False
-
-
-def _connection(config: RemoteConfig, codec: Callable[[], Codec]) -> Connection:
-    module, _, name = config.scheme.client.partition(".")
-    client = getattr(import_module(f"groot_ros.policies.remote.{module}"), name)
-    connection: Connection = client(config, codec)
-    return connection

@@ -21,7 +21,8 @@ from groot_ros.observation.types import ModelInput, ModelOutput, Observation, Pr
 from groot_ros.robot.config import load_robot
 from groot_ros.serving.gr00t_server import Gr00tServer
 from groot_ros.serving.openpi_server import OpenpiServer
-from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
+from groot_ros.serving.positronic_server import PositronicServer
+from groot_ros.serving.protocols import ServerConfig
 from groot_ros.serving.served import ModelThread
 from groot_ros.signals.signals import Signals, arm_signals
 

@@ -18,7 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from groot_ros.serving.openpi_server import OpenpiServer
-from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
+from groot_ros.serving.positronic_server import PositronicServer
+from groot_ros.serving.protocols import ServerConfig
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import LIMITS, WireError
 from groot_ros.wire.positronic import to_flat, to_steps

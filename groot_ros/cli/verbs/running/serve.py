@@ -17,13 +17,13 @@ from groot_ros.cli.command import Command
 from groot_ros.errors import UserError
 from groot_ros.options import argument, group, option
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
+from groot_ros.serving.protocols import ServerConfig, protocol_names, server_of
 
 if TYPE_CHECKING:
     from groot_ros.serving.served import Checkpoints, ModelThread
 
 # For clients to be told and an inference to end.
 GRACE_S = 1.5
-PROTOCOLS = ("positronic", "gr00t", "openpi")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Options:
     host: str = option("address to listen on", default="127.0.0.1")
     port: int = option("0 takes a free one", default=8000)
     protocol: str = option(
-        "default: positronic, gr00t with --native", default="", choices=PROTOCOLS
+        "default: positronic, gr00t with --native", default="", choices=protocol_names()
     )
     robot: str = option("robot file (default: the checkpoint's, else franka)", default="")
     auth_token_env: str | None = option(
@@ -175,30 +175,17 @@ async def _answer(
     def ready(url: str) -> None:
         _say(options, url, f"{options.variant} from {options.local.checkpoints_dir}")
 
-    if options.spoken == "positronic":
-        from groot_ros.serving.positronic_server import PositronicServer, ServerConfig
-
-        config = ServerConfig(
-            checkpoints_dir=options.local.checkpoints_dir,
-            host=options.host,
-            port=options.port,
-            token=token,
-            compress_images=options.compress_images,
-            protocol=options.positronic_version,
-            ee_site=options.ee_site,
-        )
-        await PositronicServer(checkpoints, thread, config).serve(ready)
-        return
-    served = (await thread.run(lambda: checkpoints.load(checkpoints.default))).value
-    if options.spoken == "gr00t":
-        from groot_ros.serving.gr00t_server import Gr00tServer
-
-        server = Gr00tServer(served, thread, token, options.allow_kill)
-        await server.serve(options.host, options.port, ready)
-    else:
-        from groot_ros.serving.openpi_server import OpenpiServer
-
-        await OpenpiServer(served, thread, token).serve(options.host, options.port, ready)
+    config = ServerConfig(
+        checkpoints_dir=options.local.checkpoints_dir,
+        host=options.host,
+        port=options.port,
+        token=token,
+        compress_images=options.compress_images,
+        protocol=options.positronic_version,
+        ee_site=options.ee_site,
+        allow_kill=options.allow_kill,
+    )
+    await server_of(options.spoken)(checkpoints, thread, config, ready)
 
 
 COMMAND = Command(options=Options, run=run)

@@ -14,7 +14,7 @@ from groot_ros.chunks.columns import to_chunk
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
-from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig
+from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Scheme
 from groot_ros.policies.remote.websocket import WebSocket
 from groot_ros.signals.signals import EE_POSE
 from groot_ros.wire import numpy_wire
@@ -29,7 +29,7 @@ from groot_ros.wire.openpi import (
 )
 from groot_ros.wire.positronic import from_rows
 
-SCHEMES = {"openpi": "ws", "openpis": "wss"}
+WEBSOCKETS = {"openpi": "ws", "openpis": "wss"}
 OWN = "groot_ros"
 LONGEST_ERROR = 500
 
@@ -53,7 +53,7 @@ class OpenpiConnection:
         self.close()
         parts, config = self._config.parts, self._config
         query = f"?{parts.query}" if parts.query else ""
-        address = f"{SCHEMES[parts.scheme]}://{config.host}:{config.port}{parts.path}{query}"
+        address = f"{WEBSOCKETS[parts.scheme]}://{config.host}:{config.port}{parts.path}{query}"
         self._socket.open(address, timeout_s)
         meta = self._receive(timeout_s)
         if "status" in meta:
@@ -149,3 +149,10 @@ def _server_s(timing: Any) -> float | None:
     times = [timing[name] for name in ("queue_ms", "infer_ms") if name in timing]
     numbers = [float(ms) for ms in times if isinstance(ms, int | float) and 0 <= ms < 1e9]
     return sum(numbers) / 1e3 if times and len(numbers) == len(times) else None
+
+
+SCHEMES = {
+    "openpi": Scheme(port=8000, client=OpenpiConnection, whose="openpi's"),
+    "openpis": Scheme(port=443, client=OpenpiConnection, whose="openpi's"),
+}
+"""Without and with TLS."""

@@ -17,7 +17,13 @@ from groot_ros.chunks.columns import to_chunk
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
-from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
+from groot_ros.policies.remote.connection import (
+    Answer,
+    Handshake,
+    RemoteConfig,
+    Scheme,
+    Unreachable,
+)
 from groot_ros.policies.remote.gr00t_dialects import Nested
 from groot_ros.policies.remote.websocket import WebSocket
 from groot_ros.wire import numpy_wire
@@ -242,3 +248,10 @@ def _server_s(timing: Any) -> float | None:
     parts = [timing[name] for name in ("queued_ms", "infer_ms") if name in timing]
     numbers = parts or [timing.get("served_ms")]
     return sum(ms / 1e3 for ms in numbers if isinstance(ms, float)) or None
+
+
+SCHEMES = {
+    "ws": Scheme(port=8000, client=PositronicConnection, whose="Positronic's"),
+    "wss": Scheme(port=443, client=PositronicConnection, whose="Positronic's"),
+}
+"""Without and with TLS."""

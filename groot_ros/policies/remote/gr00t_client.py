@@ -13,7 +13,13 @@ from groot_ros.chunks.columns import continued_actions, to_chunk
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
-from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Unreachable
+from groot_ros.policies.remote.connection import (
+    Answer,
+    Handshake,
+    RemoteConfig,
+    Scheme,
+    Unreachable,
+)
 from groot_ros.policies.remote.gr00t_dialects import Dialect, Nested, find_dialect
 from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
@@ -177,3 +183,8 @@ def _server_s(info: Any) -> float | None:
     if not all(isinstance(ms, float) and 0 <= ms < 1e9 for ms in times):
         return None
     return sum(ms for ms in times if isinstance(ms, float)) / 1e3
+
+
+SCHEMES = {
+    "gr00t": Scheme(port=5555, client=Gr00tConnection, whose="NVIDIA's", may_continue=True),
+}
