@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groot_ros.data.bags.fingerprint import bag_fingerprint
-from groot_ros.data.conversion.assembly import FORMATS, Recipe, common_metadata
+from groot_ros.data.conversion.assembly import Recipe, common_metadata
+from groot_ros.data.datasets.formats import find_format
 from groot_ros.data.datasets.reader import Dataset, is_dataset
 from groot_ros.errors import UserError
 
@@ -37,7 +38,7 @@ def open_base(path: Path, recipe: Recipe) -> Dataset:
             f"{path} was not made by groot-ros convert, which --append needs: choose another "
             "--output"
         )
-    version = FORMATS[recipe.format].version
+    version = find_format(recipe.format).writer.version
     wanted = {"version": version, "fps": recipe.fps, **common_metadata(recipe)}
     found = {**dataset.own, "version": dataset.info.get("codebase_version")}
     # As JSON, in which tuples are lists.

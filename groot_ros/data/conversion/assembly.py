@@ -14,6 +14,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.data.bags.episode_info import SUCCESS
 from groot_ros.data.conversion.extract import EpisodeResult
+from groot_ros.data.datasets.formats import find_format
 from groot_ros.data.datasets.pieces import CUTS, Piece, take
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import relative_statistics
@@ -24,18 +25,12 @@ from groot_ros.data.datasets.writer import (
     describe,
     relative_pairs,
 )
-from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
 from groot_ros.data.playback.operator_commands import operator_names
 from groot_ros.model.processing.relative import action_config
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.robot import described
 
 FORMAT = 2
-# By the names of `Format`.
-FORMATS: dict[str, type[DatasetWriter]] = {
-    "gr00t": DatasetWriter,
-    "lerobot-v3": DatasetWriterV3,
-}
 # Their versions may change what is written.
 LIBRARIES = ("av", "pyarrow", "rosbags")
 IMAGE_PIPELINE = "decoded to RGB, fitted as the codec says, with bilinear filtering; H.264"
@@ -74,7 +69,7 @@ def assemble(
         missing = set(LATER_COLUMNS) - set(base.info["features"])
         kept = {name: f for name, f in about.features.items() if name not in missing}
         about = replace(about, features=kept)
-    writer = FORMATS[recipe.format](folder, about)
+    writer = find_format(recipe.format).writer(folder, about)
     own = common_metadata(recipe) | {"bags": {}, "sources": [], "episodes": []}
     own["left_out"] = list(base.own.get("left_out", [])) if base else []
     if base:

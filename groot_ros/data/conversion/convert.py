@@ -18,13 +18,14 @@ from groot_ros.data.bags.files import NO_SPACE, bag_files, find_bags
 from groot_ros.data.bags.reader import open_bag
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.conversion.append import open_base, put_in_place, restore, sort_bags
-from groot_ros.data.conversion.assembly import FORMATS, Recipe, assemble
+from groot_ros.data.conversion.assembly import Recipe, assemble
 from groot_ros.data.conversion.bag_edits import Carried
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions
 from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
 from groot_ros.data.conversion.outcome import ConversionProgress, Report
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.edits import carry_edits
+from groot_ros.data.datasets.formats import format_names
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode, find_episodes
 from groot_ros.data.playback.topics import wanted_labels
@@ -55,7 +56,7 @@ class _Run:
             raise UserError(f"fps is {fps}, expected 1 to {FASTEST_FPS}")
         codec = variant.codec(robot, Timing(variant.horizon, round(1e9 / fps)))
         wanted_labels(robot, codec)
-        for name, allowed in (("relative", RELATIVE), ("format", FORMATS)):
+        for name, allowed in (("relative", RELATIVE), ("format", format_names())):
             if (value := getattr(c, name)) not in allowed:
                 raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
         self._report = Report(str(output))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groot_ros.data.datasets.formats import Format
+from groot_ros.data.datasets.formats import DEFAULT, format_names
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.options import group, option
 
@@ -34,7 +34,7 @@ class Conversion:
         default="se3",
         choices=("se3", "elementwise"),
     )
-    format: Format = option(default="gr00t")
+    format: str = option(default=DEFAULT, choices=format_names())
     workers: int = 1
     resume: bool = option("go on with an interrupted run", default=False)
     append: bool = option(

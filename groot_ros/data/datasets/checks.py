@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
+from groot_ros.data.datasets.formats import find_format, format_of
 from groot_ros.data.datasets.writer import ACTION, STATE
 from groot_ros.files.typed import KeyPath, Misfit, OpenSection, Text, number, text, typed, whole
 
@@ -16,8 +17,6 @@ LARGEST_SHAPE = 1 << 20
 # Of a path in a dataset; file systems allow 255 for a name.
 PATH_LETTERS = 200
 _INDEX = re.compile(r"(0?\d{1,2})?d?")
-V21_PLACES = ("episode_chunk", "episode_index", "video_key")
-V3_PLACES = ("chunk_index", "file_index", "video_key")
 Count = Annotated[int, whole(0, MOST)]
 Size = Annotated[int, whole(0, LARGEST_SHAPE)]
 Pattern = Annotated[str, text("where files lie, such as data/episode_{episode_index:06d}.parquet")]
@@ -47,19 +46,19 @@ class Info(OpenSection, frozen=True, kw_only=True):
     video_path: Pattern | None = None
 
     def __post_init__(self) -> None:
-        if not self.is_v3 and self.chunks_size is None:
+        places = find_format(self.format).places
+        if "episode_chunk" in places and self.chunks_size is None:
             raise Misfit(f"is missing, expected a whole number from 1 to {MOST}", "chunks_size")
         for name, feature in self.features.items():
             _check_feature(feature, name)
-        places = V3_PLACES if self.is_v3 else V21_PLACES
         _check_place(self.data_path, "data_path", places)
         if any(feature.dtype == "video" for feature in self.features.values()):
             _check_place(self.video_path, "video_path", places)
 
     @property
-    def is_v3(self) -> bool:
-        """Whether it is of format v3, else of v2.1."""
-        return str(self.codebase_version).startswith("v3")
+    def format(self) -> str:
+        """The name of its format."""
+        return format_of(str(self.codebase_version))
 
     def of_type(self, dtype: str) -> list[str]:
         """Names of the columns of a type."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from groot_ros.data.datasets.clips import Clip, Stills
 from groot_ros.data.datasets.columns import PICTURE_TYPES
 from groot_ros.data.datasets.description import Description
+from groot_ros.data.datasets.formats import find_format, format_names
 from groot_ros.data.datasets.parts import STATISTICS_STRIDE
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles, table_columns
 from groot_ros.data.datasets.statistics import PictureStatistics, episode_statistics
@@ -29,7 +30,6 @@ from groot_ros.data.datasets.writer import (
     place,
     write_parquet,
 )
-from groot_ros.data.datasets.writer_v3 import DatasetWriterV3
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 
@@ -75,8 +75,8 @@ def description_of(dataset: Dataset, known: Mapping[str, Any]) -> Description:
         for name, feature in info["features"].items()
         if feature["dtype"] not in (*PICTURE_TYPES, "string") and len(feature["shape"]) == 1
     ]
-    ours = DatasetWriterV3(dataset.path, _NOTHING).info()
-    ours |= DatasetWriter(dataset.path, _NOTHING).info()
+    writers = [find_format(name).writer(dataset.path, _NOTHING) for name in format_names()]
+    ours = {name for writer in writers for name in writer.info()}
     return Description(
         features=info["features"],
         modality=dataset.modality if (dataset.path / MODALITY).exists() else None,

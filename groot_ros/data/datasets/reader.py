@@ -24,19 +24,14 @@ from groot_ros.data.datasets.columns import (
     picture_columns,
     places,
 )
-from groot_ros.data.datasets.formats import Format
+from groot_ros.data.datasets.formats import DatasetFormat, find_format
 from groot_ros.data.datasets.writer import INFO, MODALITY, OWN_METADATA
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
 from groot_ros.files.hub import local_folder
 from groot_ros.files.typed import KeyPath, typed
 
-STATISTICS_PREFIX = "stats/"
 EPISODE = "episode_index"
-EPISODE_STATISTICS = "meta/episodes_stats.jsonl"
-# What the list of episodes says in the format's words, or begins with them.
-V21_ENTRY = (EPISODE, "tasks", "length")
-V3_ENTRY = (*V21_ENTRY, "dataset_", "data/", "videos/", "meta/", STATISTICS_PREFIX)
 REMEDY = "copy the dataset again or convert the bags again"
 LINES_BYTES = 1 << 28
 Line = TypeVar("Line")
@@ -85,8 +80,9 @@ class Dataset:
             raise UserError(f"{path} is not a dataset, expected a folder with {INFO}")
         self.path = path
         self._newest: dict[frozenset[str], tuple[Path, pa.Table]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
         self.info: dict[str, Any] = self.json(INFO)
-        self._info = typed(self.info, checks.Info, KeyPath(str(path / INFO)))
+        self.typed_info = typed(self.info, checks.Info, KeyPath(str(path / INFO)))
 
     def json(self, name: str, most_bytes: int = config_file.JSON_BYTES) -> dict[str, Any]:
         """A JSON file of at most so many bytes below the dataset, an object."""
@@ -108,21 +104,31 @@ class Dataset:
         places = ((f"{path} line {n}", line) for n, line in enumerate(text.split("\n"), start=1))
         return [(p, config_file.parse_json(line, p, REMEDY)) for p, line in places if line.strip()]
 
-    def _typed_lines(self, name: str, kind: type[Line]) -> list[Line]:
+    def rows(self, pattern: str) -> list[dict[str, Any]]:
+        """The rows of the parquet files of a pattern below the dataset, which are read once."""
+        if pattern not in self._rows:
+            tables = sorted(self.path.glob(pattern))
+            found = [row for table in tables for row in read_table(table).to_pylist()]
+            self._rows[pattern] = found
+        return self._rows[pattern]
+
+    def typed_lines(self, name: str, kind: type[Line]) -> list[Line]:
+        """The same as objects of a kind."""
         return [typed(line, kind, KeyPath(at)) for at, line in self.lines(name)]
 
     @property
-    def is_v3(self) -> bool:
-        return self._info.is_v3
+    def format(self) -> str:
+        """The name of the one that it is in."""
+        return self.typed_info.format
 
-    @property
-    def format(self) -> Format:
-        """Which one of both it is in."""
-        return "lerobot-v3" if self.is_v3 else "gr00t"
+    @cached_property
+    def form(self) -> DatasetFormat:
+        """The same, with how it is read."""
+        return find_format(self.format)
 
     @property
     def fps(self) -> float:
-        return self._info.fps
+        return self.typed_info.fps
 
     @property
     def has_modality(self) -> bool:
@@ -165,46 +171,26 @@ class Dataset:
     @property
     def still_columns(self) -> list[str]:
         """Of pictures that lie in the tables."""
-        return self._info.of_type("image")
+        return self.typed_info.of_type("image")
 
     @property
     def video_columns(self) -> list[str]:
-        return self._info.of_type("video")
+        return self.typed_info.of_type("video")
 
     @cached_property
     def tasks(self) -> dict[int, str]:
         """Tasks by their index."""
-        if self.is_v3:
-            path = self.path / "meta" / "tasks.parquet"
-            table = read_table(path).to_pydict()
-            names = next((values for name, values in table.items() if name != "task_index"), None)
-            if names is None or "task_index" not in table:
-                raise UserError(f"{path} has not the columns task_index and task")
-            return dict(zip(table["task_index"], names, strict=True))
-        lines = self._typed_lines("meta/tasks.jsonl", checks.TaskLine)
-        return {line.task_index: line.task for line in lines}
+        return self.form.tasks(self)
 
     @cached_property
     def episodes(self) -> list[EpisodeFiles]:
         """All episodes."""
-        if self.is_v3:
-            return [self._v3(row) for row in self._v3_rows]
-        return [self._v21(line, at) for at, line in self.lines("meta/episodes.jsonl")]
+        return self.form.episodes(self)
 
     @cached_property
-    def _v3_rows(self) -> list[dict[str, Any]]:
-        tables = sorted((self.path / "meta" / "episodes").glob("*/*.parquet"))
-        return [row for table in tables for row in read_table(table).to_pylist()]
-
-    @cached_property
-    def episode_statistics(self) -> dict[int, dict[str, dict[str, Any]]]:
+    def episode_statistics(self) -> Mapping[int, Mapping[str, Mapping[str, Any]]]:
         """Statistics by episode, column and name, such as `min`; those that are there."""
-        if self.is_v3:
-            return {row[EPISODE]: _nested(row) for row in self._v3_rows}
-        if not (self.path / EPISODE_STATISTICS).exists():
-            return {}
-        lines = self._typed_lines(EPISODE_STATISTICS, checks.StatisticsLine)
-        return {line.episode_index: line.stats for line in lines}
+        return self.form.statistics(self)
 
     @cached_property
     def shared_files(self) -> set[Path]:
@@ -212,35 +198,11 @@ class Dataset:
         used = Counter(path for e in self.episodes for path in e.files)
         return {path for path, episodes in used.items() if episodes > 1}
 
-    def _v21(self, line: Any, source: str) -> EpisodeFiles:
-        entry, info = typed(line, checks.EpisodeLine, KeyPath(source)), self._info
-        chunk = entry.episode_index // (info.chunks_size or 1)
-        place = {"episode_chunk": chunk, "episode_index": entry.episode_index}
-        clips = {
-            column: Clip(
-                self.path / info.video(**place, video_key=column), 0, entry.length, self.fps
-            )
-            for column in self.video_columns
-        }
-        data = self.path / info.data(**place, video_key="")
-        return self._episode(entry, data, clips, _beyond(line, V21_ENTRY))
-
-    def _v3(self, row: dict[str, Any]) -> EpisodeFiles:
-        source, info = str(self.path / "meta" / "episodes"), self._info
-        entry = typed(row, checks.EpisodeLine, KeyPath(source))
-        clips = {}
-        for column in self.video_columns:
-            place = checks.file_place(row, f"videos/{column}", source)
-            path = self.path / info.video(**place.fields, video_key=column)
-            start = round(place.from_timestamp * self.fps)
-            clips[column] = Clip(path, start, entry.length, self.fps)
-        place = checks.file_place(row, "data", source)
-        data = self.path / info.data(**place.fields, video_key="")
-        return self._episode(entry, data, clips, _beyond(row, V3_ENTRY))
-
-    def _episode(
+    def located(
         self, entry: checks.EpisodeLine, data: Path, clips: dict[str, Clip], extra: dict[str, Any]
     ) -> EpisodeFiles:
+        """An episode by its entry in the list of episodes: where its rows and films lie, and what
+        the entry says beyond the format."""
         index, length = entry.episode_index, entry.length
         stills = {column: Stills(data, column, index, length) for column in self.still_columns}
         return EpisodeFiles(
@@ -259,7 +221,8 @@ class Dataset:
         if kind not in self._newest or self._newest[kind][0] != episode.data:
             self._newest[kind] = episode.data, read_table(episode.data, kind)
         table = self._newest[kind][1]
-        if not self.is_v3 or len(table) == episode.length or EPISODE not in table.column_names:
+        is_own = not self.form.shares_files or len(table) == episode.length
+        if is_own or EPISODE not in table.column_names:
             return table
         return table.filter(pc.equal(table[EPISODE], episode.index))
 
@@ -268,23 +231,14 @@ class Dataset:
         return table_columns(self.table(episode, self.still_columns))
 
 
-def _beyond(entry: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+def beyond(entry: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """What an entry of the list of episodes says but that whose names begin with what is known."""
     return {name: value for name, value in entry.items() if not name.startswith(known)}
 
 
 def table_columns(table: pa.Table) -> dict[str, NDArray[Any]]:
     """Columns (T,) or (T, D) of a table."""
     return {name: _array(table[name]) for name in table.column_names}
-
-
-def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Statistics out of the columns `stats/COLUMN/NAME` of an episode's row."""
-    statistics: dict[str, dict[str, Any]] = {}
-    for name, value in row.items():
-        if name.startswith(STATISTICS_PREFIX):
-            column, _, statistic = name.removeprefix(STATISTICS_PREFIX).rpartition("/")
-            statistics.setdefault(column, {})[statistic] = value
-    return statistics
 
 
 def read_table(path: Path, left_out: Collection[str] = ()) -> pa.Table:

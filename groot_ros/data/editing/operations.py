@@ -155,7 +155,7 @@ def _lacks(piece: Piece) -> bool:
 
 
 def convert_format(dataset: Path, format_: str, target: Target) -> Rebuilt:
-    """A dataset in another format, a key of FORMATS."""
+    """A dataset in another format, one of `format_names`."""
 
     def plan() -> list[Piece]:
         found = Dataset(dataset)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.codecs.catalog import carried_codec
-from groot_ros.data.conversion.assembly import FORMATS, finish_metadata, library_versions
+from groot_ros.data.conversion.assembly import finish_metadata, library_versions
 from groot_ros.data.datasets.edits import EDITS
+from groot_ros.data.datasets.formats import find_format, format_names
 from groot_ros.data.datasets.pieces import Piece, description_of, take
-from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset
+from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.statistics import COLUMN_STATISTICS
 from groot_ros.data.datasets.writer import (
     ACTION,
@@ -31,21 +32,9 @@ from groot_ros.errors import UserError
 Watch = Callable[[Sequence[Piece]], Iterable[Piece]]
 """Hands on pieces one by one, and shows how many are done."""
 
-# What the new dataset has of its own; all other files are carried over.
-MADE = {
-    INFO,
-    MODALITY,
-    OWN_METADATA,
-    RELATIVE_STATISTICS,
-    STATISTICS,
-    EPISODE_STATISTICS,
-    EDITS,
-    REPORT,
-    "meta/episodes.jsonl",
-    "meta/tasks.jsonl",
-    "meta/tasks.parquet",
-}
-MADE_FOLDERS = ("data/", "videos/", "meta/episodes/")
+# What the new dataset has of its own, and what its format adds; all other files are carried over.
+MADE = (INFO, MODALITY, OWN_METADATA, RELATIVE_STATISTICS, STATISTICS, EDITS, REPORT)
+MADE_FOLDERS = ("data/", "videos/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +54,14 @@ def rebuild(
 ) -> Rebuilt:
     """Write the dataset of pieces into a new folder; UserError for none.
 
-    `name` is the one that the folder gets in the end, `format_` a key of FORMATS. What is common
-    to all is taken from the first piece's dataset.
-    Parts of videos are kept in the folder `cuts`.
+    `name` is the one that the folder gets in the end, `format_` one of `format_names`. What is
+    common to all is taken from the first piece's dataset. Parts of videos are kept in the
+    folder `cuts`.
     """
     if not pieces:
         raise UserError("no episode would be left: delete the dataset's folder instead")
     first = pieces[0].dataset
-    writer = FORMATS[format_](folder, description_of(first, _known(pieces)))
+    writer = find_format(format_).writer(folder, description_of(first, _known(pieces)))
     for piece in watch(pieces):
         take(writer, piece, cuts)
     own = edited_metadata(pieces)
@@ -98,9 +87,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _others(dataset: Path) -> Iterator[str]:
+    lists = [name for format_ in format_names() for name in find_format(format_).lists]
+    folders = (*MADE_FOLDERS, *(name for name in lists if name.endswith("/")))
+    made = {*MADE, *lists}
     for path in sorted(dataset.rglob("*")):
         name = path.relative_to(dataset).as_posix()
-        if path.is_file() and name not in MADE and not name.startswith(MADE_FOLDERS):
+        if path.is_file() and name not in made and not name.startswith(folders):
             yield name
 
 

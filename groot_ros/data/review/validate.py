@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from groot_ros.codecs.catalog import carried_codec
 from groot_ros.data.datasets.columns import PICTURE_TYPES, picture_size
-from groot_ros.data.datasets.reader import EPISODE_STATISTICS, Dataset, EpisodeFiles
+from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.statistics import (
     column_statistics,
     episode_statistics,
@@ -89,7 +89,7 @@ class _Check:
             "total_frames": frames,
             "total_tasks": len(self._dataset.tasks),
         }
-        if not self._dataset.is_v3:
+        if self._dataset.form.counts_videos:
             expected["total_videos"] = len(episodes) * len(self._dataset.video_columns)
         for name, count in expected.items():
             if info[name] != count:
@@ -153,8 +153,7 @@ class _Check:
                 yield f"{clip.path} is missing"
                 continue
             found = self._video(column, clip.path)
-            # A file of v3 may hold more than this episode.
-            end = clip.first + clip.frames if self._dataset.is_v3 else None
+            end = clip.first + clip.frames if self._dataset.form.shares_files else None
             times_s = np.array(found.times_s[clip.first : end])
             size = picture_size(self._dataset.info["features"][column])
             if size not in (None, (found.width, found.height)):
@@ -222,13 +221,13 @@ class _Check:
             if stored is not None:
                 found = self._comparable(column_statistics(values))
                 yield from _compare(f"stats.json: {name}", stored.get(name), found)
-        if not self._dataset.is_v3 and self._has(EPISODE_STATISTICS):
-            yield from self._episode_statistics()
+        if (lines := self._dataset.form.statistics_file) and self._has(lines):
+            yield from self._episode_statistics(lines)
         if self._dataset.own.get("relative"):
             yield from self._relative_statistics()
 
-    def _episode_statistics(self) -> Iterator[str]:
-        lines = [line for _, line in self._dataset.lines(EPISODE_STATISTICS)]
+    def _episode_statistics(self, file: str) -> Iterator[str]:
+        lines = [line for _, line in self._dataset.lines(file)]
         if [line["episode_index"] for line in lines] != list(range(len(self._kept))):
             yield "episodes_stats.jsonl does not have a line for every episode"
             return

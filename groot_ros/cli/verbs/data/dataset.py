@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.command import Actions, Command
 from groot_ros.cli.ending import Ending
-from groot_ros.data.datasets.formats import Format
+from groot_ros.data.datasets.formats import format_names
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import argument, group, option
@@ -174,7 +174,7 @@ class Stats(Written, One):
 class Convert(Written, One):
     """Of `groot-ros dataset convert`."""
 
-    format: Format = option()
+    format: str = option(choices=format_names())
 
 
 @dataclass(frozen=True, kw_only=True)

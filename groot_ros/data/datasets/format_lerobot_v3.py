@@ -1,8 +1,9 @@
-"""Datasets in LeRobot's format v3.0, a file per episode."""
+"""Datasets in LeRobot's format v3.0; those that we write have files for each episode."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from groot_ros.data.datasets import checks
+from groot_ros.data.datasets.clips import Clip
+from groot_ros.data.datasets.formats import DatasetFormat
+from groot_ros.data.datasets.reader import EPISODE, Dataset, EpisodeFiles, beyond, read_table
 from groot_ros.data.datasets.writer import (
     CHUNK_EPISODES,
     STATISTICS,
     DatasetWriter,
     write_json,
 )
+from groot_ros.errors import UserError
+from groot_ros.files.typed import KeyPath, typed
 
 # Limits of LeRobot's own writers; ours never come near them.
 DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
+STATISTICS_PREFIX = "stats/"
+TASKS, EPISODES = "meta/tasks.parquet", "meta/episodes/"
+TABLES = f"{EPISODES}*/*.parquet"
+# What the list of episodes says in the format's words, or begins with them.
+ENTRY = (EPISODE, "tasks", "length", "dataset_", "data/", "videos/", "meta/", STATISTICS_PREFIX)
 
 
 class DatasetWriterV3(DatasetWriter):
@@ -126,3 +138,56 @@ def _pandas_column(name: str, pandas_type: str, numpy_type: str) -> dict[str, An
         "numpy_type": numpy_type,
         "metadata": None,
     }
+
+
+def _tasks(dataset: Dataset) -> dict[int, str]:
+    path = dataset.path / TASKS
+    table = read_table(path).to_pydict()
+    names = next((values for name, values in table.items() if name != "task_index"), None)
+    if names is None or "task_index" not in table:
+        raise UserError(f"{path} has not the columns task_index and task")
+    return dict(zip(table["task_index"], names, strict=True))
+
+
+def _episodes(dataset: Dataset) -> list[EpisodeFiles]:
+    return [_episode(dataset, row) for row in dataset.rows(TABLES)]
+
+
+def _episode(dataset: Dataset, row: dict[str, Any]) -> EpisodeFiles:
+    source, info = str(dataset.path / "meta" / "episodes"), dataset.typed_info
+    entry = typed(row, checks.EpisodeLine, KeyPath(source))
+    clips = {}
+    for column in dataset.video_columns:
+        place = checks.file_place(row, f"videos/{column}", source)
+        path = dataset.path / info.video(**place.fields, video_key=column)
+        start = round(place.from_timestamp * dataset.fps)
+        clips[column] = Clip(path, start, entry.length, dataset.fps)
+    place = checks.file_place(row, "data", source)
+    data = dataset.path / info.data(**place.fields, video_key="")
+    return dataset.located(entry, data, clips, beyond(row, ENTRY))
+
+
+def _statistics(dataset: Dataset) -> dict[int, dict[str, dict[str, Any]]]:
+    return {row[EPISODE]: _nested(row) for row in dataset.rows(TABLES)}
+
+
+def _nested(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Statistics out of the columns `stats/COLUMN/NAME` of an episode's row."""
+    statistics: dict[str, dict[str, Any]] = {}
+    for name, value in row.items():
+        if name.startswith(STATISTICS_PREFIX):
+            column, _, statistic = name.removeprefix(STATISTICS_PREFIX).rpartition("/")
+            statistics.setdefault(column, {})[statistic] = value
+    return statistics
+
+
+FORMAT = DatasetFormat(
+    version="v3",
+    writer=DatasetWriterV3,
+    places=("chunk_index", "file_index", "video_key"),
+    tasks=_tasks,
+    episodes=_episodes,
+    statistics=_statistics,
+    lists=(TASKS, EPISODES),
+    shares_files=True,
+)
