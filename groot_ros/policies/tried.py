@@ -7,6 +7,7 @@ from pathlib import Path
 from groot_ros.chunks.execution import strategies
 from groot_ros.chunks.execution.strategies import RTC, chosen
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.policies.checkpoint.config import LocalPolicyConfig
 from groot_ros.policies.checkpoint.folder import (
     checkpoint_variant,
@@ -50,7 +51,8 @@ def remote_choice(url: str, codec: str, token_env: str = "") -> PolicyChoice:
     if codec == AUTO:
         raise UserError(
             "a server's model need not say its codec: name it with --codec, such as "
-            "--codec ee_rot6d, or the path of a codec file"
+            "--codec ee_rot6d, or the path of a codec file as `groot-ros codec draft --url "
+            f"{quoted(url)} --output mine.yaml` writes one"
         )
     # The simulator's clock waits for the answer.
     remote = RemoteConfig(url, ANSWER_TIMEOUT_S, token_env=token_env)

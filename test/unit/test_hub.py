@@ -160,6 +160,7 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     assert yaml.safe_load(head)["pipeline_tag"] == "robotics"
     assert "| robot | sim |" in text and "| codec | ee_rot6d_joints |" in text
     data = own["dataset"]
+    assert "robot:=sim checkpoints_dir:=hf://me/new" in text
     size = f"{data['episodes']} episodes, {data['frames']} steps"
     assert f"| dataset | `picks`, `hf://datasets/me/others`: {size} |" in text
     assert "| success | 9 of 10 in simulation (60 to 98 % with 95 % confidence) |" in text

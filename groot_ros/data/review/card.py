@@ -19,11 +19,11 @@ REMEDY = "run groot-ros evaluate again"
 SHOWN_TASKS = 20
 
 
-def dataset_card(path: Path) -> str:
-    """What `dataset_facts` are, and how to train with it."""
-    use = "groot-ros train --input_path hf://datasets/OWNER/NAME --output_path runs --exp_name a"
+def dataset_card(path: Path, repo: str) -> str:
+    """What `dataset_facts` are, and how to train with it from `owner/name`."""
+    use = f"groot-ros train --input_path hf://datasets/{repo} --output_path runs --exp_name a"
     rows = dataset_facts(Dataset(path))
-    return _card(path.resolve().name, rows, use, {"task_categories": ["robotics"]})
+    return _card(repo, rows, use, {"task_categories": ["robotics"]})
 
 
 def dataset_facts(dataset: Dataset) -> list[tuple[str, Any]]:
@@ -45,9 +45,10 @@ def dataset_facts(dataset: Dataset) -> list[tuple[str, Any]]:
     ]
 
 
-def checkpoint_card(path: Path, metadata: Mapping[str, Any], evaluation: Path) -> str:
-    """Robot, codec and training data of a checkpoint by its `groot_ros.json`, and how often it
-    succeeded by the results in the folder `evaluation`, if there are any."""
+def checkpoint_card(repo: str, metadata: Mapping[str, Any], evaluation: Path) -> str:
+    """Robot, codec and training data of a checkpoint by its `groot_ros.json`, how often it
+    succeeded by the results in the folder `evaluation`, if there are any, and how to run it from
+    `owner/name`."""
     rows = [
         ("robot", _of_each(metadata, "robot") or "not said"),
         (
@@ -58,8 +59,9 @@ def checkpoint_card(path: Path, metadata: Mapping[str, Any], evaluation: Path) -
         ("dataset", _trained_on(metadata)),
         ("success", _success(evaluation)),
     ]
-    use = "ros2 launch groot_ros policy.launch.py robot:=ROBOT checkpoints_dir:=hf://OWNER/NAME"
-    return _card(path.resolve().name, rows, use, {"pipeline_tag": "robotics"})
+    robot = metadata.get("robot", "YOUR_ROBOT.yaml")
+    use = f"ros2 launch groot_ros policy.launch.py robot:={robot} checkpoints_dir:=hf://{repo}"
+    return _card(repo, rows, use, {"pipeline_tag": "robotics"})
 
 
 def _of_each(metadata: Mapping[str, Any], key: str) -> str:

@@ -47,7 +47,7 @@ def weight_files(folder: Path) -> list[Path]:
             raise UserError(f"{missing[0]} not found in {folder}, one of {count}: copy it there")
         return [folder / name for name in names]
     raise UserError(
-        f"no model*.safetensors in {folder}: "
+        f"neither model.safetensors nor its index or shards in {folder}: "
         + (other_weights(folder) or "expected the weights of a GR00T checkpoint, copy them there")
     )
 

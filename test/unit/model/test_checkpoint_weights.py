@@ -200,7 +200,7 @@ def test_a_missing_shard_is_named(copy: Path) -> None:
         ("config.json", "config.json not found in .* expected a GR00T checkpoint folder"),
         ("processor_config.json", "processor_config.json not found"),
         ("statistics.json", "statistics.json not found"),
-        (WEIGHTS, r"no model\*.safetensors"),
+        (WEIGHTS, "neither model.safetensors nor its index or shards"),
     ],
 )
 def test_a_missing_file_is_named(copy: Path, file: str, message: str) -> None:

@@ -40,12 +40,12 @@ def run(options: Options) -> Ending:
     if kind == "dataset":
         if options.evaluation:
             raise UserError(f"--evaluation is of a checkpoint and {options.path} is a dataset")
-        folder, card = options.path, dataset_card(options.path)
+        folder, card = options.path, dataset_card(options.path, options.repo)
         left_out: tuple[str, ...] = ()
     else:
         folder = find_checkpoint(options.path)
         card = checkpoint_card(
-            folder, CheckpointFolder(folder).metadata, _evaluation(options, folder)
+            options.repo, CheckpointFolder(folder).metadata, _evaluation(options, folder)
         )
         left_out = STATE_FILES
     page = push_folder(
