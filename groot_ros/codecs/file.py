@@ -98,7 +98,7 @@ class CodecFile:
     embodiment_tag: str = ""
     relative_keys: tuple[str, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
-    file: Path | None = None
+    file: Path | None = field(default=None, compare=False)
 
     @property
     def relative(self) -> bool:
