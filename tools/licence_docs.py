@@ -8,21 +8,15 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FILES = {
-    "base": "every use",
-    "torch": "the model",
-    "sim": "[sim]",
-    "train": "[train]",
-    "ros": "ROS 2 from wheels",
-    "test": "tests",
-}
+FILES = ("base", "torch", "sim", "train", "ros", "test")
 INTRODUCTION = """# Licences
 
 groot_ros is Apache-2.0. Of others it carries [uPlot](https://github.com/leeoniya/uPlot) (MIT),
-which draws the plots of `groot-ros view`. NVIDIA's weights have their own licence. What is
-installed beside it, made from the packages' own metadata by `tools/licence_docs.py`:
+which draws the plots of `groot-ros view`. NVIDIA's weights have their own licence. What `make
+setup` installs beside it, by the file in `requirements/` that names it (wheels ask for less of
+it, see [install](install.md)), made from the packages' own metadata by `tools/licence_docs.py`:
 
-| package | for | licence |
+| package | file | licence |
 |---|---|---|"""
 # What a package of ROS 2 says stands in its package.xml.
 ROS = "ros-jazzy-"
@@ -31,11 +25,11 @@ LICENCE = re.compile(r"<license[^>]*>([^<]*)</license>")
 
 def page() -> str:
     """The whole page."""
-    found = [(name, use) for file, use in FILES.items() for name in packages(file)]
-    rows = [f"| {name} | {use} | {licence(name)} |" for name, use in found if ROS not in name]
+    found = [(name, file) for file in FILES for name in packages(file)]
+    rows = [f"| {name} | {file} | {licence(name)} |" for name, file in found if ROS not in name]
     of_ros = {ros_licence(name) for name, _ in found if ROS in name} - {""}
     count = sum(ROS in name for name, _ in found)
-    rows.append(f"| {ROS}*, {count} packages | ROS 2 from wheels | {', '.join(sorted(of_ros))} |")
+    rows.append(f"| {ROS}*, {count} packages | ros | {', '.join(sorted(of_ros))} |")
     return "\n".join([INTRODUCTION, *dict.fromkeys(rows)]) + "\n"
 
 
@@ -58,11 +52,12 @@ def licence(name: str) -> str:
         about = metadata(name)
     except PackageNotFoundError:
         return "not installed here"
-    said = about.get("License-Expression") or ""
+    if expression := about.get("License-Expression"):
+        return str(expression)
     classified = [
         c.rpartition(":: ")[2] for c in about.get_all("Classifier") or [] if "License" in c
     ]
-    said = said or ", ".join(classified) or (about.get("License") or "").partition("\n")[0]
+    said = ", ".join(classified) or (about.get("License") or "").partition("\n")[0]
     return said[:80].replace("|", "/") or "see the package"
 
 

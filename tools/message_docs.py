@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.action import get_action_server_names_and_types_by_node
+from rclpy.action import ActionServer, get_action_server_names_and_types_by_node
 from rclpy.parameter import Parameter
 
 from groot_ros.nodes.executor.executor_node import ExecutorNode
@@ -18,7 +18,7 @@ from groot_ros.nodes.policy.policy_node import PolicyNode
 from groot_ros.nodes.recorder.recorder_node import RecorderNode
 
 ROOT = Path(__file__).parents[1]
-GRAPH_S = 0.5
+GRAPH_S = 60.0
 INTRODUCTION = """# Topics and messages
 
 Asked of the nodes themselves, configured for the simulated arm, and taken from
@@ -68,11 +68,23 @@ def offered(node: Any) -> Iterator[tuple[str, str, str]]:
         yield "hears", subscription.topic_name, called(subscription.msg_type)
     for service in node.services:
         yield "service", service.service_name, called(service.srv_type)
-    # Of actions only the graph tells.
-    time.sleep(GRAPH_S)
-    actions = get_action_server_names_and_types_by_node(node, node.get_name(), "/")
-    for name, types in actions:
+    for name, types in actions(node):
         yield "action", name, types[0]
+
+
+def actions(node: Any) -> list[tuple[str, list[str]]]:
+    """Names and types of a node's actions, of which only the graph tells, some time later."""
+    count = sum(isinstance(waitable, ActionServer) for waitable in node.waitables)
+    deadline_s = time.monotonic() + GRAPH_S
+    while True:
+        found = get_action_server_names_and_types_by_node(node, node.get_name(), "/")
+        if len(found) == count:
+            return list(found)
+        if time.monotonic() > deadline_s:
+            sys.exit(
+                f"the graph tells of {len(found)} actions of {node.get_name()}, not of {count}"
+            )
+        time.sleep(0.02)
 
 
 def called(kind: type) -> str:
