@@ -14,7 +14,7 @@ from groot_ros.options import Option, default_of, told
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-O = TypeVar("O", bound="DataclassInstance")  # noqa: E741
+OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
@@ -45,7 +45,7 @@ def add_options(parser: Container, cls: type[DataclassInstance], default: Any = 
         _add(place, field.name, option=option, kind=kind, value=value)
 
 
-def read_options(cls: type[O], namespace: argparse.Namespace) -> O:
+def read_options(cls: type[OptionsT], namespace: argparse.Namespace) -> OptionsT:
     """The dataclass that the arguments added by `add_options` say; its own errors are raised."""
     values: dict[str, Any] = {}
     for field, _ in _told(cls):

@@ -13,14 +13,14 @@ from groot_ros.cli.ending import Ending
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-O = TypeVar("O", bound="DataclassInstance")  # noqa: E741
+OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 JSON = "print one JSON object"
 QUIET = "say nothing but mistakes; the exit code tells"
 UNCHANGED = "what was there is as it was; the same command begins anew"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Generic[O]):
+class Command(Generic[OptionsT]):
     """Something to ask for: a dataclass of `groot_ros.options`, and what does it.
 
     `run` returns how it ended, or an exit code where there is nothing to tell. `add` and `read`
@@ -28,12 +28,12 @@ class Command(Generic[O]):
     `summary` stands in the list of a verb's actions, `resumed` after Ctrl-C.
     """
 
-    options: type[O]
-    run: Callable[[O], int | Ending]
+    options: type[OptionsT]
+    run: Callable[[OptionsT], int | Ending]
     summary: str = ""
     resumed: str = UNCHANGED
-    add: Callable[[argparse.ArgumentParser, type[O]], None] = add_options
-    read: Callable[[type[O], argparse.Namespace], O] = read_options
+    add: Callable[[argparse.ArgumentParser, type[OptionsT]], None] = add_options
+    read: Callable[[type[OptionsT], argparse.Namespace], OptionsT] = read_options
 
     @property
     def makes_json(self) -> bool:

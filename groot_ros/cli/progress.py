@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from groot_ros.timing.told import told_duration
@@ -57,16 +57,24 @@ def _with_lines(items: Iterable[T], lines: LogLines) -> Iterator[T]:
 class LogLines:
     """Says at most every `PERIOD_S` how far something has come, where a bar cannot be drawn."""
 
-    def __init__(self, doing: str, total: int, unit: str = "", file: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        doing: str,
+        total: int,
+        unit: str = "",
+        file: TextIO | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._doing = doing
         self._total = total
         self._unit = unit
         self._file = file
-        self._begun_s = self._told_s = time.monotonic()
+        self._clock_s = clock_s
+        self._begun_s = self._told_s = clock_s()
 
     def tell(self, done: int) -> None:
         """That so many are done, if it is time for a line."""
-        now_s = time.monotonic()
+        now_s = self._clock_s()
         if now_s - self._told_s < PERIOD_S or not 0 < done < self._total:
             return
         self._told_s = now_s

@@ -127,8 +127,10 @@ def test_each_tick_is_handled_with_all_that_came_before_and_commands_are_those_o
         assert all(heard >= stamp - PERIOD_NS for stamp, heard in policy.ticks[1:])
 
 
-def test_a_report_that_is_lost_is_made_again(context: Context) -> None:
-    world = World(context, WAIT_S)
+@contextmanager
+def joined(context: Context, patience_s: float) -> Iterator[tuple[World, Echo]]:
+    """A world, and an executor that it waits for."""
+    world = World(context, patience_s)
     executor = Echo("executor", "state", "command", context)
     with (
         spinning(world.node, context),
@@ -138,6 +140,11 @@ def test_a_report_that_is_lost_is_made_again(context: Context) -> None:
         wait_for(lambda: executor._publisher.get_subscription_count() == 1)
         executor.member.join()
         wait_for(lambda: world.clock.members)
+        yield world, executor
+
+
+def test_a_report_that_is_lost_is_made_again(context: Context) -> None:
+    with joined(context, WAIT_S) as (world, executor):
         world.clock.lost_ns = 3 * PERIOD_NS
         began_s = time.monotonic()
         world.run(5 * PERIOD_NS)
@@ -151,16 +158,7 @@ def test_a_report_that_is_lost_is_made_again(context: Context) -> None:
 def test_who_hangs_or_leaves_is_not_waited_for_and_whoever_comes_back_is(
     context: Context,
 ) -> None:
-    world = World(context, PATIENCE_S)
-    executor = Echo("executor", "state", "command", context)
-    with (
-        spinning(world.node, context),
-        spinning(executor.node, context),
-        closing(executor.member),
-    ):
-        wait_for(lambda: executor._publisher.get_subscription_count() == 1)
-        executor.member.join()
-        wait_for(lambda: world.clock.members)
+    with joined(context, PATIENCE_S) as (world, executor):
         executor.willing = False
         world.run(5 * PERIOD_NS)
         assert not world.clock.members and not executor.ticks

@@ -16,6 +16,7 @@ def test_the_page_of_topics_is_current(ros_domain: int) -> None:
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stderr
     text = (ROOT / "docs/messages.md").read_text()
     assert text == done.stdout, "run: python tools/message_docs.py > docs/messages.md"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from groot_ros.cli import progress
 from groot_ros.cli.carry_out import Told, carry_out
 from groot_ros.cli.command import Command, add_command
 from groot_ros.cli.ending import Ending
@@ -96,11 +95,10 @@ def leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     return [leaf for choice in below[0].choices.values() for leaf in leaves(choice)]
 
 
-def test_a_log_gets_lines_with_what_is_done_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_gets_lines_with_what_is_done_and_left() -> None:
     now_s = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s[0])
     log = io.StringIO()
-    lines = LogLines("recording", 40, "episodes", log)
+    lines = LogLines("recording", 40, "episodes", log, clock_s=lambda: now_s[0])
     for done in range(1, 41):
         now_s[0] += 4.0
         lines.tell(done)

@@ -93,6 +93,9 @@ def test_the_wire_reads_what_its_client_says_and_answers(folder: Path) -> None:
     seen = wire["to_observation"](json.dumps(said))
     assert seen.instruction == "wave" and seen.signals["joint_position"].tolist() == [0.1, 0.2]
     assert np.abs(seen.images["wrist"].astype(int) - picture).max() < 12
+    for jpeg in ("AAAA", ""):
+        with pytest.raises(WireError, match="no observation"):
+            wire["to_observation"](json.dumps({"jpeg": {"wrist": jpeg}, "joints": []}))
     with pytest.raises(WireError, match="no observation"):
         wire["to_observation"]("[]")
     chunk = Chunk(0, 50_000_000, signals=seen.signals.map(lambda _, v: np.stack([v, v])))

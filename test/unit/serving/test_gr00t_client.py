@@ -146,5 +146,6 @@ def test_keys_that_are_no_texts_are_refused(keys: Any) -> None:
                 reply["language"]["as_json"]["modality_keys"] = keys
             return reply
 
-    with gr00t_server(RecordingModel(), kind=Keyed) as url, pytest.raises(UserError):
+    refused = pytest.raises(UserError, match="answers get_modality_config with something else")
+    with gr00t_server(RecordingModel(), kind=Keyed) as url, refused:
         remote(url).open()

@@ -73,6 +73,7 @@ def wait_for_chunk(policy: RemotePolicy) -> Any:
             return policy.predict(observation())
         except PolicyLost:
             assert time.monotonic() < deadline_s
+            time.sleep(0.01)
 
 
 @SERVERS
@@ -145,6 +146,7 @@ def test_the_loop_tells_a_loss_once_and_goes_on_in_a_new_epoch() -> None:
     deadline_s = time.monotonic() + GENEROUS_S
     while policy.calls[-3:] != ["reset"] * 3:
         assert time.monotonic() < deadline_s
+        time.sleep(0.01)
     assert loop.waiting_for == "the server has gone" and len(warnings) == 1
     policy.lost = False
     assert enough.wait(GENEROUS_S)
