@@ -44,7 +44,7 @@ def fine_tune(plan: Plan, checkpoint: str, corrections: Path, run: Path) -> Path
     """
     from groot_ros.training.run import train
 
-    config = make_config(_options(plan, checkpoint, corrections, run))
+    config = make_config(fine_tuning_options(plan, checkpoint, corrections, run))
     reached = _reached(config.run_path)
     if reached < config.num_train_steps:
         train(config)
@@ -59,9 +59,14 @@ def _reached(run: Path) -> int:
     return max(checkpoint_steps(run), default=0) if run.is_dir() else 0
 
 
-def _options(plan: Plan, checkpoint: str, corrections: Path, run: Path) -> dict[str, Any]:
-    """Those of the checkpoint's own training, but for where it begins and what it is of."""
-    own = trained_with(Path(checkpoint))
+def fine_tuning_options(
+    plan: Plan, checkpoint: str, corrections: Path, run: Path
+) -> dict[str, Any]:
+    """Those of the training of the plan's checkpoint, but for where it begins and what it is of.
+
+    Those of a candidate name the corrections among the datasets already.
+    """
+    own = trained_with(Path(plan.checkpoint))
     return {
         **own,
         **_mixed(plan, own, corrections),

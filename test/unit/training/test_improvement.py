@@ -15,6 +15,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import INTERVENTION
 from groot_ros.errors import UserError
 from groot_ros.improvement import rounds
+from groot_ros.improvement.fine_tuning import fine_tuning_options
 from groot_ros.improvement.learned import corrections_of
 from groot_ros.improvement.rounds import improve
 from groot_ros.improvement.simulated import Scenes, Simulated
@@ -92,6 +93,29 @@ def test_a_round_goes_on_wherever_it_was_interrupted(
     assert json.loads((Path(done.candidate) / "config.json").read_text())["max_delay_steps"] == 3
     with pytest.raises(UserError, match="was begun with old_share 0.5, not 0.3"):
         improve(replace(plan, old_share=0.3), site, folder, said.append)
+
+
+def test_a_later_round_mixes_as_the_first_does(tmp_path: Path) -> None:
+    """A candidate has learned of corrections, which are nothing that was there before."""
+    own: dict[str, object] = {
+        "input_path": ["a", "b"],
+        "weights": [3.0, 1.0],
+        "modality_config": ["x", "y"],
+        "embodiment": ["left", "right"],
+    }
+    first = tmp_path / "first"
+    plan = replace(make_plan(first, tmp_path), datasets=("a", "b"))
+    for name in ("first", "candidate"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        (folder / "train.json").write_text(json.dumps(own))
+        mixed = fine_tuning_options(plan, str(folder), tmp_path / "new", tmp_path / "run")
+        assert mixed["input_path"] == ("a", "b", str(tmp_path / "new"))
+        assert mixed["weights"] == (0.375, 0.125, 0.5)
+        assert mixed["modality_config"] == ("x", "y", "x")
+        assert mixed["embodiment"] == ("left", "right", "left")
+        own = mixed
 
 
 def test_the_better_one_stays() -> None:
