@@ -75,7 +75,7 @@ def fine_tuning_options(
         "output_path": str(run.parent),
         "exp_name": run.name,
         "num_train_steps": plan.steps,
-        "save_steps": plan.steps,
+        "save_steps": min(plan.steps, own["save_steps"]),
         "save_total_limit": 1,
         "optimizer_states": 1,
         "learning_rate": plan.learning_rate,

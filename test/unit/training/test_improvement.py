@@ -102,6 +102,7 @@ def test_a_later_round_mixes_as_the_first_does(tmp_path: Path) -> None:
         "weights": [3.0, 1.0],
         "modality_config": ["x", "y"],
         "embodiment": ["left", "right"],
+        "save_steps": 2,
     }
     first = tmp_path / "first"
     plan = replace(make_plan(first, tmp_path), datasets=("a", "b"))
@@ -115,6 +116,8 @@ def test_a_later_round_mixes_as_the_first_does(tmp_path: Path) -> None:
         assert mixed["weights"] == (0.375, 0.125, 0.5)
         assert mixed["modality_config"] == ("x", "y", "x")
         assert mixed["embodiment"] == ("left", "right", "left")
+        # A crash costs no more than it did then.
+        assert mixed["save_steps"] == 2
         own = mixed
 
 
