@@ -69,8 +69,9 @@ def _go_through(state: State, site: Site, number: int, progress: Round, tell: Te
         site.correct(number, progress, bags, state.write)
         if not progress.corrections:
             raise UserError(
-                f"{about}: in {progress.scenes} scenes nobody had to correct "
-                f"{progress.checkpoint}, so there is nothing to learn: choose harder scenes"
+                f"{about}: in {progress.scenes} scenes {progress.checkpoint} was never corrected "
+                "with success, so there is nothing to learn: choose scenes in which it fails and "
+                "whoever corrects it does not"
             )
         progress.is_recorded = True
         state.write()

@@ -73,7 +73,7 @@ class Simulated:
     show: Callable[[Iterable[Any], str, int], Iterator[Any]]
 
     def correct(self, number: int, progress: Round, bags: Path, done: Callable[[], None]) -> None:
-        """Try scene after scene until the expert has taken over in enough of them."""
+        """Try scene after scene until the expert has corrected enough of them with success."""
         steps = self.show(self._corrected(number, progress, bags, done), "correcting", self.wanted)
         for _ in steps:
             pass
@@ -101,9 +101,11 @@ class Simulated:
                     path, policy, simulation, config, patience_s=scenes.patience_s
                 )
                 progress.scenes += 1
-                progress.corrections += correction.is_corrected
+                # Of the others nothing is to be learned.
+                counts = correction.is_corrected and correction.succeeded
+                progress.corrections += counts
                 done()
-                if correction.is_corrected:
+                if counts:
                     yield
 
     def _policy(self, checkpoint: str) -> tuple[PolicyChoice, RolloutConfig]:

@@ -60,7 +60,7 @@ class Plan:
 class Round:
     """How far a round is; what is empty, 0 or false is still to be done.
 
-    `scenes` were tried, in `corrections` of them somebody corrected, of which the dataset of
+    `scenes` were tried, `corrections` of them are to be learned, of which the dataset of
     corrections has `episodes` then. `before` and `after` are whether the checkpoint and the
     `candidate` succeeded, scene by scene.
     """

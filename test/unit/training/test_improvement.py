@@ -14,7 +14,7 @@ from groot_ros.cli.main import main
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import INTERVENTION
 from groot_ros.errors import UserError
-from groot_ros.improvement import rounds
+from groot_ros.improvement import rounds, simulated
 from groot_ros.improvement.fine_tuning import fine_tuning_options
 from groot_ros.improvement.learned import corrections_of
 from groot_ros.improvement.rounds import improve
@@ -93,6 +93,19 @@ def test_a_round_goes_on_wherever_it_was_interrupted(
     assert json.loads((Path(done.candidate) / "config.json").read_text())["max_delay_steps"] == 3
     with pytest.raises(UserError, match="was begun with old_share 0.5, not 0.3"):
         improve(replace(plan, old_share=0.3), site, folder, said.append)
+
+
+def test_a_correction_without_success_teaches_nothing(
+    checkpoint: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated, "TIME_LIMIT_S", 1.0)
+    site = make_site(checkpoint, tmp_path)
+    site = replace(site, scenes=replace(site.scenes, task="pick"))
+    with pytest.raises(UserError, match="in 5 scenes .* was never corrected with success"):
+        improve(make_plan(checkpoint, dataset), site, tmp_path, print)
+    # The expert did take over, too late.
+    assert len(list((tmp_path / rounds.BAGS).rglob("metadata.yaml"))) == 5
+    assert not json.loads((tmp_path / FILE).read_text())["rounds"][0]["is_recorded"]
 
 
 def test_a_later_round_mixes_as_the_first_does(tmp_path: Path) -> None:
