@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from groot_ros.cli.convert_progress import convert_with_progress
 from groot_ros.cli.robot_trials import RobotTrials, run_robot_trials
 from groot_ros.data.bags.files import bags_below
 from groot_ros.data.bags.writer import PART_SUFFIX
@@ -67,7 +68,7 @@ class ByHand:
 
     def convert(self, bags: Path, dataset: Path) -> int:
         """Add what the operator did."""
-        return add_corrections(self.conversion, bags, dataset)
+        return add_corrections(self.conversion, convert_with_progress, bags, dataset)
 
     def judge(self, number: int, progress: Round, before: list[bool], folder: Path) -> None:
         """Blinded trials of both on the robot; those of earlier rounds were in other scenes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import yaml
 
 from groot_ros.codecs.catalog import codec_names, find_codec
 from groot_ros.data.conversion.append import restore
-from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.extract import CORRECTIONS
+from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.reader import Dataset, is_dataset
 from groot_ros.files.whole_file import write_whole
@@ -42,9 +43,11 @@ def corrections_of(
     )
 
 
-def add_corrections(conversion: Conversion, bags: Path, dataset: Path) -> int:
-    """Convert what the operator did in bags that the dataset does not have yet; how many episodes
-    it has then. Goes on with a conversion that was interrupted."""
+def add_corrections(
+    conversion: Conversion, convert: Callable[[Conversion], Report], bags: Path, dataset: Path
+) -> int:
+    """Let `convert` add what the operator did in bags that the dataset does not have yet; how many
+    episodes it has then. Goes on with a conversion that was interrupted."""
     part = dataset.with_name(f"{dataset.name}.part")
     restore(dataset, part)
     asked = replace(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from groot_ros.data.bags.writer import part_path
+from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.improvement.learned import add_corrections
 from groot_ros.improvement.state import Round
@@ -64,11 +65,12 @@ class Scenes:
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """A `Site` without a person; `wanted` corrections a round."""
+    """A `Site` without a person; `wanted` corrections a round, which `convert_bags` converts."""
 
     scenes: Scenes
     wanted: int
     conversion: Conversion
+    convert_bags: Callable[[Conversion], Report]
     workers: int = 1
     show: Callable[[Iterable[Any], str, int], Iterator[Any]]
 
@@ -119,7 +121,7 @@ class Simulated:
 
     def convert(self, bags: Path, dataset: Path) -> int:
         """Add the expert's part of the episodes that ended well."""
-        return add_corrections(self.conversion, bags, dataset)
+        return add_corrections(self.conversion, self.convert_bags, bags, dataset)
 
     def judge(self, number: int, progress: Round, before: list[bool], folder: Path) -> None:
         """Try both in the scenes of the comparison."""

@@ -11,6 +11,7 @@ import pytest
 from training_options import options
 
 from groot_ros.cli.main import main
+from groot_ros.data.conversion.convert import convert
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import INTERVENTION
 from groot_ros.errors import UserError
@@ -42,6 +43,7 @@ def make_site(checkpoint: Path, folder: Path) -> Simulated:
         conversion=corrections_of(
             checkpoint, "sim", folder, only_corrections=True, only_success=True
         ),
+        convert_bags=convert,
         show=lambda items, doing, count: iter(items),
     )
 

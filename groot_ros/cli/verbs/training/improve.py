@@ -168,6 +168,7 @@ def _scenes(options: Options) -> Scenes:
 
 
 def _site(options: Options) -> Site:
+    from groot_ros.cli.convert_progress import convert_with_progress
     from groot_ros.cli.corrected_by_hand import ByHand
     from groot_ros.improvement.learned import corrections_of
     from groot_ros.improvement.simulated import Demonstrated, Simulated
@@ -193,6 +194,7 @@ def _site(options: Options) -> Site:
         scenes=_scenes(options),
         wanted=options.corrections,
         conversion=conversion,
+        convert_bags=convert_with_progress,
         workers=options.sim.workers,
         show=with_progress,
     )
