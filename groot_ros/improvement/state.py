@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ class Plan:
         for name in ("rounds", "corrections", "steps"):
             if (value := getattr(self, name)) < 1:
                 raise UserError(f"{name} is {value}, expected 1 or more")
+        if not 0 <= self.learning_rate < math.inf:
+            raise UserError(f"learning-rate is {self.learning_rate:g}, expected 0 or more")
         if not 0 < self.old_share < 1:
             raise UserError(
                 f"old-share is {self.old_share:g}, expected above 0 and below 1: of the samples "

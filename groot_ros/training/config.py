@@ -152,7 +152,7 @@ class TrainConfig:
                 f"batch_size {self.batch_size} is not a multiple of gradient_accumulation_steps "
                 f"{self.gradient_accumulation_steps}: change one of them"
             )
-        for name in ("eval_episodes", "eval_steps", "max_delay_steps"):
+        for name in ("eval_episodes", "eval_steps", "max_delay_steps", "learning_rate"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if self.optim not in OPTIMIZERS:

@@ -106,6 +106,11 @@ def test_a_damaged_dataset_is_refused_before_the_first_step(
     train(make_config(options(own_dataset, tmp_path, "x", validate=False, num_train_steps=1)))
 
 
+def test_a_learning_rate_below_zero_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"learning_rate is -1\.0, expected 0 or more"):
+        make_config(options(tmp_path, tmp_path, "x", learning_rate=-1.0))
+
+
 def test_a_number_without_a_point_is_a_number_in_yaml(tmp_path: Path) -> None:
     path = tmp_path / "options.yaml"
     path.write_text("learning_rate: 1e-4\nseed: 3\n")

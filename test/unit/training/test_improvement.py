@@ -148,6 +148,8 @@ def test_the_better_one_stays() -> None:
         (["--robot=sim", "--checkpoint=pretrained/sim_pick"], "has no train.json"),
         (["--robot=franka", "--by=expert"], "--by expert is of --robot sim"),
         (["--robot=sim", "--old-share=1"], "old-share is 1, expected above 0 and below 1"),
+        (["--robot=sim", "--trials=0"], "trials is 0, expected 1 or more"),
+        (["--robot=sim", "--learning-rate=-1"], "learning-rate is -1, expected 0 or more"),
         (["--robot=sim", "--dataset=gone"], "gone, which"),
     ],
 )

@@ -116,6 +116,8 @@ def _plan(options: Options) -> Plan:
     from groot_ros.improvement.state import Plan
     from groot_ros.policies.checkpoint.folder import find_checkpoint
 
+    if options.trials < 1:
+        raise UserError(f"trials is {options.trials}, expected 1 or more")
     tuning, checkpoint = options.tuning, find_checkpoint(options.checkpoint)
     own = trained_with(checkpoint)
     datasets = tuple(map(str, tuning.dataset)) or datasets_of(own)
