@@ -63,7 +63,7 @@ def _run(command: Command[Any], options: Any, told: Told) -> int | Ending:
         if told.quiet:
             nowhere = stack.enter_context(open(os.devnull, "w"))
             stack.enter_context(redirect_stderr(nowhere))
-        # A command with JSON of its own prints nothing else.
+        # A command with JSON of its own prints nothing else on standard output.
         if not (told.as_json and command.makes_json) and (told.as_json or told.quiet):
             stack.enter_context(redirect_stdout(sys.stderr))
         return command.run(options)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,13 +60,9 @@ def run_robot_trials(
     with folder_lock(output):
         session = Session.opened(plan, output)
         session.write()
-        try:
-            with single_keys():
-                _try_all(session, robot, scenes, options.time_limit)
-        except (Stopped, KeyboardInterrupt):
-            left = len(list(session.left()))
-            total = left + len(session.trials)
-            print(f"\nstopped with {left} of {total} trials left: the same command goes on")
+        # What is asked of a person is no JSON.
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+            _try_until_stopped(session, robot, scenes, options.time_limit)
     if as_json:
         print(json.dumps(session.summary(), indent=2))
         return 0
@@ -84,6 +82,18 @@ def _scenes(path: Path | None) -> list[str]:
     if not any(lines):
         raise UserError(f"--scenes {path} is empty, expected a line for every scene")
     return [line for line in lines if line]
+
+
+def _try_until_stopped(
+    session: Session, robot: RobotConfig, scenes: list[str], time_limit_s: float
+) -> None:
+    try:
+        with single_keys():
+            _try_all(session, robot, scenes, time_limit_s)
+    except (Stopped, KeyboardInterrupt):
+        left = len(list(session.left()))
+        total = left + len(session.trials)
+        print(f"\nstopped with {left} of {total} trials left: the same command goes on")
 
 
 def _try_all(session: Session, robot: RobotConfig, scenes: list[str], time_limit_s: float) -> None:

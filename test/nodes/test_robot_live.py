@@ -75,13 +75,15 @@ def test_what_is_wrong_with_the_file_of_a_running_robot_stops_the_wiggle(
     del values["home"]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(values))
-    checked = groot_ros("robot", "check", str(path), "--wiggle", "--yes", *LISTEN)
+    checked = groot_ros("robot", "check", str(path), "--wiggle", "--yes", "--json", *LISTEN)
     assert checked.returncode == 1, checked.stderr
+    assert "nothing is moved before what is wrong is mended" in checked.stderr
+    findings = json.loads(checked.stdout)["findings"]
+    found = "\n".join(f"{finding['key']}: {finding['sentence']}" for finding in findings)
     for sentence in (
         "cameras.wrist.topic: nobody publishes wrist/image: of its type there is /wrist/image_raw",
         "base_frame: is fr3_link1, but /ee_pose is in fr3_link0",
         "observations.grip.joint: joint_states has no finger",
         "publishes target_pose too, where the executor commands",
-        "nothing is moved before what is wrong is mended",
     ):
-        assert sentence in checked.stdout, checked.stdout
+        assert sentence in found

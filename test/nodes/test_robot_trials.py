@@ -16,20 +16,21 @@ COMMAND = [sys.executable, "-u", "-m", "groot_ros.cli.main", "evaluate", "--robo
 class Session:
     """The command, whose questions are answered as they come."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, *arguments: str) -> None:
         self.said = ""
         self.process = subprocess.Popen(
-            [*COMMAND, "--trials=2", "--instruction=wave", f"--output={output}"],
+            [*COMMAND, "--trials=2", "--instruction=wave", f"--output={output}", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if "--json" in arguments else subprocess.STDOUT,
         )
 
     def answer(self, question: str, key: str) -> None:
-        """Wait for words, then press a key."""
-        assert self.process.stdout and self.process.stdin
+        """Wait for words, then press a key; of a program that reads they are beside its JSON."""
+        asked = self.process.stderr or self.process.stdout
+        assert asked and self.process.stdin
         while question not in self.said:
-            line = self.process.stdout.readline().decode()
+            line = asked.readline().decode()
             assert line, f"{question!r} was not asked: {self.said}"
             self.said += line
         self.said = self.said.split(question, 1)[1]
@@ -74,10 +75,12 @@ def test_trials_go_home_are_judged_and_go_on_after_an_interruption(
     assert "1 of 2 trials left" in second.end()
     assert graph.state("/policy") == "inactive"
 
-    third = Session(tmp_path)
+    third = Session(tmp_path, "--json")
     third.answer("lay out scene 2; Enter begins", "\n")
     third.answer("running", "n")
-    assert "1 of 2 (9 to 91 % with 95 % confidence)" in third.end()
+    out, _ = third.process.communicate(timeout=120)
+    [rate] = json.loads(out)["policies"].values()
+    assert (rate["successes"], rate["trials"]) == (1, 2)
     kept = json.loads((tmp_path / "trials.json").read_text())
     assert [trial["outcome"] for trial in kept["trials"]] == ["success", "failure"]
     assert (tmp_path / kept["trials"][0]["film"]).stat().st_size > 1000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,13 +111,15 @@ def _check(options: RobotCheck) -> int:
     )
     found = [*file_findings(robot), *model_findings(robot, made_for)]
     report: dict[str, Any] = {"robot": robot.name}
-    if options.live or options.wiggle:
-        found += _measured(options, robot)
-    if options.wiggle:
-        if any(not finding.is_doubt for finding in found):
-            print("nothing is moved before what is wrong is mended")
-        else:
-            found += _wiggled(options, robot, report)
+    # What is told or asked meanwhile is no JSON.
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):
+        if options.live or options.wiggle:
+            found += _measured(options, robot)
+        if options.wiggle:
+            if any(not finding.is_doubt for finding in found):
+                print("nothing is moved before what is wrong is mended")
+            else:
+                found += _wiggled(options, robot, report)
     if options.json:
         print(json.dumps(report | {"findings": [asdict(f) for f in found]}, indent=2))
     else:
@@ -132,8 +135,7 @@ def _measured(options: RobotCheck, robot: RobotConfig) -> list[Finding]:
 
     with running_node(TopicListener) as node:
         seen = {topic.name: topic for topic in node.listen(options.seconds)}
-    if not options.json:
-        print("\n".join(stream_lines(robot, seen)))
+    print("\n".join(stream_lines(robot, seen)))
     return live_findings(robot, seen)
 
 
@@ -158,14 +160,13 @@ def _wiggled(options: RobotCheck, robot: RobotConfig, report: dict[str, Any]) ->
         finally:
             node.close()
     report["wiggle"] = asdict(found)
-    if not options.json:
-        of_joints = robot.output.commanded.kind == JOINTS
-        scale, unit, names = (1.0, "rad", robot.joints) if of_joints else (1e3, "mm", AXES)
-        print(
-            f"the arm moved {scale * found.moved:.3g} of {scale * found.asked:.3g} {unit} along "
-            f"{names[found.axis]}, {scale * found.beside:.2g} {unit} beside, "
-            f"{1e3 * found.lag_s:.0f} ms behind its commands"
-        )
+    of_joints = robot.output.commanded.kind == JOINTS
+    scale, unit, names = (1.0, "rad", robot.joints) if of_joints else (1e3, "mm", AXES)
+    print(
+        f"the arm moved {scale * found.moved:.3g} of {scale * found.asked:.3g} {unit} along "
+        f"{names[found.axis]}, {scale * found.beside:.2g} {unit} beside, "
+        f"{1e3 * found.lag_s:.0f} ms behind its commands"
+    )
     problem = found.problem()
     return [problem] if problem else []
 
