@@ -20,7 +20,7 @@ from groot_ros.improvement.fine_tuning import fine_tuning_options
 from groot_ros.improvement.learned import corrections_of
 from groot_ros.improvement.rounds import improve
 from groot_ros.improvement.simulated import Scenes, Simulated
-from groot_ros.improvement.state import FILE, Plan, Round
+from groot_ros.improvement.state import FILE, Plan, Round, State
 from groot_ros.training.config import make_config
 from groot_ros.training.run import train
 
@@ -140,6 +140,23 @@ def test_the_better_one_stays() -> None:
     done = Round(checkpoint="a", candidate="b", before=[True, False], after=[True, True])
     assert done.kept == "b" and done.summary()["after"]["successes"] == 2
     assert replace(done, after=[False, True]).kept == "a"
+
+
+def test_a_program_reads_what_came_of_it_as_one_json_object(
+    checkpoint: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = {"by": "expert", **Scenes().to_dict()}
+    state = State(replace(make_plan(checkpoint, dataset), site=site), tmp_path)
+    state.rounds.append(
+        Round(checkpoint=str(checkpoint), candidate="b", before=[True], after=[False])
+    )
+    state.write()
+    options = ["--robot=sim", f"--checkpoint={checkpoint}", "--rounds=1", "--corrections=1"]
+    options += ["--steps=3", "--learning-rate=1e-3", f"--output={tmp_path}", "--json"]
+    assert main(["improve", *options]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["checkpoint"] == str(checkpoint) and told["rounds"][0]["result"]
+    assert told["next"] == [f"groot-ros evaluate --checkpoint {checkpoint}"]
 
 
 @pytest.mark.parametrize(

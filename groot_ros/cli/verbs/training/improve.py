@@ -8,13 +8,14 @@ after an interruption.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groot_ros.cli.command import Command
-from groot_ros.cli.common_options import json_option, robot_option, workers_option
+from groot_ros.cli.common_options import robot_option, workers_option
+from groot_ros.cli.ending import Ending
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 SIMULATED = "sim"
 AUTO, EXPERT, PERSON, DEMONSTRATIONS = "auto", "expert", "person", "demonstrations"
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,22 +88,22 @@ class Options:
         choices=(AUTO, EXPERT, PERSON, DEMONSTRATIONS),
     )
     instruction: str = option("what to do, on a robot", default="")
-    json: bool = json_option()
     tuning: FineTuning = group(title="fine-tuning")
     sim: InSimulation = group(title="with --robot sim")
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> Ending:
     from groot_ros.improvement.rounds import improve
 
-    plan, site = _plan(options), _site(options)
-    try:
-        state = improve(plan, site, options.output, print)
-    except KeyboardInterrupt:
-        print(f"\nstopped; the same command goes on in {quoted(options.output)}")
-        return INTERRUPTED
-    _report(state, as_json=options.json)
-    return 0
+    state = improve(_plan(options), _site(options), options.output, print)
+    return Ending(
+        made=[options.output],
+        facts=state.to_dict(),
+        said=[*_rounds_said(state), f"the best: {state.checkpoint}"],
+        next={
+            "try it in other scenes": f"groot-ros evaluate --checkpoint {quoted(state.checkpoint)}"
+        },
+    )
 
 
 def _plan(options: Options) -> Plan:
@@ -202,17 +202,12 @@ def _site(options: Options) -> Site:
     )
 
 
-def _report(state: State, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(state.to_dict(), indent=2))
-        return
+def _rounds_said(state: State) -> Iterator[str]:
     from groot_ros.improvement.rounds import rate_words
 
     for number, done in enumerate(state.rounds, start=1):
         stays = "kept" if done.kept == done.candidate else "not kept"
-        print(f"round {number}: {rate_words(done.before)}, then {rate_words(done.after)}: {stays}")
-    print(f"the best: {state.checkpoint}")
-    print(f"try it in other scenes: groot-ros evaluate --checkpoint {quoted(state.checkpoint)}")
+        yield f"round {number}: {rate_words(done.before)}, then {rate_words(done.after)}: {stays}"
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(options=Options, run=run, resumed="the same command goes on in its --output")
