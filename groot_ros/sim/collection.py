@@ -98,8 +98,8 @@ class Collection:
             raise UserError(f"episodes is {self.episodes}, expected 1 or more")
         if not self.resume and self.output.exists() and any(self.output.iterdir()):
             raise UserError(
-                f"{self.output} is not empty: name another folder, or go on with an interrupted "
-                "collection by --resume"
+                f"{self.output} is not empty: name another folder, or, with --via inprocess, go "
+                "on with an interrupted collection by --resume"
             )
         self.output.mkdir(parents=True, exist_ok=True)
 

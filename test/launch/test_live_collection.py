@@ -9,11 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
+import pytest
 
 from groot_ros.data.bags.reader import Bag
 from groot_ros.data.conversion.convert import convert
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.review.validate import validate
+from groot_ros.errors import UserError
+from groot_ros.nodes.clients.live_collection import collect_live
+from groot_ros.sim.collection import Collection
 
 LIMIT_S = 1800.0
 ROBOT_TOPICS = {
@@ -35,6 +39,12 @@ def collect(folder: Path, via: str) -> Path:
     assert done.returncode == 0, [done.stderr, *logs]
     assert "1 bags, 1 with success" in done.stdout
     return next(path.parent for path in folder.glob("*/metadata.yaml"))
+
+
+def test_the_recorder_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(UserError, match="--resume is of --via inprocess: .* another folder"):
+        next(collect_live(Collection("pick", 1, tmp_path, resume=True)))
 
 
 def test_both_ways_give_the_same_kind_of_dataset(ros_domain: int, tmp_path: Path) -> None:

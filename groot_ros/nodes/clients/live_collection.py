@@ -27,6 +27,8 @@ def collect_live(collection: Collection, timing: SimulatedTime | None = None) ->
     Pushes act between the commands, which are recorded, and the arm. The logs of the nodes go to
     the folder `logs` of the output. UserError when it is not empty or a node does not work.
     """
+    if collection.resume:
+        raise UserError("--resume is of --via inprocess: leave it out and name another folder")
     collection.make_folder()
     options = BagOptions()
     timing = timing or SimulatedTime()
