@@ -29,3 +29,11 @@ def test_from_demonstrations_to_a_contact_sheet(
         assert (output / "evaluation" / name).stat().st_size > 0
     assert main(["learn", f"--output={output}"]) == 2
     assert "is there already" in capsys.readouterr().err
+
+
+def test_a_mistake_of_a_step_is_told_when_all_else_is_quiet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "learn"
+    assert main(["learn", "--quiet", "--demonstrations=0", f"--output={output}"]) == 2
+    assert capsys.readouterr().err == "groot-ros: episodes is 0, expected 1 or more\n"

@@ -43,7 +43,7 @@ class Options:
 
 def run(options: Options) -> int | Ending:
     """Call the verbs that a user would; ends with the first that fails."""
-    from groot_ros.cli.main import main
+    from groot_ros.cli.main import parse
     from groot_ros.sim.scene import check_cubes
 
     check_cubes(options.cubes)
@@ -59,7 +59,7 @@ def run(options: Options) -> int | Ending:
             continue
         print(f"\n==> groot-ros {verb} {shlex.join(arguments)}", flush=True)
         begin_s = time.monotonic()
-        if code := main([verb, *arguments]):
+        if code := parse([verb, *arguments])():
             if code == INTERRUPTED:
                 raise KeyboardInterrupt
             return code
