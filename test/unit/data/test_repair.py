@@ -211,6 +211,16 @@ def test_what_is_no_bag_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "(a.db3 is empty): restore it from a copy" in capsys.readouterr().err
 
 
+def test_what_was_repaired_is_told_though_another_bag_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = write(tmp_path / "bag", finish=False)
+    assert main(["repair", str(part), str(tmp_path / "none")]) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{tmp_path / 'bag'}: ") and " messages" in said.out
+    assert "none does not exist" in said.err
+
+
 def test_a_bag_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
     writer = BagWriter(tmp_path / "bag")
     writer.add_topic(JOINTS)

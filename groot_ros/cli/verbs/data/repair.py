@@ -7,7 +7,6 @@ removed.
 from __future__ import annotations
 
 import errno
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from groot_ros.cli.command import Command
 from groot_ros.cli.ending import Ending
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
+from groot_ros.files.shell import quoted
 from groot_ros.options import argument
 
 if TYPE_CHECKING:
@@ -30,32 +30,43 @@ class Options:
 
 
 def run(options: Options) -> Ending:
-    from groot_ros.data.repair.repair import repair_bag
-
     done: list[Repaired] = []
-    for bag in with_progress(options.bags, "repairing", len(options.bags), "bags"):
-        try:
-            done.append(repair_bag(bag))
-        except OSError as error:
-            remedy = (
-                "copy it to where you may write and repair the copy"
-                if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-                else "make room, then again"
-            )
-            raise UserError(f"{bag} cannot be repaired here: {error}; {remedy}") from error
-    bags = shlex.join(str(one.path) for one in done)
+    try:
+        for bag in with_progress(options.bags, "repairing", len(options.bags), "bags"):
+            done.append(_repaired(bag))
+    except (UserError, KeyboardInterrupt):
+        # These are repaired all the same.
+        for one in done:
+            print(_sentence(one))
+        raise
     return Ending(
         made=[one.path for one in done if one.actions],
         facts={"bags": {str(one.path): list(one.actions) for one in done}},
-        said=[
-            f"{one.path}: {one.messages} messages, {one.seconds:.1f} s: "
-            + ("; ".join(one.actions) or "nothing to repair")
-            for one in done
-        ],
-        next={"look at them": f"groot-ros inspect {bags}"} if len(done) == 1 else {},
+        said=[_sentence(one) for one in done],
+        next={"look at it": f"groot-ros inspect {quoted(done[0].path)}"} if len(done) == 1 else {},
     )
 
 
+def _repaired(bag: Path) -> Repaired:
+    from groot_ros.data.repair.repair import repair_bag
+
+    try:
+        return repair_bag(bag)
+    except OSError as error:
+        remedy = (
+            "copy it to where you may write and repair the copy"
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            else "make room, then again"
+        )
+        raise UserError(f"{bag} cannot be repaired here: {error}; {remedy}") from error
+
+
+def _sentence(repaired: Repaired) -> str:
+    """What became of a bag."""
+    what = "; ".join(repaired.actions) or "nothing to repair"
+    return f"{repaired.path}: {repaired.messages} messages, {repaired.seconds:.1f} s: {what}"
+
+
 COMMAND = Command(
-    options=Options, run=run, resumed="no message is lost, the same command repairs the rest"
+    options=Options, run=run, resumed="no message is lost: name the bags that are left once more"
 )
