@@ -75,8 +75,7 @@ def _tried(evaluation: SimulatorEvaluation) -> tuple[dict[str, Any], Sequence[Ou
     )
     policy = checkpoint_choice(evaluation.checkpoint, trials.robot)
     strategy = chosen_strategy(evaluation.strategy, policy)
-    steps = evaluation.executed_steps
-    steps = executed_steps(policy, strategy) if steps is None else steps
+    steps = executed_steps(policy, strategy, evaluation.executed_steps)
     evaluation.films.clear()
     tried = run_simulator_trials(
         policy,

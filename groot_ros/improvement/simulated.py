@@ -114,9 +114,7 @@ class Simulated:
         scenes = self.scenes
         choice = checkpoint_choice(Path(checkpoint))
         strategy = chosen_strategy(scenes.strategy, choice)
-        steps = scenes.executed_steps
-        if steps is None:
-            steps = executed_steps(choice, strategy)
+        steps = executed_steps(choice, strategy, scenes.executed_steps)
         return choice, RolloutConfig(steps, TIME_LIMIT_S, strategy=strategy)
 
     def convert(self, bags: Path, dataset: Path) -> int:

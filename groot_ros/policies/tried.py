@@ -80,8 +80,13 @@ def continuation_obstacle(policy: PolicyChoice) -> str:
     return policy.remote.no_continuation if policy.policy == "remote" else ""
 
 
-def executed_steps(policy: PolicyChoice, strategy: str) -> int:
-    """Steps of a chunk until the next inference: what the policy's codec says that it does best
-    with; chunks that continue each other are best made as often as can be, which is 0."""
+def executed_steps(policy: PolicyChoice, strategy: str, asked: int | None = None) -> int:
+    """Steps of a chunk until the next inference: those that are asked for, or what the policy's
+    codec says that it does best with; chunks that continue each other are best made as often as
+    can be, which is 0. UserError for fewer."""
+    if asked is not None:
+        if asked < 0:
+            raise UserError(f"executed-steps is {asked}, expected 0 or more")
+        return asked
     said = chosen_codec(policy).execute if policy.policy in MODELS else 0
     return said or (0 if strategy == RTC else EXECUTED_STEPS)

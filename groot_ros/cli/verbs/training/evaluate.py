@@ -194,11 +194,7 @@ def _policy(options: ClosedLoop, checkpoint: Path | None) -> PolicyChoice:
 def _trials(
     options: ClosedLoop, policy: PolicyChoice, trials: Trials, strategy: str, films: Films
 ) -> Iterator[Outcome]:
-    steps = options.executed_steps
-    if steps is None:
-        steps = executed_steps(policy, strategy)
-    elif steps < 0:
-        raise UserError(f"executed-steps is {steps}, expected 0 or more")
+    steps = executed_steps(policy, strategy, options.executed_steps)
     timing = options.time
     if options.via == "ros":
         from groot_ros.nodes.clients.live_trials import run_trials
