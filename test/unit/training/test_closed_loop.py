@@ -99,8 +99,12 @@ def test_the_expert_picks_the_cube_that_was_named_last(
 def test_mistakes_are_one_sentence(
     arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    film = tmp_path / "failures/scene_1.mp4"
+    film.parent.mkdir()
+    film.touch()
     assert main(["evaluate", "--policy=scripted", f"--output={tmp_path}", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+    assert film.exists()
 
 
 def test_a_checkpoint_from_elsewhere_is_refused(tmp_path: Path) -> None:

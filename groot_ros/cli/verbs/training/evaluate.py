@@ -160,9 +160,9 @@ def _closed_loop(options: Options) -> int:
     )
     policy = _policy(closed, next(iter(options.checkpoint), None))
     films = Films(options.output, closed.films)
-    films.clear()
     strategy = chosen_strategy(closed.strategy, policy)
     tried = _trials(closed, policy, trials=trials, strategy=strategy, films=films)
+    films.clear()
     outcomes = list(with_progress(tried, "trying", trials.count, "scenes"))
     result = {
         "variant": policy.variant,
