@@ -5,62 +5,33 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from groot_ros.chunks.execution.strategies import AUTO
 from groot_ros.data.bags.writer import part_path
 from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.improvement.learned import add_corrections
+from groot_ros.improvement.scenes import Scenes
 from groot_ros.improvement.state import Round
 from groot_ros.policies.factory import PolicyChoice, make_policy
 from groot_ros.policies.tried import checkpoint_choice, chosen_strategy, executed_steps
 from groot_ros.robot.config import load_robot
 from groot_ros.sim.collection import Collection, collect
-from groot_ros.sim.correction import PATIENCE_S, record_correction
+from groot_ros.sim.correction import record_correction
 from groot_ros.sim.rollout import RolloutConfig
 from groot_ros.sim.simulation import SimConfig, Simulation
-from groot_ros.sim.tasks import Kind, Task
-from groot_ros.sim.trials import Trials
+from groot_ros.sim.tasks import Task
 from groot_ros.sim.world import WorldConfig
 from groot_ros.training.closed_loop import Evaluation, evaluate
-
-T = TypeVar("T")
-Progress = Callable[[Iterable[T], str, int], Iterator[T]]
 
 # Other scenes than those of demonstrations and evaluations, other ones in every round.
 FIRST_SCENE, ROUND_SCENES = 200_000, 10_000
 # With a policy that seldom fails a round ends after so many scenes for a correction.
 SCENES_PER_CORRECTION = 5
 TIME_LIMIT_S = 20.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenes:
-    """What is tried: `count` scenes from `seed` on are those of the comparison.
-
-    `executed_steps` of a chunk are executed until the next inference, None for what the
-    checkpoint's codec says.
-    """
-
-    task: Kind = "pick"
-    cubes: tuple[str, ...] = ("red",)
-    count: int = 50
-    seed: int = 70_000
-    time_limit_s: float = 15.0
-    patience_s: float = PATIENCE_S
-    strategy: str = "auto"
-    executed_steps: int | None = None
-
-    @property
-    def trials(self) -> Trials:
-        """Those of the comparison."""
-        return Trials(self.task, self.count, self.seed, self.cubes, time_limit_s=self.time_limit_s)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a plan has it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +84,7 @@ class Simulated:
     def _policy(self, checkpoint: str) -> tuple[PolicyChoice, RolloutConfig]:
         scenes = self.scenes
         choice = checkpoint_choice(Path(checkpoint))
-        strategy = chosen_strategy(scenes.strategy, choice)
+        strategy = chosen_strategy(AUTO, choice)
         steps = executed_steps(choice, strategy, scenes.executed_steps)
         return choice, RolloutConfig(steps, TIME_LIMIT_S, strategy=strategy)
 

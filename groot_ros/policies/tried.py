@@ -84,9 +84,14 @@ def executed_steps(policy: PolicyChoice, strategy: str, asked: int | None = None
     """Steps of a chunk until the next inference: those that are asked for, or what the policy's
     codec says that it does best with; chunks that continue each other are best made as often as
     can be, which is 0. UserError for fewer."""
+    check_executed_steps(asked)
     if asked is not None:
-        if asked < 0:
-            raise UserError(f"executed-steps is {asked}, expected 0 or more")
         return asked
     said = chosen_codec(policy).execute if policy.policy in MODELS else 0
     return said or (0 if strategy == RTC else EXECUTED_STEPS)
+
+
+def check_executed_steps(asked: int | None) -> None:
+    """UserError for a number of steps that cannot be executed; None is for the codec to say."""
+    if asked is not None and asked < 0:
+        raise UserError(f"executed-steps is {asked}, expected 0 or more")

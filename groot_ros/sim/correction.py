@@ -21,8 +21,6 @@ from groot_ros.sim.scene import CUBE_SIZE_M
 from groot_ros.sim.simulation import Simulation
 from groot_ros.sim.tasks import LIFT_M
 
-PATIENCE_S = 2.0
-"""The operator takes over once the policy has got no further for so long."""
 # Of what is left to do.
 NEARER_M = 0.005
 # The expert's first chunk is on its way, then the policy's motion goes over into it.
@@ -123,9 +121,10 @@ def record_correction(
     policy: Policy,
     simulation: Simulation,
     config: RolloutConfig,
-    patience_s: float = PATIENCE_S,
+    patience_s: float,
 ) -> Correction:
-    """Run a policy on a simulation that was just reset under the eyes of the expert.
+    """Run a policy on a simulation that was just reset under the eyes of the expert, who takes
+    over once it has got no further for so long.
 
     The bag at `path` is that of a robot that a person corrects: the setpoints that the executor
     commanded, whoever led, and whose turn it was. Where the policy needs no help there is none.

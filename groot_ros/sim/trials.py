@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
+from groot_ros.options import option
 from groot_ros.sim.scene import check_cubes
 from groot_ros.sim.tasks import Change, Kind, Task
 from groot_ros.trials.statistics import compare, trials_for_interval, wilson_interval
@@ -42,7 +43,7 @@ class Trials:
     kind: Kind
     count: int = 50
     seed: int = FIRST_SCENE
-    cubes: tuple[str, ...] = ("red",)
+    cubes: tuple[str, ...] = option("colors on the table", default=("red",), metavar="COLOR")
     time_limit_s: float = 15.0
     swap_after_s: float | None = None
 

@@ -19,7 +19,8 @@ from groot_ros.improvement import rounds, simulated
 from groot_ros.improvement.fine_tuning import fine_tuning_options
 from groot_ros.improvement.learned import corrections_of
 from groot_ros.improvement.rounds import improve
-from groot_ros.improvement.simulated import Scenes, Simulated
+from groot_ros.improvement.scenes import Scenes
+from groot_ros.improvement.simulated import Simulated
 from groot_ros.improvement.state import FILE, Plan, Round, State
 from groot_ros.training.config import make_config
 from groot_ros.training.run import train
@@ -166,13 +167,21 @@ def test_a_program_reads_what_came_of_it_as_one_json_object(
         (["--robot=franka", "--by=expert"], "--by expert is of --robot sim"),
         (["--robot=sim", "--old-share=1"], "old-share is 1, expected above 0 and below 1"),
         (["--robot=sim", "--trials=0"], "trials is 0, expected 1 or more"),
+        (["--robot=sim", "--executed-steps=-1"], "executed-steps is -1, expected 0 or more"),
+        (["--robot=sim", "--cubes=purple"], "expected some of red,green,blue"),
         (["--robot=sim", "--learning-rate=-1"], "learning-rate is -1, expected 0 or more"),
         (["--robot=sim", "--dataset=gone"], "gone, which"),
     ],
 )
 def test_mistakes_are_one_sentence(
-    arguments: list[str], said: str, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = ["improve", f"--checkpoint={checkpoint}", "--rounds=1", *arguments]
-    assert main(given) == 2
+    output = tmp_path / "improved"
+    given = [f"--checkpoint={checkpoint}", "--rounds=1", f"--output={output}", *arguments]
+    assert main(["improve", *given]) == 2
     assert said in capsys.readouterr().err
+    assert not output.exists()

@@ -24,7 +24,7 @@ from groot_ros.cli.simulator_trials import (
 )
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
-from groot_ros.options import group, option
+from groot_ros.options import group, like, option
 from groot_ros.policies.checkpoint.folder import shipped_checkpoint
 from groot_ros.policies.factory import AUTO as VARIANT_AUTO
 from groot_ros.policies.factory import POLICIES, PolicyChoice
@@ -69,7 +69,7 @@ class ClosedLoop:
     codec: str = option("--policy remote: what its model answers in", default=VARIANT_AUTO)
     token_env: str = option("--policy remote: variable with its token", default="", metavar="NAME")
     seed: int = option("scene of the first episode", default=FIRST_SCENE)
-    cubes: tuple[str, ...] = option("colors on the table", default=("red",), metavar="COLOR")
+    cubes: tuple[str, ...] = like(Trials, "cubes")
     swap_after: float | None = option(
         "then ask for another cube, which counts", default=None, metavar="S"
     )

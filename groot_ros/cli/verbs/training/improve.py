@@ -9,7 +9,7 @@ after an interruption.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,14 @@ from groot_ros.cli.ending import Ending
 from groot_ros.cli.progress import with_progress
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
+from groot_ros.improvement.scenes import Scenes
 from groot_ros.options import group, option
-from groot_ros.sim.tasks import Kind
+from groot_ros.policies.tried import SIMULATED
 
 if TYPE_CHECKING:
     from groot_ros.improvement.rounds import Site
-    from groot_ros.improvement.simulated import Scenes
     from groot_ros.improvement.state import Plan, State
 
-SIMULATED = "sim"
 AUTO, EXPERT, PERSON, DEMONSTRATIONS = "auto", "expert", "person", "demonstrations"
 
 
@@ -51,25 +50,6 @@ class FineTuning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InSimulation:
-    """What the simulated arm is asked for."""
-
-    task: Kind = option(default="pick")
-    cubes: tuple[str, ...] = option("colors on the table", default=("red",), metavar="COLOR")
-    patience: float = option(
-        "the expert takes over once the policy has got no further for so long (%(default)s)",
-        default=2.0,
-        metavar="S",
-    )
-    executed_steps: int | None = option(
-        "of a chunk until the next inference; 0: it begins when the last one has ended (default: "
-        "as groot-ros evaluate)",
-        default=None,
-    )
-    workers: int = workers_option("processes of the comparison")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Options:
     """Of `groot-ros improve`."""
 
@@ -88,8 +68,9 @@ class Options:
         choices=(AUTO, EXPERT, PERSON, DEMONSTRATIONS),
     )
     instruction: str = option("what to do, on a robot", default="")
+    workers: int = workers_option("processes of the comparison, with --robot sim")
     tuning: FineTuning = group(title="fine-tuning")
-    sim: InSimulation = group(title="with --robot sim")
+    sim: Scenes = group(title="with --robot sim")
 
 
 def run(options: Options) -> Ending:
@@ -157,16 +138,7 @@ def _by(options: Options) -> str:
 
 
 def _scenes(options: Options) -> Scenes:
-    from groot_ros.improvement.simulated import Scenes
-
-    asked = options.sim
-    return Scenes(
-        task=asked.task,
-        cubes=asked.cubes,
-        count=options.trials,
-        patience_s=asked.patience,
-        executed_steps=asked.executed_steps,
-    )
+    return replace(options.sim, count=options.trials)
 
 
 def _site(options: Options) -> Site:
@@ -197,7 +169,7 @@ def _site(options: Options) -> Site:
         wanted=options.corrections,
         conversion=conversion,
         convert_bags=convert_with_progress,
-        workers=options.sim.workers,
+        workers=options.workers,
         show=with_progress,
     )
 

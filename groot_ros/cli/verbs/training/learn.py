@@ -15,9 +15,10 @@ from groot_ros.cli.ending import Ending
 from groot_ros.codecs.catalog import find_codec, shipped_codecs
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
-from groot_ros.options import option
+from groot_ros.options import like, option
 from groot_ros.policies.checkpoint.folder import checkpoint_steps
 from groot_ros.sim.tasks import Kind
+from groot_ros.sim.trials import Trials
 
 # The scenes of the evaluation are others again.
 DEMONSTRATION_SCENE, HELD_OUT_SCENE = 1000, 40_000
@@ -31,7 +32,7 @@ class Options:
 
     output: Path = option("folder to write", default=Path("learn"))
     task: Kind = option(default="pick")
-    cubes: tuple[str, ...] = option("colors on the table", default=("red",), metavar="COLOR")
+    cubes: tuple[str, ...] = like(Trials, "cubes")
     variant: str = option(default="ee_rot6d_joints_rel")
     demonstrations: int = option(default=300)
     steps: int = option("of training", default=3000)
