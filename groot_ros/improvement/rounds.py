@@ -51,15 +51,6 @@ def improve(plan: Plan, site: Site, folder: Path, tell: Tell) -> State:
         return state
 
 
-def stage(progress: Round) -> str:
-    """What comes next in a round."""
-    if not progress.is_recorded:
-        return CORRECTING
-    if not progress.episodes:
-        return CONVERTING
-    return COMPARING if progress.candidate else TUNING
-
-
 def _go_through(state: State, site: Site, number: int, progress: Round, tell: Tell) -> None:
     plan, folder = state.plan, state.folder
     about = f"round {number} of {plan.rounds}"
