@@ -78,18 +78,17 @@ def _go_through(state: State, site: Site, number: int, progress: Round, tell: Te
         progress.candidate = str(candidate)
         state.write()
     tell(f"{about}: {COMPARING}")
-    site.judge(number, progress, _known(state, progress.checkpoint), folder)
+    site.judge(number, progress, _known(state, number), folder)
     state.write()
     tell(sentence(progress))
 
 
-def _known(state: State, checkpoint: str) -> list[bool]:
-    """What came of a checkpoint in an earlier round."""
-    for done in state.rounds:
-        for tried, outcomes in ((done.candidate, done.after), (done.checkpoint, done.before)):
-            if tried == checkpoint and outcomes:
-                return list(outcomes)
-    return []
+def _known(state: State, number: int) -> list[bool]:
+    """What came of a round's checkpoint, which is the one that the round before it kept."""
+    if number == 1:
+        return []
+    last = state.rounds[number - 2]
+    return list(last.after if last.kept == last.candidate else last.before)
 
 
 def sentence(progress: Round) -> str:
