@@ -11,6 +11,7 @@ import yaml
 
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import YAML_BYTES, read_text, read_yaml
+from groot_ros.files.part import part_path
 
 
 def settings_for_copy(source: Path, output: Path) -> dict[str, str]:
@@ -48,7 +49,7 @@ def write_with_settings(source: Path, settings: Mapping[str, Any], output: Path)
         keys = key.split(".")
         _put(wanted, keys, value)
         text = _with_setting(text, keys, value)
-    part = output.with_name(f"{output.name}.part")
+    part = part_path(output)
     try:
         part.write_text(text, encoding="utf-8")
         try:

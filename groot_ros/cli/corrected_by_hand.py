@@ -9,9 +9,9 @@ from pathlib import Path
 from groot_ros.cli.convert_progress import convert_with_progress
 from groot_ros.cli.robot_trials import RobotTrials, run_robot_trials
 from groot_ros.data.bags.files import bags_below
-from groot_ros.data.bags.writer import PART_SUFFIX
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.files.config_file import read_json
+from groot_ros.files.part import PART_SUFFIX
 from groot_ros.files.shell import quoted
 from groot_ros.improvement.learned import add_corrections
 from groot_ros.improvement.state import Round

@@ -14,6 +14,7 @@ from groot_ros.data.conversion.extract import CORRECTIONS
 from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.reader import Dataset, is_dataset
+from groot_ros.files.part import part_path
 from groot_ros.files.whole_file import write_whole
 from groot_ros.policies.factory import chosen_codec
 from groot_ros.policies.tried import checkpoint_choice
@@ -48,7 +49,7 @@ def add_corrections(
 ) -> int:
     """Let `convert` add what the operator did in bags that the dataset does not have yet; how many
     episodes it has then. Goes on with a conversion that was interrupted."""
-    part = dataset.with_name(f"{dataset.name}.part")
+    part = part_path(dataset)
     restore(dataset, part)
     asked = replace(
         conversion,

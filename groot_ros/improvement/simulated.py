@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from groot_ros.chunks.execution.strategies import AUTO
-from groot_ros.data.bags.writer import part_path
 from groot_ros.data.conversion.outcome import Report
 from groot_ros.data.conversion.settings import Conversion
+from groot_ros.files.part import part_path
 from groot_ros.improvement.learned import add_corrections
 from groot_ros.improvement.scenes import Scenes
 from groot_ros.improvement.state import Round

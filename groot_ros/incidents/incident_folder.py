@@ -9,8 +9,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from groot_ros.data.bags.writer import PART_SUFFIX, part_path
 from groot_ros.files.folder_lock import lock
+from groot_ros.files.part import PART_SUFFIX, part_path
 from groot_ros.incidents.incident import INFO, Incident
 from groot_ros.share import user_path
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from groot_ros.data.bags.episode_info import SUCCESS, EpisodeInfo
 from groot_ros.data.bags.metadata import read_metadata
-from groot_ros.data.bags.writer import part_path
 from groot_ros.errors import UserError
+from groot_ros.files.part import part_path
 from groot_ros.sim.bag import BagOptions, record_episode
 from groot_ros.sim.expert import ScriptedPolicy
 from groot_ros.sim.perturbed import PerturbedPolicy

@@ -15,16 +15,11 @@ from groot_ros.data.bags.message_definitions import Definition, find_definition
 from groot_ros.data.bags.metadata import CUSTOM_DATA, BagFile, Topic, write_metadata
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import lock
+from groot_ros.files.part import part_path
 
-PART_SUFFIX = ".part"
 RESERVE_FILE = "reserve"
 # Freed when the disk is full, so that there is room for the index of about an hour.
 RESERVE_BYTES = 8 * 2**20
-
-
-def part_path(path: Path) -> Path:
-    """Where a bag lies while it is written."""
-    return path.with_name(path.name + PART_SUFFIX)
 
 
 class BagWriter:

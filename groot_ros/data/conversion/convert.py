@@ -32,6 +32,7 @@ from groot_ros.data.playback.topics import wanted_labels
 from groot_ros.data.review.report import write_report
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import folder_lock, waiting_lock
+from groot_ros.files.part import part_path
 from groot_ros.model.processing.relative import RELATIVE
 from groot_ros.robot.config import load_robot
 
@@ -70,7 +71,7 @@ class _Run:
             relative=c.relative,
             format=c.format,
         )
-        self._part = output.with_name(f"{output.name}.part")
+        self._part = part_path(output)
         self._base: Dataset | None = None
         self._fingerprints: dict[Path, str] = {}
         self._read: list[Path] = []

@@ -13,6 +13,7 @@ from groot_ros.data.conversion.convert import PLAN
 from groot_ros.data.datasets.edits import EDITS
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import folder_lock, waiting_lock
+from groot_ros.files.part import part_path
 
 FOLDER = "dataset"
 
@@ -27,7 +28,7 @@ def made_beside(output: Path, *, replaces: bool) -> Iterator[Path]:
     """
     if not output.name:
         raise UserError(f"output '{output}' has no name: give a folder that is to be made")
-    part = output.with_name(f"{output.name}.part")
+    part = part_path(output)
     if (part / PLAN).exists():
         raise UserError(
             f"{part} is left over from a conversion that was interrupted: finish it with "

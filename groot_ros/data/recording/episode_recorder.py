@@ -15,7 +15,6 @@ from groot_ros.data.bags.cdr import header_stamp_ns
 from groot_ros.data.bags.episode_info import EpisodeInfo
 from groot_ros.data.bags.message_definitions import find_definition
 from groot_ros.data.bags.metadata import Topic, set_custom_data
-from groot_ros.data.bags.writer import PART_SUFFIX
 from groot_ros.data.recording.health import (
     Expectations,
     Problem,
@@ -25,6 +24,7 @@ from groot_ros.data.recording.health import (
 )
 from groot_ros.data.repair.repair import repair_bag
 from groot_ros.errors import UserError
+from groot_ros.files.part import PART_SUFFIX
 from groot_ros.files.shell import quoted
 
 EPISODE_NAME = re.compile(r"episode_(\d{6})")

@@ -31,10 +31,11 @@ from groot_ros.data.bags.metadata import (
     write_metadata,
 )
 from groot_ros.data.bags.storage import Damaged, StorageFile
-from groot_ros.data.bags.writer import PART_SUFFIX, RESERVE_FILE
+from groot_ros.data.bags.writer import RESERVE_FILE
 from groot_ros.data.repair import mcap_repair
 from groot_ros.data.repair.sqlite_repair import DAMAGED, repair_sqlite
 from groot_ros.errors import UserError
+from groot_ros.files.part import PART_SUFFIX
 
 STORAGES = {".mcap": "mcap", ".db3": "sqlite3"}
 

@@ -14,6 +14,7 @@ from groot_ros.cli.command import Command
 from groot_ros.cli.ending import Ending
 from groot_ros.codecs.catalog import find_codec, shipped_codecs
 from groot_ros.errors import UserError
+from groot_ros.files.part import part_path
 from groot_ros.files.shell import quoted
 from groot_ros.options import like, option
 from groot_ros.policies.checkpoint.folder import checkpoint_steps
@@ -111,7 +112,6 @@ def _data_steps(options: Options) -> Iterator[_Step]:
             ],
             converted,
         )
-        part = converted.with_name(f"{converted.name}.part")
         yield (
             "convert",
             [
@@ -120,7 +120,7 @@ def _data_steps(options: Options) -> Iterator[_Step]:
                 codec,
                 f"--output={converted}",
                 "--only-success",
-                *_resumed(part),
+                *_resumed(part_path(converted)),
             ],
             converted,
         )
