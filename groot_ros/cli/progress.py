@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO, TypeVar
 
-from groot_ros.timing.told import told_duration
+from groot_ros.timing.told import told_left
 
 T = TypeVar("T")
 
@@ -78,10 +78,10 @@ class LogLines:
         if now_s - self._told_s < PERIOD_S or not 0 < done < self._total:
             return
         self._told_s = now_s
-        left_s = (now_s - self._begun_s) / done * (self._total - done)
         words = f"{self._doing}: {done} of {self._total} {self._unit}".rstrip()
+        left = told_left(now_s - self._begun_s, done, self._total)
         print(
-            f"{words}, {100 * done // self._total} %, about {told_duration(left_s)} left",
+            f"{words}, {100 * done // self._total} %, {left}",
             file=self._file or sys.stderr,
             flush=True,
         )

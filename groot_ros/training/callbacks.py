@@ -21,7 +21,7 @@ from rich.text import Text
 from torch import distributed
 from transformers import TrainerCallback
 
-from groot_ros.timing.told import told_duration
+from groot_ros.timing.told import told_left
 from groot_ros.training.average import WeightAverage
 
 
@@ -85,8 +85,8 @@ class ProgressReport(TrainerCallback):
         done = state.global_step - self._first_step
         if self._bar.console.is_terminal or not done:
             return ""
-        left_s = (time.monotonic() - self._begun_s) / done * (state.max_steps - state.global_step)
-        return f", about {told_duration(left_s)} left"
+        elapsed_s = time.monotonic() - self._begun_s
+        return f", {told_left(elapsed_s, done, state.max_steps - self._first_step)}"
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.stop()
