@@ -162,7 +162,8 @@ def record_correction(
 def _state(control: Control) -> dict[str, object]:
     """What the executor's state says, with nothing of what only a node knows."""
     counts = dict.fromkeys(("epoch", "chunk_id", "interventions"), 0)
-    numbers = ("step", "delay", "remaining", "time_scale", "speed_scale", "command_rate")
+    rates = ("time_scale", "speed_scale", "command_rate", "command_jitter")
+    numbers = ("step", "delay", "remaining", *rates)
     return {
         "activity": "executing",
         "stop_reason": "",
@@ -170,7 +171,7 @@ def _state(control: Control) -> dict[str, object]:
         "dry_run": False,
         "activation": BLANK_ID,
         **counts,
-        **dict.fromkeys((*numbers, "command_jitter"), 0.0),
+        **dict.fromkeys(numbers, 0.0),
         "control": control.value,
         "operator_hint": "",
     }
