@@ -71,10 +71,10 @@ def run(options: Options) -> int | Ending:
     return Ending(
         made=[checkpoint, sheet],
         facts={"duration_s": durations_s},
-        said=list(_summary(options, durations_s)),
+        said=[*_summary(options, durations_s), f"{sheet} shows every episode"],
         next={
-            f"{sheet} shows every episode; run it with": "ros2 launch groot_ros policy.launch.py "
-            f"sim:=true variant:={options.variant} checkpoints_dir:={quoted(checkpoint)}"
+            "run it": "ros2 launch groot_ros policy.launch.py sim:=true "
+            f"variant:={options.variant} checkpoints_dir:={quoted(checkpoint)}"
         },
     )
 
