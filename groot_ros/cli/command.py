@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 JSON = "print one JSON object"
 QUIET = "say nothing but mistakes; the exit code tells"
-UNCHANGED = "what was there is as it was; the same command begins anew"
+ANEW = "the same command begins anew"
+UNCHANGED = f"what was there is as it was; {ANEW}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from groot_ros.cli.command import Command
+from groot_ros.cli.command import ANEW, Command
 from groot_ros.cli.ending import Ending
 from groot_ros.demo.trace import Summary, Trace, summarize
 from groot_ros.options import group, option
@@ -143,4 +143,4 @@ def _milliseconds(pair: tuple[float, float]) -> str:
     return f"{pair[0] * 1000:.0f} / {pair[1] * 1000:.0f}"
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(options=Options, run=run, resumed=ANEW)

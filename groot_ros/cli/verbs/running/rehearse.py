@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groot_ros.chunks.execution.strategies import AUTO, CHOICES, RTC, chosen
-from groot_ros.cli.command import Command
+from groot_ros.cli.command import ANEW, Command
 from groot_ros.cli.common_options import (
     Loading,
     bags_option,
@@ -107,4 +107,4 @@ def _episodes(
         yield episode
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(options=Options, run=run, resumed=ANEW)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groot_ros.chunks.execution.strategies import AUTO, CHOICES
-from groot_ros.cli.command import Command
+from groot_ros.cli.command import ANEW, Command
 from groot_ros.cli.common_options import (
     json_option,
     workers_option,
@@ -271,4 +271,4 @@ def _say_comparison(result: dict[str, Any], dataset: Path, output: Path) -> None
     print(f"look at them: groot-ros view {quoted(output)}", flush=True)
 
 
-COMMAND = Command(options=Options, run=run)
+COMMAND = Command(options=Options, run=run, resumed=ANEW)
