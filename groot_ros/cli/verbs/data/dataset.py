@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groot_ros.cli.command import Actions, Command
+from groot_ros.cli.command import ANEW, Actions, Command
 from groot_ros.cli.ending import Ending
 from groot_ros.data.datasets.formats import format_names
 from groot_ros.errors import UserError
@@ -403,8 +403,11 @@ COMMAND = Actions(
             run=_editing(_apply),
             summary="carry out an edit list, of the viewer or by hand",
         ),
-        "report": _command(
-            options=Report, run=_report, summary="write report.html into datasets of any maker"
+        "report": Command(
+            options=Report,
+            run=_report,
+            summary="write report.html into datasets of any maker",
+            resumed=ANEW,
         ),
     }
 )
