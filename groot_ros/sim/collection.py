@@ -150,7 +150,7 @@ def _record(collection: Collection, simulation: Simulation, index: int) -> bool:
 def _recorded(collection: Collection, index: int) -> str:
     """The outcome of an episode that is whole; empty, with its remains removed, for others.
 
-    UserError for a bag of another collection.
+    UserError for a bag of another task.
     """
     path = collection.name(index)
     shutil.rmtree(part_path(path), ignore_errors=True)
@@ -158,5 +158,5 @@ def _recorded(collection: Collection, index: int) -> str:
         return ""
     info = EpisodeInfo.from_custom_data(read_metadata(path).get("custom_data"))
     if info is None or info.instruction != collection.task(index).instruction:
-        raise UserError(f"{path} is of another collection: name another folder")
+        raise UserError(f"{path} is of another task: name another folder")
     return info.outcome

@@ -57,7 +57,8 @@ ROWS_PER_PROCESS = 3000
 def train(config: TrainConfig) -> Path:
     """Train; the path of the newest checkpoint. UserError before anything is written.
 
-    KeyboardInterrupt after Ctrl-C, once a checkpoint is saved; SIGTERM ends it without.
+    KeyboardInterrupt after Ctrl-C, once a checkpoint is saved; SIGTERM ends it in the same way,
+    with a path returned.
     """
     arguments = training_arguments(config)
     prepared = prepare_training(config)
