@@ -158,9 +158,12 @@ def test_a_checkpoint_that_ships_leaves_numbers_and_a_picture(
     output = tmp_path / "out"
     arguments = ["rehearse", "--robot=sim", f"--checkpoint={CHECKPOINT}", f"--output={output}"]
     arguments += ["--latency=0.3", "--instruction=pick up the red cube", "--bags", str(bag)]
+    arguments += ["--variant=ee_rot6d_joints_rel"]
     assert main(arguments) == 0
     said = capsys.readouterr().out
-    assert "fake:=true fake_pictures:=" in said.splitlines()[-1]
+    launch = said.splitlines()[-1]
+    assert "robot:=sim variant:=ee_rot6d_joints_rel checkpoints_dir:=" in launch
+    assert "fake:=true fake_pictures:=" in launch
     result = json.loads((output / "rehearsal.json").read_text())
     assert f"{result['chunks']} chunks" in said and result["chunks"] > 3
     assert result["chunks"] == result["executed"] + sum(result["refused"].values())

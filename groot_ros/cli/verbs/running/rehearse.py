@@ -79,8 +79,10 @@ def run(options: Options) -> int:
     print("\n".join(report(result)))
     print(f"wrote {options.output}: rehearsal.json and a picture of every episode")
     print("next, the same through the nodes, on the robot's own topics and with nobody in danger:")
+    named = options.loading.variant
+    variant = f"variant:={quoted(named)} " if named else ""
     print(
-        f"  ros2 launch groot_ros policy.launch.py robot:={quoted(options.robot)} "
+        f"  ros2 launch groot_ros policy.launch.py robot:={quoted(options.robot)} {variant}"
         f"checkpoints_dir:={quoted(options.checkpoint)} fake:=true "
         f"fake_pictures:={quoted(bags[0])}"
     )
