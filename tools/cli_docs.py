@@ -24,8 +24,8 @@ Exit codes:
 * 1: a check found something wrong, or `convert` made a whole dataset but left out a bag that it
   could not read. A script with `set -e` so never trains on less than it was given;
   `|| [ $? -eq 1 ]` behind the command goes on without the bag.
-* 2: a mistake, said in one sentence; nothing was changed.
-* 130: Ctrl-C. What is there already stays, and the last line says how to go on.
+* 2: a mistake, said in one sentence.
+* 130: Ctrl-C. The last line says how to go on.
 
 Every command takes `--json`, which prints one JSON object on standard output and everything else
 on standard error, and `--quiet`, which says nothing but mistakes.

@@ -27,6 +27,8 @@ MODULES = (
     "groot_ros.policies.factory",
     "groot_ros.model.inference.loaded",
     "groot_ros.data.bags.reader",
+    "groot_ros.data.conversion.settings",
+    "groot_ros.data.playback.episode_choice",
     "groot_ros.data.conversion.convert",
     "groot_ros.data.datasets.reader",
     "groot_ros.data.review.validate",
