@@ -18,11 +18,13 @@ from groot_ros.demo.trial_film import film_frame
 from groot_ros.errors import UserError
 from groot_ros.nodes.clients.operator_node import (
     ACTIVATE,
+    ACTIVATING,
     ACTIVE,
     CLEANUP,
     CONFIGURE,
     DEACTIVATE,
     INACTIVE,
+    SPIN_S,
     OperatorNode,
 )
 from groot_ros.nodes.messages import to_duration
@@ -68,7 +70,13 @@ class TrialNode(OperatorNode):
     def wait_for_nodes(self) -> None:
         """The executor is active and the policy is not when this returns."""
         self.wait_for_state("executor", ACTIVE, lambda: True)
-        if self._policy_state() == ACTIVE:
+        self._let_rest()
+
+    def _let_rest(self) -> None:
+        # Ctrl-C may have come while it was activated, or the node may have refused to be.
+        while (state := self._policy_state()) == ACTIVATING:
+            self.spin_until(lambda: False, SPIN_S)
+        if state == ACTIVE:
             self.transition("policy", DEACTIVATE)
 
     def load(self, checkpoint: str) -> None:
@@ -111,11 +119,12 @@ class TrialNode(OperatorNode):
     def run_task(self, instruction: str, limit_s: float, pressed: Callable[[], str]) -> TrialEnd:
         """Let the policy work until it is done, the time is over or a key is pressed."""
         self.film = []
-        self.transition("policy", ACTIVATE)
         started_s = time.monotonic()
-        self._is_filmed = True
         key = reason = ""
         try:
+            self.transition("policy", ACTIVATE)
+            self._is_filmed = True
+            started_s = time.monotonic()
             goal = RunPolicy.Goal(instruction=instruction)
             goal.max_duration = to_duration(round(limit_s * 1e9))
             if not self._tasks.wait_for_server(GOAL_WAIT_S):
@@ -137,7 +146,7 @@ class TrialNode(OperatorNode):
                 reason = result.result().result.message
         finally:
             self._is_filmed = False
-            self.transition("policy", DEACTIVATE)
+            self._let_rest()
         return TrialEnd(key, reason or "the operator's key", time.monotonic() - started_s)
 
     def close(self) -> None:
