@@ -110,7 +110,8 @@ class _Listener:
         self.samples = SignalSamples()
         self._count, self._now_ns = len(told.names), 0
         held = source.bag.topics.get(self.topic)
-        self.is_held = held is not None and self.device.type_name in held.counts
+        is_there = held is not None and self.device.type_name in held.counts
+        self.is_held = is_there and not source.bag.obstacle(self.topic)
 
     def hear(self, message: Any, arrival_ns: int) -> None:
         self._now_ns = arrival_ns

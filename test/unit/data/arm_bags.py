@@ -193,8 +193,10 @@ def write_bag(
     storage: StoragePlugin = StoragePlugin.MCAP,
     compression: CompressionMode = CompressionMode.NONE,
     custom_data: dict[str, str] | None = None,
+    encodings: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write messages as a rosbag2 bag with a writer that is not the project's own."""
+    """Write messages as a rosbag2 bag with a writer that is not the project's own; `encodings` are
+    said of topics whose messages are no cdr."""
     store = full_store()
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = Writer(path, version=9, storage_plugin=storage)
@@ -206,7 +208,10 @@ def write_bag(
         for message in sorted(messages, key=lambda message: message.arrival_s):
             key = (message.topic, message.type_name)
             if key not in connections:
-                connections[key] = writer.add_connection(*key, typestore=store)
+                encoding = (encodings or {}).get(message.topic, "cdr")
+                connections[key] = writer.add_connection(
+                    *key, typestore=store, serialization_format=encoding
+                )
             arrival_ns = BEGIN_NS + round(message.arrival_s * NS)
             writer.write(connections[key], arrival_ns, message.data)
     return path

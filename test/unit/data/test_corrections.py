@@ -37,7 +37,7 @@ from groot_ros.data.datasets.writer import (
 )
 from groot_ros.data.playback.turns import STATE_TYPE
 from groot_ros.data.review.validate import validate
-from groot_ros.observation.signal_messages import TWIST_STAMPED
+from groot_ros.observation.signal_messages import FLOAT, TWIST_STAMPED
 
 # Whose turn it is from when on, in s.
 TURNS = ((0.0, "policy"), (1.5, "handover"), (2.0, "operator"), (3.5, "policy"))
@@ -92,7 +92,10 @@ def twists(seconds: float) -> list[Message]:
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arm = ArmBag(seconds=5.0)
     path = tmp_path_factory.mktemp("corrected") / "bag"
-    return write_bag(path, [*arm.messages(), *states(5.0), *twists(5.0)])
+    # The gripper of the device cannot be read: nothing else is lost with it.
+    unreadable = Message("/operator/grip", FLOAT, 2.5, b"{}")
+    messages = [*arm.messages(), *states(5.0), *twists(5.0), unreadable]
+    return write_bag(path, messages, encodings={unreadable.topic: "json"})
 
 
 def columns(output: Path) -> list[dict[str, np.ndarray]]:
@@ -122,6 +125,7 @@ def test_who_moved_the_robot_is_a_column_and_the_handover_is_left_out(
     due_s = times_s[corrected]
     np.testing.assert_allclose(raw[corrected][:, 1], due_s, atol=0.05)
     np.testing.assert_array_equal(raw[corrected][:, [2, 5]], 0.5)
+    assert not raw[:, 6].any()
     assert verify(bag, "sim", "ee_quat_joints", tmp_path / "out").is_equal
 
 
