@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,10 @@ from groot_ros.observation.label_messages import Trajectory, Twist
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.labels import TWIST, JointLabel, Label
 from groot_ros.robot.topic import absolute
-from groot_ros.signals.signals import GRIP, of_arm
+from groot_ros.signals.signals import of_arm
 
 Array = NDArray[np.float64]
 
-POSE_NAMES = ("x", "y", "z", "qw", "qx", "qy", "qz")
 TWIST_NAMES = ("vx", "vy", "vz", "wx", "wy", "wz")
 
 
@@ -44,8 +43,8 @@ def _told(robot: RobotConfig) -> Iterator[_Told]:
     for arm_name, arm in robot.named_arms.items():
         if (operator := arm.operator) is None:
             continue
-        labels: list[Label] = [operator.motion]
-        for label in [*labels, operator.grip] if operator.grip else labels:
+        labels: tuple[Label | None, ...] = (operator.motion, operator.grip)
+        for label in filter(None, labels):
             names = tuple(of_arm(arm_name, name) for name in _names(label))
             yield _Told(label, arm.base_frame, names)
 
@@ -53,18 +52,15 @@ def _told(robot: RobotConfig) -> Iterator[_Told]:
 def _names(label: Label) -> tuple[str, ...]:
     if isinstance(label, JointLabel):
         return label.joints
-    if label.signal.name == GRIP.name:
-        return (GRIP.name,)
-    return TWIST_NAMES if label.type == TWIST else POSE_NAMES
+    return TWIST_NAMES if label.type == TWIST else label.signal.columns
 
 
-@dataclass
+@dataclass(frozen=True)
 class OperatorCommands:
     """What was heard of the devices, number by number, and whose turn it was."""
 
-    names: tuple[str, ...]
     turns: ControlTurns
-    heard: list[tuple[int, SignalSamples]] = field(default_factory=list)
+    heard: Sequence[tuple[int, SignalSamples]]
     """Of each topic how many numbers it tells, and these."""
 
     def at(self, times_ns: Times) -> NDArray[np.float32]:
@@ -86,10 +82,8 @@ def _newest(samples: SignalSamples, count: int, times_ns: Times) -> Array:
 
 def read_operator(source: BagSource, episode: Episode, turns: ControlTurns) -> OperatorCommands:
     """Those of an episode; the devices are looked at only where an operator led."""
-    told = list(_told(source.robot))
-    found = OperatorCommands(operator_names(source.robot), turns)
-    listeners = [_Listener(one, source, episode) for one in told]
-    found.heard = [(len(one.names), x.samples) for one, x in zip(told, listeners, strict=True)]
+    listeners = [_Listener(told, source, episode) for told in _told(source.robot)]
+    found = OperatorCommands(turns, [(x.count, x.samples) for x in listeners])
     if not np.any(turns.corrected(turns.times_ns)):
         return found
     topics = {x.topic: x.device.type_name for x in listeners if x.is_held}
@@ -108,7 +102,7 @@ class _Listener:
         self.device = Device(told.label, told.base_frame, self._take)
         self.topic = absolute(self.device.topic, episode.namespace)
         self.samples = SignalSamples()
-        self._count, self._now_ns = len(told.names), 0
+        self.count, self._now_ns = len(told.names), 0
         held = source.bag.topics.get(self.topic)
         is_there = held is not None and self.device.type_name in held.counts
         self.is_held = is_there and not source.bag.obstacle(self.topic)
@@ -121,5 +115,5 @@ class _Listener:
         if isinstance(found, Trajectory):
             found = found.positions[-1]
         value = np.ravel(found.value if isinstance(found, Twist) else found)
-        if len(value) == self._count and np.all(np.isfinite(value)):
+        if len(value) == self.count and np.all(np.isfinite(value)):
             self.samples.add(self._now_ns, value)
