@@ -209,8 +209,24 @@ def assert_commands(rows: list[str]) -> None:
             "variant:=ee",
         ),
         (
+            # Its codec under another name: it is not drafted once more.
             Handshake(
-                description={},
+                description={
+                    "variant": "lab",
+                    "codec_file": find_codec("ee").values,
+                    "robot": "franka",
+                },
+                state_keys=("ee_pose", "grip"),
+                video_keys=("top",),
+            ),
+            "ee",
+            "sim",
+            ["cameras"],
+            "robot:=franka policy:=remote policy_url:=gr00t://box:5555",
+        ),
+        (
+            Handshake(
+                description={"codec_file": "nonsense"},
                 state_keys=("arm",),
                 action_keys=("arm",),
                 video_keys=("top",),

@@ -48,7 +48,7 @@ def check_fit(
     codec = variant.codec(robot)
     ours = Interface.of(variant, codec, lambda feature: _sized(feature.key, feature.size))
     # With its own codec it is the robot that differs.
-    is_own = carried is not None and _content(carried) == _content(variant)
+    is_own = is_own_codec(metadata, str(folder), variant)
     rows = list(
         interface_differences(_interface(modality), ours, other_robot if is_own else other_variant)
     )
@@ -76,6 +76,16 @@ def _command(
         f"groot-ros codec draft --checkpoint {quoted(folder)} --embodiment "
         f"{modality.embodiment} --robot {name} --output mine.yaml"
     )
+
+
+def is_own_codec(told: Mapping[str, Any], source: str, variant: CodecFile) -> bool:
+    """Whether a variant says what the codec says that a checkpoint or a server carries."""
+    try:
+        carried = carried_codec(told, source)
+    except UserError:
+        # A stranger's, which cannot be read: no variant is it.
+        return False
+    return carried is not None and _content(carried) == _content(variant)
 
 
 def _content(codec: CodecFile) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from groot_ros.policies.checkpoint.handshake import (
     codec_argument,
     format_table,
     interface_differences,
+    is_own_codec,
     metadata_differences,
     robot_argument,
     robot_remedy,
@@ -33,29 +34,28 @@ def check_remote_fit(
     Only what the server tells is compared.
     """
 
-    def differences(other_variant: str = "", other_robot: str = "") -> list[Difference]:
+    def differences(
+        other_interface: str = "", other_variant: str = "", other_robot: str = ""
+    ) -> list[Difference]:
         return [
-            *interface_differences(
-                _interface(handshake), ours, other_robot if is_own else other_variant
-            ),
+            *interface_differences(_interface(handshake), ours, other_interface),
             *metadata_differences(
                 told, codec, robot=robot, other_variant=other_variant, other_robot=other_robot
             ),
         ]
 
     told = handshake.description
-    # With the server's own variant it is the robot that differs.
-    is_own = told.get("variant") == variant.name
     ours = Interface.of(variant, codec, lambda feature: feature.key)
     if not differences():
         return
+    # With the server's own codec it is the robot that differs.
+    is_own = is_own_codec(told, config.url, variant)
     theirs = str(told.get("variant"))
-    named = theirs if theirs in codec_names() else codec_argument(variant)
-    options = _server(config, named)
-    rows = differences(
-        _other_variant(config, handshake, variant, robot),
-        robot_remedy({**told, "cameras": handshake.video_keys}, robot, options),
-    )
+    named = codec_argument(variant) if is_own or theirs not in codec_names() else theirs
+    other_variant = _other_variant(config, handshake, variant, robot)
+    seen = {**told, "cameras": handshake.video_keys}
+    other_robot = robot_remedy(seen, robot, _server(config, named))
+    rows = differences(other_robot if is_own else other_variant, other_variant, other_robot)
     raise UserError(
         f"the server {config.url} does not fit variant {variant.name} and robot {robot.name}:\n"
         + format_table(rows)
