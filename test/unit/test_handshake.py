@@ -253,6 +253,24 @@ def test_what_mends_a_server_that_does_not_fit_is_a_command(
     assert_commands(rows)
 
 
+def test_users_files_that_are_named_like_shipped_ones_are_told_by_their_paths(
+    tmp_path: Path,
+) -> None:
+    (codec := tmp_path / "ee.yaml").write_text(codec_path("ee").read_text())
+    (own := tmp_path / "sim.yaml").write_text(robot_path("sim").read_text())
+    file, robot = find_codec(str(codec)), load_robot(own)
+    for told, words in (
+        ({"robot": "franka"}, f"variant:={codec}"),
+        ({}, f"groot-ros robot check {own} "),
+    ):
+        handshake = Handshake(description={"base_frame": "world", **told})
+        with pytest.raises(UserError) as caught:
+            check_remote_fit(SERVER, handshake, file, file.codec(robot), robot)
+        rows = str(caught.value).splitlines()[2:]
+        assert words in rows[0]
+        assert_commands(rows)
+
+
 def test_without_a_checkpoint_there_is_one_sentence() -> None:
     policy = make_policy(PolicyChoice("local", "ee"), ROBOT)
     with pytest.raises(UserError, match="checkpoints_dir is empty: give the folder"):

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groot_ros.codecs.catalog import carried_codec, codec_names
+from groot_ros.codecs.catalog import carried_codec
 from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.file import CodecFile
 from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.model.processing.modality import Modality
 from groot_ros.observation.types import Feature
-from groot_ros.robot.config import RobotConfig, robot_names
+from groot_ros.robot.config import RobotConfig, robot_names, robot_path
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,13 @@ def _content(codec: CodecFile) -> dict[str, Any]:
 
 def robot_argument(robot: RobotConfig) -> str:
     """How a command names a robot, as a shell takes it."""
-    return robot.name if robot.name in robot_names() else quoted(robot.file or "YOUR_ROBOT.yaml")
+    is_shipped = robot.name in robot_names() and robot.file in ("", str(robot_path(robot.name)))
+    return robot.name if is_shipped else quoted(robot.file or "YOUR_ROBOT.yaml")
 
 
 def codec_argument(codec: CodecFile) -> str:
     """How a command names a codec, as a shell takes it."""
-    return codec.name if codec.name in codec_names() else quoted(codec.file or codec.name)
+    return quoted(codec.file or codec.name)
 
 
 def robot_remedy(told: Mapping[str, Any], robot: RobotConfig, options: str) -> str:
