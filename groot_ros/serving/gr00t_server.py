@@ -22,6 +22,7 @@ from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import LIMITS, Budget, Lease, WireError, peek
 from groot_ros.wire.gr00t import is_flat, modality_reply, to_answer, to_inputs, to_prefix
 from groot_ros.wire.nvidia_wire import Form
+from groot_ros.wire.own import OWN
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Gr00tServer:
         match endpoint:
             case "ping":
                 message = {"status": "ok", "message": "Server is running"}
-                return {**message, "groot_ros": dict(self._served.description)}
+                return {**message, OWN: dict(self._served.description)}
             case "get_action":
                 return await self._get_action(data)
             case "reset":

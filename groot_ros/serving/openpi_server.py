@@ -33,6 +33,7 @@ from groot_ros.wire.openpi import (
     TOKEN_KIND,
     to_observation,
 )
+from groot_ros.wire.own import OWN
 from groot_ros.wire.positronic import to_rows
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class OpenpiServer:
         keys = {spec.name: key for spec, key in SIGNALS.items()}
         signals = [keys[name] for name in codec.state.signals]
         return {
-            "groot_ros": dict(self._served.description),
+            OWN: dict(self._served.description),
             "observation": [*(PREFIX + key for key in codec.video.cameras), *signals, PROMPT],
             "actions": _action_names(codec),
             "action_horizon": codec.timing.horizon,

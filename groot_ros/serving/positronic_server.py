@@ -30,6 +30,7 @@ from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
 from groot_ros.serving.websocket import is_authorized, is_upgrade, listen, reason, unauthorized
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import Budget, Lease, WireError
+from groot_ros.wire.own import OWN
 from groot_ros.wire.positronic import (
     END_SESSION,
     KEEPALIVE_PATH,
@@ -199,7 +200,7 @@ class PositronicServer:
             "local_stack": _stack(codec, settings, config),
             "compress_images": self._config.compress_images,
             "positronic_version": "groot_ros",
-            "groot_ros": dict(model.description),
+            OWN: dict(model.description),
         }
         if settings.horizon is not None:
             meta["action_horizon_sec"] = settings.horizon

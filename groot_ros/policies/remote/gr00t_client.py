@@ -24,10 +24,9 @@ from groot_ros.policies.remote.gr00t_dialects import Dialect, Nested, find_diale
 from groot_ros.wire import nvidia_wire
 from groot_ros.wire.bounded import WireError
 from groot_ros.wire.nvidia_wire import Form
+from groot_ros.wire.own import described
 
 PARTS = ("video", "state", "action", "language")
-OWN = "groot_ros"
-"""Where a server of this package describes itself in its answer to a ping."""
 
 
 class Gr00tConnection:
@@ -63,11 +62,10 @@ class Gr00tConnection:
         # Other events of the socket, such as the first connection, are no news.
         self._losses = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._socket.connect(f"tcp://{self._config.host}:{self._config.port}")
-        pong = self._call("ping", None, timeout_s)
+        own = described(self._call("ping", None, timeout_s))
         config = self._call("get_modality_config", None, timeout_s)
-        description = pong.get(OWN) if isinstance(pong, dict) else None
-        self._is_own = isinstance(description, dict)
-        return config, description if isinstance(description, dict) else {}
+        self._is_own = own is not None
+        return config, own or {}
 
     def _read_handshake(self, config: Any, description: Mapping[str, Any]) -> Handshake:
         try:

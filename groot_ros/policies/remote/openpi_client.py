@@ -27,10 +27,10 @@ from groot_ros.wire.openpi import (
     read_actions,
     to_columns,
 )
+from groot_ros.wire.own import described
 from groot_ros.wire.positronic import from_rows
 
 WEBSOCKETS = {"openpi": "ws", "openpis": "wss"}
-OWN = "groot_ros"
 LONGEST_ERROR = 500
 
 
@@ -45,8 +45,7 @@ class OpenpiConnection:
 
     def ask(self, timeout_s: float) -> Mapping[str, Any]:
         """Connect; how a server of this package describes itself, empty of others."""
-        description = self._connect(timeout_s).get(OWN)
-        return description if isinstance(description, dict) else {}
+        return described(self._connect(timeout_s)) or {}
 
     def _connect(self, timeout_s: float) -> dict[str, Any]:
         """The server's metadata."""
@@ -66,8 +65,8 @@ class OpenpiConnection:
     def open(self, timeout_s: float) -> Handshake:
         """Connect and read the server's metadata."""
         meta, config = self._connect(timeout_s), self._config
-        description = meta.get(OWN)
-        self._is_own = isinstance(description, dict)
+        own = described(meta)
+        self._is_own = own is not None
         if config.jpeg_quality and not self._is_own:
             raise UserError(
                 f"the server {config.url} is not of groot-ros and reads no JPEG: set "
@@ -75,7 +74,7 @@ class OpenpiConnection:
             )
         codec = self._codec()
         return Handshake(
-            description=description if isinstance(description, dict) else {},
+            description=own or {},
             horizon=_whole(meta.get("action_horizon")) or codec.timing.horizon,
             action_rate_hz=_number(meta.get("action_rate_hz")) if self._is_own else 0.0,
         )

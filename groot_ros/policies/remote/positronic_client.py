@@ -29,6 +29,7 @@ from groot_ros.policies.remote.websocket import WebSocket
 from groot_ros.wire import numpy_wire
 from groot_ros.wire.bounded import JPEG_QUALITY, WireError
 from groot_ros.wire.gr00t import to_observation as to_nested
+from groot_ros.wire.own import described
 from groot_ros.wire.positronic import (
     END_SESSION,
     OBSERVATION,
@@ -49,7 +50,6 @@ END_TIMEOUT_S = 0.5
 # Servers of version 1 do not tell it.
 VERSIONS = (1, 2, 3)
 LONGEST_ID = 200
-OWN = "groot_ros"
 TOKEN_KIND = "Bearer"
 
 
@@ -70,8 +70,8 @@ class PositronicConnection:
     def ask(self, timeout_s: float) -> tuple[ClientStack | None, Mapping[str, Any]]:
         """Connect; what a server of protocol 3 wants of its clients, None of an earlier one, and
         how a server of this package describes itself, empty of others."""
-        own = self._connect(timeout_s).get(OWN)
-        return self._session.stack, own if isinstance(own, dict) else {}
+        own = described(self._connect(timeout_s))
+        return self._session.stack, own or {}
 
     def _connect(self, timeout_s: float) -> Mapping[str, Any]:
         """What the server says of its model, once that is loaded."""
@@ -126,10 +126,10 @@ class PositronicConnection:
             ) from None
 
     def _read_meta(self, meta: Mapping[str, Any]) -> Handshake:
-        own, stack = meta.get(OWN), self._session.stack
+        stack = self._session.stack
         rate_hz = stack.fps if stack else meta.get("action_fps")
         handshake = Handshake(
-            description=own if isinstance(own, dict) else {},
+            description=described(meta) or {},
             action_rate_hz=float(rate_hz)
             if isinstance(rate_hz, int | float) and rate_hz > 0
             else 0.0,
