@@ -51,9 +51,7 @@ class OpenpiConnection:
         """The server's metadata."""
         self.close()
         parts, config = self._config.parts, self._config
-        query = f"?{parts.query}" if parts.query else ""
-        address = f"{WEBSOCKETS[parts.scheme]}://{config.host}:{config.port}{parts.path}{query}"
-        self._socket.open(address, timeout_s)
+        self._socket.open(WEBSOCKETS[parts.scheme], parts.path, timeout_s)
         meta = self._receive(timeout_s)
         if "status" in meta:
             raise UserError(

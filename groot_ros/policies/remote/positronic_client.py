@@ -76,11 +76,9 @@ class PositronicConnection:
     def _connect(self, timeout_s: float) -> Mapping[str, Any]:
         """What the server says of its model, once that is loaded."""
         self.close()
-        parts, config = self._config.parts, self._config
+        parts = self._config.parts
         path = SESSION_PATH if parts.path in ("", "/") else parts.path
-        query = f"?{parts.query}" if parts.query else ""
-        address = f"{parts.scheme}://{config.host}:{config.port}{path}{query}"
-        self._socket.open(address, timeout_s)
+        self._socket.open(parts.scheme, path, timeout_s)
         return self._handshake()
 
     def _handshake(self) -> Mapping[str, Any]:

@@ -28,9 +28,12 @@ class WebSocket:
     def is_open(self) -> bool:
         return self._socket is not None
 
-    def open(self, address: str, timeout_s: float) -> None:
-        """Connect; UserError when the server refuses this client."""
-        token = self._config.token
+    def open(self, scheme: str, path: str, timeout_s: float) -> None:
+        """Connect to a path of the server by ws or wss; UserError when it refuses this client."""
+        config = self._config
+        query = f"?{config.parts.query}" if config.parts.query else ""
+        address = f"{scheme}://{config.host}:{config.port}{path}{query}"
+        token = config.token
         header = {"Authorization": f"{self._token_kind} {token}"} if token else None
         try:
             self._socket = self._context.enter_context(
