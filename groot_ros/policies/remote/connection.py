@@ -136,6 +136,28 @@ class Handshake:
     """0 where the server does not tell it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a server says of its model to a client that has no codec for it yet.
+
+    Args:
+        description: how a server of this package describes itself; empty of others.
+        entry: keys and their steps as NVIDIA's get_modality_config has them; None where the
+            protocol tells none.
+        why_none: the rest of a sentence about the server that says so, and what to do.
+        fps: steps per second; None where it does not tell.
+        sizes: width and height of the pictures of keys in pixels, as far as they are told.
+        is_horizon_told: whether the action's steps of `entry` are those of an answer.
+    """
+
+    description: Mapping[str, Any]
+    entry: object = None
+    why_none: str = ""
+    fps: int | None = None
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    is_horizon_told: bool = True
+
+
 @dataclass(frozen=True)
 class Answer:
     """A chunk and the time that the server needed for it, in s; None when it does not tell."""
@@ -149,6 +171,9 @@ class Connection(Protocol):
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect and learn what the server offers; UserError when it refuses this client."""
+
+    def ask(self, timeout_s: float) -> Told:
+        """Connect and learn what a codec for the server needs; UserError as for `open`."""
 
     @property
     def no_continuation(self) -> str:

@@ -18,6 +18,7 @@ from groot_ros.policies.remote.connection import (
     Handshake,
     RemoteConfig,
     Scheme,
+    Told,
     Unreachable,
 )
 from groot_ros.policies.remote.gr00t_dialects import Dialect, Nested, find_dialect
@@ -42,7 +43,7 @@ class Gr00tConnection:
 
     def open(self, timeout_s: float) -> Handshake:
         """Connect, ping and read get_modality_config, which shows the form of its messages."""
-        config, description = self.ask(timeout_s)
+        config, description = self._connect(timeout_s)
         if self._config.jpeg_quality and not self._is_own:
             raise UserError(
                 f"the server {self._config.url} is not of groot-ros and reads no JPEG: set "
@@ -50,9 +51,20 @@ class Gr00tConnection:
             )
         return self._read_handshake(config, description)
 
-    def ask(self, timeout_s: float) -> tuple[Any, Mapping[str, Any]]:
-        """Connect; the answer to get_modality_config, and how a server of this package describes
-        itself, empty of others."""
+    def ask(self, timeout_s: float) -> Told:
+        """Connect; what get_modality_config answers."""
+        config, description = self._connect(timeout_s)
+        rate_hz = description.get("action_rate_hz")
+        is_rate = isinstance(rate_hz, int | float) and 1 <= rate_hz < 1e6
+        return Told(
+            description=description,
+            entry=self._bare(config),
+            fps=round(rate_hz) if is_rate else None,
+        )
+
+    def _connect(self, timeout_s: float) -> tuple[Any, Mapping[str, Any]]:
+        """The answer to get_modality_config, and how a server of this package describes itself,
+        empty of others."""
         self.close()
         self._form = Form.NPY
         self._context = zmq.Context()
@@ -66,6 +78,24 @@ class Gr00tConnection:
         config = self._call("get_modality_config", None, timeout_s)
         self._is_own = own is not None
         return config, own or {}
+
+    def _bare(self, config: Any) -> object:
+        """The entry without the names of modalities that N1.5 puts in front of keys."""
+        try:
+            return {
+                part: {
+                    **entry,
+                    "modality_keys": [
+                        str(key).removeprefix(f"{part}.") for key in entry["modality_keys"]
+                    ],
+                }
+                for part, entry in config.items()
+            }
+        except (AttributeError, KeyError, TypeError):
+            raise UserError(
+                f"the server {self._config.url} answers get_modality_config with something else "
+                "than modalities"
+            ) from None
 
     def _read_handshake(self, config: Any, description: Mapping[str, Any]) -> Handshake:
         try:

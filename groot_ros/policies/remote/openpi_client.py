@@ -14,7 +14,7 @@ from groot_ros.chunks.columns import to_chunk
 from groot_ros.codecs.codec import Codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
-from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Scheme
+from groot_ros.policies.remote.connection import Answer, Handshake, RemoteConfig, Scheme, Told
 from groot_ros.policies.remote.websocket import WebSocket
 from groot_ros.signals.signals import EE_POSE
 from groot_ros.wire import numpy_wire
@@ -43,9 +43,13 @@ class OpenpiConnection:
         self._socket = WebSocket(config, TOKEN_KIND)
         self._is_own = False
 
-    def ask(self, timeout_s: float) -> Mapping[str, Any]:
-        """Connect; how a server of this package describes itself, empty of others."""
-        return described(self._connect(timeout_s)) or {}
+    def ask(self, timeout_s: float) -> Told:
+        """Connect; the codec of a server of this package, nothing of others."""
+        return Told(
+            description=described(self._connect(timeout_s)) or {},
+            why_none="does not tell what its model reads, as openpi's do not: write the codec file "
+            "by hand, docs/serving.md has one",
+        )
 
     def _connect(self, timeout_s: float) -> dict[str, Any]:
         """The server's metadata."""

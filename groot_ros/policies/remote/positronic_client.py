@@ -22,6 +22,7 @@ from groot_ros.policies.remote.connection import (
     Handshake,
     RemoteConfig,
     Scheme,
+    Told,
     Unreachable,
 )
 from groot_ros.policies.remote.gr00t_dialects import Nested
@@ -67,11 +68,31 @@ class PositronicConnection:
         """Connect and wait until the server has loaded its model."""
         return self._read_meta(self._connect(timeout_s))
 
-    def ask(self, timeout_s: float) -> tuple[ClientStack | None, Mapping[str, Any]]:
-        """Connect; what a server of protocol 3 wants of its clients, None of an earlier one, and
-        how a server of this package describes itself, empty of others."""
-        own = described(self._connect(timeout_s))
-        return self._session.stack, own or {}
+    def ask(self, timeout_s: float) -> Told:
+        """Connect; what a server of protocol 3 wants of its clients, where that has keys."""
+        description = described(self._connect(timeout_s)) or {}
+        stack = self._session.stack
+        if stack is None or stack.video is None or stack.state is None:
+            return Told(
+                description=description,
+                why_none="takes the robot's signals as they are and has the codec itself, so "
+                "there is none to draft: `groot-ros codec list` has those of its kind",
+            )
+        parts = {
+            "video": list(stack.video),
+            "state": list(stack.state),
+            "action": list(stack.actions or ()),
+            "language": [stack.language],
+        }
+        return Told(
+            description=description,
+            entry={
+                part: {"modality_keys": keys, "delta_indices": [0]} for part, keys in parts.items()
+            },
+            fps=round(stack.fps) or None,
+            sizes={key: picture[:2] for key, picture in stack.video.items() if picture},
+            is_horizon_told=False,
+        )
 
     def _connect(self, timeout_s: float) -> Mapping[str, Any]:
         """What the server says of its model, once that is loaded."""

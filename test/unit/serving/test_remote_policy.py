@@ -23,10 +23,12 @@ from groot_ros.chunks.envelope import measure_envelope
 from groot_ros.chunks.grading import Grade, Verdict
 from groot_ros.cli.main import main
 from groot_ros.codecs.catalog import find_codec
+from groot_ros.codecs.draft import Foreign
 from groot_ros.codecs.file import parse_codec
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Prefix
-from groot_ros.policies.remote.connection import RemoteConfig
+from groot_ros.policies.remote.codec_draft import told_by_server
+from groot_ros.policies.remote.connection import RemoteConfig, Scheme, Told, schemes
 from groot_ros.policies.remote.policy import RemotePolicy
 from groot_ros.policies.tried import chosen_strategy, remote_choice
 from groot_ros.robot.config import load_robot
@@ -180,3 +182,29 @@ def test_a_codec_is_drafted_from_a_server(capsys: pytest.CaptureFixture[str]) ->
     with positronic_server(RecordingModel()) as url:
         assert main(["codec", "draft", "--url", url]) == 2
     assert "has the codec itself, so there is none to draft" in capsys.readouterr().err
+
+
+def test_a_codec_is_drafted_from_a_server_of_a_protocol_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = {"video": "top", "state": "arm", "action": "arm", "language": "task"}
+    entry = {part: {"modality_keys": [key], "delta_indices": [0]} for part, key in keys.items()}
+    closed: list[str] = []
+
+    class Own:
+        def __init__(self, config: RemoteConfig, codec: object) -> None:
+            self._url = config.url
+
+        def ask(self, timeout_s: float) -> Told:
+            return Told(description={}, entry=entry, fps=20, sizes={"top": (320, 240)})
+
+        def close(self) -> None:
+            closed.append(self._url)
+
+    own: Any = Own
+    monkeypatch.setitem(schemes(), "lab", Scheme(port=1, client=own, whose="the lab's"))
+    told = told_by_server("lab://box")
+    assert isinstance(told, Foreign)
+    assert [seen.key for seen in (*told.state, *told.action)] == ["arm", "arm"]
+    assert (told.video, told.fps, told.horizon) == ({"top": (320, 240)}, 20, 1)
+    assert closed == ["lab://box"]
