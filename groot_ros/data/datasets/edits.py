@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
+from groot_ros.data.datasets.formats import find_format, format_names
 from groot_ros.data.datasets.writer import INFO
 from groot_ros.errors import UserError
 from groot_ros.files import config_file
@@ -24,7 +25,6 @@ EDITS = "meta/edits.json"
 FORMAT = 1
 REMEDY = "mend it, or delete it to begin a new edit list"
 MOST_FRAMES = 1 << 40
-EPISODE_LISTS = ("meta/episodes.jsonl", "meta/episodes/*/*.parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,8 @@ def check_dataset(edits: EditList, fingerprint: str, source: Path) -> None:
 def dataset_fingerprint(dataset: Path) -> str:
     """What an edit list knows a dataset by: a hash of its description and list of episodes."""
     digest = hashlib.sha256()
-    lists = (path for pattern in EPISODE_LISTS for path in sorted(dataset.glob(pattern)))
+    patterns = [find_format(name).episode_list for name in format_names()]
+    lists = (path for pattern in patterns for path in sorted(dataset.glob(pattern)))
     for path in (dataset / INFO, *lists):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

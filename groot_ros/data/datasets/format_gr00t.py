@@ -55,6 +55,7 @@ FORMAT = DatasetFormat(
     episodes=_episodes,
     statistics=_statistics,
     lists=(EPISODES, TASKS, EPISODE_STATISTICS),
+    episode_list=EPISODES,
     statistics_file=EPISODE_STATISTICS,
     counts_videos=True,
 )

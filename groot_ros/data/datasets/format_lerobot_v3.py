@@ -189,5 +189,6 @@ FORMAT = DatasetFormat(
     episodes=_episodes,
     statistics=_statistics,
     lists=(TASKS, EPISODES),
+    episode_list=TABLES,
     shares_files=True,
 )

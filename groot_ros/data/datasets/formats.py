@@ -29,6 +29,7 @@ class DatasetFormat:
         episodes: of a dataset, and where they lie.
         statistics: of a dataset that has them, by episode, column and name, such as `min`.
         lists: its files, and folders that end in /, of lists of episodes and tasks.
+        episode_list: its list of episodes, as a pattern of files.
         statistics_file: with a line of them for each episode; empty without one.
         shares_files: whether several episodes may lie in one file.
         counts_videos: whether `info.json` tells how many files there are.
@@ -41,6 +42,7 @@ class DatasetFormat:
     episodes: Callable[[Dataset], list[EpisodeFiles]]
     statistics: Callable[[Dataset], Mapping[int, Mapping[str, Mapping[str, Any]]]]
     lists: tuple[str, ...]
+    episode_list: str
     statistics_file: str = ""
     shares_files: bool = False
     counts_videos: bool = False
