@@ -8,11 +8,14 @@ from groot_ros.data.datasets import checks
 from groot_ros.data.datasets.clips import Clip
 from groot_ros.data.datasets.formats import DatasetFormat
 from groot_ros.data.datasets.reader import EPISODE, Dataset, EpisodeFiles, beyond
-from groot_ros.data.datasets.writer import DatasetWriter
+from groot_ros.data.datasets.writer import (
+    EPISODE_STATISTICS,
+    EPISODES,
+    TASKS,
+    DatasetWriter,
+)
 from groot_ros.files.typed import KeyPath, typed
 
-EPISODES, TASKS = "meta/episodes.jsonl", "meta/tasks.jsonl"
-EPISODE_STATISTICS = "meta/episodes_stats.jsonl"
 # What the list of episodes says in the format's words.
 ENTRY = (EPISODE, "tasks", "length")
 

@@ -56,15 +56,14 @@ class DatasetWriterV3(DatasetWriter):
 
     def write_episodes(self) -> None:
         """Write the tables of episodes and tasks, and the statistics of the pictures."""
-        meta = self.folder / "meta"
-        path = meta / "episodes" / "chunk-000" / "file-000.parquet"
+        path = self.folder / EPISODES / "chunk-000" / "file-000.parquet"
         path.parent.mkdir(parents=True)
         start, rows = 0, []
         for episode, statistics in zip(self.episodes, self.statistics, strict=True):
             rows.append(self._row(episode, statistics, start))
             start += episode["length"]
         pq.write_table(pa.Table.from_pylist(rows), path)
-        _write_tasks(meta / "tasks.parquet", self.tasks)
+        _write_tasks(self.folder / TASKS, self.tasks)
         self._add_picture_statistics()
 
     def _row(
@@ -84,7 +83,7 @@ class DatasetWriterV3(DatasetWriter):
             row[f"{column}/to_timestamp"] = episode["length"] / self.description.fps
         row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
         for feature, values in statistics.items():
-            row |= {f"stats/{feature}/{name}": value for name, value in values.items()}
+            row |= {f"{STATISTICS_PREFIX}{feature}/{name}": value for name, value in values.items()}
         return row
 
     def _add_picture_statistics(self) -> None:
@@ -154,7 +153,7 @@ def _episodes(dataset: Dataset) -> list[EpisodeFiles]:
 
 
 def _episode(dataset: Dataset, row: dict[str, Any]) -> EpisodeFiles:
-    source, info = str(dataset.path / "meta" / "episodes"), dataset.typed_info
+    source, info = str(dataset.path / EPISODES), dataset.typed_info
     entry = typed(row, checks.EpisodeLine, KeyPath(source))
     clips = {}
     for column in dataset.video_columns:

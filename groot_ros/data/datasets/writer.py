@@ -34,6 +34,9 @@ MODALITY = "meta/modality.json"
 STATISTICS = "meta/stats.json"
 RELATIVE_STATISTICS = "meta/relative_stats.json"
 OWN_METADATA = "meta/groot_ros.json"
+# Of format v2.1.
+EPISODES, TASKS = "meta/episodes.jsonl", "meta/tasks.jsonl"
+EPISODE_STATISTICS = "meta/episodes_stats.jsonl"
 # The columns that GR00T normalises or looks at; the others count.
 STATISTICS_COLUMNS = (STATE, ACTION, "timestamp", "next.reward")
 
@@ -313,14 +316,13 @@ class DatasetWriter:
 
     def write_episodes(self) -> None:
         """Write the lists of episodes and tasks."""
-        meta = self.folder / "meta"
-        write_lines(meta / "episodes.jsonl", self.episodes)
+        write_lines(self.folder / EPISODES, self.episodes)
         write_lines(
-            meta / "tasks.jsonl",
+            self.folder / TASKS,
             [{"task_index": index, "task": task} for task, index in self.tasks.items()],
         )
         write_lines(
-            meta / "episodes_stats.jsonl",
+            self.folder / EPISODE_STATISTICS,
             [{"episode_index": i, "stats": s} for i, s in enumerate(self.statistics)],
         )
 
