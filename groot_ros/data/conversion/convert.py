@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
 from groot_ros.data.conversion.outcome import ConversionProgress, Report
 from groot_ros.data.conversion.settings import Conversion
 from groot_ros.data.datasets.edits import carry_edits
-from groot_ros.data.datasets.formats import format_names
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode, find_episodes
 from groot_ros.data.playback.topics import wanted_labels
@@ -33,7 +32,7 @@ from groot_ros.data.review.report import write_report
 from groot_ros.errors import UserError
 from groot_ros.files.folder_lock import folder_lock, waiting_lock
 from groot_ros.files.part import part_path
-from groot_ros.model.processing.relative import RELATIVE
+from groot_ros.options import told
 from groot_ros.robot.config import load_robot
 
 PLAN = "plan.json"
@@ -47,6 +46,15 @@ def convert(conversion: Conversion, progress: ConversionProgress | None = None) 
     return _Run(conversion, progress or ConversionProgress()).run()
 
 
+def _check_choices(conversion: Conversion) -> None:
+    for field in fields(conversion):
+        option, value = told(field), getattr(conversion, field.name)
+        if option and option.choices and value not in (*option.choices, field.default):
+            raise UserError(
+                f"{field.name} is {value!r}, expected one of {', '.join(option.choices)}"
+            )
+
+
 class _Run:
     def __init__(self, conversion: Conversion, progress: ConversionProgress) -> None:
         self._progress = progress
@@ -57,9 +65,7 @@ class _Run:
             raise UserError(f"fps is {fps}, expected 1 to {FASTEST_FPS}")
         codec = variant.codec(robot, Timing(variant.horizon, round(1e9 / fps)))
         wanted_labels(robot, codec)
-        for name, allowed in (("relative", RELATIVE), ("format", format_names())):
-            if (value := getattr(c, name)) not in allowed:
-                raise UserError(f"{name} is {value!r}, expected one of {', '.join(allowed)}")
+        _check_choices(c)
         self._report = Report(str(output))
         if not output.name:
             raise UserError(f"output '{output}' has no name: give a folder that is to be made")

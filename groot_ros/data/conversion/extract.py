@@ -16,6 +16,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.data.bags.storage import BagError
 from groot_ros.data.clocks.clocks import check_clocks, clock_notes, offset_notes, on_bag_clock
 from groot_ros.data.conversion.idle import moving_range
+from groot_ros.data.conversion.settings import CORRECTIONS
 from groot_ros.data.datasets.parts import PartWriter, load_rows
 from groot_ros.data.datasets.statistics import sign_flips
 from groot_ros.data.playback.episodes import Episode
@@ -55,7 +56,6 @@ HANDOVER = "handover between policy and operator"
 GOING_HOME = "the arm went home"
 BEFORE_TAKEOVER = "before the operator took over"
 NO_CORRECTION = "no correction: the operator did not move the robot"
-CORRECTIONS = "corrections"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from groot_ros.options import group, option
 if TYPE_CHECKING:
     from groot_ros.data.conversion.bag_edits import BagEdits
 
+CORRECTIONS = "corrections"
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -47,7 +49,7 @@ class Conversion:
     only: str = option(
         "what an operator did in place of the policy, without what the policy did",
         default="",
-        choices=("corrections",),
+        choices=(CORRECTIONS,),
     )
     drop_before_takeover_s: float = option(
         "leave out what the policy did before the operator took over (default: 0)",

@@ -239,6 +239,7 @@ def test_no_bag_at_all(tmp_path: Path) -> None:
         ({"robot": "r2d2"}, "robot 'r2d2' is neither a file nor one of"),
         ({"fps": 0}, "fps is 0, expected 1 to 240"),
         ({"format": "csv"}, "format is 'csv', expected one of gr00t, lerobot-v3"),
+        ({"only": "mistakes"}, "only is 'mistakes', expected one of corrections"),
     ],
 )
 def test_wrong_options(tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
