@@ -77,12 +77,14 @@ def features(codec: Codec, fps: int, operator: Sequence[str] = ()) -> dict[str, 
         }
         for key, part in codec.video.parts.items()
     }
-    for column, parts in ((STATE, codec.features.state), (ACTION, codec.features.action)):
-        names = [name for part in parts for name in part.names]
-        described[column] = {"dtype": "float32", "shape": [len(names)], "names": names}
+    numbers = {
+        column: [name for part in parts for name in part.names]
+        for column, parts in ((STATE, codec.features.state), (ACTION, codec.features.action))
+    }
     if operator:
-        shape = {"dtype": "float32", "shape": [len(operator)]}
-        described[OPERATOR] = {**shape, "names": list(operator)}
+        numbers[OPERATOR] = list(operator)
+    for column, names in numbers.items():
+        described[column] = {"dtype": "float32", "shape": [len(names)], "names": names}
     scalars = {
         "timestamp": "float32",
         "frame_index": "int64",
