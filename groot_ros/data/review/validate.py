@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groot_ros.codecs.catalog import carried_codec
+from groot_ros.data.datasets.checks import StatisticsLine
 from groot_ros.data.datasets.columns import PICTURE_TYPES, picture_size
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
 from groot_ros.data.datasets.statistics import (
@@ -227,15 +228,15 @@ class _Check:
             yield from self._relative_statistics()
 
     def _episode_statistics(self, file: str) -> Iterator[str]:
-        lines = [line for _, line in self._dataset.lines(file)]
-        if [line["episode_index"] for line in lines] != list(range(len(self._kept))):
+        lines = self._dataset.typed_lines(file, StatisticsLine)
+        if [line.episode_index for line in lines] != list(range(len(self._kept))):
             yield "episodes_stats.jsonl does not have a line for every episode"
             return
         for line, columns in zip(lines, self._kept, strict=True):
             for name in (STATE, ACTION):
-                where = f"episodes_stats.jsonl: episode {line['episode_index']}, {name}"
+                where = f"episodes_stats.jsonl: episode {line.episode_index}, {name}"
                 found = self._comparable(episode_statistics(columns[name]))
-                yield from _compare(where, line["stats"].get(name), found)
+                yield from _compare(where, line.stats.get(name), found)
 
     def _comparable(self, found: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Of what others have written, quantiles may be estimates."""
