@@ -314,16 +314,16 @@ def _add_action(
     followed: SignalSpec | None,
 ) -> None:
     signal = _signal(seen, robot)
-    is_other = followed and signal and signal.kind.is_motion and signal.kind != followed.kind
-    if is_other or signal is None:
-        is_known = f"the robot follows {followed.name}" if followed else ""
-        why = is_known if signal else "no signal of that name"
-        made.guessed.append(f"action.{seen.key} is ignored: {why}")
-        size = _size(seen, signal)
-        made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
+    if signal is None:
+        why = "no signal of that name"
+    elif followed and signal.kind.is_motion and signal.kind != followed.kind:
+        why = f"the robot follows {followed.name}"
+    else:
+        made.add(seen.key, *_entry(made, "action", seen=seen, robot=robot, foreign=foreign))
         return
-    values, comment = _entry(made, "action", seen=seen, robot=robot, foreign=foreign)
-    made.add(seen.key, values, comment)
+    made.guessed.append(f"action.{seen.key} is ignored: {why}")
+    size = _size(seen, signal)
+    made.add(seen.key, {"ignored": True, "size": size}, f"guessed: {why}")
 
 
 def _size(seen: Seen, signal: SignalSpec | None) -> int:
