@@ -130,12 +130,12 @@ def image_to_rgb(
     _check_no_range(what, depth_range_m)
     if meant in _YUV420:
         return _yuv420_to_rgb(message)
-    if (picture := read_by_cv_bridge(message)) is not None:
+    if (picture := read_by_cv_bridge(message, _to_rgb)) is not None:
         return _rgb(picture)
     return _to_rgb(message, encoding)
 
 
-def _to_rgb(message: ImageMessage, encoding: str) -> NDArray[np.uint8]:
+def _to_rgb(message: ImageMessage, encoding: str = "") -> NDArray[np.uint8]:
     """Without cv_bridge: what is no depth and whose chroma is in the pixels' own rows."""
     meant, what = message.encoding, f"image encoding {message.encoding!r}"
     array = image_to_array(message)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import sys
+from logging.handlers import BufferingHandler
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from groot_ros.cameras.cv_bridge_image import EQUAL, find_cv_bridge, is_read_equally
+from groot_ros.cameras import cv_bridge_image
+from groot_ros.cameras.cv_bridge_image import (
+    EQUAL,
+    find_cv_bridge,
+    is_read_equally,
+    read_by_cv_bridge,
+)
 from groot_ros.cameras.raw_image import _to_rgb, image_to_rgb
 
 
@@ -25,14 +33,49 @@ def image(encoding, height=48, width=64, padding=0, bigendian=0):
     )
 
 
-@pytest.mark.skipif(find_cv_bridge() is None, reason="no cv_bridge that works is installed")
+@pytest.mark.skipif(find_cv_bridge(_to_rgb) is None, reason="no cv_bridge that works is installed")
 @pytest.mark.parametrize("encoding", EQUAL)
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (47, 63), (1, 1), (2, 3), (480, 640)])
 def test_both_read_the_same_picture(encoding, height, width):
     message = image(encoding, height, width)
-    theirs = find_cv_bridge()(message, "rgb8")
-    np.testing.assert_array_equal(theirs, _to_rgb(message, ""))
+    theirs = find_cv_bridge(_to_rgb)(message, "rgb8")
+    np.testing.assert_array_equal(theirs, _to_rgb(message))
     np.testing.assert_array_equal(theirs, image_to_rgb(message))
+
+
+class Swapped:
+    """A cv_bridge that takes blue for red."""
+
+    def imgmsg_to_cv2(self, message, encoding):
+        assert encoding == "rgb8"
+        return _to_rgb(message)[..., ::-1]
+
+
+class Broken:
+    """A cv_bridge whose part in C++ does not load."""
+
+    def imgmsg_to_cv2(self, message, encoding):
+        raise ImportError("numpy.core.multiarray failed to import")
+
+
+@pytest.mark.parametrize(
+    ("bridge", "words"), [(Swapped, "reads rgb8 as another picture"), (Broken, "multiarray")]
+)
+def test_one_that_reads_otherwise_is_told_and_not_used(monkeypatch, bridge, words):
+    told = BufferingHandler(10)
+    # Not by the root, which launch replaces.
+    monkeypatch.setattr(cv_bridge_image.logger, "handlers", [told])
+    module = ModuleType("cv_bridge")
+    module.CvBridge = bridge
+    monkeypatch.setitem(sys.modules, "cv_bridge", module)
+
+    def own(message):
+        return _to_rgb(message)
+
+    assert find_cv_bridge(own) is None
+    [warning] = [record.getMessage() for record in told.buffer]
+    assert words in warning and "pictures are read without it" in warning
+    assert read_by_cv_bridge(image("rgb8"), own) is None
 
 
 @pytest.mark.parametrize(
