@@ -85,5 +85,5 @@ setup(
             "sim_node = groot_ros.nodes.sim.sim_node:main",
         ],
     },
-    zip_safe=True,
+    zip_safe=False,
 )

@@ -1,8 +1,12 @@
-"""What is installed: the version, files that ship beside the Python code; and files of a user."""
+"""What is installed: the version, modules, files that ship beside the Python code; and files of a
+user."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
+from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,6 +19,13 @@ def own_version() -> str:
         return version(PACKAGE)
     except PackageNotFoundError:
         return "unknown"
+
+
+def module_names(package: str, pattern: str = "*") -> tuple[str, ...]:
+    """Names of the modules of a package that fit a pattern, such as `*_client`, in their order."""
+    folders = importlib.import_module(package).__path__
+    names = (module.name for module in pkgutil.iter_modules(folders))
+    return tuple(sorted(name for name in names if fnmatchcase(name, pattern)))
 
 
 def share_file(relative: str) -> Path:

@@ -10,9 +10,8 @@ import yaml
 
 from groot_ros.codecs.catalog import codec_names, find_codec
 from groot_ros.data.conversion.append import restore
-from groot_ros.data.conversion.extract import CORRECTIONS
 from groot_ros.data.conversion.outcome import Report
-from groot_ros.data.conversion.settings import Conversion
+from groot_ros.data.conversion.settings import CORRECTIONS, Conversion
 from groot_ros.data.datasets.reader import Dataset, is_dataset
 from groot_ros.files.part import part_path
 from groot_ros.files.whole_file import write_whole

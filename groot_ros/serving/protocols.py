@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from groot_ros.share import module_names
 
 if TYPE_CHECKING:
     from groot_ros.serving.served import Checkpoints, ModelThread
@@ -40,8 +41,8 @@ class ServerConfig:
 @cache
 def protocol_names() -> tuple[str, ...]:
     """Names of all protocols: that of `openpi_server.py` is openpi."""
-    files = Path(__file__).parent.glob(f"*{SERVER}.py")
-    return tuple(sorted(file.stem.removesuffix(SERVER) for file in files))
+    modules = module_names(__package__, f"*{SERVER}")
+    return tuple(name.removesuffix(SERVER) for name in modules)
 
 
 def server_of(protocol: str) -> Serve:

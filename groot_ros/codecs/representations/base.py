@@ -8,16 +8,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groot_ros.share import module_names
 from groot_ros.signals.kinds import Kind
 from groot_ros.signals.signals import SignalSpec
 
 Array = NDArray[np.float64]
+BASE = "base"
+"""This file, which is no representation."""
 ANGLES = {"rad": 1.0, "deg": math.degrees(1.0)}
 """Units of columns in rad."""
 
@@ -55,9 +57,7 @@ class Representation(ABC):
 @cache
 def representation_names() -> tuple[str, ...]:
     """Names of all representations."""
-    here = Path(__file__)
-    names = (path.stem for path in here.parent.glob("[a-z]*.py") if path != here)
-    return tuple(sorted(names))
+    return tuple(name for name in module_names(__package__, "[a-z]*") if name != BASE)
 
 
 def representation_class(name: str) -> type[Representation]:

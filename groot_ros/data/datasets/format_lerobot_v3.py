@@ -83,7 +83,8 @@ class DatasetWriterV3(DatasetWriter):
             row[f"{column}/to_timestamp"] = episode["length"] / self.description.fps
         row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
         for feature, values in statistics.items():
-            row |= {f"{STATISTICS_PREFIX}{feature}/{name}": value for name, value in values.items()}
+            prefix = f"{STATISTICS_PREFIX}{feature}/"
+            row |= {f"{prefix}{name}": value for name, value in values.items()}
         return row
 
     def _add_picture_statistics(self) -> None:

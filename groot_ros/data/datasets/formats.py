@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from groot_ros.share import module_names
 
 if TYPE_CHECKING:
     from groot_ros.data.datasets.reader import Dataset, EpisodeFiles
@@ -51,8 +52,8 @@ class DatasetFormat:
 @cache
 def format_names() -> tuple[str, ...]:
     """Names of all formats: that of `format_lerobot_v3.py` is lerobot-v3."""
-    files = Path(__file__).parent.glob(f"{FILE}*.py")
-    return tuple(sorted(file.stem.removeprefix(FILE).replace("_", "-") for file in files))
+    modules = module_names(__package__, f"{FILE}*")
+    return tuple(name.removeprefix(FILE).replace("_", "-") for name in modules)
 
 
 def find_format(name: str) -> DatasetFormat:

@@ -43,8 +43,8 @@ def _told(robot: RobotConfig) -> Iterator[_Told]:
     for arm_name, arm in robot.named_arms.items():
         if (operator := arm.operator) is None:
             continue
-        labels: tuple[Label | None, ...] = (operator.motion, operator.grip)
-        for label in filter(None, labels):
+        labels: list[Label] = [operator.motion]
+        for label in [*labels, operator.grip] if operator.grip else labels:
             names = tuple(of_arm(arm_name, name) for name in _names(label))
             yield _Told(label, arm.base_frame, names)
 

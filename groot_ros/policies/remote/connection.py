@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +15,7 @@ from groot_ros.codecs.codec import Codec
 from groot_ros.codecs.parts import NOW
 from groot_ros.errors import UserError
 from groot_ros.observation.types import Observation, Prefix
+from groot_ros.share import module_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,8 @@ class Scheme:
 @cache
 def schemes() -> Mapping[str, Scheme]:
     """By what a URL begins with: the `SCHEMES` of each file `*_client.py` of this room."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("*_client.py"))
     found: dict[str, Scheme] = {}
-    for name in names:
+    for name in module_names(__package__, "*_client"):
         found |= import_module(f"{__package__}.{name}").SCHEMES
     return found
 

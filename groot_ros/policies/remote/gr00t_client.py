@@ -55,12 +55,10 @@ class Gr00tConnection:
         """Connect; what get_modality_config answers."""
         config, description = self._connect(timeout_s)
         rate_hz = description.get("action_rate_hz")
-        is_rate = isinstance(rate_hz, int | float) and 1 <= rate_hz < 1e6
-        return Told(
-            description=description,
-            entry=self._bare(config),
-            fps=round(rate_hz) if is_rate else None,
-        )
+        fps = None
+        if isinstance(rate_hz, int | float) and 1 <= rate_hz < 1e6:
+            fps = round(rate_hz)
+        return Told(description=description, entry=self._bare(config), fps=fps)
 
     def _connect(self, timeout_s: float) -> tuple[Any, Mapping[str, Any]]:
         """The answer to get_modality_config, and how a server of this package describes itself,

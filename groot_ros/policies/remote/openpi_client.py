@@ -47,8 +47,8 @@ class OpenpiConnection:
         """Connect; the codec of a server of this package, nothing of others."""
         return Told(
             description=described(self._connect(timeout_s)) or {},
-            why_none="does not tell what its model reads, as openpi's do not: write the codec file "
-            "by hand, docs/serving.md has one",
+            why_none="does not tell what its model reads, as openpi's do not: write the codec "
+            "file by hand, docs/serving.md has one",
         )
 
     def _connect(self, timeout_s: float) -> dict[str, Any]:

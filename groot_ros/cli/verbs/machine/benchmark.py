@@ -6,12 +6,12 @@ For the model PyTorch and transformers are enough: `python -m groot_ros.cli.main
 from __future__ import annotations
 
 import importlib
-import pkgutil
 
 from groot_ros.cli import benchmarks
 from groot_ros.cli.command import Actions
+from groot_ros.share import module_names
 
-SUBJECTS = sorted(name for _, name, _ in pkgutil.iter_modules(benchmarks.__path__))
+SUBJECTS = module_names(benchmarks.__name__)
 COMMAND = Actions(
     commands={
         name: importlib.import_module(f"{benchmarks.__name__}.{name}").COMMAND for name in SUBJECTS
