@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from arm import Arm
+from geometry_msgs.msg import Twist, TwistStamped
 from graph import WAIT_S, FakeRobot, Graph
 from std_srvs.srv import Trigger
 
@@ -53,16 +55,28 @@ def moving(
     graph: Graph, robot: FakeRobot, slow_robot: Path, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Arm, subprocess.Popen[str]]]:
     """An arm that follows chunks, and the process that commands it."""
-    parameters = ["-p", f"robot:={slow_robot}", "-p", "watchdog:=30.0"]
+    arm = Arm(graph)
+    robot.follow("/target_pose")
+    with commanded_by(graph, request.param, slow_robot, arm) as process:
+        graph.wait_for(
+            lambda: len(arm.poses) > 30 and arm.velocities()[-9:].max() > 0.9 * SPEED_M_S, "speed"
+        )
+        yield arm, process
+
+
+@contextmanager
+def commanded_by(
+    graph: Graph, code: list[str], robot_file: Path, arm: Arm
+) -> Iterator[subprocess.Popen[str]]:
+    """An executor in a process of its own, which chunks come to."""
+    parameters = ["-p", f"robot:={robot_file}", "-p", "watchdog:=30.0"]
     process = subprocess.Popen(
-        [sys.executable, *request.param, "--ros-args", *parameters],
+        [sys.executable, *code, "--ros-args", *parameters],
         stdout=subprocess.PIPE,
         text=True,
         # As in a terminal, also where the tests run without one.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
-    arm = Arm(graph)
-    robot.follow("/target_pose")
     assert graph.transition("/executor", "configure") and graph.transition("/executor", "activate")
     chunks = graph.node.create_publisher(ActionChunk, "/policy/action_chunk", 1)
     graph.wait_for(chunks.get_subscription_count, "the executor's subscription")
@@ -74,10 +88,7 @@ def moving(
             chunks.publish(straight(graph))
 
     timer = graph.node.create_timer(0.5, send)
-    graph.wait_for(
-        lambda: len(arm.poses) > 30 and arm.velocities()[-9:].max() > 0.9 * SPEED_M_S, "speed"
-    )
-    yield arm, process
+    yield process
     graph.remove(graph.node.destroy_timer, timer)
     if process.poll() is None:
         process.kill()
@@ -120,3 +131,21 @@ def test_a_signal_while_a_callback_never_ends(
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_S) == 0
     arm.assert_decelerated(ACCELERATION_M_S2, commanded - 9)
+
+
+def test_a_velocity_controller_is_told_to_stop_while_a_callback_never_ends(
+    graph: Graph, robot: FakeRobot, tmp_path: Path
+) -> None:
+    """The arm stays behind its commands, so that they ask for more until the end."""
+    content = yaml.safe_load(Path(share_file("config/robots/sim.yaml")).read_text())
+    content["output"]["profile"], content["commands"]["twist"] = "twist", {"topic": "twist"}
+    file = tmp_path / "twist.yaml"
+    file.write_text(yaml.safe_dump(content))
+    twists = graph.collect(TwistStamped, "/twist")
+    with commanded_by(graph, ["-c", STUCK], file, Arm(graph)) as process:
+        graph.wait_for(lambda: twists and twists[-1].twist.linear.y > SPEED_M_S, "speed")
+        graph.client(Trigger, "/executor/resume").call_async(Trigger.Request())
+        assert process.stdout and process.stdout.readline() == "stuck\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_S) == 0
+        graph.wait_for(lambda: twists[-1].twist == Twist(), "the last command to be none")

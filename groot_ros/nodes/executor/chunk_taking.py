@@ -6,9 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.execution.admission import Bounded, Refused
 from groot_ros.chunks.execution.chunk_intake import ChunkIntake
@@ -20,18 +17,16 @@ from groot_ros.chunks.limits.pose_chunks import Unsolved
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
 from groot_ros.nodes.executor.chunk_reports import ChunkReports
-from groot_ros.nodes.executor.commanding import NewestState
 from groot_ros.observation.buffer import NotReady
+from groot_ros.observation.newest_state import NewestState
 from groot_ros_msgs.msg import ActionChunk
-
-Array = NDArray[np.float64]
 
 
 class ChunkTaking:
     """Hands chunks to the motion, of the policy and of the operator.
 
-    Belongs to the node's callbacks, which come one after the other; `guard` is held where `motion`
-    and `state` are used.
+    Belongs to the node's callbacks, which come one after the other; `guard` is held where
+    `motion`, `state` and `shadow` are used.
     """
 
     def __init__(
@@ -122,7 +117,8 @@ class ChunkTaking:
         reason = accept_ahead(motion, guard, clock=clock, chunk_id=chunk_id, chunk=chunk)
         if reason is not None:
             return reason
-        self._shadow.add(chunk_id, chunk)
+        with guard:
+            self._shadow.add(chunk_id, chunk)
         self._markers.add(chunk_id, chunk)
         return fitted
 

@@ -18,40 +18,20 @@ from groot_ros.nodes.drivers.fake_graph import FakeOnlyPublisher
 from groot_ros.nodes.drivers.outputs import CommandOutput, SetpointPublisher
 from groot_ros.nodes.executor.chunk_reports import ChunkReports
 from groot_ros.nodes.lifecycle import FAILURES_PERIOD_S, GuardedLifecycleNode
-from groot_ros.observation.buffer import NotReady, ObservationBuffer
+from groot_ros.observation.buffer import NotReady
+from groot_ros.observation.newest_state import NewestState
 from groot_ros.robot.config import RobotConfig
-from groot_ros.signals.kinds import Kind
 from groot_ros.timing.command_loop import CommandLoop, SteppedLoop
 from groot_ros.timing.periods import Periods
 
 Array = NDArray[np.float64]
 
 
-class NewestState:
-    """Where the robot is by its newest messages; guarded as the motion is."""
-
-    def __init__(self, buffer: ObservationBuffer, kind: Kind) -> None:
-        self._buffer, self._kind = buffer, kind
-        self._looked_at: dict[str, Array] = {}
-
-    def at(self, now_ns: int) -> Array:
-        """The newest state, of all arms; NotReady also when no robot can be there."""
-        states = []
-        for name in self._buffer.fields:
-            states.append(state := self._buffer.newest_state(name, now_ns))
-            if self._looked_at.get(name) is state:
-                continue
-            if reason := self._kind.wrong(state[None], name):
-                raise NotReady(f"{reason}: check its publisher")
-            self._looked_at[name] = state
-        return states[0] if len(states) == 1 else np.concatenate(states)
-
-
 class Commanding:
     """One command after the other, whatever fails.
 
-    `guard` is held where `motion` and `state` are used; what else is here belongs to the command
-    thread while its `loop` runs, and to the callbacks otherwise.
+    `guard` is held where `motion`, `state` and `shadow` are used; what else is here belongs to the
+    command thread while its `loop` runs, and to the callbacks otherwise.
     """
 
     loop: CommandLoop | SteppedLoop | None = None
@@ -108,6 +88,17 @@ class Commanding:
             self._cease()
         self.report_ended()
 
+    def let_go(self, patience_s: float) -> None:
+        """Let the command thread command nothing any more, and wait until what goes on as it was
+        told last has been told to stop; for so long, in s, at most."""
+        deadline_s = time.monotonic() + patience_s
+        while True:
+            with self._guard:
+                self._motion.release(self._node.now_ns())
+            if not (self.loop and self._is_commanding and time.monotonic() < deadline_s):
+                return
+            time.sleep(1.0 / self._robot.output.rate_hz)
+
     def close(self) -> None:
         """Send nothing any more."""
         if self.output:
@@ -150,7 +141,9 @@ class Commanding:
             )
         self.report_ended()
         if measured is not None and self._dry_run:
-            self._reports.compared(self._shadow.measured(now_ns, measured), now_ns)
+            with self._guard:
+                verdicts = self._shadow.measured(now_ns, measured)
+            self._reports.compared(verdicts, now_ns)
 
     def _due(self) -> tuple[int, int]:
         """How many commands to make now, and the time in ns since the last one was due."""

@@ -9,8 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
@@ -33,7 +31,7 @@ from groot_ros.nodes.drivers.outputs import SetpointPublisher
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
 from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
 from groot_ros.nodes.executor.chunk_taking import ChunkTaking
-from groot_ros.nodes.executor.commanding import Commanding, NewestState
+from groot_ros.nodes.executor.commanding import Commanding
 from groot_ros.nodes.executor.executor_black_box import ExecutorBlackBox
 from groot_ros.nodes.executor.executor_parameters import ExecutorParameters
 from groot_ros.nodes.executor.executor_reports import executor_state
@@ -43,6 +41,7 @@ from groot_ros.nodes.qos import CHUNKS
 from groot_ros.nodes.streams import StreamSubscriptions
 from groot_ros.observation.buffer import ObservationBuffer
 from groot_ros.observation.fields import NS, to_ns
+from groot_ros.observation.newest_state import NewestState
 from groot_ros.observation.routes import Route
 from groot_ros.robot.checking.activation import check_activation, unwatched
 from groot_ros.robot.config import RobotConfig, load_robot
@@ -53,7 +52,6 @@ from groot_ros.timing.lockstep import Inbox, Tick
 from groot_ros.timing.periods import Periods
 from groot_ros_msgs.msg import ActionChunk, ExecutorState
 
-Array = NDArray[np.float64]
 MessageInfo = dict[str, Any]
 
 STATE_TOPIC = "~/state"
@@ -239,9 +237,11 @@ class ExecutorNode(GuardedLifecycleNode):
             commanding.close()
 
     def rest(self) -> None:
+        commanding = self._commanding
         # Where the arm is simulated, its time may stand still.
-        if self._loop and self.lockstep is None:
+        if commanding and commanding.loop and self.lockstep is None:
             self._wait_for_rest(self._halt())
+            commanding.let_go(STOP_WAIT_S)
 
     def _halt(self) -> float:
         """Decelerate; how long that takes, in s, where every command comes in time."""
