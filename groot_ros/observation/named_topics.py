@@ -18,9 +18,7 @@ from groot_ros.observation.signal_messages import (
     FLOAT32,
     FLOATS,
     JOINT_STATE,
-    POSE,
     TRANSFORMS,
-    TWIST_STAMPED,
     signal_readers,
 )
 from groot_ros.robot import commands
@@ -33,6 +31,8 @@ from groot_ros.robot.stream_time import ARRIVAL
 from groot_ros.signals.signals import SEPARATOR
 
 GRIPPER_ACTION = "control_msgs/action/GripperCommand"
+ACTION_STATUS = "/_action/status"
+"""Behind the name of an action: the topic that only its server publishes."""
 GRIP_TYPES = {
     commands.FLOAT64: FLOAT,
     commands.FLOAT32: FLOAT32,
@@ -123,16 +123,15 @@ def _place(robot: RobotConfig, signal: str) -> str:
 
 
 def _commanded(arm: RobotConfig, place: str) -> Iterator[NamedTopic]:
-    profile, grip = arm.output.profile, arm.commands.grip
-    joints = FLOATS if profile == "joint_stream" else TRAJECTORY
-    types = {"ee_pose": POSE, "joint_position": joints, "twist": TWIST_STAMPED}
+    own, grip = OUTPUT_PROFILES[arm.output.profile], arm.commands.grip
     for name, topic in arm.commands.topics.items():
+        profiles = (own, *OUTPUT_PROFILES.values())
         yield NamedTopic(
             topic=topic,
             key=f"{place}commands.{name}",
-            types=(types[name],),
+            types=(next(profile.message for profile in profiles if profile.command == name),),
             is_command=True,
-            is_sent=name == OUTPUT_PROFILES[profile].command,
+            is_sent=name == own.command,
         )
     if grip and grip.topic:
         yield NamedTopic(

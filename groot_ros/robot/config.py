@@ -196,7 +196,7 @@ def _check_spanning(robot: RobotConfig, place: KeyPath) -> None:
             )
     names = [joint for arm in robot.arms.values() for joint in arm.joints]
     twice = next((joint for joint in names if names.count(joint) > 1), None)
-    if twice and profile != "joint_stream":
+    if twice and robot.output.interpolated:
         raise place.error(
             f"is one trajectory for all arms, which have a joint {twice} each: expected names "
             "that differ, or an output for each arm",

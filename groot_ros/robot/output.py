@@ -20,7 +20,8 @@ Profile = Literal["pose", "twist", "joint_trajectory", "jtc_upsampling", "joint_
 
 @dataclass(frozen=True)
 class OutputProfile:
-    """A way to command a robot: what moves it, and the key of `commands` with its topic.
+    """A way to command a robot: what moves it, the key of `commands` with its topic, and the type
+    of its messages.
 
     Where it is interpolated, whole motions are sent, between whose points the controller
     interpolates.
@@ -28,15 +29,24 @@ class OutputProfile:
 
     moves: SignalSpec
     command: str
+    message: str
     is_interpolated: bool = False
 
 
+_TRAJECTORIES = OutputProfile(
+    JOINT_POSITION,
+    "joint_position",
+    "trajectory_msgs/msg/JointTrajectory",
+    is_interpolated=True,
+)
 OUTPUT_PROFILES: Mapping[str, OutputProfile] = {
-    "pose": OutputProfile(EE_POSE, "ee_pose"),
-    "twist": OutputProfile(EE_POSE, "twist"),
-    "joint_trajectory": OutputProfile(JOINT_POSITION, "joint_position", is_interpolated=True),
-    "jtc_upsampling": OutputProfile(JOINT_POSITION, "joint_position", is_interpolated=True),
-    "joint_stream": OutputProfile(JOINT_POSITION, "joint_position"),
+    "pose": OutputProfile(EE_POSE, "ee_pose", "geometry_msgs/msg/PoseStamped"),
+    "twist": OutputProfile(EE_POSE, "twist", "geometry_msgs/msg/TwistStamped"),
+    "joint_trajectory": _TRAJECTORIES,
+    "jtc_upsampling": _TRAJECTORIES,
+    "joint_stream": OutputProfile(
+        JOINT_POSITION, "joint_position", "std_msgs/msg/Float64MultiArray"
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from groot_ros.robot.limits import Following, Limits, PointDistance
 from groot_ros.robot.observations import Observations
 from groot_ros.robot.operator import Operator
 from groot_ros.robot.output import OUTPUT_PROFILES, ArmOutputKeys, Home, Output
-from groot_ros.signals.signals import SEPARATOR, of_arm
+from groot_ros.signals.signals import JOINT_POSITION, SEPARATOR, of_arm
 
 OF_SEVERAL = ("arms", "spanning_topic", "distances", "placed")
 """Fields that only robots of several arms have."""
@@ -217,8 +217,8 @@ def _check_output(robot: RobotConfig, keys: ArmKeys, place: KeyPath) -> None:
 
 def _check_grip_of_arm(robot: RobotConfig, grip: GripCommand, place: KeyPath) -> None:
     """A gripper without a topic of its own is in messages of a profile with room for it."""
-    fitting = ("joint_stream",) if grip.type == ARRAY else ("joint_trajectory", "jtc_upsampling")
-    if robot.output.profile not in fitting:
+    has_room = robot.output.commanded == JOINT_POSITION
+    if not has_room or robot.output.interpolated == (grip.type == ARRAY):
         raise place.error(
             f"is {grip.type} without a topic of its own, expected float64 or gripper_command "
             f"because output.profile is {robot.output.profile}",

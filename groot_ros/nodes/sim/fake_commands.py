@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,21 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from numpy.typing import NDArray
 from rclpy.action import ActionServer
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 from rclpy.task import Future
-from std_msgs.msg import Bool, Float32, Float64, Float64MultiArray
+from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from groot_ros.errors import UserError
 from groot_ros.geometry import normalize_quat
 from groot_ros.nodes.drivers.driver_messages import joint_path, warning_of_mistakes
 from groot_ros.nodes.drivers.grippers import GripperCommand
+from groot_ros.nodes.raw_topics import message_class
 from groot_ros.observation.fields import from_pose
-from groot_ros.robot.commands import GripCommand
+from groot_ros.observation.label_messages import TRAJECTORY
+from groot_ros.observation.named_topics import NamedTopic, named_topics
+from groot_ros.observation.signal_messages import FLOATS, POSE, TWIST_STAMPED
+from groot_ros.robot.commands import GRIPPER_COMMAND, GripCommand
 from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.arm import FakeArm
 
@@ -28,15 +33,6 @@ Array = NDArray[np.float64]
 
 # As controllers of ros2_control take them.
 DEPTH = 10
-
-# What a gripper's commands come as.
-GRIP_MESSAGES: dict[str, type] = {
-    "float64": Float64,
-    "float32": Float32,
-    "bool": Bool,
-    "array": Float64MultiArray,
-    "trajectory": JointTrajectory,
-}
 
 
 class CommandSubscriptions:
@@ -51,26 +47,28 @@ class CommandSubscriptions:
         self._arm = arm
         self.counts: Counter[str] = Counter()
         """Commands by topic."""
-        commands = robot.commands
-        is_stream = robot.output.profile == "joint_stream"
-        wanted: list[tuple[type, str | None, Callable[[Any], None]]] = [
-            (PoseStamped, commands.ee_pose, self._on_pose),
-            (TwistStamped, commands.twist, self._on_twist),
-            (Float64MultiArray, commands.joint_position, self._on_joints)
-            if is_stream
-            else (JointTrajectory, commands.joint_position, self._on_trajectory),
-        ]
+        links = [named for named in named_topics(robot) if named.is_command]
+        self._subscriptions = [self._listen(link) for link in links if not link.is_action]
         self._grip_action: GripAction | None = None
-        if commands.grip and commands.grip.topic and commands.grip.type in GRIP_MESSAGES:
-            kind = GRIP_MESSAGES[commands.grip.type]
-            wanted.append((kind, commands.grip.topic, self._on_grip))
-        elif commands.grip and commands.grip.type == "gripper_command":
-            self._grip_action = GripAction(node, commands.grip, arm, self._count)
-        self._subscriptions = [
-            node.create_subscription(kind, topic, self._guarded(topic, obey), DEPTH)
-            for kind, topic, obey in wanted
-            if topic
-        ]
+        if (grip := robot.commands.grip) and grip.type == GRIPPER_COMMAND:
+            self._grip_action = GripAction(node, grip, arm, self._count)
+
+    def _listen(self, link: NamedTopic) -> Subscription:
+        grip, [type_name] = self._robot.commands.grip, link.types
+        is_grip = grip is not None and link.key == grip.key
+        obey = self._on_grip if is_grip else self._obeying[type_name]
+        guarded = self._guarded(link.topic, obey)
+        return self._node.create_subscription(message_class(type_name), link.topic, guarded, DEPTH)
+
+    @property
+    def _obeying(self) -> Mapping[str, Callable[[Any], None]]:
+        """What an arm does by messages of each type."""
+        return {
+            POSE: self._on_pose,
+            TWIST_STAMPED: self._on_twist,
+            FLOATS: self._on_joints,
+            TRAJECTORY: self._on_trajectory,
+        }
 
     def _guarded(self, topic: str, obey: Callable[[Any], None]) -> Callable[[Any], None]:
         guarded = warning_of_mistakes(self._node, topic, obey)

@@ -184,10 +184,10 @@ class FakeNode(GuardedLifecycleNode):
 
 def _check_output(robot: RobotConfig) -> None:
     """UserError for commands that one arm cannot tell its own from."""
-    if robot.spanning_topic and robot.output.profile == "joint_stream":
+    if robot.spanning_topic and not robot.output.interpolated:
         raise UserError(
-            f"robot {robot.name}: the fake robot cannot take a joint_stream for several arms yet, "
-            "give each arm its own output"
+            f"robot {robot.name}: the fake robot cannot take a {robot.output.profile} for several "
+            "arms yet, give each arm its own output"
         )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from groot_ros.robot.drafting.robot_draft import RobotDraft
 from groot_ros.robot.drafting.roles import POSES, is_state
 from groot_ros.robot.drafting.seen import AXES, SeenTopic
+from groot_ros.robot.output import OUTPUT_PROFILES
 from groot_ros.robot.urdf import Urdf
+from groot_ros.signals.signals import EE_POSE
 
 # Slow on purpose: a person who knows the arm raises them.
 JOINT_VELOCITY, JOINT_ACCELERATION = 0.5, 2.0
@@ -29,7 +31,7 @@ def draft_limits(
     """Adds the workspace that was used, velocities, accelerations and ranges."""
     _draft_workspace(draft, seen)
     profile = draft.entries["output.profile"].value
-    if profile in ("pose", "twist"):
+    if OUTPUT_PROFILES[profile].moves == EE_POSE:
         for key, value in CARTESIAN.items():
             draft.guess(f"limits.{key}", value, SLOW)
     if joints:
