@@ -43,6 +43,11 @@ class _Label:
     time: StreamTime = StreamTime()
 
     @property
+    def is_command(self) -> bool:
+        """Whether it is what moves the robot, not a source beside that."""
+        return self.key.split(".")[-2] == "commands"
+
+    @property
     def place(self) -> str:
         *arm, section, _ = self.key.split(".")
         whose = OPERATOR if section == OPERATOR else "labels"

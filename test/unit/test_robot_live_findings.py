@@ -15,7 +15,7 @@ from groot_ros.cameras.image import IMAGE
 from groot_ros.observation.signal_messages import FLOAT, JOINT_STATE, POSE
 from groot_ros.robot.checking.following import followed
 from groot_ros.robot.checking.live import live_findings
-from groot_ros.robot.config import load_robot, robot_names, robot_path
+from groot_ros.robot.config import load_robot, parse_robot, robot_names, robot_path
 from groot_ros.robot.drafting.seen import SeenTopic
 
 STATES = {f"fr3_joint{n}": -1.0 if n == 4 else 1.0 for n in range(1, 8)}
@@ -67,6 +67,14 @@ def test_each_stream_of_a_robot_is_missed_at_its_place_in_the_file(name: str) ->
         for key in place.removesuffix(".topic").split("."):
             section = section[key]
     assert len(set(missed)) == len(robot.observations.signals) + len(robot.observations.cameras)
+
+
+def test_no_leader_is_missed_where_labels_are_what_the_arms_are_commanded() -> None:
+    values = yaml.safe_load(robot_path("aloha").read_text())
+    for arm in values["arms"].values():
+        del arm["labels"]
+    found = live_findings(parse_robot(values, "aloha.yaml"), {})
+    assert not [finding for finding in found if "start the leader" in finding.sentence]
 
 
 @pytest.mark.parametrize(

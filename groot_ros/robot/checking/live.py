@@ -9,7 +9,7 @@ from statistics import median
 
 from groot_ros.files.shell import quoted
 from groot_ros.observation.label_messages import label_types
-from groot_ros.observation.named_topics import NamedTopic, observed_topics
+from groot_ros.observation.named_topics import ACTION_STATUS, NamedTopic, observed_topics
 from groot_ros.robot.checking.finding import Finding
 from groot_ros.robot.checking.units import FARTHEST_M, MOST_RAD
 from groot_ros.robot.commands import GRIPPER_COMMAND
@@ -21,7 +21,6 @@ from groot_ros.robot.stream_time import HEADER
 from groot_ros.robot.streams import GripStream, JointStream
 from groot_ros.robot.topic import absolute
 
-ACTION_STATUS = "/_action/status"
 # Stamps may be so far ahead of their arrival: clocks that are synchronised over a network.
 AHEAD_S = 0.02
 # Of the distance between open and closed.
@@ -244,8 +243,7 @@ def _commands(robot: RobotConfig, seen: Seen) -> Iterator[Finding]:
 def _labels(robot: RobotConfig, seen: Seen) -> Iterator[Finding]:
     """Leaders and other sources of labels are needed for recording alone."""
     for label in robot.labels.values():
-        is_own = label.key.startswith("commands.")
-        if not label.topic or is_own or "action" in "".join(label_types(label)):
+        if not label.topic or label.is_command or "action" in "".join(label_types(label)):
             continue
         found = seen.get(absolute(label.topic))
         if found is None or not found.publishers:
