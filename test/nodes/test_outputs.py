@@ -29,6 +29,7 @@ from groot_ros.chunks.limits.controller_spline import (
 )
 from groot_ros.errors import UserError
 from groot_ros.nodes.drivers.command import Command
+from groot_ros.nodes.drivers.fake_graph import FakeGraph, FakeOnlyPublisher
 from groot_ros.nodes.drivers.grippers import ActionGrip, grip_publisher
 from groot_ros.nodes.drivers.outputs import (
     JointStreamOutput,
@@ -43,6 +44,7 @@ from groot_ros.robot.config import load_robot
 from groot_ros.robot.limits import Limits
 from groot_ros.signals.kinds import JOINTS, POSE
 from groot_ros.signals.signals import EE_POSE, JOINT_POSITION, arm_signals
+from groot_ros.sim.fake.links import robot_links
 from groot_ros.timing.periods import Periods
 
 ROBOT = load_robot("sim")
@@ -163,6 +165,34 @@ def test_twists_keep_to_the_limits_wherever_the_robot_is_and_end(graph: Graph) -
         assert np.linalg.norm(twists[:, columns], axis=1).max() <= speed * 1.001
         assert np.linalg.norm(changes[:, columns], axis=1).max() <= acceleration * 1.001
     output.close()
+
+
+def test_a_fake_is_told_to_stop_though_somebody_else_looks_in(graph: Graph) -> None:
+    robot = replace(
+        ROBOT,
+        output=replace(ROBOT.output, profile="twist"),
+        commands=replace(ROBOT.commands, twist="twist"),
+    )
+    output = TwistOutput(graph.node, "twist", robot)
+    commands = FakeOnlyPublisher(graph.node, robot, output)
+    rivals = FakeGraph(graph.node, [link for link in robot_links(robot) if link.is_command]).rivals
+    pose = np.array([0.5, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0])
+    setpoint = Setpoint.of(EE_POSE, pose, {}, np.array([0.2, 0, 0, 0, 0, 0.2]))
+    motion = Planner(Bounds.of(ROBOT.limits, POSE), 0.01).rest(pose, NOW_NS)
+    for _ in range(5):
+        commands.send(Command(setpoint, motion, NOW_NS, NOW_NS))
+    other = graph.node.create_subscription(TwistStamped, "twist", lambda _: None, 1)
+    graph.wait_for(rivals, "somebody else")
+    assert not commands.cease()
+    graph.remove(graph.node.destroy_subscription, other)
+    graph.wait_for(lambda: not rivals(), "nobody else")
+    graph.wait_for(commands.cease, "the end of the twists")
+    assert output.cease(), "there was still something to end"
+    graph.node.create_subscription(TwistStamped, "twist", lambda _: None, 1)
+    graph.wait_for(rivals, "somebody else")
+    # It stays, and the executor has to end all the same.
+    graph.wait_for(commands.cease, "no more patience")
+    commands.close()
 
 
 def test_the_output_of_the_page_on_extending_sends_millimetres(graph: Graph) -> None:

@@ -11,7 +11,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from groot_ros.nodes.drivers.command import Command
 from groot_ros.nodes.drivers.outputs import CommandOutput
 from groot_ros.nodes.raw_topics import node_of
-from groot_ros.observation.named_topics import NamedTopic
+from groot_ros.observation.named_topics import ACTION_STATUS, NamedTopic
 from groot_ros.robot.config import RobotConfig
 from groot_ros.sim.fake.links import robot_links
 
@@ -32,8 +32,6 @@ OBSERVERS = (
 )
 # A node that has just appeared has no name yet.
 NAMELESS_S = 1.0
-# The topic of an action that only its server publishes.
-ACTION_STATUS = "/_action/status"
 
 
 class FakeGraph:
@@ -111,8 +109,12 @@ class FakeOnlyPublisher:
             )
 
     def cease(self) -> bool:
-        """Nothing more is commanded for now; what was not sent does not go on."""
-        return bool(self._graph.rivals()) or self._commands.cease()
+        """Nothing more is commanded for now: the fake is told as soon as nobody else listens, and
+        is not once somebody has for long."""
+        if self._graph.rivals():
+            return time.monotonic() - self._alone_s > NAMELESS_S
+        self._alone_s = time.monotonic()
+        return self._commands.cease()
 
     def close(self) -> None:
         self._commands.close()
