@@ -63,7 +63,16 @@ def test_what_would_take_minutes_is_refused(slow: float) -> None:
     executor = make(LIMITS)
     executor.set_speed_scale(0.1, 0)
     reason = str(executor.accept(1, line(steps=90), 0))
-    assert reason.startswith("at 0.1 of its speed it would take 59 s, at most 30 s are planned")
+    assert reason.startswith("at 0.1 of its speed it would take 59.")
+    assert reason.endswith("make chunks of fewer steps, or raise speed_scale")
+
+
+def test_a_chunk_that_is_too_long_at_full_speed_is_to_be_shorter() -> None:
+    """With the time in which it is joined, which is planned too."""
+    executor = make(LIMITS, blend_s=0.5)
+    reason = str(executor.accept(1, line(speed=0.001, steps=445), 0))
+    assert reason.startswith("at 1 of its speed it would take 30.1 s, at most 30 s are planned")
+    assert reason.endswith("make chunks of fewer steps")
 
 
 @pytest.mark.parametrize("join_s", [0.0, 0.02, 0.1, 0.5])
@@ -123,6 +132,18 @@ def test_a_stop_during_a_join_stands() -> None:
     assert late and reason
     assert executor.offer(admitted, S // 4 + TICK) == executor.stops.sentence
     assert executor.activity is Activity.STOPPING
+
+
+def test_a_chunk_is_not_joined_to_a_plan_that_braking_has_replaced() -> None:
+    executor = make(LIMITS)
+    executor.accept(1, line(steps=90), 0)
+    run(executor, 0, S // 4)
+    moves, admitted = executor._moves, executor.admit(2, line(stamp=S // 4), S // 4)
+    for brake in (moves.stop, moves.brake):
+        offer = executor.offer(admitted, S // 4)
+        assert brake() is None
+        reason, late = executor.commit(offer, offer.join(), S // 4)
+        assert late and reason
 
 
 def test_a_robot_that_does_not_follow_ends_the_commands_and_goes_on_where_it_is() -> None:

@@ -142,7 +142,7 @@ class GovernedMotion:
             curve=curve,
             from_s=from_s,
             old=timeline.at(at_ns).motion,
-            velocity=self._velocity_before(timeline, at_ns, lead),
+            velocity=self._velocity_before(lead),
             at_ns=at_ns,
             blend_s=self._settings.blend_s,
             speed_scale=speed_scale * admitted.chunk.verdict.speed * admitted.chunk.speed,
@@ -160,10 +160,13 @@ class GovernedMotion:
         space = self.bounds.space
         return space.difference(offer.old.value(offer.at_ns), offer.curve.at(offer.from_s))
 
-    def _velocity_before(self, timeline: Timeline, at_ns: int, lead: int) -> Array:
-        """That of the command at `at_ns`, as the commands will tell it."""
-        end, start = timeline.value(at_ns), timeline.value(at_ns - self.period_ns)
-        start = self._governor.value if lead == 1 else start
+    def _velocity_before(self, lead: int) -> Array:
+        """That of the command after so many, as the commands will tell it."""
+        timeline = self.timeline
+        assert timeline
+        at_ns = timeline.now_ns + lead * self.period_ns
+        end = timeline.value(at_ns)
+        start = self._governor.value if lead == 1 else timeline.value(at_ns - self.period_ns)
         return self.bounds.space.difference(end, start) / self._settings.period_s
 
     def stop(self) -> Exception | None:
@@ -179,11 +182,12 @@ class GovernedMotion:
             return self.brake()
         at_ns = timeline.now_ns + self.period_ns
         try:
-            velocity = self._velocity_before(timeline, at_ns, 1)
+            velocity = self._velocity_before(1)
             motion = self.planner.stop(timeline.value(at_ns), velocity, at_ns)
         except Exception as error:
             self.brake()
             return error
+        self.version += 1
         timeline.end_with(Planned(motion))
         return None
 
@@ -199,6 +203,7 @@ class GovernedMotion:
         except Exception as error:
             failed = error
             motion = self.planner.rest(governor.value, time_ns)
+        self.version += 1
         self.timeline = Timeline(Planned(motion), time_ns)
         return failed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 DECISION = 0.5
 """A step of more than this, in closures, is a decision; one of less is how a gripper moves that is
@@ -31,16 +31,21 @@ class GripDecisions:
         self._decided_by: int | None = None
 
     def settle(
-        self, wanted: float, chunk_id: int, before: float | None, after: Sequence[float] = ()
+        self,
+        wanted: float,
+        chunk_id: int,
+        before: float | None,
+        after: Callable[[], Iterable[float]] = tuple,
     ) -> float:
         """The closure to command where a chunk wants one.
 
         `before` is what the chunk that was executed before it says of the same time, None without
-        one, `after` what the chunk itself says of the next LASTING_NS.
+        one; `after` tells what the chunk itself says of the next LASTING_NS, and is asked at a
+        decision.
         """
         if self._is_decision(wanted, self._closure):
             assert self._closure is not None
-            if not all(self._is_decision(later, self._closure) for later in after):
+            if not all(self._is_decision(later, self._closure) for later in after()):
                 return self._closure
             is_undone = self._decided_by not in (None, chunk_id)
             if is_undone and self._is_decision(wanted, before):

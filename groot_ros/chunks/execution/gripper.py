@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from groot_ros.chunks.execution.grip_decisions import LASTING_NS, GripDecisions
 from groot_ros.chunks.execution.running import Running
@@ -84,7 +85,7 @@ class Gripper:
             before = None
             if self._before is not None and not is_alone:
                 before = self._before.grip_at(time_ns, self.name)
-            after = running.grips_until(time_ns, self.name, time_ns + LASTING_NS)
+            after = partial(running.grips_until, time_ns, self.name, time_ns + LASTING_NS)
             wanted = self._decisions.settle(wanted, running.chunk_id, before, after)
         return self._follower.follow(wanted, passed_s)
 

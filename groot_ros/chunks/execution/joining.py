@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from groot_ros.chunks.chunk import Chunk
 from groot_ros.chunks.curve import Curve
+from groot_ros.chunks.execution.fade import SHORTEST_BLEND_S
 from groot_ros.chunks.execution.motion import LONGEST_MOTION_S, Joined, Motion, Planner
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ class Offer:
     @property
     def misfit(self) -> str:
         """Why there is no motion, where `join` has found none."""
-        lasts_s = (self.curve.duration_s - self.from_s) / self.speed_scale
+        played_s = (self.curve.duration_s - self.from_s) / self.speed_scale
+        lasts_s = played_s + max(self.blend_s, SHORTEST_BLEND_S)
         if lasts_s > LONGEST_MOTION_S:
+            faster = ", or raise speed_scale" if self.speed_scale < 1.0 else ""
             return (
-                f"at {self.speed_scale:g} of its speed it would take {lasts_s:.0f} s, at most "
-                f"{LONGEST_MOTION_S:g} s are planned: make chunks of fewer steps, or raise "
-                "speed_scale"
+                f"at {self.speed_scale:g} of its speed it would take {lasts_s:.4g} s, at most "
+                f"{LONGEST_MOTION_S:g} s are planned: make chunks of fewer steps{faster}"
             )
         return "it cannot be joined to the motion within the limits"
 
