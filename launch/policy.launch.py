@@ -9,8 +9,10 @@ from launch.actions import (
     DeclareLaunchArgument,
     IncludeLaunchDescription,
     OpaqueFunction,
+    RegisterEventHandler,
     SetEnvironmentVariable,
 )
+from launch.event_handlers import OnShutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
@@ -251,8 +253,10 @@ def _rviz(context: LaunchContext) -> list[Action]:
     }
     clock = {"use_sim_time": LaunchConfiguration("use_sim_time")}
     robot = load_robot(LaunchConfiguration("robot").perform(context))
-    config = Path(tempfile.mkdtemp(prefix="groot_ros_")) / f"{robot.name}.rviz"
+    folder = tempfile.TemporaryDirectory(prefix="groot_ros_")
+    config = Path(folder.name) / f"{robot.name}.rviz"
     write_display(robot, "rviz", config)
+    cleaned = RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: folder.cleanup()))
     rviz = Node(
         package="rviz2",
         executable="rviz2",
@@ -261,7 +265,7 @@ def _rviz(context: LaunchContext) -> list[Action]:
         **common,
     )
     if not (is_true(context, "sim") or is_true(context, "fake")) or not robot.urdf:
-        return [rviz]
+        return [cleaned, rviz]
     joints = robot.observations.joint_position
     state_publisher = Node(
         package="robot_state_publisher",
@@ -270,7 +274,7 @@ def _rviz(context: LaunchContext) -> list[Action]:
         remappings=[("joint_states", joints.topic)] if joints else [],
         **common,
     )
-    return [state_publisher, rviz]
+    return [cleaned, state_publisher, rviz]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,1 +1,1 @@
-"""What cameras send: a file for each message type, and how video becomes pictures."""
+"""What programs that people look with need to show a robot."""

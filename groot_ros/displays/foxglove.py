@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groot_ros.displays.shown import Shown, ShownCamera
+from groot_ros.robot.topic import absolute
 
 Content = dict[str, Any]
 
@@ -21,9 +22,9 @@ WINDOW_S = 30
 
 def foxglove_layout(shown: Shown) -> str:
     """JSON text of a layout; topics without a namespace are those of the root."""
-    state = _absolute(shown.state)
+    state = absolute(shown.state)
     numbers = [
-        _plot("Ages [s]", [f"{_absolute(shown.report)}.{field}" for field in AGES]),
+        _plot("Ages [s]", [f"{absolute(shown.report)}.{field}" for field in AGES]),
         _plot("Command rate [Hz]", [f"{state}.command_rate"]),
         _turns([f"{state}.activity", f"{state}.control", f"{state}.stop_reason"]),
     ]
@@ -36,10 +37,6 @@ def foxglove_layout(shown: Shown) -> str:
     left = _split("column", [_scene(shown), _split("row", notices)], shares=(2, 1))
     layout = {"version": 1, "content": _split("row", [left, right])}
     return json.dumps(layout, indent=2, ensure_ascii=False) + "\n"
-
-
-def _absolute(topic: str) -> str:
-    return topic if topic.startswith("/") else f"/{topic}"
 
 
 def _panel(kind: str, title: str, config: Mapping[str, Any]) -> Content:
@@ -62,13 +59,13 @@ def _split(direction: str, contents: Sequence[Content], shares: Sequence[int] = 
 
 def _scene(shown: Shown) -> Content:
     topics: dict[str, Any] = {
-        _absolute(topic): {"visible": True, "type": "axis", "axisScale": 0.03}
+        absolute(topic): {"visible": True, "type": "axis", "axisScale": 0.03}
         for topic in shown.chunk_poses.values()
     }
-    topics[_absolute(shown.markers)] = {"visible": True}
-    topics[_absolute(shown.description)] = {"visible": True}
+    topics[absolute(shown.markers)] = {"visible": True}
+    topics[absolute(shown.description)] = {"visible": True}
     if shown.setpoint:
-        topics[_absolute(shown.setpoint)] = {"visible": True, "type": "axis", "axisScale": 0.08}
+        topics[absolute(shown.setpoint)] = {"visible": True, "type": "axis", "axisScale": 0.08}
     return _panel(
         "ThreeDee",
         "Scene",
@@ -80,7 +77,7 @@ def _camera(name: str, camera: ShownCamera) -> Content:
     """As the policy sees it, but for a crop."""
     view = camera.stream.view
     mode: dict[str, Any] = {
-        "imageTopic": _absolute(camera.topic),
+        "imageTopic": absolute(camera.topic),
         "rotation": view.rotate_deg,
         "flipHorizontal": view.mirror,
     }

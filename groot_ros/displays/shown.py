@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from groot_ros.cameras.catalog import expected_type
 from groot_ros.robot.camera_stream import CameraStream
 from groot_ros.robot.robot import RobotConfig
+from groot_ros.robot.topic import absolute
 from groot_ros.signals.kinds import POSE
 from groot_ros.signals.signals import of_arm
 
@@ -40,17 +41,13 @@ class Shown:
     report: str
     cameras: Mapping[str, ShownCamera]
     description: str
-    arms: tuple[str, ...]
-    """Base frames of the arms."""
 
 
 def shown(robot: RobotConfig, namespace: str = "") -> Shown:
     """What a robot's nodes publish to be looked at."""
 
     def named(topic: str) -> str:
-        return (
-            topic if topic.startswith("/") or not namespace else f"/{namespace.strip('/')}/{topic}"
-        )
+        return absolute(topic, namespace) if namespace else topic
 
     is_pose = robot.output.commanded.kind == POSE
     return Shown(
@@ -69,5 +66,4 @@ def shown(robot: RobotConfig, namespace: str = "") -> Shown:
             for name, camera in robot.observations.cameras.items()
         },
         description=named("robot_description"),
-        arms=tuple(arm.base_frame for arm in robot.each_arm),
     )

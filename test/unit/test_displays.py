@@ -14,6 +14,7 @@ import yaml
 from foxglove import layouts
 
 from groot_ros.cli.main import main
+from groot_ros.displays import catalog
 from groot_ros.displays.foxglove import foxglove_layout
 from groot_ros.displays.rviz import rviz_config
 from groot_ros.displays.shown import shown
@@ -145,7 +146,9 @@ def test_foxglove_turns_pictures_as_the_policy_sees_them() -> None:
 
 def test_the_verb_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "sim.json"
-    command = ["robot", "display", "sim", "--program", "foxglove", "--output", str(path)]
-    assert main(command) == 0 and json.loads(path.read_text())["version"] == 1
-    assert main([*command[:4], "rviz", "--output", str(tmp_path / "none" / "x")]) == 2
+    command = ["robot", "display", "sim", "--program"]
+    for program in catalog.DISPLAYS:
+        assert main([*command, program, "--output", str(path)]) == 0
+    assert json.loads(path.read_text())["version"] == 1
+    assert main([*command, "rviz", "--output", str(tmp_path / "none" / "x")]) == 2
     assert "make it first" in capsys.readouterr().err
