@@ -220,7 +220,7 @@ def _store_transforms(
     for told in message.transforms:
         stamp_ns = 1 if is_static else time.of(buffer, name, told, arrival_ns)
         pose = from_transform(told.transform)
-        if stamp_ns and POSE.usable(pose[None])[0]:
+        if stamp_ns and POSE.is_usable(pose):
             parent, child = told.header.frame_id.lstrip("/"), told.child_frame_id.lstrip("/")
             tree.add(parent, child, time_ns=stamp_ns, pose=pose, is_static=is_static)
     if is_static:

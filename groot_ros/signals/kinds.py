@@ -129,7 +129,7 @@ class Kind(ABC):
         return np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
 
     def is_usable(self, value: Array) -> bool:
-        """`usable` of one value (N,), which costs a third of the time."""
+        """`usable` of one value (N,), without a batch around it."""
         return bool(np.isfinite(value).all())
 
     def wrong(self, values: Array, signal: str) -> str | None:

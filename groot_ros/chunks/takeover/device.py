@@ -87,7 +87,7 @@ class Device:
         if np.any(np.abs(value) > LARGEST):
             return f"it is beyond {LARGEST:g} rad or m"
         kind = self._label.signal.kind
-        if kind is not JOINTS and not kind.usable(value[None])[0]:
+        if kind is not JOINTS and not kind.is_usable(value):
             return "its messages are not finite or no pose"
         return ""
 
