@@ -35,7 +35,7 @@ setup(
         (f"share/{PACKAGE}", ["package.xml"]),
         *share_files("config", "groot_ros_msgs/msg", "hook", "launch", "pretrained", "urdf"),
     ],
-    python_requires=">=3.11,<3.13",
+    python_requires=">=3.10,<3.13",
     # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.
     install_requires=[
         "av>=14",

@@ -19,15 +19,17 @@ Array = NDArray[np.float64]
 
 @cache
 def gripper(name: str) -> SignalSpec:
-    """The signal of a gripper, of the only one or of that of one of several arms."""
+    """The signal of a gripper; `name` is that of the signal, with the arm's where there are
+    several."""
     return replace(GRIP, name=name)
 
 
 @dataclass(frozen=True)
 class Setpoint:
-    """What the robot should do at one time: what moves first, then its grippers if it has any.
+    """One command to the robot: the value of the moving signal, then the closures of its grippers.
 
-    `velocity` is that of what moves: of a pose linear then angular (6,), of joints (J,).
+    `velocity` is the value's time derivative: linear (m/s) then angular (rad/s) (6,) of a pose in
+    the base frame, (J,) in rad/s or m/s of joints.
     """
 
     signals: Signals
@@ -41,8 +43,15 @@ class Setpoint:
         closures: Mapping[str, float | None],
         velocity: Array | None,
     ) -> Setpoint:
-        """The setpoint of a signal that moves and of grippers by the names of their signals; None
-        of one that nobody has commanded."""
+        """The setpoint of a moving signal's value and of gripper closures.
+
+        Args:
+            signal: The moving signal.
+            value: Its commanded value (V,).
+            closures: Closure in [0, 1] by the name of the gripper's signal; None for a gripper
+                that was never commanded.
+            velocity: Its time derivative (D,), None where it is not known.
+        """
         known = [(name, c) for name, c in closures.items() if c is not None]
         specs = tuple(gripper(name) for name, _ in known)
         arrays = tuple(np.array(closure) for _, closure in known)
@@ -50,29 +59,31 @@ class Setpoint:
 
     @property
     def signal(self) -> SignalSpec:
-        """What moves."""
+        """The moving signal, a pose or joints."""
         return self.signals.specs[0]
 
     @property
     def value(self) -> Array:
-        """Where that goes."""
+        """Commanded value (V,) of the moving signal."""
         return self.signals.arrays[0]
 
     @property
     def closure(self) -> float | None:
-        """Where the first gripper goes; None without one."""
+        """Commanded closure in [0, 1] of the first gripper; None without one."""
         closure = self.signals.first(CLOSURE)
         return None if closure is None else float(closure)
 
     def closure_of(self, name: str) -> float | None:
-        """Where the gripper of a signal goes; None where nobody has said."""
+        """Commanded closure in [0, 1] of a gripper by its signal's name; None where none was
+        commanded."""
         closure = self.signals.get(name)
         return None if closure is None else float(closure)
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """Where the time of a remote prediction went, in s; server_s includes waiting for its turn."""
+    """Durations in s of the stages of a remote prediction; `server_s` includes waiting in the
+    queue."""
 
     network_s: float = 0.0
     server_s: float = 0.0
@@ -80,12 +91,13 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The actions of one inference; step i belongs to `stamp_ns + i * step_ns`.
+    """The actions of one inference; step i is due at `stamp_ns + i * step_ns`.
 
-    Of the signals (T, ...) one at least is a motion. `epoch` counts resets, so that a chunk from
-    before one can be told; `verdict` says how familiar it is, `round_trip` what it took to fetch
-    it from a server. Where the joints were solved from poses, `curve` is the way that they take
-    through the steps, `speed` the share of its own speed that they may have.
+    At least one of the signals (T, ...) is a motion. `epoch` is the policy's count of resets, so
+    that a chunk from before a reset is recognised; `verdict` grades how far it is from the
+    training data; `round_trip` holds the durations of a remote inference. Where inverse kinematics
+    has made joints of poses, `curve` is the joint path through the steps and `speed` the fraction
+    of the nominal speed that the tool's limits allow.
     """
 
     stamp_ns: int
@@ -110,40 +122,40 @@ class Chunk:
         return self.signals.steps
 
     def replaced(self, values: Mapping[str, Array]) -> Chunk:
-        """The same with other values of some signals."""
+        """A copy with other values (T, ...) of the named signals."""
         return replace(self, signals=self.signals.replaced(values))
 
     @property
     def end_ns(self) -> int:
-        """Time of the last step."""
+        """Time in ns at which the last step is due."""
         return self.stamp_ns + (len(self) - 1) * self.step_ns
 
     def step_times_ns(self) -> NDArray[np.int64]:
-        """Times (T,) of the steps."""
+        """Times (T,) in ns at which the steps are due."""
         return self.stamp_ns + np.arange(len(self), dtype=np.int64) * self.step_ns
 
     def passed_steps(self, time_ns: int) -> int:
-        """How many steps lie before `time_ns`."""
+        """Number of steps that are due before `time_ns`."""
         return int(np.clip(-((self.stamp_ns - time_ns) // self.step_ns), 0, len(self)))
 
     def is_past(self, time_ns: int) -> bool:
-        """Whether all steps lie before a time."""
+        """Whether all steps are due before `time_ns`."""
         return time_ns > self.end_ns
 
     def is_future(self, time_ns: int) -> bool:
-        """Whether no step's time has come yet."""
+        """Whether no step is due by `time_ns`."""
         return time_ns < self.stamp_ns
 
     def sample(self, time_ns: int) -> Signals:
-        """What it says of a time: between its steps as the kinds are interpolated, of a decision
-        that of the step which is due.
+        """Signals interpolated at `time_ns`, each as its kind is; a decision holds the value of
+        the step that is due.
 
-        Before the first step it is the first one, after the last step the last one.
+        The first step holds before its time, the last one after its own.
         """
         return self.sample_many(np.array([time_ns], dtype=np.int64)).at(0)
 
     def sample_many(self, times_ns: NDArray[np.int64]) -> Signals:
-        """`sample` at times (N,)."""
+        """`sample` at times (N,) in ns: signals (N, ...)."""
         position = np.clip((times_ns - self.stamp_ns) / self.step_ns, 0.0, len(self) - 1.0)
         lower = position.astype(int)
         upper = np.minimum(lower + 1, len(self) - 1)
@@ -158,7 +170,8 @@ class Chunk:
         return self.signals.map(sampled)
 
     def after(self, time_ns: int) -> Chunk | None:
-        """The steps at or after `time_ns`, None when all have passed."""
+        """The chunk without the steps that are due before `time_ns`; None where no step is
+        left."""
         passed = self.passed_steps(time_ns)
         if passed == len(self):
             return None

@@ -8,7 +8,10 @@ from groot_ros.observation.types import ModelOutput, Prefix
 
 
 def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
-    """Chunk of a model's answer to an observation at `stamp_ns`."""
+    """The chunk that a codec decodes from a model's output, for an observation at `stamp_ns`.
+
+    UserError where the output lacks a key, or has another size or a number that is not finite.
+    """
     return Chunk(
         stamp_ns=stamp_ns,
         step_ns=codec.timing.step_ns,
@@ -17,7 +20,8 @@ def to_chunk(codec: Codec, output: ModelOutput, stamp_ns: int) -> Chunk:
 
 
 def continued_actions(codec: Codec, prefix: Prefix[Chunk]) -> Prefix[ModelOutput]:
-    """The prefix as a model's columns, without those of actions that the codec ignores."""
+    """A prefix of a chunk encoded as the model's action columns; actions that the codec ignores
+    are left out."""
     chunk, horizon = prefix.steps, codec.timing.horizon
     steps = chunk.signals.at(slice(horizon))
     return Prefix(codec.action.encode(steps), min(prefix.frozen_steps, steps.steps))

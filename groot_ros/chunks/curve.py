@@ -1,4 +1,4 @@
-"""A curve with a continuous velocity through values that are equally far apart in time."""
+"""A C1 curve through equally spaced samples: piecewise cubic Hermite interpolation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """Cubic Hermite pieces between knots (T, V) with velocities (T, D), `step_s` apart.
+    """Cubic Hermite segments between knots (T, V) with velocities (T, D), `step_s` apart.
 
-    Time is in s from the first knot; before it the curve rests there, after the last one too.
+    Time is in s from the first knot. The curve rests at the first knot before it and at the last
+    knot after it.
     """
 
     space: Space
@@ -27,7 +28,8 @@ class Curve:
 
     @classmethod
     def through(cls, space: Space, knots: Array, step_s: float) -> Curve:
-        """The curve whose velocities are central differences (Catmull-Rom)."""
+        """The curve with Catmull-Rom tangents: central differences of the knots (T, V), one-sided
+        at the ends."""
         between = space.difference(knots[1:], knots[:-1]) / step_s
         if len(knots) == 1:
             velocities = np.zeros((1, space.difference(knots[0], knots[0]).size))
@@ -37,10 +39,11 @@ class Curve:
         return cls(space, step_s, knots, velocities)
 
     def monotone(self, axes: NDArray[np.bool_]) -> Curve:
-        """The curve that between two knots stays between them on some axes (D,) of bool.
+        """The curve without overshoot on the chosen axes (D,) of bool: between two knots it stays
+        between their values.
 
-        Each slope is at most three times the smaller one beside it and zero where they differ in
-        sign (de Boor and Swartz 1977, "Piecewise monotone interpolation").
+        Each tangent is at most three times the smaller adjacent slope, and zero where the adjacent
+        slopes differ in sign (de Boor and Swartz 1977, "Piecewise monotone interpolation").
         """
         if len(self.knots) == 1:
             return self
@@ -65,18 +68,19 @@ class Curve:
         return self.space.rate(self._ways, self.velocities[1:])
 
     def at(self, time_s: ArrayLike) -> Array:
-        """Values (..., V) at times (...)."""
+        """Values (..., V) at times (...) in s."""
         if isinstance(time_s, float) and len(self.knots) > 1:
             return self._at_one(time_s)
         return self._evaluate(time_s)[0]
 
     def prepare(self) -> None:
-        """Compute now what the first value would have to wait for."""
+        """Compute the segments' coefficients now, so that the first evaluation in the command loop
+        does not."""
         if len(self.knots) > 1:
             _ = self._end_rates
 
     def state(self, time_s: ArrayLike) -> tuple[Array, Array]:
-        """Values (..., V) and velocities (..., D) at times (...)."""
+        """Values (..., V) and velocities (..., D) at times (...) in s."""
         time_s = np.asarray(time_s, dtype=np.float64)
         values, way, rate = self._evaluate(time_s)
         outside = (time_s < 0) | (time_s > self.duration_s)

@@ -1,4 +1,4 @@
-"""How familiar a chunk is: what the policy's training data says about it."""
+"""Grades of chunks by their distance from the policy's training data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SLOW_SPEED = 0.3
 
 
 class Grade(IntEnum):
-    """What an unfamiliar chunk asks for: nothing, a word, less speed, a stop."""
+    """The reaction to an unfamiliar chunk: none, a warning, reduced speed, or a stop."""
 
     OK = 0
     WARN = 1
@@ -20,12 +20,12 @@ class Grade(IntEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A grade and what is unlike the training data, in words; empty for OK."""
+    """A grade, and what is outside the training data, in words; empty for OK."""
 
     grade: Grade = Grade.OK
     reason: str = ""
 
     @property
     def speed(self) -> float:
-        """Share of the asked-for speed at which such a chunk is executed."""
+        """Fraction of the requested speed at which such a chunk is executed."""
         return SLOW_SPEED if self.grade >= Grade.SLOW else 1.0

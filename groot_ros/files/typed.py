@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -48,7 +48,7 @@ class Names(tuple[str, ...]):
     """A list of distinct names, at least one."""
 
     @classmethod
-    def read(cls, values: Any) -> Self:
+    def read(cls, values: Any) -> Names:
         """Of what a file has in its place; Misfit for anything else."""
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise Misfit(f"is {shown(values)}, expected a list of names")

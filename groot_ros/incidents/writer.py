@@ -42,6 +42,11 @@ def main() -> int:
     for number in STOP_SIGNALS:
         # They are for the executor, which ends this process with the pipe.
         signal.signal(number, signal.SIG_IGN)
+    # The executor held them back until here. A group of its own does not hear the keys of a
+    # terminal; a session of its own would be scheduled as if it was as important as all others
+    # together.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    os.setpgid(0, 0)
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     answers = Answers()
     told = calls(sys.stdin.buffer)

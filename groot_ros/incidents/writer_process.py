@@ -7,15 +7,18 @@ import fcntl
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from groot_ros.errors import UserError
 from groot_ros.incidents.black_box import Saved, Setup
 from groot_ros.incidents.frames import ToldCall, frame
+from groot_ros.incidents.writer import STOP_SIGNALS
 
 # As much as an unprivileged process may ask for: a picture fits.
 PIPE_BYTES = 1 << 20
@@ -36,15 +39,10 @@ class WriterProcess:
         """UserError where no process can be started."""
         command = [sys.executable, "-m", "groot_ros.incidents.writer"]
         try:
-            # A group of its own does not hear Ctrl-C in a terminal; a session of its own would be
-            # scheduled as if it was as important as all others together.
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-                process_group=0,
-            )
+            with _held_signals():
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+                )
         except OSError as error:
             raise UserError(
                 f"the black box cannot be started ({error.strerror}): set black_box to false, or "
@@ -177,3 +175,13 @@ class WriterProcess:
             threading.Thread(target=self._process.wait, daemon=True).start()
             return False
         return True
+
+
+@contextlib.contextmanager
+def _held_signals() -> Iterator[None]:
+    """A process that is started meanwhile is not ended by Ctrl-C before it ignores that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

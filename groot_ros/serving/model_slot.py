@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from groot_ros.errors import UserError
 from groot_ros.serving.served import Checkpoints, ModelThread, ServedModel
@@ -39,9 +40,7 @@ class ModelSlot:
         names = self._checkpoints.names
         if name not in names:
             raise UserError(f"there is no model {name!r:.100}, expected one of {', '.join(names)}")
-        await _patiently(
-            self._lock.acquire, lambda: tell("waiting", "another client is connecting")
-        )
+        await self._acquire(lambda: tell("waiting", "another client is connecting"))
         try:
             served = await self._obtain(name, tell)
             self._users += 1
@@ -55,21 +54,34 @@ class ModelSlot:
             if not self._users:
                 self._unused.set()
 
+    async def _acquire(self, tell: Callable[[], Awaitable[None]]) -> None:
+        acquiring = asyncio.create_task(self._lock.acquire())
+        try:
+            await _patiently(acquiring, tell)
+        except BaseException:
+            # The client has gone, perhaps in the moment in which it had the lock.
+            if not acquiring.cancel():
+                self._lock.release()
+            raise
+
     async def _obtain(self, name: str, tell: Tell) -> ServedModel:
         if loading := self._loading:
             # Its client has gone; the model may be the wanted one all the same.
-            await _patiently(lambda: asyncio.wait([loading]), lambda: tell("loading", "a model"))
+            await _patiently(loading, lambda: tell("loading", "a model"))
         if self._served is None or self._name != name:
             if self._users:
                 await tell("waiting", f"{self._users} sessions use another model")
-            await _patiently(
-                self._unused.wait, lambda: tell("waiting", f"{self._users} sessions use another")
-            )
+            unused = asyncio.create_task(self._unused.wait())
+            try:
+                await _patiently(
+                    unused, lambda: tell("waiting", f"{self._users} sessions use another")
+                )
+            finally:
+                unused.cancel()
             await tell("loading", f"checkpoint {name}")
             task = self._loading = asyncio.create_task(self._load(name))
-            await _patiently(
-                lambda: asyncio.shield(task), lambda: tell("loading", f"checkpoint {name}")
-            )
+            await _patiently(task, lambda: tell("loading", f"checkpoint {name}"))
+            task.result()
         assert self._served
         return self._served
 
@@ -83,16 +95,7 @@ class ModelSlot:
             self._loading = None
 
 
-async def _patiently(
-    wait: Callable[[], Awaitable[object]], tell: Callable[[], Awaitable[None]]
-) -> None:
-    """Wait, and tell now and then that it goes on."""
-    while True:
-        try:
-            async with asyncio.timeout(STATUS_PERIOD_S) as limit:
-                await wait()
-                return
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            await tell()
+async def _patiently(waited: asyncio.Future[Any], tell: Callable[[], Awaitable[None]]) -> None:
+    """Wait until a task is done, its failure included, and call `tell` every `STATUS_PERIOD_S`."""
+    while not (await asyncio.wait({waited}, timeout=STATUS_PERIOD_S))[0]:
+        await tell()

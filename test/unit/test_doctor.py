@@ -38,7 +38,7 @@ def test_a_good_machine_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "said", "command"),
     [
-        ({"python": "3.10.12"}, "python", "is 3.10.12", "make clean"),
+        ({"python": "3.9.18"}, "python", "is 3.9.18", "make clean"),
         (
             {"gpu": Gpu(driver="580.65", torch="2.13.0+cpu")},
             "gpu",

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -148,7 +148,7 @@ def check(args: argparse.Namespace) -> int:
         raise UserError(f"a dry run measures nothing, and {MEASURED} is for what was measured")
     record = Record(
         dry_run=args.dry_run,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         commit=commit(),
     )
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Whom an executor follows: one activation of one policy, epoch by epoch."""
+"""Which policy activation an executor follows, and which of its epochs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ REMEMBERED = 16
 
 
 class FollowedActivation:
-    """Follows the activation whose chunk was accepted first, until it is released or gone.
+    """Follows the activation of the first accepted chunk until that is released or silent.
 
-    This keeps order among policies that were started by mistake; it is no protection, since
-    whoever can publish can copy an id. Epochs count within an activation. An *era* is an epoch of
-    an activation as the executor counts them, so that eras grow whoever is followed.
+    This prevents conflicts of policies that were started by mistake; it is no security, since
+    every publisher can copy an id. Epochs count within an activation. An *era* is the executor's
+    own count of epochs over all activations, so that it always increases.
 
-    Not safe for several threads: whoever owns it guards it.
+    Not thread-safe: its owner guards it.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,12 @@ class FollowedActivation:
 
     @property
     def epoch(self) -> int:
-        """The epoch of the activation that is followed, 0 for none."""
+        """The newest epoch of the followed activation, 0 for none."""
         return self._epochs.get(self.activation, 0) if self.activation != NOBODY else 0
 
     def refusal(self, activation: bytes, epoch: int, now_ns: int) -> str | None:
-        """Why a message of an activation has no say; None if it has."""
+        """Why a message of an activation and epoch is ignored at `now_ns`; None where it is
+        not."""
         if activation == NOBODY:
             return "it names no activation: a policy sends an id of its own with every chunk"
         if activation in self._released:
@@ -53,26 +54,30 @@ class FollowedActivation:
         return None
 
     def far(self, activation: bytes, epoch: int) -> str | None:
-        """Why an epoch of an activation cannot be meant; None if it can."""
+        """Why an epoch is implausibly far ahead of the followed one; None where it is not."""
         known = self._epochs.get(activation)
         if known is not None and epoch > known + MOST_EPOCHS_AHEAD:
             return f"epoch {epoch} is far ahead, now it is {known}"
         return None
 
     def era_of(self, activation: bytes, epoch: int) -> int:
-        """The era of a message that has a say; it begins with `follow`."""
+        """The era of a message that is not refused; `follow` begins it."""
         is_new = activation != self.activation or epoch != self._epochs.get(activation)
         return self.era + is_new
 
     def follow(self, activation: bytes, epoch: int, now_ns: int) -> None:
-        """A chunk was accepted: from now on its activation is the one."""
+        """Record that a chunk of an activation and epoch was accepted at `now_ns`."""
         self.era = self.era_of(activation, epoch)
         self.activation, self._heard_ns = activation, now_ns
         self._remember(activation, epoch)
 
     def cancel(self, activation: bytes, epoch: int, released: bool = False) -> bool:
-        """What an activation sent before an epoch is void, with `released` all that it sends;
-        whether a motion is, too."""
+        """Make everything before an epoch of an activation void, with `released` the whole
+        activation.
+
+        Returns:
+            Whether the executed motion is void too.
+        """
         is_new = released or epoch != self._epochs.get(activation)
         ends_motion = is_new and activation == self.activation
         self.era += ends_motion
@@ -82,7 +87,7 @@ class FollowedActivation:
         return ends_motion
 
     def interrupt(self) -> int:
-        """Somebody else moves the robot: what was accepted so far is void; the new era."""
+        """Make all accepted chunks void because somebody else moves the robot; the new era."""
         self.era += 1
         return self.era
 
@@ -94,12 +99,13 @@ class FollowedActivation:
             self.activation = NOBODY
 
     def look(self, now_ns: int, idle: bool, watchdog_s: float) -> None:
-        """Follow nobody once nothing is commanded and the policy was silent for the watchdog."""
+        """Follow no activation once nothing is commanded (`idle`) and none was heard for
+        `watchdog_s`."""
         if idle and not 0 <= now_ns - self._heard_ns <= watchdog_s * 1e9:
             self.activation = NOBODY
 
     def forget(self) -> None:
-        """Follow nobody, and remember nothing of anybody."""
+        """Follow no activation and drop all remembered ones."""
         self.activation = NOBODY
         self._epochs.clear()
         self._released.clear()
@@ -116,5 +122,5 @@ class FollowedActivation:
 
 
 def name_of(activation: bytes) -> str:
-    """The first digits of an id, as in logs and diagnostics."""
+    """The first hexadecimal digits of an activation's id, as logs and diagnostics show it."""
     return activation.hex()[:8]

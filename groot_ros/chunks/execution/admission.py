@@ -1,4 +1,5 @@
-"""Which chunks have a say: none that is void, late, far outside, or one of too many."""
+"""Which chunks are executed: none that is void, late, far outside the limits, or part of a
+flood."""
 
 from __future__ import annotations
 
@@ -31,41 +32,49 @@ LONGEST_SLOWED_S = 60.0
 
 
 class Flood:
-    """Whether more comes than any policy makes."""
+    """Detects chunks at a higher rate than any policy makes them."""
 
     def __init__(self) -> None:
         self._arrivals: deque[int] = deque(maxlen=FLOOD_CHUNKS)
 
     def comes(self, now_ns: int) -> bool:
-        """A chunk has come; whether too many did lately."""
+        """Count a chunk that arrived at `now_ns`; whether the rate is too high now."""
         self._arrivals.append(now_ns)
         full = len(self._arrivals) == FLOOD_CHUNKS
         return full and 0 <= now_ns - self._arrivals[0] < FLOOD_NS
 
     def forget(self) -> None:
-        """Count anew."""
+        """Restart the count."""
         self._arrivals.clear()
 
 
 class Refusals:
-    """Counts chunks that are refused one after the other."""
+    """Counts consecutive refused chunks."""
 
     def __init__(self, rejected_in_row: int) -> None:
         self._rejected_in_row = rejected_in_row
         self._refused = 0
 
     def is_too_much(self, reason: str | None) -> bool:
-        """A chunk was refused for a reason, or None: taken; whether that is once too often."""
+        """Count a refusal, or with None reset the count; whether the count has reached its
+        limit."""
         self._refused = 0 if reason is None else self._refused + 1
         return self._refused >= self._rejected_in_row
 
     def forgive(self) -> None:
-        """What was refused so far does not count any more."""
+        """Reset the count."""
         self._refused = 0
 
 
 def void_reason(chunk: Chunk, epoch: int, consumption: Consumption, now_ns: int) -> str | None:
-    """Why a chunk has nothing to say any more, None if it has."""
+    """Why a chunk is void or late at `now_ns`; None where it is neither.
+
+    Args:
+        chunk: The chunk, with its epoch.
+        epoch: The oldest epoch that is valid.
+        consumption: How chunk time has passed, which decides what is late.
+        now_ns: The present time in ns.
+    """
     if chunk.epoch < epoch:
         return f"epoch {chunk.epoch} is over, now it is {epoch}"
     if consumption.between_s(chunk.stamp_ns, now_ns) * 1e9 > chunk.end_ns - chunk.stamp_ns:
@@ -75,7 +84,7 @@ def void_reason(chunk: Chunk, epoch: int, consumption: Consumption, now_ns: int)
 
 
 def early_reason(chunk: Chunk, now_ns: int) -> str | None:
-    """Why a chunk cannot have been made by now, None if it can."""
+    """Why the stamp of a chunk is implausibly ahead of `now_ns`; None where it is not."""
     if (early_ns := chunk.stamp_ns - now_ns) > min(chunk.step_ns, MAX_EARLY_NS):
         return (
             f"its stamp is {early_ns / 1e9:.2f} s in the future: check that the clocks of "
@@ -85,12 +94,12 @@ def early_reason(chunk: Chunk, now_ns: int) -> str | None:
 
 
 class Refused(ValueError):
-    """A chunk is not executed; the message says why."""
+    """Raised for a chunk that is not executed; the message is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounded:
-    """A chunk within the bounds; so many of its steps were moved to the border."""
+    """A chunk within the limits, and how many of its steps were projected onto them."""
 
     chunk: Chunk
     projected_steps: int
@@ -98,10 +107,11 @@ class Bounded:
 
 @dataclass(frozen=True, kw_only=True)
 class Borders:
-    """What the values of a chunk may be, looked at before a motion is computed from them.
+    """The range that the values of a chunk may have, checked before a motion is computed from
+    them.
 
-    `longest_s` is how long a chunk may last, `margin_m` how far outside the workspace a step may
-    lie that is moved to the border.
+    `longest_s` is the longest duration of a chunk in s; a step up to `margin_m` outside the
+    workspace is projected onto its border.
     """
 
     signal: SignalSpec
@@ -112,9 +122,10 @@ class Borders:
     margin_m: float = MARGIN_M
 
     def bounded(self, chunk: Chunk) -> Bounded:
-        """The chunk with a small excess projected; Refused where there is more.
+        """The chunk with steps in the margin projected onto the border; Refused where one is
+        farther outside.
 
-        A few passes over the values, whatever they are.
+        The computing time depends on the number of steps only, not on their values.
         """
         try:
             return self._bounded(chunk)

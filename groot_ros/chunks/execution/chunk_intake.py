@@ -1,4 +1,4 @@
-"""What an executor looks at in a chunk's message before it computes anything from it."""
+"""The checks of a chunk message before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from groot_ros.robot.observations import SignalStream
 
 
 class ChunkIntake:
-    """Whose a message is, whether it is a chunk for this robot, and its values within bounds.
+    """Checks the sender of a message, that it is a chunk for this robot, and that its values are
+    in range.
 
     Messages are any objects with the fields of groot_ros_msgs/ActionChunk. In a node it belongs to
-    the callbacks, which come one after the other.
+    the callbacks, which run one after the other.
     """
 
     def __init__(self, robot: RobotConfig, borders: AnyBorders, watchdog_s: float) -> None:
@@ -32,25 +33,26 @@ class ChunkIntake:
 
     @property
     def followed(self) -> str:
-        """A short name of the activation that is followed, empty for none."""
+        """Short name of the followed activation, empty for none."""
         activation = self.following.activation
         return "" if activation == NOBODY else name_of(activation)
 
     def look(self, now_ns: int, idle: bool) -> None:
-        """Follow nobody any more once nothing is commanded and the policy is gone."""
+        """Follow no activation once nothing is commanded (`idle`) and the policy is silent."""
         self.following.look(now_ns, idle, self._watchdog_s)
 
     def foreign(self, message: Any, now_ns: int) -> str | None:
-        """Why a message has no say, whatever it holds; None if it has."""
+        """Why the sender of a message is not followed; None where it is."""
         reason = self.following.refusal(bytes(message.activation), message.epoch, now_ns)
         return reason or (self._far(message) if message.horizon == 0 else None)
 
     def is_new(self, message: Any) -> bool:
-        """Whether somebody else would be followed with this chunk."""
+        """Whether accepting this chunk would switch to another activation."""
         return bytes(message.activation) != self.following.activation
 
     def bounded(self, message: Any) -> Bounded:
-        """The chunk of a message, of the executor's own era; ValueError when it must not be."""
+        """The chunk of a message, in the executor's own era; ValueError with the reason where it
+        is refused."""
         if reason := self._far(message):
             raise Refused(reason)
         chunk = from_action_chunk(message, self._signals)
@@ -61,12 +63,13 @@ class ChunkIntake:
         return replace(bounded, chunk=replace(bounded.chunk, epoch=era))
 
     def took(self, message: Any, bounded: Bounded, now_ns: int) -> None:
-        """The chunk is executed."""
+        """Record that the chunk of a message was accepted at `now_ns`."""
         self.following.follow(bytes(message.activation), message.epoch, now_ns)
         self.projected_steps += bounded.projected_steps
 
     def ended_era(self, message: Any) -> int | None:
-        """What a message without steps makes void: everything before an era; None for nothing."""
+        """The era before which a message without steps makes everything void; None where it makes
+        nothing void."""
         activation = bytes(message.activation)
         ends_motion = self.following.cancel(activation, message.epoch, message.released)
         return self.following.era if ends_motion else None

@@ -1,5 +1,4 @@
-"""When what happened, and how much of a chunk's time has passed since: as much as the motion's,
-which follows the clock at best."""
+"""The passing of chunk time, which is at most as fast as the clock, and the times of commands."""
 
 from __future__ import annotations
 
@@ -13,9 +12,9 @@ SLOWEST_SHARE = 0.1
 
 
 class Consumption:
-    """Chunk time as a function of the clock, piecewise linear between what was marked.
+    """Chunk time as a function of the clock, piecewise linear between marks.
 
-    After the last mark it passes at a rate, before the first one as the clock does.
+    After the last mark it passes at a constant rate, before the first one as fast as the clock.
     """
 
     def __init__(self) -> None:
@@ -23,12 +22,12 @@ class Consumption:
         self._rate = 1.0
 
     def set_rate(self, now_ns: int, rate: float) -> None:
-        """From now on so much chunk time passes per time."""
+        """Let chunk time pass at `rate` (chunk seconds per second) from `now_ns` on."""
         self.mark(now_ns, self.between_s(self._marks[-1][0], now_ns))
         self._rate = rate
 
     def mark(self, now_ns: int, passed_s: float) -> None:
-        """So much chunk time has passed since the last mark."""
+        """Record that `passed_s` of chunk time has passed between the last mark and `now_ns`."""
         consumed_s = self._marks[-1][1] + passed_s
         while len(self._marks) > 1 and self._marks[-1][0] >= now_ns:
             self._marks.pop()
@@ -37,7 +36,7 @@ class Consumption:
             self._marks.popleft()
 
     def between_s(self, start_ns: int, end_ns: int) -> float:
-        """Chunk time in s that passes from one time to another."""
+        """Chunk time in s that passes between two times in ns."""
         return self._at_s(end_ns) - self._at_s(start_ns)
 
     def _at_s(self, time_ns: int) -> float:
@@ -63,7 +62,7 @@ class Consumption:
 
 
 class CommandTimes:
-    """When commands were made and chunks heard, in ns of the caller's clock.
+    """Times in ns of the caller's clock at which commands were made and chunks arrived.
 
     `last_ns` is the time of the last command, `consumption` the chunk time that has passed.
     """
@@ -77,62 +76,64 @@ class CommandTimes:
         self._goes_on_until_ns: int | None = None
 
     def begin(self, now_ns: int) -> None:
-        """The first command is due, as if one had been made a period ago."""
+        """Begin commanding at `now_ns`, as if the previous command had been made a period ago."""
         self.last_ns = now_ns - self._period_ns
         self.consumption.set_rate(self.last_ns, 1.0)
 
     def begin_anew(self, now_ns: int) -> None:
-        """As `begin`, where nothing is known of the time before."""
+        """`begin`, and drop the history of chunk time."""
         self._heard_ns = now_ns
         self.consumption = Consumption()
         self.begin(now_ns)
 
     def hear(self, now_ns: int) -> None:
-        """A chunk has come."""
+        """Record the arrival of a chunk at `now_ns`."""
         self._heard_ns = now_ns
 
     def hold(self, now_ns: int) -> None:
-        """The motion is at rest from now on."""
+        """Record that the motion is at rest from `now_ns` on."""
         self._hold_since_ns = now_ns
 
     def held_ns(self, now_ns: int) -> int:
-        """How long the motion has been at rest."""
+        """Duration in ns for which the motion has been at rest."""
         return now_ns - self._hold_since_ns
 
     def silent_s(self, now_ns: int) -> float:
-        """How long nothing was heard."""
+        """Duration in s since the last chunk arrived."""
         return (now_ns - self._heard_ns) / 1e9
 
     def is_silent(self, now_ns: int, watchdog_s: float) -> bool:
-        """Whether nothing was heard for more of the chunk's time than the watchdog allows.
+        """Whether no chunk arrived for more than `watchdog_s` of chunk time.
 
-        Who sends the next chunk after so many steps of this one waits longer where it is slow.
+        Chunk time counts because a policy that sends the next chunk after a number of executed
+        steps sends it later where execution is slow.
         """
         chunk_s = self.consumption.between_s(self._heard_ns, now_ns)
         return max(chunk_s, SLOWEST_SHARE * self.silent_s(now_ns)) > watchdog_s
 
     def has_gap(self, now_ns: int, longest_s: float) -> bool:
-        """Whether no command came for so long, or the clock went back."""
+        """Whether no command was made for `longest_s`, or the clock went back."""
         return not -self._period_ns <= now_ns - self.last_ns <= longest_s * 1e9
 
     def let_go_on(self, now_ns: int, left_ns: int) -> None:
-        """A controller is on its way to the end of what the last command sent it."""
+        """Record that a controller needs another `left_ns` to reach the end of the last trajectory
+        sent."""
         self._goes_on_until_ns = min(self.last_ns, now_ns) + left_ns
 
     def goes_on(self, now_ns: int) -> bool:
-        """Whether a controller is still on its way (`let_go_on`)."""
+        """Whether the controller is still following that trajectory (`let_go_on`)."""
         return self._goes_on_until_ns is not None and now_ns < self._goes_on_until_ns
 
     def due_ns(self, now_ns: int, lead: int) -> int:
-        """When the command is due that is `lead` ahead."""
+        """Time in ns of the command that is `lead` periods ahead."""
         return max(now_ns, self.last_ns + self._period_ns) + (lead - 1) * self._period_ns
 
     def since_command_ns(self, now_ns: int) -> int:
-        """Since the last command, at most a period."""
+        """Time in ns since the last command, at most one period."""
         return min(max(0, now_ns - self.last_ns), self._period_ns)
 
     def clock_set(self, by_ns: int) -> None:
-        """The clock was set: what was noted of time is on the new one."""
+        """Shift all recorded times after the clock was set by `by_ns`."""
         self.last_ns += by_ns
         self._heard_ns += by_ns
         self._hold_since_ns += by_ns

@@ -1,4 +1,5 @@
-"""Turning chunks into setpoints at the command rate; pure, the caller brings the clock."""
+"""Turns chunks into setpoints at the command rate; it reads no clock, the caller passes the
+time."""
 
 from __future__ import annotations
 
@@ -40,12 +41,12 @@ STOPS_FIRST = "the arm comes to rest first, its place was not known for a while"
 
 
 class ChunkExecutor:
-    """Follows the chunks that it is given, within the robot's limits, and stops in order.
+    """Follows chunks within the robot's limits, and stops in a defined way.
 
-    Every call of `setpoint` is one command and one period of the motion, however late it comes.
-    Chunks are joined to where the motion will be (`joining`), every planned motion ends at rest,
-    and the governor has the last word on every command. A chunk that is void, late or beyond the
-    limits is refused with a reason and the old one goes on.
+    Each call of `setpoint` is one command and advances the motion by one period, however late it
+    is called. A chunk is joined to where the motion will be (`joining`), every planned motion ends
+    at rest, and the governor checks every command. A chunk that is void, late or beyond the limits
+    is refused with a reason, and the motion continues with the previous one.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class ChunkExecutor:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is commanded, so that a motion has to start where the robot is."""
+        """Whether nothing is commanded, so that the next motion starts at the measured value."""
         return self.activity is Activity.IDLE
 
     @property
@@ -90,24 +91,24 @@ class ChunkExecutor:
 
     @property
     def begins_anew(self) -> bool:
-        """Whether the next chunk begins where the robot is (`start_from`)."""
+        """Whether the next chunk starts at the measured value (`start_from`)."""
         return self.is_at_rest and not self.stops.blocked
 
     def watch(self, constraints: Sequence[Constraint]) -> None:
-        """Plan nothing that passes these from now on, and stop rather than pass."""
+        """Set the constraints that planning respects and before which the governor stops."""
         self._moves.watch(constraints)
 
     @property
     def held(self) -> Array:
-        """Where the motion is (V,), once one has begun."""
+        """The last commanded value (V,); only after a motion has started."""
         return self._moves.value
 
     def start_from(self, value: Array, closures: Closures, now_ns: int) -> None:
-        """Where the robot is (V,), before the first chunk and before the first one after a stop,
-        and its grippers, as far as anybody knows.
+        """Set the measured value (V,) and gripper closures from which the next motion starts.
 
-        While the command that it was stopped at is still sent and the robot follows it, the motion
-        goes on from that command: to step back to where the robot is would be a jump.
+        To be called before the first chunk and before the first one after a stop. While the
+        command at which the motion stopped is still sent and the robot follows it, the motion
+        continues from that command: a step back to the measured value would be a jump.
         """
         if self.is_idle:
             self._grippers.start_from(closures)
@@ -123,13 +124,16 @@ class ChunkExecutor:
         self._tracking.clear()
 
     def accept(self, chunk_id: int, chunk: Chunk, now_ns: int) -> str | None:
-        """Take a chunk while time stands still; the reason when it is refused."""
+        """Execute a chunk, `admit` to `commit` in one call; the reason where it is refused.
+
+        For callers whose clock does not run meanwhile; nodes use `accept_ahead`.
+        """
         return accept_ahead(
             self, nullcontext(), clock=lambda: now_ns, chunk_id=chunk_id, chunk=chunk
         )
 
     def admit(self, chunk_id: int, chunk: Chunk, now_ns: int) -> Admitted | str:
-        """A chunk has come; the reason when it may not be executed."""
+        """Check a chunk that arrived at `now_ns`; the reason where it may not be executed."""
         self._notice_gap(now_ns)
         self._times.hear(now_ns)
         if self._flood.comes(now_ns):
@@ -168,7 +172,8 @@ class ChunkExecutor:
         return void_reason(chunk, self.epoch, self._times.consumption, now_ns)
 
     def count_refusal(self, reason: str | None, now_ns: int) -> None:
-        """A chunk was refused for a reason, or None: taken; too many in a row stop the motion."""
+        """Count a refused chunk, or with None an accepted one; too many refusals in a row stop the
+        motion."""
         if self._refusals.is_too_much(reason):
             self.halt(StopReason.REJECTED, now_ns, reason or "")
 
@@ -183,8 +188,12 @@ class ChunkExecutor:
         self._moves.drop_ahead()
 
     def offer(self, admitted: Admitted, now_ns: int) -> Offer | str | None:
-        """Where the motion will be when a chunk can be joined to it, or why it cannot; None for
-        one that waits for the end of the running chunk and will have passed by then."""
+        """The future state of the motion to which an admitted chunk can be joined.
+
+        Returns:
+            The offer; the reason where the chunk cannot be joined; None for a chunk that waits
+            for the end of the executed one and would be over by then.
+        """
         moves, times, chunk = self._moves, self._times, admitted.chunk
         if moves.timeline is None:
             return "the robot's state is not known"
@@ -215,8 +224,12 @@ class ChunkExecutor:
         )
 
     def commit(self, offer: Offer, joined: Joined | None, now_ns: int) -> tuple[str | None, bool]:
-        """Let a motion follow; the reason when it does not, and whether that is because it came
-        too late."""
+        """Let a joined motion follow the planned one.
+
+        Returns:
+            The reason where it does not, else None; and whether it came too late, so that it
+            has to be joined again farther ahead.
+        """
         took_s = (now_ns - offer.made_ns) / 1e9
         self._moves.joining_took(took_s)
         if self._moves.is_outdated(offer):
@@ -266,7 +279,7 @@ class ChunkExecutor:
             self.stops.moving()
 
     def set_speed_scale(self, speed_scale: float, now_ns: int) -> None:
-        """Stretch chunk time from now on, smoothly."""
+        """Set how fast chunk time passes (chunk seconds per second); the transition is smooth."""
         self._notice_gap(now_ns)
         self.speed_scale = speed_scale
         moves, running, waiting = self._moves, self._running, self._waiting
@@ -285,22 +298,22 @@ class ChunkExecutor:
 
     @property
     def spare_s(self) -> float:
-        """By how much sooner than a period after the last command the next one may come, were
-        somebody to look at their times: no faster than the velocity limits even then."""
+        """By how much less than a period may pass until the next command, in s, without exceeding
+        a velocity limit in the intervals in which commands arrive."""
         if self.is_at_rest or self._moves.timeline is None:
             return SPARE_SHARE * self.settings.period_s
         return self._moves.spare_s
 
     def consumed_s(self, stamp_ns: int, now_ns: int) -> float:
-        """How much of a chunk's time has passed since its stamp."""
+        """Chunk time in s that has passed between a chunk's stamp and `now_ns`."""
         return self._times.consumption.between_s(stamp_ns, now_ns)
 
     def is_void(self, chunk: Chunk, now_ns: int) -> bool:
-        """Whether a chunk would be refused, whatever its steps are."""
+        """Whether a chunk would be refused as void or late, whatever its values."""
         return bool(self._void(chunk, now_ns) or early_reason(chunk, now_ns))
 
     def cancel(self, epoch: int, now_ns: int) -> None:
-        """End the motion; chunks of older epochs are void."""
+        """Stop the motion and make chunks of older epochs void."""
         if epoch < self.epoch:
             return
         self._begin_epoch(epoch)
@@ -309,7 +322,7 @@ class ChunkExecutor:
             self.halt(StopReason.CANCELLED, now_ns)
 
     def halt(self, reason: StopReason, now_ns: int, detail: str = "") -> None:
-        """Come to rest within the limits, for a reason."""
+        """Stop the motion within the limits, for a reason with `detail` in words."""
         # What a jump of the clock makes look stale is not the reason.
         self._notice_gap(now_ns)
         self.stops.stop(reason, detail, self._is_moving)
@@ -321,7 +334,7 @@ class ChunkExecutor:
         return not self.is_at_rest and self._moves.timeline is not None and self._moves.is_visible
 
     def press(self, reason: StopReason, pressed: bool, now_ns: int) -> None:
-        """The emergency stop or a fault of the robot begins or ends."""
+        """Set or clear a lasting stop condition: the emergency stop or a fault of the robot."""
         self.stops.press(reason, pressed)
         if pressed:
             self._stop_motion(now_ns)
@@ -341,11 +354,11 @@ class ChunkExecutor:
             self.stops.stop(StopReason.FAILED, f"{type(failed).__name__}: {failed}")
 
     def forgive(self) -> None:
-        """Chunks that were refused so far do not count."""
+        """Reset the count of refused chunks."""
         self._refusals.forgive()
 
     def resume(self) -> str | None:
-        """Let chunks move the robot again; the reason why not."""
+        """Allow motion after a stop; the reason where a stop condition still holds."""
         self._flood.forget()
         self._refusals.forgive()
         return self.stops.resume()
@@ -357,12 +370,12 @@ class ChunkExecutor:
         self.activity = Activity.IDLE
 
     def take_ended(self) -> list[Execution]:
-        """What became of the chunks that ended since the last call."""
+        """Results of the chunks whose execution has ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
 
     def progress(self, now_ns: int) -> Progress | None:
-        """How far the running chunk is; None when none is executed."""
+        """Progress of the executed chunk; None where none is executed."""
         running = self._running
         if running is None or self.activity is not Activity.EXECUTING:
             return None
@@ -378,22 +391,23 @@ class ChunkExecutor:
 
     @property
     def motion(self) -> Motion | None:
-        """What is planned; it always ends at rest."""
+        """The planned motion, which always ends at rest."""
         timeline = self._moves.timeline
         return timeline.current.motion if timeline else None
 
     @property
     def time_ns(self) -> int:
-        """The motion's own time, that of the last command."""
+        """The motion's own time in ns, that of the last command."""
         return self._moves.time_ns
 
     @property
     def grip_goals(self) -> Closures:
-        """The closures that the grippers go to, None where none was commanded."""
+        """The closures that the grippers move to; None for one that was never commanded."""
         return self._grippers.goals
 
     def measured(self, value: Array, now_ns: int) -> None:
-        """The robot is at a value (V,); the motion stops when its commands are too far from it."""
+        """Take a measured value (V,); the motion stops where it is too far from what was
+        commanded."""
         if self.is_idle:
             return
         astray = self._tracking.measured(value, now_ns)
@@ -407,7 +421,7 @@ class ChunkExecutor:
             self._ended.append(running.execution(self.time_ns if time_ns is None else time_ns))
 
     def setpoint(self, now_ns: int) -> Setpoint | None:
-        """The next command, None when nothing is to be commanded."""
+        """The next command; None while nothing is to be commanded."""
         if not self.is_idle:
             self._watch(now_ns)
         if self.is_idle or self._moves.timeline is None:
@@ -423,8 +437,11 @@ class ChunkExecutor:
         return self._command(step, closures, now_ns)
 
     def fail(self, detail: str, now_ns: int) -> Setpoint | None:
-        """The next command where `setpoint` raised or could not be called: the governor's braking
-        with no regard to what was planned, or the step that it had taken already."""
+        """The next command where `setpoint` raised or could not be called.
+
+        The governor brakes without regard to the plan, or repeats the step that it had already
+        taken.
+        """
         self._running = None
         self.halt(StopReason.FAILED, now_ns, detail)
         if self.is_idle:
@@ -514,8 +531,8 @@ class ChunkExecutor:
             self._freeze(now_ns)
 
     def clock_set(self, by_ns: int, now_ns: int) -> None:
-        """The clock was set while commands went on: what was noted of time is on the new one, and
-        the arm decelerates."""
+        """Shift recorded times after the clock was set by `by_ns` during a motion, and
+        decelerate."""
         self._times.clock_set(by_ns)
         self._tracking.clear()
         if not self.is_idle:

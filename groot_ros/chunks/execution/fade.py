@@ -1,4 +1,17 @@
-"""How a motion goes over into another one: how much the new one counts, over time."""
+"""Cross-fades from one motion to another: the weight w(t) of the new one, from 0 to 1.
+
+Over a displacement g from the old motion to the new one, a fade adds w' g to the velocity and w''
+g to the acceleration. So with |g| the length of g within a part of the signal, and V and A the
+shares of its limits that the fade may use, it keeps to them where |w'| <= V / |g| and |w''| <= A /
+|g|.
+
+Within the blend window T the fade is the quintic w = u^3 (10 - 15 u + 6 u^2), u = t / T, whose
+first and second derivatives vanish at both ends. Its derivatives w' = 30 u^2 (1 - u)^2 / T and w''
+= 60 u (1 - u) (1 - 2 u) / T^2 peak at 15/8 / T (u = 1/2) and 10 / sqrt(3) / T^2 (u = (3 - sqrt(3))
+/ 6). Where that is too fast, w is the time-optimal motion from 0 to 1 within V / |g|, A / |g| and
+a jerk limit (Ruckig). No motion from 0 to 1 is shorter than |g| / V, nor than 2 sqrt(|g| / A),
+half of it accelerating and half braking; where that exceeds `LONGEST_FADE_S` there is no fade.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +39,25 @@ JERK_TIME_S = 0.05
 
 @dataclass(frozen=True)
 class Fade:
-    """`weights` (T,) of the new motion in [0, 1], never falling, at times (T,) in s; 1 after
-    `duration_s`."""
+    """Weights (T,) of the new motion in [0, 1], non-decreasing, at times (T,) in s; 1 from
+    `duration_s` on."""
 
     weights: Callable[[Array], Array]
     duration_s: float
 
 
 def make_fade(bounds: Bounds, gap: Array, blend_s: float, share: float) -> Fade | None:
-    """From the old motion to the new one, which lies a displacement `gap` (D,) away; None where
-    that would take longer than `LONGEST_FADE_S`.
+    """The cross-fade over a displacement; None where it would take longer than `LONGEST_FADE_S`.
 
-    A quintic in the blend window when that takes no more than a share of the limits; otherwise as
-    fast as the share allows, by Ruckig (Berscheid and Kroeger 2021, "Jerk-limited real-time
-    trajectory generation with arbitrary target states").
+    A quintic over `blend_s` where that keeps to the share of the limits; otherwise the fastest
+    within the share, by Ruckig (Berscheid and Kroeger 2021, "Jerk-limited real-time trajectory
+    generation with arbitrary target states").
+
+    Args:
+        bounds: Limits of the signal.
+        gap: Displacement (D,) from the old motion to the new one where they are joined.
+        blend_s: Shortest duration of the fade in s.
+        share: Fraction of velocity, acceleration and jerk limits that the fade may use.
     """
     lengths = np.maximum(bounds.space.lengths(gap), 1e-9)
     velocity = float((share * bounds.velocity / lengths).min())

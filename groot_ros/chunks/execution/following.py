@@ -1,4 +1,4 @@
-"""Whether the robot is where it was sent."""
+"""Tracking error: whether the robot is where it was commanded to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 class TrackingMonitor:
-    """Compares what is measured of a signal with what was commanded a while ago."""
+    """Compares the measured value of a signal with its recent commands."""
 
     def __init__(self, kind: Kind, allowed: Following) -> None:
         self._kind = kind
@@ -24,20 +24,20 @@ class TrackingMonitor:
         self._astray_since_ns: int | None = None
 
     def clear(self) -> None:
-        """A motion begins where the robot is."""
+        """Forget all commands, at the beginning of a motion."""
         self._commands.clear()
         self._astray_since_ns = None
 
     def commanded(self, value: Array, now_ns: int) -> None:
-        """A command (V,) was sent."""
+        """Record a command (V,) at `now_ns`."""
         self._commands.append((now_ns, value))
         since_ns = now_ns - self._allowed.lag_s * 1e9
         while len(self._commands) > 1 and self._commands[1][0] <= since_ns:
             self._commands.popleft()
 
     def measured(self, value: Array, now_ns: int) -> str | None:
-        """The robot is at a value (V,): how far astray that is, in words, once it has been so for
-        too long."""
+        """Take a measured value (V,); the tracking error in words once it has been too large for
+        too long, else None."""
         if not self._commands:
             return None
         command = self._commands[0][1]
@@ -52,7 +52,7 @@ class TrackingMonitor:
         return f"{self._kind.away(self._away(value, command))} from where it was sent"
 
     def is_near(self, value: Array, command: Array) -> bool:
-        """Whether a robot at a value (V,) may have been sent to another one (V,)."""
+        """Whether a measured value (V,) is within the tracking tolerance of a command (V,)."""
         return bool(np.all(self._away(value, command) <= self._lengths))
 
     def _away(self, value: Array, command: Array) -> Array:

@@ -1,4 +1,5 @@
-"""The motion of a robot: what is planned over its own time, and the governor's last word on it."""
+"""The robot's motion: a plan over the motion's own time, and the governor that checks every
+command."""
 
 from __future__ import annotations
 
@@ -33,10 +34,10 @@ LEAD_FACTOR, LEAD_KEPT, LONGEST_LEAD_S = 1.5, 0.9, 1.0
 
 
 class GovernedMotion:
-    """Where the commands lead, within the limits: planned, and governed step by step.
+    """The planned motion and the governor that follows it command by command, within the limits.
 
-    There is no `timeline` before the first `start`. `version` counts the plans, so that what was
-    computed for older ones is recognized.
+    `timeline` is None before the first `start`. `version` counts the plans, so that a join that
+    was computed for an older plan is recognised.
     """
 
     def __init__(self, limits: Limits, settings: ExecutionSettings) -> None:
@@ -55,72 +56,73 @@ class GovernedMotion:
         self._lead_s = 0.0
 
     def watch(self, constraints: Sequence[Constraint]) -> None:
-        """Plan nothing that passes these from now on, and stop rather than pass."""
+        """Set the constraints that planning respects and before which the governor stops."""
         every = (*([self.planner.tool] if self.planner.tool else []), *constraints)
         self.planner = replace(self.planner, constraints=every)
         self._governor.watch(every)
 
     @property
     def value(self) -> Array:
-        """That of the last command (V,)."""
+        """The last commanded value (V,)."""
         return self._governor.value
 
     @property
     def is_visible(self) -> bool:
-        """Whether anybody would see it."""
+        """Whether the commanded speed is above `SLOWEST`, so that the arm visibly moves."""
         speed = self.bounds.space.lengths(self._governor.velocity)
         return bool(np.any(speed > SLOWEST))
 
     @property
     def time_ns(self) -> int:
-        """The motion's own time, that of the last command."""
+        """The motion's own time in ns, that of the last command."""
         return self.timeline.now_ns if self.timeline else 0
 
     @property
     def left_ns(self) -> int:
-        """Until the chunk that moves it now has been played."""
+        """Time in ns until the end of the executed chunk's part of the current motion."""
         assert self.timeline
         return self.timeline.current.motion.active_end_ns - self.timeline.now_ns
 
     @property
     def is_played(self) -> bool:
-        """Whether the last chunk has been, so that only the motion's end is left."""
+        """Whether the last chunk has been executed, so that only the deceleration to rest is
+        left."""
         assert self.timeline
         return self.left_ns <= 0 and not self.timeline.has_more
 
     @property
     def has_ended(self) -> bool:
-        """Whether what is planned is over, and the governor at rest."""
+        """Whether the plan has ended and the governor is at rest."""
         assert self.timeline
         is_over = self.timeline.now_ns >= self.timeline.current.motion.end_ns
         return is_over and self._governor.is_still
 
     def start(self, value: Array) -> None:
-        """At rest at a value (V,), whatever was before."""
+        """Rest at a value (V,), whatever was planned before."""
         now_ns = self.time_ns
         self.version += 1
         self._governor.start(value)
         self.timeline = Timeline(Planned(self.planner.rest(value, now_ns)), now_ns)
 
     def follow(self, planned: Planned) -> None:
-        """From its start on a motion takes the place of all that was planned for then."""
+        """Replace the plan from the start of a planned motion on."""
         assert self.timeline
         self.version += 1
         self.timeline.follow(planned)
 
     def drop_ahead(self) -> None:
-        """Nothing follows the current motion."""
+        """Remove the motions that would follow the current one."""
         self.version += 1
         if self.timeline:
             self.timeline.drop_ahead()
 
     def lead(self, least_ns: float = 0.0) -> int:
-        """How many commands ahead a chunk is to be joined, at least so much later."""
+        """How many commands ahead the next chunk is joined, no sooner than `least_ns` from now."""
         joined = 1 + math.ceil(self._lead_s * 1e9 / self.period_ns)
         return max(joined, round(least_ns / self.period_ns))
 
     def joining_took(self, took_s: float) -> None:
-        """The next chunk is joined so far ahead that it will be in time."""
+        """Adapt the lead to the computing time of a join in s."""
         self._lead_s = min(max(LEAD_FACTOR * took_s, LEAD_KEPT * self._lead_s), LONGEST_LEAD_S)
 
     def offer(
@@ -132,7 +134,16 @@ class GovernedMotion:
         speed_scale: float,
         now_ns: int,
     ) -> Offer:
-        """Where the motion will be in `lead` commands, so that a curve can be joined to it."""
+        """The state of the motion in `lead` commands, to which a curve can be joined.
+
+        Args:
+            admitted: The chunk.
+            curve: The curve through its steps.
+            from_s: Time in the curve at which it is joined, in s.
+            lead: How many commands ahead.
+            speed_scale: How fast chunk time passes.
+            now_ns: The present time in ns.
+        """
         timeline = self.timeline
         assert timeline
         at_ns = timeline.now_ns + lead * self.period_ns
@@ -151,12 +162,12 @@ class GovernedMotion:
         )
 
     def is_outdated(self, offer: Offer) -> bool:
-        """Whether the motion has gone on otherwise, or past it."""
+        """Whether the plan has changed since an offer was made, or its time has passed."""
         timeline = self.timeline
         return timeline is None or offer.version != self.version or timeline.now_ns >= offer.at_ns
 
     def gap(self, offer: Offer) -> Array:
-        """From the chunk to the motion (D,), where they are joined."""
+        """Displacement (D,) from the chunk to the motion where they would be joined."""
         space = self.bounds.space
         return space.difference(offer.old.value(offer.at_ns), offer.curve.at(offer.from_s))
 
@@ -170,10 +181,10 @@ class GovernedMotion:
         return self.bounds.space.difference(end, start) / self._settings.period_s
 
     def stop(self) -> Exception | None:
-        """Come to rest where something moves; what went wrong with the planning of that.
+        """Plan a stop; the exception where that failed.
 
-        A controller that was sent the whole motion is where the next command leads when it hears
-        of the stop.
+        A controller that was sent a whole trajectory is already at the next command when the stop
+        reaches it, so the stop begins there.
         """
         timeline = self.timeline
         if timeline is None or self.left_ns <= 0:
@@ -192,9 +203,9 @@ class GovernedMotion:
         return None
 
     def brake(self) -> Exception | None:
-        """Stop from where the last command led, as fast as it did; what went wrong with that.
+        """Stop from the last command and its velocity; the exception where planning failed.
 
-        Whatever it is, an arm has to stop: the governor brakes for a motion that stands.
+        Whatever fails, the arm has to stop: the governor then brakes without a plan.
         """
         governor, time_ns = self._governor, self.time_ns
         failed = None
@@ -208,23 +219,24 @@ class GovernedMotion:
         return failed
 
     def step(self) -> Step:
-        """The next command along what is planned; the motion's time has not passed yet."""
+        """The next command along the plan; the motion's time does not advance yet (`advance`)."""
         assert self.timeline
         return self._governor.step(self.timeline.path(self.period_ns))
 
     def advance(self, step: Step) -> None:
-        """A command is made: the motion's time passes, less where the governor slowed down."""
+        """Advance the motion's time by one period after a command, less where the governor slowed
+        down."""
         assert self.timeline
         self.timeline.advance(round(step.share * self.period_ns))
 
     def unplanned_step(self) -> Step:
-        """The next command with no regard to what is planned: braking."""
+        """The next command of the governor's braking, without regard to the plan."""
         return self._governor.brake()
 
     @property
     def spare_s(self) -> float:
-        """By how much sooner than a period after the last command the next one may come, were
-        somebody to look at their times: no faster than the velocity limits even then."""
+        """By how much less than a period may pass until the next command, in s, without exceeding
+        a velocity limit in the intervals in which commands arrive."""
         period_s, bounds = self._settings.period_s, self.bounds
         speed = bounds.space.lengths(self._governor.velocity)
         hardest = np.maximum(bounds.acceleration, bounds.deceleration)

@@ -1,4 +1,4 @@
-"""A gripper's decisions, which one chunk alone does not undo."""
+"""Debouncing of gripper commands: a single chunk does not undo the previous decision."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ LASTING_NS = 200_000_000
 
 
 class GripDecisions:
-    """Opens or closes for one chunk, and back again only for two in a row.
+    """Opens or closes on one chunk, and reverses only on two consecutive ones.
 
-    A step or two that say otherwise than those around them are no decision: near a threshold a
-    chunk flickers, and a gripper could not follow. A policy that decides with every chunk anew,
-    on pictures that are late, says of a moment now this and now that. Its first decision is taken
-    at once. Another one that would undo it is taken from the chunk that made it, or where the
-    chunk before says the same of the same time; until then the gripper stays as it is, so that a
-    change of mind comes one chunk later. Smaller steps are followed at once.
+    A step or two that differ from their neighbours are no decision: near a threshold a policy's
+    closure flickers faster than a gripper can follow. A policy that decides anew with every chunk,
+    on delayed pictures, contradicts itself about the same time. So the first decision is taken at
+    once; one that would reverse it is taken from the chunk that made it, or where the previous
+    chunk says the same of the same time. Until then the closure is held, so that a reversal comes
+    one chunk later. Smaller changes are followed at once.
     """
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """An episode begins: the next decision is the first one."""
+        """Forget the last decision, at the beginning of an episode."""
         self._closure: float | None = None
         self._decided_by: int | None = None
 
@@ -37,11 +37,14 @@ class GripDecisions:
         before: float | None,
         after: Callable[[], Iterable[float]] = tuple,
     ) -> float:
-        """The closure to command where a chunk wants one.
+        """The closure to command.
 
-        `before` is what the chunk that was executed before it says of the same time, None without
-        one; `after` tells what the chunk itself says of the next LASTING_NS, and is asked at a
-        decision.
+        Args:
+            wanted: Closure in [0, 1] that a chunk asks for.
+            chunk_id: The chunk's number.
+            before: What the previously executed chunk says of the same time, None without one.
+            after: Returns what the chunk says of the next `LASTING_NS`; called only for a
+                decision.
         """
         if self._is_decision(wanted, self._closure):
             assert self._closure is not None

@@ -1,4 +1,4 @@
-"""The gripper: what chunks say of it, what of that is obeyed, and how it gets there."""
+"""Gripper commands: debounced decisions, followed at a limited speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Closures = Mapping[str, float | None]
 
 
 class GripFollower:
-    """Goes at most `speed` closures per second; None is as fast as commanded."""
+    """Follows a closure at up to `speed` per second; None: at once."""
 
     def __init__(self, speed: float | None) -> None:
         self._speed = speed
@@ -23,11 +23,11 @@ class GripFollower:
 
     @property
     def goal(self) -> float | None:
-        """Where it goes."""
+        """The closure that it moves to."""
         return self.closure if self._wanted is None else self._wanted
 
     def follow(self, wanted: float | None, passed_s: float) -> float | None:
-        """The closure to command, so long after the last one."""
+        """The closure to command, `passed_s` after the last one."""
         if wanted is None:
             return self.closure
         wanted = self._wanted = min(max(wanted, 0.0), 1.0)
@@ -40,8 +40,8 @@ class GripFollower:
 
 
 class Gripper:
-    """Owns the closure, the decisions behind it, and the chunk before the running one; `name` is
-    that of its signal."""
+    """One gripper: its commanded closure, its decisions, and the previously executed chunk; `name`
+    is that of its signal."""
 
     def __init__(self, speed: float | None, name: str) -> None:
         self.name = name
@@ -50,35 +50,35 @@ class Gripper:
 
     @property
     def closure(self) -> float | None:
-        """What was commanded last; None before anything was."""
+        """The last commanded closure in [0, 1]; None before the first."""
         return self._follower.closure
 
     @property
     def goal(self) -> float | None:
-        """Where it goes."""
+        """The closure that it moves to."""
         return self._follower.goal
 
     def start_from(self, closure: float | None) -> None:
-        """Where the gripper is, before the first chunk."""
+        """Set the measured closure before the first chunk; None where it is not measured."""
         self._follower.closure = closure
         self.forget()
 
     def forget(self) -> None:
-        """An episode begins."""
+        """Forget decisions and the previous chunk, at the beginning of an episode."""
         self._before = None
         self._decisions.forget()
 
     def passed(self, running: Running) -> None:
-        """Another chunk follows this one."""
+        """Record that the execution of a chunk has ended because another one follows."""
         self._before = running
 
     def follow(
         self, running: Running | None, time_ns: int, passed_s: float, is_alone: bool
     ) -> float | None:
-        """The closure to command, so long after the last one.
+        """The closure to command, `passed_s` after the last one.
 
-        `is_alone` where the chunk before has no say: chunks that are played whole never speak of
-        the same time, and where nothing follows, the last one is not held back for ever.
+        `is_alone` where the previous chunk is not compared with: chunks that are executed whole
+        never cover the same time, and a last chunk is not held back for one that never comes.
         """
         wanted = running.grip_at(time_ns, self.name) if running else None
         if running and wanted is not None:
@@ -91,40 +91,40 @@ class Gripper:
 
 
 class Grippers:
-    """The grippers of all arms, each with decisions of its own, in the order of their names."""
+    """The grippers of all arms in the order of their names, each with its own decisions."""
 
     def __init__(self, names: Sequence[str], speed: float | None) -> None:
         self._each = [Gripper(speed, name) for name in names]
 
     @property
     def closures(self) -> Closures:
-        """What was commanded last by name; None before anything was."""
+        """The last commanded closure by name; None before the first."""
         return {gripper.name: gripper.closure for gripper in self._each}
 
     @property
     def goals(self) -> Closures:
-        """Where they go."""
+        """The closures that they move to, by name."""
         return {gripper.name: gripper.goal for gripper in self._each}
 
     def start_from(self, closures: Closures) -> None:
-        """Where they are, before the first chunk."""
+        """Set the measured closures before the first chunk."""
         for gripper in self._each:
             gripper.start_from(closures.get(gripper.name))
 
     def forget(self) -> None:
-        """An episode begins."""
+        """`Gripper.forget` of each."""
         for gripper in self._each:
             gripper.forget()
 
     def passed(self, running: Running) -> None:
-        """Another chunk follows this one."""
+        """`Gripper.passed` of each."""
         for gripper in self._each:
             gripper.passed(running)
 
     def follow(
         self, running: Running | None, time_ns: int, passed_s: float, is_alone: bool
     ) -> Closures:
-        """`Gripper.follow` of each."""
+        """`Gripper.follow` of each, by name."""
         return {
             gripper.name: gripper.follow(running, time_ns, passed_s, is_alone)
             for gripper in self._each

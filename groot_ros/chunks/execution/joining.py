@@ -1,4 +1,4 @@
-"""Joining a chunk ahead of time: it is computed while the motion goes on."""
+"""Joining a chunk ahead of time: the join is computed while the motion continues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Admitted:
-    """A chunk that may be executed."""
+    """A chunk that passed the checks and may be executed."""
 
     chunk_id: int
     chunk: Chunk
@@ -34,10 +34,10 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Offer:
-    """Where a chunk could be joined: to a motion at its time `at_ns`, which lies ahead.
+    """A state of the motion to which a chunk can be joined, at the motion's own time `at_ns`.
 
-    `velocity` (D,) is that of the command before; `version` tells whether the plans have changed
-    since, `made_ns` is when it was made.
+    `velocity` (D,) is that of the command before; `version` tells whether the plan has changed
+    since `made_ns`.
     """
 
     admitted: Admitted
@@ -54,7 +54,7 @@ class Offer:
 
     @property
     def misfit(self) -> str:
-        """Why there is no motion, where `join` has found none."""
+        """Why `join` has found no motion, in words."""
         played_s = (self.curve.duration_s - self.from_s) / self.speed_scale
         lasts_s = played_s + max(self.blend_s, SHORTEST_BLEND_S)
         if lasts_s > LONGEST_MOTION_S:
@@ -66,7 +66,7 @@ class Offer:
         return "it cannot be joined to the motion within the limits"
 
     def join(self) -> Joined | None:
-        """The motion, None where there is none within the limits; this is what takes its time."""
+        """The joined motion, None where none keeps to the limits; this is the expensive part."""
         joined = self.planner.join(
             self.curve,
             self.from_s,
@@ -88,10 +88,18 @@ def accept_ahead(
     chunk_id: int,
     chunk: Chunk,
 ) -> str | None:
-    """Take a chunk; the reason when it is refused.
+    """Execute a chunk; the reason where it is refused.
 
-    `guard` is held while the executor is looked at or changed, never while the join is computed.
-    When the motion meanwhile came past the time of the join, it is computed again, further ahead.
+    Where the motion has passed the time of the join before that was computed, it is computed
+    again, farther ahead.
+
+    Args:
+        executor: The executor of the motion.
+        guard: Held while the executor is read or changed, never during the computation of a
+            join.
+        clock: The present time in ns.
+        chunk_id: The chunk's number.
+        chunk: The chunk.
     """
     with guard:
         admitted = executor.admit(chunk_id, chunk, clock())

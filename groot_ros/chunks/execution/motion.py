@@ -1,4 +1,28 @@
-"""Motions that always end at rest: a chunk joined to what will move then, a stop, a rest."""
+"""Motions that end at rest: a chunk joined to the running motion, a stop, and rest.
+
+A join is x = old + w (new - old), w from 0 to 1 (`fade`): a point between the old and the new
+motion, so that it is inside wherever both are in a convex range. Its velocity is (1 - w) old' + w
+new' + w' (new - old). The new motion keeps to `CHUNK_SHARE` of the limits by the rate at which
+chunk time passes, the last term to the fade's share, but their sum need not keep to the limits. So
+`Planner.join` searches: it computes the commands, finds where and by how much they exceed the
+limits (`excess`), and then
+
+* within the fade: at first lets chunk time wait for the fade, where velocity is exceeded; else
+  makes the fade longer and its share smaller, by the excess but at least 1.2 times, 1.6 times after
+  a third of the attempts;
+* after the fade, and from half of the attempts on in any case: lets chunk time pass slower, by the
+  excess.
+
+Each attempt lengthens the motion, so the search ends: with commands within the limits, after
+`ATTEMPTS`, or where the fade or the motion would last longer than `LONGEST_FADE_S`. The result is
+continuous in value and velocity where it is joined, ends at rest, and keeps to `KEPT` of the
+limits (where nothing else is found, to `BARELY`).
+
+A stop from the velocity v within T is the way v T (u - u^3 + u^4 / 2), u = t / T: its velocity v
+(1 - 3 u^2 + 2 u^3) falls smoothly to zero, and its acceleration -6 u (1 - u) v / T vanishes at
+both ends and peaks at 1.5 v / T (`PEAK_STOP`). With D the share of the deceleration limit, T = 1.5
+|v| / D.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +65,10 @@ RESERVE_M, BEYOND = 2e-4, 1.3
 
 @dataclass(frozen=True)
 class Motion:
-    """Values over the motion's own time from a start on; after `active_s` it only comes to rest.
+    """Values over the motion's own time from `start_ns` on; after `active_s` it decelerates to
+    rest.
 
-    The motion's time passes by one period with every command, however late that is.
+    The motion's time advances by one period with each command, however late the command is.
     """
 
     curve: Curve
@@ -51,11 +76,11 @@ class Motion:
     active_s: float
 
     def state(self, time_ns: int) -> tuple[Array, Array]:
-        """Value (V,) and velocity (D,) at a time."""
+        """Value (V,) and velocity (D,) at a time in ns."""
         return self.curve.state((time_ns - self.start_ns) / 1e9)
 
     def value(self, time_ns: float) -> Array:
-        """Value (V,) at a time."""
+        """Value (V,) at a time in ns."""
         return self.curve.at((time_ns - self.start_ns) / 1e9)
 
     @property
@@ -64,17 +89,16 @@ class Motion:
 
     @property
     def end_ns(self) -> int:
-        """From then on it is at rest."""
+        """Time in ns from which on it is at rest."""
         return self.start_ns + math.ceil(self.curve.duration_s * 1e9)
 
 
 @dataclass(frozen=True)
 class Joined:
-    """A chunk's curve joined to a running motion.
+    """A chunk's curve joined to the running motion.
 
-    `times_s` (T,) is how far the chunk's time has come with each command, `rate` how fast it
-    passes once it does not wait for the fade any more, `limited_by` the limit that made it slower
-    than was asked for, "" for none.
+    `times_s` (T,) is the chunk time in s of each command, `rate` how fast chunk time passes after
+    the fade, `limited_by` the limit that slowed it down, "" where none did.
     """
 
     motion: Motion
@@ -83,7 +107,7 @@ class Joined:
     limited_by: str
 
     def chunk_s(self, time_ns: float) -> float:
-        """Where in the chunk the motion is at a time of its own."""
+        """Chunk time in s at a time in ns of the motion."""
         passed_s = (time_ns - self.motion.start_ns) / 1e9
         if passed_s <= 0.0:
             return float(self.times_s[0] + passed_s * self.rate)
@@ -97,8 +121,8 @@ class Joined:
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans motions within the bounds of a signal, as commands that are a period apart, of which
-    the governor sends the means of so many."""
+    """Plans motions within the bounds of a signal, as commands a period apart; `averaged` is how
+    many of them the governor averages."""
 
     bounds: Bounds
     period_s: float
@@ -107,22 +131,22 @@ class Planner:
     tool: ToolOrientation | None = None
 
     def rest(self, value: Array, now_ns: int) -> Motion:
-        """Staying at a value (V,)."""
+        """A motion that stays at a value (V,)."""
         return Motion(self._through(value[None], np.zeros(0)), now_ns, 0.0)
 
     def stop(self, value: Array, velocity: Array, now_ns: int) -> Motion:
-        """Coming to rest from a value (V,) and velocity (D,), along the tangent and smoothly, or
-        as the range asks for."""
+        """A motion that comes to rest from a value (V,) and velocity (D,): along the tangent,
+        smoothly; where that would leave the range, braking axis by axis (`braking_way`)."""
         values = np.concatenate([value[None], self._stop(self.bounds, value, velocity)])
         return Motion(self._through(values, velocity), now_ns, 0.0)
 
     def stopping_time_s(self, velocity: Array) -> float:
-        """How long a smooth stop from a velocity (D,) takes."""
+        """Duration in s of a smooth stop from a velocity (D,)."""
         speed = self.bounds.space.lengths(velocity)
         return PEAK_STOP * float((speed / (STOP_SHARE * KEPT * self.bounds.deceleration)).max())
 
     def curve(self, values: Array, step_s: float) -> Curve:
-        """The curve through the steps (T, V) of a chunk, which are inside but for rounding."""
+        """The curve through a chunk's steps (T, V), clipped to the range."""
         space = self.bounds.space
         places = space.places(values)
         values = space.displace(
@@ -133,7 +157,7 @@ class Planner:
         return Curve.through(space, values, step_s)
 
     def inside(self, curve: Curve) -> Curve:
-        """A curve through steps that lie inside, so that it stays inside between them."""
+        """A curve that also stays in the range between its steps, which are in it."""
         times_s = np.linspace(0.0, curve.duration_s, SAMPLES_PER_STEP * len(curve.knots))
         if not leaves_range(self.bounds, curve.at(times_s), OUTSIDE):
             return curve
@@ -149,13 +173,16 @@ class Planner:
         blend_s: float,
         speed_scale: float,
     ) -> Joined | None:
-        """Go over from a motion into a chunk's curve, at its time `from_s`, from `at_ns` on.
+        """The motion from the running one into a chunk's curve; None where the search finds none.
 
-        The old motion, which ends at rest, goes on and fades out while the new one fades in: both
-        lie inside, and so does every mean of them. Where the fade or the chunk would break a limit
-        it takes longer, and the chunk's time waits for the fade where it would run away from an
-        arm that has to catch up. `velocity` (D,) is that of the last command before. None when
-        nothing helps.
+        Args:
+            curve: The curve of the chunk.
+            from_s: Time in the curve at which it is joined, in s.
+            old: The running motion, which ends at rest.
+            velocity: Velocity (D,) of the command before the join.
+            at_ns: Time of the join, in ns of the motion.
+            blend_s: Shortest duration of the fade in s.
+            speed_scale: How fast chunk time should pass.
         """
         own = excess(
             self.bounds.scaled(CHUNK_SHARE * KEPT),

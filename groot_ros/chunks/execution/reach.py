@@ -1,4 +1,4 @@
-"""Fitting chunks to an arm, by its description (URDF), before they are executed."""
+"""Fitting chunks to an arm by its kinematics (URDF) before they are executed."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ ROUNDS, SAMPLES_PER_STEP, FARTHER = 6, 4, 1.25
 
 
 def needs_reach(robot: RobotConfig) -> bool:
-    """Whether chunks are fitted to the arm, for which its description is needed."""
+    """Whether chunks for a robot are fitted to its kinematics, so that its URDF is needed."""
     output = robot.output
     fitted = output.kinematics is not None or bool(robot.limits.points)
     return output.commanded == JOINT_POSITION and fitted
 
 
 class Reach:
-    """Joints for the poses of chunks, where the robot takes joints, and points in their boxes.
+    """Inverse kinematics of a chunk's poses for a robot that takes joints, and points kept in
+    boxes.
 
     `points` is None for a robot file without `limits.points`.
     """
@@ -70,17 +71,22 @@ class Reach:
             )
 
     def begin(self, joints: Array) -> None:
-        """A motion begins at measured joints (J,)."""
+        """Set the measured joints (J,) from which a motion begins."""
         if self._poses:
             self._poses.begin(joints)
 
     def followed(self, joints: Array) -> Array:
-        """What chunks hold, (J,) or (7,), where the arm is at joints (J,)."""
+        """The signal that chunks hold, joints (J,) or a pose (7,), of an arm at joints (J,)."""
         return self._poses.pose(joints) if self._poses else joints
 
     def fit(self, chunk: Chunk, start: Array, from_s: float) -> Bounded:
-        """The chunk as the arm can execute it from its time `from_s` on, when it is at joints
-        `start` (J,); Unsolved with the reason where it cannot."""
+        """The chunk as the arm can execute it; Unsolved with the reason where it cannot.
+
+        Args:
+            chunk: The chunk.
+            start: Joints (J,) of the arm at the join.
+            from_s: Time in the chunk from which on it is executed, in s.
+        """
         if reason := refusal(chunk, self._signal, self._limits):
             raise Unsolved(reason)
         step_s = chunk.step_ns / 1e9

@@ -1,4 +1,5 @@
-"""The execution of chunks as a robot's file asks for it: on the robot, rehearsed and simulated."""
+"""A chunk executor configured by a robot file: the same on the robot, in rehearsal and in
+simulation."""
 
 from __future__ import annotations
 
@@ -34,7 +35,14 @@ def robot_executor(
     settings: ExecutionSettings,
     make: Callable[[Limits, ExecutionSettings], ChunkExecutor] = ChunkExecutor,
 ) -> ChunkExecutor:
-    """What executes the chunks of a robot; signal and interpolation are those of its file."""
+    """The executor of a robot's chunks; the moving signal and the interpolation are taken from its
+    file.
+
+    Args:
+        robot: The robot file.
+        settings: All other settings.
+        make: Class or factory of the executor.
+    """
     settings = replace(
         settings,
         signal=robot.output.commanded,
@@ -45,8 +53,8 @@ def robot_executor(
 
 
 def limits_of(robot: RobotConfig) -> Limits:
-    """The robot's limits; a gripper in a trajectory or the arm's own messages has a speed, the
-    grippers of several arms that of the slowest."""
+    """The robot's limits, with the gripper's speed where its commands are part of a trajectory; of
+    several arms that of the slowest gripper."""
     limits = robot.limits
     if robot.arms:
         speeds = [limits_of(arm).grip_speed for arm in robot.arms.values()]
@@ -59,7 +67,7 @@ def limits_of(robot: RobotConfig) -> Limits:
 
 
 def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
-    """The gripper that is a joint of the arm's trajectory, None for any other."""
+    """The gripper command that is a joint of the arm's trajectory; None for any other gripper."""
     grip = robot.commands.grip
     return grip if grip and grip.is_of_arm and grip.type == TRAJECTORY else None
 
@@ -67,7 +75,7 @@ def trajectory_grip(robot: RobotConfig) -> GripCommand | None:
 def begin_motion(
     motion: ChunkExecutor, reach: AnyReach | None, chunk: Chunk, measured: Array, now_ns: int
 ) -> None:
-    """A chunk comes to a robot at rest: the motion begins where that is measured (V,)."""
+    """Start the executor at the measured value (V,) for a chunk that finds the robot at rest."""
     if reach:
         reach.begin(measured)
         motion.watch([reach.points] if reach.points else [])
@@ -77,8 +85,7 @@ def begin_motion(
 
 
 def followed(robot: RobotConfig, reach: AnyReach | None, commanded: Array) -> dict[str, Array]:
-    """What chunks hold of each arm by the name of the signal, where the robot is commanded to a
-    value (V,)."""
+    """The signals that chunks hold, by name, of a robot commanded to a value (V,)."""
     if isinstance(reach, ReachOfArms):
         arms = zip(robot.followed, robot.arms, strict=True)
         return {name: reach.followed_of(arm, commanded) for name, arm in arms}
@@ -93,9 +100,10 @@ def fit_ahead(
     reach: AnyReach | None,
     bounded: Bounded,
 ) -> Bounded:
-    """A chunk as the arm can execute it from where the motion is; Unsolved where it cannot.
+    """A chunk fitted to the arm from the state of the motion where it will be joined; Unsolved
+    where it cannot be.
 
-    `guard` is held while the executor is looked at, never while joints are computed.
+    `guard` is held while the executor is read, never during inverse kinematics.
     """
     chunk = bounded.chunk
     if reach is None:

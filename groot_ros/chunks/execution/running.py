@@ -1,4 +1,4 @@
-"""A chunk while it is executed, and what became of it."""
+"""The executed chunk, and the result of its execution."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from groot_ros.chunks.measures import Jump
 
 @dataclass(frozen=True)
 class Execution:
-    """What became of one chunk; `executed`, `dropped` and `starved` in steps.
+    """The result of one chunk; `executed`, `dropped` and `starved` count steps.
 
-    `gap` lay between the motion and the chunk when it was joined, `seam` is the jump that was
-    commanded all the same, beyond what the last two commands led to; `interventions` counts the
-    commands that the governor corrected.
+    `gap` is the displacement between motion and chunk where they were joined, `seam` the largest
+    jump that was commanded nevertheless, relative to the extrapolation of the two commands before;
+    `interventions` counts the commands that the governor changed.
     """
 
     chunk_id: int
@@ -36,9 +36,9 @@ class Execution:
 
 @dataclass
 class Running:
-    """A chunk that is being executed; `joined_step` is where in it the motion joined it.
+    """The chunk that is being executed; `joined_step` is the step at which it was joined.
 
-    Times are the motion's own, `arrived_ns` the clock's.
+    Times are the motion's own, `arrived_ns` is of the clock.
     """
 
     chunk_id: int
@@ -52,31 +52,32 @@ class Running:
     interventions: int = 0
 
     def note_seam(self, jump: Jump) -> None:
-        """A command jumped; the largest one counts."""
+        """Record a jump between commands; the largest one is kept."""
         self.seam = max(
             self.seam, jump, key=lambda j: (j.position_m, j.rotation_rad, j.joints_rad)
         )
 
     def step_at(self, time_ns: int) -> float:
-        """Position in the chunk in steps, beyond its last one when that has passed."""
+        """Position in the chunk in steps at a time of the motion; larger than the last step after
+        its end."""
         return self.joined.chunk_s(time_ns) * 1e9 / self.chunk.step_ns
 
     def passed(self, time_ns: int) -> int:
-        """How many steps lie before a time."""
+        """Number of steps before a time of the motion."""
         if time_ns >= self.joined.motion.active_end_ns:
             return len(self.chunk)
         return min(math.ceil(self.step_at(time_ns) - 1e-6), len(self.chunk))
 
     def grip_at(self, time_ns: int, name: str) -> float | None:
-        """The closure of a gripper in the step that is due."""
+        """Closure of a gripper in the step that is due."""
         grips = self.chunk.signals.get(name)
         if grips is None:
             return None
         return float(grips[min(math.floor(self.step_at(time_ns) + 1e-6), len(grips) - 1)])
 
     def grips_until(self, time_ns: int, name: str, end_ns: int) -> list[float]:
-        """The closures of a gripper in the steps after the one that is due, as far as one time and
-        the chunk go."""
+        """Closures of a gripper in the steps after the due one, up to `end_ns` or the end of the
+        chunk."""
         grips = self.chunk.signals.get(name)
         if grips is None:
             return []
@@ -84,7 +85,7 @@ class Running:
         return [float(grip) for grip in grips[due + 1 : last + 1]]
 
     def execution(self, now_ns: int) -> Execution:
-        """What has become of it, when it ends at `now_ns`."""
+        """The result so far, if the execution ends at `now_ns`."""
         joined = math.ceil(self.joined_step - 1e-6)
         starved_ns = max(0, now_ns - self.joined.motion.active_end_ns)
         return Execution(

@@ -15,11 +15,12 @@ LONGEST_GAP_S, LONGEST_GAP_PERIODS = 0.25, 2.5
 class ExecutionSettings:
     """How chunks are executed.
 
-    blend_s is the time in which the motion goes over from one chunk to the next, watchdog_s how
-    much of a chunk's own time passes while the policy is silent, rejected_in_row how many chunks
-    may be refused one after the other, period_s the time between two commands (a command is so
-    much of the motion, however often it is asked for one); interpolated is whether a controller
-    puts cubics between points of the motion.
+    Args:
+        blend_s: Duration of the transition from one chunk to the next, in s.
+        watchdog_s: How much chunk time may pass without a new chunk, in s.
+        rejected_in_row: How many consecutive chunks may be refused before the motion stops.
+        period_s: Time between two commands in s; each command advances the motion by it.
+        interpolated: Whether a controller interpolates the commands with cubics.
     """
 
     signal: SignalSpec = EE_POSE
@@ -34,5 +35,5 @@ class ExecutionSettings:
 
     @property
     def longest_gap_s(self) -> float:
-        """The longest time between two commands of a motion that goes on."""
+        """The longest time in s between two commands of a continuing motion."""
         return max(LONGEST_GAP_S, LONGEST_GAP_PERIODS * self.period_s)

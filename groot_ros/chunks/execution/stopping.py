@@ -1,4 +1,4 @@
-"""Why a motion stopped, and what it takes to go on."""
+"""Reasons of stops, and the condition under which motion may continue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class StopReason(Enum):
-    """What stops a motion, with the words for the operator."""
+    """A reason to stop, with its description for the operator."""
 
     STARVED = "no new chunk came in time"
     CANCELLED = "the policy ended the motion"
@@ -32,18 +32,18 @@ class StopReason(Enum):
 
     @property
     def needs_resume(self) -> bool:
-        """Whether somebody must look before the arm moves again."""
+        """Whether an operator has to call resume before the arm moves again."""
         return self in LATCHED
 
     @property
     def ends_commanding(self) -> bool:
-        """Whether nothing is commanded once the motion is at rest: where the robot is, or whether
-        it goes where it is sent, is not known."""
+        """Whether commands cease once the motion is at rest, because the robot's state or its
+        following of commands is unknown."""
         return self in (StopReason.STALE, StopReason.ASTRAY)
 
     @property
     def was_asked_for(self) -> bool:
-        """Whether it is how a run, or whose turn it is, ends in order."""
+        """Whether it is a regular end of a run or of a turn."""
         return self in ASKED_FOR
 
 
@@ -69,7 +69,7 @@ KEPT_NEWS = 16
 
 
 class Activity(Enum):
-    """What the executor does now."""
+    """What the executor is doing."""
 
     IDLE = "idle"
     EXECUTING = "executing"
@@ -79,7 +79,7 @@ class Activity(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """A stop that has begun: why, in a sentence, and whether the arm moved then."""
+    """A stop that has begun: its reason in a sentence, and whether the arm was moving."""
 
     reason: StopReason
     sentence: str
@@ -88,10 +88,10 @@ class Stop:
 
 @dataclass
 class StopMachine:
-    """Remembers the first reason of a stop until the motion goes on.
+    """Keeps the reason of a stop until the motion continues.
 
-    A reason that needs a resume takes the place of one that does not; otherwise the first stays.
-    `pressed` are conditions that last, such as the emergency stop: no resume while there is one.
+    A reason that needs a resume replaces one that does not; otherwise the first one is kept.
+    `pressed` are lasting conditions such as the emergency stop; resume is refused during one.
     """
 
     reason: StopReason | None = None
@@ -105,12 +105,12 @@ class StopMachine:
 
     @property
     def blocked(self) -> bool:
-        """Whether chunks are refused until somebody resumes."""
+        """Whether chunks are refused until resume is called."""
         return self.reason is not None and self.reason.needs_resume
 
     @property
     def sentence(self) -> str:
-        """What an operator reads, empty when nothing stopped."""
+        """The reason in words for the operator, empty without a stop."""
         if self.reason is None:
             return ""
         detail = f": {self.detail}" if self.detail else ""
@@ -118,20 +118,20 @@ class StopMachine:
         return f"stopped, {self.reason.value}{detail}{remedy}"
 
     def stop(self, reason: StopReason, detail: str = "", was_moving: bool = True) -> None:
-        """A reason has come up, which may be the one that counts."""
+        """Report a reason to stop; it is kept as the rule of the class says."""
         self.is_lost = self.is_lost or reason.ends_commanding
         if self.reason is None or (reason.needs_resume and not self.blocked):
             self.reason, self.detail = reason, detail
             self._news.append(Stop(reason, self.sentence, was_moving))
 
     def take_news(self) -> list[Stop]:
-        """All stops since the last call, also those that are over."""
+        """All stops since the last call, those that are over included."""
         news = list(self._news)
         self._news.clear()
         return news
 
     def press(self, reason: StopReason, pressed: bool) -> None:
-        """A condition that lasts begins or ends."""
+        """Set or clear a lasting condition."""
         if pressed:
             self._pressed.add(reason)
             self.stop(reason)
@@ -139,13 +139,13 @@ class StopMachine:
             self._pressed.discard(reason)
 
     def moving(self) -> None:
-        """A motion has begun: a reason that needs no resume is over."""
+        """Record the start of a motion, which clears a reason that needs no resume."""
         self.is_lost = False
         if not self.blocked:
             self.reason, self.detail = None, ""
 
     def resume(self) -> str | None:
-        """Clear the reason; why not when a condition still lasts."""
+        """Clear the reason; why that is refused while a condition lasts."""
         if self._pressed:
             names = " and ".join(sorted(reason.value for reason in self._pressed))
             return f"not resumed: {names}"

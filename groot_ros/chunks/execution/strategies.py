@@ -1,4 +1,4 @@
-"""What becomes of a new chunk while another one is executed."""
+"""How a new chunk is combined with the executed one."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Strategy(Protocol):
     """A new chunk is joined only when the running one has run out."""
 
     def merge(self, chunk: Chunk) -> Chunk:
-        """The chunk to execute when `chunk` has come."""
+        """The chunk to execute after the arrival of `chunk`."""
 
     def forget(self) -> None:
-        """What came before is void."""
+        """Drop all previous chunks."""
 
 
 class Latest:
-    """Every chunk takes over as soon as it arrives."""
+    """Executes each chunk as soon as it arrives."""
 
     waits_for_end = False
 
@@ -45,22 +45,23 @@ class Latest:
 
 
 class Finish(Latest):
-    """A chunk is played to its end, then the newest one follows."""
+    """Executes each chunk to its end, then the newest one."""
 
     waits_for_end = True
 
 
 class RealTimeChunking(Latest):
-    """Every chunk takes over as it arrives; the policy made it continue the running one.
+    """Executes each chunk as soon as it arrives; the policy has made it continue the executed one.
 
     Black et al. 2025, "Real-Time Execution of Action Chunking Flow Policies".
     """
 
 
 class Ensemble:
-    """Executes the weighted mean of what all recent chunks say about each time.
+    """Executes the weighted mean of the predictions that recent chunks make of each time.
 
-    The oldest prediction weighs most, as in ACT; decisions are those of the newest chunk.
+    The oldest prediction has the largest weight, as in ACT (Zhao et al. 2023); decisions are taken
+    from the newest chunk.
     """
 
     waits_for_end = False
@@ -105,11 +106,14 @@ LEFT = "latest"
 
 
 def chosen(asked: str, obstacle: str) -> str:
-    """The strategy that is meant, a key of STRATEGIES; `obstacle` is why a policy cannot continue
-    a chunk, empty where it can.
+    """The strategy for `auto` or a name, a key of STRATEGIES.
 
-    The policy's side decides. An executor that is asked for `auto` lets every chunk take over as
-    it arrives, which is right for both answers, so that nobody has to tell it.
+    The policy's side decides. An executor that is asked for `auto` executes each chunk as it
+    arrives, which suits both answers.
+
+    Args:
+        asked: `auto` or a name.
+        obstacle: Why the policy cannot continue a chunk, empty where it can.
     """
     if asked != AUTO:
         return asked
@@ -117,5 +121,5 @@ def chosen(asked: str, obstacle: str) -> str:
 
 
 def make_strategy(name: str) -> Strategy:
-    """What an executor does that is asked for a strategy, one of CHOICES."""
+    """The strategy object of an executor for a name out of CHOICES."""
     return STRATEGIES[LEFT if name == AUTO else name]()

@@ -1,8 +1,8 @@
-"""Several arms that move as one: the joints of one arm stand behind those of the other.
+"""Several arms that move as one: their joints side by side in one signal.
 
-What moves is then one value, with one phase: along the path of all joints the slowest limit of any
-arm says how fast it goes, and a stop is one deceleration of all. The limits stay those of each
-joint, so that no arm pays for another but in time.
+There is one value with one phase: along the path of all joints the slowest limit of any arm sets
+the speed, and a stop is one deceleration of all arms. The limits remain those of each joint, so
+that an arm costs another one time only.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class BordersOfArms:
     each: tuple[Borders, ...]
 
     def bounded(self, chunk: Chunk) -> Bounded:
-        """The chunk with a small excess of every arm projected; Refused where there is more."""
+        """The chunk with steps in each arm's margin projected onto its border; Refused where one
+        is farther outside."""
         count = 0
         for borders in self.each:
             bounded = borders.bounded(chunk)
@@ -51,7 +52,7 @@ AnyBorders = Borders | BordersOfArms
 def robot_borders(
     robot: RobotConfig, longest_s: float = LONGEST_S, margin_m: float = MARGIN_M
 ) -> AnyBorders:
-    """What the values of chunks for a robot may be (see `Borders`)."""
+    """The range of a robot's chunks, of one or several arms (see `Borders`)."""
     found = tuple(
         Borders(
             signal=replace(arm.output.signal, name=name),
@@ -66,15 +67,16 @@ def robot_borders(
 
 
 def places_of(robot: RobotConfig) -> dict[str, slice]:
-    """Which numbers of the joints of all are an arm's, by its name."""
+    """The slice of each arm's joints in those of all, by the arm's name."""
     ends = np.cumsum([0, *(len(arm.joints) for arm in robot.each_arm)]).tolist()
     return {name: slice(*ends[i : i + 2]) for i, name in enumerate(robot.named_arms)}
 
 
 class ReachOfArms:
-    """Chunks of several arms as chunks of all their joints, each fitted to its own arm.
+    """Fits chunks of several arms, each by its own kinematics, and joins them to chunks of all
+    joints.
 
-    `points` are what is watched of the arms, None where nothing is.
+    `points` are the watched points of all arms, None where there are none.
     """
 
     def __init__(self, robot: RobotConfig, margin_m: float = MARGIN_M) -> None:
@@ -87,18 +89,23 @@ class ReachOfArms:
         self.points: ArmPoints | None = arm_points(robot, self._places)
 
     def begin(self, joints: Array) -> None:
-        """A motion begins at measured joints of all arms (J,)."""
+        """Set the measured joints (J,) of all arms from which a motion begins."""
         for name, reach in self._reaches.items():
             reach.begin(joints[self._places[name]])
 
     def followed_of(self, arm: str, joints: Array) -> Array:
-        """What chunks hold of an arm, where all arms are at joints (J,)."""
+        """The signal that chunks hold of one arm, where all arms are at joints (J,)."""
         own, reach = joints[self._places[arm]], self._reaches.get(arm)
         return reach.followed(own) if reach else own
 
     def fit(self, chunk: Chunk, start: Array, from_s: float) -> Bounded:
-        """The chunk as the arms can execute it from its time `from_s` on, when they are at joints
-        `start` (J,); Unsolved with the reason where one cannot."""
+        """The chunk as the arms can execute it; Unsolved with the reason where one cannot.
+
+        Args:
+            chunk: The chunk.
+            start: Joints (J,) of all arms at the join.
+            from_s: Time in the chunk from which on it is executed, in s.
+        """
         fitted = [
             self._fitted(name, arm, chunk=chunk, start=start, from_s=from_s)
             for name, arm in self._robot.arms.items()

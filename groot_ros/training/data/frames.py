@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -100,7 +100,7 @@ class VideoReader:
         self._files.move_to_end(path)
         return self._files[path]
 
-    def __reduce__(self) -> tuple[type[Self], tuple[int]]:
+    def __reduce__(self) -> tuple[type[VideoReader], tuple[int]]:
         # Decoders do not cross into the processes that load data.
         return type(self), (self._kept_bytes,)
 
