@@ -1,4 +1,4 @@
-"""Numbers that say how smooth a motion is."""
+"""Measures of smoothness of a motion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HALF_CLOSED = 0.5
 
 @dataclass(frozen=True)
 class Jump:
-    """Distance between two values of a signal: m, rad, and rad per joint."""
+    """Distance between two values of a signal: m, rad, and rad or m per joint."""
 
     position_m: float = 0.0
     rotation_rad: float = 0.0
@@ -31,7 +31,7 @@ class Jump:
 
     @classmethod
     def of(cls, displacement: Array, kind: Kind) -> Jump:
-        """The distance that a displacement (D,) of a signal of a kind spans."""
+        """The distance of a displacement (D,) of a signal of a kind."""
         measures = kind.measures(kind.space.lengths(displacement))
         return cls(**{name: _plain(length) for name, length in measures.items()})
 
@@ -41,25 +41,26 @@ def _plain(length: Array) -> Any:
 
 
 class SeamMeter:
-    """How far a command lies from where the last two were leading."""
+    """Measures the jump of a command relative to the linear extrapolation of the previous two."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._commands: deque[tuple[Array, int]] = deque(maxlen=3)
 
     def clear(self) -> None:
-        """The next commands have nothing to do with the last ones."""
+        """Forget previous commands."""
         self._commands.clear()
 
     def add(self, value: Array, time_ns: int) -> None:
-        """Take a command (V,)."""
+        """Record a command (V,) at a time in ns."""
         if self._commands and time_ns <= self._commands[-1][1]:
             self._commands.clear()
         self._commands.append((value, time_ns))
 
     @property
     def jump(self) -> Array | None:
-        """Displacement (D,) of the last command from the extrapolation, None before the third."""
+        """Displacement (D,) of the last command from the extrapolation, None before the third
+        command."""
         if len(self._commands) < 3:
             return None
         (first, first_ns), (last, last_ns), (value, time_ns) = self._commands
@@ -68,18 +69,23 @@ class SeamMeter:
 
 
 def flips(closures: Array) -> int:
-    """How often a gripper with closures (T,) is told to open or to close: half the way counts."""
+    """Number of times that gripper closures (T,) cross one half, that is, command opening or
+    closing."""
     return int(np.count_nonzero(np.diff(closures > HALF_CLOSED)))
 
 
 def rms_jerk(positions: Array, step_s: float) -> float:
-    """Root mean square of the jerk in m/s^3 of positions (T, 3) that are `step_s` apart."""
+    """Root mean square of the jerk in m/s^3 of positions (T, 3) in m that are `step_s` apart."""
     jerk = np.diff(positions, n=3, axis=0) / step_s**3
     return float(np.sqrt(np.mean(np.sum(jerk**2, axis=1)))) if len(jerk) else 0.0
 
 
 def sparc(speeds: Array, step_s: float) -> float:
-    """Spectral arc length of a speed profile (T,): nearer to zero is smoother."""
+    """Spectral arc length of a speed profile (T,): dimensionless, negative, nearer to zero for
+    smoother motion.
+
+    S. Balasubramanian et al. 2015, "On the analysis of movement smoothness".
+    """
     if len(speeds) < 2 or not np.any(speeds > 0):
         return 0.0
     size = 2 ** (int(np.ceil(np.log2(len(speeds)))) + SPARC_PADDING)

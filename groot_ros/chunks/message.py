@@ -1,4 +1,4 @@
-"""Chunks out of messages, which are looked at before anything is computed from them.
+"""Chunks from ROS messages, which are validated before anything is computed from them.
 
 Works on any object with the fields of groot_ros_msgs/ActionChunk.
 """
@@ -34,14 +34,14 @@ MIN_STEP_S, MAX_STEP_S = 1e-3, 10.0
 
 
 def signals_of(arms: Iterable[str]) -> Mapping[str, SignalSpec]:
-    """The signals that a chunk may hold, by their names."""
+    """The signals that a chunk of these arms may hold, by name."""
     named = {of_arm(arm, spec.name): spec for arm in arms for spec in ARM}
     return {name: replace(spec, name=name) for name, spec in named.items()} or SIGNALS
 
 
 def from_action_chunk(message: Any, signals: Mapping[str, SignalSpec] = SIGNALS) -> Chunk:
-    """The chunk of a message that may hold `signals`; ValueError, before anything is computed,
-    when it is malformed."""
+    """The chunk of a message that may hold `signals`; ValueError with the reason where it is
+    malformed."""
     if reason := malformed(message, signals):
         raise ValueError(reason)
     tracks = message.tracks
@@ -58,7 +58,7 @@ def from_action_chunk(message: Any, signals: Mapping[str, SignalSpec] = SIGNALS)
 
 
 def track_of(message: Any, name: str) -> Any:
-    """The track of a signal; None when the chunk has none."""
+    """The track of a signal in a message; None where there is none."""
     return next((track for track in message.tracks if track.name == name), None)
 
 
@@ -74,9 +74,9 @@ def _values(track: Any, horizon: int) -> Array:
 
 
 def malformed(message: Any, signals: Mapping[str, SignalSpec] = SIGNALS) -> str | None:
-    """Why a message is no chunk: sizes, durations, names and texts; None if it is one.
+    """Why a message is no valid chunk: sizes, durations, names and texts; None if it is one.
 
-    It takes as long for any message: sizes are compared, values are not looked at.
+    The computing time does not depend on the values, which are not read.
     """
     return (
         _wrong_text(message)

@@ -1,4 +1,5 @@
-"""How far a chunk has been executed, and what a policy makes of that: prefixes and replanning."""
+"""Progress of the executed chunk, and the prefixes and replanning that a policy derives from
+it."""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ MOST_STEPS, MOST_RATE = 10_000.0, 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """Measured at `stamp_ns`: the chunk in execution, the step reached, how fast it passes.
+    """Reported by the executor at `stamp_ns`: the executed chunk, the step reached, the rate.
 
-    `rate` is chunk time per time; `delay_steps` were consumed between the observation of the
-    chunk and its taking over.
+    `rate` is chunk time per clock time; `delay_steps` is the number of steps between the chunk's
+    observation and the start of its execution.
     """
 
     stamp_ns: int
@@ -39,7 +40,7 @@ class Progress:
 
     @property
     def is_plausible(self) -> bool:
-        """Whether an executor can have measured that; NaN and infinity cannot be."""
+        """Whether the values can come from an executor; false for NaN and infinity."""
         return (
             abs(self.step) <= MOST_STEPS
             and 0.0 <= self.rate <= MOST_RATE
@@ -47,14 +48,14 @@ class Progress:
         )
 
     def step_at(self, time_ns: int, step_ns: int) -> float:
-        """The step reached at another time, at the same rate."""
+        """The step reached at another time in ns, extrapolated at the same rate."""
         return self.step + (time_ns - self.stamp_ns) * self.rate / step_ns
 
 
 class Continuation:
-    """Makes prefixes out of the chunks that were published and the progress that was measured.
+    """Makes prefixes from the published chunks and the reported progress.
 
-    Not safe for several threads: whoever owns it guards it.
+    Not thread-safe: its owner guards it.
     """
 
     def __init__(self) -> None:
@@ -65,11 +66,11 @@ class Continuation:
 
     @property
     def newest(self) -> Chunk | None:
-        """The chunk that was published last, None when that was before an episode began."""
+        """The last published chunk of this episode, None before the first."""
         return self._published.get(self._newest_id)
 
     def is_due(self, replanning: Replanning, now_ns: int) -> bool:
-        """Whether the newest chunk has been executed far enough to begin the next inference."""
+        """Whether the newest chunk has been executed far enough for the next inference."""
         progress = self._progress
         if progress is not None and (
             progress.chunk_id != self._newest_id or abs(now_ns - progress.stamp_ns) > STALE_NS
@@ -78,14 +79,14 @@ class Continuation:
         return replanning.is_due(now_ns, self.newest, progress)
 
     def published(self, chunk_id: int, chunk: Chunk, now_ns: int) -> None:
-        """A chunk was handed to the executor."""
+        """Record a chunk that was sent to the executor at `now_ns`."""
         self._published[chunk_id] = chunk
         self._newest_id, self._newest_ns = chunk_id, now_ns
         for old in [key for key in self._published if key <= chunk_id - 2 * DELAYS]:
             del self._published[old]
 
     def measured(self, progress: Progress) -> None:
-        """The executor tells how far it is; what cannot be is left aside."""
+        """Record the executor's progress; implausible reports are ignored."""
         if not progress.is_plausible:
             return
         if self._progress is None or progress.chunk_id != self._progress.chunk_id:
@@ -93,15 +94,16 @@ class Continuation:
         self._progress = progress
 
     def forget(self) -> None:
-        """A new episode: nothing is continued, delays are measured anew."""
+        """Drop all chunks and delays, at the beginning of an episode."""
         self._published.clear()
         self._delays.clear()
         self._progress = None
 
     def prefix(self, stamp_ns: int) -> Prefix[Chunk] | None:
-        """What a chunk for an observation at `stamp_ns` continues; None without a running chunk.
+        """The prefix that a chunk for an observation at `stamp_ns` continues; None where no chunk
+        is executed.
 
-        The frozen steps are the longest delay of the last chunks, in steps consumed.
+        The number of frozen steps is the longest delay of the last chunks.
         """
         progress = self._progress
         if progress is None:
@@ -133,16 +135,17 @@ class Continuation:
 
 @dataclass(frozen=True)
 class Replanning:
-    """When to begin the next inference: always, every `steps`, or with `remaining_s` left.
+    """When the next inference begins: every `steps` executed steps, or with `remaining_s` left.
 
-    Zero switches a condition off; with both off it is as soon as the last one has ended.
+    Zero disables a condition; with both disabled it begins as soon as the previous one has ended.
     """
 
     steps: int = 0
     remaining_s: float = 0.0
 
     def is_due(self, now_ns: int, chunk: Chunk | None, progress: Progress | None) -> bool:
-        """`chunk` is the last one that was published; without progress its stamps count."""
+        """Whether the next inference is due; `chunk` is the last published one, and without
+        progress its stamps count."""
         if chunk is None or (self.steps == 0 and self.remaining_s == 0.0):
             return True
         rate = 1.0

@@ -1,4 +1,4 @@
-"""How far a policy is from what somebody else does with the arm meanwhile."""
+"""Shadow mode: how far a policy's chunks are from the motion that somebody else commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ WAITING = 64
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Mean distance of a chunk's steps to what was measured at their times: m, rad, rad."""
+    """Mean distance of a chunk's steps to the values measured at their times: m, rad, and rad or m
+    per joint."""
 
     chunk_id: int
     position_m: float = 0.0
@@ -42,11 +43,15 @@ class Shadow:
         self._watched: deque[_Watched] = deque(maxlen=WAITING)
 
     def add(self, chunk_id: int, chunk: Chunk) -> None:
-        """A policy wants this."""
+        """Record a chunk of the policy."""
         self._watched.append(_Watched(chunk_id, chunk, []))
 
     def measured(self, time_ns: int, value: Array) -> list[Disagreement]:
-        """The robot was at a value (V,); the verdict on every chunk whose last step has passed."""
+        """Record a measured value (V,) of the moving signal at a time in ns.
+
+        Returns:
+            The disagreement of each chunk whose last step is now past.
+        """
         for watched in self._watched:
             chunk = watched.chunk
             if not chunk.is_future(time_ns) and not chunk.is_past(time_ns):

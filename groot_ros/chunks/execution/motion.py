@@ -8,8 +8,8 @@ chunk time passes, the last term to the fade's share, but their sum need not kee
 limits (`excess`), and then
 
 * within the fade: at first lets chunk time wait for the fade, where velocity is exceeded; else
-  makes the fade longer and its share smaller, by the excess but at least 1.2 times, 1.6 times after
-  a third of the attempts;
+  makes the fade longer and its share smaller, by the excess but at least 1.2 times, 1.6 times
+  after a third of the attempts;
 * after the fade, and from half of the attempts on in any case: lets chunk time pass slower, by the
   excess.
 

@@ -47,15 +47,16 @@ class _Point:
 
 
 class PointDistances:
-    """How far joints take pairs of points too near each other, in m; negative where far enough."""
+    """By how much pairs of points are nearer to each other than allowed, in m; negative where they
+    are farther apart."""
 
     def __init__(self, pairs: Sequence[tuple[_Point, _Point]], least_m: Sequence[float]) -> None:
         self._pairs = pairs
         self._least_m = np.array(least_m)
 
     def depth(self, values: Array) -> Array:
-        """The nearest on each piece (max(N - 1, 1), P) of the straight ways from one of the values
-        (N, J) to the next, as what is missing to the least distance; never too little."""
+        """The largest violation of each pair on each segment (max(N - 1, 1), P) of straight joint
+        paths through values (N, J): a conservative bound, in m."""
         depth = self._on_the_way(values)
         if len(values) > 1 and depth.max(initial=-1.0) > 0.0:
             # The bound is of second order in the pieces' length.
@@ -83,7 +84,8 @@ class PointDistances:
 
 
 class ArmPoints:
-    """A constraint of all joints: the boxes of each arm's points, and the distances."""
+    """A constraint on all joints: the boxes of each arm's points, and the distances between the
+    arms."""
 
     def __init__(
         self, boxes: Sequence[tuple[slice, WatchedPoints]], distances: PointDistances | None
@@ -91,7 +93,7 @@ class ArmPoints:
         self._boxes, self._distances = tuple(boxes), distances
 
     def depth(self, values: Array) -> Array:
-        """As of `Constraint`, for joints (N, J) of all arms."""
+        """`Constraint.depth` of joints (N, J) of all arms."""
         found = [points.depth(values[:, place]) for place, points in self._boxes]
         if self._distances:
             found.append(self._distances.depth(values))
@@ -99,9 +101,13 @@ class ArmPoints:
 
 
 def arm_points(robot: RobotConfig, places: Mapping[str, slice]) -> ArmPoints | None:
-    """What is watched of several arms, whose joints stand at `places`; None for nothing.
+    """The constraint of several arms; None where none is set.
 
-    UserError where the robot file names what a URDF does not have.
+    UserError where the robot file names a link or joint that a URDF does not have.
+
+    Args:
+        robot: The robot file.
+        places: The slice of each arm's joints in those of all.
     """
     watched = {
         name: watched_points(arm, load_urdf(arm.urdf))

@@ -1,4 +1,4 @@
-"""A robot's limits for one signal: what a motion may do, and whether a chunk may be executed."""
+"""Limits of one signal for motion planning, and the check of a chunk against them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Bounds:
-    """Largest lengths of the parts (G,) of a velocity, acceleration, jerk and jump; inf: none.
+    """Largest lengths of the parts (G,) of velocity, acceleration, jerk and jump; inf: no limit.
 
-    `lower` and `upper` (D,) are the range of the places of a value, infinite where there is none.
+    `lower` and `upper` (D,) are the range of a value's coordinates, infinite where there is none.
     """
 
     kind: Kind
@@ -69,7 +69,7 @@ class Bounds:
         return self.kind.space
 
     def scaled(self, share: float) -> Bounds:
-        """The same with a share of velocity, acceleration and deceleration."""
+        """Bounds with a fraction of velocity, acceleration and deceleration."""
         return replace(
             self,
             velocity=share * self.velocity,
@@ -78,7 +78,7 @@ class Bounds:
         )
 
     def around(self, value: Array) -> Bounds:
-        """The same with a range that a value outside lies on the border of."""
+        """Bounds whose range is widened to include a value (V,), on its border."""
         places = self.space.places(value)
         if (places >= self.lower).all() and (places <= self.upper).all():
             return self
@@ -96,7 +96,7 @@ def _joined(values: Sequence[Any]) -> Array:
 
 
 def refusal(chunk: Chunk, signal: SignalSpec, limits: Limits) -> str | None:
-    """Why a chunk must not be executed: not finite, out of reach, or jumping; None if it may."""
+    """Why a chunk must not be executed: not finite, out of range, or jumping; None if it may."""
     values, bounds = chunk.signals[signal.name], Bounds.of(limits, signal.kind)
     if reason := wrong_numbers(chunk) or _outside(bounds, values):
         return reason
@@ -107,13 +107,14 @@ def refusal(chunk: Chunk, signal: SignalSpec, limits: Limits) -> str | None:
 
 
 def wrong_numbers(chunk: Chunk) -> str | None:
-    """Why the values of a chunk are none that a robot can have."""
+    """Why the values of a chunk are not physically possible (not finite, no unit quaternion and so
+    on); None if they are."""
     reasons = (spec.kind.wrong(values, spec.name) for spec, values in chunk.signals.pairs())
     return next(filter(None, reasons), None)
 
 
 def gap_refusal(gap: Array, bounds: Bounds) -> str | None:
-    """Why a chunk that lies a displacement (D,) away from the motion is not joined."""
+    """Why a chunk at a displacement (D,) from the motion is not joined to it; None if it is."""
     return _jump("the chunk begins", bounds.space.lengths(gap)[None], bounds)
 
 

@@ -34,8 +34,14 @@ LONGEST_PERIODS = 2000
 def needed_deceleration(
     bounds: Bounds, values: Array, velocities: Array, period_s: float
 ) -> Array:
-    """How hard (..., D) each axis must brake to stop inside, after a step with velocities (..., D)
-    has led to values (..., V)."""
+    """Deceleration (..., D) that each axis needs to stop within its range.
+
+    Args:
+        bounds: Limits of the signal.
+        values: Values (..., V) that the last step has reached.
+        velocities: Velocities (..., D) of that step.
+        period_s: Time between two commands in s.
+    """
     places = bounds.space.places(values)
     room = np.where(velocities > 0, bounds.upper - places, places - bounds.lower)
     speed = np.abs(velocities)
@@ -44,8 +50,9 @@ def needed_deceleration(
 
 
 def deceleration(bounds: Bounds, value: Array, velocity: Array, period_s: float) -> Array:
-    """How hard (D,) each axis brakes: as much as it needs, and what the part has left along the
-    velocity; all of it along the velocity where no axis is near the end of its range."""
+    """Deceleration (D,) of each axis: what it needs to stop within its range, and the rest of
+    the part's limit along the velocity; all of it along the velocity where no axis is near its
+    limit."""
     needed = needed_deceleration(bounds, value, velocity, period_s)
     space = bounds.space
     limit = space.per_axis(bounds.deceleration)
@@ -56,13 +63,13 @@ def deceleration(bounds: Bounds, value: Array, velocity: Array, period_s: float)
 
 
 def braked(velocity: Array, deceleration: Array, period_s: float) -> Array:
-    """The velocity (D,) a period later."""
+    """The velocity (D,) after one period of a deceleration (D,)."""
     slower: Array = np.maximum(np.abs(velocity) - deceleration * period_s, 0.0)
     return np.copysign(slower, velocity)
 
 
 def braking_way(bounds: Bounds, value: Array, velocity: Array, period_s: float) -> Array:
-    """Values (N, V) after each period until the rest, as hard as may be in each; N may be 0."""
+    """Values (N, V) after each period of maximal braking until rest; N may be 0."""
     values: list[Array] = []
     while np.any(np.abs(velocity) > STILL) and len(values) < LONGEST_PERIODS:
         hard = deceleration(bounds, value, velocity, period_s)
@@ -73,8 +80,8 @@ def braking_way(bounds: Bounds, value: Array, velocity: Array, period_s: float) 
 
 
 def braking_values(bounds: Bounds, value: Array, velocity: Array, period_s: float) -> Array:
-    """`braking_way` (N, D) from a value and a velocity (D,), where each axis goes on to brake as
-    hard as it begins to, in one step."""
+    """`braking_way` (N, D) from a value and a velocity (D,) with the initial deceleration of each
+    axis kept constant, computed in one step."""
     hard = deceleration(bounds, value, velocity, period_s)
     speed = np.abs(velocity)
     moving = speed > STILL

@@ -1,4 +1,4 @@
-"""Something that the arm must not pass, beside the limits of its signal."""
+"""A constraint that the arm must not violate, beside the limits of its signal."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ ROUNDING = 1e-9
 
 
 class Constraint(Protocol):
-    """Faces that the arm must not come beyond: it stops instead."""
+    """Faces that the arm stays inside of; it stops before them."""
 
     def depth(self, values: Array) -> Array:
-        """How far beyond each face, in m or rad, each piece (max(N - 1, 1), F) of the way through
-        values (N, V) leads at most; 0 or less inside."""
+        """The largest penetration of each face, in m or rad, on each segment (max(N - 1, 1), F) of
+        a path through values (N, V); 0 or less inside."""
 
 
 def farthest_between(start: Array, end: Array, bend: Array) -> Array:
-    """The most (...,) that something is between two values (...,), whose second derivative by the
-    share of the way is at most `bend` (...,): the peak of the parabola that bends as much."""
+    """The maximum (...,) between two values (...,) of a function whose second derivative with
+    respect to the path parameter is at most `bend` (...,): the peak of the parabola with that
+    second derivative."""
     apart = end - start
     inner = np.abs(apart) < bend / 2
     bulge = bend / 8 + apart**2 / (2 * np.where(inner, bend, 1.0)) - np.abs(apart) / 2
@@ -32,11 +33,11 @@ def farthest_between(start: Array, end: Array, bend: Array) -> Array:
 
 
 def depth_of(constraint: Constraint, value: Array) -> Array:
-    """How far beyond each face (F,) a value (V,) is, 0 where it is inside."""
+    """Penetration of each face (F,) at a value (V,), 0 inside."""
     found: Array = np.maximum(constraint.depth(value[None])[0], 0.0)
     return found
 
 
 def passes(constraint: Constraint, values: Array, allowed: Array) -> bool:
-    """Whether a way through values leads further beyond a face than is allowed (F,)."""
+    """Whether a path through values (N, V) penetrates a face by more than is allowed (F,)."""
     return bool(np.any(constraint.depth(values) > allowed + ROUNDING))

@@ -1,6 +1,7 @@
-"""What a joint_trajectory_controller makes of the points of a trajectory, and a gripper in one.
+"""The cubics with which a joint_trajectory_controller follows a trajectory, and a gripper as one
+of its joints.
 
-Between two points with positions and velocities the controller goes along the cubic that has both
+Between two points with positions and velocities the controller follows the cubic that has both
 (ros2_controllers, joint_trajectory_controller/src/trajectory.cpp).
 """
 
@@ -22,7 +23,7 @@ INTERPOLATED = 0.96
 
 @dataclass(frozen=True)
 class Points:
-    """Positions and velocities (T, J) at times (T,) in s from now on."""
+    """Positions (rad or m) and velocities (T, J) at times (T,) in s from now on."""
 
     times_s: Array
     positions: Array
@@ -30,12 +31,12 @@ class Points:
 
 
 def interpolated(points: Points, at_s: Array) -> Array:
-    """Positions (N, J) where the controller is at times (N,)."""
+    """Positions (N, J) of the controller at times (N,) in s."""
     return sampled(points, at_s)[0]
 
 
 def sampled(points: Points, at_s: Array) -> tuple[Array, Array]:
-    """Positions and velocities (N, J) of the controller at times (N,)."""
+    """Positions and velocities (N, J) of the controller at times (N,) in s."""
     if len(points.times_s) == 1:
         positions = np.repeat(points.positions, len(at_s), axis=0)
         return positions, np.zeros_like(positions)
@@ -53,13 +54,13 @@ def sampled(points: Points, at_s: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class FollowedPoints:
-    """Points that a controller follows from a stamp on, to where it rests."""
+    """Points that a controller follows from a stamp on, and rests at after the last one."""
 
     stamp_ns: int
     points: Points
 
     def state(self, now_ns: int) -> tuple[Array, Array]:
-        """Position and velocity (J,) at a time."""
+        """Position and velocity (J,) at a time in ns."""
         positions, velocities = sampled(self.points, self._at_s(now_ns, np.zeros(1)))
         return positions[0], velocities[0]
 
@@ -73,8 +74,10 @@ class FollowedPoints:
 
 
 def led_over(points: Points, position: Array, velocity: Array, within_s: float) -> Points:
-    """The points, from another position and velocity (J,) that they are gone over from within a
-    time: along the cubic from what is between to nothing."""
+    """The points, with a transition from another position and velocity (J,).
+
+    The difference decays along a cubic to zero within `within_s`.
+    """
     within_s = min(within_s, float(points.times_s[-1]))
     between = Points(
         np.array([0.0, within_s]),
@@ -86,11 +89,16 @@ def led_over(points: Points, position: Array, velocity: Array, within_s: float) 
 
 
 def controller_excess(bounds: Bounds, points: Points, before: Array | None = None) -> float:
-    """The largest velocity, acceleration or jerk on the controller's way, its rest included, as a
-    share of its limit; infinite where that way leaves the range further than its points do.
+    """The largest velocity, acceleration or jerk of the controller's path, its end included, as a
+    fraction of the limit.
 
-    `before` (3, J) are its positions before it, `CHECK_S` apart; without them nobody knows, and
-    the arm rests where it begins at rest.
+    Infinite where the path leaves the range farther than its points do.
+
+    Args:
+        bounds: Limits of the joints.
+        points: The trajectory's points.
+        before: Positions (3, J) before it, `CHECK_S` apart; without them the arm is taken to
+            be at rest at the beginning.
     """
     at_s: Array = np.arange(0.0, points.times_s[-1] + CHECK_S / 2, CHECK_S)
     positions = interpolated(points, at_s)
@@ -116,14 +124,14 @@ def controller_excess(bounds: Bounds, points: Points, before: Array | None = Non
 
 @dataclass(frozen=True)
 class Ramp:
-    """Closures (T,) at times (T,) in s after a stamp, between which the controller goes."""
+    """Closures (T,) at times (T,) in s after a stamp, interpolated by the controller."""
 
     stamp_ns: int
     times_s: Array
     closures: Array
 
     def closure(self, now_ns: int) -> float:
-        """Where the controller has the gripper."""
+        """The closure at which the controller has the gripper at a time in ns."""
         rates = monotone_rates(self.times_s, self.closures)
         points = Points(self.times_s, self.closures[:, None], rates[:, None])
         at_s = min(max((now_ns - self.stamp_ns) / 1e9, 0.0), float(self.times_s[-1]))
@@ -131,7 +139,7 @@ class Ramp:
 
 
 def ramp(times_s: Array, start: float, goal: float | None, speed: float | None) -> Array:
-    """Closures (T,) on the way from one to another at a speed per second."""
+    """Closures (T,) from `start` to `goal` at a speed per second, at times (T,) in s."""
     if goal is None or speed is None:
         return np.full(len(times_s), start if goal is None else goal)
     most = speed * times_s
@@ -139,7 +147,7 @@ def ramp(times_s: Array, start: float, goal: float | None, speed: float | None) 
 
 
 def monotone_rates(times_s: Array, values: Array) -> Array:
-    """Rates (T,) with which cubics through values (T,) stay between them, at rest at the ends."""
+    """Slopes (T,) of cubics through values (T,) that do not overshoot, zero at the ends."""
     rates = np.zeros(len(values))
     if len(values) > 2:
         between = np.diff(values) / np.diff(times_s)

@@ -1,4 +1,4 @@
-"""By how much planned commands exceed limits, and where."""
+"""By how much planned commands exceed the limits, and where."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Excess:
-    """How many times slower commands would have to pass, at which of them, and because of which
-    limit; 1 or less where none is exceeded."""
+    """The factor by which commands would have to be slower, the index of the command and the name
+    of the limit; a factor of 1 or less where none is exceeded."""
 
     factor: float
     index: int
@@ -24,7 +24,7 @@ class Excess:
 
 
 def excess(bounds: Bounds, values: Array, period_s: float) -> Excess:
-    """The worst of commands (T, V), a period apart, after the first two, which have been sent."""
+    """The largest excess of commands (T, V), a period apart; the first two are already sent."""
     space = bounds.space
     velocities = space.difference(values[1:], values[:-1]) / period_s
     changes = np.diff(velocities, axis=0) / period_s
@@ -55,7 +55,7 @@ def _worst(limit: str, shares: Array) -> Excess:
 
 
 def leaves_range(bounds: Bounds, values: Array, tolerance: float) -> bool:
-    """Whether a value (T, V) lies outside the range."""
+    """Whether any value (T, V) is outside the range by more than the tolerance."""
     places = bounds.space.places(values)
     outside = (places < bounds.lower - tolerance) | (places > bounds.upper + tolerance)
     return bool(outside.any())

@@ -1,4 +1,4 @@
-"""The last stage before the wire: no command leaves the limits, whatever was planned."""
+"""The governor: the last stage before the output, which keeps every command within the limits."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ INTERVENTION = 5e-5
 
 @dataclass(frozen=True)
 class Step:
-    """One command: its value (V,) and velocity (D,), how much of the period's path was gone, and
-    whether the path had to be left; `correction` is how far (G,) from the path's end it is."""
+    """One command: its value (V,) and velocity (D,), the fraction of the period's path that was
+    followed, and whether the path was left; `correction` (G,) is the distance to the path's
+    end."""
 
     value: Array
     velocity: Array
@@ -48,14 +49,15 @@ class Step:
 
 
 class Governor:
-    """Follows a path period by period, so that every state allows to stop inside.
+    """Follows a path period by period, so that from every state the arm can stop within the
+    limits.
 
-    A step along the path is taken when it keeps to range, velocity and acceleration and leaves a
-    state from which braking ends inside (`braking`). Otherwise it is as much of the path as does,
-    and where none does the arm brakes, which the state before allowed. So one step inside leads to
-    the next, whatever the path. A value outside at the start may come back but not go further out.
-    Where the jerk is limited, commands are a moving average (`shaping`). Each step takes the same
-    small time and knows nothing of clocks.
+    A step along the path is taken where it keeps to range, velocity and acceleration and reaches a
+    state from which braking ends in the range (`braking`). Otherwise the largest such fraction of
+    it is taken, and where there is none the arm brakes, which the previous state permits. So by
+    induction every command is within the limits, whatever the path. From a value outside the range
+    the arm may return but not move farther out. Where jerk is limited, commands are a moving
+    average (`shaping`). Each step takes the same short time and uses no clock.
     """
 
     def __init__(self, bounds: Bounds, period_s: float) -> None:
@@ -68,13 +70,13 @@ class Governor:
         self._average = MovingAverage(bounds.space, window(bounds, period_s))
 
     def watch(self, constraints: tuple[Constraint, ...]) -> None:
-        """Stop rather than pass these, from now on."""
+        """Set the constraints before which it stops."""
         self._constraints = constraints
         if self._has_begun:
             self._depths = [depth_of(constraint, self._sent) for constraint in constraints]
 
     def start(self, value: Array) -> None:
-        """At rest at a value (V,)."""
+        """Rest at a value (V,)."""
         self._has_begun = True
         self.value = value
         self.velocity = np.zeros_like(self._space.difference(value, value))
@@ -87,11 +89,11 @@ class Governor:
 
     @property
     def is_still(self) -> bool:
-        """Whether what is commanded is at rest too."""
+        """Whether the averaged command is at rest too."""
         return not self.velocity.any() and self._average.is_still
 
     def step(self, path: Path) -> Step:
-        """The next command on the way along a path."""
+        """The next command along a path."""
         wanted = path(1.0)
         share = 1.0
         value, velocity = wanted, self._velocity_to(wanted)
@@ -105,7 +107,7 @@ class Governor:
         return self._go_on(value, velocity, share=share, left_path=False, wanted=wanted)
 
     def brake(self, wanted: Array | None = None) -> Step:
-        """The next command towards rest, whatever the path; `wanted` (V,) is where it led to."""
+        """The next command of a braking motion; `wanted` (V,) is where the abandoned path led."""
         braking = self._braking
         if braking is None:
             braking = deceleration(self._here, self.value, self.velocity, self._period_s)

@@ -1,4 +1,4 @@
-"""Chunks of poses as curves of joints, for robots whose controllers take joints."""
+"""Chunks of poses converted to joint paths, for robots whose controllers take joints."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ SLOWEST = 0.1
 
 
 class Unsolved(Exception):
-    """Why there are no joints for the poses of a chunk."""
+    """Raised where a chunk's poses have no joint solution; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class SolvedPath:
-    """Joints (T, J) in rad for the steps of a chunk, and the curve through them and between.
+    """Joints (T, J) in rad for the steps of a chunk, and the curve through them.
 
-    `speed` is the share of its own speed at which the chunk may pass, for the tool's limits;
-    `limited_by` names the one that makes it less than 1.
+    `speed` is the fraction of the nominal speed that the tool's limits allow; `limited_by` names
+    the limit where that is below 1.
     """
 
     joints: Array
@@ -45,10 +45,11 @@ class SolvedPath:
 
 
 class PoseChunks:
-    """Solves chunk after chunk; what poses leave free stays near the posture of the last start.
+    """Inverse kinematics of chunk after chunk; the null space is used to stay near the posture at
+    the start.
 
-    Steps are solved one from the other, then the times between them, as many as keep the tool
-    within `PATH_M` of the poses' own curve.
+    Each step is solved from the previous one, then intermediate times, as many as keep the tool
+    within `PATH_M` of the pose curve.
     """
 
     def __init__(self, kinematics: InverseKinematics, tool: Bounds, joints: Bounds) -> None:
@@ -59,18 +60,22 @@ class PoseChunks:
         self._posture: Array | None = None
 
     def begin(self, joints: Array) -> None:
-        """A motion begins at measured joints (J,)."""
+        """Set the measured joints (J,) from which a motion begins."""
         self._posture = joints
 
     def pose(self, joints: Array) -> Array:
-        """Where joints (J,) put the tool, (7,)."""
+        """Pose (7,) of the tool at joints (J,): forward kinematics."""
         return self._kinematics.pose(joints)
 
     def solve(self, poses: Array, step_s: float, start: Array, from_s: float = 0.0) -> SolvedPath:
-        """Joints for steps (T, 7), `step_s` apart, from the chunk's time `from_s` on.
+        """Joints for a chunk's poses; Unsolved where the arm cannot follow them.
 
-        `start` (J,) is where the arm will be then. What lies before is not looked at: the curve
-        stands still there. Unsolved where the arm cannot follow.
+        Args:
+            poses: Poses (T, 7) of the steps in the base frame.
+            step_s: Time between two steps in s.
+            start: Joints (J,) at the join.
+            from_s: Time in the chunk from which on it is executed, in s; the curve is constant
+                before it.
         """
         path = Curve.through(PoseSpace(), poses, step_s)
         first = min(math.floor(from_s / step_s + 1e-9), len(poses) - 1)

@@ -1,8 +1,9 @@
-"""Jerk by a moving average: what it does to commands whose accelerations are limited.
+"""Jerk limitation by a moving average of commands whose acceleration is limited.
 
-The mean of the last n commands lies within every convex range that they lie in, its velocity and
-acceleration are the means of theirs, so no longer, and its jerk is (a_k - a_(k-n)) / (n h), at
-most 2 A / (n h). So n = 2 A / (J h) commands keep the jerk J, at the price of (n - 1) / 2 periods.
+The mean of the last n commands is in every convex range that they are in; its velocity and
+acceleration are the means of theirs, hence no larger; and its jerk is (a_k - a_(k-n)) / (n h), at
+most 2 A / (n h). So n = 2 A / (J h) commands keep to the jerk J, at the price of a delay of (n -
+1) / 2 periods.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LONGEST_S = 0.1
 
 
 def window(bounds: Bounds, period_s: float) -> int:
-    """How many commands are averaged, 1 where the jerk needs it not."""
+    """Number of commands to average; 1 where no jerk limit requires it."""
     hardest = np.maximum(bounds.acceleration, bounds.deceleration)
     limited = np.isfinite(bounds.jerk)
     if not limited.any():
@@ -36,7 +37,8 @@ def window(bounds: Bounds, period_s: float) -> int:
 
 
 def shaped(bounds: Bounds, period_s: float) -> Bounds:
-    """The bounds of what is averaged, so that the average keeps the jerk too."""
+    """Bounds of the commands before averaging, such that the average keeps to the jerk limit
+    too."""
     most = bounds.jerk * window(bounds, period_s) * period_s / 2
     return replace(
         bounds,
@@ -46,8 +48,8 @@ def shaped(bounds: Bounds, period_s: float) -> Bounds:
 
 
 def means(space: Space, values: Array, size: int) -> Array:
-    """The mean (N - size + 1, V) of every `size` values in a row of (N, V); of rotations in the
-    tangent space of the newest one."""
+    """Means (N - size + 1, V) of `size` consecutive values of (N, V); of rotations in the tangent
+    space of the newest."""
     if size == 1:
         return values
     rows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(values, size, axis=0), -1, 1)
@@ -63,22 +65,22 @@ class MovingAverage:
         self._values: deque[Array] = deque(maxlen=size)
 
     def start(self, value: Array) -> None:
-        """At rest at a value (V,)."""
+        """Rest at a value (V,)."""
         self._values.extend([value] * (self._values.maxlen or 1))
 
     def add(self, value: Array) -> Array:
-        """The mean (V,) with a new value (V,)."""
+        """The mean (V,) after a new value (V,)."""
         self._values.append(value)
         found: Array = means(self._space, np.array(self._values), len(self._values))[0]
         return found
 
     def ahead(self, values: Array) -> Array:
-        """The means (M, V) from now on, where values (N, V) follow and the last of them lasts."""
+        """The future means (M, V), where values (N, V) follow and the last of them is repeated."""
         size = len(self._values)
         last = np.repeat(values[-1:], size - 1, axis=0)
         return means(self._space, np.concatenate([np.array(self._values), values, last]), size)
 
     @property
     def is_still(self) -> bool:
-        """Whether all values are the same."""
+        """Whether all averaged values are equal."""
         return all(np.array_equal(value, self._values[-1]) for value in self._values)

@@ -60,9 +60,9 @@ AXES = {"x": 0, "y": 1, "z": 2}
 
 @dataclass(frozen=True)
 class ToolOrientation:
-    """How far poses turn the tool beyond its cone and its twist, in rad; negative inside.
+    """By how much poses turn the tool out of its cone and twist range, in rad; negative inside.
 
-    The faces (F,) are the cone and, where the file sets a twist, its two ends.
+    The faces (F,) are the cone and, where the robot file sets a twist, its two ends.
     """
 
     limit: OrientationLimit
@@ -77,12 +77,12 @@ class ToolOrientation:
 
     @cached_property
     def reference(self) -> Array:
-        """The quaternion (4,) without tilt, and with a twist of 0."""
+        """The quaternion (4,) wxyz without tilt, and with a twist of 0."""
         tool, base = (np.stack([a, b, cross(a, b)], axis=1) for a, b in (self._tool, self._base))
         return matrix_to_quat(base @ tool.T)
 
     def rim(self, count: int) -> Array:
-        """Unit vectors (count, 3) along the border of the cone, in the base frame."""
+        """Unit vectors (count, 3) on the surface of the cone, in the base frame."""
         axis, second = self._base
         angles = np.linspace(0.0, 2 * np.pi, count, endpoint=False)[:, None]
         side = np.cos(angles) * second + np.sin(angles) * cross(axis, second)
@@ -90,7 +90,7 @@ class ToolOrientation:
         return rim
 
     def turned(self, poses: Array) -> tuple[Array, Array, Array]:
-        """Where the tool points (..., 3), the tilt (...) and the twist (...) of poses (..., 7)."""
+        """Pointing direction (..., 3), tilt (...) and twist (...) in rad of poses (..., 7)."""
         rotations = quat_to_matrix(poses[..., 3:])
         axis, second = self._base
         points = rotations @ self._tool[0]
@@ -106,7 +106,7 @@ class ToolOrientation:
         return points, tilt, twist
 
     def beyond(self, poses: Array) -> Array:
-        """How far beyond each face (..., F) poses (..., 7) are."""
+        """Penetration of each face (..., F) in rad by poses (..., 7)."""
         _, tilt, twist = self.turned(poses)
         cone = self.limit.cone_rad
         faces = [(math.cos(cone) - np.cos(tilt)) / math.sin(cone)]
@@ -117,8 +117,8 @@ class ToolOrientation:
         return np.stack(faces, axis=-1)
 
     def depth(self, values: Array) -> Array:
-        """The farthest beyond each face on each piece (max(N - 1, 1), F) of the way through poses
-        (N, 7), between which the rotation is steady."""
+        """The largest penetration of each face on each segment (max(N - 1, 1), F) of a path
+        through poses (N, 7), with constant rotation rates between them."""
         beyond = self.beyond(values)
         if len(values) == 1:
             return beyond
@@ -128,7 +128,8 @@ class ToolOrientation:
         return farthest_between(beyond[:-1], beyond[1:], turns**2 * bends)
 
     def projected(self, poses: Array, inside_rad: Array | float = RESERVE_RAD) -> Array:
-        """Poses (T, 7) turned as little as brings them `inside_rad` (T,) into cone and twist."""
+        """Poses (T, 7) with the smallest rotation that brings them `inside_rad` (T,) inside cone
+        and twist range."""
         points, tilt, twist = self.turned(poses)
         about = cross(points, self._base[0])
         about /= np.maximum(np.linalg.norm(about, axis=-1, keepdims=True), 1e-12)
@@ -146,7 +147,7 @@ class ToolOrientation:
         return np.concatenate([poses[..., :3], turned], axis=-1)
 
     def taken_in(self, steps: Array, through: Callable[[Array], Curve]) -> Array:
-        """Steps (T, 7) farther inside where the curve through them would lead out."""
+        """Steps (T, 7) moved farther inside where the curve through them would leave the range."""
         if len(steps) == 1:
             return self.projected(steps)
         inside_rad = np.full(len(steps), RESERVE_RAD)
@@ -163,7 +164,7 @@ class ToolOrientation:
         return taken
 
     def bounded(self, poses: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """Poses (T, 7) of which those up to `MARGIN_RAD` outside are moved inside, and which
+        """Poses (T, 7) with those up to `MARGIN_RAD` outside projected inside, and which of them
         (T,) were."""
         _, tilt, twist = self.turned(poses)
         excess = tilt - self.limit.cone_rad
@@ -199,7 +200,7 @@ class ToolOrientation:
 
 
 def tool_orientation(limits: Limits, kind: Kind) -> ToolOrientation | None:
-    """That of a robot's file for signals of a kind; None where there is none to keep."""
+    """The orientation limit of a robot file for signals of a kind; None where it sets none."""
     return ToolOrientation(limits.orientation) if limits.orientation and kind == POSE else None
 
 

@@ -1,12 +1,12 @@
-"""Points of the arm that stay in boxes while joints are commanded.
+"""Points on the arm that stay in boxes while joints are commanded.
 
-On a straight line of joints from one value to the next, s in [0, 1], the way f(s) of a point
-beyond a face has a second derivative of at most K (`ForwardKinematics.bends`), so that
+On a straight joint path from one value to the next, s in [0, 1], the penetration f(s) of a face by
+a point has a second derivative of at most K (`ForwardKinematics.bends`), so that
 
     f(s) <= f(0) + (f(1) - f(0)) s + K s (1 - s) / 2,
 
-whose largest value is that of an end, or (f(0) + f(1)) / 2 + K / 8 + (f(1) - f(0))^2 / (2 K) where
-the ends differ by less than K / 2. So a few values bound what happens between them.
+whose maximum is that of an end, or (f(0) + f(1)) / 2 + K / 8 + (f(1) - f(0))^2 / (2 K) where the
+ends differ by less than K / 2. So a few values bound the path between them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ INSIDE_M = 1e-6
 
 
 class WatchedPoints:
-    """How far joints take points beyond their boxes, in m; negative inside.
+    """By how much joints take points out of their boxes, in m; negative inside.
 
-    The faces (P, 6) of a point are its box's low x, y, z and high x, y, z.
+    The faces (P, 6) of a point are its box's low x, y, z and high x, y, z in the base frame.
     """
 
     def __init__(self, arm: ForwardKinematics, points: tuple[WatchedPoint, ...]) -> None:
@@ -44,13 +44,13 @@ class WatchedPoints:
         self._high = np.array([point.high for point in points])
 
     def beyond(self, joints: ArrayLike) -> Array:
-        """How far beyond each face (..., P, 6) joints (..., J) take the points."""
+        """Penetration of each face (..., P, 6) in m at joints (..., J)."""
         places = self._arm.positions(joints)
         return np.concatenate([self._low - places, places - self._high], axis=-1)
 
     def depth(self, values: Array) -> Array:
-        """The farthest beyond each face, less `PLANNED_M`, on each piece (max(N - 1, 1), P * 6)
-        of the straight ways from one of the values (N, J) to the next; never too little."""
+        """The largest penetration of each face, less `PLANNED_M`, on each segment (max(N - 1, 1),
+        P * 6) of straight joint paths through values (N, J): a conservative bound."""
         depth = self._on_the_way(values)
         if len(values) > 1 and depth.max() > PLANNED_M:
             # The bound is of second order in the pieces' length.
@@ -73,13 +73,13 @@ class WatchedPoints:
         return farthest_between(beyond[:-1], beyond[1:], bend)
 
     def excesses(self, values: Array, allowed: Array) -> Array:
-        """How far each part (max(N - 1, 1),) of a way through values (N, J) leads beyond a face,
-        over what is allowed for it (P, 6)."""
+        """The largest penetration of a face on each segment (max(N - 1, 1),) of a path through
+        values (N, J), beyond what is allowed (P, 6)."""
         return np.asarray((self._on_the_way(values) - allowed).max(axis=(1, 2)))
 
     def excess(self, values: Array, allowed: Array) -> str | None:
-        """What a way through values (N, J) takes too far beyond the faces, which it may by
-        `allowed` (P, 6); None where nothing."""
+        """The face that a path through values (N, J) penetrates by more than is allowed (P, 6), in
+        words; None where it does not."""
         parts = self._on_the_way(values) - allowed
         if parts.max() <= PLANNED_M:
             return None
@@ -97,8 +97,14 @@ class WatchedPoints:
     def refusal(
         self, steps: Array, margin_m: Array | float, first: int = 0, parts: int = 1
     ) -> str | None:
-        """Why steps (T, J) must not be executed: the first that takes a point farther outside than
-        a margin, for all faces or for each (P, 6). They count from `first`, `parts` to a step."""
+        """Why steps (T, J) must not be executed; None if they may.
+
+        Args:
+            steps: Joints (T, J).
+            margin_m: Allowed penetration in m, of all faces or of each (P, 6).
+            first: Number of the first step, for the sentence.
+            parts: Number of rows per step.
+        """
         beyond = self.beyond(steps)
         outside = beyond > margin_m
         if not outside.any():
@@ -112,11 +118,17 @@ class WatchedPoints:
     def projected(
         self, steps: Array, lower: Array, upper: Array, inside_m: Array | float = INSIDE_M
     ) -> Array:
-        """Steps (T, J) with the least change of joints, in their range, that takes the points
-        `inside_m` (T,) into their boxes; those that cannot go there stay outside.
+        """Steps (T, J) with the smallest change of joints that brings the points inside their
+        boxes.
 
-        Newton steps on the faces that are passed: with their rows A of the Jacobian and excess b,
-        dq = -A' (A A')^-1 b.
+        Newton steps on the violated faces: with their rows A of the Jacobian and penetrations b,
+        dq = -A' (A A')^-1 b. Points that cannot be brought inside remain outside.
+
+        Args:
+            steps: Joints (T, J).
+            lower: Lower joint limits (J,).
+            upper: Upper joint limits (J,).
+            inside_m: How far inside (T,), in m.
         """
         steps = np.array(steps)
         inside_m = np.broadcast_to(inside_m, len(steps))

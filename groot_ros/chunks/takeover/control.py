@@ -1,4 +1,4 @@
-"""Whose turn it is to move the robot, and the chunks of an operator whose turn it is."""
+"""Arbitration between policy and operator, and the operator's chunks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONG_AGO_NS = -(1 << 63)
 
 
 class ArmByHand:
-    """One arm and the devices that lead it; belongs to the callbacks."""
+    """One arm and the operator's devices for it; belongs to the callbacks."""
 
     def __init__(self, arm: RobotConfig, operator: Operator, name: str) -> None:
         self.operator = operator
@@ -47,18 +47,18 @@ class ArmByHand:
         self.closure = float(np.clip(closure, 0.0, 1.0))
 
     def is_silent(self, now_ns: int) -> bool:
-        """Whether nothing is heard of the device that leads the arm."""
+        """Whether nothing was received lately from the device that leads the arm."""
         heard_ns = self.motion.heard_ns
         return heard_ns is None or not -SILENT_S * 1e9 <= now_ns - heard_ns <= SILENT_S * 1e9
 
     @property
     def is_moved(self) -> bool:
-        """Whether the device was moved by so much that it takes over."""
+        """Whether the device was moved far enough to take over."""
         return 0.0 < self.operator.moved < self.target.moved
 
     def apart(self, here: Array, now_ns: int) -> str:
-        """How far the device is from the arm, which is here (V,), where it has to meet it, in
-        words; empty once it has."""
+        """How far the device is from the arm at value `here` (V,) where they have to match, in
+        words; empty once they match."""
         away = self.target.away(here, now_ns)
         worst = int(np.argmax(np.abs(away)))
         if abs(away[worst]) <= MET:
@@ -67,13 +67,13 @@ class ArmByHand:
         return f"leader {joint} is {away[worst]:+.2f} from the arm"
 
     def begin(self, here: Array, now_ns: int) -> None:
-        """The operator leads from now on, the arm is here (V,)."""
+        """Begin the operator's control of the arm at value `here` (V,)."""
         self.target.begin(here, now_ns)
         self.led.begin(here, now_ns)
 
     def steps(self, here: Array, now_ns: int, is_joining: bool) -> Array | None:
-        """Steps (T, V) to where the device leads, within the range and the velocity of the limits;
-        None where the arm waits."""
+        """Steps (T, V) towards the operator's target, within the range and the velocity limits;
+        None while the arm waits."""
         led, operator = self.led, self.operator
         velocity = led.share(now_ns) * led.velocity
         if is_joining and np.any(np.abs(self.target.away(here, now_ns)) > MET):
@@ -86,13 +86,13 @@ class ArmByHand:
 
 
 class Takeover:
-    """Says whose turn it is, and makes the operator's chunks.
+    """Decides who controls the robot, and makes the operator's chunks.
 
-    The policy moves the robot until somebody takes over. Then the arm comes to rest, and once the
-    devices of all arms that have one are heard, and a leader has met its arm, the operator moves
-    it. A device that falls silent is joined anew. After the operator has handed back the policy
-    goes on from rest, with what it makes of observations from then on; so it does after a way
-    home. Belongs to the callbacks; who calls brings the clock.
+    The policy controls the robot until somebody takes over. Then the arm comes to rest, and once
+    the devices of all arms that have one are received, and a leader arm matches its arm, the
+    operator controls it. A device that falls silent is matched again. After the hand-back the
+    policy continues from rest, with chunks of observations made since; likewise after homing.
+    Belongs to the callbacks; the caller passes the time.
     """
 
     def __init__(self, robot: RobotConfig) -> None:
@@ -111,47 +111,53 @@ class Takeover:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether a device was moved by so much that it takes over."""
+        """Whether a device was moved far enough to take over."""
         return self.control is Control.POLICY and any(arm.is_moved for arm in self.arms)
 
     def take_over(self) -> None:
-        """The operator's turn begins, with a handover."""
+        """Begin the operator's turn, with the transition to rest."""
         self.control, self._has_begun = Control.HANDOVER, False
         self.hint = "the arm comes to rest"
 
     def go_home(self) -> None:
-        """The way home begins once the arm is at rest."""
+        """Begin homing, once the arm is at rest."""
         self.control, self._has_begun = Control.HOME, False
         self.hint = "the arm comes to rest"
 
     def hand_back(self) -> None:
-        """The policy's turn begins once the arm is at rest."""
+        """Return control to the policy, once the arm is at rest."""
         self.control, self.hint = Control.POLICY, ""
         self._policy_from_ns = None
         for arm in self.arms:
             arm.target.rest()
 
     def reset(self) -> None:
-        """The policy moves the robot, from whatever it has seen."""
+        """Give control to the policy at once, whatever its observations."""
         self.hand_back()
         self._policy_from_ns = LONG_AGO_NS
 
     def look(self, is_at_rest: bool, now_ns: int) -> None:
-        """Whether the arm is at rest now."""
+        """Advance the transitions; `is_at_rest` tells whether the arm is at rest."""
         if self._policy_from_ns is None and is_at_rest:
             self._policy_from_ns = now_ns
 
     def lets(self, stamp_ns: int) -> bool:
-        """Whether a chunk of the policy, made of an observation at a time, counts now: not while
-        the operator moves the robot or it comes to rest, nor with what was seen before."""
+        """Whether a policy's chunk of an observation at `stamp_ns` is executed now: not during the
+        operator's turn or a transition, nor from an observation made before it ended."""
         from_ns = self._policy_from_ns
         return self.control is Control.POLICY and from_ns is not None and stamp_ns >= from_ns
 
     def chunk(
         self, here: Mapping[str, Array], is_at_rest: bool, now_ns: int, era: int
     ) -> Chunk | None:
-        """The operator's next chunk, where the arms are at values (V,) by the names of the signals
-        that chunks hold; None while there is nothing to follow."""
+        """The operator's next chunk; None while there is nothing to follow.
+
+        Args:
+            here: Value (V,) of each arm by the name of the signal that chunks hold.
+            is_at_rest: Whether the arms are at rest.
+            now_ns: The present time in ns.
+            era: The executor's era, which the chunk gets.
+        """
         if not self.control.is_of_operator:
             return None
         if silent := next((arm for arm in self.arms if arm.is_silent(now_ns)), None):
@@ -175,8 +181,15 @@ class Takeover:
         now_ns: int,
         era: int,
     ) -> Chunk | None:
-        """The next chunk of the way home, from values (V,) to a goal as in `home_values`; None
-        before it begins."""
+        """The next chunk of homing; None before it begins.
+
+        Args:
+            here: Value (V,) of each arm by the name of the signal that chunks hold.
+            goal: Home of each arm, as from `home_values`.
+            is_at_rest: Whether the arms are at rest.
+            now_ns: The present time in ns.
+            era: The executor's era, which the chunk gets.
+        """
         if not self._has_begun:
             if not is_at_rest:
                 return None

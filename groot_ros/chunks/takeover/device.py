@@ -1,4 +1,4 @@
-"""What the messages of an operator's device say, looked at before anything follows them."""
+"""Validation of the messages of an operator's device."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ LARGEST = 1e3
 
 
 class Device:
-    """One topic of an operator; what it says goes to `taken`. Belongs to the callbacks."""
+    """One topic of an operator; its valid values are passed to `taken`. Belongs to the
+    callbacks."""
 
     def __init__(self, label: Label, base_frame: str, taken: Callable[[Any], None]) -> None:
         self.topic = label.topic
@@ -42,11 +43,11 @@ class Device:
 
     @property
     def kind(self) -> str:
-        """The name of the type as in robot files."""
+        """The name of the message type as in robot files."""
         return self._type.name
 
     def receive(self, message: Any, now_ns: int) -> None:
-        """A message has come."""
+        """Take a message that arrived at `now_ns`."""
         try:
             self.problem = self._late(message, now_ns)
             found = None if self.problem else self._type.read(message, self._base_frame)
@@ -93,8 +94,8 @@ class Device:
 
 
 def device_type(label: Label) -> tuple[str, LabelType]:
-    """The message type of a device and what reads it: the one that its label names, or the first
-    that can hold what it says."""
+    """The message type of a device and its reader: the type that its label names, or the first
+    that can hold the label's signal."""
     types = {n: kind for n, kind in label_types(label).items() if "/action/" not in n}
     if isinstance(label, GripLabel) and label.joint and JOINT_STATE in types:
         return JOINT_STATE, types[JOINT_STATE]

@@ -1,4 +1,4 @@
-"""The way home: chunks that lead the arms to the places that their robot file names."""
+"""Homing: chunks that lead the arms to the home positions of their robot file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NEAR, PATIENCE_S = 3e-3, 3.0
 
 
 def home_values(robot: RobotConfig, reach: AnyReach | None, commanded: Array) -> dict[str, Array]:
-    """Where home is by the names of the signals that chunks hold, without arms that have none;
-    the robot is commanded to a value (V,)."""
+    """The home of each arm that has one, by the name of the signal that chunks hold, where the
+    robot is commanded to a value (V,)."""
     places = places_of(robot)
     commanded = commanded.copy()
     homes = {name: arm.home for name, arm in robot.named_arms.items() if arm.home}
@@ -39,9 +39,9 @@ def home_values(robot: RobotConfig, reach: AnyReach | None, commanded: Array) ->
 
 
 class Homing:
-    """Leads all arms that have a home there, at the same time, each no faster than its `speed`.
+    """Leads all arms that have a home to it at the same time, each at its `speed` at most.
 
-    Belongs to the callbacks; who calls brings the clock.
+    Belongs to the callbacks; the caller passes the time.
     """
 
     def __init__(self, robot: RobotConfig) -> None:
@@ -57,7 +57,7 @@ class Homing:
         }
 
     def begin(self, here: Mapping[str, Array], now_ns: int) -> None:
-        """The arms are led from now on, from values (V,) by the names of their signals."""
+        """Begin from values (V,) by signal name."""
         self._nearest, self._nearest_ns = np.inf, now_ns
         for arm in self.arms.values():
             arm.begin(here[arm.signal.name], now_ns)
@@ -65,7 +65,7 @@ class Homing:
     def chunk(
         self, here: Mapping[str, Array], goal: Mapping[str, Array], now_ns: int, era: int
     ) -> Chunk:
-        """The next chunk from where the arms are (V,); those without a home stay there."""
+        """The next chunk from the present values (V,) by signal name; arms without a home stay."""
         values: dict[SignalSpec, Array] = {}
         for name, value in here.items():
             signal = replace(self._robot.arm_of(name).output.signal, name=name)
@@ -80,11 +80,12 @@ class Homing:
         return Chunk(now_ns, round(STEP_S * 1e9), era, signals=signals)
 
     def is_home(self, here: Mapping[str, Array], goal: Mapping[str, Array]) -> bool:
-        """Whether all arms, which are here (V,), are at the goal (V,)."""
+        """Whether all arms at `here` (V,) have reached the goal (V,)."""
         return self._away(here, goal) <= NEAR
 
     def stays_away(self, here: Mapping[str, Array], goal: Mapping[str, Array], now_ns: int) -> str:
-        """Why nobody needs to wait any longer, in words; empty while the arms (V,) come nearer."""
+        """Why homing is given up, in words: the arms (V,) no longer approach the goal; empty while
+        they do."""
         away = self._away(here, goal)
         if away < self._nearest - NEAR / 10:
             self._nearest, self._nearest_ns = away, now_ns

@@ -1,4 +1,4 @@
-"""Leading one arm to where somebody wants it, in chunks that go on from each other."""
+"""Leading one arm to a target in overlapping chunks, each of which continues the last."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ RAMP_S, FIRST_SHARE = 0.6, 0.05
 
 @dataclass(frozen=True)
 class Way:
-    """Along a displacement w (D,) from a start (V,) as w (1 - exp(-t / tau)), which begins with
-    the velocity w / tau and ends at rest."""
+    """An exponential approach: displacement w (D,) from a start (V,) as w (1 - exp(-t / tau)),
+    which begins with the velocity w / tau and ends at rest."""
 
     start: Array
     way: Array
     tau_s: float
 
     def values(self, space: Space, times_s: NDArray[np.floating[Any]]) -> Array:
-        """Values (T, V) at times (T,)."""
+        """Values (T, V) at times (T,) in s."""
         shares = 1.0 - np.exp(-times_s / self.tau_s)
         return space.displace(self.start, shares[:, None] * self.way)
 
 
 class LedArm:
-    """An arm that is led; `velocity` (G,) is the largest.
+    """An arm that is led to targets; `velocity` (G,) is the largest.
 
-    Steps go on from the last ones: were each begun where the arm is by now, which is behind by
-    the time of a fade, the fades would swing.
+    Each chunk continues the steps of the last one: begun at the present state instead, which lags
+    by the duration of a fade, the fades would oscillate.
     """
 
     def __init__(self, arm: RobotConfig, name: str) -> None:
@@ -55,27 +55,27 @@ class LedArm:
         self.velocity = FASTEST * self._bounds.velocity
 
     def distance(self, here: Array, there: Array) -> float:
-        """How far (m, rad) it is from one value (V,) to another, by what is farthest."""
+        """The largest distance (m, rad) between the parts of two values (V,)."""
         return float(self._space.lengths(self._space.difference(there, here)).max())
 
     def begin(self, here: Array, now_ns: int) -> None:
-        """It is led from now on, from where it is (V,)."""
+        """Begin leading from a value (V,)."""
         still = np.zeros_like(self._space.difference(here, here))
         self._led, self._led_ns, self._begun_ns = Way(here, still, TAU_S), now_ns, now_ns
 
     def share(self, now_ns: int) -> float:
-        """Of the velocity that it may have by now. From rest: what runs away from a fade that
-        begins is caught up with faster than it is."""
+        """The fraction of the velocity that is allowed now, which rises from rest: a target that
+        moves away from a fade is approached faster than it moves."""
         since_s = max(0.0, (now_ns - self._begun_ns) / 1e9)
         return min(1.0, FIRST_SHARE + since_s / RAMP_S)
 
     def steps(self, start: Array, target: Array, velocity: Array, now_ns: int) -> Array:
-        """Steps (STEPS, V) from a `start` to a target (V,), no faster than (G,)."""
+        """Steps (STEPS, V) from a start to a target (V,), no faster than the velocity (G,)."""
         self._led, self._led_ns = self._way(start, self._inside(target), velocity), now_ns
         return self._led.values(self._space, np.arange(STEPS) * STEP_S)
 
     def start(self, here: Array, now_ns: int) -> Array:
-        """Where the last steps lead to by now, but not far ahead of the arm."""
+        """The value (V,) that the last steps have reached by now, but not far ahead of the arm."""
         passed_s = min(max(0.0, (now_ns - self._led_ns) / 1e9), 2 * STEP_S)
         due = self._led.values(self._space, np.array([passed_s], dtype=np.float64))[0]
         way = self._space.difference(due, here)

@@ -1,4 +1,4 @@
-"""Where an operator's device leads the arm: a hand's pose, a twist, or a leader's joints."""
+"""Targets of an operator's device: a hand's pose, a twist, or the joints of a leader arm."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ CONJUGATE = np.array([1.0, -1.0, -1.0, -1.0])
 
 
 class Target(Protocol):
-    """Where one arm shall go; values are of the signal that its chunks hold."""
+    """The target of one arm; values are of the signal that its chunks hold."""
 
     def take(self, found: Any) -> None:
-        """What a message says, as `LabelType.read` gives it: a pose (7,), joints (J,) and so on,
-        finite."""
+        """Take a finite value of a message, as `LabelType.read` returns it: a pose (7,), joints
+        (J,) and so on."""
 
     def begin(self, here: Array, now_ns: int) -> None:
-        """The operator leads from now on, the arm is here (V,)."""
+        """Begin the operator's control of the arm at value `here` (V,)."""
 
     def at(self, here: Array, now_ns: int) -> Array | None:
-        """Where to (V,); None while nobody knows."""
+        """The target (V,); None while it is not known."""
 
     def away(self, here: Array, now_ns: int) -> Array:
-        """How far (D,) the device is from the arm where it has to come to it; zeros where it leads
-        from wherever it is."""
+        """Displacement (D,) of the device from the arm where they have to match; zeros for devices
+        that lead from any position."""
 
     @property
     def moved(self) -> float:
         """How far or how fast the device was moved while it did not lead (m, m/s or rad)."""
 
     def rest(self) -> None:
-        """The policy leads: `moved` counts from here."""
+        """Restart the measurement of `moved`, while the policy leads."""
 
 
 class HandPose:
-    """The arm's hand moves as the operator's does from where each of them is as it begins."""
+    """The hand follows the relative motion of the operator's hand since the beginning."""
 
     def __init__(self) -> None:
         self._space = PoseSpace()
@@ -99,7 +99,7 @@ class HandPose:
 
 
 class HandTwist:
-    """The hand moves along a twist, which leads a target ahead of it."""
+    """The hand follows a twist, which moves a target ahead of it."""
 
     def __init__(self, velocity: Array) -> None:
         """`velocity` (2,) is the largest that the limits allow, linear and angular."""
@@ -141,7 +141,7 @@ class HandTwist:
 
 
 class LeaderJoints:
-    """The arm's joints go where those of the leader are, or where its trajectory is by now."""
+    """The joints follow those of a leader arm, or the present point of its trajectory."""
 
     def __init__(self, count: int) -> None:
         self._newest: Array = np.full(count, np.nan)
@@ -158,7 +158,7 @@ class LeaderJoints:
             self._rested = self._newest
 
     def begin(self, here: Array, now_ns: int) -> None:
-        """It leads by where it is, the arm is here (V,)."""
+        """Begin with the leader's present joints and the arm's (J,)."""
 
     def at(self, here: Array, now_ns: int) -> Array | None:
         return self._known(here, now_ns)
@@ -190,7 +190,7 @@ class LeaderJoints:
 
 
 def make_target(operator: Operator, device_type: str, velocity: Array) -> Target:
-    """Where a device of a type (`LabelType.name`) leads; `velocity` (G,) is the largest."""
+    """The target of a device by its type (`LabelType.name`); `velocity` (G,) is the largest."""
     motion = operator.motion
     if isinstance(motion, JointLabel):
         return LeaderJoints(len(motion.joints))

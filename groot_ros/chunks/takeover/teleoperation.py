@@ -1,4 +1,4 @@
-"""An operator's turn at the executor: taken, given back, and what moves the robot meanwhile."""
+"""Takeover at the executor: requests, refusals, and the execution of the operator's chunks."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ FIRST_ID = 1 << 62
 class ExecutorAccess:
     """What teleoperation uses of the executor.
 
-    `guard` is held while `motion` is looked at or changed; `execute` takes a chunk, or says why
-    not; `measured` is where the robot is, NotReady where nobody knows; `reach` is as in
-    `fit_ahead`; `clock` tells the time in ns.
+    `guard` is held while `motion` is read or changed; `execute` executes a chunk and returns the
+    reason where it is refused; `measured` returns the measured value, NotReady where it is not
+    known; `reach` is as in `fit_ahead`; `clock` returns the time in ns.
     """
 
     motion: ChunkExecutor
@@ -59,10 +59,10 @@ class _Where:
 
 
 class Teleoperation:
-    """Takes over and hands back, and lets the operator's chunks be executed meanwhile; sends the
-    robot home likewise.
+    """Takes over and hands back, and has the operator's chunks executed in between; homing
+    likewise.
 
-    Belongs to the callbacks, which come one after the other.
+    Belongs to the callbacks, which run one after the other.
     """
 
     def __init__(self, robot: RobotConfig, executor: ExecutorAccess) -> None:
@@ -72,13 +72,13 @@ class Teleoperation:
 
     @property
     def sentence(self) -> str:
-        """Whose turn it is, and why the operator does not lead yet."""
+        """Who controls the robot, and why the operator does not yet."""
         takeover = self.takeover
         hint = f": {takeover.hint}" if takeover.hint else ""
         return f"{takeover.control.value}{hint}"
 
     def take_over(self) -> str | None:
-        """The operator's turn begins; why not."""
+        """Begin the operator's turn; the reason where it is refused."""
         takeover = self.takeover
         if not takeover.arms:
             wanted = self._robot.each_arm[0].output.signal.name
@@ -94,7 +94,7 @@ class Teleoperation:
         return None
 
     def go_home(self) -> str | None:
-        """The way to the home of the robot file begins; why not."""
+        """Begin homing to the robot file's home; the reason where it is refused."""
         takeover = self.takeover
         if not takeover.homing.arms:
             return (
@@ -117,7 +117,7 @@ class Teleoperation:
         return refused
 
     def hand_back(self) -> str | None:
-        """The policy's turn begins; why not."""
+        """Return control to the policy; the reason where it is refused."""
         if self.takeover.control is Control.POLICY:
             return "not handed back: the policy moves the robot already"
         with self._executor.guard:
@@ -133,7 +133,7 @@ class Teleoperation:
         motion.cancel(self._executor.following.interrupt(), now_ns)
 
     def lets(self, stamp_ns: int) -> bool:
-        """Whether a chunk of the policy, made of an observation at a time, counts now."""
+        """Whether a policy's chunk of an observation at `stamp_ns` is executed now."""
         self._look()
         return self.takeover.lets(stamp_ns)
 
@@ -143,8 +143,8 @@ class Teleoperation:
         self.takeover.look(is_at_rest, self._executor.clock())
 
     def step(self) -> str | None:
-        """Let the operator's next chunk be executed, once every STEP_S; why a device that was
-        moved has not taken over."""
+        """Have the operator's next chunk executed, once every STEP_S; why a device that was moved
+        has not taken over, else None."""
         self._look()
         with self._executor.guard:
             waits = self._executor.motion.stops.blocked

@@ -1,4 +1,4 @@
-"""Whose turn it is to move the robot."""
+"""Who controls the robot."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import Enum
 
 
 class Control(Enum):
-    """Whose chunks move the robot, or that it goes home; the names stand in `executor/state` and
-    in datasets."""
+    """Whose chunks are executed, or homing; the names are those in `executor/state` and in
+    datasets."""
 
     POLICY = "policy"
     HANDOVER = "handover"
@@ -16,5 +16,5 @@ class Control(Enum):
 
     @property
     def is_of_operator(self) -> bool:
-        """Whether somebody has taken over, led by the device already or not yet."""
+        """Whether the operator has taken over, already leading or not."""
         return self in (Control.HANDOVER, Control.OPERATOR)
