@@ -14,6 +14,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from groot_ros.data.datasets.frame_numbers import frames_from, is_timed
 from groot_ros.errors import UserError
 
 Picture = NDArray[np.uint8]
@@ -85,21 +86,24 @@ def read_video_info(path: Path) -> VideoInfo:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            times = sorted(
-                float(packet.pts * packet.time_base)
-                for packet in container.demux(stream)
-                if packet.pts is not None and packet.time_base is not None
-            )
+            fps = float(stream.average_rate or 0)
             return VideoInfo(
                 codec=stream.codec_context.name,
                 width=stream.width,
                 height=stream.height,
-                fps=float(stream.average_rate or 0),
-                times_s=tuple(times),
+                fps=fps,
+                times_s=tuple(_times_s(container, stream, fps)),
                 tick_s=float(stream.time_base or 0),
             )
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be read: {error}") from error
+
+
+def _times_s(container: Any, stream: Any, fps: float) -> list[float]:
+    packets = (packet for packet in container.demux(stream) if packet.size)
+    if is_timed(container):
+        return sorted(float(p.pts * p.time_base) for p in packets if p.pts is not None)
+    return [number / fps for number, _ in enumerate(packets)] if fps else []
 
 
 def read_pictures(
@@ -113,11 +117,10 @@ def read_pictures(
         with av.open(str(path)) as container:
             stream: Any = container.streams.video[0]
             stream.thread_count = 1
-            if first:
-                container.seek(int(first / fps / stream.time_base), stream=stream)
-            frames = (f for f in container.decode(stream) if not first or _is_due(f, first, fps))
-            for frame in islice(frames, count):
-                yield frame.to_ndarray(format="rgb24")
+            frames = frames_from(container, stream, first, fps)
+            due = (frame for number, frame in frames if number >= first)
+            for frame in islice(due, count):
+                yield _rgb(frame)
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"video {path} cannot be decoded: {error}") from error
 
@@ -132,18 +135,14 @@ def read_chosen(path: Path, indices: Sequence[int], fps: float) -> list[Picture]
 
 
 def _sought(container: Any, index: int, fps: float) -> Picture:
-    stream = container.streams.video[0]
-    container.seek(int(index / fps / stream.time_base), stream=stream)
-    for frame in container.decode(stream):
-        if _is_due(frame, index, fps):
-            found: Picture = frame.to_ndarray(format="rgb24")
-            return found
+    for number, frame in frames_from(container, container.streams.video[0], index, fps):
+        if number >= index:
+            return _rgb(frame)
     raise UserError(f"video {container.name} has no frame {index}")
 
 
-def _is_due(frame: av.VideoFrame, index: int, fps: float) -> bool:
-    """Whether a frame is number `index` or a later one."""
-    return frame.time is not None and frame.time > (index - 0.5) / fps
+def _rgb(frame: av.VideoFrame) -> Picture:
+    return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
 def psnr_db(picture: Picture, reference: Picture) -> float:

@@ -6,19 +6,30 @@ import errno
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 
 from groot_ros.data.datasets.clips import Clip
+from groot_ros.data.datasets.frame_numbers import frames_from, is_timed
 from groot_ros.data.datasets.scheduling import unhurried
 from groot_ros.data.datasets.video import GROUP_OF_PICTURES, OPTIONS
 from groot_ros.errors import UserError
 
-ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+ENCODERS = {
+    **{"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9"},
+    **{"mpeg4": "mpeg4", "mpeg2video": "mpeg2video", "mjpeg": "mjpeg"},
+}
 # About as good as our own videos; a scale of its own for each encoder.
-QUALITY = {"libx264": OPTIONS, "libx265": {"crf": "18"}, "libsvtav1": {"crf": "20", "preset": "8"}}
+QUALITY = {
+    "libx264": OPTIONS,
+    "libx265": {"crf": "18"},
+    "libsvtav1": {"crf": "20", "preset": "8"},
+    "libvpx-vp9": {"crf": "20", "b": "0"},
+    **dict.fromkeys(("mpeg4", "mpeg2video", "mjpeg"), {"qmin": "1", "qmax": "3"}),
+}
 
 
 def cut_video(clip: Clip, target: Path) -> bool:
@@ -42,6 +53,8 @@ def cut_video(clip: Clip, target: Path) -> bool:
 
 def _copy(clip: Clip, target: Path) -> bool:
     with av.open(str(clip.path)) as container:
+        if not is_timed(container):
+            return False
         stream: Any = container.streams.video[0]
         packets = list(_packets(container, stream, clip))
         if len(packets) != clip.frames or not _stand_alone(packets):
@@ -59,7 +72,7 @@ def _copy(clip: Clip, target: Path) -> bool:
 
 
 def _packets(container: Any, stream: Any, clip: Clip) -> Iterator[Any]:
-    _seek(container, stream, clip)
+    container.seek(int(clip.first / clip.fps / stream.time_base), stream=stream)
     end_s = (clip.first + clip.frames) / clip.fps
     for packet in container.demux(stream):
         if packet.pts is None:
@@ -110,18 +123,9 @@ def _encode(clip: Clip, target: Path) -> None:
 
 
 def _frames(container: Any, stream: Any, clip: Clip) -> Iterator[Any]:
-    _seek(container, stream, clip)
-    seen = 0
-    for frame in container.decode(stream):
-        if _holds(clip, frame.time):
-            seen += 1
-            yield frame
-        if seen == clip.frames:
-            return
-
-
-def _seek(container: Any, stream: Any, clip: Clip) -> None:
-    container.seek(int(clip.first / clip.fps / stream.time_base), stream=stream)
+    frames = frames_from(container, stream, clip.first, clip.fps)
+    own = range(clip.first, clip.first + clip.frames)
+    return islice((frame for number, frame in frames if number in own), clip.frames)
 
 
 def _holds(clip: Clip, time_s: float) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from groot_ros.data.datasets.clips import Clip, Stills
+from groot_ros.data.datasets.frame_numbers import frames_from, is_timed
 from groot_ros.errors import UserError
 
 Picture = NDArray[np.uint8]
@@ -30,22 +33,19 @@ class VideoFile:
         except (av.FFmpegError, IndexError, OSError) as error:
             raise UserError(f"video {path} cannot be read: {error}") from error
         stream.thread_count = 1
-        self._stream = stream
-        self._ticks = 1 / (stream.average_rate * stream.time_base)
-        self._decoded: Any = iter(())
-        self._next = 0
+        self._stream, self._fps = stream, float(stream.average_rate)
+        self._decoded: Iterator[tuple[int, av.VideoFrame]] = iter(())
+        self._next: int | None = None
+        # How far on it is quicker to decode than to search; what has no times is not searched.
+        self._ahead = 2 if is_timed(self._container) else sys.maxsize
 
     def frame(self, index: int) -> dict[int, av.VideoFrame]:
         """Frame `index` and those that had to be decoded before it, by index."""
-        if not self._next <= index <= self._next + 2:
-            self._container.seek(round(index * self._ticks), stream=self._stream)
-            self._decoded = self._container.decode(self._stream)
-        elif self._next == 0:
-            self._decoded = self._container.decode(self._stream)
+        if self._next is None or not self._next <= index <= self._next + self._ahead:
+            self._decoded = frames_from(self._container, self._stream, index, self._fps)
         frames: dict[int, av.VideoFrame] = {}
         try:
-            for decoded in self._decoded:
-                found = round(decoded.pts / self._ticks)
+            for found, decoded in self._decoded:
                 frames[found] = decoded
                 self._next = found + 1
                 if found >= index:
