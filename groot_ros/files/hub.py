@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -102,27 +103,39 @@ def shown_name(folder: Path) -> str:
     return ("hf://datasets/" if kind == "datasets" else "hf://") + repo.replace("--", "/", 1)
 
 
-def push_folder(
-    folder: Path, repo: str, kind: Kind, card: str, *, is_private: bool, left_out: Sequence[str]
-) -> str:
-    """Upload a folder as `owner/name` with a card; the address of its page.
+def open_page(repo: str, kind: Kind, *, is_private: bool) -> str:
+    """The address of the page of `owner/name`, made where there is none.
 
-    A card that the folder has itself is kept. `left_out` are patterns of names. UserError says
-    what is missing, or that what is to be private is public.
+    UserError says why it cannot be written to, or that what is to be private is public.
     """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise UserError(f"{repo!r} is no name at the hub, expected owner/name")
-    from huggingface_hub import HfApi, errors
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+    from huggingface_hub import HfApi
 
     api = HfApi()
-    try:
+    with _writing_to(repo):
         page = api.create_repo(repo, repo_type=kind, private=is_private, exist_ok=True)
         if is_private and not api.repo_info(repo, repo_type=kind).private:
             raise UserError(
                 f"{repo} is there already and public: make it private at its page, or take "
                 "another name"
             )
+    return str(page)
+
+
+def push_folder(
+    folder: Path, repo: str, kind: Kind, card: str, *, is_private: bool, left_out: Sequence[str]
+) -> str:
+    """Upload a folder as `owner/name` with a card; the address of its page.
+
+    A card that the folder has itself is kept. `left_out` are patterns of names. UserError as for
+    `open_page`.
+    """
+    page = open_page(repo, kind, is_private=is_private)
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    with _writing_to(repo):
         if not (folder / "README.md").exists():
             api.upload_file(
                 path_or_fileobj=card.encode(),
@@ -138,6 +151,17 @@ def push_folder(
             commit_message=f"Upload {folder.resolve().name}",
             ignore_patterns=list(left_out),
         )
+    return page
+
+
+@contextmanager
+def _writing_to(repo: str) -> Iterator[None]:
+    """What the hub answers becomes a sentence."""
+    from huggingface_hub import errors
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+    try:
+        yield
     except errors.HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
@@ -150,4 +174,3 @@ def push_folder(
         raise UserError(
             f"{repo} cannot be written, the hub cannot be reached: {_first_line(error)}"
         ) from None
-    return str(page)

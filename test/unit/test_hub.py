@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+import lerobot_dataset as lerobot
 import pytest
 import yaml
 from droid_folder import write_droid
 from hub_server import HubServer
+from training_options import options
 
 from groot_ros.codecs.catalog import find_codec
 from groot_ros.files.hub import shown_name, storage_of
@@ -130,6 +132,29 @@ def test_what_is_not_there_is_one_sentence(hub: HubServer, tmp_path: Path) -> No
         assert code == 2 and sentence in errors
 
 
+def test_a_training_ends_at_the_hub(tmp_path: Path) -> None:
+    dataset = lerobot.write(tmp_path / "so101", lerobot.Flavour(names=lerobot.JOINTS))
+    (home := tmp_path / "home").mkdir()
+    steps = {"num_train_steps": 1, "save_steps": 1}
+    config = options(dataset, home, "run", **steps, modality_config=str(home / "codec.yaml"))
+    (home / "train.yaml").write_text(yaml.safe_dump(config))
+    draft = ["codec", "draft", "--dataset", str(dataset), "--robot", "so101"]
+    commands = [
+        [*draft, "--output", str(home / "codec.yaml")],
+        ["train", "--config", str(home / "train.yaml"), "--push", "me/trained"],
+    ]
+    hub = HubServer(tmp_path)
+    try:
+        _, (code, said, errors) = groot_ros(hub.url, home, *commands)
+        assert code == 0, errors
+    finally:
+        hub.close()
+    assert f"wrote {hub.url}/me/trained" in said
+    pushed = hub.pushed["me/trained"]
+    assert "checkpoints_dir:=hf://me/trained" in pushed["README.md"].decode()
+    assert "config.json" in pushed and "optimizer.pt" not in pushed
+
+
 def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -145,7 +170,13 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     try:
         home, command = tmp_path / "home", ["push", str(small), "me/new", "--evaluation"]
         commands = [[*command, str(small)], *[[*command, str(results)]] * 2]
-        without, refused, done = groot_ros(hub.url, home, *commands, tokens=["", "", "secret"])
+        training = ["train", f"--input_path={tmp_path / 'none'}", "--push=me/trained"]
+        asked = [*commands, training]
+        without, refused, done, early = groot_ros(
+            hub.url, home, *asked, tokens=["", "", "secret", ""]
+        )
+        # Before there is a training, though the mistake is not its only one.
+        assert early[0] == 2 and "does not let you write to me/trained" in early[2]
         assert without[0] == 2 and "has no evaluation.json: give the folder" in without[2]
         assert refused[0] == 2
         assert "does not let you write to me/new: log in" in refused[2]

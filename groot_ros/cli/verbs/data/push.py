@@ -29,37 +29,34 @@ class Options:
 
 
 def run(options: Options) -> Ending:
+    from groot_ros.cli.pushing import push_checkpoint
     from groot_ros.data.datasets.reader import is_dataset
-    from groot_ros.data.review.card import checkpoint_card, dataset_card
-    from groot_ros.files.hub import Kind, push_folder
-    from groot_ros.model.checkpoint.folder import CheckpointFolder
+    from groot_ros.data.review.card import dataset_card
+    from groot_ros.files.hub import push_folder
     from groot_ros.policies.checkpoint.folder import find_checkpoint
-    from groot_ros.training.checkpoints import STATE_FILES
 
-    kind: Kind = "dataset" if is_dataset(options.path) else "model"
-    if kind == "dataset":
+    if is_dataset(options.path):
         if options.evaluation:
             raise UserError(f"--evaluation is of a checkpoint and {options.path} is a dataset")
-        folder, card = options.path, dataset_card(options.path, options.repo)
-        left_out: tuple[str, ...] = ()
-    else:
-        folder = find_checkpoint(options.path)
-        card = checkpoint_card(
-            options.repo, CheckpointFolder(folder).metadata, _evaluation(options, folder)
+        card = dataset_card(options.path, options.repo)
+        page = push_folder(
+            options.path, options.repo, "dataset", card, is_private=options.private, left_out=()
         )
-        left_out = STATE_FILES
-    page = push_folder(
-        folder, options.repo, kind, card, is_private=options.private, left_out=left_out
-    )
-    prefix = "hf://datasets/" if kind == "dataset" else "hf://"
+        prefix = "hf://datasets/"
+    else:
+        folder, evaluation = find_checkpoint(options.path), _evaluation(options)
+        page = push_checkpoint(
+            folder, options.repo, is_private=options.private, evaluation=evaluation
+        )
+        prefix = "hf://"
     return Ending(
-        facts={"url": str(page)},
+        facts={"url": page},
         said=[f"wrote {page}"],
         next={"look at it": f"groot-ros inspect {prefix}{options.repo}"},
     )
 
 
-def _evaluation(options: Options, checkpoint: Path) -> Path:
+def _evaluation(options: Options) -> Path | None:
     """The folder whose results the card tells; UserError for one without any."""
     from groot_ros.data.review.card import EVALUATION
 
@@ -68,7 +65,7 @@ def _evaluation(options: Options, checkpoint: Path) -> Path:
             f"{options.evaluation} has no {EVALUATION}: give the folder that groot-ros evaluate "
             "wrote, its --output"
         )
-    return options.evaluation or checkpoint
+    return options.evaluation
 
 
 COMMAND = Command(

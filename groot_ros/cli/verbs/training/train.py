@@ -22,6 +22,12 @@ class Options:
     """Of `groot-ros train`: what a file says, and what was given over it."""
 
     config: Path | None = option("options by name", default=None, metavar="FILE.yaml")
+    push: str = option(
+        "give the trained checkpoint to the Hugging Face Hub, as groot-ros push does; whether it "
+        "takes it is asked before the training",
+        default="",
+        metavar="OWNER/NAME",
+    )
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -39,23 +45,43 @@ def read(cls: type[Options], namespace: argparse.Namespace) -> Options:
 def run(options: Options) -> int | Ending:
     file = read_yaml(options.config) if options.config else {}
     config = make_config({**file, **options.given})
+    from groot_ros.files.hub import open_page
     from groot_ros.training.run import train
     from groot_ros.viewer.training_run import REPORT
 
+    is_first = os.environ.get("RANK", "0") == "0"
+    if options.push and is_first:
+        open_page(options.push, "model", is_private=False)
     checkpoint = train(config)
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first:
         return 0
     report = config.run_path / REPORT
     datasets = " ".join(quoted(path) for path, _, _ in config.inputs)
     return Ending(
         made=[checkpoint, report],
-        said=[f"wrote {checkpoint}", f"its curves and predictions: {report}"],
+        said=[
+            f"wrote {checkpoint}",
+            f"its curves and predictions: {report}",
+            *_pushed(options.push, checkpoint, config),
+        ],
         next={
             "look at it": f"groot-ros view {quoted(config.run_path)}",
             "compare it": f"groot-ros evaluate --open-loop --checkpoint {quoted(checkpoint)} "
             f"--dataset {datasets}",
         },
     )
+
+
+def _pushed(repo: str, checkpoint: Path, config: TrainConfig) -> list[str]:
+    """What to say of a checkpoint at the hub, which one of half a training does not get to."""
+    from groot_ros.cli.pushing import push_checkpoint
+    from groot_ros.policies.checkpoint.folder import checkpoint_steps
+
+    if not repo:
+        return []
+    if max(checkpoint_steps(config.run_path)) < config.num_train_steps:
+        return [f"not given to {repo} before all of {config.num_train_steps} steps are trained"]
+    return [f"wrote {push_checkpoint(checkpoint, repo)}"]
 
 
 COMMAND = Command(
