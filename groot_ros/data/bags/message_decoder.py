@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from functools import cache, lru_cache
 from typing import Any
 
 import zstandard
@@ -24,6 +25,8 @@ _IDL_HEAD = "IDL: "
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # Slices of a view are no copies, but take longer to make than those of few bytes.
 _VIEWED_BYTES = 2**12
+# Whose decoders are kept.
+MOST_DEFINITIONS = 256
 
 Decode = Callable[[bytes | memoryview], Any]
 
@@ -37,16 +40,13 @@ class MessageDecoder:
 
     def __init__(self) -> None:
         self._decoders: dict[Stream, Decode] = {}
-        # The parts of a split bag repeat their definitions.
-        self._by_definition: dict[tuple[str, ...], Decode] = {}
 
     def prepare(self, stream: Stream) -> Decode:
         """The function that decodes a stream's messages; Undecodable when there is none."""
         if stream not in self._decoders:
-            key = stream.type_name, stream.encoding, stream.schema_encoding, stream.schema
-            if key not in self._by_definition:
-                self._by_definition[key] = _decoder(stream)
-            self._decoders[stream] = self._by_definition[key]
+            self._decoders[stream] = _decoder(
+                replace(stream, topic="", count=0, qos="", digest="")
+            )
         return self._decoders[stream]
 
     def decode(self, stream: Stream, data: bytes) -> Any:
@@ -64,7 +64,10 @@ def is_compressed_message(stream: Stream, data: bytes) -> bool:
     return stream.encoding == "cdr" and data[:4] == _ZSTD_MAGIC
 
 
+# Bags after one another, and the parts of a split one, repeat their definitions.
+@lru_cache(maxsize=MOST_DEFINITIONS)
 def _decoder(stream: Stream) -> Decode:
+    """Of all streams with this definition; Undecodable when there is none."""
     if stream.encoding not in ENCODINGS:
         raise Undecodable(f"its messages are encoded as {stream.encoding!r}, not as cdr")
     store, name = _store(stream), stream.type_name

@@ -36,6 +36,9 @@ LEAD_S = 0.1
 """Commands are where the arm will be so much later."""
 INSTRUCTION = "pick up the red cube"
 
+shared_maker = cache(MessageMaker)
+"""One compiles what serialises each type once."""
+
 
 def position(time_s: float) -> np.ndarray:
     return np.array([0.4 + 0.05 * time_s, -0.1 + 0.02 * time_s, 0.3])
@@ -88,7 +91,7 @@ class ArmBag:
     clock_offset_s: float = 0.0
     """Added to the stamps, not to the times of arrival."""
     motion: Callable[[float], float] = lambda time_s: time_s
-    maker: MessageMaker = field(default_factory=MessageMaker)
+    maker: MessageMaker = field(default_factory=shared_maker)
 
     def stamp_ns(self, time_s: float) -> int:
         return BEGIN_NS + round((time_s + self.clock_offset_s) * NS)
@@ -139,7 +142,7 @@ def times(seconds: float, rate_hz: float) -> list[float]:
 
 def image(time_s: float, **fields: object) -> bytes:
     """An Image message of which some fields are other than they should be."""
-    maker = MessageMaker()
+    maker = shared_maker()
     values = {
         "header": maker.header(BEGIN_NS + round(time_s * NS), "exterior"),
         "height": 48,
@@ -160,7 +163,7 @@ def padded_image(time_s: float, camera: str, padding: int = 32) -> bytes:
 
 
 def compressed_image(time_s: float, camera: str, form: str = ".png") -> bytes:
-    maker = MessageMaker()
+    maker = shared_maker()
     encoded = cv2.imencode(form, cv2.cvtColor(picture(time_s, camera), cv2.COLOR_RGB2BGR))[1]
     header = maker.header(BEGIN_NS + round(time_s * NS), camera)
     return maker.make(COMPRESSED_IMAGE, header=header, format=form[1:], data=encoded.ravel())
@@ -220,7 +223,7 @@ def write_bag(
 def event(kind: int, time_s: float, instruction: str = "") -> Message:
     """An EpisodeEvent."""
     store = full_store()
-    header = MessageMaker().header(BEGIN_NS + round(time_s * NS), "")
+    header = shared_maker().header(BEGIN_NS + round(time_s * NS), "")
     message = store.types[EVENT](header, kind, "episode", instruction, "")
     data = bytes(store.serialize_cdr(message, EVENT))
     return Message("/episode_events", EVENT, time_s, data)
