@@ -42,7 +42,9 @@ AHEAD = -5
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What failed before it passed is told at the end."""
+    """What failed before it passed is told at the end. Half a million things come with the imports
+    of all tests, and none of them goes: nobody looks for garbage meanwhile."""
+    gc.disable()
     if config.pluginmanager.hasplugin("rerunfailures"):
         config.option.reportchars += "R"
         config.option.rerun_show_tracebacks = True
@@ -52,6 +54,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """For `-m fast` other files are not even imported."""
     is_other = collection_path.suffix == ".py" and mark_of(collection_path) != "fast"
     return True if is_other and config.option.markexpr == "fast" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """A file beside the ones that are asked for is not imported, which launch_testing does to see
+    whether it describes a launch."""
+    if "generate_test_description" in module_path.read_text():
+        return None
+    return pytest.Module.from_parent(parent, path=module_path)
+
+
+def pytest_collection_finish() -> None:
+    """What tests leave is collected again."""
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
