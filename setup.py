@@ -62,6 +62,8 @@ setup(
         "zstandard>=0.22",
     ],
     extras_require={
+        # Tested with 2.60.0; all machines of a cluster need the same release.
+        "ray": ["ray>=2.40,<3"],
         "serve": MODEL,
         "sim": ["daqp>=0.7", "mink>=1.0", "mujoco>=4.0"],
         "train": [*MODEL, "accelerate>=1.1", "peft>=0.17", "tensorboard>=2.16"],

@@ -8,6 +8,7 @@ from groot_ros.errors import UserError
 EXTRAS = {
     **dict.fromkeys(("safetensors", "tokenizers", "torch", "transformers"), "serve"),
     **dict.fromkeys(("accelerate", "peft", "tensorboard"), "train"),
+    "ray": "ray",
     **dict.fromkeys(("daqp", "mink", "mujoco"), "sim"),
     **dict.fromkeys(("starlette", "uvicorn"), "view"),
 }

@@ -13,6 +13,8 @@ TRIED = (3, 11), (3, 12)
 # That of ROS 2 Humble: nothing in the code is newer, but no test has run with it.
 UNTRIED = (3, 10)
 GB = 1e9
+# Extras that few want: a developer's, and a cluster's.
+UNASKED = {"test", "ray"}
 # Some pictures of each camera lie there for every subscriber; containers begin with 64 MB.
 LEAST_SHARED_MEMORY = 256e6
 # Less than a few checkpoints and a day's bags.
@@ -57,7 +59,7 @@ def _packages(packages: tuple[Installed, ...]) -> Iterator[Finding]:
             "needs: enter its environment",
             command="source env.sh",
         )
-    for extra in sorted({package.extra for package in packages} - {"test"}):
+    for extra in sorted({package.extra for package in packages} - UNASKED):
         wrong = [p for p in packages if p.extra == extra and not p.fits]
         if not wrong:
             continue

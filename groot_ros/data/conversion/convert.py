@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -21,9 +21,10 @@ from groot_ros.data.conversion.append import open_base, put_in_place, restore, s
 from groot_ros.data.conversion.assembly import Recipe, assemble
 from groot_ros.data.conversion.bag_edits import Carried
 from groot_ros.data.conversion.extract import EpisodeResult, ExtractOptions
-from groot_ros.data.conversion.jobs import Failure, Job, run_jobs
+from groot_ros.data.conversion.jobs import Done, Failure, Job, run_jobs
 from groot_ros.data.conversion.outcome import ConversionProgress, Report
-from groot_ros.data.conversion.settings import Conversion
+from groot_ros.data.conversion.ray_jobs import run_jobs_on_ray
+from groot_ros.data.conversion.settings import RAY, Conversion
 from groot_ros.data.datasets.edits import carry_edits
 from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.playback.episodes import Episode, find_episodes
@@ -195,6 +196,13 @@ class _Run:
         self._report.failures.append(failure)
         self._progress.episode(failure)
 
+    def _run_jobs(
+        self, jobs: Sequence[Job], bags: Sequence[Path], count: Callable[[int], None]
+    ) -> Iterator[Done]:
+        if self._conversion.engine == RAY:
+            return run_jobs_on_ray(jobs, bags, count)
+        return run_jobs(jobs, bags, self._conversion.workers, count)
+
     def _extract(
         self, episodes: Sequence[Episode]
     ) -> tuple[list[tuple[Path, EpisodeResult]], dict[str, str]]:
@@ -229,7 +237,7 @@ class _Run:
         bags = [bag for bag in self._read if bag in used]
         unread = [bag for bag in bags if bag not in self._fingerprints]
         count = self._progress.frames
-        for work, outcome in run_jobs(jobs, unread, self._conversion.workers, count):
+        for work, outcome in self._run_jobs(jobs, unread, count):
             if isinstance(outcome, str):
                 assert isinstance(work, Path)
                 self._fingerprints[work] = outcome

@@ -61,6 +61,8 @@ class Failure:
 
 
 Outcome = EpisodeResult | Failure
+Done = tuple[Job | Path, list[tuple[Path, Outcome]] | str]
+"""A job with its folders and results, or a bag with its fingerprint."""
 
 
 def run_job(job: Job, progress: Callable[[int], None]) -> list[tuple[Path, Outcome]]:
@@ -156,8 +158,8 @@ def _run_apart(job: Job, tell: Callable[[int], None]) -> list[tuple[Path, Outcom
 
 def run_jobs(
     jobs: Sequence[Job], bags: Sequence[Path], workers: int, progress: Callable[[int], None]
-) -> Iterator[tuple[Job | Path, list[tuple[Path, Outcome]] | str]]:
-    """Jobs with their folders and results, bags with their fingerprints, as they are ready."""
+) -> Iterator[Done]:
+    """Do jobs and read bags in processes of this machine; each is told as it is ready."""
     if workers <= 1 or not jobs:
         for job in jobs:
             yield job, run_job(job, progress)

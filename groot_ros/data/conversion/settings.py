@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from groot_ros.data.conversion.bag_edits import BagEdits
 
 CORRECTIONS = "corrections"
+PROCESSES, RAY = "processes", "ray"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ class Conversion:
     )
     format: str = option(default=DEFAULT, choices=format_names())
     workers: int = 1
+    engine: str = option(
+        "what does the work: processes of this machine, or a Ray cluster (that of RAY_ADDRESS, "
+        "else this machine's), on all of whose machines bags and output have the same paths; "
+        "--workers is then Ray's to say",
+        default=PROCESSES,
+        choices=(PROCESSES, RAY),
+    )
     resume: bool = option("go on with an interrupted run", default=False)
     append: bool = option(
         "add to the dataset --output, whose episodes stay as they are; bags that it has already "
