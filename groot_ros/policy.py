@@ -1,4 +1,4 @@
-"""What every policy can do."""
+"""The interface of all policies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from groot_ros.observation.types import Observation, Prefix
 
 
 class PolicyLost(UserError):
-    """The policy cannot be reached for now: nobody watches what its last chunk does."""
+    """The policy cannot be reached at present, so that nothing supervises its last chunk."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a policy reads of an Observation: its state fields and its cameras by name.
+    """What a policy reads of an observation: state fields, and cameras by name.
 
-    `past_ns`: of what it reads of the past, the steps, negative, and how long ago each is.
+    `past_ns` maps the steps of the past that it reads, negative, to their ages in ns.
     """
 
     fields: tuple[str, ...]
@@ -29,7 +29,7 @@ class Inputs:
 
     @classmethod
     def of(cls, codec: Codec) -> Inputs:
-        """What a codec reads."""
+        """The inputs of a codec."""
         past_ns = {step: -step * codec.timing.step_ns for step in codec.past}
         return cls(codec.state.signals, tuple(codec.video.cameras.values()), past_ns)
 
@@ -43,16 +43,17 @@ class Policy(Protocol):
 
     @property
     def no_continuation(self) -> str:
-        """Why `predict` makes nothing of a prefix, empty where it does; known after `open`."""
+        """Why `predict` cannot use a prefix, empty where it can; known after `open`."""
 
     def open(self) -> None:
-        """Load what is needed and warm up; raises UserError when that cannot be."""
+        """Load the model and warm up; UserError where that fails."""
 
     def reset(self, instruction: str) -> None:
-        """Forget the running episode; `instruction` is the task of the next one."""
+        """Begin an episode with `instruction` as its task."""
 
     def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
-        """Chunk for an observation; `prefix` is what it continues, if it can."""
+        """The chunk for an observation; `prefix` is the running chunk that it continues, if it
+        can."""
 
     def close(self) -> None:
-        """Release memory and devices; `open` may follow."""
+        """Release memory and devices; it may be opened again."""

@@ -24,7 +24,7 @@ class Bound:
     per_hour: float
 
     def allowed(self, seconds: float) -> float:
-        """How far the trend may rise in so many seconds."""
+        """The largest allowed rise of the trend over `seconds`."""
         return max(self.step, self.per_hour * seconds / HOUR_S)
 
 
@@ -49,7 +49,7 @@ class Life:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """The rise of a quantity in so many seconds, and how much of it is allowed."""
+    """The rise of a quantity over `seconds`, and the allowed rise."""
 
     first: float
     last: float
@@ -65,10 +65,10 @@ class Trend:
 
 
 def trend(lives: Sequence[Life], bound: Bound) -> Trend:
-    """How a quantity goes on, by what processes that followed each other had of it.
+    """The trend of a quantity, from the samples of consecutive processes.
 
-    The slope is the median of those between any two samples of a process (Theil 1950, Sen 1968):
-    what comes and goes, and one step up, are no growth; what comes again and again is.
+    The slope is the median of the slopes between any two samples of a process (Theil 1950, Sen
+    1968): fluctuations and a single step are no growth, repeated steps are.
     """
     settled = [life.settled() for life in lives]
     slopes = np.concatenate([_slopes(life) for life in settled])

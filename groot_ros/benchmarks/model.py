@@ -222,7 +222,7 @@ class Benchmark:
         self.stages = Stages(self.network, find_compile_mode(options.compile, self.device))
 
     def serve_plainly(self) -> dict[str, float]:
-        """The same without any rewrite: everything anew, all slots, masked attention."""
+        """Times without any rewrite: nothing cached, all slots, masked attention."""
         frames = self.stages.frames()
 
         def whole() -> None:

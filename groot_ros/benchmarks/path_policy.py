@@ -75,7 +75,7 @@ class PathPolicy:
         """Nothing is held."""
 
     def latency_s(self) -> float:
-        """A duration of an inference, drawn anew each time."""
+        """A random duration of an inference in s."""
         c = self.conditions
         return max(0.0, float(c.latency_s + self._rng.uniform(-c.jitter_s, c.jitter_s)))
 

@@ -170,7 +170,7 @@ def _index_count(path: Path) -> int:
 
 @dataclass
 class RepairBenchmark:
-    """So many random damages, by a seed; what went wrong is in `faults`."""
+    """Random damages drawn from a seed; failures are in `faults`."""
 
     damages: int = 10_000
     seed: int = 0
@@ -211,7 +211,7 @@ class RepairBenchmark:
                 yield number
 
     def result(self) -> dict[str, Any]:
-        """Counts by what became of the files."""
+        """Counts by the outcome of the repair."""
         return {
             "damages": self.damages,
             "seed": self.seed,

@@ -44,7 +44,7 @@ class Findings:
     stops: int = 0
 
     def add(self, other: Findings) -> None:
-        """Those of more commands."""
+        """Include the findings of more commands."""
         for name in ("outside", "velocity", "acceleration", "jerk"):
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
         for name in ("commands", "chunks", "refused", "interventions", "stops"):
@@ -60,7 +60,7 @@ class Findings:
 def measure(
     bounds: Bounds, values: Array, period_s: float, tool: ToolOrientation | None = None
 ) -> Findings:
-    """Of commands (T, V) that begin at rest, a period apart."""
+    """The findings of commands (T, V) that begin at rest, a period apart."""
     turned = 0.0
     if tool:
         beyond = tool.beyond(values)
@@ -133,7 +133,7 @@ class LimitTrial:
         )
 
     def run(self, commands: int) -> Findings:
-        """Until there were so many commands."""
+        """Run until `commands` commands were made."""
         while self.findings.commands + len(self._segment) < commands:
             self._event()
             for _ in range(int(self._rng.integers(1, 1 + int(0.4 / self.period_s)))):

@@ -67,7 +67,7 @@ class StandInModel:
         }
 
     def load(self, name: str) -> ServedModel:
-        """Itself."""
+        """Return the stand-in itself, which needs no checkpoint."""
         return self
 
 

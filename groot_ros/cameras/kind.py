@@ -24,7 +24,7 @@ def no_video(message: Any) -> str:
 
 
 def no_picture(message: Any, camera: CameraStream) -> Picture:
-    """Never called: the type holds video alone."""
+    """Raise UserError: the type holds video alone, whose packets are no pictures."""
     raise UserError("it is video, whose packets are no pictures by themselves")
 
 

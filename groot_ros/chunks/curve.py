@@ -57,6 +57,7 @@ class Curve:
 
     @property
     def duration_s(self) -> float:
+        """Time in s from the first knot to the last."""
         return (len(self.knots) - 1) * self.step_s
 
     @cached_property

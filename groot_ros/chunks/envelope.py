@@ -121,6 +121,7 @@ class Channel:
 
     @property
     def width(self) -> Array:
+        """Widths (D,) of the ranges, at least `SMALLEST_WIDTH`."""
         return np.maximum(self.high - self.low, SMALLEST_WIDTH)
 
 

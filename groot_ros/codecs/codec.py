@@ -38,6 +38,7 @@ class Timing:
 
     @property
     def action_rate_hz(self) -> float:
+        """Steps per second."""
         return 1e9 / self.step_ns
 
 
@@ -139,7 +140,7 @@ class Codec:
 
     @cached_property
     def now(self) -> Codec:
-        """The same of one moment alone, as a dataset's rows are."""
+        """The codec without history, as for the rows of a dataset."""
         if not self.past:
             return self
         parts = tuple(replace(part, history=NOW) for part in self.state.parts)

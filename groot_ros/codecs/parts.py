@@ -39,6 +39,7 @@ class Tool:
 
     @cached_property
     def matrix(self) -> Array:
+        """The pose as a homogeneous matrix (4, 4)."""
         return pose_to_matrix(np.array(self.pose))
 
     def seen(self, values: Array) -> Array:

@@ -42,7 +42,8 @@ def shortened(sentence: str) -> str:
 
 
 def draw_marks(axis: Axes, times_s: Sequence[float], kinds: Sequence[str]) -> None:
-    """A strip with one mark for each chunk that came, a little narrower than to the next one."""
+    """Draw a strip with one mark per chunk, each slightly narrower than the interval to the
+    next."""
     width_s = 0.8 * float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.05
     for time_s, kind in zip(times_s, kinds, strict=True):
         axis.axvspan(time_s, time_s + width_s, color=KINDS[kind], linewidth=0)

@@ -78,7 +78,7 @@ def parse_json(text: str, source: str, remedy: str) -> Any:
 
 
 def read_text(path: Path, most_bytes: int) -> str:
-    """The text of a UTF-8 file of at most so many bytes; UserError otherwise.
+    """The text of a UTF-8 file of at most `most_bytes`; UserError otherwise.
 
     FileNotFoundError is the caller's: only it knows what should have been there.
     """

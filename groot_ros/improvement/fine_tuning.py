@@ -38,7 +38,7 @@ def datasets_of(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def fine_tune(plan: Plan, checkpoint: str, corrections: Path, run: Path) -> Path:
-    """The last checkpoint of a run that begins with another one; goes on where it was left.
+    """Fine-tune a checkpoint, resuming an interrupted run; the last checkpoint.
 
     Statistics stay those of the checkpoint: what it has learned is in their units.
     """

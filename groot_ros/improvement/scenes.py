@@ -43,7 +43,7 @@ class Scenes:
 
     @property
     def trials(self) -> Trials:
-        """Those of the comparison."""
+        """Scenes of the comparison."""
         return Trials(self.task, self.count, self.seed, self.cubes, time_limit_s=self.time_limit_s)
 
     def to_dict(self) -> dict[str, Any]:

@@ -109,10 +109,10 @@ class Simulated:
 
 
 class Demonstrated(Simulated):
-    """The same with whole demonstrations in place of corrections."""
+    """Rounds with whole demonstrations in place of corrections."""
 
     def correct(self, number: int, progress: Round, bags: Path, done: Callable[[], None]) -> None:
-        """Record so many new demonstrations; those of an interruption are recorded again."""
+        """Record new demonstrations; those of an interrupted round are recorded again."""
         shutil.rmtree(bags, ignore_errors=True)
         scenes = self.scenes
         collection = Collection(

@@ -90,7 +90,7 @@ class Round:
         return self.candidate if sum(self.after) > sum(self.before) else self.checkpoint
 
     def summary(self) -> dict[str, Any]:
-        """What came of it."""
+        """The result of the round in a sentence."""
         if (comparison := self.comparison) is None:
             return {}
         return {
@@ -159,7 +159,7 @@ class State:
                 yield number, self.rounds[number - 1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plan, best checkpoint, and the rounds with what came of them."""
+        """Plan, best checkpoint, and the rounds with their results."""
         return {
             "plan": asdict(self.plan),
             "checkpoint": self.checkpoint,

@@ -121,15 +121,15 @@ class BlackBox:
         self._urdf = text
 
     def keep(self, topic: str, now_ns: int, data: bytes) -> None:
-        """A message has come, or was sent."""
+        """Keep a message that was received or sent."""
         self._messages.add((topic, now_ns, data))
 
     def keep_packet(self, topic: str, now_ns: int, data: bytes) -> None:
-        """A packet of video has come."""
+        """Keep a packet of video."""
         self._pictures.add((topic, now_ns, data))
 
     def keep_picture(self, topic: str, now_ns: int, data: bytes) -> None:
-        """A picture has come; it is compressed by a thread of its own."""
+        """Keep a picture; it is compressed in a thread of its own."""
         if self._come_bytes - self._compressed_bytes < MOST_PICTURE_BYTES:
             self._come_bytes += len(data)
             self._compressor.submit(self._compress, topic, now_ns, data)
@@ -147,7 +147,7 @@ class BlackBox:
         self._pictures.add((topic, now_ns, self._picture_keeper.jpeg(kind, camera, data)))
 
     def begin_tape(self, begun_ns: int, executor: bytes) -> None:
-        """The executor's tape begins anew."""
+        """Restart the executor's tape."""
         self._tape.begin(begun_ns, executor)
 
     def tear_tape(self) -> None:
@@ -167,13 +167,13 @@ class BlackBox:
         self._occasions.note(Event(now_ns, sentence, was_asked_for))
 
     def look(self, now_ns: int) -> None:
-        """It is so late now: save what has happened if that is due."""
+        """Save the incidents that are due at `now_ns`."""
         self._now_ns = now_ns
         if events := self._occasions.take_due(now_ns):
             self._save(events, now_ns)
 
     def end(self, now_ns: int) -> None:
-        """Nothing is commanded any more: save at once what has happened."""
+        """Save pending incidents at once, because commands have ceased."""
         self._is_commanding = False
         if events := self._occasions.take():
             self._save(events, now_ns)

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mark:
-    """A chunk came at a time in ns: executed, slowed, graded or refused, and why."""
+    """A chunk at the time in ns of its arrival: executed, slowed, graded or refused, and why."""
 
     time_ns: int
     kind: str
@@ -37,7 +37,7 @@ class Course:
     stops: list[Stop] = field(default_factory=list)
 
     def tell_chunks(self, outcomes: Sequence[ChunkOutcome]) -> None:
-        """What became of chunks whose values are known."""
+        """Record the results of chunks whose values are known."""
         self.chunks += [outcome.chunk for outcome in outcomes]
         self.marks += [
             Mark(o.due_ns, o.kind, o.refused or o.chunk.verdict.reason or o.limited_by)

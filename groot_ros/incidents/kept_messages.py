@@ -23,7 +23,7 @@ class KeptMessages:
         self.bytes = 0
 
     def add(self, message: Message) -> None:
-        """A message has come; one that is larger than all that may be kept is not."""
+        """Keep a message, unless it is larger than the whole budget."""
         _, time_ns, data = message
         if len(data) > self._most_bytes:
             return

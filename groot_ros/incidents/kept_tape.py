@@ -29,7 +29,7 @@ class KeptTape:
         self._parts: deque[_Part] = deque()
 
     def begin(self, begun_ns: int, executor: bytes) -> None:
-        """The tape begins anew with a copy of the executor."""
+        """Restart the tape with a copy of the executor."""
         self._parts.append(_Part(begun_ns, executor, bytes=len(executor)))
         while len(self._parts) > 1 and self._is_over(begun_ns):
             self._parts.popleft()

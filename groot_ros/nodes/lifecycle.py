@@ -107,10 +107,12 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
 
     @property
     def state_id(self) -> int:
+        """Id of the lifecycle state (lifecycle_msgs/State)."""
         return int(self._state_machine.current_state[0])
 
     @property
     def is_active(self) -> bool:
+        """Whether the node is in the state active."""
         return bool(self.state_id == State.PRIMARY_STATE_ACTIVE)
 
     def _is_configured(self) -> bool:

@@ -50,7 +50,7 @@ class LockstepMember:
         node.arrived = self.review
 
     def join(self) -> None:
-        """From now on the clock waits for this node."""
+        """Make the clock wait for this node."""
         with self._lock:
             self._turn.join()
             self._report(True)

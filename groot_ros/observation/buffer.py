@@ -209,7 +209,8 @@ class ObservationBuffer:
         return tuple(self._cameras)
 
     def add(self, name: str, stamp_ns: int, value: Array) -> None:
-        """A value of a signal; one that no observation must have is left aside."""
+        """Store a value (N,) of a signal with its time in ns; a signal that no observation needs
+        is ignored."""
         if name in self._state:
             with self._lock:
                 self._state[name].add(stamp_ns, value)
@@ -234,7 +235,7 @@ class ObservationBuffer:
                 history.values.clear()
 
     def newest_state(self, stream: str, now_ns: int) -> Array:
-        """Newest sample of a state stream; NotReady when there is none or it is too old."""
+        """Newest value (N,) of a state stream; NotReady where there is none or it is too old."""
         with self._lock:
             return self._state[stream].newest(now_ns)[1]
 

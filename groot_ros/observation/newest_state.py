@@ -19,7 +19,8 @@ class NewestState:
         self._looked_at: dict[str, Array] = {}
 
     def at(self, now_ns: int) -> Array:
-        """The newest state, of all arms; NotReady also when no robot can be there."""
+        """The newest value (V,) of the commanded signal, of all arms; NotReady where a stream is
+        missing, too old or not physically possible."""
         states = []
         for name in self._buffer.fields:
             states.append(state := self._buffer.newest_state(name, now_ns))

@@ -79,6 +79,7 @@ class Route:
 
     @property
     def is_camera(self) -> bool:
+        """Whether the topic is a camera's."""
         return self.decoder is not None
 
     @property

@@ -211,7 +211,7 @@ def _of_joints(topic: str, wanted: JointNumbers, message: Any) -> Array:
 
 
 def pick_joints(joints: Sequence[str], names: Sequence[str], positions: Sequence[float]) -> Array:
-    """Positions of `joints`, in their order, out of a message.
+    """Positions (J,) of `joints`, in their order, out of a message.
 
     KeyError names a missing joint, UserError one that the message names twice.
     """

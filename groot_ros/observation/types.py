@@ -46,7 +46,7 @@ class Observation:
         return self.past[step]
 
     def replaced(self, values: Mapping[str, Array]) -> Observation:
-        """The same with other values of some signals."""
+        """A copy with other values of some signals."""
         return replace(self, signals=self.signals.replaced(values))
 
 

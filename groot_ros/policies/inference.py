@@ -94,6 +94,7 @@ class InferenceLoop:
 
     @property
     def running(self) -> bool:
+        """Whether inferences are made."""
         return self._running
 
     @property
@@ -153,7 +154,7 @@ class InferenceLoop:
                 self._continuation.measured(progress)
 
     def notify(self) -> None:
-        """A new picture has come."""
+        """Wake the loop because a new picture has arrived."""
         self._notified_s = time.monotonic()
         self._turns.wake()
 

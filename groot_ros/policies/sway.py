@@ -57,7 +57,7 @@ class SwayPolicy:
         """Nothing is held."""
 
     def predict(self, observation: Observation, prefix: Prefix[Chunk] | None = None) -> Chunk:
-        """16 steps of 1/15 s."""
+        """A chunk of 16 steps of 1/15 s; UserError where the observation lacks a moving signal."""
         self._first = first = self._first or observation
         steps_s = (observation.stamp_ns - first.stamp_ns + np.arange(HORIZON) * STEP_NS) / 1e9
         grips = (steps_s % GRIP_PERIOD_S >= GRIP_PERIOD_S / 2).astype(np.float64)

@@ -16,9 +16,9 @@ STILL, BEGUN = 4e-3, 3e-2
 
 
 class Stillness:
-    """Tells when an arm that has moved has been still for `still_s`.
+    """Detects that an arm that has moved has been still for `still_s`.
 
-    Belongs to who calls it, who brings the clock.
+    Not thread-safe: its owner calls it and passes the time.
     """
 
     def __init__(self, still_s: float) -> None:
@@ -26,17 +26,18 @@ class Stillness:
         self.restart()
 
     def restart(self) -> None:
-        """The arm has yet to move."""
+        """Restart: the arm has to move first."""
         self._first: dict[str, Array] = {}
         self._held: dict[str, Array] = {}
         self._since_ns, self._has_begun = 0, False
 
     def interrupt(self) -> None:
-        """What stood so far does not count."""
+        """Restart the measured duration of stillness."""
         self._held = {}
 
     def seen(self, values: Mapping[SignalSpec, Array], now_ns: int) -> bool:
-        """Whether it has been still for long by now; `values` are those of its motions."""
+        """Take values (V,) of the moving signals at `now_ns`; whether the arm has been still for
+        long enough."""
         now = {spec.name: value for spec, value in values.items()}
         self._first = self._first or now
         self._has_begun |= _strayed(values, self._first) > BEGUN

@@ -58,7 +58,7 @@ class Commands:
 
     @property
     def topics(self) -> dict[str, str]:
-        """Those of the arm by their keys; the gripper has its own."""
+        """The arm's command topics by their keys, without the gripper's."""
         of_arm = {
             "ee_pose": self.ee_pose,
             "joint_position": self.joint_position,

@@ -147,7 +147,8 @@ class JointLabelKeys(TimeKeys, frozen=True, kw_only=True):
     index: Index | None = None
 
     def check_joints(self, joints: tuple[str, ...], key: str) -> None:
-        """Misfit where the names are not as many as an arm's joints; `key` is the label's."""
+        """Misfit where the number of names is not that of an arm's joints; `key` is the
+        label's."""
         if self.joints and len(self.joints) != len(joints):
             raise Misfit(
                 f"has {len(self.joints)} names, expected {len(joints)}, one for each of "
@@ -227,7 +228,7 @@ class LabelKeys(FileSection, frozen=True, kw_only=True):
     grip: GripLabelKeys | None = None
 
     def labels(self, commands: Commands, observations: Observations, arm: str) -> Labels:
-        """Those of an arm; what it leaves out is what moves the robot, its `commands`.
+        """The labels of an arm; where the file names none, its `commands`.
 
         Keys of the robot file begin with `arm`.
         """

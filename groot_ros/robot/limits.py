@@ -124,11 +124,11 @@ class Limits:
     following: Following = Following()
 
     def of(self, part: str, quantity: str) -> Any:
-        """What is allowed of a part of a motion, for example linear velocity; None: no limit."""
+        """The limit of a part of a motion, for example linear velocity; None: no limit."""
         return getattr(self, f"{part}_{quantity}")
 
     def range(self, keys: tuple[str, str]) -> tuple[Any, Any]:
-        """A range by the names of its ends; None where the file sets none."""
+        """The range between two limits by their names; None where the file sets none."""
         low, high = keys
         return getattr(self, low, None), getattr(self, high, None)
 
@@ -218,7 +218,8 @@ class FollowingKeys(FileSection, frozen=True, kw_only=True):
     patience: Annotated[float, positive("s")] = Following.patience_s
 
     def following(self, lag_s: float) -> Following:
-        """Of a robot that is `lag_s` behind its commands where nothing else is said."""
+        """The tracking tolerance of a robot with a lag of `lag_s`, unless the file says
+        otherwise."""
         return Following(
             position_m=self.position,
             rotation_rad=self.rotation,
@@ -294,8 +295,8 @@ CARTESIAN = tuple(
 
 
 def joined_limits(limits: Sequence[tuple[Limits, int]]) -> Limits:
-    """Those of several arms whose joints, as many as are said of each, stand one behind the other:
-    of joints alone, and the strictest of what is for an arm as a whole."""
+    """The joint limits of several arms side by side, with the number of joints of each; limits of
+    an arm as a whole are the strictest."""
 
     def joined(key: str, missing: Callable[[Limits], Any]) -> tuple[float, ...]:
         """What is missing of an arm, as one number for each of its joints."""

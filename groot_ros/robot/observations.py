@@ -43,7 +43,7 @@ class Observations:
 
     @property
     def arm(self) -> dict[str, SignalStream]:
-        """Those of the arm and its gripper, or of all arms, with their names."""
+        """The streams of the arm and its gripper, or of all arms, by name."""
         if self.arms:
             return {
                 of_arm(name, signal): stream
@@ -58,7 +58,7 @@ class Observations:
         return {spec.name: stream for spec, stream in arm.items() if stream}
 
     def spec(self, name: str) -> SignalSpec:
-        """What a signal is that the robot has."""
+        """The signal of a name."""
         stream = self.signals[name]
         link = stream.link if isinstance(stream, PoseStream) else ""
         return SignalSpec(name, stream.kind, stream.names, link=link)
@@ -66,7 +66,12 @@ class Observations:
     def changed(
         self, camera: Callable[[CameraStream], CameraStream], signal: Callable[[Any], Any]
     ) -> Observations:
-        """The same with each of the streams changed."""
+        """A copy with a function applied to each stream.
+
+        Args:
+            camera: Applied to cameras.
+            signal: Applied to all other streams.
+        """
         cameras = {name: camera(stream) for name, stream in self.cameras.items()}
         arms = {name: arm.changed(camera, signal) for name, arm in self.arms.items()}
         own = {} if arms else {name: signal(stream) for name, stream in self.arm.items()}
@@ -106,7 +111,7 @@ def camera_streams(cameras: Mapping[str, CameraKeys]) -> dict[str, CameraStream]
 def with_signals(
     observations: Observations, signals: Mapping[str, VectorKeys], place: KeyPath
 ) -> Observations:
-    """Those of a robot and its other signals; `place` is theirs in the file."""
+    """Observations with further signals; `place` is their place in the file."""
     taken = {*(spec.name for spec in ARM), *observations.cameras, *observations.arms}
     for name in signals:
         if name in taken or name in observations.signals:

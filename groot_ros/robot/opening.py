@@ -22,7 +22,7 @@ class Opening:
         return min(max(self.fraction(raw), 0.0), 1.0)
 
     def fraction(self, raw: float) -> float:
-        """The same of a raw value beyond the range: below 0 or above 1."""
+        """`closure` without clipping: below 0 or above 1 for a raw value out of range."""
         return (raw - self.open) / (self.closed - self.open)
 
     def raw(self, closure: float) -> float:

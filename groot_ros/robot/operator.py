@@ -79,8 +79,8 @@ class OperatorKeys(FileSection, frozen=True, kw_only=True):
             raise Misfit(f"is {REACHED}, expected the type of a topic", "grip.type")
 
     def operator(self, observations: Observations, output: Output, arm: str) -> Operator | None:
-        """That of an arm, whose keys begin with `arm`; None where it leads nothing that the output
-        asks for."""
+        """The operator of an arm, whose keys begin with `arm`; None where no device leads what the
+        output commands."""
         joints, place = observations.joint_position, f"{arm}{OPERATOR}."
         motion: JointLabel | PoseLabel | None = None
         if output.signal == JOINT_POSITION and self.joint_position and joints:

@@ -125,7 +125,7 @@ class HomeKeys(FileSection, frozen=True, kw_only=True):
     speed: Annotated[float, positive("m/s or rad/s")] = Home.speed
 
     def check(self, joints: int, limits: LimitKeys) -> None:
-        """Misfit where an arm of so many joints cannot be there."""
+        """Misfit where an arm of `joints` joints cannot be at this home."""
         if self.joints is None and self.pose is None:
             raise Misfit("has neither joints nor pose, expected one of them or both", "home")
         if self.joints is not None and len(self.joints) != joints:

@@ -16,8 +16,8 @@ MaxAge = Annotated[float, positive("s")]
 
 @dataclass(frozen=True)
 class StreamTime:
-    """When what a message says was so: `latency_s` before the time of its `clock`, the stamp of
-    its header or its arrival."""
+    """The clock of a stream: a message describes the state `latency_s` before the stamp of its
+    header or its arrival."""
 
     clock: str = HEADER
     latency_s: float = 0.0
@@ -49,6 +49,6 @@ class TimeKeys(FileSection, frozen=True, kw_only=True):
 
 
 class StateStreamKeys(TimeKeys, frozen=True, kw_only=True):
-    """Of a stream that says how the robot is."""
+    """Keys of a stream of the robot's state."""
 
     max_age: MaxAge = STATE_MAX_AGE_S

@@ -64,6 +64,7 @@ class UrdfJoint:
 
     @property
     def is_moving(self) -> bool:
+        """Whether the joint is revolute, continuous or prismatic."""
         return self.type in (*TURNING, *SLIDING)
 
     def motion(self, position: float) -> Array:

@@ -38,7 +38,7 @@ class NativeModel:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """Nothing to compare a codec with but the name."""
+        """The model's name, the only thing that a codec can be compared with."""
         return {"checkpoint": self.folder.name}
 
     def predict(

@@ -51,7 +51,8 @@ class Length:
 
 
 class Kind(ABC):
-    """What is asked of a signal; kinds have no state, those of a class are equal."""
+    """The operations on values of one kind of signal; kinds have no state, those of a class are
+    equal."""
 
     name: ClassVar[str]
     """On messages."""
@@ -83,7 +84,7 @@ class Kind(ABC):
         return bool(self.lengths)
 
     def shape(self, count: int) -> tuple[int, ...]:
-        """Shape of a value whose signal has so many names."""
+        """Shape of a value of a signal with `count` names."""
         return (self.size or count,)
 
     def columns(self, names: tuple[str, ...], signal: str) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ class Kind(ABC):
         return names
 
     def interpolate(self, start: Array, end: Array, fraction: Array | float) -> Array:
-        """Values between two; `fraction` in [0, 1], of the leading axes."""
+        """Values (..., N) between two; `fraction` (...) is in [0, 1]."""
         weight = np.asarray(fraction, dtype=np.float64)
         weight = weight.reshape((*weight.shape, *[1] * (np.ndim(start) - weight.ndim)))
         between: Array = (1.0 - weight) * start + weight * end
@@ -103,11 +104,11 @@ class Kind(ABC):
         return between
 
     def distances(self, end: Array, start: Array) -> Array:
-        """How far apart values (..., N) are, by parts (..., G)."""
+        """Distances (..., G) by parts between values (..., N)."""
         return self.space.lengths(self.space.difference(end, start))
 
     def moved(self, values: Array, reference: Array) -> NDArray[np.bool_]:
-        """Whether values (T, N) are farther from another one than a robot at rest."""
+        """Which of values (T, N) differ from a reference by more than those of a robot at rest."""
         if not self.still:
             return np.zeros(len(values), dtype=bool)
         apart = self.distances(values, reference).reshape(len(values), -1)
@@ -121,11 +122,11 @@ class Kind(ABC):
         return {part.measure: lengths[index] for index, part in enumerate(self.lengths)}
 
     def blank(self, count: int) -> Array:
-        """A value that a robot can have, for trials."""
+        """A physically possible value, for trials."""
         return np.zeros(self.shape(count))
 
     def usable(self, values: Array) -> NDArray[np.bool_]:
-        """Which of values (T, N) say something: those of a broken sensor do not."""
+        """Which of values (T, N) are valid; those of a broken sensor are not."""
         return np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
 
     def is_usable(self, value: Array) -> bool:
@@ -133,7 +134,8 @@ class Kind(ABC):
         return bool(np.isfinite(value).all())
 
     def wrong(self, values: Array, signal: str) -> str | None:
-        """Why commands (T, N) are none that a signal of this kind can have; `signal` names it."""
+        """Why commands (T, N) are not physically possible; None if they are. `signal` is the name
+        for the sentence."""
         if not np.all(np.isfinite(values)):
             return f"{signal} holds NaN or infinity"
         if (largest := float(np.abs(values).max(initial=0.0))) > MOST:
@@ -145,17 +147,24 @@ class Kind(ABC):
     ) -> tuple[Array, NDArray[np.bool_]]:
         """Values (T, N) moved into a range by up to `margin`, and which of them (T,) were.
 
-        `low` and `high` are for the axes of `space.places`. Those farther outside are left for
-        the check of limits, or OutOfRange where there is none.
+        Values farther outside are left to the check of limits; OutOfRange where there is none.
+
+        Args:
+            values: Values (T, N).
+            low: Lower end for the axes (D,) of `space.places`.
+            high: Upper end likewise.
+            margin: Largest correction, in m or rad.
+            signal: Name of the signal, for the sentence.
         """
         return values, np.zeros(len(values), dtype=bool)
 
     def ends(self, places: Array, missing: float) -> Array:
-        """An end of a range, for the axes (D,) of `space.places`."""
+        """One end of a range for the axes (D,) of `space.places`; `missing` where there is
+        none."""
         return places
 
     def same_sign(self, value: Array, last: Array) -> Array:
-        """The value in that of its forms that is nearer to the last one."""
+        """The equivalent representation of a value that is nearest to the last one."""
         return value
 
     def to_message(self, values: Array) -> Array:
@@ -167,15 +176,15 @@ class Kind(ABC):
         return values
 
     def axis(self, index: int) -> tuple[str, str]:
-        """Name and unit of an axis that has a range, for people."""
+        """Name and unit of an axis with a range, for messages."""
         return f"number {index + 1}", ""
 
     def part(self, index: int) -> tuple[Length, str]:
-        """A part that is limited, and its unit and which of several it is, for people."""
+        """A limited part, its unit and its name among several, for messages."""
         return self.lengths[index], self.lengths[index].unit
 
     def away(self, lengths: Array) -> str:
-        """How far something is from where it should be, for people."""
+        """A distance by its parts (G,), for messages."""
         worst = int(np.argmax(lengths))
         return f"{self.axis(worst)[0]} is {lengths[worst]:.2f}"
 
@@ -207,7 +216,7 @@ class Pose(Kind):
         return interpolate_pose(start, end, fraction)
 
     def mean(self, values: Array, weights: Array) -> Array:
-        """Rotations by their chordal mean."""
+        """Rotations are averaged by the chordal mean."""
         positions = np.einsum("mt,mtd->td", weights, values[..., :3])
         means = []
         for step in range(values.shape[1]):
@@ -221,7 +230,7 @@ class Pose(Kind):
         return np.concatenate([positions, np.array(means)[:, [3, 0, 1, 2]]], axis=1)
 
     def usable(self, values: Array) -> NDArray[np.bool_]:
-        """Without a direction a quaternion is no rotation."""
+        """A quaternion of length 0 is no rotation."""
         has_direction = np.sum(values[:, 3:] ** 2, axis=1) > LEAST_QUAT**2
         return np.asarray(super().usable(values) & has_direction)
 
@@ -240,7 +249,7 @@ class Pose(Kind):
     def project(
         self, values: Array, low: Array, high: Array, margin: float, signal: str
     ) -> tuple[Array, NDArray[np.bool_]]:
-        """Positions are moved, as far as the length of the way."""
+        """Only positions are moved, by the length of the correction."""
         places = np.clip(values[:, :3], low[:3], high[:3])
         excess = np.linalg.norm(values[:, :3] - places, axis=1)
         near = (excess > 0) & (excess <= margin)

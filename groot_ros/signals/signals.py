@@ -43,7 +43,7 @@ class SignalSpec:
 
     @property
     def blank(self) -> Array:
-        """A value that a robot can have, for trials."""
+        """A physically possible value (N,), a closure (), for trials."""
         return self.kind.blank(len(self.names))
 
     @property
@@ -134,7 +134,7 @@ class Signals(Mapping[str, Array]):
 
     @property
     def steps(self) -> int:
-        """How many times they are of, where they are of many."""
+        """Length of the leading axis, where signals are of many times."""
         return len(self.arrays[0]) if self.arrays else 0
 
     def first(self, kind: Kind) -> Array | None:
@@ -156,20 +156,20 @@ class Signals(Mapping[str, Array]):
         return Signals(self.specs, arrays)
 
     def replaced(self, values: Mapping[str, Array]) -> Signals:
-        """The same with other arrays of some signals; KeyError for one that is not there."""
+        """A copy with other arrays of some signals; KeyError for a signal that is missing."""
         for name in values:
             self.spec(name)
         return self.map(lambda spec, array: values.get(spec.name, array))
 
     def with_signal(self, spec: SignalSpec, array: Array) -> Signals:
-        """The same with one more, or another one of its name, which keeps its place."""
+        """A copy with one more signal; an existing one of its name is replaced in place."""
         if spec.name in self:
             specs = tuple(spec if own.name == spec.name else own for own in self.specs)
             return Signals(specs, self.replaced({spec.name: array}).arrays)
         return Signals((*self.specs, spec), (*self.arrays, array))
 
     def at(self, index: int | slice | NDArray[np.int64]) -> Signals:
-        """Those of one time, or of some, out of many."""
+        """The signals at one index, or at several, of the leading axis."""
         return Signals(self.specs, tuple(array[index] for array in self.arrays))
 
 

@@ -1,4 +1,5 @@
-"""Where values live: poses or plain numbers, with displacements as vectors."""
+"""Vector operations on signal values: poses, or plain numbers, with displacements as tangent
+vectors."""
 
 from __future__ import annotations
 
@@ -22,25 +23,25 @@ class Space(Protocol):
     """
 
     def lengths(self, displacement: Array) -> Array:
-        """How long each part of a displacement is."""
+        """Length (..., G) of each part of a displacement (..., D)."""
 
     def per_axis(self, parts: Array) -> Array:
-        """What holds for the parts (..., G), for each axis (..., D) of a displacement."""
+        """Values of the parts (..., G) repeated for each axis (..., D) of a displacement."""
 
     def places(self, value: Array) -> Array:
-        """Where a value is on the axes (..., D) that can have a range; 0 on the others."""
+        """Coordinates (..., D) of a value on the axes that can have a range; 0 on the others."""
 
     def difference(self, end: Array, start: Array) -> Array:
-        """Displacement that leads from `start` to `end`."""
+        """Displacement (..., D) from `start` to `end` (..., V)."""
 
     def displace(self, start: Array, displacement: Array) -> Array:
-        """Where a displacement leads."""
+        """The value (..., V) at a displacement (..., D) from `start`."""
 
     def velocity(self, displacement: Array, rate: Array) -> Array:
-        """Velocity of what `displacement` leads to while it changes at `rate`."""
+        """Velocity (..., D) of the end of a displacement that changes at `rate` (..., D)."""
 
     def rate(self, displacement: Array, velocity: Array) -> Array:
-        """The inverse of `velocity`: how fast the displacement changes."""
+        """The inverse of `velocity`: the rate (..., D) of a displacement."""
 
 
 class LinearSpace:

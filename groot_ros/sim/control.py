@@ -133,7 +133,8 @@ class TrajectoryReference:
 
 
 def limit_change(values: Array, wanted: Array, most: float) -> Array:
-    """As far from `values` towards `wanted` as no number changes by more than `most`."""
+    """`values` (N,) plus the change to `wanted` (N,), scaled down until no number changes by more
+    than `most`."""
     change = wanted - values
     return values + change * min(1.0, most / max(float(np.abs(change).max()), most))
 

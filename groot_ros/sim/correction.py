@@ -75,7 +75,7 @@ class WatchedPolicy:
 
     @property
     def no_continuation(self) -> str:
-        """That of the policy itself."""
+        """That of the policy."""
         return self._policy.no_continuation
 
     def open(self) -> None:
@@ -110,7 +110,7 @@ class WatchedPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """What came of an episode; one in which nobody took over was not kept."""
+    """The result of an episode; one in which nobody took over was not kept."""
 
     succeeded: bool
     is_corrected: bool

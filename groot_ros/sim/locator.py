@@ -32,10 +32,10 @@ class Locator(Protocol):
 
 
 def locate_in_picture(observation: Observation, color: str) -> Array | None:
-    """Center of a cube that lies on the table in full view of the exterior camera.
+    """Center (3,) in m of a cube that lies on the table in full view of the exterior camera; None
+    where it is not seen.
 
-    The outline of a cube is symmetric about the picture of its center, so the ray through the
-    middle of the outline meets the center at half the cube's height.
+    UserError for an observation without that camera's picture.
     """
     picture = observation.images.get(CAMERA)
     if picture is None:

@@ -40,7 +40,7 @@ class Pushes:
         self._pushes.clear()
 
     def steps(self, first: int, count: int) -> Array:
-        """Pushes (count, 3) in m of the steps from `first` on."""
+        """Pushes (N, 3) in m of `count` steps from `first` on."""
         while len(self._pushes) < first + count:
             self._pushes += self._draw()
         return np.array(self._pushes[first : first + count])

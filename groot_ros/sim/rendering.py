@@ -32,7 +32,7 @@ class SceneRenderer:
         flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
 
     def place(self, joint_state: NDArray[np.float64]) -> None:
-        """Put everything where `MjData.qpos` says."""
+        """Set the configuration (Q,), as of `MjData.qpos`."""
         self._data.qpos[:] = joint_state
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_comPos(self._model, self._data)

@@ -50,11 +50,11 @@ class Box:
     upper: tuple[float, ...]
 
     def sample(self, rng: np.random.Generator) -> Array:
-        """A uniformly drawn point."""
+        """A uniformly drawn point (3,) in m."""
         return rng.uniform(self.lower, self.upper)
 
     def contains(self, point: ArrayLike, margin: float = 0.0) -> bool:
-        """Whether a point lies inside, or at most `margin` outside."""
+        """Whether a point (3,) in m lies inside, or at most `margin` m outside."""
         point = np.asarray(point)
         return bool(
             np.all(point >= np.subtract(self.lower, margin))

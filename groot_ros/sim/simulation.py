@@ -86,7 +86,8 @@ class Simulation:
         self._place_arm(start(rng, self.cube_position(cubes[seed % len(cubes)])))
 
     def set_task(self, task: Task) -> None:
-        """Watch for the success of another task in the scene as it is."""
+        """Watch for the success of another task in the present scene; UserError where it has no
+        such cube."""
         if task.color not in self.config.world.cubes:
             raise UserError(
                 f"the scene has no {task.color} cube, expected one of "
@@ -233,7 +234,7 @@ class Simulation:
 
     @property
     def configuration(self) -> Array:
-        """Everything that a `SceneRenderer` needs to draw the moment."""
+        """The configuration (Q,) that a `SceneRenderer` draws, `MjData.qpos`."""
         return np.array(self._data.qpos)
 
     def render(self, camera: str, configuration: Array | None = None) -> NDArray[np.uint8]:

@@ -35,7 +35,7 @@ class StartState:
 
 
 def draw_cubes(rng: np.random.Generator, count: int) -> Array:
-    """Poses (count, 7) of cubes on the table, apart from each other."""
+    """Poses (N, 7) of `count` cubes on the table, apart from each other."""
     positions: list[Array] = []
     while len(positions) < count:
         position = CUBE_AREA.sample(rng)
@@ -51,17 +51,18 @@ def draw_cubes(rng: np.random.Generator, count: int) -> Array:
 
 
 def random_start(rng: np.random.Generator, cube: Array) -> StartState:
-    """The hand open, somewhere above the table, pointing down, a little turned and tilted."""
+    """The hand open, somewhere above the table, pointing down, a little turned and tilted; `cube`
+    (3,) is not used."""
     return StartState(_hand_pose(rng, START_AREA.sample(rng)), grip=0.0)
 
 
 def after_miss_start(rng: np.random.Generator, cube: Array) -> StartState:
-    """The hand shut and low beside the cube, as after a grasp that missed."""
+    """The hand closed and low beside the cube at (3,) in m, as after a grasp that missed."""
     return StartState(_pose_near(rng, cube, MISS_DISTANCE_M, MISS_HEIGHT_M), grip=1.0)
 
 
 def above_start(rng: np.random.Generator, cube: Array) -> StartState:
-    """The hand open above the cube, as if it had been asked for."""
+    """The hand open above the cube at (3,) in m."""
     return StartState(_pose_near(rng, cube, ABOVE_DISTANCE_M, ABOVE_HEIGHT_M), grip=0.0)
 
 

@@ -27,7 +27,7 @@ class Viewer:
         self._window.opt.geomgroup[COLLISION_GROUP] = 0
 
     def show(self, configuration: NDArray[np.float64]) -> None:
-        """Draw the scene as it is; does nothing once the user has closed the window."""
+        """Draw a configuration (Q,); does nothing once the user has closed the window."""
         if self._window.is_running():
             with self._window.lock():
                 self._data.qpos[:] = configuration

@@ -48,7 +48,8 @@ class Joystick:
         self._heard_s = -np.inf
 
     def hear(self, axes: Sequence[float], buttons: Sequence[int], now_s: float) -> None:
-        """A message came: axes in [-1, 1], buttons 0 or 1; what it lacks is not touched."""
+        """Take a message: axes in [-1, 1], buttons 0 or 1; a stick or button that it lacks counts
+        as not touched."""
         layout, self._heard_s = self.layout, now_s
         is_held = layout.hold is None or _at(buttons, layout.hold) > 0
         share = np.array([_at(axes, index) for index in layout.axes]) if is_held else np.zeros(6)

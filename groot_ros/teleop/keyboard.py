@@ -39,7 +39,7 @@ class Keyboard:
         self._share = np.zeros(6)
 
     def press(self, key: str, now_s: float) -> None:
-        """A key came."""
+        """Take a key."""
         if key in AXES:
             axis, way = AXES[key]
             self._share[axis], self._until_s[axis] = way, now_s + HOLD_S

@@ -89,11 +89,12 @@ class Delays:
         self.restart()
 
     def restart(self) -> None:
-        """An episode begins: the same delays again."""
+        """Restart the same sequence of delays, at the beginning of an episode."""
         self._rng = np.random.default_rng(self.latency.seed)
 
     def next(self, observation_ns: int) -> Delay:
-        """That of the chunk of an observation whose pictures were taken at `observation_ns`."""
+        """The delay of the chunk for an observation whose pictures were taken at
+        `observation_ns`."""
         latency = self.latency
         late_s = latency.chunk_s + latency.jitter_s * self._rng.uniform(-1.0, 1.0)
         return Delay(observation_ns + round(late_s * 1e9), self._rng.random() < latency.loss)

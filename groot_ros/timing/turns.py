@@ -48,7 +48,7 @@ class WallTurns:
         self._next_s = time.monotonic() + period_s
 
     def observed(self, stamp_ns: int) -> None:
-        """An inference begins."""
+        """Record the beginning of an inference."""
 
     def wait_due(self) -> bool:
         """A chunk may be published as soon as it is made."""
@@ -58,7 +58,7 @@ class WallTurns:
         """All is done."""
 
     def restart(self) -> None:
-        """An episode begins."""
+        """Begin an episode."""
 
     def wake(self) -> None:
         """There is something new to look at."""
@@ -108,7 +108,7 @@ class LockstepTurns:
             self._changed.notify_all()
 
     def restart(self) -> None:
-        """An episode begins: the same delays again."""
+        """Restart the same sequence of delays, at the beginning of an episode."""
         with self._changed:
             self._delays.restart()
 
@@ -138,7 +138,7 @@ class LockstepTurns:
             self._earliest_ns = self._now_ns + round(period_s * 1e9)
 
     def observed(self, stamp_ns: int) -> None:
-        """An inference begins, of pictures that were taken at a time."""
+        """Record the beginning of an inference on pictures that were taken at a time in ns."""
         with self._changed:
             self._doing = _Doing.INFERRING
             self._delay = self._delays.next(stamp_ns)
@@ -155,7 +155,7 @@ class LockstepTurns:
             return not self._delay.is_lost
 
     def end(self) -> None:
-        """Nothing is to be done, or all of it is done."""
+        """End the turn, its work done or none to do."""
         with self._changed:
             self._doing = _Doing.NOTHING
         self._tell()

@@ -143,7 +143,7 @@ class HeldOutOfAll:
         return [chunk for part in self._parts.values() for chunk in part.shown]
 
     def errors(self, module: TrainingModule) -> dict[str, float]:
-        """Those of each dataset behind its name, and the mean of their `share_of_mean`."""
+        """The errors of each dataset by name, and the mean of their `share_of_mean`."""
         found = {name: part.errors(module) for name, part in self._parts.items()}
         if len(found) == 1:
             return next(iter(found.values()))

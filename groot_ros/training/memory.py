@@ -55,6 +55,7 @@ class MemoryPlan:
 
     @property
     def total(self) -> float:
+        """Total in bytes."""
         return float(sum(vars(self).values()))
 
     def __str__(self) -> str:
@@ -136,7 +137,7 @@ def _kept_bytes(module: nn.Module, inputs: Mapping[str, Tensor]) -> int:
 def check_memory(
     network: Network, config: TrainConfig, activations: Activations, samples: int, free: float
 ) -> None:
-    """UserError with the way out when a training with so many samples at once does not fit."""
+    """UserError with a remedy where a training with this batch does not fit into memory."""
     plan = plan_memory(network, config, activations.of(samples))
     if plan.total <= free:
         return

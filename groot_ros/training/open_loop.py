@@ -107,7 +107,7 @@ def compare_each(
     embodiment: str = "",
     watch: Watch = iter,
 ) -> Iterator[OpenLoopComparison]:
-    """The same of several datasets, in their order; the model is loaded where it changes.
+    """Comparisons with several datasets, in order; the model is reloaded where it changes.
 
     `watch` hands on the rows at which is predicted.
     """

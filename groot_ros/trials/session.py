@@ -52,7 +52,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What came of a trial: success or failure as the operator saw it, and why it ended."""
+    """The result of a trial: success or failure as judged by the operator, and why it ended."""
 
     scene: int
     policy: str
@@ -98,7 +98,7 @@ class Session:
                 yield scene, policy
 
     def add(self, trial: Trial) -> None:
-        """A trial is over; the file has it when this returns."""
+        """Add a finished trial; the file is written when this returns."""
         self.trials.append(trial)
         self.write()
 

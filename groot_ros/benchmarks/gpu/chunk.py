@@ -89,7 +89,7 @@ class Made:
 
     @property
     def age_s(self) -> float:
-        """Of its observation."""
+        """Age of its observation in s at the time of publishing."""
         return (self.at_ns - self.inference.chunk.stamp_ns) / NS
 
 
@@ -114,7 +114,7 @@ class Bench:
         )
 
     def run(self, count: int) -> list[Made]:
-        """So many chunks."""
+        """Make `count` chunks."""
         sender = threading.Thread(target=self._send, name="messages")
         sender.start()
         self._loop.start()

@@ -72,7 +72,7 @@ def checkpoint(setting: Setting, version: str) -> Iterator[Result]:
 
 
 def check_disk(folder: Path, needed: float) -> None:
-    """Skip when the disk has no room for so many bytes."""
+    """Skip where less than `needed` bytes are free on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     if free < needed + MARGIN:
         raise Skip(

@@ -83,7 +83,7 @@ def _time(timed: Stages, repeats: int) -> dict[str, tuple[float, str]]:
 
 
 def batches(setting: Setting) -> Iterator[Result]:
-    """So many observations at once through the plain network, as evaluation sends them."""
+    """Batches of several observations through the plain network, as evaluation sends them."""
     for version in (N17, N16):
         network = build(setting, version, "bfloat16")
         timed = Stages(network, find_compile_mode("off", find_device(setting.device)))
@@ -114,7 +114,7 @@ def _time_batch(
 
 
 def repeated(batch: Batch, count: int) -> Batch:
-    """A batch of one observation so many times."""
+    """A batch of `count` copies of one observation."""
     return Batch(
         input_ids=batch.input_ids.repeat(count, 1),
         patches=batch.patches.repeat(count, 1),

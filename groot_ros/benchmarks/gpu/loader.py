@@ -21,7 +21,8 @@ SHARED_BYTES = 300e6
 
 
 def rates(setting: Setting) -> Iterator[Result]:
-    """In this process and in as many as /dev/shm and the cores have room for."""
+    """Samples per second in this process, and in as many processes as /dev/shm and the cores
+    allow."""
     most = min(PROCESSES, os.cpu_count() or 1, int(shared_memory_bytes() // SHARED_BYTES))
     for workers in sorted({0} if setting.small else {0, most}):
         samples = 2 * BATCH if setting.small else SAMPLES

@@ -13,7 +13,7 @@ GB = 1e9
 
 
 def forget_peak(device: torch.device) -> None:
-    """Free what nobody holds and begin to watch anew."""
+    """Free unused memory and restart the measurement of the peak."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.synchronize(device)

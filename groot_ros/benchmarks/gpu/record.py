@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class StepOutcome:
-    """What became of a step; the results are those that it had until then."""
+    """The outcome of a step, with the results that it had yielded by its end."""
 
     step: str
     title: str

@@ -46,7 +46,8 @@ class Finished:
 
 
 def context(method: str) -> Any:
-    """Where processes come from: `forkserver` begins with everything imported, `spawn` anew."""
+    """A multiprocessing context: processes of `forkserver` start with everything imported, of
+    `spawn` with nothing."""
     made = multiprocessing.get_context(method)
     if method == "forkserver":
         made.set_forkserver_preload(list(PRELOADED))
@@ -54,7 +55,7 @@ def context(method: str) -> Any:
 
 
 def run(step: Step, setting: Setting, limit_s: float, start: Any) -> Finished:
-    """Run a step for so many seconds at most, in a process of the context `start`."""
+    """Run a step for at most `limit_s`, in a process of the context `start`."""
     lines = setting.folder / f"{step.name}.jsonl"
     log = setting.folder / f"{step.name}.log"
     process = start.Process(target=_work, args=(step, setting, lines, log), name=step.name)

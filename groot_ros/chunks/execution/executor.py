@@ -87,6 +87,7 @@ class ChunkExecutor:
 
     @property
     def is_at_rest(self) -> bool:
+        """Whether nothing is commanded, or one value is held."""
         return self.activity in (Activity.IDLE, Activity.HOLDING)
 
     @property

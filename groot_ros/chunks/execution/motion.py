@@ -85,6 +85,7 @@ class Motion:
 
     @property
     def active_end_ns(self) -> int:
+        """Time in ns at which the deceleration to rest begins."""
         return self.start_ns + round(self.active_s * 1e9)
 
     @property

@@ -45,6 +45,7 @@ class Step:
 
     @property
     def is_intervention(self) -> bool:
+        """Whether the command differs from the path by more than rounding."""
         return bool((self.correction > INTERVENTION).any())
 
 

@@ -10,7 +10,7 @@ from groot_ros.signals.signals import SignalSpec
 
 
 class SinCos(Representation):
-    """The sines of all joints, then their cosines; the way back gives angles within pi."""
+    """The sines of all joints, then their cosines; decoding returns angles within pi."""
 
     kinds = (JOINTS,)
 

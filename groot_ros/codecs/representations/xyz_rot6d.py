@@ -9,8 +9,8 @@ from groot_ros.signals.signals import SignalSpec
 
 
 class XyzRot6d(Representation):
-    """xyz in m and the first two rows of the rotation matrix, made orthogonal by Gram-Schmidt
-    on the way back (Zhou et al. 2019, "On the continuity of rotation representations")."""
+    """xyz in m and the first two rows of the rotation matrix, made orthonormal by Gram-Schmidt in
+    decoding (Zhou et al. 2019, "On the continuity of rotation representations")."""
 
     kinds = (POSE,)
 

@@ -53,6 +53,7 @@ class BackgroundWriter:
 
     @property
     def buffered_bytes(self) -> int:
+        """Bytes of messages that wait for the disk."""
         return self._accepted_bytes - self._written_bytes
 
     def write(

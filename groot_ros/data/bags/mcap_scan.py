@@ -112,6 +112,7 @@ class ChunkStretch(Stretch):
 
     @property
     def is_indexed(self) -> bool:
+        """Whether the file holds the chunk's complete message index."""
         return self.index_offsets.keys() >= self.counts.keys()
 
     def index(self) -> ChunkIndex:

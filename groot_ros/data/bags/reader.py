@@ -132,6 +132,7 @@ class Bag:
 
     @property
     def duration_s(self) -> float:
+        """Time in s from the first message to the last."""
         return max(0, self.end_ns - self.start_ns) / 1e9
 
     def _custom_data(self) -> dict[str, str]:

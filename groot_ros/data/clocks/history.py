@@ -24,7 +24,8 @@ class ClockHistory:
             self._times.popleft()
 
     def at(self, received_ns: int) -> int | None:
-        """The time that the clock had said by then, its first one before; None before any."""
+        """The newest simulated time in ns received by `received_ns`, the first one for earlier
+        times; None before any was received."""
         if not self._times:
             return None
         return self._times[max(0, bisect.bisect_right(self._received, received_ns) - 1)]

@@ -52,6 +52,7 @@ class Offset:
 
     @property
     def is_label(self) -> bool:
+        """Whether the topic is a demonstrator's command."""
         return self.stream.is_label
 
     @property

@@ -72,7 +72,7 @@ class PartResult:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """What became of an episode; times in s since its beginning."""
+    """The result of an episode's extraction; times in s since its beginning."""
 
     name: str
     bag: str

@@ -12,7 +12,7 @@ from groot_ros.data.playback.losses import loss_lines, summed
 
 @dataclass
 class Report:
-    """What became of everything."""
+    """The result of a conversion: what was written, dropped and left out."""
 
     output: str
     episodes: list[EpisodeResult] = field(default_factory=list)

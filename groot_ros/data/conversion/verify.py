@@ -53,6 +53,8 @@ class Verification:
 
     @property
     def is_equal(self) -> bool:
+        """Whether there were rows, all of them were seen, and no difference is above the
+        tolerance."""
         worst = max(self.state_difference, self.action_difference)
         return self.rows > 0 and not self.unseen and worst <= TOLERANCE
 

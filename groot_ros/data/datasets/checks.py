@@ -192,12 +192,12 @@ class FilePlace(OpenSection, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, int]:
-        """Those of a path."""
+        """The fields that a path pattern is filled with."""
         return {"chunk_index": self.chunk_index, "file_index": self.file_index}
 
 
 def file_place(row: Mapping[str, Any], prefix: str, source: str) -> FilePlace:
-    """That of the columns `prefix/chunk_index` and so on of an episode's row."""
+    """The place in the columns `prefix/chunk_index` and so on of an episode's row."""
     own = {
         name.removeprefix(f"{prefix}/"): value
         for name, value in row.items()

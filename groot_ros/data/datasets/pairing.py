@@ -17,10 +17,10 @@ GROUPS = ("state", "action")
 
 
 def find_pairing(dataset: Dataset, modality_config: str) -> CodecFile:
-    """The codec of a dataset in the way that `modality_config` names, one of a name or a file.
+    """The codec of a dataset for a modality config: a name or a file.
 
-    Where it is empty: that which the dataset carries, or a shipped one with its very keys, whose
-    actions are absolute. UserError lists the right ones, or says how to draft one.
+    Empty means the codec that the dataset carries, or a shipped one with the same keys and
+    absolute actions. UserError lists the possible ones, or says how to draft one.
     """
     carried = carried_codec(dataset.own, str(dataset.path / OWN_METADATA))
     if modality_config:

@@ -85,7 +85,8 @@ class Dataset:
         self.typed_info = typed(self.info, checks.Info, KeyPath(str(path / INFO)))
 
     def json(self, name: str, most_bytes: int = config_file.JSON_BYTES) -> dict[str, Any]:
-        """A JSON file of at most so many bytes below the dataset, an object."""
+        """The object in a JSON file below the dataset; UserError where it is larger than
+        `most_bytes`."""
         try:
             content = config_file.read_json(self.path / name, REMEDY, most_bytes)
         except FileNotFoundError:

@@ -29,7 +29,7 @@ def named_values(texts: Sequence[str], example: str) -> dict[str, str]:
 
 
 def by_fractions(dataset: Dataset, fractions: Mapping[str, float], seed: int) -> Parts:
-    """Random shares; what comes of one demonstration stays together, in its order.
+    """Random shares; episodes of one demonstration stay together, in order.
 
     `fractions` are above 0 and sum up to 1. The seed alone decides, and how many demonstrations
     there are.

@@ -52,6 +52,7 @@ class Episode:
 
     @property
     def duration_s(self) -> float:
+        """Duration in s."""
         return (self.stop_ns - self.start_ns) / 1e9
 
 

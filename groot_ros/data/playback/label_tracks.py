@@ -118,7 +118,7 @@ class LabelTrack(ABC):
         return time.of(stamp_ns or arrival_ns, arrival_ns)
 
     def refuse(self, arrival_ns: int) -> None:
-        """A message that cannot be read has come."""
+        """Record a message that could not be read."""
         self._leave_out(NOT_USABLE, arrival_ns)
 
     def _leave_out(self, reason: str, time_ns: int) -> None:
@@ -193,7 +193,7 @@ class SampleTrack(LabelTrack):
 
 
 class TrajectoryTrack(LabelTrack):
-    """Trajectories; of a gripper's the point that it is on its way to counts."""
+    """Trajectories; of a gripper's the point that is being approached counts."""
 
     def __init__(self, source: LabelTopic, behind_ns: int = 0) -> None:
         super().__init__(source, behind_ns)

@@ -81,7 +81,7 @@ def _newest(samples: SignalSamples, count: int, times_ns: Times) -> Array:
 
 
 def read_operator(source: BagSource, episode: Episode, turns: ControlTurns) -> OperatorCommands:
-    """Those of an episode; the devices are looked at only where an operator led."""
+    """The operator's commands in an episode; devices are read only where an operator led."""
     listeners = [_Listener(told, source, episode) for told in _told(source.robot)]
     found = OperatorCommands(turns, [(x.count, x.samples) for x in listeners])
     if not np.any(turns.corrected(turns.times_ns)):

@@ -55,7 +55,8 @@ class ControlTurns:
 
 
 def read_turns(source: BagSource, episode: Episode) -> ControlTurns:
-    """Those of an episode; without any where its bag does not hold the executor's states."""
+    """Who controlled the robot during an episode; empty where the bag holds no states of the
+    executor."""
     nobody = ControlTurns(np.zeros(0, dtype=np.int64))
     name = absolute(STATE_TOPIC, episode.namespace)
     held = source.bag.topics.get(name)

@@ -117,7 +117,7 @@ class EpisodeRecorder:
         )
 
     def receive(self, topic: str, arrival: Arrival) -> None:
-        """A message has come."""
+        """Take a message that was received."""
         source = self._sources[topic]
         stamp_ns = header_stamp_ns(arrival.data) if source.stamped else None
         size = len(arrival.data)
@@ -295,12 +295,14 @@ class EpisodeRecorder:
 
     @property
     def free_bytes(self) -> int:
+        """Free bytes on the disk of the recordings."""
         folder = self._options.output.absolute()
         there = next(path for path in (folder, *folder.parents) if path.exists())
         return shutil.disk_usage(there).free
 
     @property
     def buffered_bytes(self) -> int:
+        """Bytes of messages that wait for the disk."""
         return self._writer.buffered_bytes
 
     def close(self, timeout_s: float) -> bool:

@@ -153,7 +153,7 @@ class TopicHealth:
         self._begun_ns = self.started_ns
 
     def begin(self, now_ns: int) -> None:
-        """A new episode: what was counted and wrong before does not concern it."""
+        """Clear counts and flags, at the beginning of an episode."""
         self.counts = TopicCounts()
         self._begun_ns = now_ns
 
@@ -296,7 +296,7 @@ class RecordingHealth:
         return self.topics[topic]
 
     def begin(self, now_ns: int) -> None:
-        """An episode begins without flags."""
+        """Clear all flags, at the beginning of an episode."""
         self._begun_ns, self._recording = now_ns, True
         self._flags.clear()
         for topic in self.topics.values():

@@ -65,6 +65,7 @@ class CheckpointFolder:
 
     @property
     def processor_kwargs(self) -> dict[str, Any]:
+        """`processor_kwargs` of processor_config.json; UserError where it has none."""
         kwargs = self.processor_config.get("processor_kwargs")
         if not isinstance(kwargs, dict):
             raise UserError(
@@ -108,7 +109,8 @@ class CheckpointFolder:
     def slot(self, embodiment: str) -> int:
         """Slot of an embodiment, that of its release where the checkpoint has none for it.
 
-        The released N1.6 has none for `new_embodiment`, which fine-tuning is for.
+        The released N1.6 has none for `new_embodiment`, which fine-tuning is for. UserError for an
+        embodiment that neither knows.
         """
         known = {**self.config.version.slots, **self.slots}
         if embodiment not in known:
@@ -149,7 +151,8 @@ class CheckpointFolder:
         )
 
     def numbers(self, embodiment: str) -> StateActionProcessor:
-        """State and action processing of an embodiment."""
+        """State and action processing of an embodiment; UserError where the checkpoint does not
+        know it."""
         kwargs = self.processor_kwargs
         configs = self.modality_configs
         if embodiment not in configs:

@@ -166,7 +166,10 @@ def _tuned(name: str, config: Gr00tConfig) -> bool:
 
 
 def inspect_weights(path: Path) -> dict[str, Any]:
-    """Read every weight once: checksums, and which embodiment slots were ever trained."""
+    """Read every weight once: checksums, and which embodiment slots were ever trained.
+
+    UserError for a weight that is NaN or infinite.
+    """
     folder = CheckpointFolder(path)
     stored = weights.stored_tensors(path)
     plan = weights.plan(Network.on_meta(folder.config), stored, slot=None)

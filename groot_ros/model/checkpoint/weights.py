@@ -149,7 +149,10 @@ def _table(problems: list[tuple[str, str, str]]) -> str:
 def load(
     network: Network, folder: Path, device: torch.device, dtype: torch.dtype, slot: int | None
 ) -> None:
-    """Fill a network built on the meta device, tensor by tensor, straight to device and dtype."""
+    """Fill a network built on the meta device, tensor by tensor, straight to device and dtype.
+
+    UserError for a weight that is NaN or infinite.
+    """
     assigned: dict[str, Tensor] = {}
     for name, tensor in read(plan(network, stored_tensors(folder), slot)):
         # A sum finds any NaN without a second tensor of this size.
@@ -186,7 +189,8 @@ def verify(network: Network, folder: Path, slot: int | None) -> None:
 
 
 def read(tensors: Plan) -> Iterator[tuple[str, Tensor]]:
-    """The planned tensors in file order, mapped; each is valid until the next one."""
+    """The planned tensors in file order, mapped; each is valid until the next one. UserError for a
+    file that cannot be read."""
     by_file: dict[Path, list[str]] = {}
     for name, stored in tensors.parameters.items():
         by_file.setdefault(stored.file, []).append(name)

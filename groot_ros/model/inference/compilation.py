@@ -90,7 +90,8 @@ class Compiled:
 
 
 def find_compile_mode(name: str, device: torch.device) -> CompileMode:
-    """The mode of that name; `auto` is default on a GPU, off on a CPU."""
+    """The mode of that name; `auto` is default on a GPU, off on a CPU. UserError for an unknown
+    name."""
     if name == "auto":
         return CompileMode.DEFAULT if device.type == "cuda" else CompileMode.OFF
     try:

@@ -93,10 +93,10 @@ class Groot(PreparedNetwork):
         seed: int | None = None,
         prefix: Prefix[ModelOutput] | None = None,
     ) -> dict[str, Array]:
-        """Actions {key: (horizon, D)} in physical, absolute units.
+        """Actions {key: (T, D)} in physical, absolute units, T the horizon.
 
-        The noise (see `noise_shape`) is given, or drawn from `seed`, or anew each time. UserError
-        names an input that does not fit the checkpoint.
+        The noise (see `noise_shape`) is given, or drawn from `seed`, or at random. UserError names
+        an input that does not fit the checkpoint.
         """
         frames, state = self.processor.frames(inputs), self.processor.state(inputs)
         try:

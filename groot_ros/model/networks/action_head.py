@@ -157,7 +157,7 @@ class ActionHead(nn.Module):
         slot: Tensor,
         prefix: NormalizedPrefix | None = None,
     ) -> Tensor:
-        """Denoise (B, H, D) in Euler steps, computing everything anew in each."""
+        """Denoise (B, H, D) in Euler steps without any cache."""
         state_token = self.encode_state(state, slot)
         actions = noise if prefix is None else prefix.start(noise)
         horizon = noise.shape[1]

@@ -28,7 +28,7 @@ class NoisySample:
 def sample_times(
     rng: np.random.Generator, count: int, alpha: float, beta: float, scale: float
 ) -> NDArray[np.float32]:
-    """Times (count,) in [0, scale]: (1 - s) scale with s ~ Beta(alpha, beta)."""
+    """Times (N,) in [0, scale]: (1 - s) scale with s ~ Beta(alpha, beta), N = `count`."""
     return ((1 - rng.beta(alpha, beta, count)) * scale).astype(np.float32)
 
 

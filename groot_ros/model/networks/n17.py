@@ -63,7 +63,10 @@ QWEN3_VL_PROCESSOR: dict[str, Any] = {
 
 
 def images(kwargs: Values, backbone: Values, folders: Sequence[Path]) -> ImagePipeline:
-    """Pictures as the checkpoint's `preprocessor_config.json` says, else as Qwen3-VL-2B's."""
+    """The image pipeline of the checkpoint's `preprocessor_config.json`, else that of Qwen3-VL-2B.
+
+    UserError where its patches are not those of the network.
+    """
     values = QWEN3_VL_PROCESSOR
     for folder in folders:
         if (folder / "preprocessor_config.json").exists():

@@ -51,7 +51,8 @@ class Network(nn.Module):
     def on_meta(
         cls, config: Gr00tConfig, precision: RopePrecision = RopePrecision.FLOAT32
     ) -> Network:
-        """The network without memory for its weights."""
+        """The network without memory for its weights; UserError for a config of which none can be
+        built."""
         try:
             with torch.device("meta"):
                 return cls(config, precision)

@@ -24,7 +24,8 @@ class EaglePatches:
     merge_size: int
 
     def fitted_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width in whole blocks, aspect kept, within the limits."""
+        """Height and width in whole blocks, aspect kept, within the limits; UserError for a
+        picture that is too long."""
         if max(height, width) > LARGEST_RATIO * min(height, width):
             raise UserError(
                 f"a picture of {width}x{height} is too long for GR00T N1.6, expected edges of at "

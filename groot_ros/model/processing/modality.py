@@ -56,7 +56,8 @@ class ActionConfig:
 
     @classmethod
     def of(cls, entry: ActionConfigEntry, key: str) -> ActionConfig:
-        """One of `action_configs`, of the action `key`."""
+        """One of `action_configs`, of the action `key`; UserError for a representation or format
+        that no version knows."""
         rep = entry.rep.upper()
         if rep not in ("RELATIVE", "ABSOLUTE"):
             raise UserError(

@@ -72,7 +72,8 @@ class MinMax:
 
 @dataclass(frozen=True)
 class MeanStd:
-    """Zero mean, unit deviation; a dimension without deviation stays as it is."""
+    """Values (..., D) to zero mean and unit deviation; a dimension without deviation stays as it
+    is."""
 
     mean: Array
     std: Array
@@ -96,7 +97,7 @@ class MeanStd:
 
 @dataclass(frozen=True)
 class SinCos:
-    """Angles -> sines, then cosines: twice the size, no statistics, no way back."""
+    """Angles (..., D) to sines, then cosines, (..., 2 D): no statistics, not invertible."""
 
     dim: int
 
@@ -119,6 +120,8 @@ class KeyStatistics:
     values: Mapping[str, Any]
 
     def array(self, kind: str) -> Array:
+        """A statistic by its name, such as min: (D,) or (T, D); UserError where it is missing or
+        malformed."""
         if kind not in self.values:
             raise UserError(
                 f"statistics.json has no {kind!r} for {self.name}: compute the dataset's "
@@ -140,14 +143,17 @@ class KeyStatistics:
 
     @property
     def dim(self) -> int:
+        """Number of columns D."""
         return int(self.array("min").shape[-1])
 
     def bounds(self, percentiles: bool) -> tuple[Array, Array]:
+        """Lower and upper bounds (D,) for normalization: percentiles 1 and 99, or the extremes."""
         low, high = ("q01", "q99") if percentiles else ("min", "max")
         return self.pair(low, high)
 
     def pair(self, first: str, second: str) -> tuple[Array, Array]:
-        """Two arrays of one shape."""
+        """Two statistics of the same shape, (D,) or (T, D); UserError where their shapes
+        differ."""
         a, b = self.array(first), self.array(second)
         if a.shape != b.shape:
             raise UserError(

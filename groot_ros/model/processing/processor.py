@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Processor:
-    """The whole way of one embodiment: pictures, prompt, state and actions."""
+    """Preprocessing and postprocessing of one embodiment: pictures, prompt, state and actions."""
 
     images: ImagePipeline
     prompts: PromptProcessor
@@ -54,7 +54,7 @@ class Processor:
         return [inputs.video[key][step] for step in range(steps) for key in modality.video_keys]
 
     def state(self, inputs: ModelInput) -> dict[str, Array]:
-        """The state in float64; UserError names a key or size that does not fit."""
+        """The state {key: (T, D)} in float64; UserError names a key or size that does not fit."""
         modality = self.modality
         _check_keys("state", inputs.state, modality.state)
         state = {}

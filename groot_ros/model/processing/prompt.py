@@ -39,13 +39,13 @@ class PromptFormat(ABC):
         return (PADDING, TURN_START, TURN_END, *images)
 
     def reserved(self, instruction: str) -> list[str]:
-        """What an instruction must not hold, as far as it does."""
+        """The reserved tokens that an instruction contains; it must contain none."""
         reserved = dict.fromkeys((*self.special_tokens, *self.added_tokens))
         return [token for token in reserved if token in instruction]
 
     @abstractmethod
     def render(self, instruction: str, image_tokens: Sequence[int]) -> str:
-        """The prompt with images of so many tokens each."""
+        """The prompt with images of `image_tokens` tokens each."""
 
     def image(self, tokens: int) -> str:
         return self.image_start + self.image_token * tokens + self.image_end

@@ -50,7 +50,7 @@ def to_relative(config: ActionConfig, actions: Array, reference: Array) -> Array
 
 
 def to_absolute(config: ActionConfig, actions: Array, reference: Array) -> Array:
-    """The inverse of `to_relative`."""
+    """The inverse of `to_relative`: absolute actions (T, D)."""
     if config.type is ActionType.NON_EEF:
         return actions + reference
     frame = _to_matrix(config.format, reference)

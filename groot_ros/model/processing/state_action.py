@@ -173,7 +173,8 @@ class StateActionProcessor:
         return _padded(encoded, horizon, size), _padded(np.ones_like(encoded), horizon, size)
 
     def free_numbers(self, given: Collection[str]) -> NDArray[np.bool_]:
-        """Which of the normalised numbers (max dim,) are of keys that are not given."""
+        """Which of the normalised numbers (D,), D the network's action dimension, are of keys that
+        are not given."""
         free = np.zeros(self.config.max_action_dim, dtype=bool)
         start = 0
         for key in self.modality.actions:

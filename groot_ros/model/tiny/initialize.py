@@ -17,7 +17,7 @@ TOKEN_STD = 0.02
 
 @torch.no_grad()
 def initialize(network: Network, generator: torch.Generator) -> None:
-    """Draw every weight anew: norms 1, biases 0, matrices normal."""
+    """Draw all weights: norms 1, biases 0, matrices normal."""
     norms = {n for n, module in network.named_modules() if "Norm" in type(module).__name__}
     for name, parameter in sorted(network.named_parameters()):
         if parameter.ndim == 1 or name.endswith(".b"):

@@ -52,7 +52,7 @@ class WallClock:
         self._spin_until(lambda: False, (time_ns - self.now_ns) / NS)
 
     def go_on(self) -> None:
-        """Nothing was stopped."""
+        """Do nothing: the wall clock was not stopped."""
 
     def leave(self) -> None:
         """Nobody waits for this node."""

@@ -84,7 +84,7 @@ class SceneNode(OperatorNode, TrafficNode):
         self.tell("policy/set_instruction", task.instruction)
 
     def start_policy(self) -> None:
-        """From now on the arm moves."""
+        """Start the policy, so that the arm moves."""
         self.clock.stop_at(self.clock.now_ns)
         self.transition("executor", ACTIVATE)
         self.transition("policy", ACTIVATE)

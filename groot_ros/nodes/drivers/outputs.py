@@ -213,7 +213,7 @@ class TrajectoryOutput(_Stream):
         self._publisher.publish(self.message(command))
 
     def cease(self) -> bool:
-        """The next motion begins anew, its gripper where it is known to be."""
+        """Forget the last trajectory; the next one begins at the known position of the gripper."""
         self._ramp = self._followed = None
         return True
 

@@ -23,7 +23,7 @@ KEPT_MESSAGES = 64
 
 
 class ChunkReports:
-    """Tells what became of chunks; owns what the messages of those that were taken said."""
+    """Publishes the results of chunks; owns the message data of the accepted ones."""
 
     def __init__(self, node: GuardedLifecycleNode) -> None:
         self._node = node

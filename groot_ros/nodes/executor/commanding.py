@@ -189,7 +189,7 @@ class Commanding:
         return f"{type(error).__name__}: {error}"
 
     def report_ended(self) -> None:
-        """Report what became of the chunks that have ended."""
+        """Publish the results of the chunks whose execution has ended."""
         with self._guard:
             ended = self._motion.take_ended()
         self._reports.ended(ended)

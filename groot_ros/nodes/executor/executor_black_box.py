@@ -154,7 +154,7 @@ class ExecutorBlackBox:
         )
 
     def heard(self, chunk: ActionChunk) -> None:
-        """A chunk has come, whatever becomes of it."""
+        """Keep a chunk that arrived, accepted or not."""
         if _chunk_bytes(chunk) > LARGEST_CHUNK_BYTES:
             return
         if chunk.instruction and chunk.instruction != self._instruction:
@@ -218,7 +218,7 @@ class ExecutorBlackBox:
             self._writer.tell("urdf", text)
 
     def end(self) -> None:
-        """Nothing is commanded any more: save what there is to save."""
+        """Save pending incidents, because commands have ceased."""
         self._tell_tape()
         self._writer.tell("end", self._node.now_ns())
         self._writer.push()

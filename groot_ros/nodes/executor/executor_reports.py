@@ -29,7 +29,7 @@ class Taken:
 
 
 def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
-    """The report of a chunk as far as its message tells; texts may be those of a refused one."""
+    """The report of a chunk from its message, as far as that is valid."""
     return ChunkReport(
         header=Header(stamp=to_time(now_ns), frame_id=chunk.header.frame_id[:MAX_NAME_LENGTH]),
         source=ChunkReport.EXECUTOR,

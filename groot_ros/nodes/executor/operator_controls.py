@@ -68,7 +68,7 @@ class OperatorControls:
         return self.teleoperation.take_over()
 
     def go_home(self) -> str | None:
-        """The way home begins; why not."""
+        """Begin homing; the reason where it is refused."""
         if not self._node.is_active:
             return "not sent home: activate the executor first"
         return self.teleoperation.go_home()

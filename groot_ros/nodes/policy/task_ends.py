@@ -48,7 +48,7 @@ class TaskEnds:
             self._node.destroy_subscription(self._subscription)
 
     def restart(self) -> None:
-        """A task begins."""
+        """Restart the detection, at the beginning of a task."""
         self._is_said = False
         if self._stillness:
             self._stillness.restart()

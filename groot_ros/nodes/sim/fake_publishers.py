@@ -57,7 +57,7 @@ class StatePublishers:
             self._grips = node.create_publisher(Float64, streams.grip.topic, STATE_DEPTH)
 
     def publish(self, arm: FakeArm, now_ns: int) -> None:
-        """Where the arm is now."""
+        """Publish the present state of the arm."""
         for topic, publisher in self._joint_states.items():
             publisher.publish(self._joint_state(topic, arm, now_ns))
         hand = self._robot.observations.ee_pose

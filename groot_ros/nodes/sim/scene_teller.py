@@ -20,7 +20,7 @@ class SceneTeller:
         self._success = node.create_publisher(Bool, "~/success", LATCHED)
 
     def begin(self, scene: int) -> None:
-        """An episode has begun."""
+        """Publish the beginning of an episode."""
         self._seed.publish(Int64(data=scene))
 
     def tell(self, succeeded: bool) -> None:

@@ -65,7 +65,7 @@ class LockstepSimulation(SharedSimulation):
         self._close_viewer()
 
     def take_lost_s(self) -> float:
-        """Nothing is ever dropped: time passes more slowly where the machine is too slow."""
+        """Always 0: in lockstep time passes more slowly instead of being dropped."""
         return 0.0
 
     @contextmanager

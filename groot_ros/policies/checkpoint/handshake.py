@@ -134,7 +134,7 @@ class Interface:
 
     @classmethod
     def of(cls, variant: CodecFile, codec: Codec, name: Callable[[Feature], str]) -> Interface:
-        """That of a codec, each of whose columns is called `name`."""
+        """The interface of a codec, each of whose columns is called `name`."""
         features = codec.features
         return cls(
             state=[name(feature) for feature in features.state],
@@ -153,7 +153,8 @@ class Interface:
 def interface_differences(
     theirs: Interface, ours: Interface, other_variant: str
 ) -> Iterator[Difference]:
-    """How a model differs from a codec, as far as it is said; `other_variant` mends it."""
+    """Differences between a model and a codec, as far as both are known; `other_variant` is the
+    remedy."""
     for what, there, here in (
         ("state", theirs.state, ours.state),
         ("action", theirs.action, ours.action),

@@ -153,7 +153,7 @@ class LocalPolicy:
         self._monitor = EnvelopeMonitor.of(model.groot.metadata, model.codec)
 
     def reset(self, instruction: str) -> None:
-        """Noise and monitor begin anew; GR00T itself reads one observation at a time."""
+        """Restart noise and monitor; GR00T itself keeps nothing between observations."""
         self._inferences = 0
         self._monitor.reset()
 

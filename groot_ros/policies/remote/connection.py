@@ -80,10 +80,12 @@ class RemoteConfig:
 
     @property
     def port(self) -> int:
+        """Port of the URL."""
         return self.parts.port or self.scheme.port
 
     @property
     def scheme(self) -> Scheme:
+        """The protocol that the URL's scheme names."""
         return schemes()[self.parts.scheme]
 
     @property
@@ -179,7 +181,7 @@ class Connection(Protocol):
         """Why it cannot continue a chunk, empty where it can; known after `open`."""
 
     def reset(self) -> None:
-        """A new episode begins."""
+        """Tell the server that an episode begins."""
 
     def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
         """The server's chunk for an observation."""

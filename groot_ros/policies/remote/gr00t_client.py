@@ -42,7 +42,10 @@ class Gr00tConnection:
         self._form = Form.NPY
 
     def open(self, timeout_s: float) -> Handshake:
-        """Connect, ping and read get_modality_config, which shows the form of its messages."""
+        """Connect, ping and read get_modality_config, which shows the form of its messages.
+
+        UserError where the server cannot do what the settings ask for, such as JPEG.
+        """
         config, description = self._connect(timeout_s)
         if self._config.jpeg_quality and not self._is_own:
             raise UserError(

@@ -65,7 +65,8 @@ class OpenpiConnection:
         return meta
 
     def open(self, timeout_s: float) -> Handshake:
-        """Connect and read the server's metadata."""
+        """Connect and read the server's metadata; UserError where it cannot do what the settings
+        ask for."""
         meta, config = self._connect(timeout_s), self._config
         own = described(meta)
         self._is_own = own is not None
@@ -86,10 +87,13 @@ class OpenpiConnection:
         return self._config.no_continuation
 
     def reset(self) -> None:
-        """Nothing to tell: the protocol knows no episodes."""
+        """Do nothing: the protocol has no episodes."""
 
     def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
-        """Encode here for openpi's servers, there for those of this package."""
+        """Ask for a chunk: encoded here for openpi's servers, there for those of this package.
+
+        UserError where the answer does not fit the codec.
+        """
         codec = self._codec()
         if self._is_own:
             request = of_signals(observation, codec, self._config.jpeg_quality)

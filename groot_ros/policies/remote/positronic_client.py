@@ -170,10 +170,13 @@ class PositronicConnection:
         return self._config.no_continuation
 
     def reset(self) -> None:
-        """Nothing to tell: neither GR00T nor its codecs remember an episode."""
+        """Do nothing: neither GR00T nor its codecs keep a state over an episode."""
 
     def predict(self, observation: Observation, prefix: Prefix[Chunk] | None) -> Answer:
-        """Send what was observed, receive commands; the server has the codec."""
+        """Send what was observed, receive commands; the server has the codec.
+
+        UserError with the server's own message where it answers with an error.
+        """
         codec = self._codec()
         message = numpy_wire.pack(self._session.wrapped(self._request(codec, observation)))
         reply = self._exchange(message)

@@ -26,6 +26,7 @@ class WebSocket:
 
     @property
     def is_open(self) -> bool:
+        """Whether there is a connection."""
         return self._socket is not None
 
     def open(self, scheme: str, path: str, timeout_s: float) -> None:

@@ -127,7 +127,7 @@ class FakeArm:
 
     @property
     def state(self) -> ArmState:
-        """Where the arm is."""
+        """The present state of the arm."""
         return ArmState(self.joints, self.pose, self.grip)
 
     def _later(self, now_ns: int, obey: Callable[[int], None]) -> None:
@@ -138,7 +138,7 @@ class FakeArm:
             obey(now_ns)
 
     def follow_pose(self, pose: Array) -> None:
-        """A pose (7,) in the base frame was commanded."""
+        """Command a pose (7,) in the base frame."""
         self._later(self._now_ns, lambda _: self._obey_pose(pose))
 
     def _obey_pose(self, pose: Array) -> None:
@@ -148,7 +148,8 @@ class FakeArm:
         self._twist = np.zeros(6)
 
     def follow_twist(self, twist: Array, now_ns: int) -> None:
-        """A velocity (6,) of the tool was commanded, linear then angular, in the base frame."""
+        """Command a velocity (6,) of the tool, linear (m/s) then angular (rad/s), in the base
+        frame."""
         self._later(now_ns, lambda time_ns: self._obey_twist(twist, time_ns))
 
     def _obey_twist(self, twist: Array, now_ns: int) -> None:
@@ -157,7 +158,7 @@ class FakeArm:
         self._twist, self._twist_ns = twist, now_ns
 
     def follow_joints(self, joints: ArrayLike) -> None:
-        """Joint positions (J,) in rad were commanded."""
+        """Command joint positions (J,) in rad."""
         wanted = np.array(joints, dtype=np.float64)
         self._later(self._now_ns, lambda _: self._obey_joints(wanted))
 
@@ -165,7 +166,7 @@ class FakeArm:
         self._wanted_joints, self._wanted_pose = (lambda _: wanted), None
 
     def follow_path(self, path: JointPath, now_ns: int) -> None:
-        """A trajectory of the joints was commanded; it begins where the last one is."""
+        """Command a joint trajectory; it begins where the last one is."""
         self._later(now_ns, lambda time_ns: self._obey_path(path, time_ns))
 
     def _obey_path(self, path: JointPath, now_ns: int) -> None:
@@ -187,11 +188,11 @@ class FakeArm:
         return now, (now - before) / (step_ns / 1e9)
 
     def follow_grip(self, closure: float) -> None:
-        """A closure of the gripper in [0, 1] was commanded."""
+        """Command a closure of the gripper in [0, 1]."""
         self._wanted_grip = closure
 
     def follow(self, signals: Signals) -> None:
-        """A pose or joints, and a closure, were commanded."""
+        """Command a pose or joints, and a closure."""
         obey: dict[str, Callable[[Any], None]] = {
             EE_POSE.name: self.follow_pose,
             JOINT_POSITION.name: self.follow_joints,
@@ -206,7 +207,7 @@ class FakeArm:
         return self.grip == self._wanted_grip
 
     def advance(self, now_ns: int) -> None:
-        """Let the time until `now_ns` pass; a clock that was set back only begins anew."""
+        """Advance to `now_ns`; after a clock that was set back it continues from there."""
         is_set_back = now_ns < self._now_ns
         while self._coming and (is_set_back or self._coming[0][0] < now_ns):
             due_ns, obey = self._coming.popleft()

@@ -36,8 +36,8 @@ AnyState = ArmState | ArmsState
 
 
 def state_of(robot: RobotConfig, values: Mapping[str, Array]) -> AnyState:
-    """The state of a robot's newest values by the names of their signals; of several arms also by
-    the joints of all."""
+    """The state of a robot from the newest values (N,) of its signals by name; of several arms
+    also from the joints of all."""
     if not robot.arms:
         return ArmState.of(values)
     together = values.get(JOINT_POSITION.name)
@@ -63,11 +63,11 @@ class FakeArms:
 
     @property
     def state(self) -> ArmsState:
-        """Where the arms are."""
+        """The present states of the arms."""
         return ArmsState({name: arm.state for name, arm in self._arms.items()})
 
     def follow(self, signals: Signals) -> None:
-        """The joints of all arms, and closures, were commanded."""
+        """Command the joints of all arms, and closures."""
         joints = signals[JOINT_POSITION.name]
         for name, place in self._places.items():
             closure = signals.get(of_arm(name, GRIP.name))

@@ -74,7 +74,7 @@ class BagPictures:
 
 
 def starting_state(path: Path, robot: RobotConfig) -> AnyState:
-    """Where the arm of a bag was when all its signals were known first.
+    """The arm's state in a bag at the first time at which all its signals are known.
 
     BagError for a signal of the robot file that the bag does not hold.
     """

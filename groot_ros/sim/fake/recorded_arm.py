@@ -18,7 +18,8 @@ class RecordedArm:
         self._robot = robot
 
     def state(self, now_ns: int) -> AnyState | None:
-        """Where it is; None where the bag does not tell what is commanded."""
+        """The recorded state at a time in ns; None where the bag does not hold the commanded
+        signal."""
         values: dict[str, NDArray[np.float64]] = {}
         for name in self.buffer.fields:
             try:

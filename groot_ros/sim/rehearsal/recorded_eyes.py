@@ -38,24 +38,24 @@ class RecordedEyes:
         self._last_stamp_ns = -1
 
     def open(self, instruction: str, from_ns: int) -> None:
-        """From then on it is about this."""
+        """Begin an episode with an instruction at a time in ns."""
         self._instruction, self._busy_until_ns = instruction, from_ns
         self._policy.reset(instruction)
 
     def see(self, route: Route, message: Any, now_ns: int) -> None:
-        """A message has come; as in the policy node, an inference begins when there is none and a
-        picture has come."""
+        """Take a message; as in the policy node, a picture begins an inference where none is
+        running."""
         route.store(message, now_ns)
         if route.is_camera and now_ns >= self._busy_until_ns:
             self._infer(now_ns)
 
     def report(self, route: Route, reason: str) -> None:
-        """A message could not be read."""
+        """Record a message that could not be read."""
         for stream in route.streams:
             self.buffer.report(stream, reason)
 
     def due(self, now_ns: int) -> Iterator[ChunkOutcome]:
-        """The chunks that have come by then."""
+        """The chunks that have arrived by a time in ns."""
         while self._made and self._made[0].due_ns <= now_ns:
             yield self._made.popleft()
 

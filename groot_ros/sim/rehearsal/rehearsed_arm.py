@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 
 
 class RehearsedArm:
-    """Chunks come, commands are made, and the arm follows; what becomes of it is in `result`.
+    """The executor of a robot file with a fake arm that follows it; results are in `result`.
 
     `motion` is the executor.
     """
@@ -50,7 +50,7 @@ class RehearsedArm:
         self._arm: FakeArm | FakeArms | None = None
 
     def place(self, state: AnyState, now_ns: int) -> None:
-        """The arm is there, at rest."""
+        """Put the arm into a state, at rest."""
         self._arm = fake_of(self._robot, state, now_ns)
 
     @property
@@ -59,13 +59,13 @@ class RehearsedArm:
 
     @property
     def waits_for_resume(self) -> bool:
-        """Whether it is at rest, and somebody has to resume."""
+        """Whether it has stopped and needs a resume."""
         return self.motion.stops.blocked and self.motion.is_at_rest
 
     def take(
         self, outcome: ChunkOutcome, bounded: Callable[[Chunk], Bounded], now_ns: int
     ) -> bool:
-        """A chunk has come: the executor accepts it, which is told, or refuses it."""
+        """Offer a chunk to the executor; whether it was accepted."""
         assert self._arm
         self._result.chunks.append(outcome)
         number = len(self._result.chunks)
@@ -91,8 +91,13 @@ class RehearsedArm:
     def tick(
         self, now_ns: int, state: AnyState | None, grip: float | None = None
     ) -> Setpoint | None:
-        """One command; `state` is where the recorded arm is, None where nobody tells, `grip` what
-        its gripper was told, None for what it reached."""
+        """Make one command.
+
+        Args:
+            now_ns: The present time in ns.
+            state: Recorded state of the arm, None where the bag does not hold it.
+            grip: Commanded closure of the recorded gripper, None for the one that it reached.
+        """
         assert self._arm
         if state is None and not self.motion.is_at_rest:
             self.motion.halt(StopReason.STALE, now_ns, f"the bag tells no {self._signal.name}")
@@ -106,7 +111,7 @@ class RehearsedArm:
         return setpoint
 
     def end(self, now_ns: int) -> None:
-        """Nothing is commanded any more."""
+        """End the commands."""
         self.motion.release(now_ns)
         self._note_ended()
         self._note_stops(now_ns)

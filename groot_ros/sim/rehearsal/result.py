@@ -44,6 +44,7 @@ class ChunkOutcome:
 
     @property
     def is_slowed(self) -> bool:
+        """Whether chunk time passed more slowly than asked for."""
         return not self.refused and self.rate < FULL_RATE
 
     @property
@@ -91,6 +92,7 @@ class Rehearsed:
 
     @property
     def duration_s(self) -> float:
+        """Duration in s."""
         return (self.times_ns[-1] - self.times_ns[0]) / 1e9 if self.times_ns else 0.0
 
 

@@ -108,6 +108,7 @@ class Augmentation:
 
     @property
     def is_off(self) -> bool:
+        """Whether pictures stay unchanged."""
         return self == Augmentation()
 
     def draw(self, rng: np.random.Generator) -> Change:

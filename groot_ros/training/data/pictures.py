@@ -88,13 +88,13 @@ def prepare(images: ImagePipeline, frames: Picture, change: Change) -> Tensor:
 
 
 def prepare_pictures(table: Table, processor: Processor, workers: int) -> PreparedPictures:
-    """Decode and prepare every picture of a table once, in so many processes."""
+    """Decode and prepare all pictures of a table once, in `workers` processes."""
     load = functools.partial(_prepared_episode, processor.images)
     return PreparedPictures(torch.from_numpy(_load(load, table, processor, workers)))
 
 
 def hold_frames(table: Table, processor: Processor, workers: int) -> HeldFrames:
-    """Decode every picture of a table once, in so many processes."""
+    """Decode all pictures of a table once, in `workers` processes."""
     return HeldFrames(_load(_episode_frames, table, processor, workers), processor.images)
 
 

@@ -103,7 +103,7 @@ class Source:
 def open_source(
     path: Path, modality_config: str, embodiment: str, eval_episodes: int, seed: int
 ) -> Source:
-    """Rows of a dataset in the way that `modality_config` names, `eval_episodes` of them apart.
+    """Training rows of a dataset for a modality config, without the held-out `eval_episodes`.
 
     The embodiment is by default what the codec says, else `new_embodiment`. UserError for a
     dataset that cannot be trained on so.

@@ -57,7 +57,7 @@ class Table:
         return {key: values[rows] for key, values in self.state.items()}
 
     def spread_rows(self, horizon: int, count: int) -> NDArray[np.int64]:
-        """At most so many rows, evenly spread, with a whole chunk behind each; maybe none."""
+        """At most `count` evenly spaced rows, each followed by a whole chunk; may be empty."""
         rows = np.flatnonzero(self.end - np.arange(len(self)) >= horizon)
         places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
         return np.asarray(rows[places])
