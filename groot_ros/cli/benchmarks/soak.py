@@ -19,7 +19,9 @@ class Options:
     minutes: float = option("default: 60", default=60.0)
     sample: float = option("s between samples (default: 5)", default=5.0)
     event: float = option("s of work between two events (default: 8)", default=8.0)
-    kills: int = option("how often the policy is killed (default: 3)", default=3)
+    kills: int = option(
+        "how often the policy is killed, in the first quarter (default: 3)", default=3
+    )
     plot: Path | None = option("write a picture of the samples", default=None)
     json: bool = json_option()
 
