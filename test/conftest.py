@@ -30,7 +30,10 @@ os.environ["ROS_HOME"] = HOME.name
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long cases take to make and to try says something about the machine alone.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Every run draws others, and most tests make arrays of a case.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50
+)
 settings.load_profile("patient")
 
 # Other people's software in environments of its own: `make test-interop`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def busy(count: int) -> Iterator[None]:
             process.wait()
 
 
-def run_nodes(log: Path) -> Course:
+def run_nodes(log: Path, beside: AbstractContextManager[None]) -> Course:
+    """The course while `beside` goes on, which begins once all nodes are there."""
     timing = SimulatedTime(LATENCY)
     trace = Trace("scripted")
     launch = policy_launch(POLICY, replan_steps="4", **timing.launch_arguments)
@@ -65,13 +66,14 @@ def run_nodes(log: Path) -> Course:
         running_node(lambda: WitnessNode(load_robot("sim"))) as witness,
     ):
         witness.wait_for_nodes(alive)
-        witness.set_scene(SCENE, Task("pick"))
-        witness.watch(trace)
-        witness.start_policy()
-        began_ns, end_ns = witness.began_ns, witness.began_ns + round(SECONDS * 1e9)
-        witness.clock.stop_at(end_ns)
-        witness.look_away()
-        witness.stop_policy()
+        with beside:
+            witness.set_scene(SCENE, Task("pick"))
+            witness.watch(trace)
+            witness.start_policy()
+            began_ns, end_ns = witness.began_ns, witness.began_ns + round(SECONDS * 1e9)
+            witness.clock.stop_at(end_ns)
+            witness.look_away()
+            witness.stop_policy()
     assert "goes on without" not in log.read_text()
     # What is published at the last tick is known to others at the next one.
     measured = [sample for sample in trace.measured if began_ns <= sample.stamp_ns <= end_ns]
@@ -87,14 +89,13 @@ def run_nodes(log: Path) -> Course:
 
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory, module_domain: int) -> Course:
-    return run_nodes(tmp_path_factory.mktemp("idle") / "log")
+    return run_nodes(tmp_path_factory.mktemp("idle") / "log", nullcontext())
 
 
 def test_beside_busy_processes_nothing_changes(
     idle: Course, module_domain: int, tmp_path: Path
 ) -> None:
-    with busy(BUSY_PROCESSES):
-        loaded = run_nodes(tmp_path / "log")
+    loaded = run_nodes(tmp_path / "log", busy(BUSY_PROCESSES))
     assert loaded.observed_ns == idle.observed_ns and len(idle.observed_ns) > 8
     np.testing.assert_allclose(loaded.chunks, idle.chunks, atol=1e-4)
     assert len(idle.commanded) > 200

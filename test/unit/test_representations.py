@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groot_ros.codecs.parts import Affine, Part, Tool
@@ -58,6 +58,7 @@ def test_all_of_them_are_found():
 
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS, ids=lambda value: getattr(value, "name", value))
+@settings(max_examples=20)
 @given(seed=seeds, scale=st.floats(0.1, 10), offset=st.floats(-5, 5))
 def test_there_and_back(name, kind, seed, scale, offset):
     form, values = representation_class(name)(), random_values(kind, np.random.default_rng(seed))
