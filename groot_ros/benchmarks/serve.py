@@ -72,7 +72,7 @@ class StandInModel:
 
 
 def modality_of(codec: Codec) -> Modality:
-    """What a checkpoint of absolute actions for a codec reads and answers."""
+    """The modality of a checkpoint with absolute actions for a codec."""
     features = codec.features
     return Modality(
         embodiment="new_embodiment",

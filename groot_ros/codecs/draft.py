@@ -102,7 +102,7 @@ class Draft:
 
 
 def copied(codec: CodecFile, source: str) -> Draft:
-    """A codec file that somebody tells whole: nothing is guessed."""
+    """A draft that repeats a codec file that is known completely."""
     values = yaml.safe_dump(dict(codec.values), sort_keys=False, default_flow_style=None)
     return Draft([f"# As {source} has it.", "", *values.splitlines()])
 

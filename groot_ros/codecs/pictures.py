@@ -17,7 +17,7 @@ def fit(image: Picture, width: int, height: int, how: str) -> Picture:
 
 
 def pad(image: Picture, width: int, height: int) -> Picture:
-    """Aspect kept, black borders.
+    """The picture (H, W, 3) scaled to (height, width, 3) with its aspect kept, and black borders.
 
     The longer side fits, the shorter one is cut to whole pixels as the resize_with_pad of openpi
     and Positronic does, so that 848 x 480 becomes 224 x 126 and not 127.
@@ -32,7 +32,8 @@ def pad(image: Picture, width: int, height: int) -> Picture:
 
 
 def crop(image: Picture, width: int, height: int) -> Picture:
-    """Aspect kept, what is too long is cut off at both ends."""
+    """The picture (H, W, 3) scaled to (height, width, 3) with its aspect kept, and the longer side
+    cut at both ends."""
     source_height, source_width = image.shape[:2]
     ratio = min(source_width / width, source_height / height)
     kept = (max(1, int(width * ratio)), max(1, int(height * ratio)))
@@ -41,7 +42,7 @@ def crop(image: Picture, width: int, height: int) -> Picture:
 
 
 def stretch(image: Picture, width: int, height: int) -> Picture:
-    """All of the picture, its aspect changed."""
+    """The whole picture (H, W, 3) scaled to (height, width, 3), with its aspect changed."""
     resized = PilImage.fromarray(image).resize((width, height), PilImage.Resampling.BILINEAR)
     return np.asarray(resized)
 

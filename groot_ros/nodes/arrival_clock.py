@@ -32,7 +32,7 @@ class ArrivalClock:
             self._clock = node.create_subscription(Clock, "/clock", callback, CLOCK_QOS)
 
     def time_ns(self, info: dict[str, Any]) -> int:
-        """When a message with this info was received."""
+        """Time of reception in ns of a message with this info."""
         received_ns: int = info["received_timestamp"]
         if self._clock is None:
             return received_ns
@@ -44,7 +44,7 @@ class ArrivalClock:
         return int(self._node.get_clock().now().nanoseconds) if time_ns is None else time_ns
 
     def close(self) -> None:
-        """Hear no more of the clock."""
+        """Destroy the subscription to /clock."""
         if self._clock:
             self._node.destroy_subscription(self._clock)
 

@@ -17,8 +17,15 @@ def goal_server(
     refusal: Callable[[Any], str],
     begin: Callable[[ServerGoalHandle], None],
 ) -> ActionServer:
-    """Serves `~/name`: `refusal` says why a goal cannot begin now, empty where it can; what
-    `begin` is given, `finish` ends."""
+    """An action server `~/name` whose goals are ended by `finish`.
+
+    Args:
+        node: The node that offers it.
+        action: The action's type.
+        name: Its name below the node's.
+        refusal: Why a goal cannot begin now, empty where it can.
+        begin: Called with the handle of an accepted goal.
+    """
 
     def decide(goal: Any) -> GoalResponse:
         if not (reason := refusal(goal)):

@@ -45,7 +45,8 @@ PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES
 
 
 def fast_dds_profile() -> list[SetEnvironmentVariable]:
-    """Lets Fast DDS carry whole pictures in shared memory, unless the user set a profile."""
+    """Actions that let Fast DDS carry whole pictures in shared memory, unless the user has set a
+    profile."""
     if any(os.environ.get(name) for name in PROFILE_VARIABLES):
         return []
     profile = str(share_file("config/fastdds.xml"))
@@ -69,7 +70,8 @@ def simulation_checkpoint(variant: str) -> Path:
 
 
 def chosen_variant(checkpoints_dir: str, checkpoint: str) -> str:
-    """What the checkpoint says of itself; whether there is one the policy node will say."""
+    """The codec variant that a checkpoint names; the default one where it names none or cannot be
+    read, which the policy node then reports."""
     if not checkpoints_dir:
         return DEFAULT_VARIANT
     try:
@@ -162,12 +164,12 @@ def choose_clock(context: LaunchContext) -> None:
 
 
 def configure(node: LifecycleNode) -> EmitEvent:
-    """Configures a lifecycle node as soon as it runs."""
+    """An action that configures a lifecycle node as soon as it runs."""
     return _transition(node, Transition.TRANSITION_CONFIGURE)
 
 
 def activate_when_configured(node: LifecycleNode) -> RegisterEventHandler:
-    """Activates a lifecycle node once it has been configured for the first time."""
+    """An event handler that activates a lifecycle node after its first configuration."""
     return RegisterEventHandler(
         OnStateTransition(
             target_lifecycle_node=node,
@@ -180,7 +182,7 @@ def activate_when_configured(node: LifecycleNode) -> RegisterEventHandler:
 
 
 def when_active(node: LifecycleNode, actions: list[Action]) -> RegisterEventHandler:
-    """Does something once a lifecycle node has been activated for the first time."""
+    """An event handler that runs actions after a lifecycle node's first activation."""
     return RegisterEventHandler(
         OnStateTransition(
             target_lifecycle_node=node,
@@ -192,7 +194,8 @@ def when_active(node: LifecycleNode, actions: list[Action]) -> RegisterEventHand
 
 
 def end_when_refused(node: LifecycleNode) -> list[RegisterEventHandler]:
-    """Ends the launch when a lifecycle node cannot be configured, or gives up."""
+    """Event handlers that end the launch when a lifecycle node cannot be configured, or gives
+    up."""
     end = EmitEvent(event=Shutdown(reason=f"{node.node_executable} gave up"))
     return [
         RegisterEventHandler(

@@ -77,32 +77,33 @@ class GuardedLifecycleNode(TrafficNode, LifecycleNode):
         """Undo configure; called also when the node ends and after a configure that failed."""
 
     def parameter_changed(self, name: str, value: Any) -> None:
-        """A parameter that is not read-only has a new, checked value."""
+        """Apply a new, checked value of a parameter that is not read-only."""
 
     def rest(self) -> None:
-        """Let nothing move; called in a thread of its own when the node has to end, also while a
-        callback keeps it from ending in order."""
+        """Stop all motion; called in a thread of its own when the node has to end, also while a
+        callback blocks it."""
 
     def handle_tick(self, tick: Tick) -> bool:
-        """Do what is due at a tick of simulated time; False while something is still owed."""
+        """Do the work of a tick of simulated time; False while it is not complete."""
         return True
 
     def now_ns(self) -> int:
-        """The time: in lockstep that of the newest tick, else that of the node's clock."""
+        """The time in ns: in lockstep that of the newest tick, else that of the node's clock."""
         if self.lockstep and (tick := self.lockstep.newest):
             return tick.stamp_ns
         return int(self.get_clock().now().nanoseconds)
 
     def heard_ns(self) -> int:
-        """When what is published now is heard: in lockstep at the next tick, else at once."""
+        """Time in ns at which a message published now is received: in lockstep at the next tick,
+        else at once."""
         if self.lockstep and (tick := self.lockstep.newest):
             return tick.next_ns
         return self.now_ns()
 
     @property
     def stream_reliability(self) -> ReliabilityPolicy:
-        """Of subscriptions to a robot: best effort connects to any, but loses messages that a
-        clock in lockstep would wait for."""
+        """Reliability of subscriptions to a robot: best effort is compatible with all publishers,
+        but loses messages that a clock in lockstep would wait for."""
         return ReliabilityPolicy.RELIABLE if self.lockstep else ReliabilityPolicy.BEST_EFFORT
 
     @property

@@ -67,22 +67,23 @@ class LockstepClock:
 
     @property
     def ended(self) -> bool:
-        """Whether the thread is to end."""
+        """Whether the thread has to end."""
         return self._ended.is_set()
 
     @property
     def members(self) -> frozenset[str]:
-        """Names of the nodes that are waited for."""
+        """Names of the nodes that the clock waits for."""
         with self._changed:
             return self._members.names
 
     def close(self) -> None:
-        """Let `tick` return."""
+        """Make `tick` return."""
         self._ended.set()
         self._on_arrival()
 
     def tick(self) -> None:
-        """Let everybody handle the time that it is; it is a period later when this returns."""
+        """Publish a tick and wait until all members have handled it; then advance by one
+        period."""
         with self._changed:
             published = self._members.take()
         published |= self._node.traffic.take_sent()

@@ -35,9 +35,9 @@ LEAVE_PATIENCE = Duration(seconds=0.5)
 
 
 class LockstepMember:
-    """Hears ticks, has them handled and reports; `_lock` guards the book.
+    """Receives ticks, has them handled and reports; `_lock` guards the state.
 
-    A handler may be called by the thread that spins and by any that calls `review`, one at a time.
+    The handler is called by the spinning thread and by any that calls `review`, one at a time.
     """
 
     def __init__(self, node: TrafficNode, handle: Callable[[Tick], bool]) -> None:
@@ -56,7 +56,7 @@ class LockstepMember:
             self._report(True)
 
     def leave(self) -> None:
-        """The clock waits no more."""
+        """Make the clock no longer wait for this node."""
         with self._lock:
             if self._turn.joined:
                 self._turn.leave()
@@ -71,12 +71,12 @@ class LockstepMember:
         return self._turn.newest
 
     def announced(self, topic: str) -> int:
-        """The number of the newest message of a topic that was published before the tick."""
+        """Number of the newest message of a topic that was published before the tick."""
         with self._lock:
             return self._turn.announced(topic)
 
     def review(self) -> None:
-        """Something has changed: handle and report the tick if that is possible now."""
+        """Handle and report the tick if that is possible now, after a change."""
         with self._lock:
             tick = self._turn.due()
             if tick is not None and self._handle(tick):
@@ -109,7 +109,7 @@ class LockstepMember:
         return True
 
     def close(self) -> None:
-        """Leave, and hear no more of ticks."""
+        """Leave, and destroy the subscription to ticks."""
         self.leave()
         self._reports.wait_for_all_acked(LEAVE_PATIENCE)
         self._node.arrived = lambda: None

@@ -75,17 +75,17 @@ def option_parameter(
 
 
 def topic_parameter(default: str, description: str) -> Any:
-    """On which topic a node publishes or listens."""
+    """A parameter: the topic that a node publishes or subscribes to."""
     return parameter(default, description, read_only=True, is_topic=True)
 
 
 def robot_parameter() -> Any:
-    """Which robot a node works with."""
+    """A parameter: the robot that a node works with."""
     return parameter("sim", "robot file: name of a shipped one, or a path", read_only=True)
 
 
 def lockstep_parameter() -> Any:
-    """Of a GuardedLifecycleNode that takes part in simulated time."""
+    """A parameter of a GuardedLifecycleNode: whether it takes part in simulated time."""
     return parameter(
         False,
         "the clock of a simulator waits for this node, which needs use_sim_time too; the launch "
@@ -101,7 +101,7 @@ def declare(node: Node, cls: type) -> None:
 
 
 def read(node: Node, cls: type[P]) -> P:
-    """The parameters' values now; UserError for one that is not allowed."""
+    """The present values of all parameters; UserError for one that is not allowed."""
     return cls(
         **{
             field.name: _checked(field, node.get_parameter(field.name).value)

@@ -25,7 +25,7 @@ class ProcessMemory:
         allocator.keep_freed(allocator.LARGEST_BYTES, HEAPS)
 
     def look(self) -> None:
-        """Give back what is free if that is due."""
+        """Return free memory to the system if that is due."""
         now_s = time.monotonic()
         if now_s >= self._due_s:
             self._due_s = now_s + PERIOD_S

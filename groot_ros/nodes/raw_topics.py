@@ -99,7 +99,7 @@ class RawTopics:
         return sorted(self._topics)
 
     def look(self) -> None:
-        """Subscribe to what is new."""
+        """Subscribe to topics that are new."""
         self._retire()
         for name, types in self._node.get_topic_names_and_types():
             if name in self._left_out or not self._wanted(name):
@@ -174,7 +174,7 @@ class RawTopics:
 
 
 def node_of(end: TopicEndpointInfo) -> str:
-    """The full name of the node that publishes or subscribes there."""
+    """The full name of the node at an endpoint."""
     return f"{end.node_namespace.rstrip('/')}/{end.node_name}"
 
 
@@ -218,7 +218,7 @@ def _profile(message_type: str, demand: _Demand) -> QoSProfile:
 
 
 def offered_qos(profile: QoSProfile) -> Qos:
-    """What a publisher offers, as bags state it."""
+    """The QoS that a publisher offers, as bags store it."""
     return {
         "history": profile.history.name.lower(),
         "depth": profile.depth,

@@ -88,12 +88,12 @@ class Route:
         return CAMERA_TYPES if self.is_camera else (self.type_name, *self.others)
 
     def among(self, found: Container[str]) -> Route | None:
-        """The same for the first of its types that was found; None where none was."""
+        """The route with the first of its types that was found; None where none was."""
         held = next((name for name in self.types if name in found), "")
         return self.of_type(held) if held else None
 
     def of_type(self, type_name: str) -> Route:
-        """The same for messages of one of its types."""
+        """The route with one of its types alone."""
         store = self.others.get(type_name, self.store)
         return replace(self, type_name=type_name, store=store, others={})
 

@@ -22,10 +22,10 @@ LANGUAGE = "annotation.language.language_instruction"
 
 @dataclass(frozen=True)
 class Observation:
-    """One moment of the robot, all streams at `stamp_ns`, the time when the pictures were taken.
+    """The robot's streams at one time `stamp_ns`, at which the pictures were taken.
 
-    `images` are (H, W, 3) uint8 RGB by camera name, `signals` those that the robot has; `past` are
-    earlier moments by the model's steps before this one, negative.
+    `images` are (H, W, 3) uint8 RGB by camera name, `signals` those that the robot has; `past`
+    holds earlier moments by the model's steps before this one, negative.
     """
 
     stamp_ns: int
@@ -93,7 +93,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Features:
-    """What a codec reads and writes, in order."""
+    """The columns that a codec reads and writes, in order."""
 
     state: tuple[Feature, ...]
     action: tuple[Feature, ...]

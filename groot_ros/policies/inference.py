@@ -107,7 +107,7 @@ class InferenceLoop:
 
     @property
     def verdict(self) -> Verdict:
-        """How familiar the newest chunk is."""
+        """The verdict on the newest chunk."""
         with self._lock:
             newest = self._continuation.newest
         return newest.verdict if newest else Verdict()
@@ -143,12 +143,12 @@ class InferenceLoop:
             self._activation = b""
 
     def change(self, **settings: Any) -> None:
-        """Give fields of the LoopSettings other values."""
+        """Change fields of the LoopSettings."""
         with self._lock:
             self._settings = replace(self._settings, **settings)
 
     def measured(self, activation: bytes, progress: Progress) -> None:
-        """The executor tells how far it has executed a chunk of an activation."""
+        """Take the executor's progress with a chunk of an activation."""
         with self._lock:
             if activation == self._activation:
                 self._continuation.measured(progress)

@@ -34,7 +34,8 @@ class Inference:
 
 @dataclass(frozen=True, kw_only=True)
 class Void:
-    """Everything that an activation made before an epoch is void; with `released` it has ended."""
+    """Makes void what an activation made before an epoch; with `released` the activation has
+    ended."""
 
     activation: bytes
     epoch: int
@@ -42,7 +43,8 @@ class Void:
 
 
 class Outlet(Protocol):
-    """Where a loop's results go; called with the loop's lock held, so in the order of epochs."""
+    """The receiver of a loop's results; called with the loop's lock held, so in the order of
+    epochs."""
 
     def publish(self, inference: Inference) -> None: ...
     def void(self, void: Void) -> None: ...
@@ -69,7 +71,7 @@ class LoopSettings:
 
 @dataclass
 class InferenceCounts:
-    """What the loop has done since it was started."""
+    """Counts and durations since the loop was started."""
 
     chunks: int = 0
     void: int = 0

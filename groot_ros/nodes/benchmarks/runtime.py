@@ -58,7 +58,7 @@ class RuntimeLoad:
 
 @dataclass
 class HeardRun:
-    """What the nodes said while it counted."""
+    """Messages of the nodes during the measured time."""
 
     stamps_ns: list[int] = field(default_factory=list)
     poses: list[Array] = field(default_factory=list)
@@ -134,15 +134,16 @@ class BenchmarkRobot(OperatorNode):
 
 
 def local_graph() -> None:
-    """From now on this process and those that it starts have a domain that no other is likely to
-    be in, on this machine alone, and shared memory with room for pictures."""
+    """Isolate this process and its children: a random ROS domain, on this machine alone, with
+    shared memory for pictures."""
     os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 100)))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_file("config/fastdds.xml")))
 
 
 def incidents_folder() -> TemporaryDirectory[str]:
-    """For the time of a run; an executor that has ended may still be writing into it."""
+    """A temporary folder for incidents of a run; an executor that has ended may still write into
+    it."""
     return TemporaryDirectory(ignore_cleanup_errors=True)
 
 
@@ -179,7 +180,7 @@ def run(load: RuntimeLoad, strategies: list[str]) -> tuple[dict[str, object], di
 
 
 def record(load: RuntimeLoad, strategy: str) -> HeardRun:
-    """What the nodes said with a strategy; UserError when they did not start."""
+    """Messages of the nodes with a strategy; UserError where they did not start."""
     local_graph()
     late = {"latency": load.latency_s, "jitter": load.jitter_s, "loss": load.lost}
     with running_node(lambda: BenchmarkRobot(load_robot("sim"))) as robot, ExitStack() as nodes:

@@ -23,14 +23,14 @@ TOLD_NS = 1_000_000_000
 
 
 def distance_to_the_robot(recording: HeardRun, place: Array, stamp_ns: int) -> float:
-    """From a place (3,) to the nearest where the robot lately said that it was, in m."""
+    """Distance in m from a position (3,) to the nearest recently published one of the robot."""
     told = [pose[:3] for told_ns, pose in recording.told if -TOLD_NS <= told_ns - stamp_ns <= 0]
     return min((float(np.linalg.norm(pose - place)) for pose in told), default=np.inf)
 
 
 @contextmanager
 def busy_processes(count: int) -> Iterator[None]:
-    """So many processes that want a core each."""
+    """Run `count` processes that use a core each."""
     command = [sys.executable, "-c", "while True: pass"]
     processes = [subprocess.Popen(command) for _ in range(count)]
     try:

@@ -81,17 +81,17 @@ class SoakLoad:
 
 @dataclass(kw_only=True)
 class ProcessSamples:
-    """What each process, and all together, had at times; owned by the process that samples."""
+    """Samples of each process and of all together over time; owned by the sampling process."""
 
     rows: dict[tuple[str, int], list[tuple[float, dict[str, float]]]] = field(default_factory=dict)
     """By role and process: times in s from the beginning of the run, and values by quantity."""
 
     def add(self, role: str, process: int, time_s: float, values: dict[str, float]) -> None:
-        """What a process had at a time."""
+        """Add a process's sample at a time in s."""
         self.rows.setdefault((role, process), []).append((time_s, values))
 
     def lives(self) -> dict[str, dict[str, list[Life]]]:
-        """By role and quantity, one process after the other."""
+        """Samples by role and quantity, of consecutive processes."""
         lives: dict[str, dict[str, list[Life]]] = {}
         for (role, _), rows in self.rows.items():
             times_s = np.array([time_s for time_s, _ in rows])

@@ -22,7 +22,7 @@ class GraphNode(TopicListener):
     """
 
     def subscribe_own(self) -> None:
-        """Be at every topic of groot_ros's own messages."""
+        """Subscribe to every topic of groot_ros's own messages."""
         for topic, types in self.get_topic_names_and_types():
             if types[0].startswith(OWN_MESSAGES):
                 self.create_subscription(message_class(types[0]), topic, lambda _: None, 1)

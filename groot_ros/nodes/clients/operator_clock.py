@@ -18,7 +18,7 @@ SpinUntil = Callable[[Callable[[], bool], float], bool]
 
 
 class OperatorClock(Protocol):
-    """The time in which an operator works; what cannot be stopped passes meanwhile."""
+    """The operator's clock; simulated time can be stopped, wall time cannot."""
 
     @property
     def now_ns(self) -> int: ...
@@ -31,7 +31,7 @@ class OperatorClock(Protocol):
 
 
 class WallClock:
-    """Time passes by itself."""
+    """Wall time."""
 
     def __init__(self, node: TrafficNode, spin_until: SpinUntil) -> None:
         self._node = node
@@ -39,12 +39,12 @@ class WallClock:
 
     @property
     def now_ns(self) -> int:
-        """Time since the epoch."""
+        """Time in ns since the epoch."""
         return int(self._node.get_clock().now().nanoseconds)
 
     @property
     def next_ns(self) -> int:
-        """When what happens now shows."""
+        """Time in ns at which a change made now takes effect."""
         return self.now_ns
 
     def stop_at(self, time_ns: int) -> None:
@@ -55,10 +55,10 @@ class WallClock:
         """Do nothing: the wall clock was not stopped."""
 
     def leave(self) -> None:
-        """Nobody waits for this node."""
+        """Do nothing: nobody waits for this node."""
 
     def wait_for_members(self, names: list[str]) -> None:
-        """Nobody is waited for."""
+        """Do nothing: nobody waits for nodes."""
 
 
 class LockstepOperatorClock:
@@ -85,13 +85,13 @@ class LockstepOperatorClock:
 
     @property
     def next_ns(self) -> int:
-        """The next tick: what happens between two of them shows there."""
+        """Time in ns of the next tick, at which a change made now takes effect."""
         tick = self._member.newest
         return tick.next_ns if tick else 0
 
     def stop_at(self, time_ns: int) -> None:
-        """Let time come to the first tick at `time_ns` or later; it stands when this returns, and
-        everybody has done what was due."""
+        """Let time pass to the first tick at `time_ns` or later, and stop it there with all nodes
+        idle."""
         self._stop_ns = time_ns
         self._member.review()
         self._wait(self._stands)
@@ -102,14 +102,14 @@ class LockstepOperatorClock:
         self._member.review()
 
     def leave(self) -> None:
-        """Time passes without this node from now on."""
+        """Leave the clock's members, so that time passes without this node."""
         self.go_on()
         self._member.leave()
         # Whoever ends at once may not be heard.
         self._spin_until(lambda: False, LEAVE_S)
 
     def wait_for_members(self, names: list[str]) -> None:
-        """Return when the clock waits for nodes."""
+        """Return once the clock waits for these nodes."""
         wanted = set(names)
 
         def waited_for() -> bool:

@@ -34,7 +34,7 @@ class TopicStatus:
 
 @dataclass(frozen=True)
 class RecorderStatus:
-    """What the recorder said last; `received_s` on time.monotonic, None before it did."""
+    """The recorder's last status; `received_s` is on time.monotonic, None before the first."""
 
     received_s: float | None = None
     problem: str = ""

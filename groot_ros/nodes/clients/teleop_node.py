@@ -53,7 +53,7 @@ class TeleopNode(OperatorNode):
         self.create_timer(1.0 / RATE_HZ, self._send, clock=steady)
 
     def wait_for_executor(self) -> None:
-        """The executor is active when this returns; UserError where none is."""
+        """Return once the executor is active; UserError where there is none."""
         if not self.spin_until(lambda: self.state is not None, WAIT_S):
             raise UserError(
                 "no executor is active: start one by `ros2 launch groot_ros teleop.launch.py "
@@ -61,7 +61,7 @@ class TeleopNode(OperatorNode):
             )
 
     def turn_in_words(self) -> str:
-        """Whose turn it is, and what the executor says of it, in words."""
+        """Who controls the robot, and the executor's explanation."""
         state = self.state
         if state is None:
             return ""

@@ -32,17 +32,17 @@ class ChunkReports:
         self._taken: OrderedDict[int, Taken] = OrderedDict()
 
     def keep(self, message: ActionChunk, projected_steps: int) -> None:
-        """The reports of a chunk repeat what its message said."""
+        """Keep the data of an accepted chunk's message for its reports."""
         self._taken[message.chunk_id] = Taken(message, projected_steps)
         while len(self._taken) > KEPT_MESSAGES:
             self._taken.popitem(last=False)
 
     def forget(self) -> None:
-        """Another policy counts its chunks from 1, too."""
+        """Drop all kept data, because another policy counts its chunks from 1 too."""
         self._taken.clear()
 
     def refused(self, message: ActionChunk, reason: str, now_ns: int) -> ChunkReport | None:
-        """The report of a refusal; None where reports would be a flood, too."""
+        """The report of a refusal; None where reports would be a flood."""
         if self._refusals.comes(now_ns):
             return None
         report = chunk_report(message, now_ns)
@@ -51,18 +51,18 @@ class ChunkReports:
         return report
 
     def ended(self, executions: Iterable[Execution]) -> None:
-        """Report chunks that were executed."""
+        """Publish the reports of executed chunks."""
         for execution in executions:
             if taken := self._taken.get(execution.chunk_id):
                 report = execution_report(taken, execution, self._node.now_ns())
                 self._publisher.publish(report)
 
     def compared(self, verdicts: Iterable[Disagreement], now_ns: int) -> None:
-        """Report chunks that were compared with what the robot did."""
+        """Publish the reports of chunks that were compared with the robot's motion."""
         for verdict in verdicts:
             if taken := self._taken.get(verdict.chunk_id):
                 self._publisher.publish(shadow_report(taken.message, verdict, now_ns))
 
     def close(self) -> None:
-        """Publish nothing more."""
+        """Destroy the publisher."""
         self._node.destroy_publisher(self._publisher)

@@ -1,4 +1,4 @@
-"""What an executor does with the chunks that come: refuse them, or hand them to the motion."""
+"""The executor node's handling of chunks: refusing them, or passing them to the motion."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from groot_ros_msgs.msg import ActionChunk
 
 
 class ChunkTaking:
-    """Hands chunks to the motion, of the policy and of the operator.
+    """Passes chunks of the policy and of the operator to the motion.
 
-    Belongs to the node's callbacks, which come one after the other; `guard` is held where
-    `motion`, `state` and `shadow` are used.
+    Belongs to the node's callbacks, which run one after the other; `guard` is held where `motion`,
+    `state` and `shadow` are used.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class ChunkTaking:
         self._shadow, self._markers, self._reports = shadow, markers, reports
 
     def look(self) -> None:
-        """Nobody is followed any more once nothing is commanded and the policy is gone."""
+        """Follow no activation once nothing is commanded and the policy is silent."""
         with self._guard:
             idle = self._motion.is_idle
         self._intake.look(self._clock(), idle)
 
     def cancel(self, message: ActionChunk, now_ns: int) -> None:
-        """What an activation made before an epoch is void, or all that it made."""
+        """Make void what an activation made before an epoch, or all of it."""
         if (era := self._intake.ended_era(message)) is not None:
             with self._guard:
                 self._motion.cancel(era, now_ns)
 
     def take(self, message: ActionChunk, report_ended: Callable[[], None]) -> str | None:
-        """Hand a chunk to the motion; the reason when it is refused.
+        """Pass a chunk to the motion; the reason where it is refused.
 
-        `report_ended` is called before another policy's chunks take the place of the last one's.
+        `report_ended` is called before another policy's chunks replace the last one's.
         """
         try:
             bounded = self._intake.bounded(message)
@@ -84,7 +84,7 @@ class ChunkTaking:
         return None
 
     def execute_by_hand(self, chunk_id: int, chunk: Chunk) -> str | None:
-        """Hand a chunk of the operator to the motion; the reason when it is refused."""
+        """Pass a chunk of the operator to the motion; the reason where it is refused."""
         try:
             bounded = self._borders.bounded(chunk)
         except Refused as reason:

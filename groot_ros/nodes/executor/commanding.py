@@ -1,4 +1,4 @@
-"""What the command thread does: where the robot is, the next setpoint, and who is told of it."""
+"""The command thread: state of the robot, next setpoint, publishing."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Array = NDArray[np.float64]
 
 
 class Commanding:
-    """One command after the other, whatever fails.
+    """Makes one command after the other, also after errors.
 
-    `guard` is held where `motion`, `state` and `shadow` are used; what else is here belongs to the
-    command thread while its `loop` runs, and to the callbacks otherwise.
+    `guard` is held where `motion`, `state` and `shadow` are used; all else belongs to the command
+    thread while its `loop` runs, and to the callbacks otherwise.
     """
 
     loop: CommandLoop | SteppedLoop | None = None
@@ -64,19 +64,20 @@ class Commanding:
         """Commands that were sent."""
 
     def open(self, is_fake: bool) -> None:
-        """Let there be somewhere to send commands to, as long as only a fake is there to move."""
+        """Create the command outputs; with `is_fake` only as long as a fake robot is the only one
+        there."""
         if not self._dry_run and self.output is None:
             output = command_publisher(self._node, self._robot)
             self.output = FakeOnlyPublisher(self._node, self._robot, output) if is_fake else output
 
     def start(self) -> None:
-        """Command from now on, at the robot's rate or at the ticks of the simulator's clock."""
+        """Begin commanding, at the robot's rate or at the ticks of the simulator's clock."""
         loop_class = SteppedLoop if self._node.lockstep else CommandLoop
         self.loop = loop_class(self._robot.output.rate_hz, self._tick, self.failed)
         self.loop.start()
 
     def stop(self) -> None:
-        """Command nothing any more."""
+        """End commanding."""
         if loop := self.loop:
             self.loop = None
             loop.close()
@@ -89,8 +90,8 @@ class Commanding:
         self.report_ended()
 
     def let_go(self, patience_s: float) -> None:
-        """Let the command thread command nothing any more, and wait until what goes on as it was
-        told last has been told to stop; for so long, in s, at most."""
+        """Release the motion, and wait up to `patience_s` until the command thread has told
+        controllers to stop."""
         deadline_s = time.monotonic() + patience_s
         while True:
             with self._guard:
@@ -100,7 +101,7 @@ class Commanding:
             time.sleep(1.0 / self._robot.output.rate_hz)
 
     def close(self) -> None:
-        """Send nothing any more."""
+        """Destroy the command outputs."""
         if self.output:
             self.output.close()
             self.output = None
@@ -175,7 +176,7 @@ class Commanding:
             return None
 
     def failed(self, error: Exception) -> None:
-        """The arm comes to rest; the commands that it takes for that go on."""
+        """Bring the arm to rest after an error; the commands for that continue."""
         sentence = self._told(error)
         with self._guard:
             self._motion.halt(StopReason.FAILED, self._node.now_ns(), sentence)

@@ -45,8 +45,8 @@ MB, GB = 1 << 20, 10**9
 
 
 class Paced(CallbackGroup):
-    """Lets a callback run once per period; newer messages take the place of older ones meanwhile,
-    in the middleware and without this process."""
+    """Runs a callback at most once per period; newer messages replace older ones in the middleware
+    meanwhile."""
 
     def __init__(self, period_s: float) -> None:
         super().__init__()
@@ -54,23 +54,23 @@ class Paced(CallbackGroup):
         self._due_s = 0.0
 
     def can_execute(self, entity: object) -> bool:
-        """Whether the next one is due."""
+        """Whether the next callback is due."""
         return time.monotonic() >= self._due_s
 
     def beginning_execution(self, entity: object) -> bool:
-        """The next one is due a period later."""
+        """Let the next callback be due a period later."""
         self._due_s = time.monotonic() + self._period_s
         return True
 
     def ending_execution(self, entity: object) -> None:
-        """It ends as it will."""
+        """Do nothing."""
 
 
 class ExecutorBlackBox:
-    """Tells a process of its own what an executor hears, says and does, which saves it when
-    something fails; used by the node's callbacks alone.
+    """Sends the executor's inputs and outputs to a process that saves them when something fails;
+    used by the node's callbacks alone.
 
-    Nobody waits for its subscriptions, and it decodes no message.
+    Its subscriptions block nobody, and it decodes no message.
     """
 
     def __init__(
@@ -163,7 +163,8 @@ class ExecutorBlackBox:
         self.said(self._chunk_topic, chunk)
 
     def said(self, name: str, message: Any) -> None:
-        """The node publishes this, or has heard it anyway, on a topic of this name, unresolved."""
+        """Keep a message that the node publishes or receives on a topic of this unresolved
+        name."""
         self._keep(name, _type_name(message), serialize_message(message))
 
     def _keep(self, name: str, kind: str, data: bytes) -> None:
@@ -173,18 +174,18 @@ class ExecutorBlackBox:
         self._writer.tell_message(topic, self._node.now_ns(), data)
 
     def note(self, sentence: str, was_asked_for: bool = False) -> None:
-        """Something has happened, which somebody may have asked for."""
+        """Keep an event; `was_asked_for` where somebody requested it."""
         self._writer.tell("note", sentence, self._node.now_ns(), was_asked_for)
 
     def begin(self) -> None:
-        """Commands follow."""
+        """Begin keeping, before the first command."""
         with self._guard:
             self._executor.tape.begin(self._executor, self._node.now_ns())
         self._writer.tell("begin")
 
     def look(self) -> None:
-        """Copy the executor if that is due, hand over what has come, and tell the operator what
-        was saved; not between the calls that join one chunk."""
+        """Copy the executor if that is due, send what was kept, and report saved incidents; not to
+        be called while a chunk is being joined."""
         now_ns = self._node.now_ns()
         for camera in self._cameras:
             camera.look()
@@ -247,11 +248,11 @@ class ExecutorBlackBox:
 
     @property
     def left_out(self) -> int:
-        """Messages for which its process had no time."""
+        """Number of messages that its process could not take."""
         return self._writer.left_out
 
     def close(self) -> None:
-        """Hear no more, and wait a little for what is being written."""
+        """Destroy the subscriptions, and wait briefly for pending writes."""
         for subscription in self._states:
             self._node.destroy_subscription(subscription)
         for camera in self._cameras:

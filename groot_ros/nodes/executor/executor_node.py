@@ -199,7 +199,7 @@ class ExecutorNode(GuardedLifecycleNode):
         return self._arm.reach if self._arm else None
 
     def now_ns(self) -> int:
-        """The time; a motion under way hears of it first where the clock was set."""
+        """The time in ns; a clock that was set is reported to a running motion first."""
         if self._clock_watch is None:
             return super().now_ns()
         with self._lock:
@@ -289,7 +289,8 @@ class ExecutorNode(GuardedLifecycleNode):
                 self._motion.set_speed_scale(value, self.now_ns())
 
     def handle_tick(self, tick: Tick) -> bool:
-        """Take the chunks that were published before it, command, and say how far it is."""
+        """Take the chunks that were published before the tick, make a command, and publish the
+        progress."""
         assert self.lockstep
         loop = self._loop
         if isinstance(loop, SteppedLoop):

@@ -22,7 +22,7 @@ from groot_ros_msgs.msg import ActionChunk, ChunkReport, ExecutorState
 
 @dataclass(frozen=True)
 class Taken:
-    """A chunk that was taken, and how many of its steps were moved to a border."""
+    """An accepted chunk, and how many of its steps were projected onto a limit."""
 
     message: ActionChunk
     projected_steps: int
@@ -43,7 +43,7 @@ def chunk_report(chunk: ActionChunk, now_ns: int) -> ChunkReport:
 
 
 def execution_report(taken: Taken, execution: Execution, now_ns: int) -> ChunkReport:
-    """The report of a chunk that was executed."""
+    """The report of an executed chunk."""
     report = chunk_report(taken.message, now_ns)
     report.projected_steps = taken.projected_steps
     report.observation_age = (execution.arrived_ns - to_ns(taken.message.header.stamp)) / NS
@@ -63,7 +63,7 @@ def execution_report(taken: Taken, execution: Execution, now_ns: int) -> ChunkRe
 
 
 def shadow_report(chunk: ActionChunk, verdict: Disagreement, now_ns: int) -> ChunkReport:
-    """The report of a chunk that was compared with what the robot did."""
+    """The report of a chunk that was compared with the robot's motion."""
     report = chunk_report(chunk, now_ns)
     report.disagreement_position = verdict.position_m
     report.disagreement_rotation = verdict.rotation_rad
@@ -80,7 +80,7 @@ def executor_state(
     dry_run: bool,
     now_ns: int,
 ) -> ExecutorState:
-    """What the executor does now."""
+    """The message of the executor's present state."""
     state = ExecutorState(
         header=Header(stamp=to_time(now_ns), frame_id=frame),
         activity=executor.activity.value,

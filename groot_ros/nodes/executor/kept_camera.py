@@ -29,10 +29,10 @@ AS_NEWEST = (offered_qos(NEWEST),)
 
 
 class KeptCamera:
-    """Hands a camera's messages over as they come, undecoded; used by the node's callbacks alone.
+    """Passes a camera's messages on undecoded; used by the node's callbacks alone.
 
     It begins with the type that the robot file promises, and follows the publishers until the
-    first message has come.
+    first message has arrived.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class KeptCamera:
         self.look()
 
     def look(self) -> None:
-        """Follow what is published, until something has come."""
+        """Follow the publishers' type, until the first message has arrived."""
         now_s = time.monotonic()
         if self._has_come or now_s - self._looked_s < LOOK_PERIOD_S:
             return
@@ -118,7 +118,7 @@ class KeptCamera:
         return keep
 
     def close(self) -> None:
-        """Hear no more."""
+        """Destroy the subscription."""
         if self._subscription:
             self._node.destroy_subscription(self._subscription)
         self._subscription = None

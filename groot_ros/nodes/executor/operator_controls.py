@@ -62,7 +62,7 @@ class OperatorControls:
         return answer
 
     def take_over(self) -> str | None:
-        """The operator's turn begins; why not."""
+        """Begin the operator's turn; the reason where it is refused."""
         if not self._node.is_active:
             return "not taken over: activate the executor first"
         return self.teleoperation.take_over()
@@ -74,7 +74,7 @@ class OperatorControls:
         return self.teleoperation.go_home()
 
     def close(self) -> None:
-        """Listen to nobody any more."""
+        """Destroy subscriptions and services."""
         self._node.destroy_timer(self._timer)
         for service in self._services:
             self._node.destroy_service(service)
@@ -102,6 +102,6 @@ class OperatorControls:
             self.step()
 
     def step(self) -> None:
-        """Let the operator's next chunk be executed, once every STEP_S."""
+        """Have the operator's next chunk executed, once every STEP_S."""
         if self._node.is_active:
             self._tell(self.teleoperation.step())

@@ -1,4 +1,4 @@
-"""What a policy node tells the world: chunks, what is void, the same as standard messages."""
+"""The policy node's outputs: chunks, void messages, and chunks as standard messages."""
 
 from __future__ import annotations
 
@@ -63,23 +63,23 @@ class ChunkPublisher:
         return publisher
 
     def close(self) -> None:
-        """Publish nothing more."""
+        """Destroy the publishers."""
         for publisher in self._publishers:
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
 
     def warn(self, sentence: str) -> None:
-        """Tell the operator."""
+        """Log a warning for the operator."""
         self._node.get_logger().warning(sentence)
 
     def void(self, void: Void) -> None:
-        """Tell the executor that everything before an epoch is void."""
+        """Publish that everything before an epoch is void."""
         message = ActionChunk(header=self._header(), epoch=void.epoch, released=void.released)
         self._sign(message, void.activation)
         self._chunks.publish(message)
 
     def publish(self, inference: Inference) -> None:
-        """Send a chunk in all the forms that there are, and how it was made."""
+        """Publish a chunk in all its forms, and the report of its inference."""
         started_s = time.monotonic()
         chunk = inference.chunk
         message = to_action_chunk(self._named(chunk), self._robot.base_frame, self._robot.joints)

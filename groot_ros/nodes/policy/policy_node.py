@@ -169,7 +169,7 @@ class PolicyNode(GuardedLifecycleNode):
             self._loop.change(**{field: value})
 
     def handle_tick(self, tick: Tick) -> bool:
-        """Hear how far the executor is, begin an inference, publish the chunk that is due."""
+        """Take the executor's progress, begin an inference, and publish the chunk that is due."""
         assert self.lockstep and self._turns
         announced = self.lockstep.announced(self._executor_states.topic_name)
         for message in self._progress.take(announced):

@@ -1,4 +1,4 @@
-"""How a policy node learns that its task is done: from a topic, or from an arm that stands."""
+"""Detection of a finished task: by a topic, or by an arm that stands still."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from groot_ros.robot.topic import TOPIC, is_topic
 
 
 class TaskEnds:
-    """Says why a task is done; belongs to the node's callbacks, which come one after the other."""
+    """Detects a finished task; belongs to the node's callbacks, which run one after the other."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class TaskEnds:
         )
 
     def close(self) -> None:
-        """Listen no more."""
+        """Destroy the subscription."""
         if self._subscription:
             self._node.destroy_subscription(self._subscription)
 
@@ -54,12 +54,13 @@ class TaskEnds:
             self._stillness.restart()
 
     def interrupt(self) -> None:
-        """Somebody else than the policy moves the arm, or lets it stand."""
+        """Restart the duration of stillness, because somebody else than the policy controls the
+        arm."""
         if self._stillness:
             self._stillness.interrupt()
 
     def reason(self) -> str:
-        """Why the task is done, in words; empty while it is not."""
+        """Why the task is finished, in words; empty while it is not."""
         if self._is_said:
             return f"{self._topic} says that the task is done"
         if self._stillness and self._stands(self._stillness):

@@ -124,7 +124,7 @@ class BagPlayer:
         self._node.destroy_publisher(publisher)
 
     def stop(self) -> None:
-        """End the playback soon."""
+        """Request the end of the playback."""
         self._stopped.set()
 
 

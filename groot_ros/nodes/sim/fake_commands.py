@@ -141,7 +141,7 @@ class CommandSubscriptions:
         return stream.joints
 
     def advanced(self) -> None:
-        """The arm has moved: a goal of the gripper may have been reached."""
+        """End the goal of a gripper that was reached, after the arm has moved."""
         if self._grip_action:
             self._grip_action.advanced()
 
@@ -196,7 +196,7 @@ class GripAction:
         return GripperCommand.Result(position=reached, reached_goal=bool(pending.result()))
 
     def advanced(self) -> None:
-        """The arm has moved."""
+        """End the goal if it was reached, after the arm has moved."""
         if self._arm().is_grip_reached:
             self._end(True)
 

@@ -122,7 +122,7 @@ class PicturePublishers:
         }
 
     def publish(self, now_ns: int, elapsed_ns: int) -> None:
-        """What the cameras see now; `elapsed_ns` have passed since the first time."""
+        """Publish the cameras' pictures; `elapsed_ns` is the time since the first ones."""
         if self._bag is None:
             for name, publisher in self._publishers.items():
                 picture = self._patterns[name].picture(elapsed_ns / 1e9)

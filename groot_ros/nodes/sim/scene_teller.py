@@ -9,9 +9,9 @@ from groot_ros.nodes.qos import LATCHED
 
 
 class SceneTeller:
-    """Says on `~/seed` which scene it is and on `~/success` whether its task is done, latched.
+    """Publishes the scene on `~/seed` and the task's success on `~/success`, latched.
 
-    Belongs to whoever lets the simulator's time pass.
+    Belongs to the thread that advances the simulator's time.
     """
 
     def __init__(self, node: Node) -> None:
@@ -24,7 +24,7 @@ class SceneTeller:
         self._seed.publish(Int64(data=scene))
 
     def tell(self, succeeded: bool) -> None:
-        """Whether the task is done; said where it changes."""
+        """Publish whether the task is done, where that has changed."""
         if succeeded != self._told:
             self._told = succeeded
             self._success.publish(Bool(data=succeeded))

@@ -54,7 +54,7 @@ class LockstepSimulation(SharedSimulation):
         self._thread = threading.Thread(target=self._run, name="simulation")
 
     def start(self) -> None:
-        """Let time pass from now on."""
+        """Start the thread that advances time."""
         self._thread.start()
 
     def close(self) -> None:

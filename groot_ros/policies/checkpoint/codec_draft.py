@@ -53,7 +53,8 @@ FORMS = {ActionFormat.XYZ_ROT6D: "xyz_rot6d", ActionFormat.XYZ_ROTVEC: "xyz_rotv
 
 
 def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
-    """By its processor_config.json, and its statistics.json where there is one.
+    """The keys of a foreign checkpoint, from its processor_config.json and, where there is one,
+    its statistics.json.
 
     UserError names the embodiments where there are several and none is chosen.
     """
@@ -79,9 +80,10 @@ def foreign_checkpoint(path: Path, embodiment: str = "") -> Foreign:
 def foreign_model(
     name: str, config: ModalityConfig, tag: str, *, statistics: Mapping[str, Any], fps: int | None
 ) -> Foreign:
-    """By its modality config, and what is known of the data of the embodiment `tag`.
+    """The keys of a foreign model, from its modality config and what is known of the embodiment
+    `tag`.
 
-    `fps` are steps per second, None where nobody says.
+    `fps` are steps per second, None where they are not known.
     """
     # A key is told once, where its actions are: the state of the same name is alike.
     forms = {
