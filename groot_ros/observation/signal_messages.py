@@ -187,9 +187,10 @@ def _array(stream: VectorStream, message: Any) -> Array:
 def in_frame(message: Any, base_frame: str) -> Any:
     """The message; UserError for one in another frame."""
     if (found := message.header.frame_id.lstrip("/")) != base_frame:
+        where = f"are in frame {found[:SHOWN_LENGTH]!r}" if found else "name no frame"
         raise UserError(
-            f"messages are in frame {found[:SHOWN_LENGTH]!r}, the robot file's base_frame is "
-            f"{base_frame!r}"
+            f"messages {where}, the robot file's base_frame is {base_frame!r}: let their "
+            "publisher send them in that frame and name it in header.frame_id"
         )
     return message
 

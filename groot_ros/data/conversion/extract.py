@@ -28,7 +28,7 @@ from groot_ros.data.playback.frames import (
     take_frames,
 )
 from groot_ros.data.playback.labels import Labels, make_labels
-from groot_ros.data.playback.losses import LEFT_OUT, SHOWN, Drops, Loss, Ranges
+from groot_ros.data.playback.losses import LEFT_OUT, SHOWN, Drops, Loss, Ranges, dropped
 from groot_ros.data.playback.operator_commands import OperatorCommands, read_operator
 from groot_ros.data.playback.replay import (
     BagSource,
@@ -51,7 +51,6 @@ DONE = "done.json"
 
 NO_COMMAND = "no command yet"
 IDLE = "idle before or after the movement"
-SHORT = "part shorter than the horizon"
 HANDOVER = "handover between policy and operator"
 GOING_HOME = "the arm went home"
 BEFORE_TAKEOVER = "before the operator took over"
@@ -256,8 +255,8 @@ def _check(episode: Episode, extraction: _Extraction, doubts: Sequence[str]) -> 
     reasons = sorted(by_reason, key=lambda reason: by_reason[reason], reverse=True)
     why = "no pictures were recorded"
     if reasons:
-        told = [f"{by_reason[reason]} because of: {reason}" for reason in reasons[:SHOWN]]
-        why = "; ".join([f"{extraction.drops.steps} steps dropped, {told[0]}", *told[1:], *doubts])
+        told = [f"{dropped(by_reason[reason])}: {reason}" for reason in reasons[:SHOWN]]
+        why = "; ".join([*told, *doubts])
     raise BagError(f"episode {episode.name} of bag {episode.bag} is empty: {why}")
 
 
@@ -357,8 +356,10 @@ class _Extraction:
         writer, self._writer = self._writer, None
         if writer is None:
             return
-        if len(writer) < self._codec.timing.horizon:
-            self.drops.add(SHORT, writer.due[0], len(writer), writer.due[-1])
+        horizon = self._codec.timing.horizon
+        if len(writer) < horizon:
+            short = f"part shorter than the horizon of {horizon} steps"
+            self.drops.add(short, writer.due[0], len(writer), writer.due[-1])
             writer.discard()
             return
         writer.close()

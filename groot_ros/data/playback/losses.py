@@ -75,6 +75,11 @@ class Drops:
         return sum(loss.steps for loss in self.losses.values())
 
 
+def dropped(steps: int) -> str:
+    """How many steps were dropped, for people."""
+    return f"{steps} {'step' if steps == 1 else 'steps'} dropped"
+
+
 def _tenths(seconds: float) -> str:
     """To one decimal, without a sign at 0."""
     return f"{round(seconds, 1) + 0.0:.1f}"
@@ -114,4 +119,4 @@ def loss_lines(episodes: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> I
         more = len(shown[key]) - SHOWN
         where += f"; and in {more} more" if more > 0 else ""
         topic = f" [{topics[key]}]" if topics[key] else ""
-        yield f"{total.steps} steps dropped: {total.reason}{topic} ({where})"
+        yield f"{dropped(total.steps)}: {total.reason}{topic} ({where})"

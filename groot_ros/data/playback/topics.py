@@ -143,8 +143,9 @@ def wanted_labels(robot: RobotConfig, codec: Codec) -> dict[SignalSpec, Label]:
         if name not in robot.labels:
             raise UserError(
                 f"robot {robot.name} has no topic at labels.{name} or commands.{name}, the labels "
-                f"of codec {codec.name}: add it to the robot file or choose a codec that ends in "
-                "_traj"
+                f"of codec {codec.name}: add it to the robot file, or choose a codec that learns "
+                f"what it has labels of ({', '.join(robot.labels) or 'nothing'}), or one that "
+                "ends in _traj"
             )
         labels[part.signal] = robot.labels[name]
     return labels
@@ -161,7 +162,7 @@ def _check(bag: Bag, name: str, types: Sequence[str], use: str, hint: str = "") 
     if info is None:
         near = _near(name, bag.topics)
         raise BagError(
-            f"bag {bag.path} has no topic {name}, which {use} needs; it has "
+            f"bag {bag.path} has no topic {name} for {use}; it has "
             f"{', '.join(sorted(bag.topics)) or 'none'}"
             + (f": did you mean {near}? Name it in the robot file" if near else "")
             + hint

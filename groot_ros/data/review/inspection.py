@@ -14,7 +14,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.data.datasets.writer import ACTION, STATE, STATISTICS
 from groot_ros.data.playback.episode_choice import EpisodeChoice
 from groot_ros.data.playback.episodes import list_episodes
-from groot_ros.data.playback.losses import summed
+from groot_ros.data.playback.losses import dropped, summed
 from groot_ros.data.playback.stream_trial import unreadable_labels, unreadable_streams
 from groot_ros.data.playback.topics import held_label, is_reached, labelled
 from groot_ros.observation.label_messages import label_types
@@ -193,5 +193,5 @@ def dataset_lines(report: dict[str, Any]) -> list[str]:
         for key, values in report[group].items():
             low, high = (" ".join(f"{v:.3g}" for v in values[k]) for k in ("min", "max"))
             lines.append(f"  {key} {values['size']}: from {low} to {high}")
-    lines += [f"  {count} steps dropped: {why}" for why, count in report["dropped"].items()]
+    lines += [f"  {dropped(count)}: {why}" for why, count in report["dropped"].items()]
     return lines + [f"  left out: {reason}" for reason in report["left_out"]]

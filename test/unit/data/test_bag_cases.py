@@ -306,7 +306,7 @@ REFUSED: dict[str, tuple[Callable[[], Messages], Keys, str]] = {
     "poses in no frame": (
         lambda: poses(frame=""),
         {},
-        "ee_pose: messages are in frame '', the robot file's base_frame is 'fr3_link0'",
+        "ee_pose: messages name no frame, the robot file's base_frame is 'fr3_link0': let their",
     ),
     "poses of a length of 0": (lambda: poses(scale=0.0), {}, "quaternion of length 0"),
     "poses as points": (
@@ -336,7 +336,7 @@ REFUSED: dict[str, tuple[Callable[[], Messages], Keys, str]] = {
     "one picture": (
         lambda: [m for m in ARM.messages() if m.arrival_s < 0.05],
         {},
-        "is empty: 1 steps dropped, 1 because of: part shorter than the horizon",
+        "is empty: 1 step dropped: part shorter than the horizon of 16 steps",
     ),
 }
 
@@ -370,7 +370,7 @@ def test_a_gripper_in_the_trajectories_of_the_arm_is_on_their_topic(tmp_path: Pa
     robot = robot_file(tmp_path / "robot.yaml", keys)
     bag = write_bag(tmp_path / "bag", without("/gripper/command"))
     assert describe_bag(bag, robot)["problems"] == []
-    with pytest.raises(UserError, match="no topic /joint_trajectory, which the labels .*_traj"):
+    with pytest.raises(UserError, match="no topic /joint_trajectory for the labels .*_traj"):
         convert(conversion(bag, tmp_path / "out", robot=robot))
 
 

@@ -293,7 +293,7 @@ def test_parts_shorter_than_a_chunk_are_dropped(tmp_path: Path) -> None:
     kept = [m for m in arm.images() if not 0.6 < m.arrival_s < 1.4]
     write_bag(tmp_path / "bag", [*arm.states(), *arm.commands(), *kept])
     report = convert(conversion(tmp_path / "bag", tmp_path / "out"))
-    assert report.dropped["part shorter than the horizon"] > 5
+    assert report.dropped["part shorter than the horizon of 16 steps"] > 5
     assert len(Dataset(tmp_path / "out").episodes) == 1
 
 

@@ -71,12 +71,12 @@ def unstamped_pose(time_s: float) -> bytes:
 FAULTS: dict[str, tuple[Change, str]] = {
     "topic missing": (
         without("/ee_pose"),
-        r"has no topic /ee_pose, which the robot file's ee_pose needs; it has /exterior",
+        r"has no topic /ee_pose for the robot file's ee_pose; it has /exterior",
     ),
     "camera missing": (without("/wrist/image_raw"), "has no topic /wrist/image_raw"),
     "no label topic": (
         without("/target_pose"),
-        "has no topic /target_pose, which the labels of codec ee_quat_joints needs.*_traj",
+        "has no topic /target_pose for the labels of codec ee_quat_joints; .*_traj",
     ),
     "wrong type": (
         replaced("/ee_pose", ArmBag().joint_state, JOINT_STATE),

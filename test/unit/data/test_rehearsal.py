@@ -211,5 +211,5 @@ def test_a_bag_of_another_robot_is_named(bag: Path) -> None:
     other = replace(ROBOT, observations=replace(streams, cameras=cameras))
     policy = Imitator()
     policy.inputs = Inputs(("ee_pose",), ("side",))
-    with pytest.raises(UserError, match="has no topic /side/image_raw, which the robot file's"):
+    with pytest.raises(UserError, match="has no topic /side/image_raw for the robot file's"):
         list(rehearse(policy, other, [bag], Conditions(instruction="go")))

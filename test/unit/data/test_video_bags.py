@@ -228,5 +228,5 @@ def test_video_that_never_becomes_a_picture_is_refused(
 ) -> None:
     packets = {p: coded for p, coded in all_packets(group=1000).items() if p >= first}
     recorded = video_bag(tmp_path / "bag", FOXGLOVE, name, packets)
-    with pytest.raises(UserError, match=f"because of: camera exterior: {reason}"):
+    with pytest.raises(UserError, match=f"steps? dropped: camera exterior: {reason}"):
         convert(conversion(recorded, tmp_path / "out"))

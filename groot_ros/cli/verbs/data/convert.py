@@ -84,7 +84,10 @@ def _print(report: Report, codec: str) -> None:
         print(f"  {len(report.discarded)} episodes discarded by the edit list")
     for failure in report.failures:
         print(f"  left out: {failure.sentence}")
-    print(f"wrote {report.output}: {episodes} new episodes, {report.frames} frames in all")
+    what = f"wrote {report.output}: {episodes} new {'episode' if episodes == 1 else 'episodes'}"
+    if not episodes:
+        what = f"{report.output} stays as it is: nothing is new"
+    print(f"{what}, {report.frames} frames in all")
     print(f"look at it: groot-ros view {quoted(report.output)} (or open {report.output}/{REPORT})")
     print(
         f"train on it: groot-ros train --input_path {quoted(report.output)} --output_path runs "
