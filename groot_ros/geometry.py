@@ -37,8 +37,9 @@ def cross(a: Array, b: Array) -> Array:
 def normalize_quat(quat: ArrayLike) -> Array:
     """Unit quaternions (..., 4) wxyz; UserError for a quaternion of length near zero."""
     quat = _array(quat, 4, "quaternion")
-    norm: Array = np.linalg.norm(quat, axis=-1, keepdims=True)
-    if not np.all(norm > DEGENERATE_NORM):
+    # As np.linalg.norm, which costs three times as much for a single one.
+    norm: Array = np.sqrt((quat * quat).sum(axis=-1, keepdims=True))
+    if not (norm > DEGENERATE_NORM).all():
         raise UserError(
             f"quaternion of length {np.min(norm):.2g} found, expected a unit quaternion wxyz: "
             "check the publisher of the pose"
@@ -54,7 +55,7 @@ def quat_to_matrix(quat: ArrayLike) -> Array:
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return np.ascontiguousarray(np.moveaxis(np.array(rows), (0, 1), (-2, -1)))
 
 
 def matrix_to_quat(matrix: ArrayLike) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +66,8 @@ class PictureStatistics:
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Take a picture (H, W, 3) into account."""
-        counts = [np.bincount(picture[..., c].ravel(), minlength=256) for c in range(3)]
+        pixels = np.ascontiguousarray(picture)
+        counts = [cv2.calcHist([pixels], [c], None, [256], [0, 256]).ravel() for c in range(3)]
         histogram = np.array(counts, dtype=np.float64)
         levels = np.arange(256.0)
         self._sum += histogram @ levels
