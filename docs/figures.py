@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from groot_ros.calibration.latency import camera_lag
+from groot_ros.calibration.latency import ArmMotion, camera_lag
 from groot_ros.calibration.recording import read_recording
 from groot_ros.chunks.curve import Curve
 from groot_ros.chunks.execution.motion import Motion, Planner
@@ -174,8 +174,11 @@ def draw_calibration() -> None:
             path = Path(folder) / f"{seed}"
             record_episode(path, ScriptedPolicy(), simulation, BagOptions(camera_latency_s=0.047))
             recordings.append(read_recording(path, robot))
-    hands = [recording.states["ee_pose"] for recording in recordings]
-    matched, shown = camera_lag(recordings, hands, "exterior")
+    motions = [
+        ArmMotion(hand=recording.states["ee_pose"], joints=recording.states["joint_position"])
+        for recording in recordings
+    ]
+    matched, shown = camera_lag(recordings, motions, "exterior")
     figure, (search, fit) = plt.subplots(
         1, 2, figsize=SIZE, layout="constrained", width_ratios=(1, 2)
     )
@@ -184,7 +187,7 @@ def draw_calibration() -> None:
     search.axvline(1e3 * matched.estimate.value_s, color=RESULT)
     search.set(xlabel="lag [ms]", ylabel="match")
     fit.plot(shown.times_s, shown.seen, color=NEW, label="change of the pictures")
-    fit.plot(shown.times_s, shown.told, color=RESULT, ls="--", label="hand and gripper")
+    fit.plot(shown.times_s, shown.told, color=RESULT, ls="--", label="hand, joints and gripper")
     fit.set(xlabel="time [s]", ylabel="grey levels/s")
     fit.legend()
     figure.savefig(IMAGES / "data_calibration.svg")

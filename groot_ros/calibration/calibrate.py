@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from groot_ros.calibration.gripper import Closing, find_closing
-from groot_ros.calibration.latency import Shown, age, camera_lag, pose_lag
+from groot_ros.calibration.latency import ArmMotion, Shown, age, camera_lag, pose_lag
 from groot_ros.calibration.matching import Estimate, Matched, NotEstimable
 from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.calibration.response import Response, find_response
 from groot_ros.data.playback.signals import Signal
 from groot_ros.errors import UserError
+from groot_ros.observation.fields import NS
 from groot_ros.robot.config import RobotConfig
 from groot_ros.robot.forward_kinematics import ForwardKinematics
 from groot_ros.robot.kinematics import tool_kinematics, watched_points
@@ -78,16 +79,16 @@ class _Calibrator:
 
     def run(self) -> Calibration:
         self._check_states()
-        hands = self._hands()
-        cameras = {
-            name: found
-            for name in self.robot.observations.cameras
-            if (found := self._try(name, partial(camera_lag, self.recordings, hands, name)))
-        }
         streams = self.robot.observations
         pose = None
         if streams.ee_pose and streams.joint_position:
             pose = self._try("pose", partial(pose_lag, self.recordings))
+        motions = self._motions(pose)
+        cameras = {
+            name: found
+            for name in streams.cameras
+            if (found := self._try(name, partial(camera_lag, self.recordings, motions, name)))
+        }
         response = self._try("response", partial(find_response, self.recordings, self._commanded))
         closing = self._try("closing", partial(find_closing, self.recordings))
         latencies = self._latencies(cameras, pose)
@@ -112,6 +113,19 @@ class _Calibrator:
         except NotEstimable as reason:
             self._reasons[name] = str(reason)
             return None
+
+    def _motions(self, pose: Matched | None) -> list[ArmMotion | None]:
+        """How the arm moved in each recording, joints by the clock of the hand as far as it is
+        known."""
+        later_s = pose.estimate.value_s if pose else 0.0
+        is_known = pose is not None or not self.robot.observations.ee_pose
+        motions: list[ArmMotion | None] = []
+        for recording, hand in zip(self.recordings, self._hands(), strict=True):
+            joints = recording.states.get(JOINT_POSITION.name) if is_known else None
+            if joints is not None:
+                joints = replace(joints, times_ns=joints.times_ns + round(later_s * NS))
+            motions.append(None if hand is None else ArmMotion(hand=hand, joints=joints))
+        return motions
 
     def _hands(self) -> list[Signal | None]:
         """Where the hand was in each recording: as measured, or by the joints and the URDF."""

@@ -9,7 +9,8 @@ L_s and t_k - L_s, where the hand is said to be at t_k-1 - lag and t_k - lag, wi
 
 so that lag > 0 says that pictures are later than states. Over that very time, and not at its
 middle, which makes the estimate finer than a picture, are taken the way of the hand, the angle
-through which it turned and what the gripper moved; each divided by t_k - t_k-1, and so is c_k.
+through which it turned, what the gripper moved, and how far each joint turned, since a camera sees
+the links of an arm too; each divided by t_k - t_k-1, and so is c_k.
 `matching` finds the lag at which those speeds, with gains of at least 0, give c best.
 
 Of two states of the same motion, the steps of the pose between two times are a linear function of
@@ -70,14 +71,22 @@ class Shown:
     told: Array
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArmMotion:
+    """How an arm moved in a recording: its hand, and its joints by the clock of the hand."""
+
+    hand: Signal
+    joints: Signal | None = None
+
+
 def camera_lag(
-    recordings: Sequence[CalibrationRecording], hands: Sequence[Signal | None], camera: str
+    recordings: Sequence[CalibrationRecording], motions: Sequence[ArmMotion | None], camera: str
 ) -> tuple[Matched, Shown]:
     """How much later the pictures of a camera are than the hand; NotEstimable says why not."""
     clips = [
         clip
-        for recording, hand in zip(recordings, hands, strict=True)
-        if hand is not None and (clip := _Clip.of(recording, hand, camera)) is not None
+        for recording, motion in zip(recordings, motions, strict=True)
+        if motion is not None and (clip := _Clip.of(recording, motion, camera)) is not None
     ]
     if not clips:
         raise NotEstimable(
@@ -106,17 +115,17 @@ class _Clip:
     begin_ns: NDArray[np.int64]
     end_ns: NDArray[np.int64]
     change: Array
-    hand: Signal
+    motion: ArmMotion
     grip: Signal | None
 
     @classmethod
-    def of(cls, recording: CalibrationRecording, hand: Signal, camera: str) -> _Clip | None:
+    def of(cls, recording: CalibrationRecording, motion: ArmMotion, camera: str) -> _Clip | None:
         changes, grip = recording.changes.get(camera), recording.states.get(GRIP.name)
-        if changes is None or len(changes) < 2 or len(hand) < 2:
+        if changes is None or len(changes) < 2 or len(motion.hand) < 2:
             return None
         begin_ns, end_ns = changes.times_ns[:-1], changes.times_ns[1:]
         near = end_ns - begin_ns <= LONGEST_S * NS
-        return cls(begin_ns[near], end_ns[near], changes.values[1:][near], hand, grip)
+        return cls(begin_ns[near], end_ns[near], changes.values[1:][near], motion, grip)
 
     @property
     def duration_s(self) -> Array:
@@ -127,15 +136,18 @@ class _Clip:
         return self.change / self.duration_s
 
     def speeds(self, lags_s: Array) -> Array:
-        """What moved at each lag (L, N, F): way and angle of the hand, the gripper."""
+        """What moved at each lag (L, N, F): way and angle of the hand, the gripper, joints."""
         begin_ns, end_ns = (_earlier(times, lags_s) for times in (self.begin_ns, self.end_ns))
-        before, after = self.hand.interpolated(begin_ns), self.hand.interpolated(end_ns)
+        hand, joints = self.motion.hand, self.motion.joints
+        before, after = hand.interpolated(begin_ns), hand.interpolated(end_ns)
         moved = [
             np.linalg.norm(after[:, :3] - before[:, :3], axis=1),
             rotation_angle(before[:, 3:], after[:, 3:]),
         ]
         if self.grip is not None and len(self.grip):
             moved.append(np.abs(self.grip.interpolated(end_ns) - self.grip.interpolated(begin_ns)))
+        if joints is not None and len(joints):
+            moved.extend(np.abs(joints.interpolated(end_ns) - joints.interpolated(begin_ns)).T)
         shape = len(lags_s), len(self.change), len(moved)
         return np.stack(moved, axis=1).reshape(shape) / self.duration_s[:, None]
 
@@ -147,15 +159,16 @@ class _Clip:
 
     def _known(self, lags_s: Array) -> _Clip:
         """The pictures for which the hand is known at every lag."""
-        known = (self.begin_ns - lags_s[-1] * NS >= self.hand.times_ns[0]) & (
-            self.end_ns - lags_s[0] * NS <= self.hand.times_ns[-1]
+        hand = self.motion.hand
+        known = (self.begin_ns - lags_s[-1] * NS >= hand.times_ns[0]) & (
+            self.end_ns - lags_s[0] * NS <= hand.times_ns[-1]
         )
         begin_ns, end_ns = self.begin_ns[known], self.end_ns[known]
         return _Clip(
             begin_ns=begin_ns,
             end_ns=end_ns,
             change=self.change[known],
-            hand=self.hand,
+            motion=self.motion,
             grip=self.grip,
         )
 

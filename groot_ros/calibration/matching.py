@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,8 @@ WIDEST_S = 0.06
 LEAST_SAMPLES = 8
 # Keeps a fit from being led by what is all but zero.
 RIDGE = 1e-6
+# Of a fit with gains of at least 0; it takes about as many as there are gains.
+MOST_STEPS = 1000
 TINY = 1e-9
 
 
@@ -207,26 +209,14 @@ def cut(times_s: Array) -> Iterator[slice]:
 def speeds_window(seen: Array, speeds: Array) -> Window:
     """A window of what was `seen` (N,) as a sum of `speeds` (L, N, F) with gains of at least 0.
 
-    Motion adds to what changes, it never takes from it. With few speeds every choice of those
-    that add something is tried: the best one without a gain below 0 is the least-squares fit.
+    Motion adds to what changes, it never takes from it.
     """
     centred = seen - seen.mean()
     columns = speeds - speeds.mean(axis=1, keepdims=True)
-    gram = np.einsum("lnf,lng->lfg", columns, columns)
-    both = np.einsum("lnf,n->lf", columns, centred)
-    scale = np.sqrt(np.einsum("lff->lf", gram)) + TINY
-    gram, both = gram / scale[:, :, None] / scale[:, None, :], both / scale
-    explained = np.zeros(len(speeds))
-    for count in range(1, speeds.shape[2] + 1):
-        for chosen in combinations(range(speeds.shape[2]), count):
-            some = list(chosen)
-            gains = _solve(gram[:, some][:, :, some], both[:, some, None])[..., 0]
-            sums = np.sum(gains * both[:, some], axis=1)
-            explained = np.where(
-                np.all(gains >= 0, axis=1), np.maximum(explained, sums), explained
-            )
-    total = float(centred @ centred)
-    return Window(total=total, residual=np.maximum(total - explained, 0.0))
+    # Columns of one length, so that none is all but zero beside others.
+    columns = columns / (np.linalg.norm(columns, axis=1, keepdims=True) + TINY)
+    left = [nnls(fitted, centred, maxiter=MOST_STEPS)[1] for fitted in columns]
+    return Window(total=float(centred @ centred), residual=np.square(left))
 
 
 def steps_window(seen: Array, steps: Array) -> Window:

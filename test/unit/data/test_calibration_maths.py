@@ -9,7 +9,7 @@ import pytest
 import yaml
 from scipy.interpolate import CubicSpline
 
-from groot_ros.calibration.latency import camera_lag, pose_lag
+from groot_ros.calibration.latency import ArmMotion, camera_lag, pose_lag
 from groot_ros.calibration.matching import NotEstimable
 from groot_ros.calibration.recording import CalibrationRecording
 from groot_ros.calibration.response import find_response
@@ -73,7 +73,7 @@ def seen_arm(seed: int, camera_s: float, state_s: float, noise: float) -> Calibr
 def test_a_camera_is_later_than_states_by_the_difference(seed: int) -> None:
     camera_s, state_s = np.random.default_rng(seed).uniform(0.0, [0.25, 0.1])
     made = [seen_arm(seed + index, camera_s, state_s, noise=0.3) for index in range(2)]
-    matched, shown = camera_lag(made, [m.states["ee_pose"] for m in made], "wrist")
+    matched, shown = camera_lag(made, [ArmMotion(hand=m.states["ee_pose"]) for m in made], "wrist")
     # Three standard deviations of what so much of such pictures tells.
     assert matched.estimate.value_s == pytest.approx(camera_s - state_s, abs=0.007)
     assert len(shown.seen) == len(shown.told) == len(shown.times_s)
@@ -83,7 +83,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     inside = 0
     for seed in range(20):
         made = seen_arm(1000 + seed, 0.05, 0.0, noise=1.0)
-        estimate = camera_lag([made], [made.states["ee_pose"]], "wrist")[0].estimate
+        estimate = camera_lag([made], [ArmMotion(hand=made.states["ee_pose"])], "wrist")[
+            0
+        ].estimate
         inside += estimate.low_s - 1e-3 <= 0.05 <= estimate.high_s + 1e-3
     # Of 20 at 95 %, three in a thousand times fewer than 16.
     assert inside >= 16
