@@ -108,9 +108,9 @@ def test_the_end_of_a_run_is_no_warning(robot: Robot, folder: Path) -> None:
 
 
 def test_what_repeats_itself_is_one_incident(robot: Robot, folder: Path) -> None:
-    for _ in range(6):
+    for _ in range(5):
         robot.chunks_come = True
-        robot.step(1.0)
+        robot.step(0.6)
         robot.chunks_come = False
         robot.step(0.7)
     robot.step(1.5)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arm_bags import ArmBag, write_bag
 from graph import FakeRobot, Graph
 from rosbags.highlevel import AnyReader
 from rosgraph_msgs.msg import Clock
@@ -60,6 +61,12 @@ def bag(graph: Graph, robot: FakeRobot, start_bag: Start, tmp_path: Path) -> Pat
     record(graph, start_bag, tmp_path / "bag", "/joint_states", "/wrist/image_raw", topics=2)
     robot.silent = {"joint_states", "ee_pose", "wrist", "exterior"}
     return tmp_path / "bag"
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A bag that nobody had to record."""
+    return write_bag(tmp_path / "bag", ArmBag(seconds=0.5).messages())
 
 
 def test_named_topics_are_recorded_and_shown(bag: Path) -> None:
@@ -121,11 +128,11 @@ def test_played_messages_are_the_recorded_ones(graph: Graph, bag: Path, start_ba
 
 
 def test_playing_in_a_loop_goes_on_until_interrupted(
-    graph: Graph, bag: Path, start_bag: Start
+    graph: Graph, written: Path, start_bag: Start
 ) -> None:
     played = graph.collect(JointState, "/joint_states", 1000)
-    process = start_bag("play", bag, "--loop", "-r", "20")
-    with AnyReader([bag]) as reader:
+    process = start_bag("play", written, "--loop", "-r", "20")
+    with AnyReader([written]) as reader:
         once = reader.topics["/joint_states"].msgcount
     graph.wait_for(lambda: len(played) > 3 * once, "the third time")
     process.send_signal(signal.SIGINT)
@@ -147,9 +154,9 @@ def test_wrong_arguments_are_refused(ros_domain: int, arguments: list[str], mess
 
 
 def test_output_is_not_overwritten_and_unknown_topics_are_named(
-    bag: Path, ros_domain: int
+    written: Path, ros_domain: int
 ) -> None:
-    taken = ros2_bag("record", "-a", "-o", bag)
+    taken = ros2_bag("record", "-a", "-o", written)
     assert taken.returncode == 1 and "already exists" in taken.stderr
-    unknown = ros2_bag("play", bag, "--topics", "/nothing")
+    unknown = ros2_bag("play", written, "--topics", "/nothing")
     assert unknown.returncode == 1 and "has no topic /nothing" in unknown.stderr

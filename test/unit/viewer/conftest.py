@@ -39,9 +39,14 @@ def dataset(shipped_dataset: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(shipped_dataset, tmp_path / "dataset"))
 
 
+@pytest.fixture(scope="session")
+def shipped_dataset_v3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _convert(tmp_path_factory.mktemp("v30"), "lerobot-v3")
+
+
 @pytest.fixture
-def dataset_v3(tmp_path: Path) -> Path:
-    return _convert(tmp_path, "lerobot-v3")
+def dataset_v3(shipped_dataset_v3: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shipped_dataset_v3, tmp_path / "dataset"))
 
 
 @pytest.fixture(scope="session")
