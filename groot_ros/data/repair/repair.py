@@ -13,6 +13,7 @@ import zstandard
 from groot_ros.data.bags.files import (
     COMPRESSED,
     BagOnDisk,
+    bags_below,
     is_compressed,
     opened,
     part_number,
@@ -69,6 +70,14 @@ class _Content:
         return Repaired(path, messages, (end_ns - start_ns) / 1e9, tuple(self.actions))
 
 
+def _no_bag(folder: Path) -> UserError:
+    if below := bags_below(folder):
+        return UserError(
+            f"{folder} holds no bag itself, but folders of bags: name one, such as {below[0]}"
+        )
+    return UserError(f"{folder} holds no bag, expected .mcap or .db3 files in it")
+
+
 def repair_bag(path: Path, custom_data: Mapping[str, str] | None = None) -> Repaired:
     """Complete a bag's files in place, write its metadata.yaml, take `.part` from its name.
 
@@ -83,7 +92,7 @@ def repair_bag(path: Path, custom_data: Mapping[str, str] | None = None) -> Repa
     if path.is_file() and not storage_suffix(path):
         raise UserError(f"{path} is no file of a bag, expected one of .mcap, .db3 or .bag")
     if not found:
-        raise UserError(f"{folder} holds no bag, expected .mcap or .db3 files in it")
+        raise _no_bag(folder)
     own = [recording for recording in found if recording.path == folder]
     loose = [recording for recording in found if recording.path != folder]
     if path.is_file():

@@ -198,6 +198,10 @@ def test_what_is_no_bag_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "none does not exist" in capsys.readouterr().err
     assert main(["repair", str(tmp_path)]) == 2
     assert "holds no bag" in capsys.readouterr().err
+    (tmp_path / "day" / "first").mkdir(parents=True)
+    (tmp_path / "day" / "first" / "first_0.mcap").touch()
+    assert main(["repair", str(tmp_path)]) == 2
+    assert f"such as {tmp_path / 'day' / 'first'}" in capsys.readouterr().err
     (tmp_path / "a.mcap").write_bytes(b"not a bag at all")
     assert main(["repair", str(tmp_path)]) == 2
     assert "is no MCAP file" in capsys.readouterr().err
