@@ -117,6 +117,13 @@ def nodes(module: str) -> list[ast.AST]:
     return list(ast.walk(ast.parse(modules()[module].read_text())))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """Half a million nodes would slow every search for garbage of the tests that follow."""
+    yield
+    nodes.cache_clear()
+
+
 @cache
 def imports(module: str) -> frozenset[str]:
     """Dotted names that a module imports, inside functions too."""

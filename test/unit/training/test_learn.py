@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from groot_ros.cli.main import main
 
 
 def test_from_demonstrations_to_a_contact_sheet(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests have several processes, which here would begin for an episode each.
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     output = tmp_path / "learn"
     arguments = ["--task=reach", "--demonstrations=2", "--steps=2", "--episodes=1", "--held-out=1"]
     arguments += ["--cubes", "red", "blue"]
