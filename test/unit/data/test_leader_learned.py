@@ -33,7 +33,10 @@ def test_joint_targets_from_a_leader_to_the_executor(tmp_path: Path) -> None:
     arm = ArmBag(seconds=SECONDS)
     bag = write_bag(tmp_path / "bag", [*observed(arm), *leader(arm)])
     convert = ["--bags", str(bag), "--robot", str(robot_file), "--codec", "joints_rel"]
-    assert main(["convert", *convert, "--instruction=push", f"--output={dataset}"]) == 0
+    assert (
+        main(["convert", *convert, "--workers=1", "--instruction=push", f"--output={dataset}"])
+        == 0
+    )
     assert main(["validate", str(dataset)]) == 0
     train = [f"--input_path={dataset}", f"--output_path={runs}", "--exp_name=a"]
     train += ["--modality_config=joints_rel", "--base_model=tiny", "--num_train_steps=2"]

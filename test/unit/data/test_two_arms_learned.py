@@ -74,7 +74,10 @@ def test_a_tiny_network_learns_from_two_arms_and_answers_for_both(
 ) -> None:
     dataset, runs = tmp_path / "dataset", tmp_path / "runs"
     arguments = ["--bags", str(bag), "--robot", str(robot_file), "--codec", "joints_2_rel"]
-    assert main(["convert", *arguments, "--instruction=lift", f"--output={dataset}"]) == 0
+    assert (
+        main(["convert", *arguments, "--workers=1", "--instruction=lift", f"--output={dataset}"])
+        == 0
+    )
     train = [f"--input_path={dataset}", f"--output_path={runs}", "--exp_name=a"]
     train += ["--modality_config=joints_2_rel", "--base_model=tiny", "--num_train_steps=2"]
     assert main(["train", *train, "--batch_size=2", "--save_steps=2"]) == 0

@@ -42,7 +42,10 @@ def test_from_a_bag_to_what_the_policy_observes(tmp_path: Path) -> None:
 
     dataset, runs = tmp_path / "dataset", tmp_path / "runs"
     convert = ["--bags", str(bag), "--robot", str(robot_file), "--codec", str(codec_file)]
-    assert main(["convert", *convert, "--instruction=push", f"--output={dataset}"]) == 0
+    assert (
+        main(["convert", *convert, "--workers=1", "--instruction=push", f"--output={dataset}"])
+        == 0
+    )
     modality = json.loads((dataset / "meta/modality.json").read_text())
     assert list(modality["state"]) == ["grip", "wrench", "ee_pose"]
     assert modality["state"]["wrench"] == {"start": 1, "end": 7}
