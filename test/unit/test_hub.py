@@ -170,7 +170,9 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
     try:
         home, command = tmp_path / "home", ["push", str(small), "me/new", "--evaluation"]
         commands = [[*command, str(small)], *[[*command, str(results)]] * 2]
-        training = ["train", f"--input_path={tmp_path / 'none'}", "--push=me/trained"]
+        given = options(tmp_path / "none", tmp_path, "run")
+        (tmp_path / "train.yaml").write_text(yaml.safe_dump(given))
+        training = ["train", "--config", str(tmp_path / "train.yaml"), "--push=me/trained"]
         asked = [*commands, training]
         without, refused, done, early = groot_ros(
             hub.url, home, *asked, tokens=["", "", "secret", ""]
