@@ -66,8 +66,8 @@ class SeekingPictures:
             return clip.picture(index)
         video, place = VideoFile(clip.path), clip.first + index
         try:
-            picture = video.frame(place)[place].to_ndarray(format="rgb24")
-            return np.asarray(picture, dtype=np.uint8)
+            *_, (_, frame) = video.frames_to(place)
+            return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
         finally:
             video.close()
 

@@ -22,6 +22,15 @@ def is_timed(container: Any) -> bool:
     return container.format.name in TIMED
 
 
+def seek_to(container: Any, stream: Any, number: int, fps: float) -> None:
+    """Search an open video with times: on with a key frame at or before frame `number`.
+
+    `fps` is in frames per second. By decoding time, as libavformat does it.
+    """
+    target_s = (number + WITHIN) / fps if number else 0.0
+    container.seek(int(target_s / stream.time_base), stream=stream)
+
+
 def frames_from(
     container: Any, stream: Any, first: int, fps: float
 ) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -34,7 +43,7 @@ def frames_from(
         yield from enumerate(container.decode(stream))
         return
     for begun in (first, max(first - REORDERED, 0), 0):
-        container.seek(int((begun + WITHIN) / fps / stream.time_base), stream=stream)
+        seek_to(container, stream, begun, fps)
         frames = _timed(container.decode(stream), fps)
         found = next(frames, None)
         # Pictures that are sent behind a key frame and shown before it cannot be had from it.

@@ -21,7 +21,7 @@ from groot_ros.data.datasets.formats import find_format, format_names
 from groot_ros.data.datasets.parts import STATISTICS_STRIDE
 from groot_ros.data.datasets.reader import Dataset, EpisodeFiles, table_columns
 from groot_ros.data.datasets.statistics import PictureStatistics, episode_statistics
-from groot_ros.data.datasets.video import Picture, read_pictures
+from groot_ros.data.datasets.video import Picture
 from groot_ros.data.datasets.video_cuts import cut_video
 from groot_ros.data.datasets.writer import (
     MODALITY,
@@ -309,11 +309,13 @@ def _pictures(writer: DatasetWriter, piece: Piece, index: int) -> dict[str, Any]
         if _is_complete(values) and piece.is_whole and not piece.pictures:
             found[name] = {key: values[key] for key in STATISTICS}
         elif _is_complete(values) or piece.pictures:
-            stills = Stills(writer.data_file(index), name, index, len(piece))
-            is_still = name in piece.episode.stills
-            found[name] = picture_statistics(
-                stills if is_still else read_pictures(writer.video_file(index, name))
-            )
+            if name in piece.episode.stills:
+                written: Clip | Stills = Stills(writer.data_file(index), name, index, len(piece))
+            else:
+                written = Clip(
+                    writer.video_file(index, name), 0, len(piece), writer.description.fps
+                )
+            found[name] = picture_statistics(written)
     return found
 
 

@@ -71,7 +71,10 @@ class VideoWriter:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself; times in s, as whole numbers of its `tick_s`."""
+    """What a video file says of itself.
+
+    Times in s are whole numbers of its `tick_s`, or counted at `fps` where it holds none.
+    """
 
     codec: str
     width: int
@@ -106,12 +109,10 @@ def _times_s(container: Any, stream: Any, fps: float) -> list[float]:
     return [number / fps for number, _ in enumerate(packets)] if fps else []
 
 
-def read_pictures(
-    path: Path, first: int = 0, count: int | None = None, fps: float = 1.0
-) -> Iterator[Picture]:
+def read_pictures(path: Path, first: int, count: int, fps: float) -> Iterator[Picture]:
     """Pictures (H, W, 3) uint8 RGB of a video, one after the other; UserError when damaged.
 
-    From frame `first` on, by its time at `fps`, `count` at most; by default all.
+    From frame `first` on, by its time at `fps`, `count` at most.
     """
     try:
         with av.open(str(path)) as container:
@@ -126,7 +127,11 @@ def read_pictures(
 
 
 def read_chosen(path: Path, indices: Sequence[int], fps: float) -> list[Picture]:
-    """Pictures (H, W, 3) uint8 RGB of some frames, decoding no more than their groups."""
+    """Pictures (H, W, 3) uint8 RGB of some frames, decoding no more than their groups.
+
+    A video without times is decoded from its beginning for each; UserError for a frame that is
+    not there.
+    """
     try:
         with av.open(str(path)) as container:
             return [_sought(container, index, fps) for index in indices]

@@ -13,14 +13,19 @@ from typing import Any
 import av
 
 from groot_ros.data.datasets.clips import Clip
-from groot_ros.data.datasets.frame_numbers import frames_from, is_timed
+from groot_ros.data.datasets.frame_numbers import frames_from, is_timed, seek_to
 from groot_ros.data.datasets.scheduling import unhurried
 from groot_ros.data.datasets.video import GROUP_OF_PICTURES, OPTIONS
 from groot_ros.errors import UserError
 
 ENCODERS = {
-    **{"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9"},
-    **{"mpeg4": "mpeg4", "mpeg2video": "mpeg2video", "mjpeg": "mjpeg"},
+    "h264": "libx264",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "mpeg4": "mpeg4",
+    "mpeg2video": "mpeg2video",
+    "mjpeg": "mjpeg",
 }
 # About as good as our own videos; a scale of its own for each encoder.
 QUALITY = {
@@ -35,9 +40,9 @@ QUALITY = {
 def cut_video(clip: Clip, target: Path) -> bool:
     """Write a clip to a file of its own; whether its packets are those of the source.
 
-    They are, bit for bit, where the part begins with a key frame and no packet in it depends on
-    a later one. Otherwise its pictures are encoded again, each once. UserError where a frame is
-    missing or the video is damaged, OSError where the disk is full.
+    They are, bit for bit, where the file holds times, the part begins with a key frame and no
+    packet in it depends on a later one. Otherwise its pictures are encoded again, each once.
+    UserError where a frame is missing or the video is damaged, OSError where the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -72,7 +77,7 @@ def _copy(clip: Clip, target: Path) -> bool:
 
 
 def _packets(container: Any, stream: Any, clip: Clip) -> Iterator[Any]:
-    container.seek(int(clip.first / clip.fps / stream.time_base), stream=stream)
+    seek_to(container, stream, clip.first, clip.fps)
     end_s = (clip.first + clip.frames) / clip.fps
     for packet in container.demux(stream):
         if packet.pts is None:

@@ -23,7 +23,7 @@ OPEN_FILES = 64
 
 
 class VideoFile:
-    """An open video; `frame` decodes from the last key frame on, or goes on where it was."""
+    """An open video; `frames_to` decodes from the last key frame on, or goes on where it was."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,22 +39,22 @@ class VideoFile:
         # How far on it is quicker to decode than to search; what has no times is not searched.
         self._ahead = 2 if is_timed(self._container) else sys.maxsize
 
-    def frame(self, index: int) -> dict[int, av.VideoFrame]:
-        """Frame `index` and those that had to be decoded before it, by index."""
+    def frames_to(self, index: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frame `index` at last, and before it those that had to be decoded, with their numbers;
+        UserError where it is missing or the video is damaged."""
         if self._next is None or not self._next <= index <= self._next + self._ahead:
             self._decoded = frames_from(self._container, self._stream, index, self._fps)
-        frames: dict[int, av.VideoFrame] = {}
         try:
             for found, decoded in self._decoded:
-                frames[found] = decoded
                 self._next = found + 1
+                if found <= index:
+                    yield found, decoded
                 if found >= index:
                     break
         except av.FFmpegError as error:
             raise UserError(f"video {self._path} cannot be decoded: {error}") from error
-        if index not in frames:
+        if self._next != index + 1:
             raise UserError(f"video {self._path} has no frame {index}: validate the dataset")
-        return frames
 
     def close(self) -> None:
         self._container.close()
@@ -77,7 +77,7 @@ class VideoReader:
         path = clip.path
         key = path, clip.first + index
         if key not in self._frames:
-            for number, frame in self._file(path).frame(key[1]).items():
+            for number, frame in self._file(path).frames_to(key[1]):
                 self._keep((path, number), frame)
         self._frames.move_to_end(key)
         # Converted when asked for: most of the frames on the way to one never are.

@@ -15,7 +15,7 @@ from groot_ros.data.datasets.video import Picture, read_video_info
 from groot_ros.data.datasets.video_cuts import cut_video
 from groot_ros.training.data.frames import VideoReader
 
-FRAMES, FPS, STEP = 30, 15, 8
+FRAMES, FPS, STEP = 30, 30, 8
 B_FRAMES = {"bf": "2", "g": "10"}
 MPEG = {**B_FRAMES, "qmin": "1", "qmax": "2"}
 VIDEOS = {

@@ -13,7 +13,7 @@ import pytest
 from pages import Page, served
 
 from groot_ros.data.datasets.reader import Dataset
-from groot_ros.data.datasets.video import VideoWriter, psnr_db, read_chosen, read_pictures
+from groot_ros.data.datasets.video import VideoWriter, psnr_db, read_chosen
 from groot_ros.viewer.dataset_subject import DatasetSubject
 
 RIGHT, LEFT, DOWN, END, ENTER = "\ue014", "\ue012", "\ue015", "\ue010", "\ue007"
@@ -133,20 +133,20 @@ def pack(dataset: Path) -> None:
         pa.concat_tables([pq.read_table(e.data) for e in found.episodes]), dataset / "a"
     )
     for column in found.video_columns:
-        paths, start_s = [episode.videos[column].path for episode in found.episodes], 0.0
+        clips, start_s = [episode.videos[column] for episode in found.episodes], 0.0
         height, width, _ = found.info["features"][column]["shape"]
         writer = VideoWriter(dataset / "film.mp4", round(found.fps), width, height)
-        for row, path in zip(rows, paths, strict=True):
-            for picture in read_pictures(path):
+        for row, clip in zip(rows, clips, strict=True):
+            for picture in clip:
                 writer.write(picture)
             row[f"videos/{column}/file_index"] = 0
             row[f"videos/{column}/from_timestamp"] = start_s
             start_s += row["length"] / found.fps
             row[f"videos/{column}/to_timestamp"] = start_s
         writer.close()
-        for path in paths:
+        for path in [clip.path for clip in clips]:
             path.unlink()
-        (dataset / "film.mp4").rename(paths[0])
+        (dataset / "film.mp4").rename(clips[0].path)
     for row, episode in zip(rows, found.episodes, strict=True):
         row["data/file_index"] = 0
         episode.data.unlink()
