@@ -39,7 +39,7 @@ setup(
     # Tested versions are pinned in requirements/; numpy and OpenCV reach back to Ubuntu 24.04.
     install_requires=[
         "av>=14",
-        "huggingface-hub>=1.0",
+        "huggingface-hub>=1.5",
         "isal>=1.6",
         "lz4>=4.0",
         "matplotlib>=3.6",

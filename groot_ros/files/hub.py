@@ -115,6 +115,8 @@ def open_page(repo: str, kind: Kind, *, is_private: bool) -> str:
     api = HfApi()
     with _writing_to(repo):
         page = api.create_repo(repo, repo_type=kind, private=is_private, exist_ok=True)
+        # One that is there already, of whomever, is made without complaint.
+        api.auth_check(repo, repo_type=kind, write=True)
         if is_private and not api.repo_info(repo, repo_type=kind).private:
             raise UserError(
                 f"{repo} is there already and public: make it private at its page, or take "

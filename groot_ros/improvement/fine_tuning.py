@@ -9,8 +9,8 @@ from typing import Any
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.improvement.state import Plan
-from groot_ros.policies.checkpoint.folder import checkpoint_steps, find_checkpoint
-from groot_ros.training.checkpoints import CONFIG_FILE, checkpoints
+from groot_ros.policies.checkpoint.folder import find_checkpoint
+from groot_ros.training.checkpoints import CONFIG_FILE, checkpoints, reached_steps
 from groot_ros.training.config import TrainConfig, make_config
 
 # Of the training that the checkpoint comes from.
@@ -45,18 +45,14 @@ def fine_tune(plan: Plan, checkpoint: str, corrections: Path, run: Path) -> Path
     from groot_ros.training.run import train
 
     config = make_config(fine_tuning_options(plan, checkpoint, corrections, run))
-    reached = _reached(config.run_path)
+    reached = reached_steps(config.run_path)
     if reached < config.num_train_steps:
         train(config)
-        reached = _reached(config.run_path)
+        reached = reached_steps(config.run_path)
     if reached < config.num_train_steps:
         # A signal ends a training in order, and so does the run that it is part of.
         raise KeyboardInterrupt
     return checkpoints(config.run_path)[-1]
-
-
-def _reached(run: Path) -> int:
-    return max(checkpoint_steps(run), default=0) if run.is_dir() else 0
 
 
 def fine_tuning_options(
@@ -82,7 +78,7 @@ def fine_tuning_options(
         "keep_statistics": True,
         "intervention_weight": 1.0,
         "eval_episodes": 0,
-        "resume": bool(_reached(run)),
+        "resume": bool(reached_steps(run)),
     }
 
 

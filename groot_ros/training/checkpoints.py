@@ -58,6 +58,11 @@ def checkpoints(run: Path) -> list[Path]:
     return [folder for _, folder in sorted(checkpoint_steps(run).items())] if run.is_dir() else []
 
 
+def reached_steps(run: Path) -> int:
+    """Steps of the newest checkpoint of a run; 0 without one."""
+    return max(checkpoint_steps(run), default=0) if run.is_dir() else 0
+
+
 def find_resumable(config: TrainConfig, prepared: Prepared) -> Path:
     """The newest checkpoint to go on from; UserError when the run was another one."""
     folders = [

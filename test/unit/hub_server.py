@@ -17,8 +17,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class HubServer:
     """Serves `root/models/owner/name` and `root/datasets/owner/name` by the hub's HTTP API.
 
-    `pushed` are the files by repository that were uploaded; `token` is asked for when it is set.
+    `pushed` are the files by repository that were uploaded; `token` is asked for when it is set;
+    `foreign` repositories may be read and not written.
     """
+
+    foreign = ("others/pick",)
 
     def __init__(self, root: Path, token: str = "") -> None:
         self.root, self.token = root, token
@@ -63,6 +66,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")
         if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             self._missing()
+        elif parts[4:] == ["auth-check", "write"]:
+            self._say(403 if "/".join(parts[2:4]) in self.hub.foreign else 200, b"{}")
         elif parts[0] == "api" and len(parts) >= 6 and parts[4] == "revision":
             self._info(parts[1], "/".join(parts[2:4]), "/".join(parts[5:]))
         elif parts[0] == "api" and len(parts) >= 6 and parts[4] == "tree":

@@ -173,10 +173,12 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
         given = options(tmp_path / "none", tmp_path, "run")
         (tmp_path / "train.yaml").write_text(yaml.safe_dump(given))
         training = ["train", "--config", str(tmp_path / "train.yaml"), "--push=me/trained"]
-        asked = [*commands, training]
-        without, refused, done, early = groot_ros(
-            hub.url, home, *asked, tokens=["", "", "secret", ""]
+        # There, to be read: the hub makes it without complaint.
+        asked = [*commands, training, ["push", str(small), "others/pick"]]
+        without, refused, done, early, foreign = groot_ros(
+            hub.url, home, *asked, tokens=["", "", "secret", "", "secret"]
         )
+        assert foreign[0] == 2 and "does not let you write to others/pick" in foreign[2]
         # Before there is a training, though the mistake is not its only one.
         assert early[0] == 2 and "does not let you write to me/trained" in early[2]
         assert without[0] == 2 and "has no evaluation.json: give the folder" in without[2]
@@ -187,6 +189,7 @@ def test_a_pushed_checkpoint_has_a_card(tmp_path: Path) -> None:
         assert "look at it: groot-ros inspect hf://me/new" in said
     finally:
         hub.close()
+    assert set(hub.pushed) == {"me/new"}
     pushed = hub.pushed["me/new"]
     assert pushed["config.json"] == (SHIPPED / "config.json").read_bytes()
     _, head, text = pushed["README.md"].decode().split("---\n", 2)

@@ -12,6 +12,7 @@ from groot_ros.data.datasets.reader import Dataset
 from groot_ros.errors import UserError
 from groot_ros.files.config_file import read_json
 from groot_ros.model.checkpoint.metadata import DATASETS, EMBODIMENTS
+from groot_ros.robot.config import robot_names
 
 EVALUATION = "evaluation.json"
 """What `groot-ros evaluate` writes of a checkpoint."""
@@ -59,7 +60,9 @@ def checkpoint_card(repo: str, metadata: Mapping[str, Any], evaluation: Path) ->
         ("dataset", _trained_on(metadata)),
         ("success", _success(evaluation)),
     ]
-    robot = metadata.get("robot", "YOUR_ROBOT.yaml")
+    # Of a robot of one's own a checkpoint knows the name, not the file.
+    robot = metadata.get("robot")
+    robot = robot if robot in robot_names() else "YOUR_ROBOT.yaml"
     use = f"ros2 launch groot_ros policy.launch.py robot:={robot} checkpoints_dir:=hf://{repo}"
     return _card(repo, rows, use, {"pipeline_tag": "robotics"})
 

@@ -12,6 +12,7 @@ from typing import Any
 from groot_ros.cli.arguments import add_options, add_settings, given_settings, read_options
 from groot_ros.cli.command import Command
 from groot_ros.cli.ending import Ending
+from groot_ros.errors import UserError
 from groot_ros.files.shell import quoted
 from groot_ros.options import option
 from groot_ros.training.config import TrainConfig, make_config, read_yaml
@@ -75,13 +76,17 @@ def run(options: Options) -> int | Ending:
 def _pushed(repo: str, checkpoint: Path, config: TrainConfig) -> list[str]:
     """What to say of a checkpoint at the hub, which one of half a training does not get to."""
     from groot_ros.cli.pushing import push_checkpoint
-    from groot_ros.policies.checkpoint.folder import checkpoint_steps
+    from groot_ros.training.checkpoints import reached_steps
 
     if not repo:
         return []
-    if max(checkpoint_steps(config.run_path)) < config.num_train_steps:
+    if reached_steps(config.run_path) < config.num_train_steps:
         return [f"not given to {repo} before all of {config.num_train_steps} steps are trained"]
-    return [f"wrote {push_checkpoint(checkpoint, repo)}"]
+    try:
+        return [f"wrote {push_checkpoint(checkpoint, repo)}"]
+    except UserError as error:
+        again = f"groot-ros push {quoted(checkpoint)} {repo}"
+        raise UserError(f"wrote {checkpoint}, but {error}; then: {again}") from None
 
 
 COMMAND = Command(
