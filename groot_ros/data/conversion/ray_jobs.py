@@ -26,7 +26,8 @@ def run_jobs_on_ray(
 
     UserError where the cluster cannot be reached, or a task is lost more often than Ray tries.
     """
-    # Nothing leaves the cluster: Ray would report its use to its makers.
+    # Of a cluster that Ray starts here nothing is reported to its makers; another's own setting
+    # counts.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
     from ray.exceptions import RayError, RayTaskError
@@ -35,9 +36,9 @@ def run_jobs_on_ray(
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"the Ray cluster cannot be reached: {error}") from error
-    extract, fingerprint = ray.remote(_counted), ray.remote(bag_fingerprint)
-    pending: dict[Any, Job | Path] = {extract.remote(job): job for job in jobs}
-    pending |= {fingerprint.remote(bag): bag for bag in bags}
+    task, here = ray.remote(_in_folder), os.getcwd()
+    pending: dict[Any, Job | Path] = {task.remote(here, _counted, job): job for job in jobs}
+    pending |= {task.remote(here, bag_fingerprint, bag): bag for bag in bags}
     try:
         while pending:
             (ready,), _ = ray.wait(list(pending))
@@ -59,8 +60,14 @@ def run_jobs_on_ray(
         ray.shutdown()
 
 
+def _in_folder(folder: str, work: Callable[[Any], Any], what: Job | Path) -> Any:
+    """Work in the folder of whoever asked, to which paths are relative."""
+    os.chdir(folder)
+    return work(what)
+
+
 def _counted(job: Job) -> tuple[int, list[tuple[Path, Outcome]]]:
-    """`run_job` on a machine of the cluster, and how many frames it told of."""
+    """`run_job`, and how many frames it told of."""
     prepare_worker()
     frames = 0
 
