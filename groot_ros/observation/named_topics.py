@@ -124,8 +124,8 @@ def _place(robot: RobotConfig, signal: str) -> str:
 
 def _commanded(arm: RobotConfig, place: str) -> Iterator[NamedTopic]:
     own, grip = OUTPUT_PROFILES[arm.output.profile], arm.commands.grip
+    profiles = (own, *OUTPUT_PROFILES.values())
     for name, topic in arm.commands.topics.items():
-        profiles = (own, *OUTPUT_PROFILES.values())
         yield NamedTopic(
             topic=topic,
             key=f"{place}commands.{name}",

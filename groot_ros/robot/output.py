@@ -24,13 +24,14 @@ class OutputProfile:
     of its messages.
 
     Where it is interpolated, whole motions are sent, between whose points the controller
-    interpolates.
+    interpolates; without velocities it must make a spline of positions alone.
     """
 
     moves: SignalSpec
     command: str
     message: str
     is_interpolated: bool = False
+    has_velocities: bool = True
 
 
 _TRAJECTORIES = OutputProfile(
@@ -39,11 +40,12 @@ _TRAJECTORIES = OutputProfile(
     "trajectory_msgs/msg/JointTrajectory",
     is_interpolated=True,
 )
+# Of several with the same command the first is the usual one.
 OUTPUT_PROFILES: Mapping[str, OutputProfile] = {
     "pose": OutputProfile(EE_POSE, "ee_pose", "geometry_msgs/msg/PoseStamped"),
     "twist": OutputProfile(EE_POSE, "twist", "geometry_msgs/msg/TwistStamped"),
     "joint_trajectory": _TRAJECTORIES,
-    "jtc_upsampling": _TRAJECTORIES,
+    "jtc_upsampling": replace(_TRAJECTORIES, has_velocities=False),
     "joint_stream": OutputProfile(
         JOINT_POSITION, "joint_position", "std_msgs/msg/Float64MultiArray"
     ),
@@ -79,6 +81,11 @@ class Output:
     def interpolated(self) -> bool:
         """Whether whole motions are sent, between whose points the controller interpolates."""
         return OUTPUT_PROFILES[self.profile].is_interpolated
+
+    @property
+    def has_velocities(self) -> bool:
+        """Whether the points of motions have velocities."""
+        return OUTPUT_PROFILES[self.profile].has_velocities
 
     @property
     def signal(self) -> SignalSpec:

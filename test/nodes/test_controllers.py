@@ -18,7 +18,7 @@ def upsampled(controller: str) -> RobotConfig:
     """An arm behind a controller of that name, which is sent positions alone."""
     robot = load_robot("so101")
     commands = replace(robot.commands, joint_position=f"/{controller}/joint_trajectory")
-    output = replace(robot.output, profile=controllers.JTC_UPSAMPLING)
+    output = replace(robot.output, profile="jtc_upsampling")
     return replace(robot, commands=commands, output=output)
 
 

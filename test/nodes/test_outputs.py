@@ -72,9 +72,14 @@ def command(motion: Motion, after_s: float = 0.0) -> Command:
     )
 
 
-@pytest.mark.parametrize("with_velocities", [True, False])
-def test_a_motion_is_one_trajectory_that_ends_at_rest(graph: Graph, with_velocities: bool) -> None:
-    output = TrajectoryOutput(graph.node, "trajectory", ROBOT, with_velocities)
+@pytest.mark.parametrize(
+    ("profile", "with_velocities"), [("joint_trajectory", True), ("jtc_upsampling", False)]
+)
+def test_a_motion_is_one_trajectory_that_ends_at_rest(
+    graph: Graph, profile: str, with_velocities: bool
+) -> None:
+    robot = replace(ROBOT, output=replace(ROBOT.output, profile=profile))
+    output = TrajectoryOutput(graph.node, "trajectory", robot)
     motion = joint_motion()
     message = output.message(command(motion))
     assert to_ns(message.header.stamp) == NOW_NS

@@ -161,9 +161,9 @@ class Day:
         """One event, then work."""
         kills, load = self.happened[KILLED], self._load
         event = self._events[self._count() % len(self._events)]
-        share_gone = self._gone_s() / load.seconds if load.seconds else 1.0
-        if kills < load.kills and share_gone > KILLED_UNTIL * (kills + 1) / load.kills:
-            event = self._policy_killed
+        if kills < load.kills:
+            due_s = KILLED_UNTIL * load.seconds * (kills + 1) / load.kills
+            event = self._policy_killed if self._gone_s() > due_s else event
         name = event.__name__.strip("_").replace("_", " ")
         self._robot.recording = recording = HeardRun()
         event()

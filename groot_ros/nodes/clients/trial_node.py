@@ -24,7 +24,7 @@ from groot_ros.nodes.clients.operator_node import (
     CONFIGURE,
     DEACTIVATE,
     INACTIVE,
-    SPIN_S,
+    SERVICE_WAIT_S,
     OperatorNode,
 )
 from groot_ros.nodes.messages import to_duration
@@ -74,9 +74,8 @@ class TrialNode(OperatorNode):
 
     def _let_rest(self) -> None:
         # Ctrl-C may have come while it was activated, or the node may have refused to be.
-        while (state := self._policy_state()) == ACTIVATING:
-            self.spin_until(lambda: False, SPIN_S)
-        if state == ACTIVE:
+        self.spin_until(lambda: self._policy_state() != ACTIVATING, SERVICE_WAIT_S)
+        if self._policy_state() == ACTIVE:
             self.transition("policy", DEACTIVATE)
 
     def load(self, checkpoint: str) -> None:
@@ -119,7 +118,6 @@ class TrialNode(OperatorNode):
     def run_task(self, instruction: str, limit_s: float, pressed: Callable[[], str]) -> TrialEnd:
         """Let the policy work until it is done, the time is over or a key is pressed."""
         self.film = []
-        started_s = time.monotonic()
         key = reason = ""
         try:
             self.transition("policy", ACTIVATE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -11,20 +9,18 @@ from rclpy.parameter import parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 
 from groot_ros.errors import UserError
-from groot_ros.observation.named_topics import named_topics
 from groot_ros.robot.config import RobotConfig
 
 UPSAMPLING = "positions_upsampling.enable"
 """Of joint_trajectory_controller since its commit 94e74de of August 2026, after 6.9.0: positions
 alone become a spline. Without it they are joined by straight lines."""
-JTC_UPSAMPLING = "jtc_upsampling"
 ANSWER_S = 3.0
 
 
 def check_controllers(node: Node, robot: RobotConfig) -> None:
     """UserError for a controller that would go in straight lines between positions, whose
     velocity jumps at every point; one that does not answer is told in a warning."""
-    if robot.output.profile != JTC_UPSAMPLING:
+    if robot.output.has_velocities:
         return
     for controller in _controllers(node, robot):
         answer = _asked(node, controller)
@@ -33,22 +29,21 @@ def check_controllers(node: Node, robot: RobotConfig) -> None:
                 f"controller {controller} does not answer: without {UPSAMPLING} it would go in "
                 "straight lines between positions"
             )
-        elif answer is not True:
+        elif not answer:
             raise UserError(
                 f"controller {controller} has no {UPSAMPLING} that is true, which output.profile "
-                f"{JTC_UPSAMPLING} of robot {robot.name} needs: set it, which ros2_controllers "
-                "after 6.9.0 have and Jazzy's have not, or output.profile to joint_trajectory"
+                f"{robot.output.profile} of robot {robot.name} needs: set it (ros2_controllers "
+                "after 6.9.0 have it, Jazzy's have not), or output.profile to joint_trajectory"
             )
 
 
-def _controllers(node: Node, robot: RobotConfig) -> Iterator[str]:
-    """By the names of their topics, `/CONTROLLER/joint_trajectory`."""
-    for named in named_topics(robot):
-        if named.is_sent and named.key.endswith("joint_position"):
-            yield node.resolve_topic_name(named.topic).rpartition("/")[0]
+def _controllers(node: Node, robot: RobotConfig) -> list[str]:
+    """By the names of their topics, `/CONTROLLER/joint_trajectory`; one may have several arms."""
+    topics = dict.fromkeys(arm.command_topic for arm in robot.each_arm)
+    return [node.resolve_topic_name(topic).rpartition("/")[0] for topic in topics]
 
 
-def _asked(node: Node, controller: str) -> object:
+def _asked(node: Node, controller: str) -> bool | None:
     """Its parameter; None where nobody answers, False where it has none."""
     # The node itself is in the middle of a transition and hears no answer.
     asking = rclpy.create_node(

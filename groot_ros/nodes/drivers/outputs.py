@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -184,16 +183,13 @@ class TrajectoryOutput(_Stream):
 
     The first point is where the motion is now, or, on the last message, its controller: it samples
     inside the new one, adds no way of its own and does not jump. The last point is at rest.
-    `with_velocities` False leaves the velocities to a controller that upsamples positions.
     """
 
     kind = JointTrajectory
 
-    def __init__(
-        self, node: Node, topic: str, robot: RobotConfig, with_velocities: bool = True
-    ) -> None:
+    def __init__(self, node: Node, topic: str, robot: RobotConfig) -> None:
         super().__init__(node, topic, robot)
-        self._with_velocities = with_velocities
+        self._with_velocities = robot.output.has_velocities
         self._bounds = Bounds.of(robot.limits, JOINTS)
         self._grip = trajectory_grip(robot)
         self._grip_speed = limits_of(robot).grip_speed
@@ -284,8 +280,8 @@ def command_topics(node: Node, robot: RobotConfig) -> list[str]:
 OUTPUTS: Mapping[str, Callable[[Node, str, RobotConfig], CommandOutput]] = {
     "pose": PoseOutput,
     "twist": TwistOutput,
-    "joint_trajectory": partial(TrajectoryOutput, with_velocities=True),
-    "jtc_upsampling": partial(TrajectoryOutput, with_velocities=False),
+    "joint_trajectory": TrajectoryOutput,
+    "jtc_upsampling": TrajectoryOutput,
     "joint_stream": JointStreamOutput,
 }
 """What publishes each profile of `OUTPUT_PROFILES`."""

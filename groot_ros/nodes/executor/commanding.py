@@ -14,6 +14,7 @@ from groot_ros.chunks.execution.stopping import StopReason
 from groot_ros.chunks.shadow import Shadow
 from groot_ros.nodes.drivers.arm_outputs import command_publisher
 from groot_ros.nodes.drivers.command import Command
+from groot_ros.nodes.drivers.controllers import check_controllers
 from groot_ros.nodes.drivers.fake_graph import FakeOnlyPublisher
 from groot_ros.nodes.drivers.outputs import CommandOutput, SetpointPublisher
 from groot_ros.nodes.executor.chunk_reports import ChunkReports
@@ -64,11 +65,14 @@ class Commanding:
         """Commands that were sent."""
 
     def open(self, is_fake: bool) -> None:
-        """Create the command outputs; with `is_fake` only as long as a fake robot is the only one
-        there."""
-        if not self._dry_run and self.output is None:
-            output = command_publisher(self._node, self._robot)
-            self.output = FakeOnlyPublisher(self._node, self._robot, output) if is_fake else output
+        """Create the command outputs; with `is_fake` they send only while nothing but the fake
+        robot listens. UserError for a controller that would not keep the limits."""
+        if self._dry_run or self.output is not None:
+            return
+        if not is_fake:
+            check_controllers(self._node, self._robot)
+        output = command_publisher(self._node, self._robot)
+        self.output = FakeOnlyPublisher(self._node, self._robot, output) if is_fake else output
 
     def start(self) -> None:
         """Begin commanding, at the robot's rate or at the ticks of the simulator's clock."""

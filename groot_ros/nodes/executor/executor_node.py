@@ -27,7 +27,6 @@ from groot_ros.nodes import parameters
 from groot_ros.nodes.diagnostics import DiagnosticsPublisher
 from groot_ros.nodes.drivers.arm_description import ArmDescription
 from groot_ros.nodes.drivers.arm_outputs import all_command_topics
-from groot_ros.nodes.drivers.controllers import check_controllers
 from groot_ros.nodes.drivers.outputs import SetpointPublisher
 from groot_ros.nodes.executor.chunk_markers import ChunkMarkers
 from groot_ros.nodes.executor.chunk_reports import REPORT_TOPIC, ChunkReports
@@ -211,8 +210,6 @@ class ExecutorNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         assert self._commanding
-        if not self._is_fake:
-            check_controllers(self, self._robot)
         self._commanding.open(self._is_fake)
         self._motion.resume()
         if self._black_box:
